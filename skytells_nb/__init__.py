@@ -1,0 +1,54 @@
+"""A Jupyter toolkit for the Skytells generative-AI API.
+
+``import skytells_nb as sky`` costs next to nothing: every name below is loaded when it is first used.
+"""
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from . import exceptions as exceptions
+    from .backend import Sandbox as Sandbox
+    from .backend import connect as connect
+    from .client import AsyncClient as AsyncClient
+    from .client import Client as Client
+    from .loops import enable_nested_asyncio as enable_nested_asyncio
+    from .loops import gather as gather
+    from .loops import run as run
+    from .types import Model as Model
+    from .types import ModelList as ModelList
+    from .types import Prediction as Prediction
+    from .types import PredictionList as PredictionList
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "AsyncClient": "client",
+    "Client": "client",
+    "Model": "types",
+    "ModelList": "types",
+    "Prediction": "types",
+    "PredictionList": "types",
+    "Sandbox": "backend",
+    "connect": "backend",
+    "enable_nested_asyncio": "loops",
+    "gather": "loops",
+    "run": "loops",
+}
+_ROOMS = frozenset({"exceptions"})
+
+__all__ = [*sorted([*_HOMES, *_ROOMS], key=str.lower), "__version__"]
+
+
+def __getattr__(name: str) -> object:
+    from importlib import import_module
+
+    if name in _ROOMS:
+        return import_module("." + name, __name__)
+    if name in _HOMES:
+        found = getattr(import_module("." + _HOMES[name], __name__), name)
+        globals()[name] = found
+        return found
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

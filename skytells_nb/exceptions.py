@@ -1,0 +1,254 @@
+"""What can go wrong, one class per cause, in one tree.
+
+    SkytellsError
+    ├─ AuthenticationError        401
+    ├─ PermissionDeniedError      403
+    ├─ InsufficientCreditsError   402
+    ├─ ContentPolicyError         451
+    ├─ InvalidInputError          400, 422, and whatever is refused before it is sent
+    ├─ NotFoundError              404, and the 502 documented for a missing prediction
+    ├─ RateLimitError             429
+    ├─ ServerError                5xx, and answers that cannot be read
+    ├─ NetworkError               no answer at all
+    ├─ WaitTimeoutError           the wait ended, the prediction goes on
+    ├─ UncertainCreateError       a create was sent, and nobody knows what became of it
+    ├─ PredictionError            the prediction itself failed or was canceled
+    ├─ BudgetExceeded             refused by a budget, nothing was sent
+    ├─ OutputExpiredError         the API has deleted the output
+    └─ WebhookSignatureError      a delivery that the API did not sign
+
+Every message says what happened, what it means for money and data, and what to do next.
+Every error can be pickled, so it crosses process pools and Dask workers whole.
+"""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import datetime
+    from typing import Any
+
+    from .types import Prediction
+
+__all__ = [
+    "AuthenticationError",
+    "BudgetExceeded",
+    "ContentPolicyError",
+    "InsufficientCreditsError",
+    "InvalidInputError",
+    "NetworkError",
+    "NotFoundError",
+    "OutputExpiredError",
+    "PermissionDeniedError",
+    "PredictionError",
+    "RateLimitError",
+    "ServerError",
+    "SkytellsError",
+    "SkytellsWarning",
+    "UncertainCreateError",
+    "WaitTimeoutError",
+    "WebhookSignatureError",
+]
+
+
+class SkytellsWarning(UserWarning):
+    """Something worth knowing that did not stop the work, such as a download that failed."""
+
+
+class SkytellsError(Exception):
+    """Base class of every error this toolkit raises.
+
+    Parameters
+    ----------
+    message : str
+        What happened, what it means for money and data, and what to do next.
+    detail : str, optional
+        The server's own words: its ``details`` where it gave any, else its message.
+    error_id : str, optional
+        The API's identifier, such as ``"MODEL_NOT_FOUND"`` (skytells-api.md section 9.2).
+    status_code : int, optional
+        The HTTP status of the answer, where there was one.
+    request_id : str, optional
+        The API's name for the request, worth quoting to its support.
+    charged : bool, optional
+        Whether this call was billed; None when that cannot be known.
+
+    Examples
+    --------
+    >>> from skytells_nb.exceptions import SkytellsError
+    >>> error = SkytellsError("The key was refused.", status_code=401, charged=False)
+    >>> error.message, error.status_code, error.charged
+    ('The key was refused.', 401, False)
+    """
+
+    def __init__(
+        self,
+        message: str = "",
+        *,
+        detail: str | None = None,
+        error_id: str | None = None,
+        status_code: int | None = None,
+        request_id: str | None = None,
+        charged: bool | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.message = message
+        self.detail = message if detail is None else detail
+        self.error_id = error_id
+        self.status_code = status_code
+        self.request_id = request_id
+        self.charged = charged
+
+    def __reduce__(self) -> tuple[Callable[..., SkytellsError], tuple[object, ...]]:
+        return _rebuild, (type(self), self.args, self.__dict__)
+
+
+def _rebuild(cls: type[SkytellsError], args: tuple[object, ...], state: dict[str, Any]) -> SkytellsError:
+    error = cls.__new__(cls, *args)
+    error.args = args
+    error.__dict__.update(state)
+    return error
+
+
+class AuthenticationError(SkytellsError):
+    """The key is missing, malformed or refused (401). Nothing was billed."""
+
+
+class PermissionDeniedError(SkytellsError):
+    """The key is valid but may not do this (403): plan, model, route, or a suspended account."""
+
+
+class InsufficientCreditsError(SkytellsError):
+    """The account has no credit left for this call (402). Never tried again by itself."""
+
+
+class ContentPolicyError(SkytellsError):
+    """The API refused the content of the input (451)."""
+
+
+class InvalidInputError(SkytellsError):
+    """The input cannot be used: refused by the API (400, 422) or before anything was sent."""
+
+
+class NotFoundError(SkytellsError):
+    """No such model or prediction (404, or the 502 documented for a missing prediction)."""
+
+
+class RateLimitError(SkytellsError):
+    """Too many requests, or too many jobs at once (429).
+
+    Attributes
+    ----------
+    retry_after : float
+        Seconds to wait before the next try; always a number.
+    """
+
+    def __init__(self, message: str = "", *, retry_after: float = 1.0, **facts: Any) -> None:
+        super().__init__(message, **facts)
+        self.retry_after = retry_after
+
+
+class ServerError(SkytellsError):
+    """The API failed (5xx), or answered with something that cannot be read."""
+
+
+class NetworkError(SkytellsError):
+    """No answer: refused, unresolved, dropped or timed out on the way."""
+
+
+class WaitTimeoutError(SkytellsError):
+    """The wait ended before the prediction did. The prediction goes on, and is not lost.
+
+    Attributes
+    ----------
+    prediction : Prediction
+        As last seen; ``client.predictions.wait(error.prediction)`` takes the wait up again.
+    """
+
+    def __init__(self, message: str = "", *, prediction: Prediction | None = None, **facts: Any) -> None:
+        super().__init__(message, **facts)
+        self.prediction = prediction
+
+
+class UncertainCreateError(SkytellsError):
+    """A create was sent, no usable answer came, and no prediction was found that it made.
+
+    It may have been billed. ``client.predictions.reconcile(error)`` looks again.
+
+    Attributes
+    ----------
+    model : str
+        The model that was asked for.
+    input : dict
+        The input that was sent.
+    since : datetime
+        When it was sent, by the server's clock where that is known.
+    """
+
+    def __init__(
+        self,
+        message: str = "",
+        *,
+        model: str = "",
+        input: dict[str, Any] | None = None,
+        since: datetime | None = None,
+        known: frozenset[str] = frozenset(),
+        **facts: Any,
+    ) -> None:
+        super().__init__(message, **facts)
+        self.model = model
+        self.input = input
+        self.since = since
+        self._known = known
+
+
+class PredictionError(SkytellsError):
+    """The prediction itself failed or was canceled.
+
+    Attributes
+    ----------
+    prediction : Prediction
+        As it ended, with its id, its error text and what it cost where the API says so.
+    """
+
+    def __init__(self, message: str = "", *, prediction: Prediction | None = None, **facts: Any) -> None:
+        super().__init__(message, **facts)
+        self.prediction = prediction
+
+
+class BudgetExceeded(SkytellsError):
+    """A budget refused this create before anything was sent.
+
+    Attributes
+    ----------
+    estimate : Estimate
+        What the create was reckoned to cost.
+    remaining : Decimal
+        What the tightest open budget still allows.
+    """
+
+    def __init__(
+        self, message: str = "", *, estimate: object = None, remaining: object = None, **facts: Any
+    ) -> None:
+        super().__init__(message, **facts)
+        self.estimate = estimate
+        self.remaining = remaining
+
+
+class OutputExpiredError(SkytellsError):
+    """The API has deleted this output, and no archive holds a copy.
+
+    Attributes
+    ----------
+    prediction : Prediction
+        The prediction whose output is gone; its record is still there.
+    """
+
+    def __init__(self, message: str = "", *, prediction: Prediction | None = None, **facts: Any) -> None:
+        super().__init__(message, **facts)
+        self.prediction = prediction
+
+
+class WebhookSignatureError(SkytellsError):
+    """A webhook delivery whose signature does not match: not from the API, or the wrong secret."""

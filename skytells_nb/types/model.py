@@ -1,0 +1,230 @@
+"""A model of the API: what it makes, what it takes, what it costs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Any, Final, Self, SupportsIndex, overload
+
+from ..exceptions import SkytellsError
+from . import reading
+
+__all__ = ["Criterion", "Model", "ModelList", "Pricing"]
+
+_FLAT_UNITS: Final = frozenset({"prediction", "image", "video", "audio", "clip"})
+
+
+@dataclass(frozen=True, slots=True)
+class Criterion:
+    """A rule by which one input value changes the price (skytells-api.md section 8.1).
+
+    Attributes
+    ----------
+    field : str or None
+        The input parameter it looks at.
+    operator : str or None
+        ``equals`` or ``==``.
+    value : str, bool or number
+        The value that makes it apply.
+    amount : Decimal or None
+        The price that then holds, per ``unit``.
+    unit, description : str or None
+        What the price is for; the API's own words.
+    """
+
+    field: str | None
+    operator: str | None
+    value: Any
+    amount: Decimal | None
+    unit: str | None
+    description: str | None
+
+    @classmethod
+    def from_api(cls, raw: Mapping[str, Any]) -> Self:
+        """Read one entry of ``pricing.criterias``."""
+        return cls(
+            field=reading.text(raw.get("field")),
+            operator=reading.text(raw.get("operator")),
+            value=raw.get("value"),
+            amount=reading.amount(raw.get("billable_price")),
+            unit=reading.text(raw.get("unit")),
+            description=reading.text(raw.get("description")),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Pricing:
+    """What a model costs, as the API lists it; None is unknown, which is not zero.
+
+    Attributes
+    ----------
+    amount : Decimal or None
+        The price of one ``unit``.
+    unit : str or None
+        ``image``, ``second``, ``prediction``, … (skytells-api.md section 8.1).
+    currency : str or None
+        ``USD`` is the only one seen.
+    criteria : tuple of Criterion
+        Rules that replace ``amount`` for some inputs.
+    formula : dict or None
+        A formula that the API lists without documenting it.
+    """
+
+    amount: Decimal | None = None
+    unit: str | None = None
+    currency: str | None = None
+    criteria: tuple[Criterion, ...] = ()
+    formula: dict[str, Any] | None = None
+
+    __hash__ = None  # type: ignore[assignment]
+
+    @classmethod
+    def from_api(cls, raw: object) -> Self:
+        """Read a ``pricing`` object; anything else gives a price that is unknown throughout."""
+        found = reading.mapping(raw) or {}
+        price, unit = reading.amount(found.get("amount")), reading.text(found.get("unit"))
+        flat = reading.amount(found.get("per_prediction"))
+        if price is None and flat is not None:
+            price, unit = flat, "prediction"
+        rules = found.get("criterias", found.get("criteria"))
+        return cls(
+            amount=price,
+            unit=unit,
+            currency=reading.text(found.get("currency")),
+            criteria=tuple(
+                Criterion.from_api(rule)
+                for rule in (rules if isinstance(rules, list) else ())
+                if isinstance(rule, Mapping)
+            ),
+            formula=reading.mapping(found.get("formula")),
+        )
+
+    @property
+    def per_prediction(self) -> Decimal:
+        """The price of one call with one output where that is flat, else ``Decimal("NaN")``.
+
+        Always a Decimal, so ``f"{pricing.per_prediction:.4f}"`` works for every model.
+        """
+        if self.amount is None or self.criteria or self.formula:
+            return Decimal("NaN")
+        return self.amount if (self.unit or "").strip().lower() in _FLAT_UNITS else Decimal("NaN")
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Model:
+    """A model that predictions can be asked of.
+
+    Attributes
+    ----------
+    id : str
+        The slug that requests use (the API calls it ``namespace``).
+    name, description : str or None
+        As the API shows it to people.
+    type : str or None
+        ``image``, ``video``, ``audio``, ``music``, ``text``, ``code`` or ``multimodal``.
+    pricing : Pricing
+        Never None; its fields are, where the API does not say.
+    capabilities : tuple of str
+        Such as ``text-to-image``.
+    status : str or None
+        ``operational`` or ``offline``.
+    vendor : str or None
+        Whose model it is.
+    input_schema, output_schema : dict or None
+        JSON schemas; ``client.models.get(slug)`` brings them.
+    raw : dict
+        The API's answer, untouched.
+
+    Examples
+    --------
+    >>> from skytells_nb import Model
+    >>> m = Model.from_api({"namespace": "truefusion", "pricing": {"amount": 0.03, "unit": "image"}})
+    >>> f"{m.id}: ${m.pricing.per_prediction:.4f}"
+    'truefusion: $0.0300'
+    """
+
+    id: str
+    name: str | None = None
+    type: str | None = None
+    description: str | None = None
+    pricing: Pricing = field(default_factory=Pricing)
+    capabilities: tuple[str, ...] = ()
+    status: str | None = None
+    vendor: str | None = None
+    input_schema: dict[str, Any] | None = None
+    output_schema: dict[str, Any] | None = None
+    raw: dict[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def from_api(cls, raw: Mapping[str, Any]) -> Self:
+        """Read a model from any documented shape of the API's JSON.
+
+        A field of the wrong type becomes None and stays in ``raw``.
+
+        Raises
+        ------
+        SkytellsError
+            When it is no object, or has neither ``namespace`` nor ``id``.
+        """
+        found = [raw.get(key) for key in ("namespace", "id", "slug")] if isinstance(raw, Mapping) else []
+        slugs = [slug for slug in found if isinstance(slug, str) and slug]
+        if not slugs:
+            raise SkytellsError(
+                "This is not a model: it has neither namespace nor id. Nothing was changed. Pass the JSON "
+                "object of a model as the API gives it.",
+                charged=False,
+            )
+        vendor = raw.get("vendor")
+        return cls(
+            id=slugs[0],
+            name=reading.text(raw.get("name")),
+            type=reading.text(raw.get("type")),
+            description=reading.text(raw.get("description")),
+            pricing=Pricing.from_api(raw.get("pricing")),
+            capabilities=reading.texts(raw.get("capabilities")) or (),
+            status=reading.text(raw.get("status")),
+            vendor=reading.text(vendor.get("name") if isinstance(vendor, Mapping) else vendor),
+            input_schema=reading.mapping(raw.get("input_schema")),
+            output_schema=reading.mapping(raw.get("output_schema")),
+            raw=dict(raw),
+        )
+
+    def __hash__(self) -> int:
+        return hash(self.id)
+
+    def __repr__(self) -> str:
+        price = "" if self.pricing.amount is None else f", {self.pricing.amount} per {self.pricing.unit}"
+        return f"Model({self.id!r}, {self.type or 'unknown type'}{price})"
+
+
+class ModelList(list[Model]):
+    """Models as the API lists them. A real list, which also finds a model by its slug.
+
+    Examples
+    --------
+    >>> from skytells_nb import Model, ModelList
+    >>> models = ModelList([Model.from_api({"namespace": "truefusion", "type": "image"})])
+    >>> models["truefusion"].type
+    'image'
+    """
+
+    def __init__(self, models: Iterable[Model] = ()) -> None:
+        super().__init__(models)
+
+    @overload
+    def __getitem__(self, index: SupportsIndex | str) -> Model: ...
+    @overload
+    def __getitem__(self, index: slice) -> ModelList: ...
+    def __getitem__(self, index: SupportsIndex | str | slice) -> Model | ModelList:
+        if isinstance(index, str):
+            for model in self:
+                if model.id == index:
+                    return model
+            raise KeyError(f"no model {index!r} among {', '.join(model.id for model in self)}")
+        if isinstance(index, slice):
+            return type(self)(super().__getitem__(index))
+        return super().__getitem__(index)
+
+    def __repr__(self) -> str:
+        return f"ModelList of {len(self)}: {', '.join(model.id for model in self)}"

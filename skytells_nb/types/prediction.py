@@ -1,0 +1,229 @@
+"""A prediction: one job of a model, from its prompt to its output."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, Self, SupportsIndex, overload
+
+from ..exceptions import SkytellsError
+from . import reading
+
+__all__ = ["Metrics", "Prediction", "PredictionList"]
+
+
+@dataclass(frozen=True, slots=True)
+class Metrics:
+    """How long a prediction took and what it used; None where the API does not say.
+
+    Attributes
+    ----------
+    predict_time, total_time : float or None
+        Seconds of work, and seconds in all.
+    image_count, asset_count : int or None
+        How many pictures, or outputs of any kind, were made.
+    progress : float or None
+        0 to 100, only while processing.
+    billing : dict
+        What the API says was billed, such as ``{"credits_used": 0.02}``; empty when unknown.
+    """
+
+    predict_time: float | None = None
+    total_time: float | None = None
+    image_count: int | None = None
+    asset_count: int | None = None
+    progress: float | None = None
+    billing: dict[str, Any] = field(default_factory=dict)
+
+    __hash__ = None  # type: ignore[assignment]
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Prediction:
+    """One job of a model: what was asked, how it stands, what came of it.
+
+    A plain value. It can be pickled, and it does not change; ask for it again to see it move.
+
+    Attributes
+    ----------
+    id : str
+        The API's name for it.
+    status : str
+        ``queued``, ``processing``, ``succeeded``, ``failed`` or ``canceled``, whatever was
+        spelt on the wire (skytells-api.md section 4.8).
+    model, model_type : str or None
+        The model's slug, and its kind: image, video, music, audio, text.
+    input : dict or None
+        What the model was given.
+    output : list of str or None
+        URLs of what was made, or the text of a text model. The API deletes files about five
+        minutes after completion.
+    files : tuple of Path
+        Local paths of the outputs, once an archive has them.
+    error : str or None
+        Why it failed.
+    metrics : Metrics
+        Times, counts and billing.
+    cost : Decimal or None
+        Credits used; None is unknown, which is not zero. One credit is taken as one US dollar.
+    created_at, started_at, completed_at : datetime or None
+        Aware, in UTC.
+    urls, webhook : dict or None
+        The API's links for it; where it reports to.
+    origin : str or None
+        The base URL of the API it came from.
+    raw : dict
+        The API's answer, untouched.
+
+    Examples
+    --------
+    >>> from skytells_nb import Prediction
+    >>> p = Prediction.from_api({"id": "p1", "status": "cancelled", "model": {"name": "truefusion"}})
+    >>> p.status, p.model, p.cost
+    ('canceled', 'truefusion', None)
+    """
+
+    id: str
+    status: str
+    model: str | None = None
+    model_type: str | None = None
+    input: dict[str, Any] | None = None
+    output: list[str] | None = None
+    files: tuple[Path, ...] = ()
+    error: str | None = None
+    metrics: Metrics = field(default_factory=Metrics)
+    cost: Decimal | None = None
+    created_at: datetime | None = None
+    started_at: datetime | None = None
+    completed_at: datetime | None = None
+    urls: dict[str, str] | None = None
+    webhook: dict[str, Any] | None = None
+    origin: str | None = None
+    raw: dict[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def from_api(cls, raw: Mapping[str, Any], *, origin: str | None = None) -> Self:
+        """Read a prediction from any documented shape of the API's JSON.
+
+        A field of the wrong type becomes None and stays in ``raw``.
+
+        Parameters
+        ----------
+        raw : mapping
+            A decoded JSON object with a string ``id``.
+        origin : str, optional
+            The base URL of the API it came from.
+
+        Raises
+        ------
+        SkytellsError
+            When it is no object, or has no id.
+
+        Examples
+        --------
+        >>> from skytells_nb import Prediction
+        >>> Prediction.from_api({"id": "p1", "output": "https://cdn.example/a.png"}).output
+        ['https://cdn.example/a.png']
+        """
+        identifier = raw.get("id") if isinstance(raw, Mapping) else None
+        if not isinstance(identifier, str) or not identifier:
+            raise SkytellsError(
+                "This is not a prediction: it has no id. Nothing was changed. Pass the JSON object of a "
+                "prediction as the API gives it.",
+                charged=False,
+            )
+        figures = reading.mapping(raw.get("metrics")) or {}
+        links = reading.mapping(raw.get("urls"))
+        return cls(
+            id=identifier,
+            status=reading.status_word(raw.get("status")),
+            model=reading.model_name(raw.get("model")),
+            model_type=reading.model_type(raw),
+            input=reading.mapping(raw.get("input")),
+            output=reading.outputs(raw.get("output")),
+            error=reading.failure_text(raw),
+            metrics=Metrics(
+                predict_time=reading.number(figures.get("predict_time")),
+                total_time=reading.number(figures.get("total_time")),
+                image_count=reading.count(figures.get("image_count")),
+                asset_count=reading.count(figures.get("asset_count")),
+                progress=reading.number(figures.get("progress")),
+                billing=reading.billing(raw),
+            ),
+            cost=reading.credits_used(raw),
+            created_at=reading.time(raw.get("created_at")),
+            started_at=reading.time(raw.get("started_at")),
+            completed_at=reading.time(raw.get("completed_at")),
+            urls=None if links is None else {k: v for k, v in links.items() if isinstance(v, str)},
+            webhook=reading.webhook_target(raw.get("webhook")),
+            origin=origin,
+            raw=dict(raw),
+        )
+
+    @property
+    def done(self) -> bool:
+        """Whether it has ended, well or not."""
+        return self.status in reading.TERMINAL
+
+    @property
+    def prompt(self) -> str | None:
+        """The prompt it was given, where its input has one."""
+        return reading.text((self.input or {}).get("prompt"))
+
+    @property
+    def seconds(self) -> float | None:
+        """How long it took, in seconds: as the API measured it, else by its own times."""
+        if self.metrics.total_time is not None:
+            return self.metrics.total_time
+        if self.created_at is not None and self.completed_at is not None:
+            return (self.completed_at - self.created_at).total_seconds()
+        return self.metrics.predict_time
+
+    def __hash__(self) -> int:
+        return hash((self.origin, self.id))
+
+    def __repr__(self) -> str:
+        parts = [f"id={self.id!r}", f"status={self.status!r}", f"model={self.model!r}"]
+        if self.cost is not None:
+            parts.append(f"cost={self.cost}")
+        if self.error is not None:
+            parts.append(f"error={self.error!r}")
+        if self.output:
+            more = f", … {len(self.output)} in all" if len(self.output) > 1 else ""
+            parts.append(f"output=[{_clip(self.output[0])!r}{more}]")
+        return f"Prediction({', '.join(parts)})"
+
+
+def _clip(value: str, width: int = 80) -> str:
+    return value if len(value) <= width else value[: width - 1] + "…"
+
+
+class PredictionList(list[Prediction]):
+    """Predictions in order, newest first where they come from a listing. A real list.
+
+    Examples
+    --------
+    >>> from skytells_nb import Prediction, PredictionList
+    >>> PredictionList([Prediction.from_api({"id": "p1", "status": "succeeded"})])
+    PredictionList of 1: 1 succeeded
+    """
+
+    def __init__(self, predictions: Iterable[Prediction] = ()) -> None:
+        super().__init__(predictions)
+
+    @overload
+    def __getitem__(self, index: SupportsIndex) -> Prediction: ...
+    @overload
+    def __getitem__(self, index: slice) -> PredictionList: ...
+    def __getitem__(self, index: SupportsIndex | slice) -> Prediction | PredictionList:
+        if isinstance(index, slice):
+            return type(self)(super().__getitem__(index))
+        return super().__getitem__(index)
+
+    def __repr__(self) -> str:
+        counts = [(word, sum(p.status == word for p in self)) for word in reading.STATUSES]
+        told = ", ".join(f"{n} {word}" for word, n in counts if n)
+        return f"PredictionList of {len(self)}" + (f": {told}" if told else "")

@@ -1,0 +1,1 @@
+"""The conversation with the API, without any I/O."""

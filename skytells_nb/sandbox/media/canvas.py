@@ -1,0 +1,189 @@
+"""The surface everything is painted on: floating point, so that soft light stays soft until the very end.
+
+Colours are RGB between 0 and 255, places are pixels from the top left. A canvas also remembers which pixels were
+painted since its last `split`, which is how a clip gets layers that move at their own pace.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw
+
+from .palette import RGB
+
+Plane: TypeAlias = NDArray[np.float32]
+
+
+class Canvas:
+    """A picture in the making, `w` by `h` pixels; `u` is the unit sizes are given in, the shorter side."""
+
+    def __init__(self, w: int, h: int, *, layered: bool = False) -> None:
+        self.w, self.h, self.u = w, h, float(min(w, h))
+        self.px: NDArray[np.float32] = np.zeros((h, w, 3), np.float32)
+        self.layers: list[tuple[NDArray[np.float32], Plane]] = []
+        self._cover: Plane | None = np.ones((h, w), np.float32) if layered else None
+
+    def split(self) -> None:
+        """End a layer: what is painted from here on moves apart from what is there already."""
+        if self._cover is not None:
+            self.layers.append((self.px.copy(), self._cover))
+            self._cover = np.zeros((self.h, self.w), np.float32)
+
+    def vertical(self, stops: Sequence[tuple[float, RGB]], top: int = 0, bottom: int | None = None) -> None:
+        """Fill the rows from `top` to `bottom` with a gradient; each stop is (0 to 1 on the way down, colour)."""
+        bottom = self.h if bottom is None else bottom
+        top, low = max(0, top), min(self.h, bottom)
+        if low <= top:
+            return
+        self.px[top:low] = ramp(stops, low - top)[:, None, :]
+        if self._cover is not None:
+            self._cover[top:low] = 1
+
+    def below(self, profile: Plane, colors: NDArray[np.float32], opacity: float = 1.0) -> None:
+        """Fill everything under a profile (one height per column) with a colour per depth under it.
+
+        `colors[d]` is the colour of row `top + d`, where `top` is the profile's highest point.
+        """
+        top = max(0, int(np.floor(profile.min())))
+        low = min(self.h, max(top, int(np.ceil(profile.max())) + 1))
+        if top >= self.h:
+            return
+        shade = colors[np.minimum(np.arange(self.h - top), len(colors) - 1)]
+        if low > top:
+            rows = np.arange(top, low, dtype=np.float32)[:, None]
+            mask = np.clip(rows - profile[None, :] + 0.5, 0, 1) * np.float32(opacity)
+            self.blend(mask, 0, top, shade[: low - top, None, :])
+        if low < self.h:
+            rest = shade[low - top :, None, :]
+            if opacity >= 1:
+                self.px[low:] = rest
+                if self._cover is not None:
+                    self._cover[low:] = 1
+            else:
+                self.blend(np.full((self.h - low, self.w), opacity, np.float32), 0, low, rest)
+
+    def blend(self, mask: Plane, x: int, y: int, color: RGB | NDArray[np.float32]) -> None:
+        """Lay a colour (or an array of them, shaped to broadcast with the mask) over the canvas through a mask."""
+        tall, wide = mask.shape
+        x0, y0, x1, y1 = max(0, x), max(0, y), min(self.w, x + wide), min(self.h, y + tall)
+        if x1 <= x0 or y1 <= y0:
+            return
+        part = mask[y0 - y : y1 - y, x0 - x : x1 - x]
+        paint = np.asarray(color, np.float32)
+        if paint.ndim == 3:
+            rows = slice(y0 - y, y1 - y) if paint.shape[0] > 1 else slice(None)
+            cols = slice(x0 - x, x1 - x) if paint.shape[1] > 1 else slice(None)
+            paint = paint[rows, cols]
+        there = self.px[y0:y1, x0:x1]
+        there += (paint - there) * part[:, :, None]
+        if self._cover is not None:
+            cover = self._cover[y0:y1, x0:x1]
+            cover += (1 - cover) * part
+
+    def shine(self, x: float, y: float, radius: float, color: RGB, strength: float) -> None:
+        """Add a round glow that fades to nothing; light only ever adds, so it lies over whatever is there."""
+        reach = radius * 2.6
+        x0, x1 = max(0, int(x - reach)), min(self.w, int(x + reach) + 1)
+        y0, y1 = max(0, int(y - reach)), min(self.h, int(y + reach) + 1)
+        if x1 <= x0 or y1 <= y0 or radius <= 0:
+            return
+        step = max(1, int(radius / 24))  # a glow is smooth: draw it small and let Pillow enlarge it
+        xs = np.arange(x0, x1 + step, step, dtype=np.float32) - x
+        ys = np.arange(y0, y1 + step, step, dtype=np.float32) - y
+        far = (xs[None, :] ** 2 + ys[:, None] ** 2) / np.float32(radius * radius)
+        edge = np.clip(1 - far / 6.76, 0, 1)
+        small = np.exp(-far) * edge * np.float32(strength)
+        glow = enlarge(small, x1 - x0, y1 - y0, step) if step > 1 else small[: y1 - y0, : x1 - x0]
+        there = self.px[y0:y1, x0:x1]
+        there += (np.asarray(color, np.float32) - there) * np.clip(glow, 0, 1)[:, :, None]
+
+    def disc(self, x: float, y: float, radius: float, color: RGB, opacity: float = 1.0) -> None:
+        """Draw a disc with a smooth edge."""
+        x0, y0 = int(x - radius) - 1, int(y - radius) - 1
+        side = int(2 * radius) + 4
+        xs = np.arange(x0, x0 + side, dtype=np.float32) - x
+        ys = np.arange(y0, y0 + side, dtype=np.float32) - y
+        far = np.sqrt(xs[None, :] ** 2 + ys[:, None] ** 2)
+        self.blend(np.clip(radius - far + 0.5, 0, 1) * np.float32(opacity), x0, y0, color)
+
+    def stencil(
+        self, paint: Callable[[Pen], None], color: RGB | NDArray[np.float32], *,
+        box: tuple[float, float, float, float] | None = None, opacity: float = 1.0, soft: float = 0.0,
+    ) -> None:  # fmt: skip
+        """Let `paint` draw shapes in canvas pixels and lay the colour through them, with smooth edges."""
+        x0, y0, x1, y1 = box or (0, 0, self.w, self.h)
+        left, top = max(0, int(x0)), max(0, int(y0))
+        wide, tall = min(self.w, int(x1) + 1) - left, min(self.h, int(y1) + 1) - top
+        if wide <= 0 or tall <= 0:
+            return
+        pen = Pen(wide, tall, left, top)
+        paint(pen)
+        mask = pen.mask(soft)
+        if opacity != 1:
+            mask *= np.float32(opacity)
+        if isinstance(color, np.ndarray) and color.ndim == 3 and color.shape[0] == self.h:
+            color = color[top : top + tall]
+        self.blend(mask, left, top, color)
+
+
+class Pen:
+    """Draws shapes twice as large as they will be, so that their edges come out smooth."""
+
+    def __init__(self, wide: int, tall: int, left: float = 0, top: float = 0, scale: int = 2) -> None:
+        self._image = Image.new("L", (wide * scale, tall * scale), 0)
+        self._draw = ImageDraw.Draw(self._image)
+        self._left, self._top, self._scale = left, top, scale
+
+    def polygon(self, points: Sequence[tuple[float, float]], value: int = 255) -> None:
+        """Fill a polygon."""
+        s, x, y = self._scale, self._left, self._top
+        self._draw.polygon([((px - x) * s, (py - y) * s) for px, py in points], fill=value)
+
+    def ellipse(self, x: float, y: float, rx: float, ry: float, value: int = 255) -> None:
+        """Fill an ellipse about (x, y)."""
+        s, x, y = self._scale, (x - self._left) * self._scale, (y - self._top) * self._scale
+        self._draw.ellipse((x - rx * s, y - ry * s, x + rx * s, y + ry * s), fill=value)
+
+    def line(self, points: Sequence[tuple[float, float]], width: float, value: int = 255) -> None:
+        """Draw a line with round joints."""
+        s, x, y = self._scale, self._left, self._top
+        flat = [((px - x) * s, (py - y) * s) for px, py in points]
+        self._draw.line(flat, fill=value, width=max(1, round(width * s)), joint="curve")
+
+    def mask(self, soft: float = 0.0) -> Plane:
+        """Return what was drawn as numbers from 0 to 1, blurred by `soft` pixels."""
+        image = self._image.reduce(self._scale) if self._scale > 1 else self._image
+        if soft > 0:
+            image = blur(image, soft)
+        return np.asarray(image, np.float32) * np.float32(1 / 255)
+
+
+def ramp(stops: Sequence[tuple[float, RGB]], count: int) -> NDArray[np.float32]:
+    """Return `count` colours along a gradient, shaped (count, 3)."""
+    at = np.linspace(0, 1, max(1, count))
+    places = [place for place, _ in stops]
+    return np.stack(
+        [np.interp(at, places, [color[c] for _, color in stops]) for c in range(3)], axis=1
+    ).astype(np.float32)
+
+
+def enlarge(small: Plane, wide: int, tall: int, step: float) -> Plane:
+    """Return a coarse plane (one value every `step` pixels) smoothly enlarged to (tall, wide)."""
+    box = (0.0, 0.0, min(small.shape[1], wide / step), min(small.shape[0], tall / step))
+    image = Image.fromarray(np.ascontiguousarray(small, np.float32))
+    return np.asarray(image.resize((wide, tall), Image.Resampling.BILINEAR, box=box), np.float32)
+
+
+def blur(image: Image.Image, radius: float) -> Image.Image:
+    """Return an image blurred; large radii are blurred small and enlarged, which no eye can tell."""
+    from PIL import ImageFilter
+
+    if radius < 6:
+        return image.filter(ImageFilter.GaussianBlur(radius))
+    by = max(2, int(radius / 3))
+    small = image.resize((max(1, image.width // by), max(1, image.height // by)), Image.Resampling.BOX)
+    return small.filter(ImageFilter.GaussianBlur(radius / by)).resize(image.size, Image.Resampling.BILINEAR)

@@ -1,0 +1,51 @@
+"""The last steps of every picture: grading, vignette, the sandbox's mark, and rounding without banding."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw, ImageFont
+
+from .canvas import Canvas, enlarge
+from .noise import speckle
+
+MARK = "sandbox"
+
+
+def vignette(c: Canvas, strength: float) -> None:
+    """Darken the corners a little."""
+    step = 16
+    xs = (np.arange(0, c.w + step, step, dtype=np.float32) / c.w - 0.5) * 2
+    ys = (np.arange(0, c.h + step, step, dtype=np.float32) / c.h - 0.5) * 2
+    far = np.clip((xs[None, :] ** 2 + ys[:, None] ** 2) * 0.5, 0, 1) ** 1.5
+    c.px *= enlarge((1 - np.float32(strength) * far).astype(np.float32), c.w, c.h, step)[:, :, None]
+
+
+def to_image(px: NDArray[np.float32]) -> Image.Image:
+    """Round to eight bits, dithered, so that a slow gradient shows no steps."""
+    tall, wide = px.shape[:2]
+    tile = np.tile(speckle(), (tall // 8 + 1, wide // 8 + 1))[:tall, :wide, None]
+    return Image.fromarray(np.clip(px + tile, 0, 255).astype(np.uint8))
+
+
+def sign(image: Image.Image) -> None:
+    """Write the sandbox's mark into the lower right corner, in place."""
+    side = min(image.size)
+    font = ImageFont.load_default(max(9, round(side * 0.021)))
+    left, top, right, bottom = font.getbbox(MARK)
+    pad = max(3, round(side * 0.008))
+    x1, y1 = image.width - 2 * pad, image.height - 2 * pad
+    x0, y0 = x1 - (right - left) - 2 * pad, y1 - (bottom - top) - 2 * pad
+    plate = (
+        Image.new("L", image.size, 0)
+        if side < 96
+        else Image.new("L", (int(x1 - x0) + 1, int(y1 - y0) + 1), 0)
+    )
+    if side < 96:
+        x0, y0 = max(0, x0), max(0, y0)
+        plate = Image.new("L", (int(x1 - x0) + 1, int(y1 - y0) + 1), 0)
+    ImageDraw.Draw(plate).rounded_rectangle(
+        (0, 0, plate.width - 1, plate.height - 1), radius=plate.height // 3, fill=92
+    )
+    image.paste((16, 18, 26), (int(x0), int(y0)), plate)
+    ImageDraw.Draw(image).text((x0 + pad - left, y0 + pad - top), MARK, font=font, fill=(246, 246, 250))

@@ -1,0 +1,1 @@
+"""The backdrops: sky, land, water, trees, towns, and what falls from above."""

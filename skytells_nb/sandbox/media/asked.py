@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import math
+import random
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -29,6 +30,11 @@ def key_of(input: Mapping[str, Any], index: int, salt: str = "") -> int:
     """Return the 64-bit number that decides everything chance would: from prompt, seed and index alone."""
     told = "\x1f".join((salt, prompt_of(input), _plain(input.get("seed")), str(index)))
     return int.from_bytes(hashlib.sha256(told.encode("utf-8", "replace")).digest()[:8], "big")
+
+
+def dice(key: int) -> random.Random:
+    """Return a source of chance that always falls the same way for the same key."""
+    return random.Random(key)  # noqa: S311 - it throws for art, not for secrets
 
 
 def number(input: Mapping[str, Any], *names: str) -> float | None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from .asked import dice
 from .canvas import Canvas
 from .palette import Light, light_for
 from .scene import Scene
@@ -32,7 +33,7 @@ class Brush:
 
 def brush_for(canvas: Canvas, scene: Scene) -> Brush:
     """Set up to paint a scene on a canvas."""
-    chance = random.Random(scene.key ^ 0x5EED)
+    chance = dice(scene.key ^ 0x5EED)
     light = light_for(scene.light, chance)
     horizon = canvas.h * chance.uniform(0.52, 0.62)
     side = chance.choice((-1, 1))

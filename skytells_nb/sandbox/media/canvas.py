@@ -7,15 +7,12 @@ painted since its last `split`, which is how a clip gets layers that move at the
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
+from .noise import Plane
 from .palette import RGB
-
-Plane: TypeAlias = NDArray[np.float32]
 
 
 class Canvas:
@@ -23,8 +20,8 @@ class Canvas:
 
     def __init__(self, w: int, h: int, *, layered: bool = False) -> None:
         self.w, self.h, self.u = w, h, float(min(w, h))
-        self.px: NDArray[np.float32] = np.zeros((h, w, 3), np.float32)
-        self.layers: list[tuple[NDArray[np.float32], Plane]] = []
+        self.px: Plane = np.zeros((h, w, 3), np.float32)
+        self.layers: list[tuple[Plane, Plane]] = []
         self._cover: Plane | None = np.ones((h, w), np.float32) if layered else None
 
     def split(self) -> None:
@@ -43,7 +40,7 @@ class Canvas:
         if self._cover is not None:
             self._cover[top:low] = 1
 
-    def below(self, profile: Plane, colors: NDArray[np.float32], opacity: float = 1.0) -> None:
+    def below(self, profile: Plane, colors: Plane, opacity: float = 1.0) -> None:
         """Fill everything under a profile (one height per column) with a colour per depth under it.
 
         `colors[d]` is the colour of row `top + d`, where `top` is the profile's highest point.
@@ -66,7 +63,7 @@ class Canvas:
             else:
                 self.blend(np.full((self.h - low, self.w), opacity, np.float32), 0, low, rest)
 
-    def blend(self, mask: Plane, x: int, y: int, color: RGB | NDArray[np.float32]) -> None:
+    def blend(self, mask: Plane, x: int, y: int, color: RGB | Plane) -> None:
         """Lay a colour (or an array of them, shaped to broadcast with the mask) over the canvas through a mask."""
         tall, wide = mask.shape
         x0, y0, x1, y1 = max(0, x), max(0, y), min(self.w, x + wide), min(self.h, y + tall)
@@ -111,7 +108,7 @@ class Canvas:
         self.blend(np.clip(radius - far + 0.5, 0, 1) * np.float32(opacity), x0, y0, color)
 
     def stencil(
-        self, paint: Callable[[Pen], None], color: RGB | NDArray[np.float32], *,
+        self, paint: Callable[[Pen], None], color: RGB | Plane, *,
         box: tuple[float, float, float, float] | None = None, opacity: float = 1.0, soft: float = 0.0,
     ) -> None:  # fmt: skip
         """Let `paint` draw shapes in canvas pixels and lay the colour through them, with smooth edges."""
@@ -162,7 +159,7 @@ class Pen:
         return np.asarray(image, np.float32) * np.float32(1 / 255)
 
 
-def ramp(stops: Sequence[tuple[float, RGB]], count: int) -> NDArray[np.float32]:
+def ramp(stops: Sequence[tuple[float, RGB]], count: int) -> Plane:
     """Return `count` colours along a gradient, shaped (count, 3)."""
     at = np.linspace(0, 1, max(1, count))
     places = [place for place, _ in stops]

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from .canvas import Canvas, enlarge
-from .noise import speckle
+from .noise import Plane, speckle
 
 MARK = "sandbox"
 
@@ -21,7 +20,7 @@ def vignette(c: Canvas, strength: float) -> None:
     c.px *= enlarge((1 - np.float32(strength) * far).astype(np.float32), c.w, c.h, step)[:, :, None]
 
 
-def to_image(px: NDArray[np.float32]) -> Image.Image:
+def to_image(px: Plane) -> Image.Image:
     """Round to eight bits, dithered, so that a slow gradient shows no steps."""
     tall, wide = px.shape[:2]
     tile = np.tile(speckle(), (tall // 8 + 1, wide // 8 + 1))[:tall, :wide, None]

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from functools import lru_cache
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-Plane = NDArray[np.floating[Any]]
+Plane: TypeAlias = NDArray[np.floating[Any]]
 
 
 def outline(
@@ -74,4 +75,4 @@ def speckle() -> Plane:
     tile = np.zeros((1, 1))
     for _ in range(3):
         tile = np.block([[4 * tile, 4 * tile + 2], [4 * tile + 3, 4 * tile + 1]])
-    return ((tile + 0.5) / 64).astype(np.float32)
+    return np.asarray((tile + 0.5) / 64, np.float32)

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import random
 import re
 from collections.abc import Mapping
 from typing import Any
 
-from .asked import key_of, prompt_of
+from .asked import dice, key_of, prompt_of
 
 _OPENINGS = (
     "Happy to help.",
@@ -115,7 +114,7 @@ def answer(input: Mapping[str, Any]) -> str:
     True
     """
     asked = _question(input)
-    chance = random.Random(key_of({"prompt": asked, "seed": input.get("seed")}, 0, "text"))
+    chance = dice(key_of({"prompt": asked, "seed": input.get("seed")}, 0, "text"))
     said = f"You asked: “{_shorten(asked)}” " if asked else ""
     topic = _topic(asked)
     body = chance.choice(_BODIES).format(topic=topic)

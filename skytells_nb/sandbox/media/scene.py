@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import random
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from .asked import key_of, prompt_of
+from .asked import dice, key_of, prompt_of
 
 Rules = tuple[tuple[str, str], ...]
 
@@ -167,10 +166,10 @@ def read_scene(input: Mapping[str, Any], *, index: int = 0) -> Scene:
     """
     words = prompt_of(input)[:4000].lower()
     key = key_of(input, index)
-    chance = random.Random(key)
+    chance = dice(key)
     subject, weather = _first(SUBJECTS, words), _first(WEATHERS, words)
     place = _first(PLACES, words)
-    if not place and subject and not (weather == "snow"):
+    if not place and subject and weather != "snow":
         place = _HABITAT[subject]
     if not place:
         place = "hills" if weather == "snow" else chance.choice(_ANYWHERE)

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from .asked import key_of, number, prompt_of, seconds_of
+from .asked import dice, key_of, number, prompt_of, seconds_of
 from .wav import Sound, echo, fade, rate_of, to_wav
 
 _MAJOR, _MINOR = (0, 2, 4, 5, 7, 9, 11), (0, 2, 3, 5, 7, 8, 10)
@@ -41,7 +41,7 @@ def play_song(input: Mapping[str, Any], *, index: int = 0) -> bytes:
     >>> play_song({"prompt": "a calm morning", "duration_seconds": 1})[:4]
     b'RIFF'
     """
-    chance = random.Random(key_of(input, index, "song"))
+    chance = dice(key_of(input, index, "song"))
     words = (prompt_of(input) + " " + str(input.get("prompt", "")))[:4000].lower()
     rate, seconds = rate_of(input), seconds_of(input, default=8.0, longest=60.0)
     beat = 60 / _tempo(input, words, chance)

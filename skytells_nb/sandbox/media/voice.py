@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import random
 import re
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
-from .asked import key_of, number, prompt_of, seconds_of
+from .asked import dice, key_of, number, prompt_of, seconds_of
 from .wav import Sound, echo, fade, rate_of, to_wav
 
 # The first two formants of five vowels, in hertz: enough for a hum that sounds like somebody.
@@ -65,7 +64,7 @@ def speak(input: Mapping[str, Any], *, index: int = 0) -> bytes:
 
 
 def _hum(vowels: list[str], seconds: float, rate: int, key: int, *, fill: bool) -> Sound:
-    chance = random.Random(key)
+    chance = dice(key)
     out = np.zeros(int(seconds * rate), np.float32)
     base = chance.uniform(120, 210)
     at, n = 0.12, 0

@@ -85,7 +85,8 @@ def test_a_block_is_put_back_also_after_an_error(options):
             assert (options.cell_budget, options.progress) == (200_000, False)
             raise RuntimeError
 
-    pytest.raises(RuntimeError, fail)
+    with pytest.raises(RuntimeError):
+        fail()
     assert (options.cell_budget, options.progress) == (1_000_000, "auto")
 
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import Any, Final, Self, SupportsIndex, overload
+from typing import TYPE_CHECKING, Any, Final, Self, SupportsIndex, overload
 
 from ..exceptions import SkytellsError
-from . import reading
+from . import reading, rich
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
 
 __all__ = ["Criterion", "Model", "ModelList", "Pricing"]
 
@@ -197,6 +200,11 @@ class Model:
         price = "" if self.pricing.amount is None else f", {self.pricing.amount} per {self.pricing.unit}"
         return f"Model({self.id!r}, {self.type or 'unknown type'}{price})"
 
+    def _repr_mimebundle_(
+        self, include: Collection[str] | None = None, exclude: Collection[str] | None = None
+    ) -> dict[str, str]:
+        return rich.mimebundle(self, include, exclude)
+
 
 class ModelList(list[Model]):
     """Models as the API lists them. A real list, which also finds a model by its slug.
@@ -228,3 +236,13 @@ class ModelList(list[Model]):
 
     def __repr__(self) -> str:
         return f"ModelList of {len(self)}: {', '.join(model.id for model in self)}"
+
+    def _repr_mimebundle_(
+        self, include: Collection[str] | None = None, exclude: Collection[str] | None = None
+    ) -> dict[str, str]:
+        return rich.mimebundle(self, include, exclude)
+
+    def to_pandas(self) -> DataFrame:
+        """Tabulate their prices: a DataFrame with one row per model (``sky.pricing_frame``)."""
+        frame: DataFrame = rich.resolve(rich.PRICING_FRAME)(self)
+        return frame

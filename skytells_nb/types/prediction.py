@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
-from typing import Any, Self, SupportsIndex, overload
+from typing import TYPE_CHECKING, Any, Self, SupportsIndex, overload
 
 from ..exceptions import SkytellsError
-from . import reading
+from . import reading, rich
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
 
 __all__ = ["Metrics", "Prediction", "PredictionList"]
 
@@ -196,6 +199,11 @@ class Prediction:
             parts.append(f"output=[{_clip(self.output[0])!r}{more}]")
         return f"Prediction({', '.join(parts)})"
 
+    def _repr_mimebundle_(
+        self, include: Collection[str] | None = None, exclude: Collection[str] | None = None
+    ) -> dict[str, str]:
+        return rich.mimebundle(self, include, exclude)
+
 
 def _clip(value: str, width: int = 80) -> str:
     return value if len(value) <= width else value[: width - 1] + "…"
@@ -227,3 +235,13 @@ class PredictionList(list[Prediction]):
         counts = [(word, sum(p.status == word for p in self)) for word in reading.STATUSES]
         told = ", ".join(f"{n} {word}" for word, n in counts if n)
         return f"PredictionList of {len(self)}" + (f": {told}" if told else "")
+
+    def _repr_mimebundle_(
+        self, include: Collection[str] | None = None, exclude: Collection[str] | None = None
+    ) -> dict[str, str]:
+        return rich.mimebundle(self, include, exclude)
+
+    def to_pandas(self) -> DataFrame:
+        """Tabulate them: a DataFrame with one row per prediction (``sky.predictions_frame``)."""
+        frame: DataFrame = rich.resolve(rich.PREDICTIONS_FRAME)(self)
+        return frame

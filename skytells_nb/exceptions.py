@@ -184,6 +184,8 @@ class UncertainCreateError(SkytellsError):
         The input that was sent.
     since : datetime
         When it was sent, by the server's clock where that is known.
+    known : frozenset of str
+        Ids of predictions that cannot be it: known before it was sent, or another create's.
     """
 
     def __init__(
@@ -200,7 +202,7 @@ class UncertainCreateError(SkytellsError):
         self.model = model
         self.input = input
         self.since = since
-        self._known = known
+        self.known = known
 
 
 class PredictionError(SkytellsError):

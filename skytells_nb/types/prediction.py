@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
@@ -164,6 +164,16 @@ class Prediction:
             webhook=reading.webhook_target(raw.get("webhook")),
             origin=origin,
             raw=dict(raw),
+        )
+
+    def remembering(self, earlier: Prediction) -> Prediction:
+        """Give this reading with what an earlier one of it knew and a short form leaves out."""
+        return replace(
+            self,
+            model=self.model or earlier.model,
+            model_type=self.model_type or earlier.model_type,
+            input=earlier.input if self.input is None else self.input,
+            created_at=self.created_at or earlier.created_at,
         )
 
     @property

@@ -79,7 +79,7 @@ class NoAnswer:
 Reply: TypeAlias = Answer | NoAnswer
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)
 class Send:
     """Exchange one request; the flow is sent a `Reply`.
 

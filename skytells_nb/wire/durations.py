@@ -1,0 +1,50 @@
+"""How long a model's predictions take, learnt as they end, so that waits look when it is worth it."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from statistics import median
+
+from ..types import Prediction
+
+__all__ = ["Durations", "everywhere", "length"]
+
+
+class Durations:
+    """The last few durations of every model, by the API's base URL and the model's name."""
+
+    def __init__(self, keep: int = 9) -> None:
+        self._keep = keep
+        self._lock = threading.Lock()
+        self._seen: dict[tuple[str, str], deque[float]] = {}
+
+    def remember(self, base_url: str, model: str | None, seconds: float) -> None:
+        """Note that a prediction of this model took so long; a length of 0 is not a length."""
+        if model and seconds > 0:
+            with self._lock:
+                self._seen.setdefault((base_url, model), deque(maxlen=self._keep)).append(seconds)
+
+    def expected(self, base_url: str, model: str | None) -> float | None:
+        """Seconds that one is likely to take: the median of the last few; None for a new model."""
+        with self._lock:
+            seen = self._seen.get((base_url, model or ""))
+            return median(seen) if seen else None
+
+
+def length(prediction: Prediction, observed: float) -> float:
+    """Seconds that a prediction took: by the API's figures where they are plausible, else as observed.
+
+    ``observed`` runs from its create to the read that saw its end, so it is never too short.
+    """
+    told = [prediction.metrics.total_time]
+    if prediction.created_at is not None and prediction.completed_at is not None:
+        told.insert(0, (prediction.completed_at - prediction.created_at).total_seconds())
+        whole = not (prediction.created_at.microsecond or prediction.completed_at.microsecond)
+        if whole:
+            told.reverse()
+    return next((t for t in told if t is not None and 0.5 * observed <= t <= observed), observed)
+
+
+everywhere = Durations()
+"""What this process has learnt; every connection shares it."""

@@ -1,0 +1,223 @@
+"""Every operation of the API as a flow: written once, driven blocking or under asyncio."""
+
+from __future__ import annotations
+
+from asyncio import CancelledError
+from collections.abc import Callable, Mapping, Sequence
+from math import isfinite
+from typing import Any, Final
+
+from ..exceptions import (
+    InvalidInputError,
+    PredictionError,
+    ServerError,
+    UncertainCreateError,
+    WaitTimeoutError,
+)
+from ..types import Model, ModelList, Prediction
+from . import answers, creating, exchange, requests
+from .conversation import Conversation
+from .steps import Flow, Watch
+
+__all__ = [
+    "PATIENCE",
+    "cancel",
+    "create",
+    "delete",
+    "get",
+    "list_models",
+    "model",
+    "reconcile",
+    "seconds",
+    "wait",
+]
+
+PATIENCE: Final = 1800.0
+"""Seconds that a wait lasts when nothing else is said: half an hour."""
+
+Progress = Callable[[Prediction], object]
+
+
+def seconds(name: str, value: object, default: float) -> float:
+    """Check a time in seconds: a finite number above 0, or None for the default."""
+    if value is None:
+        return default
+    if isinstance(value, bool) or not isinstance(value, int | float) or not isfinite(value) or value <= 0:
+        raise InvalidInputError(
+            f"{name} must be seconds above 0 or None, not {value!r}. Nothing was sent.", charged=False
+        )
+    return float(value)
+
+
+def create(
+    conversation: Conversation,
+    model: str,
+    input: Mapping[str, Any],
+    *,
+    wait: bool = True,
+    webhook: str | Mapping[str, Any] | None = None,
+    webhook_events_filter: Sequence[str] | None = None,
+    timeout: float | None = None,
+    on_progress: Progress | None = None,
+) -> Flow[Prediction]:
+    """Create a prediction and, unless told otherwise, wait until it ends."""
+    deadline = conversation.now() + seconds("timeout", timeout, PATIENCE)
+    order = requests.order(model, input, webhook=webhook, events=webhook_events_filter)
+    prediction = yield from creating.accept(conversation, order)
+    if not wait:
+        return (yield from conversation.ended(prediction)) if prediction.done else prediction
+    try:
+        prediction = yield from _follow(conversation, prediction, deadline, on_progress)
+    except (KeyboardInterrupt, CancelledError):
+        yield creating.cancel_in_background(conversation, prediction)
+        raise
+    return prediction
+
+
+def wait(
+    conversation: Conversation,
+    prediction: Prediction | str,
+    *,
+    timeout: float | None = None,
+    on_progress: Progress | None = None,
+) -> Flow[Prediction]:
+    """Wait until a prediction ends. An interrupt leaves it running: it can be waited for again."""
+    deadline = conversation.now() + seconds("timeout", timeout, PATIENCE)
+    if not isinstance(prediction, Prediction):
+        requests.get(prediction)
+        prediction = Prediction(id=prediction.strip(), status="queued", origin=conversation.origin)
+    return (yield from _follow(conversation, prediction, deadline, on_progress))
+
+
+def _follow(
+    conversation: Conversation, prediction: Prediction, deadline: float, on_progress: Progress | None
+) -> Flow[Prediction]:
+    begun = conversation.now()
+    if not prediction.done:
+        prediction = yield Watch(prediction, deadline, on_progress)
+    if not prediction.done:
+        waited = conversation.now() - begun
+        raise WaitTimeoutError(
+            f"Prediction {prediction.id} was still {prediction.status} after {waited:.0f} s. It goes on, and "
+            "will be billed if it succeeds; nothing is lost: "
+            f"client.predictions.wait({prediction.id!r}) takes the wait up again, "
+            f"client.predictions.cancel({prediction.id!r}) stops it.",
+            prediction=prediction,
+        )
+    prediction = yield from conversation.ended(prediction)
+    if prediction.status != "succeeded":
+        raise _unsuccessful(prediction)
+    return prediction
+
+
+def _unsuccessful(prediction: Prediction) -> PredictionError:
+    cost = "unknown" if prediction.cost is None else f"{prediction.cost} credits"
+    what = "was canceled" if prediction.status == "canceled" else "failed"
+    why = f": {prediction.error.rstrip('.')}" if prediction.error else ""
+    raw_id = prediction.raw.get("error_id")
+    return PredictionError(
+        f"Prediction {prediction.id} {what}{why}. Its cost is {cost}. "
+        + (
+            "Run it again if you still want it."
+            if prediction.status == "canceled"
+            else "Try another seed or prompt; the same input may fail again."
+        ),
+        prediction=prediction,
+        detail=prediction.error,
+        error_id=raw_id if isinstance(raw_id, str) else None,
+        charged=None if prediction.cost is None else prediction.cost > 0,
+    )
+
+
+def get(conversation: Conversation, id: str) -> Flow[Prediction]:
+    """Read a prediction as it stands; one that has failed is given back, not raised."""
+    call = requests.get(id)
+    try:
+        body = yield from exchange.ask(conversation, call, f"prediction {id!r}")
+    except PredictionError as error:
+        failed = answers.failed_prediction(
+            id.strip(), error.detail or "", error.error_id, last=None, origin=conversation.origin
+        )
+        error.prediction = yield from conversation.ended(failed)
+        raise
+    prediction = _read(conversation, body)
+    return (yield from conversation.ended(prediction)) if prediction.done else prediction
+
+
+def cancel(conversation: Conversation, id: str) -> Flow[Prediction]:
+    """Cancel a prediction that runs; gives it as it then stands."""
+    body = yield from exchange.ask(conversation, requests.cancel(id), f"canceling prediction {id!r}")
+    if not isinstance(body, dict) or not isinstance(body.get("id"), str):
+        return (yield from get(conversation, id))
+    prediction = _read(conversation, body)
+    return (yield from conversation.ended(prediction)) if prediction.done else prediction
+
+
+def delete(conversation: Conversation, id: str) -> Flow[None]:
+    """Delete a prediction and its outputs at the API, for good."""
+    yield from exchange.ask(conversation, requests.delete(id), f"deleting prediction {id!r}")
+
+
+def reconcile(conversation: Conversation, error: UncertainCreateError) -> Flow[Prediction | None]:
+    """Look again for the prediction of a create that was left in doubt."""
+    if not isinstance(error, UncertainCreateError):
+        raise InvalidInputError(
+            f"reconcile takes an UncertainCreateError, not {type(error).__name__}. Nothing was sent.",
+            charged=False,
+        )
+    found = yield from creating.look_again(conversation, error)
+    return (yield from conversation.ended(found)) if found is not None and found.done else found
+
+
+def list_models(conversation: Conversation) -> Flow[ModelList]:
+    """List every model that the key may use."""
+    body = yield from exchange.ask(conversation, requests.models(), "the list of models")
+    if isinstance(body, dict):
+        body = next((body[key] for key in ("data", "models") if isinstance(body.get(key), list)), None)
+    if not isinstance(body, list):
+        raise ServerError(
+            "The list of models cannot be read: it is no list. This call bills nothing. Check the base URL, "
+            "then try again.",
+            detail="unreadable list of models",
+            charged=False,
+        )
+    models = ModelList(Model.from_api(item) for item in body if _is_model(item))
+    for found in models:
+        conversation.saw_model(found)
+    return models
+
+
+def _is_model(item: object) -> bool:
+    return isinstance(item, dict) and any(
+        isinstance(item.get(key), str) and item[key] for key in ("namespace", "id", "slug")
+    )
+
+
+def model(conversation: Conversation, slug: str) -> Flow[Model]:
+    """Read one model with its input and output schemas."""
+    body = yield from exchange.ask(conversation, requests.model(slug), f"model {slug!r}")
+    if isinstance(body, dict) and isinstance(body.get("data"), dict) and not _is_model(body):
+        body = body["data"]
+    if not isinstance(body, dict):
+        raise _unreadable(f"model {slug!r}")
+    found = Model.from_api(body)
+    conversation.saw_model(found)
+    return found
+
+
+def _read(conversation: Conversation, body: Any) -> Prediction:
+    if isinstance(body, dict) and isinstance(body.get("data"), dict) and "id" not in body:
+        body = body["data"]
+    if not isinstance(body, dict) or not isinstance(body.get("id"), str) or not body["id"]:
+        raise _unreadable("the prediction")
+    prediction = Prediction.from_api(body, origin=conversation.origin)
+    conversation.claims.saw([prediction.id], conversation.now())
+    return prediction
+
+
+def _unreadable(what: str) -> ServerError:
+    return ServerError(
+        f"The API's answer for {what} cannot be read: it has no id. Nothing is lost. Try again.",
+        detail="answer without an id",
+        charged=False,
+    )

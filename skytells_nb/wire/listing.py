@@ -1,0 +1,185 @@
+"""Listing predictions: page after page, several at once, filtered by the API and again here.
+
+Not every version of the API honours every filter (skytells-api.md section 4.3), so what is asked for is
+also looked for in what comes back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, date, datetime, time
+from math import inf
+from typing import Any, Final
+
+from ..exceptions import InvalidInputError, ServerError
+from ..types import Prediction, PredictionList
+from . import exchange, requests
+from .claims import same_model
+from .conversation import Conversation
+from .steps import Flow
+from .watch import page_items
+
+__all__ = ["Moment", "list_predictions"]
+
+_SENT_STATUSES: Final = frozenset({"succeeded", "failed", "processing"})
+_WAVE: Final = 16
+
+Moment = date | datetime | str | None
+
+
+def list_predictions(
+    conversation: Conversation,
+    *,
+    limit: int | None = 20,
+    status: str | None = None,
+    model: str | None = None,
+    since: Moment = None,
+    until: Moment = None,
+    on_page: Callable[[int, int | None], object] | None = None,
+) -> Flow[PredictionList]:
+    """List predictions, newest first, filtered here as well as by the API.
+
+    ``on_page`` is told how many were read, and how many there are in all where the API says.
+    """
+    _check_limit(limit)
+    keep = _Filter(conversation, status, model, since, until)
+    found: dict[str, Prediction] = {}
+    if limit == 0:
+        return PredictionList()
+    size = requests.PAGE_SIZE if limit is None or keep.partial else min(requests.PAGE_SIZE, limit)
+    read, number, last = 0, 0, None
+    while True:
+        ahead = 1 if number == 0 else _ahead(number, last, limit, len(found), size)
+        calls = [keep.page(number + n + 1, size) for n in range(ahead)]
+        if not calls:
+            break
+        bodies = yield from exchange.ask_all(conversation, calls, "the list of predictions")
+        number += len(calls)
+        ended = False
+        for body in bodies:
+            items = page_items(body)
+            if items is None:
+                raise ServerError(
+                    "The list of predictions cannot be read: it is neither a list nor pages of one. This "
+                    "call bills nothing. Check the base URL, then try again.",
+                    detail="unreadable listing",
+                    charged=False,
+                )
+            total, last = _extent(body, last)
+            read += len(items)
+            _keep(conversation, keep, items, found)
+            ended = ended or not items or (last is None and len(items) < size)
+            if on_page is not None:
+                on_page(read, total)
+        if ended or (last is not None and number >= last) or (limit is not None and len(found) >= limit):
+            break
+    newest = sorted(found.values(), key=_newest_first, reverse=True)
+    return PredictionList(newest if limit is None else newest[:limit])
+
+
+def _keep(
+    conversation: Conversation, keep: _Filter, items: list[dict[str, Any]], found: dict[str, Prediction]
+) -> None:
+    predictions = [
+        Prediction.from_api(item, origin=conversation.origin)
+        for item in items
+        if isinstance(item.get("id"), str) and item["id"]
+    ]
+    conversation.claims.saw((p.id for p in predictions), conversation.now())
+    for prediction in predictions:
+        if keep(prediction):
+            found.setdefault(prediction.id, prediction)
+
+
+def _newest_first(prediction: Prediction) -> float:
+    return prediction.created_at.timestamp() if prediction.created_at is not None else -inf
+
+
+def _ahead(number: int, last: int | None, limit: int | None, found: int, size: int) -> int:
+    """How many pages to ask for at once: those that are known to be there and wanted."""
+    wanted = _WAVE if limit is None else max(1, -(-(limit - found) // size))
+    return min(_WAVE, wanted, last - number if last is not None else _WAVE // 4)
+
+
+def _extent(body: Any, last: int | None) -> tuple[int | None, int | None]:
+    pages = body.get("pagination") if isinstance(body, dict) else None
+    if not isinstance(pages, dict):
+        return None, last
+    total, final = pages.get("total"), pages.get("last_page")
+    return total if isinstance(total, int) else None, final if isinstance(final, int) else last
+
+
+def _check_limit(limit: object) -> None:
+    if limit is not None and (isinstance(limit, bool) or not isinstance(limit, int) or limit < 0):
+        raise InvalidInputError(
+            f"limit must be a whole number, 0 or more, or None for all, not {limit!r}. Nothing was sent.",
+            charged=False,
+        )
+
+
+class _Filter:
+    """What a listing keeps; sent to the API as far as every version of it understands."""
+
+    def __init__(
+        self, conversation: Conversation, status: object, model: object, since: Moment, until: Moment
+    ) -> None:
+        if status == "cancelled":
+            status = "canceled"
+        for name, value in (("status", status), ("model", model)):
+            if value is not None and (not isinstance(value, str) or not value.strip()):
+                raise InvalidInputError(
+                    f"{name} must be a word or None, not {value!r}. Nothing was sent.", charged=False
+                )
+        self._names = conversation.names
+        self.status = status if isinstance(status, str) else None
+        self.model = model if isinstance(model, str) else None
+        self.since, self.until = _moment("since", since, time.min), _moment("until", until, time.max)
+        if self.since and self.until and self.since > self.until:
+            raise InvalidInputError("since lies after until. Nothing was sent.", charged=False)
+
+    @property
+    def partial(self) -> bool:
+        """Whether it may leave out some of what a page brings."""
+        return any(value is not None for value in (self.status, self.model, self.since, self.until))
+
+    def page(self, number: int, size: int) -> requests.Call:
+        return requests.page(
+            number,
+            size=size,
+            status=self.status if self.status in _SENT_STATUSES else None,
+            model=self.model,
+            since=self.since.date() if self.since else None,
+            until=self.until.date() if self.until else None,
+        )
+
+    def __call__(self, prediction: Prediction) -> bool:
+        made = prediction.created_at
+        return (
+            (self.status is None or prediction.status == self.status)
+            and (
+                self.model is None
+                or prediction.model is None
+                or same_model(prediction.model, self.model, self._names)
+            )
+            and (self.since is None or made is None or made >= self.since)
+            and (self.until is None or made is None or made <= self.until)
+        )
+
+
+def _moment(name: str, value: Moment, of_day: time) -> datetime | None:
+    """Read a bound of a listing; a day alone means the whole of it, in UTC as the API counts days."""
+    read: object = value
+    if isinstance(value, str):
+        try:
+            read = date.fromisoformat(value) if len(value) <= 10 else datetime.fromisoformat(value)
+        except ValueError:
+            read = value
+    if isinstance(read, datetime):
+        return read.replace(tzinfo=UTC) if read.tzinfo is None else read.astimezone(UTC)
+    if isinstance(read, date):
+        return datetime.combine(read, of_day, UTC)
+    if read is None:
+        return None
+    raise InvalidInputError(
+        f'{name} must be a date, a datetime or "YYYY-MM-DD", not {value!r}. Nothing was sent.', charged=False
+    )

@@ -1,0 +1,336 @@
+"""One watch for everything in flight: when to look, where to look, and what was seen.
+
+A pure state machine. ``due(now)`` says when the next read is wanted, ``requests(now)`` which reads to
+send, ``feed(request, reply, …)`` takes their replies and tells what they mean. It does no I/O, and its
+clock is whatever the driver passes in.
+
+One prediction in flight is read by its id. Several are read together from the listing, newest
+first, pages of 50 back to the oldest that is due; by id are read those so deep in the
+listing that one page each would be spent on them, and those that a whole sweep missed.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass
+from typing import Any, Final, TypeAlias
+from urllib.parse import unquote
+
+from ..exceptions import SkytellsError
+from ..types import Prediction
+from . import answers, requests
+from .durations import Durations, length
+from .pace import Pace
+from .retry import Policy
+from .steps import Answer, NoAnswer, Reply, Request
+
+__all__ = ["Broken", "Ended", "Event", "Seen", "Watch", "next_read", "page_items"]
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """A prediction that was read and has not ended."""
+
+    prediction: Prediction
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """A prediction that was read and has ended, well or not."""
+
+    prediction: Prediction
+
+
+@dataclass(frozen=True, slots=True)
+class Broken:
+    """A wait that cannot go on, and why."""
+
+    id: str
+    error: SkytellsError
+
+
+Event: TypeAlias = Seen | Ended | Broken
+
+_EARLY: Final = 0.85
+_STEP: Final = 1.045
+_LATE: Final = 1.2
+_GRACE: Final = 10.0
+_SWEEP_GAP: Final = 0.03
+
+
+def next_read(age: float, expected: float | None) -> float:
+    """At which age to read a prediction next, in seconds, given its age at the last read (0: none).
+
+    With an expected length: from 15 % before it, in steps of 4.5 %, so that a job within 15 % of it is
+    seen at most 5 % late by eight reads. Without one, or well past it: in steps of 15 % of its age, at
+    least 0.2 s and at most 5 s.
+
+    Examples
+    --------
+    >>> next_read(0, None), next_read(10, None), next_read(0, 20.0)
+    (0.2, 11.5, 17.0)
+    """
+    if expected is not None:
+        if age < _EARLY * expected:
+            return _EARLY * expected
+        if age < _LATE * expected:
+            return max(age * _STEP, age + 0.02)
+    return age + min(5.0, max(0.2, 0.15 * age))
+
+
+@dataclass(slots=True)
+class _Entry:
+    prediction: Prediction
+    started: float
+    number: int
+    looked: float = 0.0
+
+
+class Watch:
+    """What one driver waits for, on one connection.
+
+    Parameters
+    ----------
+    base_url : str
+        The API's, under which durations are remembered.
+    pace, durations, policy
+        Shared with the connection: its rate limit, what models take, how patient to be.
+    """
+
+    def __init__(self, base_url: str, *, pace: Pace, durations: Durations, policy: Policy) -> None:
+        self._base_url = base_url
+        self._pace = pace
+        self._durations = durations
+        self._policy = policy
+        self._entries: dict[str, _Entry] = {}
+        self._queue: deque[Request] = deque()
+        self._flying: set[Request] = set()
+        self._wanted: set[str] = set()
+        self._listing = True
+        self._swept = -1.0
+        self._failures = 0
+        self._failing_since: float | None = None
+        self._not_before = 0.0
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def __contains__(self, identifier: str) -> bool:
+        return identifier in self._entries
+
+    def add(self, prediction: Prediction, now: float, *, number: int = 0, age: float = 0.0) -> None:
+        """Wait for a prediction that is ``age`` seconds old; ``number`` counts this connection's creates."""
+        if prediction.id not in self._entries:
+            self._entries[prediction.id] = _Entry(prediction, now - age, number)
+
+    def remove(self, identifier: str) -> Prediction | None:
+        """Stop waiting for one; gives it as last seen."""
+        entry = self._entries.pop(identifier, None)
+        self._wanted.discard(identifier)
+        return entry.prediction if entry else None
+
+    def tell(self, prediction: Prediction, now: float) -> list[Event]:
+        """Take news that came by itself, such as a webhook's."""
+        return self._news(prediction, now) if prediction.id in self._entries else []
+
+    def due(self, now: float) -> float | None:
+        """When `requests` will have something to send; None while nothing waits or reads are out."""
+        if not self._entries or (self._flying and not self._queue):
+            return None
+        at = now if self._queue else self._look(now)
+        return max(at, self._not_before, self._pace.ready(now))
+
+    def requests(self, now: float) -> tuple[Request, ...]:
+        """Give the reads to send now; none if it is not time yet."""
+        at = self.due(now)
+        if at is None or at > now:
+            return ()
+        if not self._queue:
+            self._plan(now)
+        sent: list[Request] = []
+        while self._queue and self._pace.ready(now) <= now:
+            request = self._queue.popleft()
+            self._pace.read(now)
+            self._flying.add(request)
+            sent.append(request)
+        return tuple(sent)
+
+    def feed(self, request: Request, reply: Reply, now: float, *, wait: float | None = None) -> list[Event]:
+        """Take the reply to one of `requests`; ``wait`` is what its ``Retry-After`` asks, in seconds."""
+        self._flying.discard(request)
+        found = reply if isinstance(reply, NoAnswer) else answers.problem(reply)
+        if found is None and isinstance(reply, Answer):
+            self._failures, self._failing_since = 0, None
+            body = answers.decoded(reply)
+            events = self._listed(body, now) if request.query else self._read(request, body, now)
+        elif isinstance(found, NoAnswer) or (found is not None and found.transient):
+            events = self._failed(found, request, now, wait)
+        else:
+            events = self._refused(found, request, now) if found is not None else []
+        if not self._flying and not self._queue and self._wanted:
+            missed, self._wanted = self._wanted, set()
+            self._queue.extend(requests.get(i).newest for i in missed if i in self._entries)
+        return events
+
+    def _look(self, now: float) -> float:
+        """When the next round of reads is worth it: for one its own time, for several when half are due.
+
+        Never more than 0.25 s, or a tenth of its age, after the first of them.
+        """
+        times = sorted(self._due_times())
+        if not self._sweeps():
+            return times[0]
+        first, half = times[0], times[(len(times) - 1) // 2]
+        oldest = max(now - entry.started for entry in self._entries.values())
+        return max(min(half, first + max(0.25, 0.1 * oldest)), self._swept + _SWEEP_GAP)
+
+    def _due_times(self) -> list[float]:
+        lengths: dict[str | None, float | None] = {}
+        sweeps = self._sweeps()
+        times = []
+        for entry in self._entries.values():
+            model = entry.prediction.model
+            if model not in lengths:
+                lengths[model] = self._durations.expected(self._base_url, model)
+            expected = lengths[model]
+            if sweeps and expected is not None and entry.looked < expected:
+                times.append(entry.started + expected * 1.01)
+            else:
+                times.append(entry.started + next_read(entry.looked, expected))
+        return times
+
+    def _sweeps(self) -> bool:
+        return self._listing and len(self._entries) > 1
+
+    def _plan(self, now: float) -> None:
+        entries = list(self._entries.values())
+        if not self._sweeps():
+            due = [e for e, at in zip(entries, self._due_times(), strict=True) if at <= now]
+            self._queue.extend(requests.get(e.prediction.id).newest for e in due)
+            return
+        newest = max(e.number for e in entries)
+        pages = sorted((newest - e.number) // requests.PAGE_SIZE if e.number else 0 for e in entries)
+        depth = min(range(pages[-1] + 2), key=lambda p: p + sum(at >= p for at in pages))
+        depth = max(depth, 1)
+        for entry in entries:
+            page = (newest - entry.number) // requests.PAGE_SIZE if entry.number else 0
+            if page < depth:
+                self._wanted.add(entry.prediction.id)
+            else:
+                self._queue.append(requests.get(entry.prediction.id).newest)
+        self._queue.extend(requests.page(p + 1).newest for p in range(depth))
+        self._swept = now
+
+    def _listed(self, body: Any, now: float) -> list[Event]:
+        events: list[Event] = []
+        items = page_items(body)
+        if items is None:
+            self._listing = False
+            return events
+        for item in items:
+            identifier = item.get("id")
+            if identifier not in self._entries:
+                continue
+            prediction = self._newer(item)
+            if prediction.status == "succeeded" and prediction.output is None:
+                continue
+            self._wanted.discard(prediction.id)
+            events += self._news(prediction, now)
+        return events
+
+    def _read(self, request: Request, body: Any, now: float) -> list[Event]:
+        identifier = _identifier(request)
+        if identifier not in self._entries:
+            return []
+        if not isinstance(body, dict) or body.get("id") != identifier:
+            self._entries[identifier].looked = now - self._entries[identifier].started
+            return []
+        return self._news(self._newer(body), now)
+
+    def _newer(self, raw: dict[str, Any]) -> Prediction:
+        read = Prediction.from_api(raw, origin=self._base_url)
+        return read.remembering(self._entries[read.id].prediction)
+
+    def _news(self, prediction: Prediction, now: float) -> list[Event]:
+        entry = self._entries[prediction.id]
+        entry.looked = now - entry.started
+        entry.prediction = prediction
+        if not prediction.done:
+            return [Seen(prediction)]
+        del self._entries[prediction.id]
+        if prediction.status == "succeeded":
+            self._durations.remember(self._base_url, prediction.model, length(prediction, entry.looked))
+        return [Ended(prediction)]
+
+    def _failed(
+        self, found: answers.Problem | NoAnswer, request: Request, now: float, wait: float | None
+    ) -> list[Event]:
+        """Bear a read that failed for the moment: wait a little, and look again."""
+        self._failures += 1
+        pause = wait if wait is not None else min(5.0, 0.25 * 2.0 ** min(self._failures - 1, 8))
+        limited = isinstance(found, answers.Problem) and found.status == 429
+        if limited and wait is None:
+            pause = max(pause, 1.0)
+        self._not_before = max(self._not_before, now + pause)
+        if limited:
+            self._pace.hold(now + pause)
+        else:
+            self._failing_since = now if self._failing_since is None else self._failing_since
+            if now - self._failing_since > self._policy.patience:
+                return self._break_all(found)
+        if request not in self._queue:
+            self._queue.append(request)
+        return []
+
+    def _refused(self, found: answers.Problem, request: Request, now: float) -> list[Event]:
+        """Take an answer that no further try will change."""
+        if request.query:
+            if found.status == 401:
+                return self._break_all(found)
+            self._listing = False
+            return []
+        identifier = _identifier(request)
+        entry = self._entries.get(identifier)
+        if entry is None:
+            return []
+        entry.looked = now - entry.started
+        if found.error_id == "PREDICTION_FAILED":
+            failed = answers.failed_prediction(
+                identifier, found.words, found.error_id, last=entry.prediction, origin=self._base_url
+            )
+            return self._news(failed, now)
+        if answers.names_a_missing_prediction(found) and entry.number and entry.looked < _GRACE:
+            return []
+        del self._entries[identifier]
+        return [Broken(identifier, _lost_sight(found, identifier))]
+
+    def _break_all(self, found: answers.Problem | NoAnswer) -> list[Event]:
+        broken: list[Event] = [Broken(i, _lost_sight(found, i)) for i in self._entries]
+        self._entries.clear()
+        self._queue.clear()
+        self._wanted.clear()
+        self._failing_since = None
+        return broken
+
+
+def _identifier(request: Request) -> str:
+    return unquote(request.path.rsplit("/", 1)[-1])
+
+
+def _lost_sight(found: answers.Problem | NoAnswer, identifier: str) -> SkytellsError:
+    return answers.error(
+        found,
+        subject=f"prediction {identifier!r}",
+        billed="The prediction may go on, and may be billed; its id is not lost: "
+        f"client.predictions.wait({identifier!r}) takes the wait up again.",
+        charged=None,
+    )
+
+
+def page_items(body: Any) -> list[dict[str, Any]] | None:
+    """Give the predictions on a page of the listing, in either documented form; None if it is none."""
+    if isinstance(body, dict):
+        body = next((body[key] for key in ("data", "predictions", "results") if key in body), None)
+    if not isinstance(body, list):
+        return None
+    return [item for item in body if isinstance(item, dict)]

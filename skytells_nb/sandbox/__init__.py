@@ -1,0 +1,20 @@
+"""An honest stand-in for the Skytells API: a real HTTP server on loopback that answers as the documentation says.
+
+It is a building of its own. Nothing of the toolkit is imported here, only HTTP joins the two, and third-party clients of
+the API work against it. It is written from the published documentation; where that contradicts itself an option chooses
+the form, and where it is silent the choice is marked as ours.
+
+`Server` is the front door; `Core` is the same without a socket, for tests that bring their own clock.
+"""
+
+from __future__ import annotations
+
+from skytells_nb.sandbox.core import Core, Received
+from skytells_nb.sandbox.dialect import Dialect
+from skytells_nb.sandbox.errors import StateError
+from skytells_nb.sandbox.exchange import Answer, Request
+from skytells_nb.sandbox.faults import Faults
+from skytells_nb.sandbox.options import Options
+from skytells_nb.sandbox.server import Server
+
+__all__ = ["Answer", "Core", "Dialect", "Faults", "Options", "Received", "Request", "Server", "StateError"]

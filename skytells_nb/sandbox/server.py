@@ -1,0 +1,286 @@
+"""The sandbox on a real socket: uvicorn in a daemon thread, on loopback, on a free port."""
+
+from __future__ import annotations
+
+import asyncio
+import atexit
+import contextlib
+import socket
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from decimal import Decimal
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
+
+from skytells_nb.sandbox.core import Core, Received
+from skytells_nb.sandbox.drawing import Media
+from skytells_nb.sandbox.faults import Faults
+from skytells_nb.sandbox.journal import Journal
+from skytells_nb.sandbox.notices import Delivery
+from skytells_nb.sandbox.options import Options
+from skytells_nb.sandbox.state import State
+
+if TYPE_CHECKING:
+    from skytells_nb.sandbox.delivery import Courier
+
+BACKLOG = 2048
+#: Seconds an idle connection is kept open.
+KEEP_ALIVE = 75
+#: Seconds `start` waits for the socket, and `stop` for what is under way.
+PATIENCE = 10.0
+WILDCARDS = ("0.0.0.0", "::", "")  # noqa: S104 - compared with, not bound to
+
+
+class Server:
+    """A running stand-in for the Skytells API.
+
+    The options are those of `skytells_nb.sandbox.options.Options`; with none of them it speaks as the published Python
+    SDK expects. Start it with ``with`` or `start`; it can be started again after `stop`, on the same port, and then
+    still knows its predictions, as an API after an outage.
+
+    Parameters
+    ----------
+    media : Media, optional
+        Who draws the files; `skytells_nb.sandbox.media`, unless given.
+    **options
+        See `skytells_nb.sandbox.options.Options` and `skytells_nb.sandbox.dialect.Dialect`.
+
+    Raises
+    ------
+    TypeError
+        If an option does not exist; the message names those that do.
+    ValueError
+        If an option's value is not possible.
+
+    Attributes
+    ----------
+    faults : Faults
+        What shall go wrong: ``server.faults.next("rate_limit", times=2, retry_after=1)``.
+    options : Options
+        What it was started with.
+
+    Examples
+    --------
+    >>> with Server(seconds=0) as server:
+    ...     server.url.endswith("/v1"), server.billed
+    (True, 0)
+    """
+
+    def __init__(self, *, media: Media | None = None, **options: Any) -> None:
+        self.options = Options.read(options)
+        self.faults = Faults()
+        self._media = media
+        self._core: Core | None = None
+        self._origin = ""
+        self._running: _Running | None = None
+
+    def start(self) -> Self:
+        """Listen; returns the server itself.
+
+        Raises
+        ------
+        OSError
+            If the address or port cannot be had.
+        StateError
+            If the state file cannot be used.
+        RuntimeError
+            If it runs already.
+        """
+        if self._running is not None:
+            raise RuntimeError(f"this sandbox runs already, at {self.url}")
+        core = self._make_core()
+        try:
+            listener = _listen(self.options.host, self.options.port, core.state.port)
+        except BaseException:
+            core.state.close()
+            raise
+        host, port = listener.getsockname()[:2]
+        name = "127.0.0.1" if host in WILDCARDS else f"[{host}]" if ":" in host else host
+        self._origin = f"http://{name}:{port}"
+        core.state.use_port(port)
+        self._core = core
+        self._running = _Running(core, self._origin, listener, wildcard=host in WILDCARDS)
+        self._running.start()
+        atexit.register(self.stop)
+        return self
+
+    def stop(self) -> None:
+        """Stop listening and let go of everything; what was logged and billed can still be read."""
+        running, self._running = self._running, None
+        if running is None:
+            return
+        atexit.unregister(self.stop)
+        running.stop()
+        self._known.state.close()
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    def __repr__(self) -> str:
+        where = f"at {self.url}" if self._running is not None else "stopped"
+        return f"<Skytells sandbox {where}>"
+
+    @property
+    def url(self) -> str:
+        """The base URL for clients; ends in ``/v1``."""
+        self._known  # noqa: B018 - says what to do when it was never started
+        return f"{self._origin}/v1"
+
+    @property
+    def api_key(self) -> str:
+        """The sandbox's own key; any other that starts with ``sk-`` is accepted too. Starts with ``sk-sandbox-``."""
+        return self._known.state.api_key
+
+    @property
+    def log(self) -> list[Received]:
+        """Every request received, oldest first; keys are shown as fingerprints."""
+        return self._known.received
+
+    @property
+    def billed(self) -> int:
+        """How many predictions are billed: accepted, and neither failed nor cancelled."""
+        return len(self._known.billed)
+
+    @property
+    def billed_amount(self) -> Decimal:
+        """What they cost together, in US dollars of play money."""
+        return sum(self._known.billed.values(), Decimal(0))
+
+    @property
+    def predictions(self) -> list[dict[str, Any]]:
+        """Every prediction as the API would show it now, newest first; a snapshot for tests."""
+        return self._known.snapshot()
+
+    @property
+    def deliveries(self) -> list[Delivery]:
+        """Every webhook delivery that was tried, oldest first."""
+        return list(self._known.deliveries)
+
+    @property
+    def _known(self) -> Core:
+        if self._core is None:
+            raise RuntimeError(
+                "this sandbox has not been started; use `with Server() as server:` or server.start()"
+            )
+        return self._core
+
+    def _make_core(self) -> Core:
+        path = self.options.state
+        if path is not None:
+            state: State | None = State(Journal(path), self.options.seed)
+        elif self._core is not None:
+            return self._core
+        else:
+            state = None
+        return Core(self.options, state=state, faults=self.faults, media=self._media)
+
+
+class _Running:
+    """What exists only while a server runs: its thread, its loop, its courier."""
+
+    def __init__(self, core: Core, origin: str, listener: socket.socket, *, wildcard: bool) -> None:
+        from skytells_nb.sandbox.delivery import Courier
+
+        self._core = core
+        self._origin = "" if wildcard else origin
+        self._listener = listener
+        self._ready = threading.Event()
+        self._failure: BaseException | None = None
+        self._halt: Callable[[], object] = lambda: None
+        self._courier: Courier = Courier(core, origin, steady=core.options.clock is time.time)
+        self._thread = threading.Thread(target=self._run, name="skytells-sandbox", daemon=True)
+
+    def start(self) -> None:
+        self._core.on_notice = self._courier.wake
+        self._thread.start()
+        if not self._ready.wait(PATIENCE) or self._failure is not None:
+            self._listener.close()
+            raise RuntimeError("the sandbox's server did not start") from self._failure
+        if self._core.next_notice() is not None:
+            self._courier.wake()
+
+    def stop(self) -> None:
+        self._core.on_notice = lambda: None
+        self._courier.stop()
+        self._halt()
+        self._thread.join(PATIENCE)
+
+    def _run(self) -> None:
+        try:
+            with asyncio.Runner(loop_factory=asyncio.new_event_loop) as runner:
+                runner.run(self._serve())
+        except BaseException as error:  # noqa: BLE001 - handed to the thread that called start
+            self._failure = error
+        finally:
+            self._ready.set()
+
+    async def _serve(self) -> None:
+        import uvicorn
+
+        from skytells_nb.sandbox.app import App
+        from skytells_nb.sandbox.assets import Darkroom
+        from skytells_nb.sandbox.protocol import BreakableProtocol
+        from skytells_nb.sandbox.validation import warm
+
+        loop = asyncio.get_running_loop()
+        with ThreadPoolExecutor(2, thread_name_prefix="skytells-sandbox-draw") as executor:
+            executor.submit(warm)
+            app = App(self._core, Darkroom(self._core, executor), self._origin)
+            config = uvicorn.Config(
+                app,
+                http=BreakableProtocol,
+                loop="asyncio",
+                ws="none",
+                interface="asgi3",
+                lifespan="off",
+                backlog=BACKLOG,
+                log_config=None,
+                server_header=False,
+                date_header=False,
+                proxy_headers=False,
+                timeout_keep_alive=KEEP_ALIVE,
+                timeout_graceful_shutdown=2,
+            )
+            ready = self._ready
+
+            class Quiet(uvicorn.Server):
+                """Waits to be stopped instead of looking ten times a second whether it should."""
+
+                async def main_loop(self) -> None:
+                    ready.set()
+                    await app.stopping.wait()
+
+            def halt() -> None:
+                # the loop may be gone already when the interpreter ends
+                with contextlib.suppress(RuntimeError):
+                    loop.call_soon_threadsafe(app.stopping.set)
+
+            self._halt = halt
+            await Quiet(config).serve(sockets=[self._listener])
+
+
+def _listen(host: str, port: int, last: int) -> socket.socket:
+    """Bind a socket: to the port asked for, to the one used last time, or to a free one."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    if port == 0 and last:
+        with contextlib.suppress(OSError):
+            return _bind(family, host, last)
+    return _bind(family, host, port)
+
+
+def _bind(family: socket.AddressFamily, host: str, port: int) -> socket.socket:
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((host, port))
+    except BaseException:
+        listener.close()
+        raise
+    return listener

@@ -100,14 +100,14 @@ class SkytellsError(Exception):
         self.request_id = request_id
         self.charged = charged
 
-    def __reduce__(self) -> tuple[Callable[..., SkytellsError], tuple[object, ...]]:
-        return _rebuild, (type(self), self.args, self.__dict__)
+    def __reduce__(self) -> tuple[Callable[..., SkytellsError], tuple[object, ...], dict[str, Any]]:
+        # The state comes last, since it may hold this very error, as the ``results`` of a gather do.
+        return _rebuild, (type(self), self.args), self.__dict__
 
 
-def _rebuild(cls: type[SkytellsError], args: tuple[object, ...], state: dict[str, Any]) -> SkytellsError:
+def _rebuild(cls: type[SkytellsError], args: tuple[object, ...]) -> SkytellsError:
     error = cls.__new__(cls, *args)
     error.args = args
-    error.__dict__.update(state)
     return error
 
 

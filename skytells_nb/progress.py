@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import html
 import logging
-import math
 import shutil
 import sys
 import threading
@@ -88,7 +87,7 @@ class Tally:
 
 
 def _duration(seconds: float) -> str:
-    whole = math.ceil(seconds)
+    whole = max(round(seconds), 1)
     if whole < 60:
         return f"{whole} s"
     if whole < 3600:

@@ -1,7 +1,7 @@
 """Runs the sandbox in a process of its own: ``python -m skytells_nb.sandbox --port 0 --seconds 0.2``.
 
-One JSON line with the base URL and the key goes to standard output; then it serves until it is told to stop (SIGINT,
-SIGTERM). Its log, its bill and its faults are reached over HTTP (`skytells_nb.sandbox.control`).
+One JSON line with the base URL and the key goes to standard output; then it serves until it is told to stop
+(SIGINT, SIGTERM). Its log, its bill and its faults are reached over HTTP (`skytells_nb.sandbox.control`).
 """
 
 from __future__ import annotations

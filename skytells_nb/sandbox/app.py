@@ -1,4 +1,4 @@
-"""The ASGI application: carries requests to the core and answers back, and does to the connection what the answer says."""
+"""The ASGI application: carries requests to the core and answers back, or breaks the connection instead."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ import logging
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from skytells_nb.sandbox import errors
 from skytells_nb.sandbox.assets import Darkroom
 from skytells_nb.sandbox.core import Core
 from skytells_nb.sandbox.exchange import Answer, Request, as_json
 
 LARGEST_BODY = 64 * 1024 * 1024
-#: Seconds after which a waiting request looks again whether its prediction was cancelled, or the clock was moved.
+#: Seconds after which a waiting request looks again whether its prediction was cancelled, or the clock was
+#: moved.
 LOOK_AGAIN = 0.1
 
 Message = dict[str, Any]
@@ -33,7 +33,8 @@ class App:
     darkroom : Darkroom
         Draws files.
     origin : str
-        Scheme, host and port for absolute URLs; empty to take the host a request names, as behind a wildcard address.
+        Scheme, host and port for absolute URLs; empty to take the host a request names, as behind a
+        wildcard address.
     """
 
     def __init__(self, core: Core, darkroom: Darkroom, origin: str) -> None:
@@ -59,7 +60,7 @@ class App:
         )
         try:
             answer = await self._answer(request)
-        except Exception as error:  # noqa: BLE001 - the client gets an answer, the log the traceback
+        except Exception as error:
             log.exception("the sandbox failed on %s %s", request.method, request.target)
             answer = self._core.failure(error)
         await self._send(answer, scope, receive, send)
@@ -85,9 +86,7 @@ class App:
         late = answer.after + self._core.options.delay
         if answer.ending == "hang":
             await self._until_left(receive)
-        elif late and not await self._pause(late):
-            pass
-        elif answer.ending == "drop":
+        elif (late and not await self._pause(late)) or answer.ending == "drop":
             pass
         else:
             cut = answer.ending == "cut"

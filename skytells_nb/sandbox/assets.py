@@ -1,4 +1,4 @@
-"""Draws output files when they are first fetched, off the event loop, and keeps the latest of them in memory."""
+"""Draws output files when they are first fetched, off the event loop, and keeps the latest in memory."""
 
 from __future__ import annotations
 

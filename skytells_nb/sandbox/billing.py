@@ -1,8 +1,8 @@
 """What a prediction costs: the model's price times what was made, by the rules of skytells-api.md, section 8.
 
-Where the documentation is silent the rule is ours: the first criterion that matches wins; a missing input takes the
-schema's default; blocks of five seconds are rounded up and nothing else is; a token is four characters; failed and
-cancelled jobs cost nothing.
+Where the documentation is silent the rule is ours: the first criterion that matches wins; a missing input
+takes the schema's default; blocks of five seconds are rounded up and nothing else is; a token is four
+characters; failed and cancelled jobs cost nothing.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ OPEN_SIDE = 1024
 
 
 def values(entry: Entry, input: Mapping[str, Any]) -> dict[str, Any]:
-    """The input with the schema's defaults where it says nothing."""
+    """Fill in the schema's defaults where the input says nothing."""
     given = {name: value for name, value in input.items() if value is not None}
     return {**entry.defaults(), **given}
 

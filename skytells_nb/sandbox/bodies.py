@@ -136,7 +136,7 @@ def _output(job: Job, origin: str, options: Options) -> Any:
 
 
 def _add_end(body: dict[str, Any], job: Job, now: int, origin: str, options: Options) -> None:
-    """Add what only a finished prediction has: measures, the bill, the files, and the reason where it failed."""
+    """Add what only a finished prediction has: measures, bill, files, and why it failed where it did."""
     succeeded = body["output"] is not None
     available = job.has_files(now, options.retention)
     metrics: dict[str, Any] = {
@@ -177,7 +177,7 @@ def _files(job: Job, origin: str) -> list[dict[str, Any]]:
 
 
 def _failure(job: Job) -> dict[str, Any]:
-    """Say why it failed: ``error`` and ``response`` together, or one of the rarer forms (contradiction 10)."""
+    """Say why it failed: in ``error`` and ``response``, or in one of the rarer forms (contradiction 10)."""
     if job.failure_shape == "response":
         return {"error": None, "response": job.reason}
     if job.failure_shape == "error_message":

@@ -67,12 +67,12 @@ class Entry:
         return bool(self.public["metadata"]["openai_compatible"])
 
     def defaults(self) -> dict[str, Any]:
-        """The schema's defaults, by name."""
+        """Collect the schema's defaults, by name."""
         properties = self.input_schema["properties"]
         return {name: each["default"] for name, each in properties.items() if "default" in each}
 
     def body(self, wanted: Collection[str]) -> dict[str, Any]:
-        """The model as the API shows it, with the schemas that were asked for."""
+        """Show the model as the API does, with the schemas that were asked for."""
         return {name: value for name, value in self.public.items() if name not in SCHEMAS or name in wanted}
 
 

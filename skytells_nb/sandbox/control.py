@@ -39,11 +39,11 @@ def answer(core: Core, name: str, request: Request) -> Answer:
     return as_json(handler(core, request))
 
 
-def _log(core: Core, request: Request) -> Any:
+def _log(core: Core, _: Request) -> Any:
     return {"requests": [each._asdict() for each in core.received]}
 
 
-def _billing(core: Core, request: Request) -> Any:
+def _billing(core: Core, _: Request) -> Any:
     billed = core.billed
     amounts = {id: str(amount) for id, amount in billed.items()}
     return {
@@ -54,15 +54,15 @@ def _billing(core: Core, request: Request) -> Any:
     }
 
 
-def _predictions(core: Core, request: Request) -> Any:
+def _predictions(core: Core, _: Request) -> Any:
     return core.snapshot()
 
 
-def _deliveries(core: Core, request: Request) -> Any:
+def _deliveries(core: Core, _: Request) -> Any:
     return {"deliveries": [each._asdict() for each in core.deliveries]}
 
 
-def _faults(core: Core, request: Request) -> Any:
+def _faults(core: Core, _: Request) -> Any:
     return {"waiting": core.faults.waiting}
 
 

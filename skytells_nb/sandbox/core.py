@@ -1,7 +1,7 @@
 """The API itself, without a socket: a request goes in, an answer comes out, and the clock is an argument.
 
-Everything the sandbox promises about the wire is decided here or below; `skytells_nb.sandbox.app` only carries it. One
-lock makes it safe to ask from any thread.
+Everything the sandbox promises about the wire is decided here or below; `skytells_nb.sandbox.app` only
+carries it. One lock makes it safe to ask from any thread.
 
 Source: skytells-api.md, sections 2 to 6.
 """
@@ -32,7 +32,8 @@ from skytells_nb.sandbox.state import State
 
 #: How many requests and deliveries the logs remember.
 LOG_LENGTH = 100_000
-#: Seconds to the second and third try of a webhook; then it is given up. Ours: section 7 documents no retries.
+#: Seconds to the second and third try of a webhook; then it is given up. Ours: section 7 documents no
+#: retries.
 RETRY_WEBHOOK = (0.5, 2.0)
 
 
@@ -148,12 +149,12 @@ class Core:
         return answer
 
     def due_notice(self, origin: str) -> notices.Notice | None:
-        """The next webhook that is due, or None."""
+        """Take the next webhook that is due; None when none is."""
         with self._lock:
             return self.predictions.due_notice(origin, self.now)
 
     def next_notice(self) -> float | None:
-        """Seconds until the next webhook is due; None when there is none."""
+        """Say in how many seconds the next webhook is due; None when there is none."""
         with self._lock:
             due = self.predictions.agenda.next
             return None if due is None else max(due - self.now, 0) / SECOND

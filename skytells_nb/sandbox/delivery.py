@@ -88,5 +88,5 @@ class Courier:
 class _NoRedirect(HTTPRedirectHandler):
     """A signed body goes to the address that was registered and to no other."""
 
-    def redirect_request(self, *args: object, **kwargs: object) -> None:
-        return None
+    def redirect_request(self, *_: object) -> None:
+        """Follow nothing."""

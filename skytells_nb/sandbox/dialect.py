@@ -36,7 +36,8 @@ class Dialect:
     paths : {"both", "new", "old"}
         Which spellings of create, get-model and delete exist; the others are 404 ``ENDPOINT_NOT_FOUND``.
     timestamps : {"zulu", "offset", "mixed"}
-        ``…000000Z``, ``…+00:00``, or the first for created and updated and the second for started and completed.
+        ``…000000Z``, ``…+00:00``, or the first for created and updated and the second for started and
+        completed.
     error_shape : {"A", "B", "C", "D", "E"}
         The error body (section 9.1).
     webhook_payload : {"bare", "envelope"}

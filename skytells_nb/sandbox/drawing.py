@@ -1,4 +1,4 @@
-"""What the core has to know about files it does not draw itself: their names, their types and what to draw them from."""
+"""What the core has to know about files it does not draw: their names, types and what they are drawn from."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Media(Protocol):
 
 
 def standard_media() -> Media:
-    """The painter that comes with the sandbox."""
+    """Find the painter that comes with the sandbox."""
     from skytells_nb.sandbox import media
 
     return media
@@ -32,8 +32,8 @@ def standard_media() -> Media:
 def drawn_from(entry: Entry, input: Mapping[str, Any], chance: int) -> dict[str, Any]:
     """Complete an input for drawing.
 
-    What the input leaves open comes from the schema's defaults, except sizes where a shape was asked for. Without a seed
-    every prediction is another picture, as with the real models.
+    What the input leaves open comes from the schema's defaults, except sizes where a shape was asked for.
+    Without a seed every prediction is another picture, as with the real models.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""One request as it arrived and one answer as it shall leave: all that the core and the socket say to each other."""
+"""One request as it came, one answer as it shall leave: all that core and socket say to each other."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Asset:
-    """An output file that has yet to be drawn: which job, which of its files, what to draw, and which part is wanted."""
+    """An output file that has yet to be drawn: whose, what to draw, and which part of it is wanted."""
 
     job: str
     name: str
@@ -66,7 +66,8 @@ class Answer:
     after : float
         Seconds to hold the answer back although the request has been handled.
     ending : {"send", "drop", "hang", "cut"}
-        Send it; close the connection without a byte; say nothing until the client gives up; close it half way.
+        Send it; close the connection without a byte; say nothing until the client gives up; close it half
+        way.
     reset : bool
         Drop with a TCP reset instead of an orderly close.
     hold : str or None

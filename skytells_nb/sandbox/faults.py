@@ -1,102 +1,20 @@
 """Everything that can go wrong on the wire, put in order by name: ``faults.next("rate_limit", times=2)``.
 
-A fault either takes the place of an answer (at most one per request) or bends the request that goes through (any
-number at once). This module only keeps the order book; `skytells_nb.sandbox.mishaps` carries the orders out.
+A fault either takes the place of an answer (at most one per request) or bends the request that goes through
+(any number at once). This module only keeps the order book; `skytells_nb.sandbox.mishaps` carries the
+orders out.
 """
 
 from __future__ import annotations
 
+import math
 import threading
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from skytells_nb.sandbox.routes import API_ROUTES, ROUTES
-
-
-class Kind(NamedTuple):
-    """A fault there is: what it does, where it strikes unless told, what it can be told, where it may strike."""
-
-    says: str
-    on: tuple[str, ...]
-    details: Mapping[str, Any]
-    bends: bool = False
-    allowed: tuple[str, ...] = ROUTES
-
-
-_CREATE, _READ, _ASSET = ("create",), ("read",), ("asset",)
-
-KINDS: dict[str, Kind] = {
-    "rate_limit": Kind(
-        "429 with Retry-After (None: without; a string goes out as it is)", API_ROUTES, {"retry_after": 1}
-    ),
-    "server_error": Kind(
-        "5xx in the API's envelope; accepted=True handles the request first",
-        API_ROUTES,
-        {"status": 500, "accepted": False},
-    ),
-    "html_gateway": Kind(
-        "a gateway's HTML page; accepted=True handles the request first",
-        API_ROUTES,
-        {"status": 502, "accepted": False},
-    ),
-    "drop_before": Kind("the connection closes before the request is handled", _CREATE, {"reset": False}),
-    "drop_after": Kind(
-        "the request is handled, then the connection closes without an answer", _CREATE, {"reset": False}
-    ),
-    "hang_after": Kind("the request is handled, then nothing comes until the client gives up", _CREATE, {}),
-    "error_after": Kind(
-        "the request is handled, then answered with 5xx in the API's envelope", _CREATE, {"status": 500}
-    ),
-    "queued_false": Kind(
-        "HTTP 200 with status false and the id of a job that runs (section 4.1)",
-        _CREATE,
-        {},
-        allowed=("create", "read"),
-    ),
-    "no_credit": Kind("402", _CREATE, {}),
-    "suspended": Kind("403, or 401 as another page has it", API_ROUTES, {"status": 403}),
-    "forbidden": Kind("403", API_ROUTES, {}),
-    "unauthorized": Kind("401 although the key is good", API_ROUTES, {}),
-    "content_policy": Kind("451", _CREATE, {}),
-    "broken_json": Kind(
-        "the request is handled, half of the answer's JSON is sent as if it were all", API_ROUTES, {}
-    ),
-    "empty_body": Kind(
-        "the request is handled, the answer is an empty JSON object", API_ROUTES, {"status": 200}
-    ),
-    "cut_short": Kind("the connection closes in the middle of the body", _ASSET, {}),
-    "slow": Kind("the request is handled, its answer comes later", API_ROUTES, {"seconds": 2.0}, bends=True),
-    "missing_date": Kind("the answer has no Date header", API_ROUTES, {}, bends=True),
-    "failed": Kind(
-        "the job fails; shape: error, response or error_message",
-        _CREATE,
-        {"reason": "Failed to generate image.", "shape": "error"},
-        bends=True,
-        allowed=_CREATE,
-    ),
-    "failed_as_502": Kind(
-        "the job fails, and reads report that by a 502",
-        _CREATE,
-        {"reason": "Failed to generate image."},
-        bends=True,
-        allowed=("create", "read"),
-    ),
-    "expired": Kind(
-        "the files are gone: those asked for, or those of the job created",
-        _ASSET,
-        {},
-        bends=True,
-        allowed=("asset", "create"),
-    ),
-    "hidden": Kind(
-        "the job is missing from listings for so many seconds",
-        _CREATE,
-        {"seconds": 1.0},
-        bends=True,
-        allowed=_CREATE,
-    ),
-}
+from skytells_nb.sandbox.fault_kinds import FAILURE_SHAPES, KINDS, Kind
+from skytells_nb.sandbox.routes import API_ROUTES
 
 
 class Hit(NamedTuple):
@@ -108,7 +26,7 @@ class Hit(NamedTuple):
 
 @dataclass(slots=True)
 class Order:
-    """A fault that was ordered: where it strikes, how often still (None: always), how many requests it lets pass."""
+    """A fault that was ordered: where it strikes, how often yet (None: always), how many it lets pass."""
 
     name: str
     on: frozenset[str]
@@ -118,7 +36,7 @@ class Order:
 
 
 class Faults:
-    """The order book of faults. Orders are taken in the order they were given; every method may be called from any thread.
+    """The order book of faults, first come, first served; every method may be called from any thread.
 
     Examples
     --------
@@ -146,7 +64,7 @@ class Faults:
         Parameters
         ----------
         name : str
-            One of `skytells_nb.sandbox.faults.KINDS`.
+            One of `skytells_nb.sandbox.fault_kinds.KINDS`.
         times : int
             How many requests it strikes.
         after : int
@@ -192,7 +110,7 @@ class Faults:
             ]
 
     def take(self, route: str) -> tuple[Hit, ...]:
-        """Use up and return what strikes a request on a route: any number that bend it, one that replaces its answer."""
+        """Use up and return what strikes a request: any number that bend it, one that replaces its answer."""
         if not self._orders:
             return ()
         with self._lock:
@@ -231,6 +149,8 @@ class Faults:
             raise ValueError(
                 f"the fault {name!r} cannot be told {', '.join(unknown)}; it can be told {known}"
             )
+        for detail, value in details.items():
+            _check(name, detail, value, kind.details[detail])
         order = Order(name, _routes(name, kind, on), times, after, {**kind.details, **details})
         with self._lock:
             self._orders.append(order)
@@ -245,6 +165,27 @@ def _routes(name: str, kind: Kind, on: str | Iterable[str] | None) -> frozenset[
     wrong = sorted(wanted - frozenset(kind.allowed))
     if wrong or not wanted:
         raise ValueError(
-            f"the fault {name!r} cannot strike {', '.join(wrong) or 'nothing'}; it strikes any of {', '.join(kind.allowed)}"
+            f"the fault {name!r} cannot strike {', '.join(wrong) or 'nothing'}; "
+            f"it strikes any of {', '.join(kind.allowed)}"
         )
     return wanted
+
+
+def _check(name: str, detail: str, value: Any, usual: Any) -> None:
+    """Refuse a detail that could not be carried out, while whoever ordered it is still there to be told."""
+    if detail == "retry_after":
+        good = value is None or isinstance(value, str) or _is_amount(value)
+    elif isinstance(usual, bool | str):
+        good = isinstance(value, type(usual)) and (detail != "shape" or value in FAILURE_SHAPES)
+    elif detail == "status":
+        good = isinstance(value, int) and 200 <= value <= 599
+    else:
+        good = _is_amount(value)
+    if not good:
+        raise ValueError(f"the fault {name!r} cannot be told {detail}={value!r}; usually it is {usual!r}")
+
+
+def _is_amount(value: Any) -> bool:
+    return (
+        isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value) and value >= 0
+    )

@@ -1,7 +1,7 @@
 """A prediction's life: everything about it is fixed when it is accepted, and its state is read off the clock.
 
-Nothing ticks. A job knows the moments at which it starts, works and ends; asked at any time, it says what it is then.
-Moments are whole microseconds since the epoch, so that no two predictions share one.
+Nothing ticks. A job knows the moments at which it starts, works and ends; asked at any time, it says what
+it is then. Moments are whole microseconds since the epoch, so that no two predictions share one.
 
 Source: skytells-api.md, section 4.8.
 """
@@ -76,7 +76,7 @@ class Job:
         return round(100 * (now - self.processing) / whole, 1)
 
     def has_files(self, now: int, retention: float | None) -> bool:
-        """Whether its files can be fetched now: it succeeded, and its retention has not passed (section 12)."""
+        """Say whether its files can be fetched: it succeeded, its retention has not passed (section 12)."""
         if self.phase(now) != "succeeded" or self.purged_at_end:
             return False
         if self.purged is not None and now >= self.purged:

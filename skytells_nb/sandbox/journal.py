@@ -1,7 +1,7 @@
-"""The state file: an SQLite journal that outlives the process, so that an accepted prediction is never forgotten.
+"""The state file: an SQLite journal that outlives the process, so that no accepted prediction is forgotten.
 
-Everything is kept in memory too; the file is read once, at the start, and written once per change. A create is in the
-write-ahead log before it is answered, so killing the process loses nothing that was promised.
+Everything is kept in memory too; the file is read once, at the start, and written once per change. A create
+is in the write-ahead log before it is answered, so killing the process loses nothing that was promised.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from decimal import Decimal
+from typing import NamedTuple
 
 from skytells_nb.sandbox.errors import StateError
 from skytells_nb.sandbox.job import Job
@@ -25,6 +26,19 @@ CREATE TABLE facts (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE predictions (number INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, record TEXT);
 CREATE TABLE ledger (id TEXT PRIMARY KEY, amount TEXT NOT NULL) WITHOUT ROWID;
 """
+_ALL_RECORDS = "SELECT record FROM predictions WHERE record IS NOT NULL ORDER BY number"
+
+
+class Kept(NamedTuple):
+    """What a state file holds: small things by name, predictions oldest first, the bill, the newest number.
+
+    Deleted predictions are gone, stay billed, and their numbers are never used again.
+    """
+
+    facts: dict[str, str]
+    jobs: list[Job]
+    ledger: dict[str, Decimal]
+    number: int
 
 
 class Journal:
@@ -52,28 +66,29 @@ class Journal:
             self._db.close()
             raise
 
-    def facts(self) -> dict[str, str]:
-        """The small things: key, seed, port."""
-        return dict(self._db.execute("SELECT name, value FROM facts"))
+    def load(self) -> Kept:
+        """Read the whole file.
+
+        Raises
+        ------
+        StateError
+            If it is damaged; the file is closed then.
+        """
+        try:
+            with self._explained():
+                return Kept(
+                    dict(self._db.execute("SELECT name, value FROM facts")),
+                    [Job.from_record(json.loads(record)) for (record,) in self._db.execute(_ALL_RECORDS)],
+                    {id: Decimal(amount) for id, amount in self._db.execute("SELECT id, amount FROM ledger")},
+                    self._db.execute("SELECT COALESCE(MAX(number), 0) FROM predictions").fetchone()[0],
+                )
+        except BaseException:
+            self._db.close()
+            raise
 
     def remember(self, name: str, value: str) -> None:
         """Keep one of the small things."""
         self._db.execute("INSERT OR REPLACE INTO facts VALUES (?, ?)", (name, value))
-
-    def jobs(self) -> list[Job]:
-        """Every prediction that was not deleted, oldest first."""
-        rows = self._db.execute("SELECT record FROM predictions WHERE record IS NOT NULL ORDER BY number")
-        with self._explained():
-            return [Job.from_record(json.loads(record)) for (record,) in rows]
-
-    def ledger(self) -> dict[str, Decimal]:
-        """What was billed, by prediction; deleted predictions stay billed."""
-        return {id: Decimal(amount) for id, amount in self._db.execute("SELECT id, amount FROM ledger")}
-
-    def last_number(self) -> int:
-        """The number of the newest prediction there ever was."""
-        (number,) = self._db.execute("SELECT COALESCE(MAX(number), 0) FROM predictions").fetchone()
-        return int(number)
 
     def add(self, job: Job, amount: Decimal | None) -> None:
         """Keep a new prediction, and what it costs, both or neither."""
@@ -106,28 +121,29 @@ class Journal:
         self._db.close()
 
     def _prepare(self) -> None:
+        """Lock the file, see whose it is before anything is changed, and make its tables if it is new."""
         db = self._db
         db.execute("PRAGMA locking_mode = EXCLUSIVE")
-        db.execute("PRAGMA journal_mode = WAL")
-        db.execute("PRAGMA synchronous = NORMAL")
-        db.execute("BEGIN IMMEDIATE")
         (owner,) = db.execute("PRAGMA application_id").fetchone()
         (version,) = db.execute("PRAGMA user_version").fetchone()
         (tables,) = db.execute("SELECT COUNT(*) FROM sqlite_master").fetchone()
-        if tables == 0:
+        if tables and owner != APPLICATION_ID:
+            raise StateError(
+                f"{self.path} is a database of another program; nothing was changed. Choose another path."
+            )
+        if version > VERSION:
+            raise StateError(
+                f"{self.path} was written by a newer sandbox (version {version}, this one reads {VERSION}); "
+                "nothing was changed. Update skytells-nb, or choose another path."
+            )
+        db.execute("PRAGMA journal_mode = WAL")
+        db.execute("PRAGMA synchronous = NORMAL")
+        db.execute("BEGIN IMMEDIATE")
+        if not tables:
             for statement in _TABLES.strip().splitlines():
                 db.execute(statement)
             db.execute(f"PRAGMA application_id = {APPLICATION_ID}")
             db.execute(f"PRAGMA user_version = {VERSION}")
-        elif owner != APPLICATION_ID:
-            raise StateError(
-                f"{self.path} is a database of another program; nothing was changed. Choose another path."
-            )
-        elif version > VERSION:
-            raise StateError(
-                f"{self.path} was written by a newer sandbox (version {version}, this one reads {VERSION}); nothing "
-                "was changed. Update skytells-nb, or choose another path."
-            )
         db.execute("COMMIT")
 
     @contextmanager
@@ -141,6 +157,6 @@ class Journal:
                     f"{self.path} is in use by another sandbox; stop that one, or choose another path."
                 ) from error
             raise StateError(
-                f"{self.path} cannot be used as a state file ({error}); nothing was changed. Move it away, or choose "
-                "another path."
+                f"{self.path} cannot be used as a state file ({error}); nothing was changed. "
+                "Move it away, or choose another path."
             ) from error

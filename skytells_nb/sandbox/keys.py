@@ -11,7 +11,8 @@ from functools import lru_cache
 
 from skytells_nb.sandbox import errors
 
-#: Keys that begin so are always refused, on every route or on create alone, to rehearse an error without any code.
+#: Keys that begin so are always refused, on every route or on create alone, to rehearse an error without
+#: any code.
 FORCED: tuple[tuple[str, str, Callable[[], errors.Refusal]], ...] = (
     ("sk-unauthorized", "any", errors.unauthorized),
     ("sk-suspended", "any", errors.suspended),

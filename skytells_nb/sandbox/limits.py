@@ -38,7 +38,7 @@ class Window:
         return 0 if self.limit is None else self.limit - len(self._seen)
 
     def resets_at(self, now: int) -> int:
-        """The Unix second at which the oldest request leaves the window."""
+        """Say at which Unix second the oldest request leaves the window."""
         return math.ceil((self._seen[0] if self._seen else now) / SECOND) + WINDOW
 
 

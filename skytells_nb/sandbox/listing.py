@@ -14,6 +14,7 @@ from urllib.parse import parse_qsl
 
 from skytells_nb.sandbox import errors
 from skytells_nb.sandbox.catalogue import Catalogue
+from skytells_nb.sandbox.exchange import dump
 from skytells_nb.sandbox.job import SECOND, Job
 
 LARGEST_PAGE = 50
@@ -34,7 +35,7 @@ WORDS: dict[str, tuple[str, ...]] = {
 
 
 class Query(NamedTuple):
-    """A listing that was asked for; moments are microseconds, and `until` is the first one that is too late."""
+    """A listing that was asked for; moments are microseconds, `until` is the first that is too late."""
 
     page: int = 1
     per_page: int = USUAL_PAGE
@@ -46,7 +47,7 @@ class Query(NamedTuple):
     @property
     def filters(self) -> bool:
         """Whether anything narrows the listing."""
-        return not (self.model is self.phases is self.since is self.until is None)
+        return any(each is not None for each in self[2:])
 
 
 def read_query(text: str, catalogue: Catalogue) -> Query:
@@ -102,8 +103,8 @@ def frame(query: Query, total: int, rendered: Iterable[bytes], form: str) -> byt
     if form == "array":
         return items
     last = max(1, -(-total // query.per_page))
-    tail = f',"pagination":{{"current_page":{query.page},"per_page":{query.per_page},"total":{total},"last_page":{last}}}}}'
-    return b'{"data":' + items + tail.encode("ascii")
+    pagination = {"current_page": query.page, "per_page": query.per_page, "total": total, "last_page": last}
+    return b'{"data":' + items + b',"pagination":' + dump(pagination) + b"}"
 
 
 def _matches(job: Job, query: Query, now: int) -> bool:

@@ -1,4 +1,4 @@
-"""Carries out the faults that strike a request: before it is handled, on the job it makes, and on its answer."""
+"""Carries out the faults that strike a request: before it is handled, on its job, and on its answer."""
 
 from __future__ import annotations
 
@@ -10,7 +10,9 @@ from skytells_nb.sandbox.exchange import Answer, as_json
 from skytells_nb.sandbox.faults import Hit
 from skytells_nb.sandbox.job import SECOND, Job
 
-GATEWAY_PAGE = b"<html><head><title>502 Bad Gateway</title></head><body><center><h1>502 Bad Gateway</h1></center></body></html>\n"
+GATEWAY_PAGE = b"""<html><head><title>502 Bad Gateway</title></head>
+<body><center><h1>502 Bad Gateway</h1></center></body></html>
+"""
 
 _REFUSALS: dict[str, Callable[[], errors.Refusal]] = {
     "no_credit": errors.no_credit,

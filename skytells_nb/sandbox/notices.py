@@ -1,4 +1,4 @@
-"""Webhooks: what was asked for, in each of the documented spellings, when each notice is due, and how it is signed.
+"""Webhooks: what was asked for in any documented spelling, when notices are due, and how they are signed.
 
 Source: skytells-api.md, section 7.
 """
@@ -6,8 +6,8 @@ Source: skytells-api.md, section 7.
 from __future__ import annotations
 
 import hashlib
-import hmac
 import heapq
+import hmac
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
@@ -142,7 +142,7 @@ class Agenda:
         heapq.heappush(self._heap, (due, self._order, id, event, attempt))
 
     def take(self, now: int) -> tuple[str, str, int] | None:
-        """The id, event and attempt of one notice that is due, or None."""
+        """Take the id, event and attempt of one notice that is due; None when none is."""
         if self._heap and self._heap[0][0] <= now:
             _, _, id, event, attempt = heapq.heappop(self._heap)
             return id, event, attempt
@@ -155,7 +155,7 @@ class Agenda:
 
 
 def still_wanted(job: Job | None, event: str) -> bool:
-    """Whether a notice that has come due is still true: the job may have been cancelled or deleted meanwhile."""
+    """Say whether a notice is still true: the job may have been cancelled or deleted meanwhile."""
     return job is not None and any(event == each for _, each in due_times(job))
 
 

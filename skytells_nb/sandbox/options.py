@@ -25,7 +25,8 @@ class Options(Dialect):
     state : path or None
         A file that keeps predictions, ids, the key and what was billed from one process to the next.
     retention : float or None
-        Seconds after its end at which a prediction's files are gone (section 12: five minutes); None keeps them.
+        Seconds after its end at which a prediction's files are gone (section 12: five minutes); None keeps
+        them.
     speed : float
         How many times faster than the catalogue says jobs run.
     seconds : float or None
@@ -86,7 +87,8 @@ class Options(Dialect):
         unknown = sorted(set(given) - set(known))
         if unknown:
             raise TypeError(
-                f"the sandbox has no option {', '.join(map(repr, unknown))}; it has {', '.join(sorted(known))}"
+                f"the sandbox has no option {', '.join(map(repr, unknown))}; "
+                f"it has {', '.join(sorted(known))}"
             )
         return cls(**given)
 

@@ -55,7 +55,8 @@ class Predictions:
     def create(self, request: Request, key: str, hits: Sequence[Hit], now: int) -> Answer:
         """Accept a prediction: check it, plan its life, bill it, keep it (section 4.1).
 
-        Ours: a job is billed when it is accepted, and taken off the bill again if it is cancelled before its end.
+        Ours: a job is billed when it is accepted, and taken off the bill again if it is cancelled before
+        its end.
         """
         body = read_body(request.body)
         entry, input = self._asked(body)
@@ -121,7 +122,7 @@ class Predictions:
         return answer
 
     def show(self, id: str, request: Request, now: int) -> Answer:
-        """Show one prediction without striking it with anything: stream information, or an awaited create's end."""
+        """Show one prediction as stream information, or as an awaited create's end (section 4.6)."""
         return self._show(self.find(id), now, request)
 
     def asset(self, id: str, name: str, request: Request, hits: Sequence[Hit], now: int) -> Answer:

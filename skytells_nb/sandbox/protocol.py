@@ -1,4 +1,4 @@
-"""uvicorn's HTTP protocol with the two things a sandbox needs more: a way to break a connection, and no log of its own."""
+"""uvicorn's HTTP protocol, with a way to break a connection and without a log of its own."""
 
 from __future__ import annotations
 

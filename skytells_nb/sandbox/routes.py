@@ -55,7 +55,7 @@ def find(method: str, target: str, paths: str = "both") -> Route:
         return Route("create")
     if head == "models" and size == 1 and method == "GET":
         return Route("models")
-    if (head == "models" and new or head == "model" and old) and size > 1 and method == "GET":
+    if ((head == "models" and new) or (head == "model" and old)) and size > 1 and method == "GET":
         return Route("model", "/".join(parts[1:]))
     return UNKNOWN
 

@@ -36,9 +36,9 @@ WILDCARDS = ("0.0.0.0", "::", "")  # noqa: S104 - compared with, not bound to
 class Server:
     """A running stand-in for the Skytells API.
 
-    The options are those of `skytells_nb.sandbox.options.Options`; with none of them it speaks as the published Python
-    SDK expects. Start it with ``with`` or `start`; it can be started again after `stop`, on the same port, and then
-    still knows its predictions, as an API after an outage.
+    The options are those of `skytells_nb.sandbox.options.Options`; with none of them it speaks as the
+    published Python SDK expects. Start it with ``with`` or `start`; it can be started again after `stop`,
+    on the same port, and then still knows its predictions, as an API after an outage.
 
     Parameters
     ----------
@@ -135,7 +135,7 @@ class Server:
 
     @property
     def api_key(self) -> str:
-        """The sandbox's own key; any other that starts with ``sk-`` is accepted too. Starts with ``sk-sandbox-``."""
+        """The sandbox's own key, ``sk-sandbox-…``; any other that starts with ``sk-`` is accepted too."""
         return self._known.state.api_key
 
     @property

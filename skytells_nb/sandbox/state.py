@@ -1,4 +1,4 @@
-"""What the sandbox knows: its key, its predictions and what was billed; kept in memory, and in a journal if there is one."""
+"""What the sandbox knows: its key, its predictions and its bill, in memory and perhaps in a journal."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class State:
         return str(uuid) if form == "uuid" else f"sandbox-{uuid.hex}"
 
     def moment(self, now: int) -> int:
-        """A moment that no earlier prediction was accepted at, so that newest first is one order."""
+        """Find a moment that no earlier prediction was accepted at, so that newest first is one order."""
         return max(now, self._last + 1)
 
     def add(self, job: Job, amount: Decimal | None) -> None:
@@ -92,7 +92,7 @@ class State:
         return self._running[0][0] if self._running else now
 
     def newest_first(self, now: int) -> tuple[Iterator[Job], int]:
-        """The predictions that can be listed, and how many they are."""
+        """Go through the predictions that can be listed, and say how many they are."""
         self._hidden = {id for id in self._hidden if self.jobs[id].hidden_until > now}
         everything = reversed(self.jobs.values())
         if not self._hidden:
@@ -116,13 +116,12 @@ class State:
             self.journal.close()
 
     def _load(self, journal: Journal) -> None:
-        facts = journal.facts()
-        self.seed = facts.get("seed", self.seed)
-        self.port = int(facts.get("port", "0"))
+        kept = journal.load()
+        self.seed = kept.facts.get("seed", self.seed)
+        self.port = int(kept.facts.get("port", "0"))
+        self.number, self.ledger = kept.number, kept.ledger
         journal.remember("seed", self.seed)
-        self.number = journal.last_number()
-        self.ledger = journal.ledger()
-        for job in journal.jobs():
+        for job in kept.jobs:
             self._take_in(job)
             self._last = job.created
 

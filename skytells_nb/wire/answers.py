@@ -77,7 +77,9 @@ _FINAL_IDS: Final = frozenset(
         "PREDICTION_FAILED",
     }
 )
-_MISSING: Final = re.compile(r"not[ _]?found|no such|does ?n[o']t exist|unknown prediction|missing", re.I)
+_MISSING: Final = re.compile(
+    r"not[ _]?found|no (such|prediction)|does ?n[o']t exist|unknown prediction|missing", re.I
+)
 
 
 def decoded(answer: Answer) -> Any:
@@ -235,6 +237,8 @@ def _kind(found: Problem) -> type[SkytellsError]:
         return PermissionDeniedError
     if found.error_id == "PREDICTION_FAILED":
         return PredictionError
+    if found.status == 502 and names_a_missing_prediction(found):
+        return NotFoundError
     if not found.readable or found.status >= 500:
         return ServerError
     return _BY_STATUS.get(found.status, SkytellsError)

@@ -1,0 +1,107 @@
+"""Where predictions come from: the real API, or a sandbox that speaks its HTTP and says that it is one."""
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+from .client import AsyncClient, Client
+from .client.origin import DEFAULT_BASE_URL, find_key
+from .exceptions import AuthenticationError
+from .sandbox import Server
+
+__all__ = ["Sandbox", "connect"]
+
+
+class Sandbox(Server):
+    """A Skytells API on this machine: real HTTP, drawn pictures, documented errors, no money.
+
+    A stand-in for lessons, rehearsals and tests. Its ids start with ``sandbox-``, every answer carries
+    a header that says what it is, and what it bills are sandbox credits.
+
+    Parameters
+    ----------
+    **options
+        Those of `skytells_nb.sandbox.Options`: ``retention`` and ``seconds`` (seconds), ``rate_limit``
+        (requests a minute), ``state`` (a file that outlives the kernel), the dialect, …
+
+    Examples
+    --------
+    >>> import skytells_nb as sky
+    >>> with sky.Sandbox(seconds=0.1) as sandbox, sandbox.client() as client:
+    ...     prediction = client.predictions.create("truefusion", {"prompt": "a lighthouse at dusk"})
+    ...     prediction.status, prediction.id.startswith("sandbox-"), sandbox.billed
+    ('succeeded', True, 1)
+    """
+
+    def client(self, **options: Any) -> Client:
+        """Make a blocking client of this sandbox; options are those of `skytells_nb.Client`."""
+        return Client(self.api_key, base_url=self.url, **options)
+
+    def async_client(self, **options: Any) -> AsyncClient:
+        """Make an asyncio client of this sandbox; options are those of `skytells_nb.Client`."""
+        return AsyncClient(self.api_key, base_url=self.url, **options)
+
+
+_lock = threading.Lock()
+_embedded: Sandbox | None = None
+
+
+def _embedded_sandbox() -> Sandbox:
+    """Give this process's own sandbox, started when it is first needed."""
+    global _embedded
+    with _lock:
+        if _embedded is None:
+            _embedded = Sandbox().start()
+        return _embedded
+
+
+def connect(api_key: str | None = None, **options: Any) -> Client:
+    """Connect to the real API when there is a key, else to the embedded sandbox; says which.
+
+    Parameters
+    ----------
+    api_key : str, optional
+        The key; else ``SKYTELLS_API_KEY``, else Colab's secret of that name. With none of them the
+        sandbox is started on this machine, once a process, and nothing costs money.
+    **options
+        Those of `skytells_nb.Client`.
+
+    Returns
+    -------
+    Client
+        ``client.as_async()`` is its asyncio face.
+
+    Examples
+    --------
+    >>> import skytells_nb as sky
+    >>> client = sky.connect()  # doctest: +ELLIPSIS
+    Sandbox at http://127.0.0.1:.../v1: no key found, so nothing here is real and nothing costs money...
+    >>> client.predictions.create("truefusion-edge", {"prompt": "a red fox in snow"}).status
+    'succeeded'
+    """
+    try:
+        key = find_key(api_key).reveal()
+    except AuthenticationError:
+        if (api_key or "").strip():
+            raise
+        sandbox = _embedded_sandbox()
+        options.setdefault("base_url", sandbox.url)
+        client = sandbox.client(**options)
+        _say(
+            f"Sandbox at {client.base_url}: no key found, so nothing here is real and nothing costs money. "
+            "Set SKYTELLS_API_KEY for the real API."
+        )
+        return client
+    client = Client(key, **options)
+    if client.base_url == DEFAULT_BASE_URL:
+        _say(f"Skytells API at {client.base_url}: predictions are real, and billed to your key.")
+    elif key.startswith("sk-sandbox"):
+        _say(f"Sandbox at {client.base_url}: nothing here is real and nothing costs money.")
+    else:
+        _say(f"API at {client.base_url}: predictions are billed to your key there.")
+    return client
+
+
+def _say(line: str) -> None:
+    print(line, flush=True)  # noqa: T201 - its one line is its promise

@@ -88,7 +88,7 @@ class TestWhenItAppears:
         assert screen.lines == []
         clock.now += 0.02
         shown.update(running=1)
-        assert screen.lines == ["portraits: 1 of 2 · 1 running · about 2 s left"]
+        assert screen.lines == ["portraits: 1 of 2 · 1 running · about 1 s left"]
 
     def test_never_for_work_that_was_over_before(self, clock: Clock, screen: Screen):
         with bar(2, "portraits", clock=clock, stream=screen) as shown:

@@ -47,6 +47,7 @@ _STATUS_WORDS: Final = {
     "canceled": "canceled",
     "cancelled": "canceled",
 }
+_PLAUSIBLE_DIGITS: Final = 30  # beyond that it is no money, and writing it out would fill the memory
 
 
 def text(value: object) -> str | None:
@@ -89,7 +90,7 @@ def amount(value: object) -> Decimal | None:
         read = Decimal(str(value).strip())
     except (InvalidOperation, ValueError):
         return None
-    return read if read.is_finite() else None
+    return read if read.is_finite() and abs(read.adjusted()) <= _PLAUSIBLE_DIGITS else None
 
 
 def time(value: object) -> datetime | None:

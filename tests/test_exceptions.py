@@ -1,0 +1,117 @@
+"""One tree of errors: as drawn, with all they know, through pickle and back."""
+
+from __future__ import annotations
+
+import copy
+import pickle
+import re
+import traceback
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from skytells_nb import exceptions
+from skytells_nb.exceptions import (
+    BudgetExceeded,
+    OutputExpiredError,
+    PredictionError,
+    RateLimitError,
+    SkytellsError,
+    SkytellsWarning,
+    UncertainCreateError,
+    WaitTimeoutError,
+)
+from skytells_nb.types import Prediction
+
+FACTS: dict[str, Any] = {
+    "detail": "The key is not known.",
+    "error_id": "UNAUTHORIZED",
+    "status_code": 401,
+    "request_id": "req-1",
+    "charged": False,
+}
+PREDICTION = Prediction.from_api({"id": "p1", "status": "failed", "error": "no"})
+OWN: dict[type[SkytellsError], dict[str, Any]] = {
+    RateLimitError: {"retry_after": 2.5},
+    WaitTimeoutError: {"prediction": PREDICTION},
+    PredictionError: {"prediction": PREDICTION},
+    OutputExpiredError: {"prediction": PREDICTION},
+    BudgetExceeded: {"estimate": "an estimate", "remaining": Decimal("0.10")},
+    UncertainCreateError: {
+        "model": "truefusion",
+        "input": {"prompt": "a fox"},
+        "since": datetime(2026, 1, 1, tzinfo=UTC),
+    },
+}
+ERRORS = [
+    found
+    for found in vars(exceptions).values()
+    if isinstance(found, type) and issubclass(found, SkytellsError)
+]
+
+
+def make(kind: type[SkytellsError]) -> SkytellsError:
+    return kind("What happened.", **OWN.get(kind, {}), **FACTS)
+
+
+def test_the_tree_in_the_docstring_is_the_tree_of_classes():
+    drawn = re.findall(r"^    (?:[├└]─ )?(\w+)", exceptions.__doc__ or "", re.MULTILINE)
+    assert drawn[0] == "SkytellsError"
+    assert drawn == [kind.__name__ for kind in ERRORS]
+    assert {kind.__bases__ for kind in ERRORS[1:]} == {(SkytellsError,)}
+
+
+def test_everything_exported_is_there_and_everything_there_is_exported():
+    assert exceptions.__all__ == sorted([kind.__name__ for kind in ERRORS] + ["SkytellsWarning"])
+
+
+@pytest.mark.parametrize("kind", ERRORS)
+@pytest.mark.parametrize("carry", [pickle.dumps, copy.copy, copy.deepcopy])
+def test_every_error_crosses_processes_with_all_it_knows(kind: type[SkytellsError], carry: Any):
+    error = make(kind)
+    error.add_note("tried 3 times")
+    carried = carry(error)
+    twin = pickle.loads(carried) if isinstance(carried, bytes) else carried
+    assert type(twin) is kind
+    assert str(twin) == twin.message == "What happened."
+    for name, value in (FACTS | OWN.get(kind, {})).items():
+        assert getattr(twin, name) == value
+    assert vars(twin) == vars(error)
+    assert twin.__notes__ == ["tried 3 times"]
+    assert "tried 3 times" in "".join(traceback.format_exception(twin))
+
+
+@pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
+def test_every_pickle_protocol_will_do(protocol: int):
+    twin = pickle.loads(pickle.dumps(make(UncertainCreateError), protocol))
+    assert vars(twin) == vars(make(UncertainCreateError))
+
+
+@pytest.mark.parametrize("kind", ERRORS)
+def test_every_error_can_be_made_with_a_message_alone(kind: type[SkytellsError]):
+    error = kind("What happened.")
+    assert error.detail == error.message == "What happened."
+    assert error.charged is None
+    assert {error.error_id, error.status_code, error.request_id} == {None}
+
+
+def test_the_server_s_own_words_stay_as_they_are_even_when_there_are_none():
+    assert SkytellsError("What happened.", detail="").detail == ""
+
+
+def test_the_wait_after_a_rate_limit_is_always_a_number():
+    assert RateLimitError("Too fast.").retry_after == 1.0
+    assert RateLimitError("Too fast.").retry_after + 1 == 2.0  # as the course computes with it
+
+
+def test_a_warning_is_no_error():
+    assert issubclass(SkytellsWarning, UserWarning)
+    assert not issubclass(SkytellsWarning, SkytellsError)
+
+
+@pytest.mark.parametrize("kind", ERRORS[1:])
+def test_every_class_says_what_it_is_for(kind: type[SkytellsError]):
+    assert kind.__doc__
+    assert kind.__doc__ != SkytellsError.__doc__

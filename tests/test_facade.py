@@ -1,0 +1,140 @@
+"""The front door: light, complete, and the same whoever has been in the house."""
+
+from __future__ import annotations
+
+import ast
+import json
+import subprocess
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+import skytells_nb as sky
+
+HOUSE = Path(sky.__file__).parent
+NAMES = [name for name in sky.__all__ if not name.startswith("_")]
+
+LOOK_INTO_EVERY_ROOM = """
+import importlib, pkgutil, sys, types
+import skytells_nb as sky
+
+def every_submodule():
+    for found in pkgutil.walk_packages(sky.__path__, "skytells_nb."):
+        if not found.name.endswith("__main__"):
+            yield importlib.import_module(found.name)
+"""
+
+
+def in_a_process_of_its_own(code: str, *flags: str) -> object:
+    """What the code prints as JSON, in a Python that has imported nothing yet."""
+    done = subprocess.run(
+        [sys.executable, *flags, "-c", f"import sys\nsys.path.insert(0, {str(HOUSE.parent)!r})\n{code}"],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+def test_every_public_name_can_be_imported():
+    for name in sky.__all__:
+        assert getattr(sky, name) is not None
+
+
+def test_the_names_are_sorted_without_regard_to_case():
+    assert sorted(NAMES, key=str.lower) == NAMES
+    assert sky.__all__[-1] == "__version__"
+
+
+def test_what_is_listed_is_what_is_importable():
+    assert sorted(sky.__all__) == sorted({*sky._HOMES, *sky._ROOMS, "__version__"})
+    assert set(sky.__all__) <= set(dir(sky))
+    shown: dict[str, object] = {}
+    exec("from skytells_nb import *", shown)
+    assert set(NAMES) <= set(shown)
+
+
+def test_editors_are_told_the_same_homes_as_python_is():
+    tree = ast.parse((HOUSE / "__init__.py").read_text(encoding="utf-8"))
+    told: dict[str, str | None] = {}
+    for branch in tree.body:
+        if isinstance(branch, ast.If):
+            for line in branch.body:
+                assert isinstance(line, ast.ImportFrom)
+                told |= {alias.asname or alias.name: line.module for alias in line.names}
+    assert told == {**sky._HOMES, **dict.fromkeys(sky._ROOMS)}
+
+
+def test_what_is_not_there_is_an_attribute_error():
+    with pytest.raises(AttributeError, match="no attribute 'picture'"):
+        _ = sky.picture  # type: ignore[attr-defined]
+
+
+def test_the_bare_import_loads_nothing_else():
+    loaded = in_a_process_of_its_own(
+        "import json\n"
+        "before = set(sys.modules)\n"
+        "import skytells_nb\n"
+        "print(json.dumps(sorted(set(sys.modules) - before)))",
+        "-I",
+        "-S",
+    )
+    assert loaded == ["skytells_nb"]
+
+
+def test_errors_cost_next_to_nothing_either():
+    loaded = in_a_process_of_its_own(
+        "import json\n"
+        "before = set(sys.modules)\n"
+        "from skytells_nb.exceptions import SkytellsError\n"
+        "print(json.dumps(sorted(set(sys.modules) - before)))",
+        "-I",
+        "-S",
+    )
+    assert set(loaded).isdisjoint({"dataclasses", "typing", "importlib.metadata", "skytells_nb.types"})  # type: ignore[call-overload]
+
+
+def test_no_submodule_takes_the_place_of_a_public_name():
+    """Importing ``pkg.name`` sets the attribute ``name`` of ``pkg``, over whatever was there."""
+    changed = in_a_process_of_its_own(
+        LOOK_INTO_EVERY_ROOM + "import json\n"
+        "before = {name: getattr(sky, name) for name in sky.__all__}\n"
+        "for _ in every_submodule(): pass\n"
+        "print(json.dumps([name for name in before if getattr(sky, name) is not before[name]]))"
+    )
+    assert changed == []
+
+
+def test_no_public_name_is_a_module_when_every_submodule_was_imported_first():
+    modules = in_a_process_of_its_own(
+        LOOK_INTO_EVERY_ROOM + "import json\n"
+        "for _ in every_submodule(): pass\n"
+        "print(json.dumps([n for n in sky.__all__ if isinstance(getattr(sky, n), types.ModuleType)]))"
+    )
+    assert modules == sorted(sky._ROOMS)
+
+
+def test_inside_the_house_no_room_s_name_hides_what_a_package_exports():
+    hidden = in_a_process_of_its_own(
+        LOOK_INTO_EVERY_ROOM + "import json\n"
+        "hidden = []\n"
+        "for module in list(every_submodule()):\n"
+        "    for name in getattr(module, '__all__', ()):\n"
+        "        if isinstance(getattr(module, name), types.ModuleType):\n"
+        "            hidden.append(f'{module.__name__}.{name}')\n"
+        "print(json.dumps(hidden))"
+    )
+    assert hidden == []
+
+
+def test_rooms_of_the_facade_are_modules():
+    for name in sky._ROOMS:
+        assert isinstance(getattr(sky, name), ModuleType)
+
+
+def test_the_types_are_published():
+    assert (HOUSE / "py.typed").is_file()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from .clients import AsyncClient, Client
 from .connection import Connection
+from .registry import connection_for, latest
 from .resources import AsyncModels, AsyncPredictions, Models, Predictions
 
 __all__ = [
@@ -14,4 +15,6 @@ __all__ = [
     "Connection",
     "Models",
     "Predictions",
+    "connection_for",
+    "latest",
 ]

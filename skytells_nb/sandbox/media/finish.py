@@ -17,14 +17,20 @@ def vignette(c: Canvas, strength: float) -> None:
     xs = (np.arange(0, c.w + step, step, dtype=np.float32) / c.w - 0.5) * 2
     ys = (np.arange(0, c.h + step, step, dtype=np.float32) / c.h - 0.5) * 2
     far = np.clip((xs[None, :] ** 2 + ys[:, None] ** 2) * 0.5, 0, 1) ** 1.5
-    c.px *= enlarge((1 - np.float32(strength) * far).astype(np.float32), c.w, c.h, step)[:, :, None]
+    shade = enlarge(1 - strength * far, c.w, c.h, step)
+    for channel in range(3):
+        c.px[:, :, channel] *= shade
 
 
 def to_image(px: Plane) -> Image.Image:
     """Round to eight bits, dithered, so that a slow gradient shows no steps."""
     tall, wide = px.shape[:2]
-    tile = np.tile(speckle(), (tall // 8 + 1, wide // 8 + 1))[:tall, :wide, None]
-    return Image.fromarray(np.clip(px + tile, 0, 255).astype(np.uint8))
+    tile = np.tile(speckle(), (8, wide // 8 + 1))[:, :wide, None]
+    out = np.empty((tall, wide, 3), np.uint8)
+    for top in range(0, tall, 64):
+        band = px[top : top + 64]
+        out[top : top + 64] = np.clip(band + tile[: len(band)], 0, 255)
+    return Image.fromarray(out)
 
 
 def sign(image: Image.Image) -> None:

@@ -32,21 +32,23 @@ def outline(
     return (heights / total).astype(np.float32)
 
 
-def peaks(rng: np.random.Generator, count: int, waves: float, *, octaves: int = 6) -> Plane:
-    """Return a jagged outline between 0 and 1 with sharp summits, as mountains have."""
-    heights = np.zeros(count)
-    strength, total = 1.0, 0.0
-    for octave in range(octaves):
-        knots = max(2, round(waves)) + 3
-        values = rng.uniform(0, 1, knots)
-        values[::2] = values[::2] * 0.4 + 0.6
-        values[1::2] *= 0.45
-        at = np.linspace(0, max(0.5, waves), count) + rng.random() * 2
-        heights += strength * np.interp(at % (knots - 1), np.arange(knots), values)
-        total += strength
-        strength *= 0.42 if octave else 0.36
-        waves *= 2.3
-    return (heights / total).astype(np.float32)
+def summits(rng: np.random.Generator, count: int, waves: float, *, bend: float = 1.0) -> tuple[Plane, Plane]:
+    """Return heights up to 1 that rise to single summits, and for every column where its summit stands.
+
+    `bend` shapes the flanks: 1 is straight as on mountains, more is hollow as on dunes.
+    """
+    xs = np.arange(count, dtype=np.float64)
+    large, small = max(2, round(waves)), max(3, round(waves * 2.2))
+    at = (
+        np.concatenate([(np.arange(large) + rng.uniform(0.15, 0.85, large)) / large, rng.random(small)])
+        * count
+    )
+    top = np.concatenate([rng.uniform(0.62, 1.0, large), rng.uniform(0.3, 0.62, small)])
+    reach = count / max(1.0, waves) * rng.uniform(0.75, 1.25, len(at))
+    away = np.abs(xs[None, :] - at[:, None]) / reach[:, None]
+    heights = top[:, None] - away**bend
+    owner = heights.argmax(axis=0)
+    return np.maximum(heights.max(axis=0), -1.0).astype(np.float32), at[owner].astype(np.float32)
 
 
 def clouds(

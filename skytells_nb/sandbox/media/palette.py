@@ -26,6 +26,11 @@ class Light:
     glow: float
     high: float
 
+    @property
+    def shade(self) -> RGB:
+        """The colour of what lies in this light's shadow."""
+        return _SHADES[self.name]
+
     def on(self, color: RGB, far: float = 0.0) -> RGB:
         """Return a colour as this light shows it, `far` (0 near, 1 at the horizon) faded into the haze."""
         lit = (
@@ -33,7 +38,7 @@ class Light:
             min(255.0, color[1] * self.key[1]),
             min(255.0, color[2] * self.key[2]),
         )
-        return mix(lit, self.haze, far)
+        return mix(lit, self.haze, far**1.2)
 
 
 _LIGHTS: dict[str, tuple[Light, ...]] = {
@@ -66,6 +71,12 @@ _LIGHTS: dict[str, tuple[Light, ...]] = {
         Light("overcast", (132, 143, 154), (170, 179, 186), (208, 212, 212), (0.74, 0.78, 0.81), (188, 195, 200), (236, 238, 238), 0.3, 0.3),
         Light("overcast", (118, 134, 140), (160, 174, 176), (204, 210, 204), (0.72, 0.78, 0.78), (182, 192, 192), (234, 238, 234), 0.3, 0.3),
     ),
+}  # fmt: skip
+
+
+_SHADES: dict[str, RGB] = {
+    "day": (66, 98, 148), "morning": (134, 126, 168), "golden": (122, 76, 84), "sunset": (92, 42, 92),
+    "dusk": (42, 40, 88), "night": (8, 12, 38), "overcast": (84, 96, 112),
 }  # fmt: skip
 
 

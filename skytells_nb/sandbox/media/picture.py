@@ -11,10 +11,13 @@ from PIL import Image
 from .asked import picture_size
 from .brush import Brush, brush_for
 from .canvas import Canvas
+from .cast import paint_subject
 from .finish import sign, to_image, vignette
+from .places import paint_place
 from .scene import read_scene
-from .scenery.land import paint_ridge
-from .scenery.sky import paint_sky
+from .scenery.weather import paint_fog, paint_rain, paint_snowfall
+from .studio import paint_abstract, paint_portrait, paint_table
+from .styles import apply_style
 
 
 def draw_picture(input: Mapping[str, Any], *, index: int = 0) -> bytes:
@@ -40,7 +43,7 @@ def draw_picture(input: Mapping[str, Any], *, index: int = 0) -> bytes:
     image = render(input, picture_size(input), index=index)
     sign(image)
     file = io.BytesIO()
-    image.save(file, "PNG", compress_level=1)
+    image.save(file, "PNG", compress_level=1, compress_type=2)  # Huffman coding alone: fast, and as small
     return file.getvalue()
 
 
@@ -51,16 +54,20 @@ def render(input: Mapping[str, Any], size: tuple[int, int], *, index: int = 0) -
     return to_image(canvas.px)
 
 
-def paint(b: Brush) -> None:
-    """Paint a whole scene."""
-    c = b.canvas
-    paint_sky(b)
-    ground = (
-        (236, 241, 248)
-        if b.scene.snowy
-        else {"desert": (226, 170, 104), "sea": (40, 120, 150)}.get(b.scene.place, (84, 140, 80))
-    )
-    for step in range(5):
-        far = 0.8 - step * 0.2
-        paint_ridge(b, b.horizon + c.h * 0.1 * step, c.u * 0.06, ground, far=far, waves=2 + step)
-    vignette(c, 0.16)
+def paint(b: Brush, *, weather: bool = True) -> None:
+    """Paint a whole scene; a clip leaves the `weather` out and lets it fall frame by frame."""
+    c, scene = b.canvas, b.scene
+    studio = {"portrait": paint_portrait, "still": paint_table, "abstract": paint_abstract}.get(scene.place)
+    if studio:
+        studio(b)
+    else:
+        stage = paint_place(b)
+        if scene.weather == "fog":
+            paint_fog(b, b.horizon, c.h * 0.3, strength=0.75)
+        paint_subject(b, stage)
+        if weather and scene.weather == "snow" and scene.place != "space":
+            paint_snowfall(b)
+        if weather and scene.weather == "rain":
+            paint_rain(b)
+    apply_style(b)
+    vignette(c, 0.2)

@@ -174,6 +174,9 @@ def read_scene(input: Mapping[str, Any], *, index: int = 0) -> Scene:
     if not place:
         place = "hills" if weather == "snow" else chance.choice(_ANYWHERE)
     light = _first(LIGHTS, words)
+    style = _first(STYLES, words)
+    if not light and style:
+        light = "day"  # a style of lines and tones wants plain light
     if not light:
         light = "overcast" if weather in ("rain", "fog") else chance.choice(_USUAL_LIGHT[place])
         if weather == "snow":
@@ -184,7 +187,7 @@ def read_scene(input: Mapping[str, Any], *, index: int = 0) -> Scene:
         light="night" if place == "space" else light,
         weather=weather,
         subject=subject,
-        style=_first(STYLES, words),
+        style=style,
         snowy=weather == "snow",
         tint=tint,
         words=words,

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from ..brush import Brush
-from ..noise import clouds
+from ..canvas import enlarge
+from ..noise import clouds, outline
 from ..palette import dim, mix
 
 
@@ -20,11 +21,11 @@ def paint_sky(b: Brush, *, bottom: float | None = None) -> None:
         _stars(b, low)
     if light.name == "night" and b.scene.says("aurora|northern lights"):
         _aurora(b, low)
-    _sun(b)
     if light.name == "overcast":
         _cloud_deck(b, low)
     elif light.name != "night" or b.chance.random() < 0.3:
         _clouds(b, low)
+    _sun(b)
 
 
 def _sun(b: Brush) -> None:
@@ -51,17 +52,22 @@ def _stars(b: Brush, low: int) -> None:
 
 
 def _aurora(b: Brush, low: int) -> None:
+    """Curtains of light, green at the hem and violet above."""
     c = b.canvas
-    rows = np.arange(low, dtype=np.float32)[:, None]
-    xs = np.linspace(0, 1, c.w)
+    step = 4
+    wide, tall = c.w // step + 2, low // step + 2
+    rows = np.arange(tall, dtype=np.float32)[:, None] / tall
+    xs = np.linspace(0, 1, wide)
     for band in range(3):
-        phase = b.chance.uniform(0, 6)
-        foot = low * (0.62 - 0.13 * band) + low * 0.09 * np.sin(xs * b.chance.uniform(5, 9) + phase)
-        rise = (foot[None, :] - rows) / (low * 0.34)
-        curtain = np.where(rise > 0, np.exp(-3 * rise), np.exp(26 * rise))
-        rays = 0.55 + 0.45 * np.sin(xs * b.chance.uniform(60, 110) + 5 * np.sin(xs * 9 + phase))
-        color = mix((70, 240, 170), (150, 90, 230), b.chance.uniform(0, 0.75))
-        c.blend((curtain * rays[None, :] * 0.6).astype(np.float32), 0, 0, color)
+        hem = 0.62 - 0.13 * band + 0.09 * np.sin(xs * b.chance.uniform(5, 9) + b.chance.uniform(0, 6))
+        rise = (hem[None, :] - rows) / 0.34
+        curtain = np.exp(np.where(rise > 0, -3 * rise, 26 * rise))
+        rays = np.clip(0.62 + 0.55 * outline(b.rng, wide, 34 * c.w / c.u, octaves=3), 0, 1)
+        rays = rays * np.clip(0.6 + 0.7 * outline(b.rng, wide, 2.5, octaves=2), 0, 1)
+        glow = curtain * rays[None, :] * 0.85
+        violet = np.clip(rise * 0.8, 0, 1)
+        c.blend(enlarge(glow * violet, c.w, low, step), 0, 0, (150, 90, 230))
+        c.blend(enlarge(glow * (1 - violet), c.w, low, step), 0, 0, (60, 240, 160))
 
 
 def _clouds(b: Brush, low: int) -> None:
@@ -69,25 +75,19 @@ def _clouds(b: Brush, low: int) -> None:
     c, light = b.canvas, b.light
     wide, tall = max(8, c.w // 4), max(8, low // 4)
     field = clouds(b.rng, wide, tall, 2.4 * c.w / c.u, octaves=5, stretch=4.2)
-    from ..canvas import enlarge
-
     height = np.linspace(0, 1, tall, dtype=np.float32)[:, None]
     where = np.clip(1.5 - np.abs(height - 0.55) * 2.6, 0, 1)
     mask = np.clip((field - 0.5) * 7, 0, 1) * where
     under = np.clip((np.roll(field, -max(1, tall // 30), axis=0) - field) * 6 + 0.5, 0, 1)
-    big = enlarge(mask, c.w, low, 4)
     bright = mix(light.sun, (255, 255, 255), 0.3) if light.name != "night" else light.low
     dark = mix(light.middle, light.haze, 0.5)
     if light.name in ("sunset", "golden", "morning"):
         bright, dark = mix(light.sun, light.low, 0.35), mix(light.zenith, light.middle, 0.55)
-    shade = enlarge(under, c.w, low, 4)[:, :, None]
-    color = np.asarray(bright, np.float32) * shade + np.asarray(dark, np.float32) * (1 - shade)
-    c.blend(big * np.float32(0.62), 0, 0, color)
+    c.blend(enlarge(mask * (1 - under) * 0.62, c.w, low, 4), 0, 0, dark)
+    c.blend(enlarge(mask * under * 0.62, c.w, low, 4), 0, 0, bright)
 
 
 def _cloud_deck(b: Brush, low: int) -> None:
-    from ..canvas import enlarge
-
     c, light = b.canvas, b.light
     wide, tall = max(8, c.w // 4), max(8, low // 4)
     field = clouds(b.rng, wide, tall, 3.2 * c.w / c.u, octaves=5, stretch=3.0)

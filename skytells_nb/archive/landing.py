@@ -1,0 +1,122 @@
+"""From an output to a whole, checked file that waits under a temporary name."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any, Final
+
+from ..types import Prediction
+from ..wire.sniffing import sniff
+from ..wire.steps import Do, Fetch, Fetched, Flow, Sleep
+from .files import temporary, write_new
+from .outputs import decode_data_uri, form_of, is_gone
+from .provenance import Broken, embed, measure
+
+__all__ = ["Landed", "land", "stamp"]
+
+TRIES: Final = 3
+_PAUSES: Final = (0.5, 2.0)
+_EMBEDDED_AT_MOST: Final = 64 * 2**20
+_VISIBLE: Final = frozenset({"image", "video", "audio", "music"})
+
+
+@dataclass(slots=True)
+class Landed:
+    """What came of one output: a temporary file, or a problem in words, or (a file kept shut) both.
+
+    ``again`` says that another try may help.
+    """
+
+    position: int
+    temporary: Path | None = None
+    media_type: str | None = None
+    size: int = 0
+    problem: str | None = None
+    expired: bool = False
+    again: bool = False
+
+
+def land(root: Path, origin: str | None, prediction: Prediction, position: int) -> Flow[Landed]:
+    """Bring one output to disk, trying a few times where that can help."""
+    form, output = form_of(prediction, position), (prediction.output or [])[position]
+    if form != "url":
+        landed: Landed = yield Do(partial(_written, root, position, output, form))
+        return landed
+    if is_gone(prediction):
+        return Landed(position, problem="the API has deleted it", expired=True)
+    landed = Landed(position, problem="no answer", again=True)
+    for attempt in range(TRIES):
+        path: Path = yield Do(partial(temporary, root))
+        try:
+            fetched: Fetched = yield Fetch(output, path, origin=origin)
+            if fetched.problem is None:
+                landed = yield Do(partial(_examined, position, path, fetched, prediction.model_type))
+            else:
+                landed = Landed(
+                    position, problem=fetched.problem, expired=fetched.expired, again=not fetched.final
+                )
+        finally:
+            if landed.temporary is None:
+                path.unlink(missing_ok=True)
+        if not landed.again or attempt == TRIES - 1:
+            break
+        yield Sleep(_PAUSES[attempt])
+    return landed
+
+
+def _written(root: Path, position: int, output: str, form: str) -> Landed:
+    if form == "text":
+        data, media_type = output.encode("utf-8", "replace"), "text/plain"
+        return Landed(position, write_new(root, data), media_type, len(data))
+    try:
+        data = decode_data_uri(output)
+    except ValueError as error:
+        return Landed(position, problem=str(error))
+    path = write_new(root, data)
+    landed = _examined(position, path, Fetched(len(data), sniff(data[:4096])), None)
+    if landed.temporary is None:
+        path.unlink(missing_ok=True)
+    return landed
+
+
+def _examined(position: int, path: Path, fetched: Fetched, model_type: str | None) -> Landed:
+    """Look at what was fetched: wrongly typed and cut files are refused, huge pictures kept shut."""
+    media_type, size = fetched.media_type, fetched.size
+    if media_type == "text/html":
+        return Landed(position, problem="its server sent a web page and no output", again=False)
+    textual = (media_type or "").startswith(("text/", "application/json", "application/xml"))
+    if textual and model_type in _VISIBLE:
+        return Landed(position, problem=f"its server sent {media_type} and no {model_type}", again=False)
+    problem = None
+    if (media_type or "").startswith("image/") and size <= _EMBEDDED_AT_MOST:
+        try:
+            area = measure(path.read_bytes())
+        except Broken as error:
+            return Landed(position, problem=str(error), again=True)
+        if area is not None and area[0] * area[1] > _most_pixels():
+            problem = f"refused to open: {area[0]:,} × {area[1]:,} pixels are more than Pillow's limit"
+    return Landed(position, path, media_type, size, problem)
+
+
+def _most_pixels() -> float:
+    from PIL import Image
+
+    return float("inf") if Image.MAX_IMAGE_PIXELS is None else 2 * Image.MAX_IMAGE_PIXELS
+
+
+def stamp(root: Path, landed: Landed, record: dict[str, Any]) -> None:
+    """Write the record into an image that takes one; the file under the temporary name changes."""
+    path = landed.temporary
+    embeds = landed.media_type in ("image/png", "image/jpeg", "image/webp")
+    if path is None or not embeds or landed.size > _EMBEDDED_AT_MOST:
+        return
+    data = path.read_bytes()
+    try:
+        stamped = embed(data, record)
+    except Broken:
+        return
+    if stamped is not data:
+        landed.temporary, landed.size = write_new(root, stamped), len(stamped)
+        path.unlink(missing_ok=True)

@@ -1,0 +1,279 @@
+"""Getting an output into Python or into a file: from the archive, else from its URL while it lives."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from ..exceptions import InvalidInputError, NetworkError, OutputExpiredError, SkytellsError
+from ..types import Prediction
+from ..wire.sniffing import sniff
+from .files import inside, place
+from .naming import SIDECAR, day_and_stem, extension
+from .outputs import decode_data_uri, form_of, is_gone
+from .provenance import Broken, embed, record_of
+from .store import Archive
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+__all__ = ["load", "local_file", "save"]
+
+Place: TypeAlias = "str | os.PathLike[str]"
+Choice: TypeAlias = "Archive | str | os.PathLike[str] | bool | None"
+
+_WRITES: dict[str, tuple[str, str]] = {
+    ".png": ("image/png", "PNG"),
+    ".jpg": ("image/jpeg", "JPEG"),
+    ".jpeg": ("image/jpeg", "JPEG"),
+    ".webp": ("image/webp", "WEBP"),
+}
+
+
+def load(prediction: Prediction, index: int = 0, *, archive: Choice = None) -> Image | bytes | str:
+    """Open one output: a PIL image, a text, or the bytes of anything else.
+
+    Parameters
+    ----------
+    prediction : Prediction
+        Whose output.
+    index : int
+        Which one, counted from 0; negative counts from the last.
+    archive : Archive, path or bool, optional
+        Where to look besides the prediction's own ``files``; the default archive unless given.
+
+    Raises
+    ------
+    OutputExpiredError
+        The API has deleted it, and no archive has it.
+    NetworkError
+        It cannot be downloaded just now.
+    InvalidInputError
+        There is no such output, or opening it would exhaust memory.
+
+    Examples
+    --------
+    >>> import skytells_nb as sky
+    >>> with sky.Sandbox(seconds=0.1) as sandbox, sandbox.client() as client:
+    ...     made = client.predictions.create("truefusion", {"prompt": "a red fox in snow"})
+    ...     sky.load(made).format
+    'PNG'
+    """
+    position = _position(prediction, index)
+    path = local_file(prediction, position, archive)
+    try:
+        data = _fetched(prediction, position) if path is None else path.read_bytes()
+    except OSError as error:
+        raise InvalidInputError(
+            f"{path} cannot be read: {error.strerror or error}. Nothing was changed.", charged=False
+        ) from error
+    media_type = sniff(data[:4096])
+    if media_type == "image/svg+xml" or (media_type or "").startswith("text/"):
+        return data.decode("utf-8-sig", "replace")
+    if (media_type or "").startswith("image/"):
+        return _picture(data, f"{path or 'the output'}")
+    return data
+
+
+def _picture(data: bytes, name: str) -> Image | bytes:
+    from PIL import Image, UnidentifiedImageError
+
+    try:
+        with Image.open(io.BytesIO(data)) as picture:
+            picture.load()
+            return picture
+    except UnidentifiedImageError:
+        return data
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+        raise InvalidInputError(
+            f"{name} is too large to open: {error} The file itself is kept and unharmed. Raise "
+            "PIL.Image.MAX_IMAGE_PIXELS if you trust it.",
+            charged=False,
+        ) from error
+    except (OSError, ValueError, SyntaxError) as error:
+        raise SkytellsError(
+            f"{name} is a damaged image: {error}. It is paid for already, and the file was left as it is."
+        ) from error
+
+
+def local_file(prediction: Prediction, position: int, archive: Choice = None) -> Path | None:
+    """Find the file of one output on this computer; None where there is none."""
+    amount = len(prediction.output or ())
+    if len(prediction.files) == amount or (not amount and position < len(prediction.files)):
+        if prediction.files[position].is_file():
+            return prediction.files[position]
+    else:
+        for path in prediction.files:
+            if _said_position(path) == position and path.is_file():
+                return path
+    keeper = Archive.at(archive)
+    if keeper is None:
+        return None
+    for stored in keeper.outputs(prediction.id, prediction.origin):
+        kept = inside(keeper.path, stored.path) if stored.path and stored.position == position else None
+        if kept is not None and kept.is_file():
+            return kept
+    return None
+
+
+def _said_position(path: Path) -> object:
+    try:
+        return json.loads(path.with_name(path.name + SIDECAR).read_text("utf-8"))["output_index"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def _position(prediction: Prediction, index: int) -> int:
+    amount = len(prediction.output or ()) or len(prediction.files)
+    if -amount <= index < amount:
+        return index % amount
+    if amount:
+        has = f"has {amount} output{'s' if amount > 1 else ''}, so there is no output {index}"
+    elif is_gone(prediction) and prediction.status == "succeeded":
+        raise _expired(prediction)
+    else:
+        has = f"has no output: it is {prediction.status}" + (
+            f", {prediction.error}" if prediction.error else ""
+        )
+    raise InvalidInputError(f"Prediction {prediction.id} {has}. Nothing was changed.", charged=False)
+
+
+def _fetched(prediction: Prediction, position: int) -> bytes:
+    output = (prediction.output or [""])[position] if prediction.output else ""
+    if not output:
+        raise _expired(prediction)
+    form = form_of(prediction, position)
+    if form == "text":
+        return output.encode("utf-8", "replace")
+    if form == "data":
+        try:
+            return decode_data_uri(output)
+        except ValueError as error:
+            raise SkytellsError(
+                f"The output of prediction {prediction.id} cannot be read: {error}."
+            ) from error
+    if is_gone(prediction):
+        raise _expired(prediction)
+    from ..client.fetch import download
+
+    try:
+        data = download(output, prediction.origin)
+    except OutputExpiredError as error:
+        raise _expired(prediction) from error
+    if sniff(data[:4096]) == "text/html":
+        raise NetworkError(
+            f"The server of prediction {prediction.id} sent a web page instead of the output. It is paid for "
+            "already; try again within 5 minutes of its end."
+        )
+    return data
+
+
+def _expired(prediction: Prediction) -> OutputExpiredError:
+    return OutputExpiredError(
+        f"The output of prediction {prediction.id} is gone: the API deletes outputs about 5 minutes after "
+        "completion, and no archive here has a copy. What it cost stays spent. Create it again to have it, "
+        "and use connect() or Client(archive=True), which keep outputs as they are made.",
+        prediction=prediction,
+    )
+
+
+def save(
+    prediction: Prediction, path: Place, index: int | None = None, *, archive: Choice = None
+) -> list[Path]:
+    """Copy outputs to a folder or a file of your own; gives the paths.
+
+    Parameters
+    ----------
+    prediction : Prediction
+        Whose outputs.
+    path : str or Path
+        A folder (one that is there, or a name without an ending), or a file. Further outputs get
+        ``-2``, ``-3`` and so on. A picture is converted when the ending asks for another format of
+        PNG, JPEG and WebP; anything else is copied byte for byte. What is there is replaced.
+    index : int, optional
+        Only this output.
+    archive : Archive, path or bool, optional
+        Where to look besides the prediction's own ``files``.
+
+    Raises
+    ------
+    OutputExpiredError, NetworkError, InvalidInputError
+        As `load` does. Nothing is left half written.
+
+    Examples
+    --------
+    >>> import pathlib, tempfile
+    >>> import skytells_nb as sky
+    >>> with sky.Sandbox(seconds=0.1) as sandbox, sandbox.client() as client:
+    ...     made = client.predictions.create("truefusion", {"prompt": "a red fox in snow"})
+    ...     with tempfile.TemporaryDirectory() as folder:
+    ...         [p.name for p in sky.save(made, pathlib.Path(folder) / "fox.png")]
+    ['fox.png']
+    """
+    amount = len(prediction.output or ()) or len(prediction.files) or 1
+    positions = range(amount) if index is None else [_position(prediction, index)]
+    target = Path(path).expanduser()
+    into_folder = target.is_dir() or not target.suffix
+    saved: list[Path] = []
+    for number, wanted in enumerate(positions):
+        position = _position(prediction, wanted)
+        found = local_file(prediction, position, archive)
+        data = _fetched(prediction, position) if found is None else found.read_bytes()
+        ending = extension(sniff(data[:4096]))
+        more = f"-{number + 1}" if number else ""
+        if into_folder:
+            stem = day_and_stem(prediction, _now())[1]
+            place_at = target / (found.name if found else f"{stem}{more}{ending}")
+        else:
+            place_at = target.with_name(f"{target.stem}{more}{target.suffix}")
+            data = _converted(data, target.suffix.lower(), ending)
+        if found is None:
+            data = _stamped(data, prediction, position)
+        _write(place_at, data)
+        saved.append(place_at)
+    return saved
+
+
+def _now() -> Any:
+    from datetime import datetime
+
+    return datetime.now().astimezone()
+
+
+def _stamped(data: bytes, prediction: Prediction, position: int) -> bytes:
+    try:
+        return embed(data, record_of(prediction, position))
+    except Broken:
+        return data
+
+
+def _converted(data: bytes, suffix: str, ending: str) -> bytes:
+    wanted = _WRITES.get(suffix)
+    if wanted is None or sniff(data[:4096]) == wanted[0] or ending not in _WRITES:
+        return data
+    picture: Any = _picture(data, "the output")
+    file = io.BytesIO()
+    if wanted[1] == "JPEG" and picture.mode not in ("RGB", "L"):
+        picture = picture.convert("RGB")
+    picture.save(file, wanted[1], quality=95)
+    return file.getvalue()
+
+
+def _write(path: Path, data: bytes) -> None:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
+        try:
+            temporary.write_bytes(data)
+            place(temporary, path)
+        finally:
+            temporary.unlink(missing_ok=True)
+    except OSError as error:
+        raise InvalidInputError(
+            f"{path} could not be written: {error.strerror or error}. The output is not harmed. Choose "
+            "another path.",
+            charged=False,
+        ) from error

@@ -1,0 +1,242 @@
+"""The archive's flow: a prediction has ended, so its outputs are fetched and it is written down."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from ..observers import Account
+from ..types import Prediction
+from ..wire.conversation import note
+from ..wire.steps import Do, Flow
+from . import rows
+from .database import Database
+from .documents import filled_in, merge, noted, without_keys
+from .files import clear_leftovers, inside, place, sync_folder, write_new
+from .landing import Landed, land, stamp
+from .naming import SIDECAR, day_and_stem, file_name
+from .outputs import is_young
+from .provenance import record_of
+from .rows import Stored
+from .troubles import trouble
+
+__all__ = ["Keeper", "sidecar_of"]
+
+
+@dataclass(slots=True)
+class _Plan:
+    prediction: Prediction
+    files: tuple[Path, ...]
+    wanted: list[int]
+    told_anew: list[int]
+    changed: bool
+
+
+@dataclass(slots=True)
+class Keeper:
+    """Writes predictions into one folder and its index; every method but ``ended`` blocks."""
+
+    root: Path
+    database: Database
+    _cleared: bool = False
+
+    def ended(self, account: Account, prediction: Prediction) -> Flow[Prediction]:
+        """Record a prediction and fetch what is missing of it; gives it back with its files."""
+        plan: _Plan = yield Do(partial(self._guarded, partial(self._plan, account, prediction)))
+        if not plan.changed and not plan.wanted:
+            return replace(prediction, files=plan.files)
+        landed: list[Landed] = []
+        try:
+            for position in plan.wanted:
+                found = yield from land(self.root, account.origin, plan.prediction, position)
+                landed.append(found)
+            keep = partial(self._keep, account, plan, landed)
+            files: tuple[Path, ...] = yield Do(partial(self._guarded, keep))
+        except OSError as error:
+            raise trouble(error, self.root) from error
+        finally:
+            for found in landed:
+                if found.temporary is not None:
+                    with suppress(OSError):
+                        found.temporary.unlink(missing_ok=True)
+        _say(plan.prediction, landed)
+        return replace(prediction, files=files)
+
+    def _guarded(self, function: Any) -> Any:
+        try:
+            return function()
+        except OSError as error:
+            raise trouble(error, self.root) from error
+
+    def _plan(self, account: Account, prediction: Prediction) -> _Plan:
+        found = self.database.reading(lambda db: _same(db, account, prediction), None)
+        whole = prediction if found is None else merge(found[1], prediction)
+        stored = {} if found is None else found[2]
+        if prediction.output and whole.output and len(prediction.output) == len(whole.output):
+            current = replace(whole, output=prediction.output)  # a signed URL may have been renewed
+        else:
+            current = whole
+        wanted = [n for n in range(len(current.output or ())) if not self._settled(stored.get(n))]
+        expected = None if found is None else replace(found[1], files=whole.files, origin=whole.origin)
+        anew = found is not None and record_of(found[1]) != record_of(whole)
+        kept = [n for n, entry in stored.items() if anew and self._there(entry) is not None]
+        return _Plan(current, self._files(stored), wanted, kept, changed=whole != expected)
+
+    def _settled(self, stored: Stored | None) -> bool:
+        if stored is None:
+            return False
+        return stored.expired or self._there(stored) is not None
+
+    def _there(self, stored: Stored) -> Path | None:
+        path = inside(self.root, stored.path) if stored.path else None
+        return path if path is not None and path.is_file() else None
+
+    def _files(self, stored: dict[int, Stored]) -> tuple[Path, ...]:
+        found = [self._there(stored[position]) for position in sorted(stored)]
+        return tuple(path for path in found if path is not None)
+
+    def _keep(self, account: Account, plan: _Plan, landed: list[Landed]) -> tuple[Path, ...]:
+        if not self._cleared:
+            self._cleared = True
+            clear_leftovers(self.root)
+        own = replace(plan.prediction, origin=account.origin)
+        beside: dict[int | None, Path] = {}
+        try:
+            for found in landed:
+                if found.temporary is not None:
+                    stamp(self.root, found, record_of(own, found.position))
+                    beside[found.position] = self._sidecar(account, own, found.position)
+            for position in plan.told_anew:
+                beside[position] = self._sidecar(account, own, position)
+            if not beside and not plan.files:
+                beside[None] = self._sidecar(account, own, None)
+            return self.database.writing(partial(self._committed, account, own, landed, beside))
+        finally:
+            for path in beside.values():
+                path.unlink(missing_ok=True)
+
+    def _sidecar(self, account: Account, prediction: Prediction, position: int | None) -> Path:
+        text = json.dumps(sidecar_of(account, prediction, position), indent=1, default=str)
+        return write_new(self.root, text.encode())
+
+    def _committed(
+        self,
+        account: Account,
+        prediction: Prediction,
+        landed: list[Landed],
+        beside: dict[int | None, Path],
+        db: sqlite3.Connection,
+    ) -> tuple[Path, ...]:
+        """Rename what is whole and write the rows, all within one transaction."""
+        found = _same(db, account, prediction, forget=True)
+        stored = {} if found is None else found[2]
+        whole = prediction if found is None else merge(found[1], prediction)
+        n = rows.save_prediction(db, account, whole, datetime.now(UTC))
+        stem = self._stem(db, n, account, prediction, landed)
+        for item in landed:
+            have = stored.get(item.position)
+            if have is not None and self._there(have) is not None:
+                continue  # somebody else was faster; what this call fetched is dropped
+            path = None
+            if item.temporary is not None:
+                path = file_name(stem, item.position, item.media_type)
+                place(beside[item.position], self.root / (path + SIDECAR))
+                place(item.temporary, self.root / path)
+            entry = Stored(item.position, path, item.media_type, item.size, item.problem, item.expired)
+            stored[item.position] = entry
+            rows.put_output(db, n, entry)
+        for position in beside.keys() - {item.position for item in landed}:
+            have = stored.get(position) if position is not None else None
+            if have is not None and have.path:
+                place(beside[position], self.root / (have.path + SIDECAR))
+        files = self._files(stored)
+        if not files and None in beside:
+            place(beside[None], self.root / (stem + SIDECAR))
+        sync_folder((self.root / stem).parent)
+        return files
+
+    def _stem(
+        self,
+        db: sqlite3.Connection,
+        n: int,
+        account: Account,
+        prediction: Prediction,
+        landed: list[Landed],
+    ) -> str:
+        known = db.execute("SELECT stem FROM predictions WHERE n = ?", (n,)).fetchone()[0]
+        if known and inside(self.root, known):
+            return str(known)
+        now = datetime.now().astimezone()
+        stem = "/".join(day_and_stem(prediction, now, account=account.fingerprint))
+        names = [file_name(stem, item.position, item.media_type) for item in landed]
+        taken = db.execute("SELECT 1 FROM predictions WHERE stem = ? AND n != ?", (stem, n)).fetchone()
+        if taken or any(self._others(name, account, prediction) for name in (stem, *names)):
+            stem = "/".join(day_and_stem(prediction, now, account=account.fingerprint, apart=True))
+        db.execute("UPDATE predictions SET stem = ? WHERE n = ?", (stem, n))
+        new_day = not (self.root / stem).parent.exists()
+        (self.root / stem).parent.mkdir(parents=True, exist_ok=True)
+        if new_day:
+            sync_folder(self.root)
+        return stem
+
+    def _others(self, name: str, account: Account, prediction: Prediction) -> bool:
+        """Whether a name on disk belongs to something else than this prediction."""
+        beside = self.root / (name + SIDECAR)
+        if not (self.root / name).exists() and not beside.exists():
+            return False
+        try:
+            said = json.loads(beside.read_text("utf-8"))
+            mark = (said["id"], said["origin"], said["account"])
+        except (OSError, ValueError, KeyError, TypeError):
+            return True
+        return mark != (prediction.id, account.origin, account.fingerprint)
+
+
+def _same(
+    db: sqlite3.Connection, account: Account, prediction: Prediction, *, forget: bool = False
+) -> tuple[int, Prediction, dict[int, Stored]] | None:
+    """Look a prediction up; one made at another time under the same id is another prediction.
+
+    That happens with a sandbox that is started again with the same seed on the same port.
+    """
+    found = rows.look_up(db, account, prediction.id)
+    if found is None:
+        return None
+    before, after = found[1].created_at, prediction.created_at
+    if before is not None and after is not None and abs((before - after).total_seconds()) > 1:
+        if forget:
+            rows.delete(db, found[0])
+        return None
+    return found
+
+
+def sidecar_of(account: Account, prediction: Prediction, position: int | None) -> dict[str, Any]:
+    """Make the record that lies beside an output, from which the index can be made anew."""
+    raw = {key: value for key, value in prediction.raw.items() if key not in ("webhook", "webhook_url")}
+    filled = {key: value for key, value in filled_in(prediction).items() if key != "webhook"}
+    return {
+        **record_of(prediction, position),
+        "account": account.fingerprint,
+        "sandbox": account.sandbox,
+        "prediction": noted(without_keys({"raw": raw, "filled": filled})),
+    }
+
+
+def _say(prediction: Prediction, landed: list[Landed]) -> None:
+    lost = [item for item in landed if item.temporary is None and item.problem is not None]
+    quiet = all(item.expired for item in lost) and not is_young(prediction, margin=0.0)
+    if not lost or quiet:
+        return
+    of = f"{len(lost)} of {len(prediction.output or ())} outputs"
+    hope = (
+        "Its record is kept; the output itself cannot be had any more."
+        if all(item.expired for item in lost)
+        else "Its record is kept. Ask for the prediction again within 5 minutes of its end to try once more."
+    )
+    note(f"{of} of prediction {prediction.id} could not be archived: {lost[0].problem}. {hope}")

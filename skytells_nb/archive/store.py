@@ -1,0 +1,365 @@
+"""`Archive`: a folder people can open, with an index, that keeps what the API deletes."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Callable, Iterator
+from datetime import UTC, date, datetime, time
+from functools import partial
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from ..exceptions import InvalidInputError, SkytellsError
+from ..observers import Account, Observer
+from ..settings import options
+from ..types import Prediction, PredictionList
+from ..wire.steps import Flow
+from . import rows
+from .adoption import adopt
+from .database import Database
+from .rebuilding import create, has_records
+from .recording import Keeper
+from .removal import remove
+from .rows import Stored
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
+
+    from ..client import AsyncClient, Client
+
+__all__ = ["Archive"]
+
+_DEFAULT: Final = "skytells_outputs"
+_FRAME: Final = "skytells_nb.frames:predictions_frame"
+_OFF: Final = frozenset({"0", "false", "off", "no", "none"})
+_ON: Final = frozenset({"1", "true", "on", "yes"})
+
+
+class Archive(Observer):
+    """Keeps predictions and their outputs in a folder: readable file names, JSON beside each, an index.
+
+    Hand it to a client and every prediction that is seen to end comes back with ``files``, fetched in
+    the same call. Nothing is made on disk before there is something to keep. Threads, tasks and
+    processes may share a folder.
+
+    Parameters
+    ----------
+    path : str or Path
+        The folder.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> import skytells_nb as sky
+    >>> with tempfile.TemporaryDirectory() as folder, sky.Sandbox(seconds=0.1) as sandbox:
+    ...     with sky.Archive(folder) as archive, sandbox.client(archive=archive) as client:
+    ...         made = client.predictions.create("truefusion", {"prompt": "a red fox in snow"})
+    ...         len(archive), archive.find("fox")[0].id == made.id, made.files[0].suffix
+    (1, True, '.png')
+    """
+
+    def __init__(self, path: str | os.PathLike[str] = _DEFAULT) -> None:
+        self.path = Path(path).expanduser().absolute()
+        self.database = Database(
+            self.path / "index.sqlite",
+            version=rows.VERSION,
+            create=partial(create, self.path),
+            expected=partial(has_records, self.path),
+        )
+        self._keeper = Keeper(self.path, self.database)
+
+    @classmethod
+    def at(cls, value: Archive | str | os.PathLike[str] | bool | None = None) -> Archive | None:
+        """Choose an archive as ``archive=`` does.
+
+        Parameters
+        ----------
+        value : Archive, path, bool or None
+            An archive or a path is taken as it is; False is none. None asks ``sky.options.archive``,
+            then the environment's ``SKYTELLS_ARCHIVE`` (a path, or ``off``), then takes the folder
+            ``skytells_outputs``. True is the same but never none.
+
+        Raises
+        ------
+        InvalidInputError
+            For anything else.
+
+        Examples
+        --------
+        >>> from skytells_nb.archive import Archive
+        >>> Archive.at(False) is None, Archive.at("pictures").path.name
+        (True, 'pictures')
+        """
+        if isinstance(value, Archive):
+            return value
+        if value is None or value is True:
+            set_to = options.archive
+            chosen: object = set_to if set_to not in (None, True) else None
+            if chosen is None:
+                told = os.environ.get("SKYTELLS_ARCHIVE", "").strip()
+                chosen = (
+                    False if told.lower() in _OFF else _DEFAULT if told.lower() in _ON else told or _DEFAULT
+                )
+            if chosen is False:
+                return cls(_DEFAULT) if value is True else None
+            value = chosen  # type: ignore[assignment]
+        if value is False:
+            return None
+        if isinstance(value, str | os.PathLike) and os.fspath(value):
+            return cls(value)
+        raise InvalidInputError(
+            f"archive must be an Archive, a path, True, False or None, not {value!r}. Nothing was changed.",
+            charged=False,
+        )
+
+    def ended(self, account: Account, prediction: Prediction) -> Flow[Prediction]:
+        """Record a prediction that has ended and fetch its outputs; the client calls this."""
+        if not prediction.done:
+            return prediction
+        return (yield from self._keeper.ended(account, prediction))
+
+    def predictions(
+        self,
+        limit: int | None = 100,
+        *,
+        model: str | None = None,
+        since: date | datetime | str | None = None,
+        until: date | datetime | str | None = None,
+        status: str | None = None,
+        origin: str | None = None,
+    ) -> PredictionList:
+        """List what is kept, newest first, of all accounts and origins unless ``origin`` is given.
+
+        Parameters
+        ----------
+        limit : int or None
+            How many at most; None is all.
+        model, status, origin : str, optional
+            Only these.
+        since, until : date, datetime or str, optional
+            Bounds of the time of creation, both inclusive. A day alone means the whole of it, in UTC.
+
+        Examples
+        --------
+        >>> from skytells_nb.archive import Archive
+        >>> Archive("no-such-folder").predictions(status="succeeded", since="2026-11-01")
+        PredictionList of 0
+        """
+        if limit is not None and (isinstance(limit, bool) or not isinstance(limit, int) or limit < 0):
+            raise InvalidInputError(f"limit must be None or a whole number, not {limit!r}.", charged=False)
+        where, values = _conditions(model, since, until, status, origin)
+        return self._listed(where, values, limit)
+
+    def get(self, id: str, origin: str | None = None) -> Prediction | None:
+        """Give one prediction by its id, the newest where several accounts have it; None if unknown.
+
+        Examples
+        --------
+        >>> from skytells_nb.archive import Archive
+        >>> Archive("no-such-folder").get("p1") is None
+        True
+        """
+        found = self._listed("p.id = ? AND (? IS NULL OR p.origin = ?)", (rows.tidy(id), origin, origin), 1)
+        return found[0] if found else None
+
+    def find(self, text: str, limit: int | None = 100) -> PredictionList:
+        """Find predictions whose prompt holds all these words, or words that begin so; newest first.
+
+        Where no word matches, prompts that hold the text anywhere are found.
+
+        Examples
+        --------
+        >>> from skytells_nb.archive import Archive
+        >>> Archive("no-such-folder").find('fox "in snow')
+        PredictionList of 0
+        """
+        query = rows.search(text)
+        if query is not None:
+            found = self._listed(
+                "p.n IN (SELECT rowid FROM words WHERE words MATCH ?)", (rows.tidy(query),), limit
+            )
+            if found:
+                return found
+        return self._listed("instr(lower(p.prompt), lower(?)) > 0", (rows.tidy(text.strip()) or None,), limit)
+
+    def rows(self, origin: str | None = None) -> Iterator[dict[str, Any]]:
+        """Give everything as plain rows, newest first: the fast way into a frame.
+
+        Each has the columns of a predictions frame, ``input`` as a dict, and also ``account`` (the
+        key's fingerprint) and ``sandbox``, so that rehearsals are never added to money.
+
+        Examples
+        --------
+        >>> from skytells_nb.archive import Archive
+        >>> sum(row["cost"] or 0 for row in Archive("no-such-folder").rows() if not row["sandbox"])
+        0
+        """
+        where, values = _conditions(None, None, None, None, origin)
+        return self.database.reading(lambda db: rows.plain_rows(db, where, values), iter(()))
+
+    def outputs(self, id: str, origin: str | None = None) -> list[Stored]:
+        """Tell what is kept of each output of a prediction, and why one is missing.
+
+        Examples
+        --------
+        >>> from skytells_nb.archive import Archive
+        >>> Archive("no-such-folder").outputs("p1")
+        []
+        """
+
+        def read(db: sqlite3.Connection) -> list[Stored]:
+            row = db.execute(
+                "SELECT n FROM predictions WHERE id = ? AND (? IS NULL OR origin = ?) ORDER BY moment DESC",
+                (rows.tidy(id), origin, origin),
+            ).fetchone()
+            found = {} if row is None else rows.outputs_of(db, row[0])
+            return [found[position] for position in sorted(found)]
+
+        return self.database.reading(read, [])
+
+    def to_pandas(self) -> DataFrame:
+        """Tabulate everything: a DataFrame with one row per prediction."""
+        module, _, name = _FRAME.partition(":")
+        frame: DataFrame = getattr(import_module(module), name)(self)
+        return frame
+
+    def remove(self, prediction: Prediction | str) -> bool:
+        """Delete a prediction's files, the JSON beside them, and its row; say whether there was one.
+
+        Either all of it goes or, where a file is open in another program on Windows, nothing does.
+
+        Raises
+        ------
+        SkytellsError
+            When it cannot be deleted; nothing was then.
+
+        Examples
+        --------
+        >>> from skytells_nb.archive import Archive
+        >>> Archive("no-such-folder").remove("p1")
+        False
+        """
+        identifier = prediction if isinstance(prediction, str) else prediction.id
+        origin = None if isinstance(prediction, str) else prediction.origin
+        if not self.database.exists():
+            return False
+        return remove(self.path, self.database, rows.tidy(identifier) or "", origin)
+
+    def size(self) -> int:
+        """Count the bytes of all outputs that are kept; ``len(archive)`` counts the predictions.
+
+        Examples
+        --------
+        >>> from skytells_nb.archive import Archive
+        >>> Archive("no-such-folder").size()
+        0
+        """
+        return self.database.reading(
+            _scalar("SELECT coalesce(sum(size), 0) FROM outputs WHERE path NOT NULL"), 0
+        )
+
+    def adopt(self, client: Client | AsyncClient) -> PredictionList:
+        """Record everything that the API still lists, and fetch every output that is still to be had.
+
+        What is archived already is not asked for again. An asyncio client is used through its
+        blocking face.
+
+        Returns
+        -------
+        PredictionList
+            What was not here before, or has files now that were missing; newest first.
+
+        Examples
+        --------
+        >>> import tempfile
+        >>> import skytells_nb as sky
+        >>> with tempfile.TemporaryDirectory() as folder, sky.Sandbox(seconds=0.1) as sandbox:
+        ...     with sandbox.client() as client, sky.Archive(folder) as archive:
+        ...         made = client.predictions.create("truefusion", {"prompt": "a red fox in snow"})
+        ...         len(archive.adopt(client)), len(archive.adopt(client))
+        (1, 0)
+        """
+        return adopt(self, client)
+
+    def close(self) -> None:
+        """Close the index; the next use opens it again."""
+        self.database.close()
+
+    def __enter__(self) -> Archive:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def __len__(self) -> int:
+        return self.database.reading(_scalar("SELECT count(*) FROM predictions"), 0)
+
+    def __bool__(self) -> bool:
+        return True
+
+    def __iter__(self) -> Iterator[Prediction]:
+        return iter(self.predictions(limit=None))
+
+    def __contains__(self, prediction: object) -> bool:
+        if isinstance(prediction, Prediction):
+            return self.get(prediction.id, prediction.origin) is not None
+        return isinstance(prediction, str) and self.get(prediction) is not None
+
+    def __repr__(self) -> str:
+        try:
+            return f"Archive({str(self.path)!r}, {len(self):,} predictions)"
+        except SkytellsError as error:
+            return f"Archive({str(self.path)!r}, unreadable: {error.message[:60]}…)"
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {"path": self.path}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__init__(state["path"])  # type: ignore[misc]
+
+    def _listed(self, where: str, values: tuple[Any, ...], limit: int | None) -> PredictionList:
+        read = partial(rows.predictions, root=self.path, where=where, values=values, limit=limit)
+        return PredictionList(self.database.reading(read, []))
+
+
+def _scalar(query: str) -> Callable[[sqlite3.Connection], int]:
+    return lambda db: int(db.execute(query).fetchone()[0])
+
+
+def _conditions(
+    model: str | None,
+    since: date | datetime | str | None,
+    until: date | datetime | str | None,
+    status: str | None,
+    origin: str | None,
+) -> tuple[str, tuple[Any, ...]]:
+    chosen: list[tuple[str, Any]] = [
+        ("p.model = ?", model),
+        ("p.status = ?", "canceled" if status == "cancelled" else status),
+        ("p.origin = ?", origin),
+        ("p.moment >= ?", rows.micros(_bound("since", since, time.min))),
+        ("p.moment <= ?", rows.micros(_bound("until", until, time.max))),
+    ]
+    used = [(condition, value) for condition, value in chosen if value is not None]
+    return " AND ".join(condition for condition, _ in used) or "1", tuple(value for _, value in used)
+
+
+def _bound(name: str, value: date | datetime | str | None, of_day: time) -> datetime | None:
+    read: object = value
+    if isinstance(value, str):
+        try:
+            read = date.fromisoformat(value) if len(value) <= 10 else datetime.fromisoformat(value)
+        except ValueError:
+            read = value
+    if isinstance(read, datetime):
+        return read.replace(tzinfo=UTC) if read.tzinfo is None else read.astimezone(UTC)
+    if isinstance(read, date):
+        return datetime.combine(read, of_day, UTC)
+    if read is None:
+        return None
+    raise InvalidInputError(
+        f'{name} must be a date, a datetime or "YYYY-MM-DD", not {value!r}. Nothing was changed.',
+        charged=False,
+    )

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import signal
 import sys
 import threading
@@ -35,6 +36,9 @@ def parser() -> argparse.ArgumentParser:
     made = argparse.ArgumentParser(
         prog="python -m skytells_nb.sandbox", description="Serve a Skytells sandbox."
     )
+    made.add_argument(
+        "--with-parent", action="store_true", help="stop when the process that started this one ends"
+    )
     for name in ("host", "state", "webhook-secret"):
         made.add_argument(f"--{name}", default=argparse.SUPPRESS)
     for name, type in _NUMBERS.items():
@@ -47,6 +51,7 @@ def parser() -> argparse.ArgumentParser:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Serve until stopped; returns the process's exit status."""
     options = vars(parser().parse_args(arguments))
+    parent = os.getppid() if options.pop("with_parent") else None
     stopped = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stopped.set())
@@ -55,7 +60,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             line = json.dumps({"url": server.url, "api_key": server.api_key})
             sys.stdout.write(line + "\n")
             sys.stdout.flush()
-            stopped.wait()
+            while not stopped.wait(None if parent is None else 1.0) and os.getppid() == parent:
+                pass
     except (OSError, StateError, ValueError) as error:
         sys.stderr.write(f"The sandbox did not start: {error}\n")
         return 1

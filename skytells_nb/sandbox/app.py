@@ -73,8 +73,9 @@ class App:
             return answer
         if answer.hold is not None:
             late = answer.after
-            while (left := self._core.left(answer.hold)) and await self._pause(min(left, LOOK_AGAIN)):
-                pass
+            while left := self._core.left(answer.hold):
+                if not await self._pause(min(left, LOOK_AGAIN)):
+                    return Answer(ending="drop")
             answer = self._core.held(answer.hold, request)
             answer.after += late
         if answer.asset is not None:

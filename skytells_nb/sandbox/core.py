@@ -113,7 +113,8 @@ class Core:
             mishaps.bend_answer(hits, answer)
             self._finish(answer, route, now)
             self._note(request, route, answer, hits, now)
-        if self.predictions.agenda.next is not None:
+        if self.predictions.agenda.news:
+            self.predictions.agenda.news = False
             self.on_notice()
         return answer
 

@@ -63,7 +63,9 @@ class Courier:
             self._news.clear()
             notice = self._core.due_notice(self._origin)
             if notice is not None:
-                self._core.delivered(notice, *self._post(notice))
+                outcome = self._post(notice)
+                if not self._stopped:
+                    self._core.delivered(notice, *outcome)
                 continue
             wait = self._core.next_notice()
             self._news.wait(wait if self._steady or wait is None else LOOK_AGAIN)

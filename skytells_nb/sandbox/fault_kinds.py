@@ -1,4 +1,4 @@
-"""The faults there are, one entry each: every way in which the wire is known to go wrong, or may be feared to."""
+"""The faults there are: every way in which the wire is known to go wrong, or may be feared to."""
 
 from __future__ import annotations
 

@@ -56,7 +56,8 @@ class Job:
     rendered: tuple[str, tuple[bool, bool], bytes] | None = None
 
     def phase(self, now: int) -> Phase:
-        """Say what the job is at a moment."""
+        """Say what the job is at a moment; before its acceptance it is what it was then."""
+        now = max(now, self.created)
         if self.canceled is not None and now >= self.canceled:
             return "canceled"
         if now >= self.end:

@@ -128,16 +128,17 @@ class Agenda:
     def __init__(self) -> None:
         self._heap: list[tuple[int, int, str, str, int]] = []
         self._order = 0
+        #: Whether something was put on it since this was last set to False.
+        self.news = False
 
-    def add(self, job: Job) -> bool:
-        """Put a job's notices on the agenda; says whether there were any."""
-        times = due_times(job)
-        for due, event in times:
+    def add(self, job: Job) -> None:
+        """Put a job's notices on the agenda."""
+        for due, event in due_times(job):
             self.again(due, job.id, event, 1)
-        return bool(times)
 
     def again(self, due: int, id: str, event: str, attempt: int) -> None:
         """Put one notice on the agenda, the first time or once more."""
+        self.news = True
         self._order += 1
         heapq.heappush(self._heap, (due, self._order, id, event, attempt))
 

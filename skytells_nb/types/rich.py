@@ -1,7 +1,7 @@
 """What a value on the ground floor looks up in the rooms above it, by name and only when it is asked.
 
-A prediction must not import pandas or draw pictures to exist. It holds a ``"module:function"`` string instead,
-and the function is found when somebody looks at it or wants a table.
+A prediction must not import pandas or draw pictures to exist. It holds a ``"module:function"``
+string instead, and the function is found when somebody looks at it or wants a table.
 """
 
 from __future__ import annotations

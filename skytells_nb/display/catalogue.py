@@ -1,0 +1,100 @@
+"""Models as HTML: a card for one, with the table of its inputs, and a table for several."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Final
+
+from ..types import Model
+from .escaping import clip, one_line, text
+from .pages import ROOT
+from .pricetags import price_told, rules_told
+from .schemas import inputs_of
+
+__all__ = ["model_card", "models_table"]
+
+_TABLE: Final = (
+    "border-collapse:collapse;margin:0;table-layout:auto;width:auto;max-width:100%;"
+    "font-size:13px;line-height:1.45"
+)
+_ROW: Final = "background:transparent;border:0"
+_CELL: Final = "text-align:left;vertical-align:top;padding:4px 20px 4px 0;white-space:normal"
+_HEAD: Final = f"{_CELL};opacity:0.65;font-weight:500;font-size:11px"
+_QUIET: Final = "opacity:0.65;font-size:12px;line-height:1.5"
+_CODE: Final = "font-family:monospace;font-size:12px"
+
+
+def model_card(model: Model) -> str:
+    """Draw one model: its names, type, price and description, and what it takes."""
+    name = one_line(model.name or model.id)
+    facts = [model.type, price_told(model.pricing), model.status, model.vendor and f"by {model.vendor}"]
+    told = [f'<span style="{_CODE}">{text(one_line(model.id))}</span>']
+    told += [f"<bdi>{text(clip(one_line(fact), 80))}</bdi>" for fact in facts if fact]
+    parts = [
+        f'<div style="font-size:16px;font-weight:600"><bdi>{text(clip(name, 120))}</bdi></div>',
+        f'<div style="{_QUIET}">{" · ".join(told)}</div>',
+    ]
+    if model.description:
+        shown = text(clip(one_line(model.description), 600))
+        parts.append(f'<div dir="auto" style="font-size:13px;margin-top:8px;max-width:640px">{shown}</div>')
+    if model.capabilities:
+        shown = text(clip(one_line(", ".join(model.capabilities)), 300))
+        parts.append(f'<div style="{_QUIET};margin-top:4px">{shown}</div>')
+    rules = rules_told(model.pricing)
+    if rules:
+        items = "".join(f"<div><bdi>{text(rule)}</bdi></div>" for rule in rules[:20])
+        parts.append(f'<div style="font-size:12px;margin-top:8px">{items}</div>')
+    parts.append(_inputs(model))
+    return f"<div {ROOT}>{''.join(parts)}</div>"
+
+
+def _inputs(model: Model) -> str:
+    rows = [
+        (
+            f'<span style="{_CODE};font-weight:600">{text(row.name)}</span>',
+            text(
+                f"{row.kind}, required"
+                if row.required and row.kind
+                else row.kind or "required" * row.required
+            ),
+            f'<span style="{_CODE}">{text(row.default)}</span>' if row.default else "",
+            text(row.limits),
+            text(clip(row.description, 300)),
+        )
+        for row in inputs_of(model)
+    ]
+    if not rows:
+        return ""
+    kept = [at for at in range(5) if at == 0 or any(row[at] for row in rows)]
+    heads = ("input", "type", "default", "allowed", "")
+    table = _table([heads[at] for at in kept], [[row[at] for at in kept] for row in rows])
+    return f'<div style="margin-top:12px">{table}</div>'
+
+
+def models_table(models: Sequence[Model]) -> str:
+    """Draw several models: slug, type, price and capabilities, one row each."""
+    rows = [
+        [
+            f'<span style="font-weight:600"><bdi>{text(clip(one_line(m.id), 60))}</bdi></span>',
+            text(one_line(m.type or "")),
+            f"<bdi>{text(price_told(m.pricing))}</bdi>",
+            f'<span style="opacity:0.75">{text(clip(one_line(", ".join(m.capabilities)), 120))}</span>',
+            text(one_line(m.status or "")) if m.status != "operational" else "",
+        ]
+        for m in models
+    ]
+    kept = [at for at in range(5) if at < 3 or any(row[at] for row in rows)]
+    heads = ("model", "type", "price", "capabilities", "status")
+    count = f"{len(models)} model{'' if len(models) == 1 else 's'}"
+    head = f'<div style="{_QUIET};margin-bottom:6px">{count}</div>'
+    table = _table([heads[at] for at in kept], [[row[at] for at in kept] for row in rows]) if rows else ""
+    return f"<div {ROOT}>{head}{table}</div>"
+
+
+def _table(heads: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
+    top = "".join(f'<th scope="col" style="{_HEAD}">{head}</th>' for head in heads)
+    lines = ("".join(f'<td style="{_CELL}">{cell}</td>' for cell in row) for row in rows)
+    body = "".join(f'<tr style="{_ROW}">{line}</tr>' for line in lines)
+    return (
+        f'<table style="{_TABLE}"><thead><tr style="{_ROW}">{top}</tr></thead><tbody>{body}</tbody></table>'
+    )

@@ -18,6 +18,7 @@ class Brush:
     """One picture being painted.
 
     `horizon` is the row where sky meets ground, `sun_x` and `sun_y` where sun or moon stands, all in pixels;
+    `water` is the row below which water lies, if any does;
     `chance` picks single numbers and `rng` fills arrays, both from the scene's key.
     """
 
@@ -29,6 +30,7 @@ class Brush:
     horizon: float
     sun_x: float
     sun_y: float
+    water: float | None = None
 
 
 def brush_for(canvas: Canvas, scene: Scene) -> Brush:

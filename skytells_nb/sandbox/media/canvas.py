@@ -33,6 +33,11 @@ class Canvas:
             self.layers.append((self.px.copy(), self._cover))
             self._cover = np.zeros((self.h, self.w), np.float32)
 
+    def touch(self, top: int, bottom: int) -> None:
+        """Count these rows as painted; for who writes to `px` directly."""
+        if self._cover is not None:
+            self._cover[top:bottom] = 1
+
     def vertical(self, stops: Sequence[tuple[float, RGB]], top: int = 0, bottom: int | None = None) -> None:
         """Fill the rows from `top` to `bottom` with a gradient; each stop is (0 to 1 on the way down, colour)."""
         bottom = self.h if bottom is None else bottom
@@ -40,8 +45,7 @@ class Canvas:
         if low <= top:
             return
         self.px[top:low] = ramp(stops, low - top)[:, None, :]
-        if self._cover is not None:
-            self._cover[top:low] = 1
+        self.touch(top, low)
 
     def below(self, profile: Plane, colors: Plane, opacity: float = 1.0) -> None:
         """Fill everything under a profile (one height per column) with a colour per depth under it.
@@ -61,8 +65,7 @@ class Canvas:
             rest = shade[low - top :, None, :]
             if opacity >= 1:
                 self.px[low:] = rest
-                if self._cover is not None:
-                    self._cover[low:] = 1
+                self.touch(low, self.h)
             else:
                 self.blend(np.full((self.h - low, self.w), opacity, np.float32), 0, low, rest)
 
@@ -79,13 +82,13 @@ class Canvas:
             cols = slice(x0 - x, x1 - x) if paint.shape[1] > 1 else slice(None)
             paint = paint[rows, cols]
         self._mix(part, x0, y0, paint)
-        if self._cover is not None:
-            cover = self._cover[y0:y1, x0:x1]
-            cover += (1 - cover) * part
 
     def _mix(self, mask: Plane, x: int, y: int, paint: Plane) -> None:
         """Move the pixels under a mask towards a paint, a band at a time so that it stays in the cache."""
         tall, wide = mask.shape
+        if self._cover is not None:
+            cover = self._cover[y : y + tall, x : x + wide]
+            cover += (1 - cover) * mask
         by_row = paint.ndim == 3 and paint.shape[0] > 1
         for top in range(0, tall, _BAND):
             rows = slice(top, min(tall, top + _BAND))

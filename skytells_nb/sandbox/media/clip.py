@@ -11,8 +11,6 @@ from typing import Any
 from PIL import Image
 
 from .asked import clip_size, seconds_of
-from .finish import sign
-from .picture import render
 
 
 def can_encode_mp4() -> bool:
@@ -26,8 +24,8 @@ def draw_clip(input: Mapping[str, Any], *, index: int = 0) -> tuple[bytes, str]:
     Parameters
     ----------
     input
-        `prompt` and `seed` decide what is seen, `duration_seconds` (or `seconds`) the length, 5 s unless told and
-        30 s at most, `aspect_ratio` the shape.
+        `prompt` and `seed` decide what is seen, `duration_seconds` (or `seconds`) the length, 5 s unless told
+        and 30 s at most, `aspect_ratio` the shape.
     index
         Which variation.
 
@@ -42,51 +40,41 @@ def draw_clip(input: Mapping[str, Any], *, index: int = 0) -> tuple[bytes, str]:
     >>> mime in ("video/mp4", "image/webp")
     True
     """
+    from .motion import frames
+
     seconds = seconds_of(input, default=5.0, longest=30.0)
     if can_encode_mp4():
-        rate = 24 if seconds <= 10 else 15
-        return _mp4(
-            frames(input, clip_size(input), round(seconds * rate), index=index), clip_size(input), rate
-        ), "video/mp4"
-    size = clip_size(input, 360)
-    count = max(2, min(48, round(seconds * 8)))
-    return _webp(frames(input, size, count, index=index), round(seconds * 1000 / count)), "image/webp"
-
-
-def frames(
-    input: Mapping[str, Any], size: tuple[int, int], count: int, *, index: int = 0
-) -> Iterator[Image.Image]:
-    """Yield the clip's frames."""
-    wide, tall = size
-    still = render(input, (wide + wide // 8, tall), index=index)
-    for n in range(count):
-        x = round((still.width - wide) * n / max(1, count - 1))
-        frame = still.crop((x, 0, x + wide, tall))
-        sign(frame)
-        yield frame
+        rate = 24 if seconds <= 5 else 20 if seconds <= 8 else 12
+        count, size = round(seconds * rate), clip_size(input)
+        return _mp4(frames(input, size, count, seconds, index=index), size, rate), "video/mp4"
+    count, size = max(2, min(40, round(seconds * 8))), clip_size(input, 400)
+    return _webp(
+        frames(input, size, count, seconds, index=index), round(seconds * 1000 / count)
+    ), "image/webp"
 
 
 def _mp4(pictures: Iterator[Image.Image], size: tuple[int, int], rate: int) -> bytes:
     import av
+    from av.video.stream import VideoStream
 
     file = io.BytesIO()
     codec = "libx264" if "libx264" in av.codecs_available else "mpeg4"
+    options = {"preset": "superfast", "crf": "23", "threads": "1"} if codec == "libx264" else {"qscale": "4"}
     with av.open(file, "w", format="mp4") as out:
-        stream = out.add_stream(codec, rate=Fraction(rate))
+        stream = out.add_stream(codec, rate=Fraction(rate), options=options)
+        if not isinstance(stream, VideoStream):
+            raise TypeError(f"{codec} is no video codec in this PyAV")
         stream.width, stream.height = size
         stream.pix_fmt = "yuv420p"
-        stream.options = (
-            {"preset": "veryfast", "crf": "23", "threads": "1"} if codec == "libx264" else {"qscale": "4"}
-        )
         for picture in pictures:
-            out.mux(stream.encode(av.VideoFrame.from_image(picture)))
+            frame = av.VideoFrame.from_image(picture)  # type: ignore[no-untyped-call]
+            out.mux(stream.encode(frame))
         out.mux(stream.encode(None))
     return file.getvalue()
 
 
 def _webp(pictures: Iterator[Image.Image], milliseconds: int) -> bytes:
-    file = io.BytesIO()
-    first = next(pictures)
+    file, first = io.BytesIO(), next(pictures)
     first.save(
         file,
         "WEBP",
@@ -94,7 +82,7 @@ def _webp(pictures: Iterator[Image.Image], milliseconds: int) -> bytes:
         append_images=pictures,
         duration=milliseconds,
         loop=0,
-        quality=72,
+        quality=70,
         method=0,
     )
     return file.getvalue()

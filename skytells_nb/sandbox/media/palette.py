@@ -38,7 +38,7 @@ class Light:
             min(255.0, color[1] * self.key[1]),
             min(255.0, color[2] * self.key[2]),
         )
-        return mix(lit, self.haze, far**1.2)
+        return mix(lit, self.haze, far**1.4)
 
 
 _LIGHTS: dict[str, tuple[Light, ...]] = {

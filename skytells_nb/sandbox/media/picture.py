@@ -51,6 +51,7 @@ def render(input: Mapping[str, Any], size: tuple[int, int], *, index: int = 0) -
     """Paint the scene of an input at a size, without the mark."""
     canvas = Canvas(*size)
     paint(brush_for(canvas, read_scene(input, index=index)))
+    vignette(canvas, 0.2)
     return to_image(canvas.px)
 
 
@@ -70,4 +71,3 @@ def paint(b: Brush, *, weather: bool = True) -> None:
         if weather and scene.weather == "rain":
             paint_rain(b)
     apply_style(b)
-    vignette(c, 0.2)

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from .brush import Brush
+from .figures import things
 from .palette import RGB, dim, mix
 from .scenery.flora import paint_flowers, paint_grass
 from .scenery.heavens import paint_heavens, paint_planet
@@ -112,6 +113,7 @@ def _sea(b: Brush) -> Stage:
     if b.chance.random() < 0.55 and not scene.says("waves?"):
         paint_ridge(b, b.horizon - c.u * 0.005, c.u * 0.05, (96, 120, 120), far=0.7, waves=1.6)
     paint_sea(b, b.horizon, c.h)
+    b.water = b.horizon
     stormy = scene.says(r"waves?|crash\w*|surf\w*|storm\w*|rough")
     if stormy:
         paint_waves(b, b.horizon + c.h * 0.04, count=5, height=0.075, bottom=c.h * 1.04)
@@ -131,6 +133,7 @@ def _sea(b: Brush) -> Stage:
             paint_grass(b, c.h * 0.98, (176, 170, 96), tall=0.1, many=40)
         x = c.w * 0.5
         return Stage(x, float(field[int(x)]) + c.h * 0.07, c.u * 0.34)
+    c.split()
     if scene.subject == "lighthouse":
         x = c.w * (0.5 + (0.22 if b.sun_x < c.w / 2 else -0.22))
         _rocks(b, x, c.h * 0.94, c.u * 0.24)
@@ -189,11 +192,13 @@ def _city(b: Brush) -> Stage:
         )
         paint_fog(b, b.horizon, c.h * 0.12, strength=0.34)
     if street:
-        c.split()
         paint_street(b, b.horizon)
         paint_mirror(b, b.horizon, c.h, (52, 52, 72), clear=0.62)
+        b.water = b.horizon
+        c.split()
         return Stage(c.w * 0.5, c.h * 0.95, c.u * 0.34)
     paint_mirror(b, b.horizon, c.h, (48, 82, 108), clear=0.72)
+    b.water = b.horizon
     return Stage(c.w * 0.5, c.h * 0.94, c.u * 0.26)
 
 
@@ -283,6 +288,10 @@ def _hills(b: Brush) -> Stage:
             waves=1.4 + 0.15 * n,
             rough=0.28,
         )
+        if n == 2 and b.chance.random() < 0.6 and not b.scene.subject:
+            x = c.w * b.chance.uniform(0.38, 0.58)
+            house = things.cottage(c.u * 0.06, lit=b.light.name not in ("day", "morning"))
+            house.stamp(b, x, float(field[int(x)]) + c.u * 0.012, far=far * 0.7, shadow=0)
         if n in (1, 2):
             paint_pines(
                 b, field, 10, c.u * (0.05 + 0.035 * n), (60, 100, 66), far=far, gap=(c.w * 0.35, c.w * 0.6)
@@ -346,7 +355,8 @@ def _lake(b: Brush) -> Stage:
     field = paint_ridge(b, b.horizon - c.u * 0.01, c.u * 0.03, (84, 122, 96), far=0.45)
     paint_pines(b, field, 30, c.u * 0.1, (56, 96, 78), far=0.4, snowy=b.scene.snowy)
     paint_fog(b, b.horizon, c.h * 0.05, strength=0.5)
-    paint_mirror(b, b.horizon + c.h * 0.015, c.h, (40, 88, 112), clear=0.8)
+    b.water = b.horizon + c.h * 0.015
+    paint_mirror(b, b.water, c.h, (40, 88, 112), clear=0.8)
     c.split()
     side = b.chance.choice((-1, 1))
     import numpy as np

@@ -99,16 +99,20 @@ def paint_dune(b: Brush, base: float, height: float, *, far: float) -> Plane:
     rows = np.arange(top, low, dtype=np.float32)[:, None]
     cols = np.arange(c.w, dtype=np.float32)[None, :]
     under = rows - profile[None, :]
-    across = cols - summit[None, :]
-    facing = _flank(b, (rows - profile.min()) * 2.2, across, height * 0.32, wild=0.25)
-    facing = facing * np.clip(1.25 - np.abs(across) / (c.u * 0.26), 0, 1)
-    fade = np.clip(1 - (rows - profile.min()) / (height * 3.2), 0, 1)
+    side = 1.0 if b.sun_x > c.w / 2 else -1.0
+    down = np.clip(rows - profile.min(), 0, None)
+    sway = (
+        np.sin(down / (height * 0.85) + b.chance.uniform(0, 6)) * height * 0.6 * np.clip(down / height, 0, 1)
+    )
+    beyond = (summit[None, :] - cols) * side + 1.5 * down + sway
+    facing = np.clip(beyond / 2 + 0.5, 0, 1) * np.clip(1 - beyond / (c.u * 0.34), 0, 1)
+    fade = np.clip(1 - under / (height * 2.6), 0, 1)
     shadow = mix(dim(sand, 0.6), mix(light.shade, light.haze, far), 0.45)
-    c.blend((np.clip(under + 0.5, 0, 1) * facing * fade * 0.85).astype(np.float32), 0, top, shadow)
+    c.blend((np.clip(under + 0.5, 0, 1) * facing * fade).astype(np.float32), 0, top, shadow)
     return profile
 
 
-def _flank(b: Brush, down: Plane, across: Plane, wander: float, *, wild: float = 1.0) -> Plane:
+def _flank(b: Brush, down: Plane, across: Plane, wander: float) -> Plane:
     """Return 1 on the side of each summit that looks away from the light, 0 on the other.
 
     `down` is how far below the summits a row lies, `across` how far right of its summit a pixel; the edge between
@@ -116,7 +120,7 @@ def _flank(b: Brush, down: Plane, across: Plane, wander: float, *, wild: float =
     """
     side = 1.0 if b.sun_x > b.canvas.w / 2 else -1.0
     count = down.shape[0]
-    path = outline(b.rng, count, 5 * max(0.4, wild), octaves=4, rough=0.6 * wild)[:, None] * wander
+    path = outline(b.rng, count, 5, octaves=4, rough=0.6)[:, None] * wander
     path = path * np.clip(down / (wander * 4 + 1), 0, 1)
     edge = side * 0.2 * np.clip(down, 0, None) + path * 1.6
-    return np.asarray(np.clip((edge - across) * side / (2.0 * wild + 6 * (1 - wild)) + 0.5, 0, 1), np.float32)
+    return np.asarray(np.clip((edge - across) * side / 2 + 0.5, 0, 1), np.float32)

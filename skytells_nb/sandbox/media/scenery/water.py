@@ -25,6 +25,7 @@ def paint_mirror(b: Brush, top: float, bottom: float, color: RGB, *, clear: floa
     mirrored = c.px[source[:, None], cols]
     tint = b.light.on(color)
     deep = ramp([(0, mix(tint, b.light.low, 0.45)), (1, dim(tint, 0.8))], y1 - y0)[:, None, :]
+    c.touch(y0, y1)
     keep = (clear * (1 - 0.5 * part)).astype(np.float32)[:, None, None]
     c.px[y0:y1] = deep + (mirrored - deep) * keep
     paint_glitter(b, top, bottom, strength=0.5)
@@ -56,8 +57,8 @@ def sea_colors(b: Brush) -> tuple[RGB, RGB]:
     """Return the sea's colour at the horizon and close by, under the scene's light."""
     light = b.light
     if light.name in ("sunset", "golden", "dusk", "morning"):
-        warm = {"sunset": 0.62, "golden": 0.3, "dusk": 0.5, "morning": 0.3}[light.name]
-        return mix(light.low, light.middle, 0.45), mix(light.on((26, 108, 140)), light.zenith, warm)
+        warm = {"sunset": 0.6, "golden": 0.5, "dusk": 0.4, "morning": 0.35}[light.name]
+        return mix(light.low, light.middle, 0.45), mix(light.on((26, 108, 150)), light.shade, warm)
     return mix(light.low, light.on((60, 150, 170)), 0.55), light.on((18, 92, 122))
 
 
@@ -84,7 +85,7 @@ def paint_waves(
         profile = (
             base - size * np.abs(outline(b.rng, c.w, (3.4 - 1.6 * near) * c.w / c.u, octaves=3)) ** 0.8 * 1.6
         )
-        body = mix(horizon_color, deep, 0.62 + 0.38 * near)
+        body = mix(horizon_color, deep, 0.8 + 0.2 * near)
         crest = mix(mix(body, light.on((110, 214, 206)), 0.34), light.sun, 0.16)
         face = ramp(
             [(0, crest), (0.28, mix(crest, body, 0.6)), (1, dim(body, 0.86))], max(2, int(size * 3.6))

@@ -9,7 +9,16 @@ import time
 from pathlib import Path
 from typing import Final
 
-__all__ = ["PARTIAL", "clear_leftovers", "inside", "place", "sync_folder", "temporary", "write_new"]
+__all__ = [
+    "PARTIAL",
+    "clear_leftovers",
+    "inside",
+    "place",
+    "sync_folder",
+    "temporary",
+    "write_new",
+    "write_to",
+]
 
 PARTIAL: Final = ".partial"
 """The folder in an archive where files are written before they are whole."""
@@ -24,9 +33,8 @@ def temporary(root: Path) -> Path:
     return folder / f"{os.getpid()}-{secrets.token_hex(8)}"
 
 
-def write_new(root: Path, data: bytes) -> Path:
-    """Write bytes to a temporary file, down to the disk, and give its path."""
-    path = temporary(root)
+def write_to(path: Path, data: bytes) -> None:
+    """Write bytes to a file of this name, made anew, and down to the disk; on failure there is none."""
     try:
         with open(path, "xb") as file:
             file.write(data)
@@ -35,6 +43,12 @@ def write_new(root: Path, data: bytes) -> Path:
     except BaseException:
         path.unlink(missing_ok=True)
         raise
+
+
+def write_new(root: Path, data: bytes) -> Path:
+    """Write bytes to a temporary file, down to the disk, and give its path."""
+    path = temporary(root)
+    write_to(path, data)
     return path
 
 

@@ -10,7 +10,7 @@ from typing import Any, Final
 from ..types import Prediction
 from ..wire.sniffing import sniff
 from ..wire.steps import Do, Fetch, Fetched, Flow, Sleep
-from .files import temporary, write_new
+from .files import temporary, write_new, write_to
 from .outputs import decode_data_uri, form_of, is_gone
 from .provenance import Broken, embed, measure
 
@@ -41,44 +41,42 @@ class Landed:
 def land(root: Path, origin: str | None, prediction: Prediction, position: int) -> Flow[Landed]:
     """Bring one output to disk, trying a few times where that can help."""
     form, output = form_of(prediction, position), (prediction.output or [])[position]
-    if form != "url":
-        landed: Landed = yield Do(partial(_written, root, position, output, form))
-        return landed
-    if is_gone(prediction):
+    if form == "url" and is_gone(prediction):
         return Landed(position, problem="the API has deleted it", expired=True)
     landed = Landed(position, problem="no answer", again=True)
     for attempt in range(TRIES):
         path: Path = yield Do(partial(temporary, root))
         try:
-            fetched: Fetched = yield Fetch(output, path, origin=origin)
-            if fetched.problem is None:
-                landed = yield Do(partial(_examined, position, path, fetched, prediction.model_type))
+            if form != "url":
+                landed = yield Do(partial(_written, position, path, output, form))
             else:
-                landed = Landed(
-                    position, problem=fetched.problem, expired=fetched.expired, again=not fetched.final
-                )
+                fetched: Fetched = yield Fetch(output, path, origin=origin)
+                if fetched.problem is None:
+                    landed = yield Do(partial(_examined, position, path, fetched, prediction.model_type))
+                else:
+                    landed = Landed(
+                        position, problem=fetched.problem, expired=fetched.expired, again=not fetched.final
+                    )
         finally:
             if landed.temporary is None:
                 path.unlink(missing_ok=True)
-        if not landed.again or attempt == TRIES - 1:
+        if form != "url" or not landed.again or attempt == TRIES - 1:
             break
         yield Sleep(_PAUSES[attempt])
     return landed
 
 
-def _written(root: Path, position: int, output: str, form: str) -> Landed:
+def _written(position: int, path: Path, output: str, form: str) -> Landed:
     if form == "text":
         data, media_type = output.encode("utf-8", "replace"), "text/plain"
-        return Landed(position, write_new(root, data), media_type, len(data))
+        write_to(path, data)
+        return Landed(position, path, media_type, len(data))
     try:
         data = decode_data_uri(output)
     except ValueError as error:
         return Landed(position, problem=str(error))
-    path = write_new(root, data)
-    landed = _examined(position, path, Fetched(len(data), sniff(data[:4096])), None)
-    if landed.temporary is None:
-        path.unlink(missing_ok=True)
-    return landed
+    write_to(path, data)
+    return _examined(position, path, Fetched(len(data), sniff(data[:4096])), None)
 
 
 def _examined(position: int, path: Path, fetched: Fetched, model_type: str | None) -> Landed:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
+import threading
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -52,19 +53,18 @@ class Keeper:
         if not plan.changed and not plan.wanted:
             return replace(prediction, files=plan.files)
         landed: list[Landed] = []
+        taken = threading.Lock()  # whoever gets it, the flow or the last step, clears up
         try:
             for position in plan.wanted:
                 found = yield from land(self.root, account.origin, plan.prediction, position)
                 landed.append(found)
-            keep = partial(self._keep, account, plan, landed)
+            keep = partial(self._keep, account, plan, landed, taken)
             files: tuple[Path, ...] = yield Do(partial(self._guarded, keep))
         except OSError as error:
             raise trouble(error, self.root) from error
         finally:
-            for found in landed:
-                if found.temporary is not None:
-                    with suppress(OSError):
-                        found.temporary.unlink(missing_ok=True)
+            if taken.acquire(blocking=False):
+                _clear(landed)
         _say(plan.prediction, landed)
         return replace(prediction, files=files)
 
@@ -101,7 +101,11 @@ class Keeper:
         found = [self._there(stored[position]) for position in sorted(stored)]
         return tuple(path for path in found if path is not None)
 
-    def _keep(self, account: Account, plan: _Plan, landed: list[Landed]) -> tuple[Path, ...]:
+    def _keep(
+        self, account: Account, plan: _Plan, landed: list[Landed], taken: threading.Lock
+    ) -> tuple[Path, ...]:
+        if not taken.acquire(blocking=False):
+            return ()  # the flow was interrupted before this began
         if not self._cleared:
             self._cleared = True
             clear_leftovers(self.root)
@@ -118,8 +122,10 @@ class Keeper:
                 beside[None] = self._sidecar(account, own, None)
             return self.database.writing(partial(self._committed, account, own, landed, beside))
         finally:
+            _clear(landed)
             for path in beside.values():
-                path.unlink(missing_ok=True)
+                with suppress(OSError):
+                    path.unlink(missing_ok=True)
 
     def _sidecar(self, account: Account, prediction: Prediction, position: int | None) -> Path:
         text = json.dumps(sidecar_of(account, prediction, position), indent=1, default=str)
@@ -196,6 +202,13 @@ class Keeper:
         except (OSError, ValueError, KeyError, TypeError):
             return True
         return mark != (prediction.id, account.origin, account.fingerprint)
+
+
+def _clear(landed: list[Landed]) -> None:
+    for found in landed:
+        if found.temporary is not None:
+            with suppress(OSError):
+                found.temporary.unlink(missing_ok=True)
 
 
 def _same(

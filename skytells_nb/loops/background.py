@@ -106,6 +106,8 @@ class _Errand(Generic[T]):
         self._coro = coro
         self._loop = loop
         self._task: asyncio.Task[T] | None = None
+        # Before it starts, since an interrupt may come as soon as it does.
+        self.future.add_done_callback(self._pass_cancellation_on)
 
     def start(self) -> None:
         try:
@@ -113,7 +115,6 @@ class _Errand(Generic[T]):
         except RuntimeError:  # closed: the interpreter is on its way out
             self._coro.close()
             raise
-        self.future.add_done_callback(self._pass_cancellation_on)
 
     def _begin(self) -> None:
         if self.future.cancelled():

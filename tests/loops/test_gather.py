@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import pickle
+import queue
 import signal
 import threading
 from collections.abc import Iterator
@@ -377,7 +378,7 @@ class TestWhenStopped:
 
     @pytest.mark.parametrize("start", [sky.run, asyncio.run])
     def test_an_interrupt_of_the_main_thread_stops_it(self, start):
-        stopped: list[int] = []
+        stopped: queue.Queue[int] = queue.Queue()
 
         async def quiet(n: int) -> None:
             if n == 2:
@@ -385,12 +386,13 @@ class TestWhenStopped:
             try:
                 await asyncio.Event().wait()
             except asyncio.CancelledError:
-                stopped.append(n)
+                stopped.put(n)
                 raise
 
         with pytest.raises(KeyboardInterrupt):
             start(sky.gather((quiet(n) for n in range(99)), limit=3))
-        assert sorted(stopped) == [0, 1, 2]
+        assert sorted(stopped.get(timeout=10) for _ in range(3)) == [0, 1, 2]
+        assert stopped.empty()
 
 
 class TestBadInput:

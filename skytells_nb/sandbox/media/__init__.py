@@ -1,8 +1,8 @@
 """What the sandbox's models hand back: pictures, clips, songs and texts, drawn from prompt and seed.
 
-Nothing here knows of HTTP or of predictions. `draw` turns a model's kind and its input into bytes, offline and in
-a fraction of a second; the same input always gives the same picture. Pillow, numpy and PyAV are imported only
-when something is drawn, so importing this package costs next to nothing.
+Nothing here knows of HTTP or of predictions. `draw` turns a model's kind and its input into bytes, offline
+and in a fraction of a second; the same input always gives the same picture. Pillow, numpy and PyAV are
+imported only when something is drawn, so importing this package costs next to nothing.
 """
 
 from __future__ import annotations
@@ -65,8 +65,8 @@ def draw(kind: str, input: Mapping[str, Any], *, index: int = 0) -> tuple[bytes,
         ``"image"``, ``"video"``, ``"music"``, ``"audio"`` or ``"text"``.
     input
         The prediction's input. Read are `prompt`, `seed`, the sizes (`width`, `height`, `aspect_ratio`,
-        `resolution`), the lengths (`duration_seconds`, `seconds`, `duration`), `sample_rate`, `bpm` and `key`. Odd
-        or missing values fall back to a default: drawing never fails because of what was asked.
+        `resolution`), the lengths (`duration_seconds`, `seconds`, `duration`), `sample_rate`, `bpm` and
+        `key`. Odd or missing values fall back to a default: drawing never fails because of what was asked.
     index
         Which of the prediction's outputs this is; each index is another variation.
 

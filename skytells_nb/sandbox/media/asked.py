@@ -1,4 +1,4 @@
-"""Read what was asked from an input that may hold anything: text, numbers, sizes, and the hash all art comes from."""
+"""Read what was asked from an input that may hold anything: text, numbers, sizes, the key of all chance."""
 
 from __future__ import annotations
 
@@ -55,8 +55,9 @@ def number(input: Mapping[str, Any], *names: str) -> float | None:
 def picture_size(input: Mapping[str, Any]) -> tuple[int, int]:
     """Return the picture's (width, height) in pixels.
 
-    `width` and `height` are taken as they are, between 64 and 2048. Otherwise `aspect_ratio` decides the shape and
-    `resolution` the short side; without the latter the picture has about a megapixel. The default is 1024 by 1024.
+    `width` and `height` are taken as they are, between 64 and 2048. Otherwise `aspect_ratio` decides the
+    shape and `resolution` the short side; without the latter the picture has about a megapixel. The default
+    is 1024 by 1024.
     """
     width, height = number(input, "width"), number(input, "height")
     exact = (
@@ -81,7 +82,7 @@ def picture_size(input: Mapping[str, Any]) -> tuple[int, int]:
 
 
 def clip_size(input: Mapping[str, Any], longest: int = 640) -> tuple[int, int]:
-    """Return a clip's (width, height): the asked shape, small, and in multiples of four as encoders like it."""
+    """Return a clip's (width, height): the asked shape, small, in multiples of four as encoders like it."""
     width, height = number(input, "width"), number(input, "height")
     shape = _shape(input.get("aspect_ratio"))
     if shape is None:

@@ -1,4 +1,4 @@
-"""What every part of a picture is painted with: the canvas, the scene, its light, and its two sources of chance."""
+"""What every part of a picture is painted with: canvas, scene, light, and two sources of chance."""
 
 from __future__ import annotations
 

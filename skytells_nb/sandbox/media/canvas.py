@@ -1,7 +1,7 @@
 """The surface everything is painted on: floating point, so that soft light stays soft until the very end.
 
-Colours are RGB between 0 and 255, places are pixels from the top left. A canvas also remembers which pixels were
-painted since its last `split`, which is how a clip gets layers that move at their own pace.
+Colours are RGB between 0 and 255, places are pixels from the top left. A canvas also remembers which pixels
+were painted since its last `split`, which is how a clip gets layers that move at their own pace.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ class Canvas:
 
     def __init__(self, w: int, h: int, *, layered: bool = False) -> None:
         self.w, self.h, self.u = w, h, float(min(w, h))
-        # Stored channel by channel and seen as rows of pixels: masks then run along memory, five times as fast.
+        # Stored channel by channel, seen as rows of pixels: masks then run along memory, five times as fast.
         self.px: Plane = np.zeros((3, h, w), np.float32).transpose(1, 2, 0)
         self.layers: list[tuple[Plane, Plane]] = []
         self._cover: Plane | None = np.ones((h, w), np.float32) if layered else None
@@ -39,7 +39,7 @@ class Canvas:
             self._cover[top:bottom] = 1
 
     def vertical(self, stops: Sequence[tuple[float, RGB]], top: int = 0, bottom: int | None = None) -> None:
-        """Fill the rows from `top` to `bottom` with a gradient; each stop is (0 to 1 on the way down, colour)."""
+        """Fill the rows from `top` to `bottom` with a gradient; a stop is (0 to 1 of the way, colour)."""
         bottom = self.h if bottom is None else bottom
         top, low = max(0, top), min(self.h, bottom)
         if low <= top:
@@ -70,7 +70,7 @@ class Canvas:
                 self.blend(np.full((self.h - low, self.w), opacity, np.float32), 0, low, rest)
 
     def blend(self, mask: Plane, x: int, y: int, color: RGB | Plane) -> None:
-        """Lay a colour (or an array of them, shaped to broadcast with the mask) over the canvas through a mask."""
+        """Lay a colour, or an array of them that broadcasts with the mask, over the canvas through a mask."""
         tall, wide = mask.shape
         x0, y0, x1, y1 = max(0, x), max(0, y), min(self.w, x + wide), min(self.h, y + tall)
         if x1 <= x0 or y1 <= y0:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from .brush import Brush
 from .canvas import Pen
-from .figures import animals, canines, things
+from .figures import animals, canines
 from .figures.canines import DOG, FOX, WOLF, Coat
-from .figures.figure import Figure
 from .palette import RGB, dim, mix
-from .places import Stage
+from .scenery.water import paint_spray
+from .stage import Stage
+from .things import paint_balloons, paint_thing
 
 _COATS = {"fox": FOX, "wolf": WOLF, "dog": DOG}
 
@@ -32,7 +33,7 @@ def paint_subject(b: Brush, stage: Stage) -> None:
         figure = maker(tall, tint) if tint else maker(tall)
         figure.stamp(b, stage.x, stage.foot, mirror=mirror, lit=lit)
     elif subject in ("owl", "bird"):
-        _perched(b, stage, subject, tint, lit)
+        _perched(b, subject, tint, lit)
     elif subject == "whale":
         animals.whale(c.u * 0.4).stamp(b, stage.x, stage.foot + c.u * 0.06, mirror=mirror, lit=lit, shadow=0)
         _splash(b, stage.x, stage.foot + c.u * 0.05, c.u * 0.2)
@@ -40,9 +41,9 @@ def paint_subject(b: Brush, stage: Stage) -> None:
         if scene.says(r"camels?"):
             animals.camel(stage.tall).stamp(b, stage.x, stage.foot, mirror=mirror, lit=lit)
     elif subject == "balloon":
-        _balloons(b, tint)
+        paint_balloons(b)
     elif subject:
-        _thing(b, stage, subject, tint, mirror, lit)
+        paint_thing(b, stage, mirror=mirror, lit=lit)
     if subject in ("bird",) or (
         scene.place in ("sea", "hills", "mountain", "lake") and not dark and chance.random() < 0.5
     ):
@@ -53,9 +54,16 @@ def _dyed(coat: Coat, tint: RGB) -> Coat:
     if coat is FOX and tint[0] > 190 and tint[2] < 80:
         return coat  # a red, orange or golden fox is a fox
     return Coat(
-        tint, mix(tint, (255, 252, 246), 0.75), dim(tint, 0.6), dim(tint, 0.5), coat.eye, mix(tint, (255, 252, 246), 0.75),
-        coat.cheeks, coat.tail, coat.floppy,
-    )  # fmt: skip
+        tint,
+        mix(tint, (255, 252, 246), 0.75),
+        dim(tint, 0.6),
+        dim(tint, 0.5),
+        coat.eye,
+        mix(tint, (255, 252, 246), 0.75),
+        coat.cheeks,
+        coat.tail,
+        coat.floppy,
+    )
 
 
 def _canine(b: Brush, stage: Stage, subject: str, coat: Coat, mirror: bool, lit: float) -> None:
@@ -95,7 +103,7 @@ def _tracks(b: Brush, stage: Stage, tall: float, mirror: bool) -> None:
     c.stencil(prints, color, box=(0, stage.foot - tall, c.w, stage.foot + tall * 0.2), opacity=0.7)
 
 
-def _perched(b: Brush, stage: Stage, subject: str, tint: RGB | None, lit: float) -> None:
+def _perched(b: Brush, subject: str, tint: RGB | None, lit: float) -> None:
     c = b.canvas
     tall = c.u * (0.42 if subject == "owl" else 0.34)
     if subject == "owl":
@@ -106,8 +114,14 @@ def _perched(b: Brush, stage: Stage, subject: str, tint: RGB | None, lit: float)
     side = -1 if x < c.w / 2 else 1
 
     def branch(pen: Pen) -> None:
-        pen.polygon([(x - side * tall * 0.55, foot - tall * 0.05), (x + side * c.w * 0.7, foot - tall * 0.16),
-                     (x + side * c.w * 0.7, foot + tall * 0.1), (x, foot - tall * 0.005)])  # fmt: skip
+        pen.polygon(
+            [
+                (x - side * tall * 0.55, foot - tall * 0.05),
+                (x + side * c.w * 0.7, foot - tall * 0.16),
+                (x + side * c.w * 0.7, foot + tall * 0.1),
+                (x, foot - tall * 0.005),
+            ]
+        )
         for n in range(3):
             bx = x + side * tall * (0.7 + n * 0.5)
             pen.line(
@@ -136,103 +150,22 @@ def _flock(b: Brush) -> None:
 
     def fly(pen: Pen) -> None:
         for x, y, s, up in wings:
-            pen.polygon([(x - s, y - s * up), (x - s * 0.4, y - s * 0.42 * up - s * 0.14), (x, y), (x + s * 0.4, y - s * 0.42 * up - s * 0.14),
-                         (x + s, y - s * up), (x + s * 0.36, y - s * 0.1 * up), (x, y + s * 0.2), (x - s * 0.36, y - s * 0.1 * up)])  # fmt: skip
+            pen.polygon(
+                [
+                    (x - s, y - s * up),
+                    (x - s * 0.4, y - s * 0.42 * up - s * 0.14),
+                    (x, y),
+                    (x + s * 0.4, y - s * 0.42 * up - s * 0.14),
+                    (x + s, y - s * up),
+                    (x + s * 0.36, y - s * 0.1 * up),
+                    (x, y + s * 0.2),
+                    (x - s * 0.36, y - s * 0.1 * up),
+                ]
+            )
 
     c.stencil(fly, mix(b.light.on((52, 54, 70)), b.light.haze, 0.2))
 
 
-def _balloons(b: Brush, tint: RGB | None) -> None:
-    c, chance = b.canvas, b.chance
-    colors: list[RGB] = [(214, 76, 62), (62, 122, 170), (240, 160, 60), (120, 92, 160), (70, 150, 120)]
-    chance.shuffle(colors)
-    colors = [tint, *colors] if tint else colors
-    spots = (
-        (0.62, 0.62, 0.42),
-        (0.27, 0.42, 0.2),
-        (0.84, 0.26, 0.12),
-        (0.45, 0.2, 0.085),
-        (0.12, 0.22, 0.07),
-    )
-    flip = chance.random() < 0.5
-    for n, (x, foot, tall) in reversed(list(enumerate(spots))):
-        figure = things.balloon(
-            c.u * tall, colors[n % len(colors)], mix(colors[n % len(colors)], (255, 240, 206), 0.72)
-        )
-        at = (1 - x if flip else x) + chance.uniform(-0.04, 0.04)
-        figure.stamp(b, c.w * at, c.h * (foot + chance.uniform(-0.03, 0.03)), far=0.5 - tall * 1.1, shadow=0)
-
-
 def _splash(b: Brush, x: float, y: float, size: float) -> None:
-    from .scenery.water import paint_spray
-
     for side in (-0.5, 0.5):
         paint_spray(b, x + side * size, y, size * 0.5)
-
-
-def _thing(b: Brush, stage: Stage, subject: str, tint: RGB | None, mirror: bool, lit: float) -> None:
-    c, dark = b.canvas, b.light.name in ("night", "dusk")
-    paint: RGB | None = tint
-    if subject == "lighthouse":
-        tall = c.u * 0.6
-        foot = stage.foot + c.u * 0.02
-        figure = things.lighthouse(tall, paint) if paint else things.lighthouse(tall)
-        if dark or b.light.name in ("sunset", "overcast"):
-            _beam(b, stage.x, foot - tall * 0.815, c.u)
-        figure.stamp(b, stage.x, foot, lit=lit, shadow=0)
-        if b.light.name != "day":
-            c.shine(stage.x, foot - tall * 0.815, tall * 0.1, (255, 232, 170), 0.75)
-        return
-    figure: Figure
-    size = stage.tall
-    if subject == "boat":
-        size = c.u * 0.3
-        figure = things.boat(size, paint) if paint else things.boat(size)
-        figure.stamp(b, stage.x, stage.foot, mirror=mirror, lit=lit, shadow=0.35)
-        return
-    if subject == "car":
-        size = c.u * 0.24
-        figure = things.car(size, paint) if paint else things.car(size)
-    elif subject == "cottage":
-        size = c.u * 0.24
-        figure = things.cottage(
-            size, paint or (236, 222, 198), snowy=b.scene.snowy, lit=b.light.name not in ("day", "morning")
-        )
-    elif subject == "castle":
-        size = c.u * 0.4
-        figure = things.castle(size)
-    elif subject == "astronaut":
-        figure = things.astronaut(size)
-    elif subject == "rocket":
-        size = c.u * 0.5
-        figure = things.rocket(size, paint) if paint else things.rocket(size)
-        c.shine(stage.x, stage.foot - size * 0.12, size * 0.22, (255, 190, 100), 0.6)
-        figure.stamp(b, stage.x, stage.foot, lit=0.3, shadow=0)
-        return
-    else:
-        figure = things.robot(size, paint) if paint else things.robot(size)
-    figure.stamp(b, stage.x, stage.foot, mirror=mirror, lit=lit)
-    if subject == "cottage" and dark:
-        c.shine(stage.x, stage.foot - size * 0.3, size * 0.4, (255, 200, 110), 0.3)
-
-
-def _beam(b: Brush, x: float, y: float, size: float) -> None:
-    def ray(pen: Pen) -> None:
-        pen.polygon(
-            [
-                (x, y - size * 0.004),
-                (x + size * 1.2, y - size * 0.13),
-                (x + size * 1.2, y + size * 0.04),
-                (x, y + size * 0.004),
-            ]
-        )
-        pen.polygon(
-            [
-                (x, y - size * 0.004),
-                (x - size * 1.2, y + size * 0.02),
-                (x - size * 1.2, y + size * 0.12),
-                (x, y + size * 0.004),
-            ]
-        )
-
-    b.canvas.stencil(ray, (255, 236, 180), opacity=0.26, soft=size * 0.006)

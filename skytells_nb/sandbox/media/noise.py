@@ -1,4 +1,4 @@
-"""Chance with a shape: rolling and jagged outlines, clouds, and the speckle that keeps gradients from banding."""
+"""Chance with a shape: rolling and jagged outlines, clouds, and the speckle that hides a gradient's steps."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def clouds(
         cells *= 2
         if cells > wide:
             break
-    return np.clip(total / np.float32(weight), 0, 1)
+    return np.asarray(np.clip(total / weight, 0, 1), np.float32)
 
 
 @lru_cache(maxsize=1)

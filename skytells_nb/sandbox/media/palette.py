@@ -12,8 +12,9 @@ RGB = tuple[float, float, float]
 class Light:
     """One light: three sky colours from the zenith down, and what it does to things.
 
-    `key` multiplies the colour of whatever it falls on; `haze` is what distance fades into; `sun` is the colour of
-    the light itself, `glow` how far it spills, `high` where sun or moon stands (0 at the top, 1 at the horizon).
+    `key` multiplies the colour of whatever it falls on; `haze` is what distance fades into; `sun` is the
+    colour of the light itself, `glow` how far it spills, `high` where sun or moon stands (0 at the top, 1 at
+    the horizon).
     """
 
     name: str
@@ -41,43 +42,49 @@ class Light:
         return mix(lit, self.haze, far**1.4)
 
 
-_LIGHTS: dict[str, tuple[Light, ...]] = {
-    "day": (
-        Light("day", (58, 132, 200), (136, 194, 230), (226, 240, 240), (1, 1, 1), (196, 222, 234), (255, 250, 226), 0.5, 0.3),
-        Light("day", (44, 140, 180), (130, 204, 212), (236, 242, 220), (1, 1, 0.97), (204, 228, 222), (255, 250, 216), 0.5, 0.4),
-    ),
-    "morning": (
-        Light("morning", (118, 168, 210), (236, 206, 204), (255, 230, 186), (1.02, 0.95, 0.9), (246, 222, 206), (255, 246, 214), 0.8, 0.72),
-        Light("morning", (136, 178, 204), (250, 208, 188), (255, 236, 204), (1.02, 0.96, 0.9), (248, 220, 200), (255, 244, 220), 0.8, 0.66),
-    ),
-    "golden": (
-        Light("golden", (146, 132, 130), (248, 180, 88), (255, 218, 120), (1.08, 0.84, 0.54), (252, 198, 112), (255, 240, 180), 1.0, 0.7),
-        Light("golden", (196, 130, 84), (250, 176, 78), (255, 224, 132), (1.06, 0.82, 0.54), (250, 192, 104), (255, 242, 190), 1.0, 0.62),
-    ),
-    "sunset": (
-        Light("sunset", (70, 46, 108), (226, 82, 92), (255, 172, 80), (0.86, 0.5, 0.5), (238, 116, 88), (255, 220, 140), 1.0, 0.84),
-        Light("sunset", (104, 48, 98), (240, 100, 76), (255, 190, 92), (0.88, 0.5, 0.46), (246, 130, 84), (255, 228, 150), 1.0, 0.8),
-        Light("sunset", (52, 58, 116), (216, 96, 116), (255, 178, 112), (0.82, 0.5, 0.54), (236, 124, 110), (255, 224, 160), 1.0, 0.88),
-    ),
-    "dusk": (
-        Light("dusk", (30, 38, 90), (104, 84, 150), (244, 156, 138), (0.5, 0.46, 0.66), (158, 118, 156), (255, 206, 170), 0.7, 0.97),
-        Light("dusk", (22, 52, 92), (86, 110, 152), (246, 178, 140), (0.46, 0.5, 0.66), (142, 136, 158), (255, 214, 170), 0.7, 0.97),
-    ),
-    "night": (
-        Light("night", (7, 11, 34), (16, 30, 68), (42, 68, 112), (0.25, 0.33, 0.56), (40, 60, 104), (240, 244, 255), 0.55, 0.3),
-        Light("night", (10, 8, 38), (30, 26, 74), (62, 62, 118), (0.28, 0.3, 0.56), (54, 56, 108), (246, 244, 255), 0.55, 0.26),
-    ),
-    "overcast": (
-        Light("overcast", (132, 143, 154), (170, 179, 186), (208, 212, 212), (0.74, 0.78, 0.81), (188, 195, 200), (236, 238, 238), 0.3, 0.3),
-        Light("overcast", (118, 134, 140), (160, 174, 176), (204, 210, 204), (0.72, 0.78, 0.78), (182, 192, 192), (234, 238, 234), 0.3, 0.3),
-    ),
-}  # fmt: skip
-
-
+# Two or three variants of each, so that not every morning is the same one.
+_TABLE = """
+light     zenith middle low     key             haze   sun     glow high
+day       3a84c8 88c2e6 e2f0f0  1.00 1.00 1.00  c4deea fffae2  0.50 0.30
+day       2c8cb4 82ccd4 ecf2dc  1.00 1.00 0.97  cce4de fffad8  0.50 0.40
+morning   76a8d2 eccecc ffe6ba  1.02 0.95 0.90  f6dece fff6d6  0.80 0.72
+morning   88b2cc fad0bc ffeccc  1.02 0.96 0.90  f8dcc8 fff4dc  0.80 0.66
+golden    928482 f8b458 ffda78  1.08 0.84 0.54  fcc670 fff0b4  1.00 0.70
+golden    c48254 fab04e ffe084  1.06 0.82 0.54  fac068 fff2be  1.00 0.62
+sunset    462e6c e2525c ffac50  0.86 0.50 0.50  ee7458 ffdc8c  1.00 0.84
+sunset    683062 f0644c ffbe5c  0.88 0.50 0.46  f68254 ffe496  1.00 0.80
+sunset    343a74 d86074 ffb270  0.82 0.50 0.54  ec7c6e ffe0a0  1.00 0.88
+dusk      1e265a 685496 f49c8a  0.50 0.46 0.66  9e769c ffceaa  0.70 0.97
+dusk      16345c 566e98 f6b28c  0.46 0.50 0.66  8e889e ffd6aa  0.70 0.97
+night     070b22 101e44 2a4470  0.25 0.33 0.56  283c68 f0f4ff  0.55 0.30
+night     0a0826 1e1a4a 3e3e76  0.28 0.30 0.56  36386c f6f4ff  0.55 0.26
+overcast  848f9a aab3ba d0d4d4  0.74 0.78 0.81  bcc3c8 eceeee  0.30 0.30
+overcast  76868c a0aeb0 ccd2cc  0.72 0.78 0.78  b6c0c0 eaeeea  0.30 0.30
+"""
 _SHADES: dict[str, RGB] = {
     "day": (66, 98, 148), "morning": (134, 126, 168), "golden": (122, 76, 84), "sunset": (92, 42, 92),
     "dusk": (42, 40, 88), "night": (8, 12, 38), "overcast": (84, 96, 112),
 }  # fmt: skip
+
+
+def _read_table() -> dict[str, tuple[Light, ...]]:
+    lights: dict[str, tuple[Light, ...]] = {}
+    for line in _TABLE.strip().splitlines()[1:]:
+        name, zenith, middle, low, red, green, blue, haze, sun, glow, high = line.split()
+        key = (float(red), float(green), float(blue))
+        light = Light(
+            name, rgb(zenith), rgb(middle), rgb(low), key, rgb(haze), rgb(sun), float(glow), float(high)
+        )
+        lights[name] = (*lights.get(name, ()), light)
+    return lights
+
+
+def rgb(digits: str) -> RGB:
+    """Return the colour that six hexadecimal digits name."""
+    return (int(digits[:2], 16), int(digits[2:4], 16), int(digits[4:], 16))
+
+
+_LIGHTS = _read_table()
 
 
 def light_for(name: str, chance: random.Random) -> Light:

@@ -16,14 +16,14 @@ _OPENINGS = (
     "With pleasure.",
 )
 _BODIES = (
-    "{topic} is best met one step at a time: say what you want to see, try the smallest thing that could work, "
-    "and let the result tell you what to change.",
-    "When people work on {topic}, three things help: a clear aim, a first try that costs little, and a note of what "
-    "was learned on the way.",
-    "The short answer on {topic} is that it depends on what you want from it. The longer answer begins with an "
-    "example, and grows from there.",
-    "{topic} has a quiet side and a bright one. Begin with the quiet side: name the parts, put them in order, and "
-    "the bright one follows.",
+    "{topic} is best met one step at a time: say what you want to see, try the smallest thing that could "
+    "work, and let the result tell you what to change.",
+    "When people work on {topic}, three things help: a clear aim, a first try that costs little, and a note "
+    "of what was learned on the way.",
+    "The short answer on {topic} is that it depends on what you want from it. The longer answer begins with "
+    "an example, and grows from there.",
+    "{topic} has a quiet side and a bright one. Begin with the quiet side: name the parts, put them in "
+    "order, and the bright one follows.",
 )
 _ENDINGS = (
     "Ask again with another seed and you will hear it put another way.",
@@ -119,7 +119,8 @@ def answer(input: Mapping[str, Any]) -> str:
     topic = _topic(asked)
     body = chance.choice(_BODIES).format(topic=topic)
     body = body[0].upper() + body[1:]
-    return f"{said}{chance.choice(_OPENINGS)} {body} {chance.choice(_ENDINGS)} (This is the sandbox's answer, not a model's.)"
+    told = f"{said}{chance.choice(_OPENINGS)} {body} {chance.choice(_ENDINGS)}"
+    return f"{told} (This is the sandbox's answer, not a model's.)"
 
 
 def _question(input: Mapping[str, Any]) -> str:

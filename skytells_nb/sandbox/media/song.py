@@ -26,8 +26,8 @@ def play_song(input: Mapping[str, Any], *, index: int = 0) -> bytes:
     Parameters
     ----------
     input
-        `prompt` (or `lyrics`) and `seed` decide the song; `duration_seconds` its length (8 s unless told, 60 at
-        most), `sample_rate` in hertz, `bpm` the tempo and `key` (such as ``"A minor"``) the key.
+        `prompt` (or `lyrics`) and `seed` decide the song; `duration_seconds` its length (8 s unless told, 60
+        at most), `sample_rate` in hertz, `bpm` the tempo and `key` (such as ``"A minor"``) the key.
     index
         Which variation.
 

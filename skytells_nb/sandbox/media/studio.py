@@ -14,12 +14,16 @@ from .figures.figure import Figure
 from .figures.people import bust
 from .noise import outline
 from .palette import RGB, dim, mix
-from .places import Stage
+from .stage import Stage
 
 _WALLS: tuple[tuple[RGB, RGB], ...] = (
-    ((206, 222, 222), (120, 160, 168)), ((244, 214, 186), (214, 146, 116)), ((222, 212, 232), (150, 132, 180)),
-    ((238, 224, 190), (206, 164, 96)), ((196, 214, 190), (110, 146, 118)), ((60, 72, 96), (30, 36, 58)),
-)  # fmt: skip
+    ((206, 222, 222), (120, 160, 168)),
+    ((244, 214, 186), (214, 146, 116)),
+    ((222, 212, 232), (150, 132, 180)),
+    ((238, 224, 190), (206, 164, 96)),
+    ((196, 214, 190), (110, 146, 118)),
+    ((60, 72, 96), (30, 36, 58)),
+)
 _SETS: tuple[tuple[RGB, ...], ...] = (
     ((242, 232, 214), (226, 88, 62), (36, 62, 98), (244, 184, 80), (92, 152, 150)),
     ((250, 240, 230), (238, 130, 110), (120, 90, 160), (60, 130, 160), (250, 204, 110)),
@@ -57,9 +61,13 @@ def paint_portrait(b: Brush) -> None:
     if scene.says("king|queen"):
         extras += " crown"
     figure = bust(
-        c.h * 0.9, chance, long_hair=woman or (not man and chance.random() < 0.5),
-        beard=not woman and (scene.says(r"beard\w*") or (man and chance.random() < 0.45)), tint=scene.tint, extras=extras,
-    )  # fmt: skip
+        c.h * 0.9,
+        chance,
+        long_hair=woman or (not man and chance.random() < 0.5),
+        beard=not woman and (scene.says(r"beard\w*") or (man and chance.random() < 0.45)),
+        tint=scene.tint,
+        extras=extras,
+    )
     figure.stamp(b, c.w / 2, c.h * 1.003, mirror=b.sun_x > c.w / 2, lit=0.5, rim=0.35, shadow=0)
 
 

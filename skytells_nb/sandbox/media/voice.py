@@ -35,8 +35,8 @@ def speak(input: Mapping[str, Any], *, index: int = 0) -> bytes:
     Parameters
     ----------
     input
-        `prompt` (or `text`) and `seed` decide what is heard; `duration_seconds` its length (as long as the text
-        needs unless told, 60 s at most), `sample_rate` in hertz.
+        `prompt` (or `text`) and `seed` decide what is heard; `duration_seconds` its length (as long as the
+        text needs unless told, 60 s at most), `sample_rate` in hertz.
     index
         Which variation.
 

@@ -22,7 +22,7 @@ def rate_of(input: Mapping[str, Any]) -> int:
 
 
 def to_wav(sound: Sound, rate: int, *, peak: float = 0.82) -> bytes:
-    """Write a sound, shaped (samples,) or (samples, channels), as 16-bit WAV whose loudest sample is `peak`."""
+    """Write a sound, (samples,) or (samples, channels), as a 16-bit WAV file that peaks at `peak`."""
     loudest = float(np.abs(sound).max()) if sound.size else 0.0
     scaled = sound * np.float32(32767 * peak / loudest) if loudest > 0 else sound
     file = io.BytesIO()

@@ -19,7 +19,8 @@ Point: TypeAlias = tuple[float, float, bool]  # x, y, and whether the outline tu
 class Figure:
     """Shapes in units: the box is `wide` by `tall`, x to the right, y down, feet at the bottom.
 
-    `pixels` is how tall the box will be in the picture; shapes are drawn `over` times larger, for smooth edges.
+    `pixels` is how tall the box will be in the picture; shapes are drawn `over` times larger, for smooth
+    edges.
     """
 
     def __init__(self, wide: float, tall: float, pixels: float, *, over: int = 3) -> None:
@@ -76,8 +77,8 @@ class Figure:
     ) -> None:  # fmt: skip
         """Set the figure into the picture, its lowest row at `foot` and its middle at `x`.
 
-        `lit` is how much of the scene's light it takes on, `rim` how bright the edge towards the light, `far` how
-        much haze lies before it, `shadow` how dark the ground under it.
+        `lit` is how much of the scene's light it takes on, `rim` how bright the edge towards the light,
+        `far` how much haze lies before it, `shadow` how dark the ground under it.
         """
         data = np.asarray(_turned(self._image, mirror).convert("RGBa").reduce(self._over), np.float32)
         alpha = data[:, :, 3] / np.float32(255)

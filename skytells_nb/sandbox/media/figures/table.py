@@ -86,7 +86,8 @@ def fruit(pixels: float, chance: random.Random, tint: RGB | None = None) -> Figu
         color = colors[n % len(colors)]
         f.oval(x, y, r, r * 0.95, color)
         f.shape(
-            f"{x},{y - r}! {x + r},{y - r * 0.2} {x + r * 0.6},{y + r * 0.7} {x},{y + r * 0.95}! {x + r * 0.5},{y}",
+            f"{x},{y - r}! {x + r},{y - r * 0.2} {x + r * 0.6},{y + r * 0.7} "
+            f"{x},{y + r * 0.95}! {x + r * 0.5},{y}",
             dim(color, 0.84),
         )
         f.oval(x - r * 0.35, y - r * 0.4, r * 0.2, r * 0.16, mix(color, (255, 255, 255), 0.6))

@@ -1,4 +1,4 @@
-"""Flowers and grass: a meadow that comes towards the viewer, small and pale far off, large and bright close by."""
+"""Flowers and grass: a meadow, small and pale far off, large and bright close by."""
 
 from __future__ import annotations
 
@@ -10,9 +10,13 @@ from ..figures.figure import Figure
 from ..palette import RGB, dim, mix
 
 _KINDS = (
-    ("poppy", "popp(?:y|ies)"), ("sunflower", "sunflowers?"), ("tulip", "tulips?"), ("lavender", "lavender"),
-    ("daisy", "dais(?:y|ies)"), ("rose", "roses?"),
-)  # fmt: skip
+    ("poppy", "popp(?:y|ies)"),
+    ("sunflower", "sunflowers?"),
+    ("tulip", "tulips?"),
+    ("lavender", "lavender"),
+    ("daisy", "dais(?:y|ies)"),
+    ("rose", "roses?"),
+)
 _BEDS: tuple[tuple[tuple[str, RGB], ...], ...] = (
     (("poppy", (222, 62, 48)), ("daisy", (250, 246, 240)), ("lavender", (132, 102, 190))),
     (("tulip", (236, 110, 140)), ("tulip", (248, 190, 84)), ("daisy", (250, 246, 240))),
@@ -20,13 +24,17 @@ _BEDS: tuple[tuple[tuple[str, RGB], ...], ...] = (
     (("poppy", (240, 138, 84)), ("rose", (226, 92, 130)), ("daisy", (250, 240, 220))),
 )
 _OWN: dict[str, RGB] = {
-    "poppy": (220, 56, 44), "sunflower": (250, 190, 40), "tulip": (232, 84, 110), "lavender": (136, 104, 196),
-    "daisy": (252, 248, 242), "rose": (214, 62, 92),
-}  # fmt: skip
+    "poppy": (220, 56, 44),
+    "sunflower": (250, 190, 40),
+    "tulip": (232, 84, 110),
+    "lavender": (136, 104, 196),
+    "daisy": (252, 248, 242),
+    "rose": (214, 62, 92),
+}
 
 
 def paint_flowers(b: Brush, top: float, *, size: float = 0.085, many: float = 1.0) -> None:
-    """Plant flowers from the row `top` to the lower edge; `size` is that of the nearest, against the short side."""
+    """Plant flowers from the row `top` down; `size` is that of the nearest, as a part of the short side."""
     c, scene, chance = b.canvas, b.scene, b.chance
     bed = [(kind, scene.tint or _OWN[kind]) for kind, words in _KINDS if scene.says(words)]
     kinds: tuple[tuple[str, RGB], ...] = tuple(bed) or chance.choice(_BEDS)
@@ -58,8 +66,15 @@ def _flower(f: Figure, b: Brush, kind: str, x: float, y: float, r: float, color:
     f.line([(x, y), (x + lean * 0.3, y + r * 1.6), (x + lean, y + r * 4)], max(0.7, r * 0.13), green)
     if r > 5:
         for side in (-1, 1):
-            f.shape([(x + lean * 0.4, y + r * 2.6, True), (x + side * r * 0.7, y + r * 1.9, False),
-                     (x + side * r * 1.0, y + r * 1.2, True), (x + side * r * 0.25, y + r * 1.8, False)], green)  # fmt: skip
+            f.shape(
+                [
+                    (x + lean * 0.4, y + r * 2.6, True),
+                    (x + side * r * 0.7, y + r * 1.9, False),
+                    (x + side * r * 1.0, y + r * 1.2, True),
+                    (x + side * r * 0.25, y + r * 1.8, False),
+                ],
+                green,
+            )
     shade, turn = dim(color, 0.84), chance.uniform(0, 6.28)
     if kind == "lavender":
         for n in range(7):
@@ -73,11 +88,28 @@ def _flower(f: Figure, b: Brush, kind: str, x: float, y: float, r: float, color:
                 )
         return
     if kind == "tulip":
-        f.shape([(x - r * 0.7, y - r, True), (x - r * 0.25, y - r * 0.55, False), (x, y - r * 1.15, True),
-                 (x + r * 0.25, y - r * 0.55, False), (x + r * 0.7, y - r, True), (x + r * 0.72, y, False),
-                 (x, y + r * 0.75, False), (x - r * 0.72, y, False)], color)  # fmt: skip
-        f.shape([(x, y - r * 1.1, True), (x + r * 0.36, y - r * 0.2, False), (x, y + r * 0.7, False),
-                 (x - r * 0.36, y - r * 0.2, False)], shade)  # fmt: skip
+        f.shape(
+            [
+                (x - r * 0.7, y - r, True),
+                (x - r * 0.25, y - r * 0.55, False),
+                (x, y - r * 1.15, True),
+                (x + r * 0.25, y - r * 0.55, False),
+                (x + r * 0.7, y - r, True),
+                (x + r * 0.72, y, False),
+                (x, y + r * 0.75, False),
+                (x - r * 0.72, y, False),
+            ],
+            color,
+        )
+        f.shape(
+            [
+                (x, y - r * 1.1, True),
+                (x + r * 0.36, y - r * 0.2, False),
+                (x, y + r * 0.7, False),
+                (x - r * 0.36, y - r * 0.2, False),
+            ],
+            shade,
+        )
         return
     if kind == "poppy":
         for n in range(5):
@@ -105,9 +137,15 @@ def _flower(f: Figure, b: Brush, kind: str, x: float, y: float, r: float, color:
     for n in range(petals):
         a = turn + n * 6.2832 / petals
         px, py = math.cos(a), math.sin(a) * 0.9
-        f.shape([(x, y, True), (x + px * r * 0.6 - py * r * 0.2, y + py * r * 0.6 + px * r * 0.2, False),
-                 (x + px * r * 1.05, y + py * r * 1.05, kind == "sunflower"),
-                 (x + px * r * 0.6 + py * r * 0.2, y + py * r * 0.6 - px * r * 0.2, False)], color if n % 2 else shade)  # fmt: skip
+        f.shape(
+            [
+                (x, y, True),
+                (x + px * r * 0.6 - py * r * 0.2, y + py * r * 0.6 + px * r * 0.2, False),
+                (x + px * r * 1.05, y + py * r * 1.05, kind == "sunflower"),
+                (x + px * r * 0.6 + py * r * 0.2, y + py * r * 0.6 - px * r * 0.2, False),
+            ],
+            color if n % 2 else shade,
+        )
     f.oval(x, y, r * heart, r * heart * 0.9, (96, 60, 36) if kind == "sunflower" else (242, 190, 66))
     if kind == "sunflower":
         f.oval(x, y, r * 0.3, r * 0.27, (66, 42, 30))

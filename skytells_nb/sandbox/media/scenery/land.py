@@ -16,8 +16,8 @@ def paint_ridge(
 ) -> Plane:  # fmt: skip
     """Paint one rolling ridge and return its outline, a row per column.
 
-    `base` is its middle row, `height` how far it rises above and sinks below; `color` is what it is made of, `far`
-    its distance (0 to 1), `misty` how much of the haze gathers at its foot.
+    `base` is its middle row, `height` how far it rises above and sinks below; `color` is what it is made of,
+    `far` its distance (0 to 1), `misty` how much of the haze gathers at its foot.
     """
     c, light = b.canvas, b.light
     profile = base - height * outline(b.rng, c.w, waves * max(0.7, c.w / c.u), rough=rough)
@@ -106,6 +106,10 @@ def paint_dune(b: Brush, base: float, height: float, *, far: float) -> Plane:
     )
     beyond = (summit[None, :] - cols) * side + 1.5 * down + sway
     facing = np.clip(beyond / 2 + 0.5, 0, 1) * np.clip(1 - beyond / (c.u * 0.34), 0, 1)
+    valleys = np.flatnonzero(np.diff(summit))  # no shadow reaches from one dune into the next
+    if len(valleys):
+        away = np.abs(np.arange(c.w)[:, None] - valleys[None, :]).min(axis=1)
+        facing = facing * np.clip(away / (c.u * 0.09), 0, 1)[None, :]
     fade = np.clip(1 - under / (height * 2.6), 0, 1)
     shadow = mix(dim(sand, 0.6), mix(light.shade, light.haze, far), 0.45)
     c.blend((np.clip(under + 0.5, 0, 1) * facing * fade).astype(np.float32), 0, top, shadow)
@@ -115,8 +119,8 @@ def paint_dune(b: Brush, base: float, height: float, *, far: float) -> Plane:
 def _flank(b: Brush, down: Plane, across: Plane, wander: float) -> Plane:
     """Return 1 on the side of each summit that looks away from the light, 0 on the other.
 
-    `down` is how far below the summits a row lies, `across` how far right of its summit a pixel; the edge between
-    the sides runs down from the summit, leaning to the light and wandering by `wander` pixels.
+    `down` is how far below the summits a row lies, `across` how far right of its summit a pixel; the edge
+    between the sides runs down from the summit, leaning to the light and wandering by `wander` pixels.
     """
     side = 1.0 if b.sun_x > b.canvas.w / 2 else -1.0
     count = down.shape[0]

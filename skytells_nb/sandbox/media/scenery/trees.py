@@ -18,17 +18,25 @@ def rows(b: Brush, y0: float, y1: float, top: RGB, foot: RGB) -> Plane:
     """Return a colour for every row of the canvas, from `top` at y0 to `foot` at y1."""
     at = np.clip((np.arange(b.canvas.h) - y0) / max(1.0, y1 - y0), 0, 1).astype(np.float32)[:, None]
     span = np.asarray(foot, np.float32) - np.asarray(top, np.float32)
-    return (np.asarray(top, np.float32) + at * span)[:, None, :]
+    colors: Plane = np.asarray(top, np.float32) + at * span
+    return colors[:, None, :]
 
 
 def paint_pines(
-    b: Brush, ground: Plane, count: float, height: float, color: RGB, *, far: float, snowy: bool = False,
+    b: Brush,
+    ground: Plane,
+    count: float,
+    height: float,
+    color: RGB,
+    *,
+    far: float,
+    snowy: bool = False,
     gap: tuple[float, float] | None = None,
-) -> None:  # fmt: skip
+) -> None:
     """Plant a row of pines along a ground outline.
 
-    `count` is per square picture, `height` their size in pixels, `far` how deep they stand in the haze; `gap` is a
-    stretch of columns to keep clear.
+    `count` is per square picture, `height` their size in pixels, `far` how deep they stand in the haze;
+    `gap` is a stretch of columns to keep clear.
     """
     c, light, chance = b.canvas, b.light, b.chance
     number = max(1, round(count * c.w / c.u))
@@ -99,9 +107,13 @@ def _pine(
             path.append((middle + sign * inner, y - tall * 0.016))
             up = tall * 0.93 / tiers
             caps.append(
-                [tip, (middle + sign * inner * 0.62, y - up * 0.8), (middle + sign * inner * 0.2, y - up * 0.42),
-                 (middle + sign * reach * 0.55, y - up * 0.2)]
-            )  # fmt: skip
+                [
+                    tip,
+                    (middle + sign * inner * 0.62, y - up * 0.8),
+                    (middle + sign * inner * 0.2, y - up * 0.42),
+                    (middle + sign * reach * 0.55, y - up * 0.2),
+                ]
+            )
     trunk = max(0.6, tall * 0.018)
     base = foot
     whole = [
@@ -122,8 +134,13 @@ def paint_leafy(b: Brush, x: float, foot: float, tall: float, color: RGB, *, far
     blobs = []
     for _ in range(13):
         angle, reach = chance.uniform(0, 6.283), chance.random() ** 0.5
-        blobs.append((x + np.cos(angle) * reach * tall * 0.27, foot - tall * 0.66 + np.sin(angle) * reach * tall * 0.24,
-                      tall * chance.uniform(0.1, 0.17)))  # fmt: skip
+        blobs.append(
+            (
+                x + np.cos(angle) * reach * tall * 0.27,
+                foot - tall * 0.66 + np.sin(angle) * reach * tall * 0.24,
+                tall * chance.uniform(0.1, 0.17),
+            )
+        )
     box = (x - tall * 0.5, foot - tall * 1.1, x + tall * 0.5, foot + 3)
 
     def trunk(pen: Pen) -> None:

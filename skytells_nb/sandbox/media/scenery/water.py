@@ -6,7 +6,7 @@ import numpy as np
 
 from ..brush import Brush
 from ..canvas import Pen, ramp
-from ..noise import clouds, outline
+from ..noise import Plane, clouds, outline
 from ..palette import RGB, dim, mix
 
 
@@ -58,7 +58,7 @@ def sea_colors(b: Brush) -> tuple[RGB, RGB]:
     light = b.light
     if light.name in ("sunset", "golden", "dusk", "morning"):
         warm = {"sunset": 0.6, "golden": 0.5, "dusk": 0.4, "morning": 0.35}[light.name]
-        return mix(light.low, light.middle, 0.45), mix(light.on((26, 108, 150)), light.shade, warm)
+        return mix(light.low, light.middle, 0.45), mix(light.on((26, 108, 180)), light.shade, warm)
     return mix(light.low, light.on((60, 150, 170)), 0.55), light.on((18, 92, 122))
 
 
@@ -94,9 +94,7 @@ def paint_waves(
         _foam(b, profile, size, foam)
 
 
-def _foam(
-    b: Brush, profile: np.ndarray[tuple[int, ...], np.dtype[np.floating[object]]], size: float, color: RGB
-) -> None:  # type: ignore[type-var]
+def _foam(b: Brush, profile: Plane, size: float, color: RGB) -> None:
     c, chance = b.canvas, b.chance
     step = max(1, int(c.u * 0.006))
     lace = outline(b.rng, c.w, 26 * c.w / c.u, octaves=2)
@@ -109,7 +107,7 @@ def _foam(
         upper = [(x, float(profile[min(c.w - 1, x)]) - size * 0.02) for x in xs]
         lower = [(x, float(profile[min(c.w - 1, x)]) + size * thick[min(c.w - 1, x)]) for x in xs]
         pen.polygon([*upper, *reversed(lower)])
-        for _ in range(int(46 * c.w / c.u)):
+        for _ in range(int(20 * c.w / c.u)):
             x = chance.uniform(0, c.w - 1)
             r = size * chance.uniform(0.012, 0.05)
             pen.ellipse(x, float(profile[int(x)]) + size * chance.uniform(-0.16, 0.5), r * 1.5, r)
@@ -139,13 +137,13 @@ def paint_spray(b: Brush, x: float, y: float, size: float) -> None:
                 )
             )
 
-    mounds = [(chance.gauss(0, 0.32) * size, size * chance.uniform(0.03, 0.09)) for _ in range(40)]
+    mounds = [(chance.gauss(0, 0.2) * size, size * chance.uniform(0.02, 0.06)) for _ in range(30)]
 
     def fan(pen: Pen) -> None:
         for dx, dy, r in drops:
             pen.ellipse(dx, dy, max(0.5, r), max(0.5, r))
         for dx, r in mounds:
-            pen.ellipse(x + dx, y + size * 0.02, r * 1.6, r * 0.55)
+            pen.ellipse(x + dx, y + size * 0.02 - r * 0.4, r * 1.3, r * 0.8)
 
     box = (x - size * 1.6, y - size * 1.5, x + size * 1.6, y + size * 0.3)
     c.stencil(fan, foam, box=box, opacity=0.5, soft=size * 0.04)

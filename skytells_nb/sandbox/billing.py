@@ -22,8 +22,9 @@ OPEN_SIDE = 1024
 
 
 def values(entry: Entry, input: Mapping[str, Any]) -> dict[str, Any]:
-    """Fill in the schema's defaults where the input says nothing."""
-    given = {name: value for name, value in input.items() if value is not None}
+    """Read what the model understands: its schema's fields, by default where the input says nothing."""
+    known = entry.input_schema["properties"]
+    given = {name: value for name, value in input.items() if name in known and value is not None}
     return {**entry.defaults(), **given}
 
 
@@ -108,7 +109,7 @@ def _quantity(
 
 def _formula(entry: Entry, input: Mapping[str, Any], formula: Mapping[str, Any]) -> Decimal:
     """Sum megapixels times rate over the terms; a picture that is read counts as one megapixel (ours)."""
-    read = input.get("input_images")
+    read = values(entry, input).get("input_images")
     amounts = {
         "input_megapixels": Decimal(len(read) if isinstance(read, list) else 0),
         "output_megapixels": megapixels(entry, input),

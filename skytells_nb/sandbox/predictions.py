@@ -18,7 +18,7 @@ from skytells_nb.sandbox.job import ENDED, SECOND, Job, moments
 from skytells_nb.sandbox.keys import fingerprint
 from skytells_nb.sandbox.options import Options
 from skytells_nb.sandbox.state import State
-from skytells_nb.sandbox.validation import Checker
+from skytells_nb.sandbox.validation import problems
 
 #: Every further file of a prediction takes this share of the first one's time.
 FURTHER_FILE = 0.3
@@ -47,7 +47,6 @@ class Predictions:
         self.catalogue = catalogue
         self.media = media
         self.agenda = notices.Agenda()
-        self.checker = Checker()
         self._keys = {fingerprint(state.api_key): state.api_key}
         for job in state.jobs.values():
             self.agenda.add(job)
@@ -187,7 +186,7 @@ class Predictions:
             raise errors.model_not_found(model)
         if entry.inference_only:
             raise errors.model_not_supported(entry.slug)
-        wrong = self.checker.problems(entry.slug, entry.input_schema, input)
+        wrong = problems(entry.input_schema, input)
         if wrong:
             raise errors.invalid_input("; ".join(wrong))
         return entry, input

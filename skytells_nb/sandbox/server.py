@@ -1,18 +1,13 @@
-"""The sandbox on a real socket: uvicorn in a daemon thread, on loopback, on a free port."""
+"""The sandbox on a real socket: a free port on loopback, started and stopped like a context."""
 
 from __future__ import annotations
 
-import asyncio
 import atexit
 import contextlib
 import socket
-import threading
-import time
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 
 from skytells_nb.sandbox.core import Core, Received
 from skytells_nb.sandbox.drawing import Media
@@ -20,16 +15,9 @@ from skytells_nb.sandbox.faults import Faults
 from skytells_nb.sandbox.journal import Journal
 from skytells_nb.sandbox.notices import Delivery
 from skytells_nb.sandbox.options import Options
+from skytells_nb.sandbox.running import Running
 from skytells_nb.sandbox.state import State
 
-if TYPE_CHECKING:
-    from skytells_nb.sandbox.delivery import Courier
-
-BACKLOG = 2048
-#: Seconds an idle connection is kept open.
-KEEP_ALIVE = 75
-#: Seconds `start` waits for the socket, and `stop` for what is under way.
-PATIENCE = 10.0
 WILDCARDS = ("0.0.0.0", "::", "")  # noqa: S104 - compared with, not bound to
 
 
@@ -74,7 +62,7 @@ class Server:
         self._media = media
         self._core: Core | None = None
         self._origin = ""
-        self._running: _Running | None = None
+        self._running: Running | None = None
 
     def start(self) -> Self:
         """Listen; returns the server itself.
@@ -101,7 +89,7 @@ class Server:
         self._origin = f"http://{name}:{port}"
         core.state.use_port(port)
         self._core = core
-        running = _Running(core, self._origin, listener, wildcard=host in WILDCARDS)
+        running = Running(core, self._origin, listener, wildcard=host in WILDCARDS)
         try:
             running.start()
         except BaseException:
@@ -185,90 +173,6 @@ class Server:
         else:
             state = None
         return Core(self.options, state=state, faults=self.faults, media=self._media)
-
-
-class _Running:
-    """What exists only while a server runs: its thread, its loop, its courier."""
-
-    def __init__(self, core: Core, origin: str, listener: socket.socket, *, wildcard: bool) -> None:
-        from skytells_nb.sandbox.delivery import Courier
-
-        self._core = core
-        self._origin = "" if wildcard else origin
-        self._listener = listener
-        self._ready = threading.Event()
-        self._failure: BaseException | None = None
-        self._halt: Callable[[], object] = lambda: None
-        self._courier: Courier = Courier(core, origin, steady=core.options.clock is time.time)
-        self._thread = threading.Thread(target=self._run, name="skytells-sandbox", daemon=True)
-
-    def start(self) -> None:
-        self._core.on_notice = self._courier.wake
-        self._thread.start()
-        if not self._ready.wait(PATIENCE) or self._failure is not None:
-            self._listener.close()
-            raise RuntimeError("the sandbox's server did not start") from self._failure
-        if self._core.next_notice() is not None:
-            self._courier.wake()
-
-    def stop(self) -> None:
-        self._core.on_notice = lambda: None
-        self._courier.stop()
-        self._halt()
-        self._thread.join(PATIENCE)
-
-    def _run(self) -> None:
-        try:
-            with asyncio.Runner(loop_factory=asyncio.new_event_loop) as runner:
-                runner.run(self._serve())
-        except BaseException as error:  # noqa: BLE001 - handed to the thread that called start
-            self._failure = error
-        finally:
-            self._ready.set()
-
-    async def _serve(self) -> None:
-        import uvicorn
-
-        from skytells_nb.sandbox.app import App
-        from skytells_nb.sandbox.assets import Darkroom
-        from skytells_nb.sandbox.protocol import BreakableProtocol
-        from skytells_nb.sandbox.validation import warm
-
-        loop = asyncio.get_running_loop()
-        with ThreadPoolExecutor(2, thread_name_prefix="skytells-sandbox-draw") as executor:
-            executor.submit(warm)
-            app = App(self._core, Darkroom(self._core, executor), self._origin)
-            config = uvicorn.Config(
-                app,
-                http=BreakableProtocol,
-                loop="asyncio",
-                ws="none",
-                interface="asgi3",
-                lifespan="off",
-                backlog=BACKLOG,
-                log_config=None,
-                server_header=False,
-                date_header=False,
-                proxy_headers=False,
-                timeout_keep_alive=KEEP_ALIVE,
-                timeout_graceful_shutdown=2,
-            )
-            ready = self._ready
-
-            class Quiet(uvicorn.Server):
-                """Waits to be stopped instead of looking ten times a second whether it should."""
-
-                async def main_loop(self) -> None:
-                    ready.set()
-                    await app.stopping.wait()
-
-            def halt() -> None:
-                # the loop may be gone already when the interpreter ends
-                with contextlib.suppress(RuntimeError):
-                    loop.call_soon_threadsafe(app.stopping.set)
-
-            self._halt = halt
-            await Quiet(config).serve(sockets=[self._listener])
 
 
 def _listen(host: str, port: int, last: int) -> socket.socket:

@@ -45,6 +45,12 @@ def test_tokens_are_those_of_question_and_answer():
     assert billing.price(gpt, asked, computing=1, text=told) == Decimal("0.000055")
 
 
+def test_what_a_model_does_not_know_costs_nothing_and_makes_nothing(talk):
+    odd = {"num_outputs": 10**400, "duration_seconds": 10**400, "width": -1}
+    made = talk(seconds=0).made("lumo", input=odd)
+    assert (len(made["output"]), made["metadata"]["billing"]["credits_used"]) == (1, 1.12)
+
+
 def test_null_counts_as_left_open():
     assert billing.price(standard()["truefusion"], {"number_of_images": None}, computing=1) == Decimal("0.03")
 

@@ -182,7 +182,7 @@ def test_every_broken_field_is_named_at_once(talk):
     details = talk().create("truefusion-pro", input={"width": 1, "height": 9999}).details
     assert (
         details
-        == "height: 9999 is greater than the maximum of 2048; width: 1 is less than the minimum of 256"
+        == "width: 1 is less than the minimum of 256; height: 9999 is greater than the maximum of 2048"
     )
 
 

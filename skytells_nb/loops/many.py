@@ -11,9 +11,8 @@ heartbeat while nothing else happens.
 from __future__ import annotations
 
 import asyncio
-import inspect
 import operator
-from collections.abc import Awaitable, Generator, Iterable, Iterator
+from collections.abc import Awaitable, Iterable
 from contextlib import suppress
 from decimal import Decimal
 from typing import Any, Final, Literal, TypeVar, cast, overload
@@ -21,6 +20,7 @@ from typing import Any, Final, Literal, TypeVar, cast, overload
 from ..exceptions import InvalidInputError
 from ..progress import Bar, bar
 from ..settings import options
+from .awaitables import Awaitables
 from .background import GRACE
 
 __all__ = ["gather"]
@@ -102,7 +102,7 @@ async def gather(
     >>> asyncio.run(sky.gather(*(double(n) for n in range(3)), limit=2))
     [0, 2, 4]
     """
-    work = _Work(_one_source(aws))
+    work = Awaitables(aws)
     try:
         room = _checked_limit(limit)
         work.check()
@@ -114,12 +114,6 @@ async def gather(
     with bar(work.total, "gather", enabled=bool(wanted), delay=0.0 if wanted is True else 1.0) as shown:
         await crowd.see_through(shown)
     return crowd.results
-
-
-def _one_source(aws: tuple[Any, ...]) -> Iterable[Any]:
-    if len(aws) == 1 and not inspect.isawaitable(aws[0]) and isinstance(aws[0], Iterable):
-        return aws[0]
-    return aws
 
 
 def _checked_limit(limit: object) -> int | None:
@@ -140,85 +134,12 @@ def _checked_limit(limit: object) -> int | None:
     return room
 
 
-class _Work:
-    """What is to be awaited, handed out one by one; what is never handed out gets closed."""
-
-    def __init__(self, source: Iterable[Any]) -> None:
-        self._known = list(source) if _is_finite(source) else None
-        self._left: Iterator[Any] = iter(source if self._known is None else self._known)
-        self._source = source
-        self._taken = 0
-
-    @property
-    def total(self) -> int | None:
-        return None if self._known is None else len(self._known)
-
-    def check(self) -> None:
-        """Refuse what cannot be awaited, and a coroutine that is there twice, before anything starts."""
-        seen: set[int] = set()
-        for item in self._known or ():
-            _require_awaitable(item)
-            if inspect.iscoroutine(item):
-                if id(item) in seen:
-                    raise InvalidInputError(
-                        "The same coroutine was given twice, and a coroutine runs only once. Nothing was "
-                        "started, nothing was billed. Call the function once for each result you want.",
-                        charged=False,
-                    )
-                seen.add(id(item))
-
-    def take(self) -> asyncio.Future[Any] | None:
-        """Start the next; None when there is no more."""
-        for item in self._left:
-            self._taken += 1
-            _require_awaitable(item)
-            future: asyncio.Future[Any] = asyncio.ensure_future(item)
-            return future
-        return None
-
-    def close(self, *, cancel: bool = False) -> list[Any]:
-        """Close what was never started; ``cancel`` also those that run by themselves. Gives them back."""
-        if self._known is None:
-            if isinstance(self._source, Generator):
-                self._source.close()
-            return []
-        never = self._known[self._taken :]
-        for item in never:
-            if inspect.iscoroutine(item):
-                item.close()
-            elif cancel and asyncio.isfuture(item):
-                item.cancel()
-        return never
-
-
-def _is_finite(source: Iterable[Any]) -> bool:
-    try:
-        return operator.length_hint(source, -1) >= 0
-    except TypeError:  # itertools.repeat without a number
-        return False
-
-
-def _require_awaitable(item: object) -> None:
-    if asyncio.isfuture(item) and item.get_loop() is not asyncio.get_running_loop():
-        raise InvalidInputError(
-            "gather() was given a task of another event loop, which cannot be awaited here. It goes on. "
-            "Await it on its own loop, or pass the coroutine instead of the task.",
-            charged=False,
-        )
-    if inspect.isawaitable(item):
-        return
-    hint = "Call it." if inspect.iscoroutinefunction(item) else "Methods of an AsyncClient give awaitables."
-    raise InvalidInputError(
-        f"gather() was given {type(item).__name__}, which cannot be awaited. It was not started, and costs "
-        f"nothing. {hint}",
-        charged=False,
-    )
-
-
 class _Crowd:
     """Those under way, and what became of them."""
 
-    def __init__(self, work: _Work, room: int | None, *, stop_on_error: bool, cancel_on_error: bool) -> None:
+    def __init__(
+        self, work: Awaitables, room: int | None, *, stop_on_error: bool, cancel_on_error: bool
+    ) -> None:
         self.results: list[Any] = []
         self._work = work
         self._room = room

@@ -5,57 +5,17 @@ from __future__ import annotations
 import asyncio
 import gc
 import pickle
-import queue
-import signal
 import threading
 from collections.abc import Iterator
 from contextlib import suppress
-from decimal import Decimal
 from typing import Any
 
 import pytest
 
 import skytells_nb as sky
 from skytells_nb.exceptions import InvalidInputError, NetworkError
-from skytells_nb.loops import many
-from skytells_nb.types import Prediction
 
-
-async def double(n: int) -> int:
-    await asyncio.sleep(0)
-    return 2 * n
-
-
-async def fail(error: BaseException) -> None:
-    await asyncio.sleep(0)
-    raise error
-
-
-class Lift:
-    """Coroutines that go in and wait until they are let out; counts who is inside."""
-
-    def __init__(self) -> None:
-        self.inside = self.most = self.entered = 0
-        self.cancelled: list[int] = []
-        self.doors = asyncio.Event()
-
-    async def ride(self, n: int = 0) -> int:
-        self.entered += 1
-        self.inside += 1
-        self.most = max(self.most, self.inside)
-        try:
-            await self.doors.wait()
-        except asyncio.CancelledError:
-            self.cancelled.append(n)
-            raise
-        finally:
-            self.inside -= 1
-        return n
-
-
-async def until(condition: Any) -> None:
-    while not condition():
-        await asyncio.sleep(0)
+from .lift import Lift, double, fail, until
 
 
 def test_results_come_in_the_order_given_however_they_end():
@@ -278,123 +238,6 @@ class TestWhenSomethingFails:
         assert copy.results[1] is copy
 
 
-class TestWhenStopped:
-    def test_everything_under_way_is_cancelled_and_nothing_more_begins(self):
-        async def main() -> None:
-            lift = Lift()
-            work = [lift.ride(n) for n in range(9)]
-            whole = asyncio.ensure_future(sky.gather(work, limit=3))
-            await until(lambda: lift.inside == 3)
-            whole.cancel()
-            with pytest.raises(asyncio.CancelledError):
-                await whole
-            assert sorted(lift.cancelled) == [0, 1, 2]
-            assert lift.entered == 3
-
-        asyncio.run(main())
-
-    def test_the_cancellation_carries_what_there_is(self):
-        carried: list[Any] = []
-
-        async def main() -> None:
-            lift = Lift()
-
-            async def watched() -> None:
-                try:
-                    await sky.gather(double(1), lift.ride(1), lift.ride(2), limit=2)
-                except asyncio.CancelledError as stopped:
-                    carried.extend(stopped.results)  # type: ignore[attr-defined]
-                    raise
-
-            whole = asyncio.ensure_future(watched())
-            await until(lambda: lift.inside == 2)
-            whole.cancel()
-            with pytest.raises(asyncio.CancelledError):
-                await whole
-
-        asyncio.run(main())
-        assert carried[0] == 2
-        assert [type(result) for result in carried[1:]] == [asyncio.CancelledError] * 2
-
-    def test_tasks_that_run_by_themselves_are_cancelled_too(self):
-        async def main() -> None:
-            lift = Lift()
-            own = [asyncio.ensure_future(lift.ride(n)) for n in range(3)]
-            whole = asyncio.ensure_future(sky.gather(own, limit=1))
-            await until(lambda: lift.inside == 3)
-            whole.cancel()
-            await asyncio.wait([whole, *own])
-            assert sorted(lift.cancelled) == [0, 1, 2]
-
-        asyncio.run(main())
-
-    def test_it_does_not_wait_for_what_ignores_the_cancellation(self):
-        async def main() -> None:
-            release, over = asyncio.Event(), asyncio.Event()
-
-            async def stubborn() -> None:
-                while not release.is_set():
-                    try:
-                        await release.wait()
-                    except asyncio.CancelledError:
-                        continue
-                over.set()
-
-            whole = asyncio.ensure_future(sky.gather(stubborn()))
-            await asyncio.sleep(0)
-            await asyncio.sleep(0)
-            whole.cancel()
-            with pytest.raises(asyncio.CancelledError):
-                await whole
-            assert not over.is_set()
-            gc.collect()
-            release.set()
-            await over.wait()
-            await until(lambda: not many._unresponsive)
-
-        asyncio.run(main())
-
-    def test_what_cleans_up_after_itself_is_not_disturbed_a_second_time(self):
-        async def main() -> None:
-            lift = Lift()
-            cleaned: list[str] = []
-
-            async def tidy() -> None:
-                try:
-                    await lift.ride()
-                finally:
-                    for _ in range(5):
-                        await asyncio.sleep(0)
-                    cleaned.append("cleaned")
-
-            whole = asyncio.ensure_future(sky.gather(tidy(), tidy(), cancel_on_error=True))
-            await until(lambda: lift.inside == 2)
-            whole.cancel()
-            with pytest.raises(asyncio.CancelledError):
-                await whole
-            assert cleaned == ["cleaned", "cleaned"]
-
-        asyncio.run(main())
-
-    @pytest.mark.parametrize("start", [sky.run, asyncio.run])
-    def test_an_interrupt_of_the_main_thread_stops_it(self, start):
-        stopped: queue.Queue[int] = queue.Queue()
-
-        async def quiet(n: int) -> None:
-            if n == 2:
-                signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
-            try:
-                await asyncio.Event().wait()
-            except asyncio.CancelledError:
-                stopped.put(n)
-                raise
-
-        with pytest.raises(KeyboardInterrupt):
-            start(sky.gather((quiet(n) for n in range(99)), limit=3))
-        assert sorted(stopped.get(timeout=10) for _ in range(3)) == [0, 1, 2]
-        assert stopped.empty()
-
-
 class TestBadInput:
     @pytest.mark.parametrize("limit", [0, -1, True, False, float("nan"), 2.0, "3", [1]])
     def test_a_limit_that_makes_no_sense_is_refused_before_anything_starts(self, limit: Any):
@@ -445,113 +288,6 @@ class TestBadInput:
         foreign = sky.run(task())
         with pytest.raises(InvalidInputError, match="another event loop"):
             asyncio.run(sky.gather(foreign))
-
-
-def test_the_loop_wakes_often_enough_for_an_interrupt_to_land(monkeypatch: pytest.MonkeyPatch):
-    """A kernel's interrupt waits until the loop wakes, so a quiet gather must wake it."""
-    monkeypatch.setattr(many, "HEARTBEAT", 0.001)
-
-    async def main() -> int:
-        lift, beats = Lift(), 0
-        loop = asyncio.get_running_loop()
-        call_later = loop.call_later
-
-        def counted(*args: Any, **kwargs: Any) -> Any:
-            nonlocal beats
-            beats += 1
-            if beats == 5:
-                lift.doors.set()
-            return call_later(*args, **kwargs)
-
-        loop.call_later = counted  # type: ignore[method-assign]
-        await sky.gather(lift.ride())
-        assert beats >= 5
-        return sum(not handle.cancelled() for handle in loop._scheduled)  # type: ignore[attr-defined]
-
-    assert asyncio.run(main()) == 0  # and the heart stops when the work is done
-
-
-class Drawn:
-    """A bar that notes what it was told."""
-
-    def __init__(self, *args: Any, **options: Any) -> None:
-        self.args, self.options, self.told = args, options, {}
-
-    def __enter__(self) -> Drawn:
-        return self
-
-    def __exit__(self, *problem: object) -> None:
-        self.told["closed"] = True
-
-    def update(self, **told: Any) -> None:
-        self.told.update(told)
-
-
-@pytest.fixture
-def bars(monkeypatch: pytest.MonkeyPatch) -> list[Drawn]:
-    made: list[Drawn] = []
-
-    def bar(*args: Any, **options: Any) -> Drawn:
-        made.append(Drawn(*args, **options))
-        return made[-1]
-
-    monkeypatch.setattr(many, "bar", bar)
-    return made
-
-
-class TestTheBar:
-    def test_it_is_told_how_many_what_failed_and_what_was_spent(self, bars: list[Drawn]):
-        async def made(cost: str | None) -> Prediction:
-            return Prediction("p", "succeeded", cost=None if cost is None else Decimal(cost))
-
-        async def failed() -> Prediction:
-            raise sky.exceptions.PredictionError(prediction=Prediction("p", "failed", cost=Decimal("0.005")))
-
-        asyncio.run(sky.gather(made("0.03"), made("0.02"), made(None), failed(), return_exceptions=True))
-        assert bars[0].args[0] == 4
-        assert bars[0].told == {
-            "running": 0,
-            "done": 4,
-            "failed": 1,
-            "spent": Decimal("0.055"),
-            "sandbox": False,
-            "closed": True,
-        }
-
-    def test_unknown_costs_are_not_zero(self, bars: list[Drawn]):
-        asyncio.run(sky.gather(double(1), double(2)))
-        assert bars[0].told["spent"] is None
-
-    def test_what_a_sandbox_bills_is_no_money(self, bars: list[Drawn]):
-        async def made() -> Prediction:
-            return Prediction("sandbox-1", "succeeded", cost=Decimal("0.03"))
-
-        asyncio.run(sky.gather(made()))
-        assert bars[0].told["sandbox"] is True
-
-    @pytest.mark.parametrize(
-        ("option", "argument", "enabled", "delay"),
-        [
-            ("auto", None, True, 1.0),
-            (True, None, True, 0.0),
-            (False, None, False, 1.0),
-            (False, True, True, 0.0),
-            (True, False, False, 1.0),
-        ],
-    )
-    def test_the_option_decides_unless_the_argument_does(
-        self, bars: list[Drawn], option: Any, argument: bool | None, enabled: bool, delay: float
-    ):
-        from skytells_nb.settings import options
-
-        with options(progress=option):
-            asyncio.run(sky.gather(double(1), progress=argument))
-        assert bars[0].options == {"enabled": enabled, "delay": delay}
-
-    def test_it_is_closed_when_the_work_fails(self, bars: list[Drawn]):
-        with pytest.raises(ValueError, match="first"):
-            asyncio.run(sky.gather(fail(ValueError("first"))))
-        assert bars[0].told["closed"]
 
 
 def test_nothing_is_left_behind():

@@ -1,0 +1,98 @@
+"""What `gather` tells its bar."""
+
+from __future__ import annotations
+
+import asyncio
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+import skytells_nb as sky
+from skytells_nb.loops import many
+from skytells_nb.types import Prediction
+
+from .lift import double, fail
+
+
+class Drawn:
+    """A bar that notes what it was told."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        self.args, self.options, self.told = args, options, {}
+
+    def __enter__(self) -> Drawn:
+        return self
+
+    def __exit__(self, *problem: object) -> None:
+        self.told["closed"] = True
+
+    def update(self, **told: Any) -> None:
+        self.told.update(told)
+
+
+@pytest.fixture
+def bars(monkeypatch: pytest.MonkeyPatch) -> list[Drawn]:
+    made: list[Drawn] = []
+
+    def bar(*args: Any, **options: Any) -> Drawn:
+        made.append(Drawn(*args, **options))
+        return made[-1]
+
+    monkeypatch.setattr(many, "bar", bar)
+    return made
+
+
+class TestTheBar:
+    def test_it_is_told_how_many_what_failed_and_what_was_spent(self, bars: list[Drawn]):
+        async def made(cost: str | None) -> Prediction:
+            return Prediction("p", "succeeded", cost=None if cost is None else Decimal(cost))
+
+        async def failed() -> Prediction:
+            raise sky.exceptions.PredictionError(prediction=Prediction("p", "failed", cost=Decimal("0.005")))
+
+        asyncio.run(sky.gather(made("0.03"), made("0.02"), made(None), failed(), return_exceptions=True))
+        assert bars[0].args[0] == 4
+        assert bars[0].told == {
+            "running": 0,
+            "done": 4,
+            "failed": 1,
+            "spent": Decimal("0.055"),
+            "sandbox": False,
+            "closed": True,
+        }
+
+    def test_unknown_costs_are_not_zero(self, bars: list[Drawn]):
+        asyncio.run(sky.gather(double(1), double(2)))
+        assert bars[0].told["spent"] is None
+
+    def test_what_a_sandbox_bills_is_no_money(self, bars: list[Drawn]):
+        async def made() -> Prediction:
+            return Prediction("sandbox-1", "succeeded", cost=Decimal("0.03"))
+
+        asyncio.run(sky.gather(made()))
+        assert bars[0].told["sandbox"] is True
+
+    @pytest.mark.parametrize(
+        ("option", "argument", "enabled", "delay"),
+        [
+            ("auto", None, True, 1.0),
+            (True, None, True, 0.0),
+            (False, None, False, 1.0),
+            (False, True, True, 0.0),
+            (True, False, False, 1.0),
+        ],
+    )
+    def test_the_option_decides_unless_the_argument_does(
+        self, bars: list[Drawn], option: Any, argument: bool | None, enabled: bool, delay: float
+    ):
+        from skytells_nb.settings import options
+
+        with options(progress=option):
+            asyncio.run(sky.gather(double(1), progress=argument))
+        assert bars[0].options == {"enabled": enabled, "delay": delay}
+
+    def test_it_is_closed_when_the_work_fails(self, bars: list[Drawn]):
+        with pytest.raises(ValueError, match="first"):
+            asyncio.run(sky.gather(fail(ValueError("first"))))
+        assert bars[0].told["closed"]

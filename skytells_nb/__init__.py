@@ -6,6 +6,7 @@
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from . import exceptions as exceptions
+    from . import webhooks as webhooks
     from .backend import Sandbox as Sandbox
     from .backend import connect as connect
     from .client import AsyncClient as AsyncClient
@@ -33,7 +34,7 @@ _HOMES = {
     "gather": "loops",
     "run": "loops",
 }
-_ROOMS = frozenset({"exceptions"})
+_ROOMS = frozenset({"exceptions", "webhooks"})
 
 __all__ = [*sorted([*_HOMES, *_ROOMS], key=str.lower), "__version__"]
 

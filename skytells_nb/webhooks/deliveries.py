@@ -1,0 +1,127 @@
+"""One delivery: its signature, and the prediction in it (skytells-api.md section 7)."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+from collections.abc import Iterable
+from typing import Any
+
+from ..exceptions import InvalidInputError, SkytellsError, WebhookSignatureError
+from ..types import Prediction
+
+__all__ = ["parse", "verify"]
+
+
+def verify(body: bytes | str, signature: str | None, secret: str | Iterable[str]) -> bool:
+    """Whether a delivery was signed with a secret of yours, compared in constant time.
+
+    Parameters
+    ----------
+    body : bytes or str
+        The request's body exactly as it arrived; JSON that was decoded and written again will not do.
+    signature : str or None
+        The ``X-Skytells-Signature`` header: HMAC-SHA256 of the body in hex.
+    secret : str or iterable of str
+        The account's API key in general mode, the dashboard's webhook secret in enterprise mode; several
+        while a secret is being changed.
+
+    Returns
+    -------
+    bool
+
+    Examples
+    --------
+    >>> from skytells_nb import webhooks
+    >>> told = "9bd8b63f50664a796a649e90cd123a8a9e25eaf93fb1589cd1f9f6aa776253a3"
+    >>> webhooks.verify(b'{"id":"p1","status":"succeeded"}', told, "sk-test")
+    True
+    >>> webhooks.verify(b'{"id":"p2","status":"succeeded"}', told, "sk-test")
+    False
+    """
+    secrets = [secret] if isinstance(secret, str) else list(secret)
+    if not secrets or not all(isinstance(each, str) and each for each in secrets):
+        raise InvalidInputError(
+            "A webhook's secret must be a string that is not empty: the API key, or the dashboard's webhook "
+            "secret. Nothing was accepted.",
+            charged=False,
+        )
+    sent = body.encode() if isinstance(body, str) else bytes(body)
+    told = signature.strip().lower() if isinstance(signature, str) else ""
+    good = [_matches(sent, told, each) for each in secrets]
+    return any(good)
+
+
+def _matches(body: bytes, told: str, secret: str) -> bool:
+    expected = hmac.new(secret.encode(), body, hashlib.sha256).hexdigest()
+    return hmac.compare_digest(expected.encode(), told.encode("utf-8", "replace"))
+
+
+def parse(
+    body: bytes | str,
+    signature: str | None = None,
+    secret: str | Iterable[str] | None = None,
+    *,
+    origin: str | None = None,
+) -> Prediction:
+    """Read the prediction in a delivery, in either documented form, after checking its signature.
+
+    Parameters
+    ----------
+    body : bytes or str
+        The request's body exactly as it arrived.
+    signature : str, optional
+        The ``X-Skytells-Signature`` header.
+    secret : str or iterable of str, optional
+        Whom to believe. Without it nothing is checked: only for a body that was checked before.
+    origin : str, optional
+        The base URL of the API that it came from.
+
+    Returns
+    -------
+    Prediction
+
+    Raises
+    ------
+    WebhookSignatureError
+        The signature is missing or wrong.
+    SkytellsError
+        The body holds no prediction.
+
+    Examples
+    --------
+    >>> from skytells_nb import webhooks
+    >>> body = b'{"type": "prediction.failed", "data": {"id": "p1", "status": "failed", "error": "NSFW"}}'
+    >>> webhooks.parse(body).error
+    'NSFW'
+    """
+    if secret is not None and not verify(body, signature, secret):
+        how = "no signature" if not signature else "a signature that does not match"
+        raise WebhookSignatureError(
+            f"A webhook delivery came with {how}: it is not from the API, or the secret is another one. "
+            "Nothing in it was believed; the prediction itself is unharmed. Check the secret (the API key in "
+            "general mode, the dashboard's webhook secret in enterprise mode), and pass the body as it came.",
+            status_code=401,
+            error_id="WEBHOOK_SIGNATURE_INVALID",
+            charged=False,
+        )
+    return Prediction.from_api(_unwrapped(body), origin=origin)
+
+
+def _unwrapped(body: bytes | str) -> dict[str, Any]:
+    try:
+        read = json.loads(body)
+    except (ValueError, RecursionError):
+        read = None
+    if isinstance(read, dict) and "id" not in read and isinstance(read.get("data"), dict):
+        read = read["data"]
+    if isinstance(read, dict) and isinstance(read.get("type"), str) and isinstance(read.get("data"), dict):
+        read = read["data"] if read["type"].startswith("prediction.") else read
+    if not isinstance(read, dict):
+        raise SkytellsError(
+            "A webhook delivery holds no prediction: its body is no JSON object. Nothing was lost; read the "
+            "prediction by its id instead, with client.predictions.get(id).",
+            charged=False,
+        )
+    return read

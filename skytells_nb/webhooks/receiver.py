@@ -1,0 +1,315 @@
+"""A small server beside the kernel that collects webhook deliveries.
+
+It listens on loopback: the real API reaches it through a tunnel of yours, the sandbox directly. What is
+signed and new is kept and handed out; attached to a client it also tells that client's waits, which
+go on polling in case a delivery is lost.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import socket
+import threading
+import time
+from collections import OrderedDict, deque
+from collections.abc import Awaitable, Callable, Iterable, MutableMapping
+from contextlib import suppress
+from types import TracebackType
+from typing import Any, Final, Self
+
+from ..client import AsyncClient, Client
+from ..exceptions import SkytellsError, WaitTimeoutError, WebhookSignatureError
+from ..types import Prediction
+from ..wire.conversation import note
+from .deliveries import parse, verify
+
+__all__ = ["Receiver"]
+
+_SLICE: Final = 0.25
+_LARGEST: Final = 10 * 2**20
+_REMEMBERED: Final = 10_000
+
+Scope = MutableMapping[str, Any]
+Channel = Callable[..., Awaitable[Any]]
+
+
+class Receiver:
+    """Collects signed deliveries at ``receiver.url``.
+
+    Parameters
+    ----------
+    secret : str or iterable of str
+        What deliveries are signed with: the API key, or the dashboard's webhook secret.
+    client : Client or AsyncClient, optional
+        Attach it: what ends is archived as its archive would, and its waits hear of it at once.
+    host, port
+        Where to listen; loopback and a free port unless given.
+
+    Attributes
+    ----------
+    url : str
+        Where to send deliveries; its path cannot be guessed.
+    refused, duplicates : int
+        How many deliveries had a wrong signature, and how many had come before.
+
+    Examples
+    --------
+    >>> import skytells_nb as sky
+    >>> with sky.Sandbox(seconds=0.05) as sandbox, sandbox.client() as client:
+    ...     with sky.webhooks.Receiver(sandbox.api_key) as receiver:
+    ...         made = client.predictions.create(
+    ...             "truefusion", {"prompt": "a fox"}, webhook=receiver.url, wait=False)
+    ...         receiver.wait(made.id, timeout=30).status
+    'succeeded'
+    """
+
+    def __init__(
+        self,
+        secret: str | Iterable[str],
+        *,
+        client: Client | AsyncClient | None = None,
+        host: str = "127.0.0.1",
+        port: int = 0,
+    ) -> None:
+        self._secret = [secret] if isinstance(secret, str) else list(secret)
+        verify(b"", "", self._secret)
+        self._client = client
+        self._path = f"/skytells-{secrets.token_urlsafe(12)}"
+        self._known: OrderedDict[tuple[str, str], None] = OrderedDict()
+        self._latest: OrderedDict[str, Prediction] = OrderedDict()
+        self._arrived: deque[Prediction] = deque(maxlen=_REMEMBERED)
+        self._askers: deque[tuple[asyncio.AbstractEventLoop, asyncio.Future[Prediction]]] = deque()
+        self._changed = threading.Condition()
+        self.refused = 0
+        self.duplicates = 0
+        self.closed = False
+        self._listener = _listen(host, port)
+        self.url = f"http://{host}:{self._listener.getsockname()[1]}{self._path}"
+        self._server = _start(self._answer, self._listener)
+
+    def __repr__(self) -> str:
+        return f"Receiver({self.url!r}, {len(self._latest)} received, {self.refused} refused)"
+
+    def wait(self, prediction: Prediction | str, *, timeout: float | None = None) -> Prediction:
+        """Wait until a delivery says that a prediction has ended; gives it as delivered.
+
+        Parameters
+        ----------
+        prediction : Prediction or str
+            The prediction, or its id.
+        timeout : float, optional
+            Seconds to wait at most, half an hour when None.
+
+        Raises
+        ------
+        WaitTimeoutError
+            Nothing was delivered in time. The prediction goes on, and can be read by its id.
+        """
+        identifier = prediction.id if isinstance(prediction, Prediction) else prediction
+        until = time.monotonic() + (1800.0 if timeout is None else timeout)
+        with self._changed:
+            while True:
+                found = self._latest.get(identifier)
+                if found is not None and found.done:
+                    return found
+                left = until - time.monotonic()
+                if left <= 0:
+                    raise WaitTimeoutError(
+                        f"No delivery has said that prediction {identifier} ended. It may have: deliveries "
+                        f"get lost. The prediction is not: client.predictions.get({identifier!r}) reads it.",
+                        prediction=found,
+                    )
+                self._changed.wait(min(_SLICE, left))
+
+    async def get(self) -> Prediction:
+        """Give the next delivery that nobody has taken yet, waiting for it if need be.
+
+        Examples
+        --------
+        >>> import skytells_nb as sky
+        >>> with sky.Sandbox(seconds=0.05) as sandbox, sandbox.client() as client:
+        ...     with sky.webhooks.Receiver(sandbox.api_key) as receiver:
+        ...         made = client.predictions.create(
+        ...             "truefusion", {"prompt": "a fox"}, wait=False,
+        ...             webhook=receiver.url, webhook_events_filter=["completed"])
+        ...         sky.run(receiver.get()).id == made.id
+        True
+        """
+        loop = asyncio.get_running_loop()
+        with self._changed:
+            if self._arrived:
+                return self._arrived.popleft()
+            self._require_open()
+            turn: asyncio.Future[Prediction] = loop.create_future()
+            self._askers.append((loop, turn))
+        while True:
+            done, _ = await asyncio.wait({turn}, timeout=_SLICE)
+            if done:
+                return turn.result()
+            if self.closed:
+                turn.cancel()
+                self._require_open()
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> Prediction:
+        return await self.get()
+
+    def _require_open(self) -> None:
+        if self.closed:
+            raise SkytellsError(
+                "This receiver is closed and receives nothing more. Nothing is lost: predictions can be read "
+                "by their ids. Make a new receiver for new deliveries."
+            )
+
+    def close(self) -> None:
+        """Stop listening."""
+        self.closed = True
+        stop, thread = self._server
+        stop()
+        thread.join(5.0)
+        with self._changed:
+            self._changed.notify_all()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    async def _answer(self, scope: Scope, receive: Channel, send: Channel) -> None:
+        """Answer one HTTP request, as an ASGI application."""
+        if scope["type"] != "http":
+            return
+        status, words = await self._judge(scope, receive)
+        body = words.encode()
+        headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
+        await send({"type": "http.response.start", "status": status, "headers": headers})
+        await send({"type": "http.response.body", "body": body})
+
+    async def _judge(self, scope: Scope, receive: Channel) -> tuple[int, str]:
+        if scope["path"] != self._path:
+            return 404, '{"error":"no receiver at this path"}'
+        if scope["method"] != "POST":
+            return 405, '{"error":"deliveries come by POST"}'
+        chunks, size, more = [], 0, True
+        while more:
+            message = await receive()
+            if message["type"] == "http.disconnect":
+                return 400, "{}"
+            chunks.append(message.get("body", b""))
+            size += len(chunks[-1])
+            if size > _LARGEST:
+                return 413, '{"error":"too large"}'
+            more = message.get("more_body", False)
+        headers = {name.lower(): value for name, value in scope["headers"]}
+        signature = headers.get(b"x-skytells-signature", b"").decode("latin-1")
+        origin = None if self._client is None else self._client.base_url
+        try:
+            prediction = parse(b"".join(chunks), signature, self._secret, origin=origin)
+        except WebhookSignatureError:
+            with self._changed:
+                self.refused += 1
+            return 401, '{"error":"the signature does not match"}'
+        except SkytellsError:
+            return 422, '{"error":"no prediction in it"}'
+        if self._is_new(prediction):
+            await asyncio.to_thread(self._take, prediction)
+        return 200, '{"received":true}'
+
+    def _is_new(self, prediction: Prediction) -> bool:
+        key = (prediction.id, prediction.status)
+        with self._changed:
+            if key in self._known:
+                self.duplicates += 1
+                return False
+            self._known[key] = None
+            while len(self._known) > _REMEMBERED:
+                self._known.popitem(last=False)
+            return True
+
+    def _take(self, prediction: Prediction) -> None:
+        """Keep what was delivered, and tell everyone who waits for it."""
+        if self._client is not None:
+            connection = self._client.connection
+            connection.tell(prediction)
+            if prediction.done and not connection.closed:
+                try:
+                    prediction = connection.see_end(prediction)
+                except SkytellsError as error:
+                    note(f"Prediction {prediction.id} was delivered and not archived: {error}")
+        with self._changed:
+            known = self._latest.get(prediction.id)
+            if known is None or not known.done:
+                self._latest[prediction.id] = prediction
+            while len(self._latest) > _REMEMBERED:
+                self._latest.popitem(last=False)
+            self._hand_out(prediction)
+            self._changed.notify_all()
+
+    def _hand_out(self, prediction: Prediction) -> None:
+        while self._askers:
+            loop, turn = self._askers.popleft()
+            if turn.cancelled() or loop.is_closed():
+                continue
+            with suppress(RuntimeError):
+                loop.call_soon_threadsafe(self._settle, turn, prediction)
+                return
+        self._arrived.append(prediction)
+
+    def _settle(self, turn: asyncio.Future[Prediction], prediction: Prediction) -> None:
+        """Give a delivery to who asked first, or to the next one if that one has gone."""
+        if not turn.done():
+            turn.set_result(prediction)
+            return
+        with self._changed:
+            self._hand_out(prediction)
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(
+        family, socket.SOCK_STREAM, socket.IPPROTO_TCP
+    )  # named, so that asyncio sets NODELAY
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+    except OSError as error:
+        listener.close()
+        raise SkytellsError(
+            f"The receiver cannot listen on {host}:{port}: {error.strerror or error}. Nothing was started. "
+            "Leave port out to take a free one."
+        ) from None
+    listener.listen(128)
+    return listener
+
+
+def _start(
+    application: Callable[[Scope, Channel, Channel], Awaitable[None]], listener: socket.socket
+) -> tuple[Callable[[], None], threading.Thread]:
+    """Serve an ASGI application on a socket in a daemon thread; gives what stops it, and the thread."""
+    import uvicorn
+
+    config = uvicorn.Config(
+        application,
+        interface="asgi3",
+        log_config=None,
+        access_log=False,
+        lifespan="off",
+        timeout_graceful_shutdown=2,
+    )
+    server = uvicorn.Server(config)
+
+    def serve() -> None:
+        asyncio.run(server.serve(sockets=[listener]))
+
+    def stop() -> None:
+        server.should_exit = True
+
+    thread = threading.Thread(target=serve, name="skytells-receiver", daemon=True)
+    thread.start()
+    return stop, thread

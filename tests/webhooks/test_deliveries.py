@@ -1,0 +1,70 @@
+"""Signatures and payloads, as documented and as forged."""
+
+import hashlib
+import hmac
+import json
+
+import pytest
+
+from skytells_nb import exceptions, webhooks
+
+BODY = b'{"id":"p1","status":"succeeded"}'
+SIGNED = "9bd8b63f50664a796a649e90cd123a8a9e25eaf93fb1589cd1f9f6aa776253a3"
+
+
+def test_the_reference_vector_verifies_whatever_its_case():
+    assert webhooks.verify(BODY, SIGNED, "sk-test")
+    assert webhooks.verify(BODY, SIGNED.upper(), "sk-test")
+    assert webhooks.verify(BODY.decode(), f" {SIGNED} ", "sk-test")
+
+
+@pytest.mark.parametrize("signature", [None, "", "00" * 32, SIGNED[:-1], "sha256=" + SIGNED, "é" * 64])
+def test_any_other_signature_does_not(signature):
+    assert not webhooks.verify(BODY, signature, "sk-test")
+
+
+def test_one_changed_byte_of_the_body_is_noticed():
+    assert not webhooks.verify(BODY + b" ", SIGNED, "sk-test")
+
+
+def test_the_api_key_and_the_dashboard_secret_may_both_be_given():
+    assert webhooks.verify(BODY, SIGNED, ["whsec-new", "sk-test"])
+    assert not webhooks.verify(BODY, SIGNED, ["whsec-new", "whsec-old"])
+
+
+@pytest.mark.parametrize("secret", ["", [], ["sk-test", ""], [None]])
+def test_an_empty_secret_is_refused_rather_than_believed(secret):
+    with pytest.raises(exceptions.InvalidInputError, match="not empty"):
+        webhooks.verify(BODY, SIGNED, secret)
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [
+        {"id": "p1", "status": "failed", "error": "NSFW"},
+        {
+            "type": "prediction.failed",
+            "created_at": "2026-01-01T00:00:00Z",
+            "data": {"id": "p1", "status": "failed", "error": "NSFW"},
+        },
+        {"type": "inference", "id": "p1", "status": "failed", "error": "NSFW", "output": None},
+    ],
+)
+def test_both_payload_forms_give_the_prediction(payload):
+    body = json.dumps(payload).encode()
+    signature = hmac.new(b"sk-test", body, hashlib.sha256).hexdigest()
+    prediction = webhooks.parse(body, signature, "sk-test")
+    assert (prediction.id, prediction.status, prediction.error) == ("p1", "failed", "NSFW")
+
+
+def test_a_forged_delivery_is_not_believed():
+    with pytest.raises(exceptions.WebhookSignatureError, match="Nothing in it was believed") as caught:
+        webhooks.parse(BODY, "00" * 32, "sk-test")
+    assert caught.value.status_code == 401
+    assert "sk-test" not in str(caught.value)
+
+
+@pytest.mark.parametrize("body", [b"", b"<html>", b"[1]", b"{}", b'{"data": 3}', b"\xff\xfe"])
+def test_a_body_without_a_prediction_is_a_clear_error(body):
+    with pytest.raises(exceptions.SkytellsError):
+        webhooks.parse(body)

@@ -1,0 +1,127 @@
+"""The receiver over real sockets: the sandbox's signed deliveries, and others'."""
+
+import asyncio
+import hashlib
+import hmac
+import json
+
+import httpx
+import pytest
+
+import skytells_nb as sky
+from skytells_nb import exceptions
+
+
+@pytest.fixture
+def sandbox():
+    with sky.Sandbox(seconds=0.05) as running:
+        yield running
+
+
+@pytest.fixture
+def receiver(sandbox):
+    with sky.webhooks.Receiver(sandbox.api_key) as listening:
+        yield listening
+
+
+def deliver(receiver, payload, key, path=None):
+    body = json.dumps(payload).encode()
+    signature = hmac.new(key.encode(), body, hashlib.sha256).hexdigest()
+    return httpx.post(path or receiver.url, content=body, headers={"X-Skytells-Signature": signature})
+
+
+def test_a_signed_delivery_of_the_sandbox_ends_a_wait(sandbox, receiver):
+    with sandbox.client() as client:
+        made = client.predictions.create("truefusion", {"prompt": "a fox"}, webhook=receiver.url, wait=False)
+        got = receiver.wait(made.id, timeout=20)
+    assert got.status == "succeeded"
+    assert got.output
+
+
+def test_the_envelope_form_is_received_too():
+    with (
+        sky.Sandbox(seconds=0.05, webhook_payload="envelope", webhook_secret="whsec-1") as sandbox,
+        sky.webhooks.Receiver(["whsec-1"]) as receiver,
+        sandbox.client() as client,
+    ):
+        made = client.predictions.create("truefusion", {"prompt": "a fox"}, webhook=receiver.url, wait=False)
+        assert receiver.wait(made, timeout=20).id == made.id
+
+
+def test_deliveries_are_handed_out_in_turn_to_whoever_awaits(sandbox, receiver):
+    async def two():
+        asked = asyncio.create_task(receiver.get())
+        await asyncio.to_thread(deliver, receiver, {"id": "a", "status": "processing"}, sandbox.api_key)
+        await asyncio.to_thread(deliver, receiver, {"id": "b", "status": "succeeded"}, sandbox.api_key)
+        return [(await asked).id, (await anext(receiver)).id]
+
+    assert asyncio.run(two()) == ["a", "b"]
+
+
+def test_a_bad_signature_is_refused_with_401_and_counted(sandbox, receiver):
+    assert deliver(receiver, {"id": "a", "status": "succeeded"}, "sk-wrong").status_code == 401
+    assert httpx.post(receiver.url, json={"id": "a"}).status_code == 401
+    assert receiver.refused == 2
+    with pytest.raises(exceptions.WaitTimeoutError, match="get"):
+        receiver.wait("a", timeout=0.01)
+
+
+def test_a_repeated_delivery_is_dropped(sandbox, receiver):
+    for _ in range(3):
+        assert deliver(receiver, {"id": "a", "status": "succeeded"}, sandbox.api_key).status_code == 200
+    assert receiver.duplicates == 2
+    assert sky.run(receiver.get()).id == "a"
+    assert not receiver._arrived
+
+
+def test_another_path_another_method_and_no_prediction_are_told_so(sandbox, receiver):
+    base = receiver.url.rsplit("/", 1)[0]
+    assert deliver(receiver, {"id": "a"}, sandbox.api_key, base + "/").status_code == 404
+    assert httpx.get(receiver.url).status_code == 405
+    assert deliver(receiver, {"no": "id"}, sandbox.api_key).status_code == 422
+
+
+def test_an_attached_receiver_feeds_the_wait_of_its_client(sandbox):
+    """The job takes long by the clock that polls follow, and the delivery says that it has ended."""
+    with sky.Sandbox(seconds=3600) as slow, slow.client() as client:
+        with sky.webhooks.Receiver(slow.api_key, client=client) as receiver:
+            made = client.predictions.create("truefusion", {"prompt": "a fox"}, wait=False)
+            seen = []
+
+            def tell(prediction):
+                if not seen:
+                    seen.append(prediction)
+                    ended = {**made.raw, "status": "succeeded", "output": ["http://127.0.0.1/x.png"]}
+                    deliver(receiver, ended, slow.api_key)
+
+            assert client.predictions.wait(made, on_progress=tell, timeout=30).status == "succeeded"
+
+        async def awaiting():
+            async with slow.async_client() as client:
+                with sky.webhooks.Receiver(slow.api_key, client=client) as receiver:
+                    made = await client.predictions.create("truefusion", {"prompt": "a fox"}, wait=False)
+                    ended = {**made.raw, "status": "failed", "error": "NSFW"}
+                    told = []
+
+                    async def tell(prediction):
+                        if not told:
+                            told.append(prediction)
+                            await asyncio.to_thread(deliver, receiver, ended, slow.api_key)
+
+                    await client.predictions.wait(made, on_progress=tell, timeout=30)
+
+        with pytest.raises(exceptions.PredictionError, match="NSFW"):
+            asyncio.run(awaiting())
+
+
+def test_a_port_in_use_is_a_clear_error(receiver):
+    port = int(receiver.url.split(":")[2].split("/")[0])
+    with pytest.raises(exceptions.SkytellsError, match="cannot listen"):
+        sky.webhooks.Receiver("sk-test", port=port)
+
+
+def test_a_closed_receiver_says_so(sandbox):
+    receiver = sky.webhooks.Receiver(sandbox.api_key)
+    receiver.close()
+    with pytest.raises(exceptions.SkytellsError, match="closed"):
+        sky.run(receiver.get())

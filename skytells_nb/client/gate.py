@@ -48,17 +48,17 @@ class Gate:
     def __call__(self) -> Iterator[None]:
         """Enter when there is room; what is measured inside sets the width."""
         ticket = object()
-        with self._changed:
-            while not self._room(time.monotonic()):
-                self._changed.wait(_PATIENCE / 2)
-            began = self._inside[ticket] = time.monotonic()
         try:
+            with self._changed:
+                while not self._room(time.monotonic()):
+                    self._changed.wait(_PATIENCE / 2)
+                began = self._inside[ticket] = time.monotonic()
             yield
             self._trips.took(time.monotonic() - began)
         finally:
             with self._changed:
-                del self._inside[ticket]
-                self._changed.notify()
+                self._inside.pop(ticket, None)
+                self._changed.notify(self._trips.width)
 
     def _room(self, now: float) -> bool:
         young = sum(now - since < _PATIENCE for since in self._inside.values())
@@ -66,7 +66,7 @@ class Gate:
 
 
 class AsyncGate:
-    """The gate for one event loop."""
+    """The gate for one event loop; those who wait enter in the order in which they came."""
 
     def __init__(self, trips: RoundTrips) -> None:
         self.trips = trips
@@ -78,25 +78,40 @@ class AsyncGate:
         """Give a place to enter with ``async with``; what is measured inside sets the width."""
         return _Place(self)
 
-    async def wait_for_room(self) -> None:
-        """Wait, in order of arrival, until another request may go."""
-        while not (self.young < self.trips.width and self.inside < _HARD_LIMIT):
-            turn = asyncio.get_running_loop().create_future()
-            self._queue.append(turn)
-            try:
-                await turn
-            except asyncio.CancelledError:
-                if turn.done() and not turn.cancelled():
-                    self.call_next()
-                raise
+    async def enter(self) -> None:
+        """Take a place, once there is one."""
+        if not self._queue and self._room():
+            self._take()
+            return
+        turn = asyncio.get_running_loop().create_future()
+        self._queue.append(turn)
+        try:
+            await turn
+        except asyncio.CancelledError:
+            if turn.done() and not turn.cancelled():
+                self.young -= 1
+                self.leave()
+            raise
 
-    def call_next(self) -> None:
-        """Let the next one in line look whether there is room."""
-        while self._queue:
+    def leave(self) -> None:
+        """Give a place back that has aged."""
+        self.inside -= 1
+        self.let_in()
+
+    def let_in(self) -> None:
+        """Give a place to as many of those who wait as there is room for; the place is theirs at once."""
+        while self._queue and self._room():
             turn = self._queue.popleft()
             if not turn.done():
+                self._take()
                 turn.set_result(None)
-                return
+
+    def _room(self) -> bool:
+        return self.young < self.trips.width and self.inside < _HARD_LIMIT
+
+    def _take(self) -> None:
+        self.young += 1
+        self.inside += 1
 
 
 class _Place:
@@ -108,11 +123,8 @@ class _Place:
         self._gate = gate
 
     async def __aenter__(self) -> None:
-        gate = self._gate
-        await gate.wait_for_room()
+        await self._gate.enter()
         loop = asyncio.get_running_loop()
-        gate.young += 1
-        gate.inside += 1
         self._young = True
         self._began = loop.time()
         self._ageing = loop.call_later(_PATIENCE, self._age)
@@ -121,13 +133,11 @@ class _Place:
         if kind is None:
             self._gate.trips.took(asyncio.get_running_loop().time() - self._began)
         self._ageing.cancel()
-        self._gate.inside -= 1
         if self._young:
-            self._age()
-        else:
-            self._gate.call_next()
+            self._gate.young -= 1
+        self._gate.leave()
 
     def _age(self) -> None:
         self._young = False
         self._gate.young -= 1
-        self._gate.call_next()
+        self._gate.let_in()

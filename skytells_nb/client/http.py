@@ -10,7 +10,7 @@ import asyncio
 import ssl
 import time
 from functools import cache
-from typing import Any, Final
+from typing import Final
 
 import httpx
 
@@ -20,12 +20,17 @@ from . import origin
 
 __all__ = ["async_client", "async_exchange", "blocking_client", "exchange"]
 
-_LIMITS: Final = httpx.Limits(max_connections=100, max_keepalive_connections=12, keepalive_expiry=15.0)
-_HEADERS: Final = {
-    "accept": "application/json",
-    "content-type": "application/json",
-    "user-agent": f"skytells-nb/{__version__}",
-}
+_LIMITS: Final = httpx.Limits(max_connections=100, max_keepalive_connections=4, keepalive_expiry=15.0)
+"""Few idle connections: the pool looks at all of them, several times, for every request."""
+
+_HEADERS: Final = (
+    ("accept", "application/json"),
+    ("accept-encoding", "gzip, deflate"),
+    ("content-type", "application/json"),
+    ("user-agent", f"skytells-nb/{__version__}"),
+)
+
+_CLOSED: Final = NoAnswer("refused", sent=False, words="the client was closed meanwhile")
 
 
 @cache
@@ -49,7 +54,6 @@ def blocking_client(base_url: str, transport: httpx.BaseTransport | None = None)
     return httpx.Client(
         verify=_tls(base_url),
         limits=_LIMITS,
-        headers=_HEADERS,
         transport=transport,
         trust_env=not origin.is_loopback(base_url),
     )
@@ -60,7 +64,6 @@ def async_client(base_url: str, transport: httpx.AsyncBaseTransport | None = Non
     return httpx.AsyncClient(
         verify=_tls(base_url),
         limits=_LIMITS,
-        headers=_HEADERS,
         transport=transport,
         trust_env=not origin.is_loopback(base_url),
     )
@@ -71,15 +74,22 @@ def exchange(client: httpx.Client, base_url: str, request: Request, key: origin.
     seconds = request.timeout or timeout
     until = time.monotonic() + seconds
     try:
-        with client.stream(**_written(base_url, request, key, seconds)) as response:
+        response = client.send(_written(base_url, request, key, seconds), auth=None, stream=True)
+        try:
             chunks = []
             for chunk in response.iter_bytes():
                 chunks.append(chunk)
                 if time.monotonic() > until:
                     return _late(seconds)
             return _answer(response, b"".join(chunks))
+        finally:
+            response.close()
     except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
         return _no_answer(error, seconds)
+    except RuntimeError:
+        if client.is_closed:
+            return _CLOSED
+        raise
 
 
 async def async_exchange(
@@ -89,27 +99,32 @@ async def async_exchange(
     seconds = request.timeout or timeout
     try:
         async with asyncio.timeout(seconds):
-            response = await client.request(**_written(base_url, request, key, seconds))
+            response = await client.send(_written(base_url, request, key, seconds), auth=None)
             return _answer(response, response.content)
     except TimeoutError:
         return _late(seconds)
     except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
         return _no_answer(error, seconds)
+    except RuntimeError:
+        if client.is_closed:
+            return _CLOSED
+        raise
 
 
-def _written(base_url: str, request: Request, key: origin.Key, seconds: float) -> dict[str, Any]:
-    return {
-        "method": request.method,
-        "url": base_url + request.target,
-        "content": request.body,
-        "headers": {"x-api-key": key.reveal()},
-        "timeout": seconds,
-        "follow_redirects": False,
-    }
+def _written(base_url: str, request: Request, key: origin.Key, seconds: float) -> httpx.Request:
+    """Write a request whole: nothing that the client may have picked up, such as a cookie, is added."""
+    return httpx.Request(
+        request.method,
+        base_url + request.target,
+        headers=[*_HEADERS, ("x-api-key", key.reveal())],
+        content=request.body,
+        extensions={"timeout": dict.fromkeys(("connect", "read", "write", "pool"), seconds)},
+    )
 
 
 def _answer(response: httpx.Response, body: bytes) -> Answer:
-    return Answer(response.status_code, {k.lower(): v for k, v in response.headers.items()}, body)
+    headers = {n.decode("latin-1").lower(): v.decode("latin-1") for n, v in response.headers.raw}
+    return Answer(response.status_code, headers, body)
 
 
 def _late(seconds: float) -> NoAnswer:

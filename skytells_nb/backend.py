@@ -5,8 +5,8 @@ from __future__ import annotations
 import threading
 from typing import Any
 
-from .client import AsyncClient, Client
-from .client.origin import DEFAULT_BASE_URL, find_key
+from .client import AsyncClient, Client, Connection
+from .client.origin import DEFAULT_BASE_URL, find_key, has_key, hidden
 from .exceptions import AuthenticationError
 from .sandbox import Server
 
@@ -72,6 +72,11 @@ def connect(api_key: str | None = None, **options: Any) -> Client:
     Client
         ``client.as_async()`` is its asyncio face.
 
+    Raises
+    ------
+    AuthenticationError
+        What was given can be no key, or there is a ``base_url`` and no key for it. Nothing was sent.
+
     Examples
     --------
     >>> import skytells_nb as sky
@@ -80,26 +85,35 @@ def connect(api_key: str | None = None, **options: Any) -> Client:
     >>> client.predictions.create("truefusion-edge", {"prompt": "a red fox in snow"}).status
     'succeeded'
     """
-    try:
-        key = find_key(api_key).reveal()
-    except AuthenticationError:
-        if (api_key or "").strip():
-            raise
-        sandbox = _embedded_sandbox()
-        options.setdefault("base_url", sandbox.url)
-        client = sandbox.client(**options)
-        _say(
-            f"Sandbox at {client.base_url}: no key found, so nothing here is real and nothing costs money. "
-            "Set SKYTELLS_API_KEY for the real API."
-        )
-        return client
-    client = Client(key, **options)
-    if client.base_url == DEFAULT_BASE_URL:
-        _say(f"Skytells API at {client.base_url}: predictions are real, and billed to your key.")
-    elif key.startswith("sk-sandbox"):
+    given = hidden(api_key)
+    blank = api_key is None or api_key == ""
+    del api_key  # else a traceback could show it
+    if blank and not has_key():
+        return _connect_to_the_sandbox(options)
+    key = find_key(None if blank else given)
+    client = Client.of(Connection(key, **options))
+    if key.reveal().startswith("sk-sandbox-"):
         _say(f"Sandbox at {client.base_url}: nothing here is real and nothing costs money.")
+    elif client.base_url == DEFAULT_BASE_URL:
+        _say(f"Skytells API at {client.base_url}: predictions are real, and billed to your key.")
     else:
         _say(f"API at {client.base_url}: predictions are billed to your key there.")
+    return client
+
+
+def _connect_to_the_sandbox(options: dict[str, Any]) -> Client:
+    if options.get("base_url") is not None:
+        raise AuthenticationError(
+            "No API key for that base_url: none was given, and SKYTELLS_API_KEY is not set. Nothing was "
+            "sent. Give its key too, or leave base_url out to work on the embedded sandbox.",
+            charged=False,
+        )
+    sandbox = _embedded_sandbox()
+    client = sandbox.client(**{name: value for name, value in options.items() if name != "base_url"})
+    _say(
+        f"Sandbox at {client.base_url}: no key found, so nothing here is real and nothing costs money. "
+        "Set SKYTELLS_API_KEY for the real API."
+    )
     return client
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import concurrent.futures
 import inspect
+from collections.abc import Awaitable
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
@@ -29,7 +30,7 @@ from ..wire.steps import (
 )
 from ..wire.watch import Broken, Event
 from . import fetch, http
-from .blocking import SLICE, detach
+from .blocking import SLICE, add_progress_note, bare, detach, over, report
 
 if TYPE_CHECKING:
     from .connection import Connection, LoopSide
@@ -72,12 +73,14 @@ async def drive(connection: Connection, flow: Flow[T]) -> T:
         side = await connection.side()
         with side.pulse:
             while True:
-                step = flow.send(value) if error is None else flow.throw(error)
-                value = error = None
                 try:
+                    step = flow.send(value) if error is None else flow.throw(error)
+                    value = error = None
                     value = await _perform(connection, side, step)
-                except BaseException as raised:  # noqa: BLE001 - the flow decides what an interrupt means
-                    error = raised.with_traceback(None)
+                except BaseException as raised:
+                    if over(flow):  # by itself, or with this error
+                        raise
+                    error = bare(raised)  # the flow decides what an interrupt means
     except StopIteration as stop:
         result: T = stop.value
         return result
@@ -132,6 +135,14 @@ async def _send_surviving(connection: Connection, side: LoopSide, send: Send) ->
     return await asyncio.shield(task)
 
 
+async def _heard(told: Awaitable[object], prediction: Prediction) -> None:
+    try:
+        await told
+    except Exception as error:
+        add_progress_note(error, prediction)
+        raise
+
+
 class LoopWatch:
     """The watch of one event loop: one task reads for everyone who waits on it."""
 
@@ -163,9 +174,9 @@ class LoopWatch:
                 waiter.woken.clear()
                 news, waiter.news = waiter.news, []
                 for prediction in news:
-                    told = step.on_progress(prediction)
+                    told = report(step.on_progress, prediction)
                     if inspect.isawaitable(told):
-                        await told
+                        await _heard(told, prediction)
                 if waiter.outcome.done():
                     return waiter.outcome.result()
         finally:
@@ -182,6 +193,14 @@ class LoopWatch:
             self._side.loop.call_soon_threadsafe(told)
 
     async def _read(self) -> None:
+        """Read for everyone until nobody waits; what goes wrong here is everyone's to know."""
+        try:
+            await self._rounds()
+        except Exception as error:  # noqa: BLE001 - raised by whoever waits
+            for waiter in [each for waiters in self._waiters.values() for each in waiters]:
+                waiter.fail(error)
+
+    async def _rounds(self) -> None:
         conversation = self._connection.conversation
         while len(self._watch):
             now = conversation.now()
@@ -236,14 +255,19 @@ class _Waiter:
         if self.outcome.done():
             return
         if isinstance(event, Broken):
-            self.outcome.set_exception(event.error)
-            self.outcome.exception()
-        else:
-            self.last = event.prediction
-            self.news.append(event.prediction)
-            if event.prediction.done:
-                self.outcome.set_result(event.prediction)
+            self.fail(event.error)
+            return
+        self.last = event.prediction
+        self.news.append(event.prediction)
+        if event.prediction.done:
+            self.outcome.set_result(event.prediction)
         self.woken.set()
+
+    def fail(self, error: Exception) -> None:
+        if not self.outcome.done():
+            self.outcome.set_exception(error)
+            self.outcome.exception()  # else asyncio complains where nobody waits any more
+            self.woken.set()
 
     def expire(self) -> None:
         if not self.outcome.done():

@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 import concurrent.futures
+import inspect
 import threading
 import time
+from asyncio import CancelledError
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import Future
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
+from ..exceptions import SkytellsError
+from ..loops import run
 from ..types import Prediction
+from ..wire.conversation import Conversation
 from ..wire.steps import (
     Detach,
     Do,
@@ -30,12 +39,25 @@ from .background import BACKGROUND
 if TYPE_CHECKING:
     from .connection import Connection
 
-__all__ = ["SLICE", "BlockingWatch", "detach", "drive"]
+__all__ = [
+    "SLICE",
+    "BlockingWatch",
+    "add_progress_note",
+    "bare",
+    "detach",
+    "drive",
+    "outcome",
+    "over",
+    "report",
+    "settle",
+]
 
 T = TypeVar("T")
 
 SLICE: Final = 0.25
 """Seconds: the longest sleep, so that an interrupt lands soon."""
+
+_THREADS: Final = 12
 
 
 class _OutOfTime(BaseException):
@@ -48,12 +70,14 @@ def drive(connection: Connection, flow: Flow[T], *, until: float | None = None) 
     error: BaseException | None = None
     try:
         while True:
-            step = flow.send(value) if error is None else flow.throw(error)
-            value = error = None
             try:
+                step = flow.send(value) if error is None else flow.throw(error)
+                value = error = None
                 value = _perform(connection, step, until)
-            except BaseException as raised:  # noqa: BLE001 - the flow decides what an interrupt means
-                error = raised.with_traceback(None)
+            except BaseException as raised:
+                if over(flow):  # by itself, or with this error
+                    raise
+                error = bare(raised)  # the flow decides what an interrupt means
     except StopIteration as stop:
         result: T = stop.value
         return result
@@ -62,14 +86,29 @@ def drive(connection: Connection, flow: Flow[T], *, until: float | None = None) 
         flow.close()
 
 
+def over(flow: Flow[Any]) -> bool:
+    """Whether a flow has ended."""
+    return inspect.getgeneratorstate(flow) == inspect.GEN_CLOSED
+
+
+def bare(raised: BaseException) -> BaseException:
+    """Take an error out of the frames it came from; those of an exchange hold the key."""
+    if isinstance(raised, KeyboardInterrupt | CancelledError):
+        raised.__context__ = None
+    return raised.with_traceback(None)
+
+
 def detach(connection: Connection, step: Detach) -> None:
     """Carry a flow out in the background, on sockets of its own, for as long as its step allows."""
+    connection.apart.lend()
 
     def errand(deadline: float) -> None:
         try:
             drive(connection, step.flow, until=deadline)
         except _OutOfTime:
             return
+        finally:
+            connection.apart.give_back()
 
     BACKGROUND.run(errand, step.seconds)
 
@@ -87,7 +126,7 @@ def _perform(connection: Connection, step: Step, until: float | None) -> Any:
             _sleep(seconds if left is None else min(seconds, left))
             return None
         case Watch():
-            return connection.blocking_watch.wait(step)
+            return connection.blocking_watch.wait(connection, step)
         case Fetch():
             return fetch.fetch(step, connection.downloads, pin=connection.transport is None)
         case Do(function=function):
@@ -112,13 +151,41 @@ def _sleep(seconds: float) -> None:
 
 
 def _send_all(connection: Connection, requests: tuple[Request, ...]) -> list[Reply]:
+    """Exchange several requests, each in a thread; nobody waits for those when this is interrupted."""
     if len(requests) == 1:
         return [connection.exchange(requests[0])]
-    pool = concurrent.futures.ThreadPoolExecutor(min(len(requests), 12), "skytells-pages")
+    futures: list[Future[Reply]] = [Future() for _ in requests]
+    work = deque(zip(requests, futures, strict=True))
+
+    def exchange_some() -> None:
+        with suppress(IndexError):
+            while True:
+                request, future = work.popleft()
+                settle(future, connection.exchange, request)
+
+    for _ in range(min(len(requests), _THREADS)):
+        threading.Thread(target=exchange_some, name="skytells-pages", daemon=True).start()
     try:
-        return list(pool.map(connection.exchange, requests))
+        return [outcome(future) for future in futures]
     finally:
-        pool.shutdown(wait=False, cancel_futures=True)
+        work.clear()
+
+
+def settle(future: Future[Reply], exchange: Callable[[Request], Reply], request: Request) -> None:
+    """Exchange a request for whoever waits for its future; nobody waits for ever, whatever goes wrong."""
+    try:
+        future.set_result(exchange(request))
+    except SkytellsError as error:
+        future.set_exception(error)
+    except BaseException as error:  # noqa: BLE001 - whoever waits must hear of it, whatever it was
+        future.set_result(NoAnswer("dropped", sent=True, words=f"{type(error).__name__}: {error}"))
+
+
+def outcome(future: Future[Reply]) -> Reply:
+    """Wait for a reply in slices, so that an interrupt lands on every system."""
+    while not concurrent.futures.wait((future,), timeout=SLICE).done:
+        continue
+    return future.result()
 
 
 @dataclass(slots=True, eq=False)
@@ -131,28 +198,30 @@ class _Waiter:
 class BlockingWatch:
     """The watch of a connection's threads: one of those that wait leads, the others wait on it."""
 
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
-        self._watch = connection.conversation.watch()
+    def __init__(self, conversation: Conversation) -> None:
+        self._conversation = conversation
+        self._watch = conversation.watch()
         self._changed = threading.Condition()
         self._waiters: dict[str, list[_Waiter]] = {}
         self._led = False
 
-    def wait(self, step: Watch) -> Prediction:
+    def wait(self, connection: Connection, step: Watch) -> Prediction:
         """Wait until a prediction ends; as last seen when the deadline passes first."""
-        conversation = self._connection.conversation
+        conversation = self._conversation
         waiter = _Waiter(step.prediction.id)
-        with self._changed:
-            self._waiters.setdefault(waiter.id, []).append(waiter)
-            number = conversation.numbers.get(waiter.id, 0)
-            self._watch.add(step.prediction, conversation.now(), number=number)
-            self._changed.notify_all()
-        last = step.prediction
         try:
+            with self._changed:
+                self._waiters.setdefault(waiter.id, []).append(waiter)
+                number = conversation.numbers.get(waiter.id, 0)
+                self._watch.add(step.prediction, conversation.now(), number=number)
+                self._changed.notify_all()
+            last = step.prediction
             while True:
-                for last in self._turn(waiter, step.deadline):
+                for last in self._turn(connection, waiter, step.deadline):
                     if step.on_progress is not None:
-                        step.on_progress(last)
+                        told = report(step.on_progress, last)
+                        if inspect.iscoroutine(told):
+                            run(told)
                 if isinstance(waiter.outcome, BaseException):
                     raise waiter.outcome
                 if waiter.outcome is not None:
@@ -165,47 +234,46 @@ class BlockingWatch:
     def tell(self, prediction: Prediction) -> None:
         """Take news that came by itself, such as a webhook's."""
         with self._changed:
-            self._distribute(self._watch.tell(prediction, self._connection.conversation.now()))
+            self._distribute(self._watch.tell(prediction, self._conversation.now()))
 
-    def _turn(self, waiter: _Waiter, deadline: float) -> list[Prediction]:
+    def _turn(self, connection: Connection, waiter: _Waiter, deadline: float) -> list[Prediction]:
         """Wait a slice, leading if nobody does; gives what was seen of this waiter's prediction."""
-        conversation = self._connection.conversation
+        led = False
+        requests: tuple[Request, ...] = ()
+        replies: list[Reply] = []
+        try:
+            with self._changed:
+                now = self._conversation.now()
+                if waiter.outcome is None and not waiter.news:
+                    pause = min(SLICE, max(0.0, deadline - now))
+                    if not self._led:
+                        led = self._led = True
+                        requests = self._watch.requests(now)
+                        due = self._watch.due(now)
+                        pause = pause if due is None else min(pause, max(0.0, due - now))
+                    if not requests:
+                        self._changed.wait(pause)
+            if requests:
+                replies = _send_all(connection, requests)
+        finally:
+            if led:
+                self._hear(requests, replies)
         with self._changed:
-            if waiter.outcome is None and not waiter.news:
-                pause = min(SLICE, max(0.0, deadline - conversation.now()))
-                if self._led:
-                    self._changed.wait(pause)
-                else:
-                    self._lead(pause)
             news, waiter.news = waiter.news, []
             return news
 
-    def _lead(self, pause: float) -> None:
-        """Send the reads that are due, or wait until one is; the lock is held on entry and on return."""
-        conversation = self._connection.conversation
-        now = conversation.now()
-        requests = self._watch.requests(now)
-        if not requests:
-            due = self._watch.due(now)
-            self._led = True
-            try:
-                self._changed.wait(pause if due is None else min(pause, max(0.0, due - now)))
-            finally:
-                self._led = False
-            return
-        self._led = True
-        replies: list[Reply] = [NoAnswer("dropped", sent=True, words="interrupted") for _ in requests]
-        self._changed.release()
-        try:
-            replies = _send_all(self._connection, requests)
-        finally:
-            self._changed.acquire()
+    def _hear(self, requests: tuple[Request, ...], replies: list[Reply]) -> None:
+        """End the lead: take the replies, and tell everybody; requests without one were interrupted."""
+        conversation = self._conversation
+        lost = NoAnswer("dropped", sent=True, words="interrupted")
+        with self._changed:
             self._led = False
-            for request, reply in zip(requests, replies, strict=True):
+            for request, reply in zip(requests, [*replies, *[lost] * len(requests)], strict=False):
                 conversation.heard(reply)
                 wait = conversation.asked_wait(reply)
                 self._distribute(self._watch.feed(request, reply, conversation.now(), wait=wait))
-            self._changed.notify_all()
+            if requests:
+                self._changed.notify_all()
 
     def _distribute(self, events: list[Event]) -> None:
         for event in events:
@@ -222,9 +290,27 @@ class BlockingWatch:
 
     def _leave(self, waiter: _Waiter) -> None:
         with self._changed:
-            others = self._waiters[waiter.id]
-            others.remove(waiter)
+            others = self._waiters.get(waiter.id, [])
+            if waiter in others:
+                others.remove(waiter)
             if not others:
-                del self._waiters[waiter.id]
+                self._waiters.pop(waiter.id, None)
                 self._watch.remove(waiter.id)
             self._changed.notify_all()
+
+
+def report(on_progress: Callable[[Prediction], object], prediction: Prediction) -> object:
+    """Call the user's ``on_progress``; an error of its own says that the prediction goes on."""
+    try:
+        return on_progress(prediction)
+    except Exception as error:
+        add_progress_note(error, prediction)
+        raise
+
+
+def add_progress_note(error: BaseException, prediction: Prediction) -> None:
+    """Say what became of the prediction, on an error that ``on_progress`` raised."""
+    error.add_note(
+        f"Raised by on_progress. Prediction {prediction.id} is not lost: "
+        f"client.predictions.wait({prediction.id!r}) takes the wait up again."
+    )

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, NoReturn, Self
 
 from .connection import Connection
+from .origin import hidden
 from .resources import AsyncModels, AsyncPredictions, Models, Predictions
 
 __all__ = ["AsyncClient", "Client"]
@@ -19,14 +20,16 @@ class _Face:
         api_key: str | None = None,
         *,
         base_url: str | None = None,
-        timeout: float = 60.0,
+        timeout: float | None = 60.0,
         max_retries: int = 2,
         archive: Any = None,
         transport: Any = None,
     ) -> None:
+        key = hidden(api_key)
+        del api_key  # else a traceback could show it
         self._bind(
             Connection(
-                api_key,
+                key,
                 base_url=base_url,
                 timeout=timeout,
                 max_retries=max_retries,
@@ -36,7 +39,8 @@ class _Face:
         )
 
     @classmethod
-    def _over(cls, connection: Connection) -> Self:
+    def of(cls, connection: Connection) -> Self:
+        """Make a client of a connection that there is already."""
         face = cls.__new__(cls)
         face._bind(connection)  # noqa: SLF001 - its own class
         return face
@@ -66,11 +70,14 @@ class _Face:
 
     def as_sync(self) -> Client:
         """Give the blocking face of the same connection."""
-        return Client._over(self._connection)  # noqa: SLF001 - its twin
+        return Client.of(self._connection)
 
     def as_async(self) -> AsyncClient:
         """Give the asyncio face of the same connection."""
-        return AsyncClient._over(self._connection)  # noqa: SLF001 - its twin
+        return AsyncClient.of(self._connection)
+
+    def __reduce__(self) -> NoReturn:
+        self._connection.__reduce__()
 
     def __repr__(self) -> str:
         connection = self._connection

@@ -4,27 +4,32 @@ from __future__ import annotations
 
 import asyncio
 import concurrent.futures
+import os
 import threading
 import weakref
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator
 from importlib import import_module
+from typing import Any, NoReturn
 
 import httpx
 
 from ..exceptions import InvalidInputError, SkytellsError
 from ..observers import Account, Observer
+from ..types import Prediction
 from ..wire import flows
 from ..wire.conversation import Conversation
 from ..wire.retry import Policy
 from ..wire.steps import NoAnswer, Reply, Request, Send
 from . import fetch, http, origin, registry
 from .awaiting import LoopWatch, Pulse
-from .blocking import SLICE, BlockingWatch
+from .background import BACKGROUND
+from .blocking import BlockingWatch, drive, outcome, settle
 from .gate import AsyncGate, Gate, RoundTrips
 
 __all__ = ["Connection", "LoopSide"]
 
 _ARCHIVE = "skytells_nb.archive:Archive"
+_DAY = 86_400.0
 
 
 class LoopSide:
@@ -72,7 +77,7 @@ class Connection:
 
     def __init__(
         self,
-        api_key: str | None = None,
+        api_key: str | origin.Key | origin.Given | None = None,
         *,
         base_url: str | None = None,
         timeout: float | None = 60.0,
@@ -81,9 +86,10 @@ class Connection:
         transport: object = None,
         observers: tuple[Observer, ...] = (),
     ) -> None:
+        api_key = origin.hidden(api_key)
         self.key = origin.find_key(api_key)
         self.origin = origin.base_url(base_url)
-        self.timeout = flows.seconds("timeout", timeout, 60.0)
+        self.timeout = min(flows.seconds("timeout", timeout, 60.0), _DAY)
         self.transport, self.async_transport = _transports(transport)
         self.archive = _archive(archive)
         listening = [*observers, self.archive] if isinstance(self.archive, Observer) else [*observers]
@@ -95,13 +101,14 @@ class Connection:
         self.on_wire: weakref.WeakKeyDictionary[Send, concurrent.futures.Future[Reply]] = (
             weakref.WeakKeyDictionary()
         )
-        self.blocking_watch = BlockingWatch(self)
+        self.blocking_watch = BlockingWatch(self.conversation)
+        self.apart = Apart(self.origin, self.transport)
         self.closed = False
         self._lock = threading.Lock()
         self._sides: dict[asyncio.AbstractEventLoop, LoopSide] = {}
         self._client: httpx.Client | None = None
         self._downloads: httpx.Client | None = None
-        self._finalizers: list[Callable[[], object]] = []
+        self._finalizers: list[weakref.finalize[Any, Any]] = []
         registry.register(self)
 
     def __repr__(self) -> str:
@@ -120,6 +127,8 @@ class Connection:
     def blocking(self) -> httpx.Client:
         """The httpx client that threads share."""
         with self._lock:
+            self.require_open()
+            self._require(self.transport, "blocking")
             if self._client is None:
                 self._client = http.blocking_client(self.origin, self.transport)
                 self._finalizers.append(weakref.finalize(self, self._client.close))
@@ -129,6 +138,8 @@ class Connection:
     def downloads(self) -> httpx.Client:
         """The httpx client for outputs, which never sees the key."""
         with self._lock:
+            self.require_open()
+            self._require(self.transport, "blocking")
             if self._downloads is None:
                 self._downloads = fetch.make_client(self.transport)
                 self._finalizers.append(weakref.finalize(self, self._downloads.close))
@@ -137,8 +148,10 @@ class Connection:
     async def side(self) -> LoopSide:
         """Give this connection's side on the running loop, made on first use."""
         loop = asyncio.get_running_loop()
+        self.require_open()
         side = self._sides.get(loop)
         if side is None or side.client.is_closed:
+            self._require(self.async_transport, "asyncio")
             with self._lock:
                 for gone in [known for known in self._sides if known.is_closed()]:
                     del self._sides[gone]
@@ -146,28 +159,34 @@ class Connection:
             await side.register()
         return side
 
+    def _require(self, transport: object, kind: str) -> None:
+        if transport is None and (self.transport or self.async_transport) is not None:
+            raise InvalidInputError(
+                f"The transport that this client was given is not for {kind} use. Nothing was sent. Give one "
+                "that is, such as httpx.MockTransport, which is for both.",
+                charged=False,
+            )
+
     def exchange(self, request: Request) -> Reply:
         """Exchange one request, blocking."""
+        client = self.blocking
         with self.gate():
-            return http.exchange(self.blocking, self.origin, request, self.key, self.timeout)
+            return http.exchange(client, self.origin, request, self.key, self.timeout)
 
     def exchange_surviving(self, send: Send) -> Reply:
         """Exchange a request that goes on when its caller is interrupted; once, however often asked."""
+        self.require_open()
         with self._lock:
             future = self.on_wire.get(send)
             if future is None:
                 future = self.on_wire[send] = concurrent.futures.Future()
                 threading.Thread(
-                    target=_settle,
+                    target=settle,
                     args=(future, self.exchange, send.request),
                     name="skytells-create",
                     daemon=True,
                 ).start()
-        while True:
-            try:
-                return future.result(timeout=SLICE)
-            except concurrent.futures.TimeoutError:
-                continue
+        return outcome(future)
 
     def exchange_apart(self, send: Send, seconds: float) -> Reply:
         """Exchange on a socket of its own within ``seconds``, or hear of the exchange that is on its way."""
@@ -177,22 +196,38 @@ class Connection:
                 return future.result(timeout=seconds)
             except concurrent.futures.TimeoutError:
                 return NoAnswer("timeout", sent=True, words="no answer yet")
-        with http.blocking_client(self.origin, self.transport) as client:
-            timeout = min(seconds, self.timeout)
-            return http.exchange(client, self.origin, send.request, self.key, timeout)
+        self._require(self.transport, "blocking")
+        return http.exchange(
+            self.apart.client, self.origin, send.request, self.key, min(seconds, self.timeout)
+        )
+
+    def tell(self, prediction: Prediction) -> None:
+        """Let every wait hear of a prediction that came by itself, such as a webhook's; from any thread."""
+        self.blocking_watch.tell(prediction)
+        for side in list(self._sides.values()):
+            side.watch.tell(prediction)
+
+    def see_end(self, prediction: Prediction) -> Prediction:
+        """Tell the observers that a prediction ended, blocking; gives it back, perhaps with its files."""
+        return drive(self, self.conversation.ended(prediction))
 
     def close(self) -> None:
         """Close every socket; what is in flight remotely goes on."""
-        self.closed = True
         with self._lock:
+            self.closed = True
             finalizers, self._finalizers = self._finalizers, []
             sides, self._sides = self._sides, {}
             self._client = self._downloads = None
         for finalize in finalizers:
             finalize()
         for loop, side in sides.items():
-            if loop.is_running():
-                asyncio.run_coroutine_threadsafe(side.close(), loop)
+            if not loop.is_running():
+                continue
+            closing = side.close()
+            try:
+                asyncio.run_coroutine_threadsafe(closing, loop)
+            except RuntimeError:  # it has ended, and closed its side at its end
+                closing.close()
 
     async def aclose(self) -> None:
         """Close every socket, and wait for those of the running loop."""
@@ -202,14 +237,72 @@ class Connection:
         if mine is not None:
             await mine.close()
 
+    def __reduce__(self) -> NoReturn:
+        raise TypeError(
+            "a client is never pickled, because it holds the key; make one in the other process, with the "
+            "key from its environment"
+        )
 
-def _settle(
-    future: concurrent.futures.Future[Reply], exchange: Callable[[Request], Reply], request: Request
-) -> None:
-    try:
-        future.set_result(exchange(request))
-    except BaseException as error:  # noqa: BLE001 - whoever waits must hear of it, whatever it was
-        future.set_result(NoAnswer("dropped", sent=True, words=f"{type(error).__name__}: {error}"))
+    def start_afresh(self) -> None:
+        """Forget every socket, thread and lock, as a forked child must; the parent uses them still."""
+        _of_parents.append((self._client, self._downloads, self._sides, self._finalizers, self.apart))
+        self._lock = threading.Lock()
+        self.gate = Gate(self.trips)
+        self.on_wire = weakref.WeakKeyDictionary()
+        self.blocking_watch = BlockingWatch(self.conversation)
+        self.apart = Apart(self.origin, self.transport)
+        self._client = self._downloads = None
+        for finalizer in self._finalizers:
+            finalizer.detach()
+        self._sides, self._finalizers = {}, []
+
+
+class Apart:
+    """The httpx client of what goes on in the background; open while somebody has it on loan."""
+
+    def __init__(self, base_url: str, transport: httpx.BaseTransport | None) -> None:
+        self._origin = base_url
+        self._transport = transport
+        self._lock = threading.Lock()
+        self._loans = 0
+        self._client: httpx.Client | None = None
+
+    def lend(self) -> None:
+        """Count somebody who may use the client."""
+        with self._lock:
+            self._loans += 1
+
+    def give_back(self) -> None:
+        """Count them out; the last one closes it."""
+        with self._lock:
+            self._loans -= 1
+            client = None if self._loans else self._client
+            if client is not None:
+                self._client = None
+        if client is not None and self._transport is None:
+            client.close()
+
+    @property
+    def client(self) -> httpx.Client:
+        """The client, made when it is first needed."""
+        with self._lock:
+            if self._client is None:
+                self._client = http.blocking_client(self._origin, self._transport)
+            return self._client
+
+
+_of_parents: list[object] = []
+"""What a forked child must never close."""
+
+
+def _after_fork() -> None:
+    BACKGROUND.forget()
+    for connection in registry.everything():
+        connection.start_afresh()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
 
 
 def _transports(

@@ -70,19 +70,26 @@ class operation(Generic[P, T]):  # noqa: N801 - used as a decorator
         return bound
 
     def _blocked(self, face: Face) -> Callable[..., T]:
-        write, connection = self._write, face._connection  # noqa: SLF001
+        write, apart = self._write, _without_cycle(face)
+        connection = apart._connection  # noqa: SLF001
 
         def call(*args: P.args, **kwargs: P.kwargs) -> T:
             connection.require_open()
-            return blocking.drive(connection, write(face, *args, **kwargs))
+            return blocking.drive(connection, write(apart, *args, **kwargs))
 
         return call
 
     def _awaited(self, face: Face) -> Callable[..., Coroutine[Any, Any, T]]:
-        write, connection = self._write, face._connection  # noqa: SLF001
+        write, apart = self._write, _without_cycle(face)
+        connection = apart._connection  # noqa: SLF001
 
         async def call(*args: P.args, **kwargs: P.kwargs) -> T:
             connection.require_open()
-            return await awaiting.drive(connection, write(face, *args, **kwargs))
+            return await awaiting.drive(connection, write(apart, *args, **kwargs))
 
         return call
+
+
+def _without_cycle(face: Face) -> Face:
+    """Give a twin for the bound method to hold: a cycle would keep sockets until Python looks for cycles."""
+    return type(face)(face._connection)  # noqa: SLF001

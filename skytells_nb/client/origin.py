@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 from ..exceptions import AuthenticationError, InvalidInputError
 
-__all__ = ["DEFAULT_BASE_URL", "Key", "base_url", "find_key", "is_loopback"]
+__all__ = ["DEFAULT_BASE_URL", "Given", "Key", "base_url", "find_key", "has_key", "hidden", "is_loopback"]
 
 DEFAULT_BASE_URL: Final = "https://api.skytells.ai/v1"
 
@@ -37,7 +37,24 @@ class Key:
         raise TypeError("an API key is never pickled; give the key to the other process by its environment")
 
 
-def find_key(given: str | None) -> Key:
+class Given:
+    """Whatever was given as a key, unchecked, behind a repr that is safe in a traceback."""
+
+    __slots__ = ("value",)
+
+    def __init__(self, value: object) -> None:
+        self.value = value
+
+    def __repr__(self) -> str:
+        return "Given(…)"
+
+
+def hidden(given: str | Key | Given | None) -> Key | Given:
+    """Put whatever was given as a key out of sight, for frames that a traceback may show."""
+    return given if isinstance(given, Key | Given) else Given(given)
+
+
+def find_key(given: str | Key | Given | None) -> Key:
     """Find the key: as given, else ``SKYTELLS_API_KEY``, else Colab's secret of that name.
 
     Raises
@@ -45,26 +62,41 @@ def find_key(given: str | None) -> Key:
     AuthenticationError
         There is none, or it can be no key. Nothing was sent.
     """
-    if given is not None and not isinstance(given, str):
-        raise _bad_key(f"it must be a string, not {type(given).__name__}")
-    value = given if given is not None else os.environ.get("SKYTELLS_API_KEY") or _colab_secret() or ""
-    value = value.strip()
+    given = hidden(given)
+    if isinstance(given, Key):
+        return given
+    if given.value is None:
+        given = Given(os.environ.get("SKYTELLS_API_KEY") or _colab_secret() or "")
+    found = _checked(given)
+    if isinstance(found, Key):
+        return found
+    raise AuthenticationError(found, charged=False)
+
+
+def has_key() -> bool:
+    """Whether there is a key to be found when none is given."""
+    return bool((os.environ.get("SKYTELLS_API_KEY") or _colab_secret() or "").strip())
+
+
+def _checked(given: Given) -> Key | str:
+    """Make the key, or say why it is none; here and not where it is raised, so no traceback holds it."""
+    if not isinstance(given.value, str):
+        return _no_key(f"it must be a string, not {type(given.value).__name__}")
+    value = given.value.strip()
     if not value:
-        raise AuthenticationError(
+        return (
             "No API key: none was given, and SKYTELLS_API_KEY is not set. Nothing was sent. Set "
-            "SKYTELLS_API_KEY or pass api_key=…; without a key, skytells_nb.connect() works on the sandbox.",
-            charged=False,
+            "SKYTELLS_API_KEY or pass api_key=…; without a key, skytells_nb.connect() works on the sandbox."
         )
     if any(not 33 <= ord(c) <= 126 for c in value):
-        raise _bad_key("it holds a space, a line break or another character that no key has")
+        return _no_key("it holds a space, a line break or another character that no key has")
     return Key(value)
 
 
-def _bad_key(why: str) -> AuthenticationError:
-    return AuthenticationError(
+def _no_key(why: str) -> str:
+    return (
         f"This can be no API key: {why}. Nothing was sent. Copy it again from the Skytells console; keys "
-        "start with sk-.",
-        charged=False,
+        "start with sk-."
     )
 
 
@@ -95,14 +127,17 @@ def base_url(given: str | None) -> str:
         parts = urlsplit(value)
         host, _ = parts.hostname, parts.port
     except ValueError as error:
-        raise _bad_url(value, str(error)) from None
+        raise _bad_url("…", str(error)) from None
     if parts.scheme not in ("http", "https") or not host:
-        raise _bad_url(value, "it must start with https:// and name a host")
+        secret = "sk-" in value or "@" in value  # such as the key, given in the wrong place
+        raise _bad_url("…" if secret else value, "it must start with https:// and name a host")
     if parts.username is not None or parts.query or parts.fragment or any(c.isspace() for c in value):
         raise _bad_url("…", "it must be a plain URL, without user, query, fragment or white space")
+    if not value.isascii() or not value.isprintable():
+        raise _bad_url("…", "it holds a character that no URL has")
     if parts.scheme == "http" and not is_private(host):
         raise _bad_url(value, "over plain http the key could be read on the way; use https")
-    return value
+    return f"{parts.scheme}://{parts.netloc.lower()}{parts.path}"
 
 
 def _bad_url(value: object, why: str) -> InvalidInputError:
@@ -124,4 +159,6 @@ def is_private(host: str) -> bool:
     """Whether a host is on this machine or its own network, by its name alone."""
     with suppress(ValueError):
         return ipaddress.ip_address(host).is_private
-    return host == "localhost" or host.endswith((".localhost", ".local", ".internal")) or "." not in host
+    if host == "localhost" or host.endswith((".localhost", ".local", ".internal")):
+        return True
+    return "." not in host and not host[:1].isdigit()  # 0x8080808 is an address, and anybody's

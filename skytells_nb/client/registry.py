@@ -11,7 +11,7 @@ from ..observers import Account
 if TYPE_CHECKING:
     from .connection import Connection
 
-__all__ = ["connection_for", "latest", "register"]
+__all__ = ["connection_for", "everything", "latest", "register"]
 
 _lock = threading.Lock()
 _made: list[weakref.ref[Connection]] = []
@@ -24,10 +24,14 @@ def register(connection: Connection) -> None:
         _made.append(weakref.ref(connection))
 
 
+def everything() -> list[Connection]:
+    """Give every connection that somebody holds, the newest first."""
+    return [connection for made in reversed(_made) if (connection := made()) is not None]
+
+
 def _open() -> list[Connection]:
     with _lock:
-        found = [made() for made in reversed(_made)]
-    return [connection for connection in found if connection is not None and not connection.closed]
+        return [connection for connection in everything() if not connection.closed]
 
 
 def connection_for(account: Account) -> Connection | None:

@@ -6,6 +6,8 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from ..exceptions import UncertainCreateError
+from ..progress import bar
+from ..settings import options
 from ..types import Model, ModelList, Prediction, PredictionList
 from ..wire import flows, listing
 from ..wire.listing import Moment
@@ -238,9 +240,19 @@ class _Predictions(Face):
         ...     client.predictions.list(limit=5, status="succeeded")
         PredictionList of 1: 1 succeeded
         """
-        return listing.list_predictions(
-            self._connection.conversation, limit=limit, status=status, model=model, since=since, until=until
-        )
+        delay = 0.0 if options.progress is True else 1.0
+        with bar(None, "predictions read", enabled=bool(options.progress), delay=delay) as shown:
+            return (
+                yield from listing.list_predictions(
+                    self._connection.conversation,
+                    limit=limit,
+                    status=status,
+                    model=model,
+                    since=since,
+                    until=until,
+                    on_page=lambda read, total: shown.update(done=read, total=_wanted(limit, total)),
+                )
+            )
 
     @operation
     def reconcile(self, error: UncertainCreateError) -> Flow[Prediction | None]:
@@ -257,6 +269,10 @@ class _Predictions(Face):
             The prediction that the create made, or None when none is listed.
         """
         return flows.reconcile(self._connection.conversation, error)
+
+
+def _wanted(limit: int | None, total: int | None) -> int | None:
+    return total if limit is None or total is None else min(limit, total)
 
 
 class _Models(Face):

@@ -103,7 +103,7 @@ def draw(kind: str, input: Mapping[str, Any], *, index: int = 0) -> tuple[bytes,
 
         return speak(input, index=index), "audio/wav"
     if kind == "text":
-        return write_text(input).encode(), "text/plain"
+        return write_text(input).encode(errors="replace"), "text/plain"
     raise ValueError(_unknown(kind))
 
 

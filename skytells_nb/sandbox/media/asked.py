@@ -45,8 +45,10 @@ def number(input: Mapping[str, Any], *names: str) -> float | None:
             continue
         try:
             found = float(value)
-        except (ValueError, OverflowError):
+        except ValueError:
             continue
+        except OverflowError:
+            found = math.copysign(1e300, 1 if isinstance(value, int) and value > 0 else -1)
         if math.isfinite(found):
             return found
     return None

@@ -76,7 +76,7 @@ def _canine(b: Brush, stage: Stage, subject: str, coat: Coat, mirror: bool, lit:
         figure, tall = canines.howling(coat, stage.tall * 1.05), stage.tall * 1.05
         mirror = b.sun_x < stage.x
     elif (
-        b.scene.says(r"walk\w*|run\w*|stalk\w*|hunt\w*|trot\w*|prowl\w*|crossing") or b.chance.random() < 0.35
+        b.scene.says(r"walk\w*|run\w*|stalk\w*|hunt\w*|trot\w*|prowl\w*|crossing") or b.chance.random() < 0.28
     ):
         tall = stage.tall * 0.74
         figure = canines.walking(coat, tall)

@@ -1,8 +1,6 @@
-"""Places on dry land: snowfields, woods, meadows, hills and mountains."""
+"""Places on open land: meadows, hills and mountains."""
 
 from __future__ import annotations
-
-from dataclasses import replace
 
 from .brush import Brush
 from .figures import things
@@ -10,84 +8,11 @@ from .palette import RGB, dim, mix
 from .scenery.flora import paint_flowers, paint_grass
 from .scenery.land import paint_peaks, paint_ridge, paint_snowfield
 from .scenery.sky import paint_sky
-from .scenery.trees import paint_bushes, paint_foliage, paint_leafy, paint_pines, paint_trunks
-from .scenery.weather import paint_beams, paint_fog
+from .scenery.trees import paint_leafy, paint_pines
+from .scenery.weather import paint_fog
 from .stage import Stage
 
 _GREENS: tuple[RGB, ...] = ((92, 144, 78), (118, 152, 76), (84, 138, 96))
-
-
-def paint_snow(b: Brush) -> Stage:
-    """Paint a snowfield before a wood."""
-    c = b.canvas
-    paint_sky(b)
-    b.canvas.split()
-    if b.chance.random() < 0.6:
-        paint_peaks(b, b.horizon + c.u * 0.02, c.u * 0.24, (124, 138, 160), far=0.62, snow=0.75)
-    wooded = b.scene.says("forest|woods?|trees?|pines?|wolf|fox|deer") or b.chance.random() < 0.7
-    for n, far in enumerate((0.62, 0.4, 0.2)):
-        base = b.horizon + c.h * (0.03 + 0.075 * n)
-        field = paint_snowfield(b, base, c.u * 0.035, far=far, waves=1.6 + n * 0.4)
-        if wooded:
-            gap = (c.w * 0.3, c.w * 0.7) if n == 2 else None
-            paint_pines(
-                b, field, 26 - 8 * n, c.u * (0.12 + 0.12 * n), (54, 82, 78), far=far, snowy=n > 0, gap=gap
-            )
-        paint_fog(b, base + c.h * 0.02, c.h * 0.07, strength=0.4)
-    c.split()
-    field = paint_snowfield(b, c.h * 0.83, c.u * 0.035, far=0.02)
-    x = c.w * b.chance.uniform(0.38, 0.62)
-    return Stage(x, float(field[int(x)]) + c.h * 0.07, c.u * 0.42)
-
-
-def paint_forest(b: Brush) -> Stage:
-    """Paint the inside of a wood."""
-    c, light = b.canvas, b.light
-    snowy = b.scene.snowy
-    if not snowy and light.name in ("day", "overcast", "morning", "golden"):
-        b.light = light = replace(
-            light,
-            zenith=mix(light.zenith, (92, 142, 84), 0.72),
-            middle=mix(light.middle, (164, 200, 124), 0.66),
-            low=mix(light.low, (222, 234, 164), 0.6),
-            haze=mix(light.haze, (184, 210, 146), 0.66),
-        )
-    b.horizon = c.h * 0.66
-    b.sun_y = c.h * b.chance.uniform(0.16, 0.3)
-    paint_sky(b, bottom=c.h * 0.8)
-    c.split()
-    green: RGB = (58, 88, 80) if snowy else b.chance.choice(((62, 108, 62), (70, 114, 56), (52, 100, 70)))
-    pines = snowy or b.scene.says("pines?|wolf|fir|spruce") or b.chance.random() < 0.45
-    for n, far in enumerate((0.82, 0.62, 0.4)):
-        base = b.horizon + c.h * 0.045 * n
-        field = (
-            paint_snowfield(b, base, c.u * 0.02, far=far)
-            if snowy
-            else paint_ridge(b, base, c.u * 0.02, green, far=far)
-        )
-        if pines:
-            paint_pines(b, field, 17 - 4 * n, c.u * (0.4 + 0.13 * n), green, far=far, snowy=snowy)
-        else:
-            paint_trunks(b, base + c.u * 0.02, 15 - 4 * n, c.u * (0.014 + 0.012 * n), (86, 76, 58), far=far)
-            paint_foliage(b, c.h * (0.34 - 0.07 * n), green, far=far * 0.9, size=c.u * (0.07 + 0.02 * n))
-            paint_bushes(b, field, mix(green, (110, 160, 70), 0.3), far=far, size=c.u * (0.03 + 0.02 * n))
-        paint_fog(b, base - c.h * 0.02, c.h * 0.1, strength=0.5)
-    if light.name != "overcast":
-        paint_beams(b, strength=0.34 if light.name != "night" else 0.14)
-    c.split()
-    foot = c.h * 0.84
-    field = (
-        paint_snowfield(b, foot, c.u * 0.03, far=0.05)
-        if snowy
-        else paint_ridge(b, foot, c.u * 0.03, dim(green, 0.9), far=0.06, misty=0)
-    )
-    paint_trunks(b, foot + c.h * 0.1, 7, c.u * 0.045, (92, 74, 60), far=0.05, gap=c.w * 0.24)
-    if not snowy:
-        paint_foliage(b, c.h * 0.13, dim(green, 0.84), far=0.05, size=c.u * 0.11)
-        paint_bushes(b, field, mix(green, (120, 170, 70), 0.2), far=0.05, size=c.u * 0.09)
-        paint_grass(b, c.h * 0.85, mix(green, (120, 170, 70), 0.3), tall=0.07, many=300)
-    x = c.w * b.chance.uniform(0.42, 0.58)
-    return Stage(x, float(field[int(x)]) + c.h * 0.07, c.u * 0.4)
 
 
 def paint_garden(b: Brush) -> Stage:
@@ -135,7 +60,7 @@ def paint_hills(b: Brush) -> Stage:
             b,
             b.horizon + c.h * (0.01 + 0.085 * n),
             c.u * 0.05,
-            dim(color, 1.03 - 0.07 * n),
+            dim(color, 1.04 - 0.095 * n),
             far=far,
             waves=1.4 + 0.15 * n,
             rough=0.28,

@@ -6,9 +6,10 @@ from collections.abc import Callable
 
 from .brush import Brush
 from .faraway import paint_desert, paint_space
-from .inland import paint_forest, paint_garden, paint_hills, paint_mountain, paint_snow
+from .inland import paint_garden, paint_hills, paint_mountain
 from .stage import Stage
 from .waterside import paint_city, paint_lake, paint_sea_view
+from .woods import paint_forest, paint_snow
 
 PLACES: dict[str, Callable[[Brush], Stage]] = {
     "forest": paint_forest,

@@ -113,7 +113,7 @@ def answer(input: Mapping[str, Any]) -> str:
     >>> answer({"prompt": "hello"}) == answer({"prompt": "hello"})
     True
     """
-    asked = _question(input)
+    asked = _question(input)[:4000]
     chance = dice(key_of({"prompt": asked, "seed": input.get("seed")}, 0, "text"))
     said = f"You asked: “{_shorten(asked)}” " if asked else ""
     topic = _topic(asked)

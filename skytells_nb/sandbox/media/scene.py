@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -75,14 +76,24 @@ def read_scene(input: Mapping[str, Any], *, index: int = 0) -> Scene:
     if not place and subject and weather != "snow":
         place = HABITAT[subject]
     if not place:
-        place = "hills" if weather == "snow" else chance.choice(ANYWHERE)
+        place = "hills" if weather == "snow" else _somewhere(words, chance)
     light = _first(LIGHTS, words)
     style = _first(STYLES, words)
     if not light and style:
         light = "day"  # a style of lines and tones wants plain light
     if not light:
         light = "overcast" if weather in ("rain", "fog") else chance.choice(USUAL_LIGHT[place])
-        if weather == "snow":
+        if _has(words, "cinematic|dramatic|epic|atmospheric") and place not in (
+            "portrait",
+            "still",
+            "abstract",
+        ):
+            light = (
+                chance.choice(("golden", "morning"))
+                if weather == "snow"
+                else chance.choice(("golden", "sunset", "dusk"))
+            )
+        elif weather == "snow":
             light = "morning" if place == "forest" else "day"
     tint = next((TINTS[name] for name in re.findall(r"[a-z]+", words) if name in TINTS), None)
     return Scene(
@@ -96,6 +107,13 @@ def read_scene(input: Mapping[str, Any], *, index: int = 0) -> Scene:
         words=words,
         key=key,
     )
+
+
+def _somewhere(words: str, chance: random.Random) -> str:
+    place = chance.choice(ANYWHERE)
+    if place == "forest" and _first(LIGHTS, words) not in ("", "day"):
+        return "lake"  # who asks for a light alone wants to see the sky
+    return place
 
 
 def _first(rules: Rules, words: str) -> str:

@@ -42,7 +42,7 @@ def play_song(input: Mapping[str, Any], *, index: int = 0) -> bytes:
     b'RIFF'
     """
     chance = dice(key_of(input, index, "song"))
-    words = (prompt_of(input) + " " + str(input.get("prompt", "")))[:4000].lower()
+    words = prompt_of(input)[:4000].lower()
     rate, seconds = rate_of(input), seconds_of(input, default=8.0, longest=60.0)
     beat = 60 / _tempo(input, words, chance)
     root, scale = _key(input, words, chance)

@@ -56,7 +56,9 @@ def speak(input: Mapping[str, Any], *, index: int = 0) -> bytes:
     if any(re.search(rf"\b{word}", words) for word in _NOISES):
         seconds = seconds_of(input, default=6.0, longest=60.0)
         return to_wav(fade(_surf(words, seconds, rate, key), rate, rise=0.4, fall=0.8), rate, peak=0.6)
-    vowels = re.findall(r"[aeiouy]+|[.,;!?]", words) or list("aeo")
+    vowels = re.findall(r"[aeiouy]+|[.,;!?]", words)
+    if not any(mark[0] in "aeiouy" for mark in vowels):
+        vowels = list("aeoua")  # a text without Latin vowels is hummed
     seconds = seconds_of(input, default=min(12.0, 0.6 + 0.22 * len(vowels)), longest=60.0)
     asked = number(input, "duration_seconds", "seconds", "duration", "length")
     hum = _hum(vowels, seconds, rate, key, fill=asked is not None)

@@ -9,6 +9,9 @@ from ..canvas import enlarge, ramp
 from ..noise import Plane, clouds, outline, summits
 from ..palette import RGB, dim, mix
 
+# Snow under a low sun is warm where the light falls, but its hollows keep the blue of the sky.
+_COOL: dict[str, RGB] = {"golden": (164, 160, 200), "sunset": (134, 96, 156), "morning": (178, 188, 222)}
+
 
 def paint_ridge(
     b: Brush, base: float, height: float, color: RGB, *, far: float, waves: float = 2.0, rough: float = 0.42,
@@ -32,6 +35,8 @@ def paint_snowfield(b: Brush, base: float, height: float, *, far: float, waves: 
     profile = base - height * outline(b.rng, c.w, waves * max(0.7, c.w / c.u), octaves=2, rough=0.3)
     bright = mix(light.on((246, 249, 253), far), light.sun, 0.12)
     shadow = mix(light.on((196, 212, 236), far), light.shade, 0.2 * (1 - far))
+    if light.name in _COOL:
+        bright, shadow = mix(bright, (255, 246, 232), 0.3), mix(shadow, _COOL[light.name], 0.55 * (1 - far))
     c.below(
         profile, ramp([(0, bright), (0.25, mix(bright, shadow, 0.45)), (1, shadow)], max(2, int(c.u * 0.34)))
     )
@@ -69,8 +74,8 @@ def paint_peaks(
     inside = np.clip(under + 0.5, 0, 1)
     facing = _flank(b, rows - (base - height), cols - summit[None, :], height * 0.09)
     fade = np.clip(1.1 - (rows - profile.min()) / (height * 1.5), 0, 1)
-    shadow = mix(dim(lit, 0.66), mix(light.shade, light.haze, far * 0.7), 0.5)
-    c.blend((inside * facing * fade * 0.85).astype(np.float32), 0, top, shadow)
+    shadow = mix(dim(lit, 0.66), mix(light.shade, light.haze, far), 0.5)
+    c.blend((inside * facing * fade * (0.9 - 0.5 * far)).astype(np.float32), 0, top, shadow)
     if snow > 0:
         fringe = outline(b.rng, c.w, 22 * c.w / c.u, octaves=3, rough=0.6) * height * 0.17
         line = base - height * (0.86 - 0.92 * snow) + fringe - height * 0.12

@@ -76,7 +76,7 @@ def paint_pines(
 
     c.stencil(body, rows(b, top, low, lit, foot_color), box=box)
     if snowy:
-        c.stencil(white, light.on(SNOW, far * 0.9), box=box, opacity=0.92)
+        c.stencil(white, mix(light.on(SNOW, far * 0.9), light.sun, 0.25), box=box, opacity=0.92)
     elif far < 0.7:
         c.stencil(bright, mix(light.on(dim(color, 1.5), far), light.sun, 0.1), box=box, opacity=0.4)
 
@@ -186,7 +186,7 @@ def paint_leafy(b: Brush, x: float, foot: float, tall: float, color: RGB, *, far
 
 
 def paint_trunks(
-    b: Brush, foot: float, count: int, width: float, color: RGB, *, far: float, gap: float = 0.0
+    b: Brush, foot: float, count: float, width: float, color: RGB, *, far: float, gap: float = 0.0
 ) -> None:
     """Stand the trunks of tall trees across the picture, their crowns out of sight above."""
     c, light, chance = b.canvas, b.light, b.chance

@@ -98,10 +98,14 @@ def main() -> None:
         print(f"open, and list the first 100               {1e3 * (time.perf_counter() - start):8.1f} ms")
         print(f"list the first 100                         {1e3 * best(archive.predictions):8.1f} ms")
         print(f"find a word (100 of 1,900)                 {1e3 * best(lambda: archive.find('fox')):8.1f} ms")
-        print(f"find part of a word (scan)                 {1e3 * best(lambda: archive.find('ghthou')):8.1f} ms")
+        print(
+            f"find part of a word (scan)                 {1e3 * best(lambda: archive.find('ghthou')):8.1f} ms"
+        )
         print(f"one by id                                  {1e3 * best(lambda: archive.get('x')):8.1f} ms")
         print(f"all as plain rows                          {best(lambda: list(archive.rows())):8.3f} s")
-        print(f"all as predictions                         {best(lambda: archive.predictions(None), 2):8.3f} s")
+        print(
+            f"all as predictions                         {best(lambda: archive.predictions(None), 2):8.3f} s"
+        )
         try:
             archive.to_pandas()
         except ImportError:

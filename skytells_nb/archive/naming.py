@@ -103,7 +103,7 @@ def day_and_stem(
         if found is not None and 1971 < found.year < 9000:
             moment = found.astimezone()
             break
-    identity = f"{prediction.origin}\n{account}\n{prediction.id}".encode()
+    identity = f"{prediction.origin}\n{account}\n{prediction.id}".encode("utf-8", "surrogatepass")
     mark = re.sub(r"[^a-z0-9]", "", re.sub(r"^(pred|sandbox)[_-]", "", prediction.id.lower()))[:8]
     if len(mark) < 4 or apart:
         mark += hashlib.sha256(identity).hexdigest()[:8]

@@ -1,0 +1,118 @@
+"""An output, a file or a picture as the next input: a URL where it lives, else a data URI."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from archive.scenery import Assets, Keep, made, picture
+from PIL import Image
+
+from skytells_nb.archive import as_input, prepare
+from skytells_nb.archive.inputs import LIMIT
+from skytells_nb.archive.outputs import decode_data_uri
+from skytells_nb.exceptions import InvalidInputError, OutputExpiredError
+
+CDN = "https://delivery.skytells.cloud/a.png"
+
+
+@pytest.fixture(autouse=True)
+def _elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("SKYTELLS_ARCHIVE", raising=False)
+
+
+def opened(uri: object) -> Image.Image:
+    assert isinstance(uri, str)
+    with Image.open(io.BytesIO(decode_data_uri(uri))) as image:
+        image.load()
+        return image
+
+
+def test_a_young_output_is_sent_as_its_url(tmp_path: Path) -> None:
+    assert as_input(made("p1", CDN)) == CDN
+    assert as_input(made("p1", CDN, CDN + "2"), {"type": "array"}) == [CDN, CDN + "2"]
+
+
+@pytest.mark.parametrize(
+    "facts",
+    [
+        {"completed_at": (datetime.now(UTC) - timedelta(minutes=4, seconds=5)).isoformat()},
+        {"completed_at": None},
+        {"metadata": {"data_available": False}},
+        {"data_removed": True},
+    ],
+)
+def test_an_older_output_is_sent_from_its_file(facts: dict[str, object], keep: Keep, assets: Assets) -> None:
+    young = keep(made("p1", assets.put("a", picture("JPEG"))))
+    old = replace(made("p1", CDN, **facts), files=young.files)
+    uri = as_input(old)
+    assert str(uri).startswith("data:image/jpeg;base64,")
+    assert opened(uri).size == (64, 48)
+
+
+def test_an_output_of_another_api_is_sent_as_data(keep: Keep, assets: Assets) -> None:
+    kept = replace(keep(made("p1", assets.put("a", picture()))), origin=assets.url + "/v1")
+    assert as_input(kept, origin=assets.url + "/v1") == (kept.output or [])[0]
+    assert str(as_input(kept, origin="https://api.skytells.ai/v1")).startswith("data:image/png")
+
+
+def test_an_output_that_is_gone_and_in_no_archive_is_refused() -> None:
+    with pytest.raises(OutputExpiredError, match=r"cannot be an input.*Nothing was sent") as told:
+        as_input(made("p1", CDN, data_removed=True))
+    assert told.value.charged is False
+
+
+def test_a_text_output_is_sent_as_its_text() -> None:
+    assert as_input(made("p1", "a poem", model={"name": "s", "type": "text"})) == "a poem"
+
+
+def test_files_bytes_and_pictures_become_data_uris_of_what_they_are(tmp_path: Path) -> None:
+    misnamed = tmp_path / "photo.txt"
+    misnamed.write_bytes(picture("WEBP"))
+    assert as_input(misnamed).startswith("data:image/webp;base64,")
+    assert as_input(picture("JPEG")).startswith("data:image/jpeg;base64,")
+    for mode in ("RGB", "RGBA", "L", "P", "CMYK", "1", "F", "YCbCr"):
+        image = Image.new("RGB", (8, 6), "red").convert(mode)
+        assert opened(as_input(image)).size == (8, 6)
+    assert as_input(b"\x00\x01").startswith("data:application/octet-stream;")
+
+
+def test_only_what_is_no_json_is_touched(tmp_path: Path) -> None:
+    (tmp_path / "fox.png").write_bytes(picture())
+    plain = {"prompt": "fox.png", "n": 2, "on": True, "none": None, "list": ["fox.png", {"x": 1.5}]}
+    assert prepare(plain) == plain
+    nested = prepare({"images": [Path("fox.png"), CDN], "refs": ({"image": b"GIF89a"},)})
+    assert nested["images"][0].startswith("data:image/png")
+    assert nested["images"][1] == CDN
+    assert nested["refs"][0]["image"].startswith("data:image/gif")
+
+
+def test_a_parameter_that_takes_a_list_gets_one(tmp_path: Path) -> None:
+    schema = {"properties": {"images": {"type": "array"}, "image": {"type": "string"}}}
+    made_ready = prepare({"images": b"GIF89a", "image": b"GIF89a"}, schema)
+    assert made_ready == {
+        "images": ["data:image/gif;base64,R0lGODlh"],
+        "image": "data:image/gif;base64,R0lGODlh",
+    }
+
+
+def test_more_than_the_limit_is_refused_before_anything_is_sent(tmp_path: Path) -> None:
+    head = len("data:application/octet-stream;base64,")
+    most = (LIMIT - head) // 4 * 3
+    assert len(as_input(bytes(most))) <= LIMIT
+    big = tmp_path / "big.bin"
+    big.write_bytes(bytes(most + 3))
+    for value in (bytes(most + 3), big, bytes(LIMIT + 1)):
+        with pytest.raises(InvalidInputError, match=r"too large.*at most 10 MiB.*Nothing was sent") as told:
+            as_input(value)
+        assert told.value.charged is False
+
+
+def test_no_such_file_is_said(tmp_path: Path) -> None:
+    for path in (Path("no-such.png"), tmp_path):
+        with pytest.raises(InvalidInputError, match=r"cannot be an input.*Nothing was sent"):
+            as_input(path)

@@ -1,0 +1,145 @@
+"""An output in Python or in a file of one's own: from the archive, else from its URL while it lives."""
+
+from __future__ import annotations
+
+import io
+import os
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from archive.scenery import Assets, Keep, made, picture
+from PIL import Image
+
+from skytells_nb.archive import Archive, load, read_provenance, save
+from skytells_nb.exceptions import (
+    InvalidInputError,
+    NetworkError,
+    OutputExpiredError,
+    SkytellsError,
+    SkytellsWarning,
+)
+from skytells_nb.types import Prediction
+
+
+@pytest.fixture(autouse=True)
+def _elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("SKYTELLS_ARCHIVE", raising=False)
+
+
+def at(assets: Assets, prediction: Prediction) -> Prediction:
+    return replace(prediction, origin=assets.url + "/v1")
+
+
+def test_a_picture_a_text_and_a_clip_are_opened_as_what_they_are(keep: Keep, assets: Assets) -> None:
+    clip = b"\x00\x00\x00 ftypisom" + b"0" * 50
+    kept = keep(made("p1", assets.put("a", picture()), assets.put("b", clip)))
+    image = load(kept)
+    assert isinstance(image, Image.Image)
+    assert (image.size, image.format) == ((64, 48), "PNG")
+    assert load(kept, 1) == load(kept, -1) == clip
+    poem = keep(made("p2", "Röt", model={"name": "s", "type": "text"}))
+    assert load(poem) == "Röt"
+    assert len(assets.asked) == 2
+
+
+def test_a_listed_prediction_is_opened_from_the_archive(
+    keep: Keep, archive: Archive, assets: Assets, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept = keep(made("p1", assets.put("a", picture()), assets.put("b", picture("JPEG"))))
+    listed = replace(at(assets, kept), files=())
+    assert getattr(load(listed, 1, archive=archive), "format", None) == "JPEG"
+    monkeypatch.setenv("SKYTELLS_ARCHIVE", str(archive.path))
+    assert getattr(load(listed), "format", None) == "PNG"
+    assert len(assets.asked) == 2
+
+
+def test_the_right_file_is_opened_where_another_is_missing(keep: Keep, assets: Assets) -> None:
+    url = assets.put("a", picture(), 403)
+    with pytest.warns(SkytellsWarning):
+        kept = keep(made("p1", url, assets.put("b", picture("JPEG"))))
+    assert getattr(load(at(assets, kept), 1), "format", None) == "JPEG"
+    assert getattr(load(at(assets, kept), 0), "format", None) == "PNG"
+    assert assets.asked == ["/a", "/b", "/a"]
+
+
+def test_what_is_in_no_archive_is_fetched_while_it_lives(assets: Assets, tmp_path: Path) -> None:
+    fresh = at(assets, made("p1", assets.put("a", picture())))
+    assert getattr(load(fresh), "size", None) == (64, 48)
+    assert not (tmp_path / "skytells_outputs").exists()
+
+
+def test_what_is_gone_is_said_helpfully(assets: Assets) -> None:
+    for gone in (
+        made("p1", assets.url + "/gone"),
+        made("p1", assets.put("a", picture()), data_removed=True),
+        made("p1", output=None, data_removed=True),
+    ):
+        with pytest.raises(OutputExpiredError, match=r"about 5 minutes.*no archive.*stays spent") as told:
+            load(at(assets, gone))
+        assert told.value.prediction == at(assets, gone)
+
+
+def test_a_server_that_fails_is_another_matter(assets: Assets) -> None:
+    with pytest.raises(NetworkError, match="Try again"):
+        load(at(assets, made("p1", assets.put("a", picture(), 503))))
+    with pytest.raises(NetworkError, match="web page"):
+        load(at(assets, made("p1", assets.put("b", b"<html>sign in</html>"))))
+    with pytest.raises(SkytellsError, match="loopback"):
+        load(replace(made("p1", assets.put("c", picture())), origin="https://8.8.8.8/v1"))
+
+
+def test_an_output_that_there_never_was_is_said(assets: Assets) -> None:
+    with pytest.raises(InvalidInputError, match="has 1 output, so there is no output 3"):
+        load(made("p1", "x"), 3)
+    with pytest.raises(InvalidInputError, match="has no output: it is failed, NSFW"):
+        load(made("p1", status="failed", output=None, error="NSFW"))
+
+
+def test_a_damaged_file_is_said_and_left_alone(keep: Keep, assets: Assets) -> None:
+    kept = keep(made("p1", assets.put("a", picture())))
+    cut = kept.files[0].read_bytes()[:-900]
+    kept.files[0].write_bytes(cut)
+    with pytest.raises(SkytellsError, match="damaged image"):
+        load(kept)
+    assert kept.files[0].read_bytes() == cut
+
+
+def test_saving_into_a_folder_keeps_the_names_and_the_bytes(
+    keep: Keep, assets: Assets, tmp_path: Path
+) -> None:
+    kept = keep(made("p1", assets.put("a", picture()), assets.put("b", picture("JPEG"))))
+    saved = save(kept, tmp_path / "album")
+    assert [p.name for p in saved] == [p.name for p in kept.files]
+    assert [p.read_bytes() for p in saved] == [p.read_bytes() for p in kept.files]
+    assert save(kept, str(tmp_path / "album"), index=-1) == saved[1:]
+
+
+def test_saving_under_a_name_numbers_what_is_more_than_one(
+    keep: Keep, assets: Assets, tmp_path: Path
+) -> None:
+    kept = keep(made("p1", assets.put("a", picture()), assets.put("b", picture())))
+    saved = save(kept, tmp_path / "new" / "fox.png")
+    assert [p.name for p in saved] == ["fox.png", "fox-2.png"]
+    assert [p.name for p in save(kept, tmp_path / "one.png", index=1)] == ["one.png"]
+    assert sorted(p.name for p in (tmp_path / "new").iterdir()) == ["fox-2.png", "fox.png"]
+
+
+def test_a_name_that_asks_for_another_format_gets_it(assets: Assets, tmp_path: Path) -> None:
+    fresh = at(assets, made("p1", assets.put("a", picture(mode="RGBA"))))
+    for name, kind in (("fox.jpg", "JPEG"), ("fox.webp", "WEBP"), ("fox.png", "PNG")):
+        (path,) = save(fresh, tmp_path / name)
+        with Image.open(io.BytesIO(path.read_bytes())) as image:
+            assert image.format == kind
+        found = read_provenance(path)
+        assert found is not None
+        assert found["prompt"] == "a red fox in snow"
+
+
+def test_a_place_that_cannot_be_written_is_said(assets: Assets, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("mine")
+    fresh = at(assets, made("p1", assets.put("a", picture())))
+    with pytest.raises(InvalidInputError, match=r"could not be written.*not harmed"):
+        save(fresh, tmp_path / "file" / "fox.png")
+    assert os.listdir(tmp_path) == ["file"]

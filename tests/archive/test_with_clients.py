@@ -1,0 +1,107 @@
+"""The archive behind real clients, over real HTTP: whoever sees a prediction end has its files."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Iterator
+
+import pytest
+
+from skytells_nb import Sandbox
+from skytells_nb.archive import Archive, load
+from skytells_nb.exceptions import PredictionError
+from skytells_nb.types import Prediction
+
+
+@pytest.fixture(scope="module")
+def sandbox() -> Iterator[Sandbox]:
+    with Sandbox(seconds=0.05) as sandbox:
+        yield sandbox
+
+
+def test_a_blocking_client_gives_files_in_the_call_that_saw_the_end(
+    sandbox: Sandbox, archive: Archive
+) -> None:
+    with sandbox.client(archive=archive) as client:
+        made = client.predictions.create("truefusion", {"prompt": "a red fox"})
+        assert made.files[0].is_file()
+        assert archive.get(made.id) == made
+        assert client.predictions.get(made.id).files == made.files
+        assert getattr(load(made), "format", None) == "PNG"
+    assert next(archive.rows())["sandbox"] is True
+
+
+def test_an_asyncio_client_does_the_same_for_many(sandbox: Sandbox, archive: Archive) -> None:
+    async def main() -> list[Prediction]:
+        async with sandbox.async_client(archive=archive) as client:
+            asked = [client.predictions.create("truefusion", {"prompt": f"fox {n}"}) for n in range(6)]
+            return list(await asyncio.gather(*asked))
+
+    made = asyncio.run(main())
+    assert len({p.files for p in made}) == 6
+    assert all(p.files[0].is_file() for p in made)
+    assert len(archive) == 6
+
+
+def test_clips_songs_voices_and_texts_are_kept_too(sandbox: Sandbox, archive: Archive) -> None:
+    with sandbox.client(archive=archive) as client:
+        for model, kind in (("sandbox-looper", ".wav"), ("sandbox-scribe", ".txt")):
+            made = client.predictions.create(model, {"prompt": "a fox in the snow"})
+            assert [p.suffix for p in made.files] == [kind]
+
+
+def test_a_path_chooses_an_archive(sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> None:
+    folder = tmp_path_factory.mktemp("chosen")
+    with sandbox.client(archive=folder) as client:
+        made = client.predictions.create("truefusion", {"prompt": "a red fox"})
+        assert made.files[0].is_relative_to(folder)
+        client.archive.close()
+
+
+def test_adopting_fetches_what_is_still_to_be_had_and_only_that(sandbox: Sandbox, archive: Archive) -> None:
+    with Sandbox(seconds=0.05) as own, own.client() as client:
+        made = [client.predictions.create("truefusion", {"prompt": f"fox {n}"}) for n in range(3)]
+        known = client.predictions.create("truefusion", {"prompt": "known"})
+        with own.client(archive=archive) as keeping:
+            keeping.predictions.get(known.id)
+        adopted = archive.adopt(client)
+        assert {p.id for p in adopted} == {p.id for p in made}
+        assert all(p.files[0].is_file() for p in adopted)
+        assert archive.adopt(client) == []
+        assert archive.adopt(client.as_async()) == []
+        assert len(archive) == 4
+
+
+def test_threads_and_tasks_that_wait_for_one_prediction_share_its_files(
+    sandbox: Sandbox, archive: Archive
+) -> None:
+    with sandbox.client(archive=archive) as client:
+        made = client.predictions.create("truefusion", {"prompt": "one fox"}, wait=False)
+        seen: list[Prediction] = []
+
+        async def tasks() -> None:
+            waiting = client.as_async()
+            seen.extend(await asyncio.gather(*(waiting.predictions.wait(made.id) for _ in range(3))))
+
+        threads = [
+            threading.Thread(target=lambda: seen.append(client.predictions.wait(made.id))) for _ in range(3)
+        ]
+        threads.append(threading.Thread(target=lambda: asyncio.run(tasks())))
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    assert len(seen) == 6
+    assert len({p.files for p in seen}) == 1
+    assert len(list(archive.path.glob("*/*.png"))) == 1
+    assert list((archive.path / ".partial").iterdir()) == []
+
+
+def test_a_canceled_prediction_is_recorded_too(archive: Archive) -> None:
+    with Sandbox(seconds=60) as slow, slow.client(archive=archive) as client:
+        made = client.predictions.create("truefusion", {"prompt": "a fox"}, wait=False)
+        client.predictions.cancel(made.id)
+        with pytest.raises(PredictionError):
+            client.predictions.wait(made.id)
+    assert [p.status for p in archive.predictions()] == ["canceled"]

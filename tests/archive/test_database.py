@@ -19,7 +19,7 @@ from pathlib import Path
 import pytest
 from archive.scenery import Assets, Carry, Keep, made, picture
 
-from skytells_nb.archive import Archive
+from skytells_nb.archive import Archive, read_provenance
 from skytells_nb.archive.database import Database
 from skytells_nb.exceptions import SkytellsError, SkytellsWarning
 from skytells_nb.observers import Account
@@ -33,10 +33,10 @@ WRITER = """
     from skytells_nb.observers import Account
     from skytells_nb.types import Prediction
 
-    name, folder = sys.argv[1:]
+    name, folder, amount = sys.argv[1:]
     account = Account("https://api.skytells.ai/v1", "0123456789ab")
     with Archive(folder) as archive:
-        for number in range(500):
+        for number in range(int(amount)):
             flow, value = archive.ended(account, Prediction.from_api({
                 "id": f"{name}{number:04}", "status": "succeeded", "output": f"{name} wrote {number}",
                 "model": {"name": "s", "type": "text"}, "created_at": "2026-11-22T14:31:00Z",
@@ -46,6 +46,7 @@ WRITER = """
                     value = flow.send(value).function()
             except StopIteration as stop:
                 assert stop.value.files[0].is_file()
+                print(number, flush=True)
 """
 
 
@@ -68,7 +69,7 @@ def finish(process: subprocess.Popen[str]) -> str:
 
 
 def test_two_processes_that_write_500_entries_each_end_in_1000_rows(tmp_path: Path) -> None:
-    writers = [python(WRITER, name, str(tmp_path / "out")) for name in "ab"]
+    writers = [python(WRITER, name, str(tmp_path / "out"), "500") for name in "ab"]
     for writer in writers:
         finish(writer)
     with Archive(tmp_path / "out") as archive:
@@ -76,6 +77,32 @@ def test_two_processes_that_write_500_entries_each_end_in_1000_rows(tmp_path: Pa
         kept = archive.predictions(limit=None)
         assert all(p.files[0].read_text() == (p.output or [])[0] for p in kept)
         assert len(list((tmp_path / "out").glob("*/*.txt"))) == 1000
+
+
+def test_two_processes_that_see_the_same_ends_share_one_set_of_files(tmp_path: Path) -> None:
+    writers = [python(WRITER, "same", str(tmp_path / "out"), "100") for _ in range(2)]
+    for writer in writers:
+        finish(writer)
+    with Archive(tmp_path / "out") as archive:
+        assert len(archive) == 100
+        assert len(list((tmp_path / "out").glob("????-*/*"))) == 200
+        assert list((tmp_path / "out" / ".partial").iterdir()) == []
+
+
+def test_a_killed_process_loses_at_most_what_it_was_writing(tmp_path: Path) -> None:
+    for seen in (1, 2, 3, 5, 8, 13):
+        writer = python(WRITER, f"k{seen}-", str(tmp_path / "out"), "500")
+        assert writer.stdout is not None
+        for _ in range(seen):
+            writer.stdout.readline()
+        writer.kill()
+        writer.communicate()
+        with Archive(tmp_path / "out") as archive:
+            kept = archive.predictions(limit=None)
+            assert sum(p.id.startswith(f"k{seen}-") for p in kept) >= seen
+            for p in kept:
+                assert [f.read_text() for f in p.files] == p.output
+                assert read_provenance(p.files[0]) is not None
 
 
 def test_threads_share_one_archive(archive: Archive, account: Account, carry: Carry) -> None:

@@ -93,7 +93,7 @@ def test_without_pyav_a_clip_is_an_animated_webp(monkeypatch):
 @given(
     st.fixed_dictionaries(
         {"duration_seconds": st.just(0.5), "aspect_ratio": st.sampled_from(["1:1", None, 7, "x"])},
-        optional={"prompt": st.one_of(st.none(), st.integers(), st.text(max_size=20)), "fps": st.integers(), "seed": st.integers()},
+        optional={"prompt": st.one_of(st.none(), st.integers(), st.text(max_size=20)), "seed": st.integers()},
     )
 )  # fmt: skip
 @settings(max_examples=8, deadline=None, derandomize=True)

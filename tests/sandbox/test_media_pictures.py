@@ -68,9 +68,8 @@ def test_a_fox_in_four_lights_gives_four_different_moods_and_a_fox_in_each():
     for light in LIGHTS:
         seen = pixels(picture(f"{FOX}, {light}", seed=3, side=256))
         means.append(seen.mean(axis=(0, 1)))
-        orange = (
-            (seen[..., 0] > 1.7 * seen[..., 2]) & (seen[..., 0] > 1.45 * seen[..., 1]) & (seen[..., 0] > 70)
-        )
+        red, green, blue = seen[..., 0], seen[..., 1], seen[..., 2]
+        orange = (red > 1.7 * blue) & (red > 1.45 * green) & (red > 70)
         assert orange.mean() > 0.01, f"no fox to be seen in {light}"
     for one, other in itertools.combinations(means, 2):
         assert np.linalg.norm(one - other) >= 25
@@ -84,12 +83,12 @@ def test_a_fox_in_four_lights_gives_four_different_moods_and_a_fox_in_each():
         ({"width": 512, "height": 768, "aspect_ratio": "16:9"}, (512, 768)),
         ({"width": 2048, "height": 2048}, (2048, 2048)),
         ({"width": 1, "height": 90_000}, (64, 2048)),
-        ({"width": 10**400, "height": -5}, (1024, 1024)),
+        ({"width": 10**400, "height": -5}, (2048, 64)),
         ({"width": "640", "height": 360.0}, (640, 360)),
         ({"aspect_ratio": "1:1"}, (1024, 1024)),
         ({"aspect_ratio": "16:9"}, (1368, 768)),
         ({"aspect_ratio": "9:16"}, (768, 1368)),
-        ({"aspect_ratio": "21:9"}, (1560, 672)),
+        ({"aspect_ratio": "21:9"}, (1568, 672)),
         ({"aspect_ratio": "nonsense"}, (1024, 1024)),
         ({"aspect_ratio": "0:0"}, (1024, 1024)),
         ({"resolution": "720p"}, (1280, 720)),
@@ -173,7 +172,7 @@ ODD = st.one_of(
 @given(
     st.fixed_dictionaries(
         {"width": st.sampled_from([64, 100, "90", None]), "height": st.just(64)},
-        optional=dict.fromkeys(("prompt", "seed", "aspect_ratio", "resolution", "size", "image", "negative_prompt"), ODD),
+        optional=dict.fromkeys(("prompt", "seed", "aspect_ratio", "resolution", "size", "image"), ODD),
     ),
     st.integers(0, 9),
 )  # fmt: skip

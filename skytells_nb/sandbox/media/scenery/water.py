@@ -57,7 +57,7 @@ def sea_colors(b: Brush) -> tuple[RGB, RGB]:
     """Return the sea's colour at the horizon and close by, under the scene's light."""
     light = b.light
     if light.name in ("sunset", "golden", "dusk", "morning"):
-        warm = {"sunset": 0.6, "golden": 0.5, "dusk": 0.4, "morning": 0.35}[light.name]
+        warm = {"sunset": 0.6, "golden": 0.15, "dusk": 0.4, "morning": 0.35}[light.name]
         return mix(light.low, light.middle, 0.45), mix(light.on((26, 108, 180)), light.shade, warm)
     return mix(light.low, light.on((60, 150, 170)), 0.55), light.on((18, 92, 122))
 

@@ -1,0 +1,210 @@
+"""Prices worked by hand: every line of skytells-api.md section 8.3, and what its section 8.1 leads to."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from skytells_nb.pricing import estimate
+from skytells_nb.types import Model
+
+
+def priced_if(field: str, value: Any, price: float, unit: str, operator: str = "equals") -> dict[str, Any]:
+    return {"field": field, "operator": operator, "value": value, "billable_price": price, "unit": unit}
+
+
+AUDIO = [
+    priced_if("generate_audio", True, 0.17, "second"),
+    priced_if("generate_audio", False, 0.13, "second"),
+]
+LINES = [priced_if("resolution", "720p", 0.07, "image"), priced_if("resolution", "1080p", 0.1, "image", "==")]
+DEFAULTS = {
+    "generate_audio": {"type": "boolean", "default": True},
+    "resolution": {"type": "string", "enum": ["720p", "1080p"], "default": "1080p"},
+    "num_outputs": {"type": "integer", "default": 1},
+    "number_of_images": {"type": "integer", "default": 1},
+    "duration_seconds": {"type": "integer", "default": 5},
+    "seconds": {"type": "integer"},
+    "duration": {"type": "integer"},
+    "width": {"type": "integer", "default": 1024},
+    "height": {"type": "integer", "default": 1024},
+    "size": {"type": "string"},
+}
+
+
+def model(
+    amount: Any, unit: str | None, *, slug: str = "m", criteria: Any = (), inputs: Any = None, **more: Any
+) -> Model:
+    """A model with a price list, and with a schema of the inputs that are named."""
+    pricing = {"amount": amount, "unit": unit, "currency": "USD", "criterias": list(criteria), **more}
+    schema = {"type": "object", "properties": {name: DEFAULTS[name] for name in inputs or ()}}
+    return Model.from_api({"namespace": slug, "pricing": pricing, "input_schema": schema})
+
+
+VEO = model(
+    0.18, "second", slug="veo-3.1-fast", criteria=AUDIO, inputs=["generate_audio", "duration_seconds"]
+)
+TRUEFUSION_2 = model(0.1, "image", criteria=LINES, inputs=["resolution", "num_outputs"])
+VIDEO_PRO = model(0.196, "second", slug="truefusion-video-pro", inputs=["duration_seconds"])
+TRUEFUSION = model(0.03, "image", inputs=["number_of_images"])
+
+WORKED = [
+    # section 8.3, line by line
+    (model(0.04, "image"), {}, 500 * 30, "600"),
+    (model(0.12, "second", inputs=["seconds"]), {"seconds": 8}, 10 * 30, "288"),
+    (model(2, "million_token"), {"input_tokens": 1_000_000, "output_tokens": 0}, 30, "60"),
+    (VIDEO_PRO, {"duration_seconds": 8}, 1, "1.568"),
+    (VEO, {"duration_seconds": 8, "generate_audio": False}, 1, "1.04"),
+    (TRUEFUSION_2, {"num_outputs": 4, "resolution": "720p"}, 1, "0.28"),
+    (TRUEFUSION, {"number_of_images": 3}, 1, "0.09"),
+    (model(0.5, "million_token"), {"input_tokens": 200_000, "output_tokens": 0}, 1, "0.10"),
+    (model(1.25, "million_token"), {"input_tokens": 0, "output_tokens": 50_000}, 1, "0.0625"),
+    # flat prices
+    (model(0.05, "prediction", inputs=["num_outputs"]), {"num_outputs": 4}, 1, "0.05"),
+    (model(1.12, "prediction"), {}, 1, "1.12"),
+    (model(0.6, "Predictions"), {}, 7, "4.2"),
+    (model(0, "prediction"), {}, 7, "0"),
+    (model("0.75", "prediction"), {"lyrics": "la"}, 2, "1.5"),
+    (model(2.0, "per call"), {}, 1, "2"),
+    (model(None, None, per_prediction=0.02), {}, 3, "0.06"),
+    # per output
+    (model(0.15, "image", inputs=["num_outputs"]), {}, 1, "0.15"),
+    (model(0.15, "images", inputs=["num_outputs"]), {"num_outputs": 4}, 2, "1.2"),
+    (model(0.002, "image", inputs=["number_of_images"]), {"number_of_images": "10"}, 1, "0.02"),
+    (model(2.5, "video"), {"prompt": "waves"}, 1, "2.5"),
+    (model(0.8, "clip", inputs=["num_outputs"]), {"num_outputs": 2}, 1, "1.6"),
+    (model(0.45, "audio"), {}, 1, "0.45"),
+    # per second of what is made
+    (model(0.112, "second", inputs=["duration_seconds"]), {}, 1, "0.56"),
+    (model(0.112, "second", inputs=["seconds"]), {"seconds": 2.5}, 1, "0.28"),
+    (model(0.112, "seconds", inputs=["duration"]), {"duration": 10}, 1, "1.12"),
+    (model(0.05, "video_second", inputs=["duration"]), {"duration": 3}, 4, "0.6"),
+    (model(0.002, "audio_second", inputs=["seconds"]), {"seconds": "30"}, 1, "0.06"),
+    (model(0.002, "audio second", inputs=["seconds"]), {"seconds": "30s"}, 1, "0.06"),
+    (VIDEO_PRO, {}, 1, "0.98"),
+    (VIDEO_PRO, {"duration_seconds": 5}, 1, "0.98"),
+    # begun blocks of five seconds count whole
+    (model(0.02, "5 seconds", inputs=["seconds"]), {"seconds": 1}, 1, "0.02"),
+    (model(0.02, "5 seconds", inputs=["seconds"]), {"seconds": 5}, 1, "0.02"),
+    (model(0.02, "5_seconds", inputs=["seconds"]), {"seconds": 6}, 1, "0.04"),
+    (model(0.02, "5s", inputs=["seconds"]), {"seconds": 60}, 1, "0.24"),
+    (model(0.02, "10 sec", inputs=["seconds"]), {"seconds": 11}, 3, "0.12"),
+    # per minute
+    (model(0.12, "minute", inputs=["seconds"]), {"seconds": 30}, 1, "0.06"),
+    (model(0.12, "minutes", inputs=["seconds"]), {"seconds": 180}, 1, "0.36"),
+    (model(0.1, "minute", inputs=["seconds"]), {"seconds": 20}, 1, "0.033333333333"),
+    # per megapixel
+    (model(0.02, "image_megapixel", inputs=["width", "height"]), {}, 1, "0.02097152"),
+    (model(0.02, "image_megapixel", inputs=["width", "height"]), {"width": 2000, "height": 500}, 1, "0.02"),
+    (
+        model(0.02, "megapixel", inputs=["width", "height", "num_outputs"]),
+        {"width": 500, "height": 500, "num_outputs": 4},
+        1,
+        "0.02",
+    ),
+    (model(0.004, "Megapixels", inputs=["size"]), {"size": "2000x1000"}, 1, "0.008"),
+    (model(0.004, "imageMegapixel", inputs=["resolution"]), {"resolution": "1000 × 1000"}, 1, "0.004"),
+    (model(0.004, "mp"), {"megapixels": "0.25"}, 1, "0.001"),
+    # per token, where both numbers are stated
+    (model(0.000002, "token"), {"input_tokens": 100, "output_tokens": 400}, 1, "0.001"),
+    (model(0.000002, "tokens"), {"prompt_tokens": 100, "completion_tokens": 400}, 1, "0.001"),
+    (model(0.002, "1k tokens"), {"input_tokens": 100, "output_tokens": 400}, 1, "0.001"),
+    (model(0.5, "million tokens"), {"input_tokens": 3, "output_tokens": 0}, 1, "0.0000015"),
+    # rules
+    (VEO, {}, 1, "0.85"),
+    (VEO, {"generate_audio": True}, 1, "0.85"),
+    (VEO, {"generate_audio": None, "duration_seconds": 6}, 1, "1.02"),
+    (VEO, {"generate_audio": "false", "duration_seconds": 8}, 5, "5.2"),
+    (TRUEFUSION_2, {}, 1, "0.1"),
+    (TRUEFUSION_2, {"resolution": " 720P"}, 1, "0.07"),
+    (
+        model(
+            1,
+            "video",
+            criteria=[
+                {
+                    "field": "seconds",
+                    "operator": "equals",
+                    "value": 8,
+                    "billable_price": 0.3,
+                    "unit": "second",
+                }
+            ],
+            inputs=["seconds"],
+        ),
+        {"seconds": "8"},
+        1,
+        "2.4",
+    ),
+    (TRUEFUSION, {"number_of_images": 9}, 0, "0"),
+]
+
+
+def test_the_table_has_section_8_3_and_forty_more():
+    assert len(WORKED) >= 8 + 40
+
+
+@pytest.mark.parametrize(("priced", "input", "count", "amount"), WORKED)
+def test_a_price_is_what_was_worked_by_hand(priced: Model, input: dict[str, Any], count: int, amount: str):
+    found = estimate(priced, input, count)
+    assert found.amount == found.low == found.high == Decimal(amount), str(found)
+    assert found.currency == "USD"
+
+
+SURE = [case for case in WORKED if case[0].pricing.unit is not None]
+
+
+@pytest.mark.parametrize(("priced", "input", "count", "amount"), SURE)
+def test_and_is_exact_since_nothing_is_left_open(
+    priced: Model, input: dict[str, Any], count: int, amount: str
+):
+    assert estimate(priced, input, count).exact, str(estimate(priced, input, count))
+
+
+def test_three_seconds_are_billed_as_five_if_the_documentation_still_holds():
+    found = estimate(VIDEO_PRO, {"duration_seconds": 3})
+    assert (found.low, found.amount, found.high) == (Decimal("0.588"), Decimal("0.98"), Decimal("0.98"))
+    assert not found.exact
+    assert "at least 5 s" in found.basis
+
+
+def test_two_rates_of_gpt_5_bound_what_one_list_price_cannot_tell():
+    rules = [priced_if("token_type", "input", 0.5, "token"), priced_if("token_type", "output", 1.25, "token")]
+    rules = [{**each, "unit": "million_token"} for each in rules]
+    found = estimate(
+        model(0.5, "million_token", criteria=rules), {"input_tokens": 200_000, "output_tokens": 50_000}
+    )
+    assert found.low is not None
+    assert found.high is not None
+    assert found.low <= Decimal("0.1625") <= found.high
+    assert found.amount is None
+    assert not found.exact
+
+
+@pytest.mark.parametrize(
+    ("priced", "input", "count", "basis"),
+    [
+        (
+            VEO,
+            {"duration_seconds": 8, "generate_audio": False},
+            1,
+            "8 s × $0.13/s, because generate_audio is false",
+        ),
+        (VEO, {}, 1, "5 s (the default) × $0.17/s, because generate_audio is true (the default)"),
+        (TRUEFUSION, {"number_of_images": 3}, 2, "2 predictions × 3 images × $0.03/image"),
+        (model(0.05, "prediction"), {}, 1, "1 prediction × $0.05"),
+        (model(0.05, "prediction"), {}, 12, "12 predictions × $0.05"),
+        (
+            model(0.02, "5 seconds", inputs=["seconds"]),
+            {"seconds": 8},
+            1,
+            "2 blocks of 5 s for 8 s × $0.02/5 s",
+        ),
+        (model(0.12, "minute", inputs=["seconds"]), {"seconds": 30}, 1, "30 s ÷ 60 × $0.12/min"),
+        (model(0.02, "megapixel", inputs=["width", "height"]), {}, 1, "1.048576 MP (the default) × $0.02/MP"),
+    ],
+)
+def test_the_basis_shows_the_arithmetic_in_one_line(priced: Model, input: Any, count: int, basis: str):
+    assert estimate(priced, input, count).basis == basis

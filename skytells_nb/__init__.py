@@ -7,13 +7,20 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from . import exceptions as exceptions
     from . import webhooks as webhooks
+    from .archive import Archive as Archive
+    from .archive import load as load
+    from .archive import read_provenance as read_provenance
+    from .archive import save as save
     from .backend import Sandbox as Sandbox
     from .backend import connect as connect
     from .client import AsyncClient as AsyncClient
     from .client import Client as Client
+    from .display import gallery as gallery
+    from .display import show as show
     from .loops import enable_nested_asyncio as enable_nested_asyncio
     from .loops import gather as gather
     from .loops import run as run
+    from .settings import options as options
     from .types import Model as Model
     from .types import ModelList as ModelList
     from .types import Prediction as Prediction
@@ -22,6 +29,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOMES = {
+    "Archive": "archive",
     "AsyncClient": "client",
     "Client": "client",
     "Model": "types",
@@ -31,8 +39,14 @@ _HOMES = {
     "Sandbox": "backend",
     "connect": "backend",
     "enable_nested_asyncio": "loops",
+    "gallery": "display",
     "gather": "loops",
+    "load": "archive",
+    "options": "settings",
+    "read_provenance": "archive",
     "run": "loops",
+    "save": "archive",
+    "show": "display",
 }
 _ROOMS = frozenset({"exceptions", "webhooks"})
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from typing import Any
 
+from .archive import Archive
 from .client import AsyncClient, Client, Connection
 from .client.origin import DEFAULT_BASE_URL, find_key, has_key, hidden
 from .exceptions import AuthenticationError
@@ -65,7 +66,8 @@ def connect(api_key: str | None = None, **options: Any) -> Client:
         The key; else ``SKYTELLS_API_KEY``, else Colab's secret of that name. With none of them the
         sandbox is started on this machine, once a process, and nothing costs money.
     **options
-        Those of `skytells_nb.Client`.
+        Those of `skytells_nb.Client`. ``archive`` is on unless it is False: outputs are kept in
+        ``skytells_outputs``, or where ``sky.options.archive`` or ``SKYTELLS_ARCHIVE`` says.
 
     Returns
     -------
@@ -88,6 +90,7 @@ def connect(api_key: str | None = None, **options: Any) -> Client:
     given = hidden(api_key)
     blank = api_key is None or api_key == ""
     del api_key  # else a traceback could show it
+    options = {**options, "archive": Archive.at(options.get("archive"))}
     if blank and not has_key():
         return _connect_to_the_sandbox(options)
     key = find_key(None if blank else given)

@@ -141,7 +141,11 @@ class NotebookBar:
 
         self._bar = ipywidgets.IntProgress(value=0, min=0, max=1, layout={"width": "12em"})
         self._text = ipywidgets.HTML()
-        display(ipywidgets.HBox([self._bar, self._text]))  # type: ignore[no-untyped-call]
+        row = ipywidgets.HBox([self._bar, self._text])
+        view = {"version_major": 2, "version_minor": 0, "model_id": row.model_id}
+        # without a kernel there is no bar to show, and the words "HBox(…)" would help nobody
+        shown = {"application/vnd.jupyter.widget-view+json": view, "text/plain": ""}
+        display(shown, raw=True)  # type: ignore[no-untyped-call]
 
 
 class Bar:

@@ -8,6 +8,7 @@ import threading
 from decimal import Decimal
 from typing import Any
 
+import ipywidgets
 import pytest
 
 from skytells_nb import progress
@@ -166,7 +167,14 @@ class TestAsAWidget:
     @pytest.fixture
     def displayed(self, monkeypatch: pytest.MonkeyPatch) -> list[Any]:
         shown: list[Any] = []
-        monkeypatch.setattr("IPython.display.display", shown.append)
+
+        def display(data: dict[str, Any], *, raw: bool) -> None:
+            assert raw
+            assert data["text/plain"] == "", "a viewer without a kernel would show it"
+            view = data["application/vnd.jupyter.widget-view+json"]
+            shown.append(ipywidgets.widgets.widget._instances[view["model_id"]])
+
+        monkeypatch.setattr("IPython.display.display", display)
         return shown
 
     def test_it_is_displayed_once_and_then_only_changes(self, displayed: list[Any]):

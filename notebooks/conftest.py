@@ -1,0 +1,18 @@
+"""Notebooks are tested on the sandbox, with no key, and leave nothing beside themselves."""
+
+import os
+import tempfile
+from collections.abc import Iterator
+from unittest import mock
+
+import pytest
+
+_FOLDER = tempfile.TemporaryDirectory(prefix="skytells-notebooks-")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol() -> Iterator[object]:
+    """Start the kernel of a notebook, with its first cell, in such an environment."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("SKYTELLS_")}
+    with mock.patch.dict(os.environ, {**kept, "SKYTELLS_ARCHIVE": _FOLDER.name}, clear=True):
+        return (yield)

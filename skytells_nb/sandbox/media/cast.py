@@ -52,7 +52,7 @@ def paint_subject(b: Brush, stage: Stage) -> None:
 
 def _dyed(coat: Coat, tint: RGB) -> Coat:
     if coat is FOX and tint[0] > 190 and tint[2] < 80:
-        return coat  # a red, orange or golden fox is a fox
+        return coat  # a red or an orange fox is a fox
     return Coat(
         tint,
         mix(tint, (255, 252, 246), 0.75),

@@ -53,7 +53,7 @@ def paint_portrait(b: Brush) -> None:
         )
     c.split()
     if scene.subject:
-        paint_subject(b, Stage(c.w / 2, c.h * 1.22, c.h * 0.98))
+        paint_subject(b, Stage(c.w / 2, c.h * 1.16, c.h * 0.98))
         return
     woman = scene.says(r"woman|girl|queen|lady|her|she")
     man = scene.says(r"man|boy|king|gentleman|he|his")

@@ -104,7 +104,7 @@ TINTS = {
     "red": (206, 58, 46), "orange": (232, 128, 44), "yellow": (244, 200, 66), "green": (74, 146, 88),
     "teal": (36, 142, 140), "blue": (52, 104, 184), "purple": (122, 78, 160), "violet": (122, 78, 160),
     "pink": (236, 130, 160), "white": (240, 238, 232), "black": (40, 40, 48), "gray": (132, 138, 146),
-    "grey": (132, 138, 146), "brown": (128, 84, 56), "golden": (224, 168, 64), "ginger": (222, 128, 60),
+    "grey": (132, 138, 146), "brown": (128, 84, 56), "ginger": (222, 128, 60),
 }  # fmt: skip
 
 # Where a subject lives when the prompt names no place, which places an unknown prompt may get, and the light

@@ -23,7 +23,8 @@ class Figure:
     edges.
     """
 
-    def __init__(self, wide: float, tall: float, pixels: float, *, over: int = 3) -> None:
+    def __init__(self, wide: float, tall: float, pixels: float, *, over: int | None = None) -> None:
+        over = over or (3 if pixels < 400 else 2)
         self._over = over
         self._scale = max(8.0, min(pixels, 3000.0)) * over / tall
         size = (max(over, round(wide * self._scale)), max(over, round(tall * self._scale)))

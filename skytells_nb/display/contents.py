@@ -7,16 +7,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Final
-from urllib.parse import unquote_to_bytes
 
+from ..archive.outputs import form_of, is_gone
 from ..types import Prediction
 from .escaping import clip, one_line
 from .sniffing import HEAD
 
-__all__ = ["Blob", "Content", "Notice", "Prose", "Remote", "contents_of"]
+__all__ = ["Blob", "Content", "Notice", "Prose", "Remote", "contents_of", "is_there"]
 
 EXPIRED: Final = "The API deletes files about five minutes after completion, and no copy was kept."
-_WRITTEN_TYPES: Final = frozenset({"text", "code"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +79,7 @@ class Notice:
 
 @dataclass(frozen=True, slots=True)
 class Remote:
-    """An output that is still at its URL, if it is still anywhere."""
+    """An output that is not at hand: in an archive, in a data URI, or still at its URL, if it is anywhere."""
 
     address: str
     prediction: Prediction
@@ -91,75 +90,33 @@ Content = Blob | Prose | Notice | Remote
 
 
 def contents_of(prediction: Prediction) -> Sequence[Content]:
-    """List what there is to show of a prediction; never empty, because there is always something to say.
-
-    Local files come first, then data URIs in the output, then the URLs themselves.
-    """
+    """List what there is to show of a prediction; never empty, because there is always something to say."""
     outputs = prediction.output or []
-    found = [
-        _output(prediction, index, outputs[index] if index < len(outputs) else None)
-        for index in range(max(len(outputs), len(prediction.files)))
-    ]
+    found = [_output(prediction, index) for index in range(max(len(outputs), len(prediction.files)))]
     if prediction.status != "succeeded" or not found:
         return [_state(prediction), *(item for item in found if isinstance(item, Blob | Prose))]
     return found
 
 
-def _output(prediction: Prediction, index: int, output: str | None) -> Content:
-    written = output is not None and _is_written(prediction, output)
-    if written and output is not None:
+def _output(prediction: Prediction, index: int) -> Content:
+    outputs = prediction.output or []
+    output = outputs[index] if index < len(outputs) else ""
+    if output and form_of(prediction, index) == "text":
         return Prose(output)
-    if index < len(prediction.files):
-        return _on_disk(prediction, prediction.files[index])
-    if output is None:
-        return Notice("Nothing here")
-    if output.startswith("data:"):
-        return from_data_uri(output)
-    if _is_gone(prediction):
-        return Notice("No longer there", EXPIRED, output)
+    # Files and outputs correspond where there are as many; the archive knows better where there are not.
+    if len(prediction.files) == len(outputs) or not outputs:
+        path = prediction.files[index]
+        if is_there(path):
+            return Blob(path=path)
     return Remote(output, prediction, index)
 
 
-def _is_written(prediction: Prediction, output: str) -> bool:
-    if (prediction.model_type or "").lower() in _WRITTEN_TYPES:
-        return True
-    start = output[:8].lower()
-    return not start.startswith(("http://", "https://", "data:"))
-
-
-def _on_disk(prediction: Prediction, path: Path) -> Content:
+def is_there(path: Path) -> bool:
+    """Whether there is a file at a path, whatever the path looks like."""
     try:
-        there = path.is_file()
+        return path.is_file()
     except (OSError, ValueError):
-        there = False
-    if there:
-        return Blob(path=path)
-    del prediction
-    return Notice("File not found", f"It was kept at {path}, and is no longer there.")
-
-
-def _is_gone(prediction: Prediction) -> bool:
-    facts = prediction.raw.get("metadata")
-    told = facts.get("data_available") if isinstance(facts, dict) else None
-    return prediction.raw.get("data_removed") is True or told is False
-
-
-def from_data_uri(address: str) -> Content:
-    """Decode a ``data:`` URI; what does not decode is said in words."""
-    import base64
-    import binascii
-
-    head, comma, body = address.partition(",")
-    if not comma:
-        return Notice("Damaged output", "Its data URI holds no data.")
-    try:
-        if head.rstrip().lower().endswith(";base64"):
-            data = base64.b64decode(unquote_to_bytes(body), validate=False)
-        else:
-            data = unquote_to_bytes(body)
-    except (binascii.Error, ValueError):
-        return Notice("Damaged output", "Its data URI cannot be decoded.")
-    return Blob(data=data)
+        return False
 
 
 def _state(prediction: Prediction) -> Notice:
@@ -177,6 +134,6 @@ def _state(prediction: Prediction) -> Notice:
             "Running" if done is None else f"Running, {done:.0f} %",
             "Not finished yet; client.predictions.wait(prediction) follows it.",
         )
-    if _is_gone(prediction):
+    if is_gone(prediction):
         return Notice("No longer there", EXPIRED)
     return Notice("No output", "It succeeded, and the API lists nothing that it made.")

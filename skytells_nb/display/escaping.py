@@ -58,7 +58,7 @@ def clip(value: str, length: int) -> str:
     space = value.rfind(" ", 0, cut + 1)
     if space >= length * 2 // 3:
         cut = space
-    return value[:cut].rstrip() + "…"
+    return value[:cut].rstrip(" ,;:.-–") + "…"
 
 
 def text(value: str) -> str:
@@ -82,7 +82,7 @@ def link(address: str, words: str | None = None) -> str:
 
 
 def _is_web_address(address: str) -> bool:
-    if len(address) > _LONGEST_LINK or address != clean(address) or re.search(r"[\s\\]", address):
+    if len(address) > _LONGEST_LINK or address != clean(address) or re.search(r'[\s\\"<>]', address):
         return False
     try:
         parts = urlsplit(address)

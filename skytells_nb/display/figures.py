@@ -28,6 +28,7 @@ _CENTRED: Final = (
 # A fainter line than the words it surrounds, without naming a colour: it is an element of its own under them.
 _STACKED: Final = "grid-row:1;grid-column:1"
 _LINE: Final = f'<div style="{_STACKED};border:1px dashed;border-radius:6px;opacity:0.4"></div>'
+_TALLEST: Final = 125  # per cent of the column's width
 _BAR: Final = '<div style="border-left:3px solid;opacity:0.3"></div>'
 
 
@@ -55,9 +56,9 @@ class Frame:
         return 600 if self.alone else max(36, self.width // 8 * 2)
 
 
-def figure(entry: Entry, drawn: Drawn, words: str | None, frame: Frame) -> str:
+def figure(entry: Entry, drawn: Drawn, frame: Frame) -> str:
     """Write one figure with everything under it."""
-    said = (caption(words, frame) if words else "") + facts(entry, drawn, frame)
+    said = ("" if frame.terse else caption(entry, frame)) + facts(entry, drawn, frame)
     below = f'<figcaption style="margin-top:6px">{said}</figcaption>' if said else ""
     return f'<figure style="margin:0;min-width:0">{media(entry, drawn, frame)}{below}</figure>'
 
@@ -79,11 +80,16 @@ def media(entry: Entry, drawn: Drawn, frame: Frame) -> str:
 
 
 def _picture(drawn: Picture, told: str, frame: Frame) -> str:
-    width = "max-width:100%" if frame.alone else f"width:100%;max-width:{drawn.width}px"
+    width = "max-width:100%" if frame.alone else f"width:{_part(drawn)}%;max-width:{drawn.width}px"
     return (
         f'<img src="{drawn.source}" alt="{text(told)}" width="{drawn.width}" height="{drawn.height}" '
         f'style="display:block;{width};height:auto;border-radius:6px">'
     )
+
+
+def _part(drawn: Picture) -> int:
+    """Give the part of its column that a picture takes, in per cent: a tall one less, or a row is all gap."""
+    return min(100, max(20, round(_TALLEST * drawn.width / max(1, drawn.height))))
 
 
 def _player(drawn: Player, told: str, frame: Frame) -> str:
@@ -111,7 +117,7 @@ def _passage(drawn: Passage, frame: Frame) -> str:
     shown = text(drawn.text) or " "
     style = (
         "margin:0;padding:1px 0;font-family:inherit;font-size:13px;line-height:1.55;white-space:pre-wrap;"
-        f"overflow-wrap:break-word;max-height:{height}px;overflow:auto"
+        f"word-break:normal;overflow-wrap:break-word;max-height:{height}px;overflow:auto"
     )
     block = (
         f'<div style="display:grid;grid-template-columns:3px minmax(0,1fr);gap:12px">{_BAR}'
@@ -139,9 +145,11 @@ def _notice(drawn: Notice, frame: Frame, *, slim: bool = False) -> str:
     return f'<div style="display:grid;grid-template-columns:minmax(0,1fr){above}">{_LINE}{words}</div>'
 
 
-def caption(words: str, frame: Frame) -> str:
+def caption(entry: Entry, frame: Frame) -> str:
     """Write a caption: two lines of it in a grid, with the whole in its tooltip."""
-    line = one_line(words)
+    line = one_line(entry.words or "")
+    if not line:
+        return ""
     shown = clip(line, frame.letters)
     whole = f' title="{text(clip(line, 1_000))}"' if shown != line else ""
     clamp = "" if frame.alone else "max-height:36px;overflow:hidden;"
@@ -165,12 +173,17 @@ def facts(entry: Entry, drawn: Drawn | None, frame: Frame) -> str:
         if path is not None and frame.alone:
             return _muted([*first, *second], frame) + _muted([_bdi(path_told(path))], frame)
         second += [_bdi(path.name, path_told(path))] if path is not None else []
-    return _muted([*first, *second], frame) if frame.alone else _muted(first, frame) + _muted(second, frame)
+    if frame.alone:
+        return _muted([*first, *second], frame)
+    return _muted(first, frame, " · ".join(facts_told(prediction)) if prediction else "") + _muted(
+        second, frame
+    )
 
 
-def _muted(told: Sequence[str], frame: Frame) -> str:
+def _muted(told: Sequence[str], frame: Frame, whole: str = "") -> str:
+    more = f' title="{text(whole)}"' if whole and not frame.alone else ""
     room = "overflow-wrap:break-word" if frame.alone else _CLIPPED
-    return f'<div style="{_MUTED};{room}">{" · ".join(told)}</div>' if told else ""
+    return f'<div{more} style="{_MUTED};{room}">{" · ".join(told)}</div>' if told else ""
 
 
 def _bdi(words: str, whole: str | None = None) -> str:
@@ -206,6 +219,10 @@ def _path_of(entry: Entry) -> Path | None:
 
 
 def name_of(entry: Entry) -> str:
-    """Name an entry that has no prompt: its file's name."""
+    """Name an entry that has no prompt: its file's name, or the end of its address."""
     path = _path_of(entry)
-    return "" if path is None else clip(one_line(path.name), 120)
+    if path is not None:
+        return clip(one_line(path.name), 120)
+    if isinstance(entry.subject, str) and not entry.subject.startswith("data:"):
+        return clip(one_line(entry.subject.partition("?")[0].rstrip("/").rpartition("/")[2]), 120)
+    return ""

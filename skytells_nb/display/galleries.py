@@ -56,7 +56,6 @@ class Gallery:
     def __init__(
         self,
         entries: Sequence[Entry],
-        captions: Sequence[str | None],
         *,
         columns: int | None,
         size: int,
@@ -64,7 +63,6 @@ class Gallery:
         text: str,
     ) -> None:
         self._entries = tuple(entries)
-        self._captions = {id(entry): words for entry, words in zip(self._entries, captions, strict=True)}
         self._columns = columns
         self._size = size
         self._budget = budget
@@ -75,12 +73,12 @@ class Gallery:
         """The whole gallery as a piece of HTML that needs no script and no style sheet."""
         if not self._entries:
             return "<div>Nothing to show.</div>"
-        made = page(self._entries, self._words, columns=self._columns, size=self._size, budget=self._budget)
+        made = page(self._entries, columns=self._columns, size=self._size, budget=self._budget)
         return made.html
 
     def to_image(self) -> Image.Image:
         """Draw a contact sheet: all pictures and their captions as one Pillow image."""
-        return contact_sheet(self._entries, self._words, columns=self._columns, size=self._size)
+        return contact_sheet(self._entries, columns=self._columns, size=self._size)
 
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Save it: a page for ``.html``, a contact sheet for ``.png``, ``.jpg`` or ``.webp``.
@@ -105,9 +103,6 @@ class Gallery:
                 charged=False,
             )
         return target
-
-    def _words(self, entry: Entry) -> str | None:
-        return self._captions[id(entry)]
 
     def __len__(self) -> int:
         return len(self._entries)
@@ -173,11 +168,8 @@ def gallery(
     drawable = [thing for thing in things if not isinstance(thing, Model)]
     if len(drawable) != len(things):
         raise _refused("A gallery shows what models made, not models: sky.show takes those")
-    groups = [entries_of([thing]) for thing in drawable]
-    words = _captions(captions, drawable)
     return Gallery(
-        [entry for group in groups for entry in group],
-        [said for group, said in zip(groups, words, strict=True) for _ in group],
+        entries_of(drawable, _captions(captions, drawable)),
         columns=columns,
         size=size,
         budget=None if full else options.cell_budget,
@@ -188,9 +180,7 @@ def gallery(
 def caption_of(thing: Prediction | Entry, kind: str = "prompt") -> str | None:
     """Give the caption that a word asks for; of a loose file, its name."""
     if isinstance(thing, Entry):
-        if thing.prediction is None:
-            return None if kind == "none" else name_of(thing) or None
-        thing = thing.prediction
+        return None if kind == "none" else name_of(thing) or None
     if kind == "prompt":
         return thing.prompt
     if kind == "model":

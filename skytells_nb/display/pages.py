@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -12,6 +12,7 @@ from .escaping import text
 from .figures import Frame, caption, facts, figure
 from .fitting import draw
 from .planning import most_entries, notebook_bytes
+from .preparing import resolve
 from .sources import Entry
 from .wording import bytes_told
 
@@ -68,7 +69,9 @@ def layout_for(count: int, columns: int | None, size: int) -> Layout:
         if count <= limit
     )
     least, most = min(least, size), min(most, size)
-    across = math.ceil(math.sqrt(count)) if count <= 9 else max(5, 1000 // most)
+    if count > 9:
+        return Layout(None, least, 1200)
+    across = math.ceil(math.sqrt(count))
     widest = across * most + (across - 1) * _GAP
     # One column more must not fit, or four figures would stand as three and one.
     return Layout(None, max(least, (widest + _GAP) // (across + 1) - _GAP + 1), widest)
@@ -84,7 +87,6 @@ class Page:
 
 def page(
     entries: Sequence[Entry],
-    words: Callable[[Entry], str | None],
     *,
     columns: int | None = None,
     size: int = 512,
@@ -98,8 +100,6 @@ def page(
     ----------
     entries : sequence of Entry
         What to draw, in order.
-    words : callable
-        The caption of an entry, or None.
     columns : int, optional
         How many columns; None chooses.
     size : int
@@ -112,17 +112,16 @@ def page(
         Whether all are outputs of one prediction: its caption and facts then stand once, under all of them.
     """
     limit = most_entries(budget)
-    shown = entries if limit is None else entries[:limit]
+    shown = resolve(entries if limit is None else entries[:limit])
     layout = layout_for(len(shown), columns, size)
     alone = len(shown) == 1 and columns is None
     once = together and not alone and bool(shown)
     frame = Frame(size, alone=True) if alone else replace(layout.frame, terse=once)
 
     def written(drawn: Sequence[Drawn], note: str = "") -> str:
-        said = [None if once else words(entry) for entry in shown]
-        figures = [figure(e, d, w, frame) for e, d, w in zip(shown, drawn, said, strict=True)]
+        figures = [figure(entry, what, frame) for entry, what in zip(shown, drawn, strict=True)]
         body = _alone(figures[0], size) if alone else _grid(figures, layout)
-        under = _once(shown[0], words(shown[0]), layout) if once else ""
+        under = _once(shown[0], layout) if once else ""
         return f"<div {ROOT}>{_line(head)}{body}{under}{_noted(note)}</div>"
 
     drawing = draw(shown, size=size, budget=budget, page_length=lambda drawn: notebook_bytes(written(drawn)))
@@ -143,9 +142,9 @@ def _grid(figures: Sequence[str], layout: Layout) -> str:
     return f'<div style="{style}">{"".join(figures)}</div>'
 
 
-def _once(entry: Entry, words: str | None, layout: Layout) -> str:
+def _once(entry: Entry, layout: Layout) -> str:
     frame = Frame(layout.widest, alone=True)
-    said = (caption(words, frame) if words else "") + facts(replace(entry, places=1), None, frame)
+    said = caption(entry, frame) + facts(entry, None, frame)
     return f'<div style="margin-top:10px;max-width:{layout.widest}px">{said}</div>'
 
 

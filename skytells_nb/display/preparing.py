@@ -1,4 +1,4 @@
-"""From entries to thumbnails: each fetched, told by its content what it is, and decoded, on all cores.
+"""From entries to thumbnails: each fetched, its kind told by its content, and decoded, on all cores.
 
 Entries do not know of each other here. What a cell can afford of them is decided afterwards, in ``fitting``.
 """
@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, TypeVar
 
 from .clips import ClipFacts, look_at
@@ -21,7 +21,7 @@ from .sources import Entry
 from .thumbnails import PictureRefused, Reduced, Thumbnail, encode, reduce
 from .wording import bytes_told, length_told
 
-__all__ = ["Clip", "Prepared", "Small", "each", "prepare"]
+__all__ = ["Clip", "Prepared", "Small", "each", "prepare", "resolve"]
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -95,8 +95,18 @@ def prepare(entries: Sequence[Entry], *, side: int, size: int, longest: int) -> 
     longest : int
         Characters of a text that are shown.
     """
-    contents = _fetched(entries)
-    return each(lambda content: _prepare(content, side, size, longest), contents)
+    return each(lambda entry: _prepare(entry.content, side, size, longest), entries)
+
+
+def resolve(entries: Sequence[Entry]) -> list[Entry]:
+    """Fetch what is not at hand: the same entries, with bytes or words in the place of addresses."""
+    away = [entry.content for entry in entries if isinstance(entry.content, Remote)]
+    silent: set[str] = set()
+    came = iter(each(lambda remote: fetch(remote, silent), away, _FETCHERS))
+    return [
+        replace(entry, content=next(came)) if isinstance(entry.content, Remote) else entry
+        for entry in entries
+    ]
 
 
 def each(work: Callable[[T], R], items: Iterable[T], workers: int = _CORES) -> list[R]:
@@ -109,13 +119,6 @@ def each(work: Callable[[T], R], items: Iterable[T], workers: int = _CORES) -> l
         return list(pool.map(work, todo))
     finally:
         pool.shutdown(cancel_futures=True)
-
-
-def _fetched(entries: Sequence[Entry]) -> list[Content]:
-    remotes = [entry.content for entry in entries if isinstance(entry.content, Remote)]
-    silent: set[str] = set()
-    came = iter(each(lambda remote: fetch(remote, silent), remotes, _FETCHERS))
-    return [next(came) if isinstance(entry.content, Remote) else entry.content for entry in entries]
 
 
 def _prepare(content: Content, side: int, size: int, longest: int) -> Prepared:
@@ -146,7 +149,7 @@ def _read(blob: Blob, side: int, size: int, longest: int) -> Prepared:
     if kind.family == "text":
         with blob.open() as file:
             return _passage(file.read(4 * longest + 4).decode("utf-8", "replace"), longest, blob.size())
-    return Notice("Not a picture", f"The file holds {kind.name}, which is not drawn.")
+    return Notice("Not shown", f"The file holds {kind.name}.")
 
 
 def _poster(facts: ClipFacts, blob: Blob, side: int, size: int) -> Small | None:

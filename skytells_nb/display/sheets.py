@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+import re
+from collections.abc import Sequence
 from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 
 from .drawn import Notice, Passage
 from .escaping import clip, one_line
-from .preparing import Clip, Prepared, Small, prepare
+from .preparing import Clip, Prepared, Small, prepare, resolve
 from .sources import Entry
 from .wording import facts_told
 
@@ -28,7 +29,6 @@ _LEAST_SIDE: Final = 96
 
 def contact_sheet(
     entries: Sequence[Entry],
-    words: Callable[[Entry], str | None],
     *,
     columns: int | None = None,
     size: int = 512,
@@ -39,8 +39,6 @@ def contact_sheet(
     ----------
     entries : sequence of Entry
         What to draw, in order.
-    words : callable
-        The caption of an entry, or None.
     columns : int, optional
         How many columns; None makes the sheet about square.
     size : int
@@ -49,10 +47,11 @@ def contact_sheet(
     from PIL import Image, ImageDraw
 
     count = max(1, len(entries))
+    found = resolve(entries)
     across = columns or math.ceil(math.sqrt(count))
     side = max(_LEAST_SIDE, min(size, int((_MOST_PIXELS / (across * math.ceil(count / across))) ** 0.5)))
-    prepared = prepare(entries, side=side, size=side, longest=1_200)
-    captions = [_caption(entry, words(entry)) for entry in entries]
+    prepared = prepare(found, side=side, size=side, longest=1_200)
+    captions = [_caption(entry) for entry in entries]
     letter = max(11, min(20, side // 24))
     gap = max(8, side // 24)
     under = _under(captions, letter)
@@ -96,7 +95,7 @@ def _cell(
         lines = _wrapped(item.text, side - 2 * letter, letter, room)
         y = top + letter // 2
     else:
-        title, detail = (item.title, item.detail) if isinstance(item, Notice) else ("A clip or a song", "")
+        title, detail = _said(item)
         lines = [
             *_wrapped(title, side - 2 * letter, letter, 2),
             *_wrapped(detail, side - 2 * letter, letter, room - 2),
@@ -107,10 +106,18 @@ def _cell(
         y += letter + 4
 
 
-def _caption(entry: Entry, words: str | None) -> tuple[str, str]:
+def _said(item: Prepared) -> tuple[str, str]:
+    if isinstance(item, Notice):
+        return item.title, item.detail
+    if isinstance(item, Clip):
+        return "A clip" if item.kind.family == "video" else "A song", item.player(None, None).facts
+    return "", ""
+
+
+def _caption(entry: Entry) -> tuple[str, str]:
     prediction = entry.prediction
-    facts = [] if prediction is None or not words else facts_told(prediction)
-    return one_line(words or ""), " · ".join(facts)
+    facts = [] if prediction is None or not entry.words else facts_told(prediction)
+    return one_line(entry.words or ""), " · ".join(facts)
 
 
 def _under(captions: Sequence[tuple[str, str]], letter: int) -> int:
@@ -164,9 +171,9 @@ def _cut(word: str, width: int, font: Any) -> str:
 
 
 def _drawable(words: str) -> str:
-    """Leave out what Pillow's own font has no letter for, which would be drawn as empty boxes."""
-    kept = "".join(letter if letter in " \n" or _has(letter) else "" for letter in words)
-    return "\n".join(" ".join(line.split()) for line in kept.split("\n"))
+    """Put an ellipsis where Pillow's own font has no letters, which would be drawn as empty boxes."""
+    kept = "".join(letter if letter in " \n" or _has(letter) else "\0" for letter in words)
+    return re.sub(r"\0[\0 ]*\0|\0", "…", kept)
 
 
 @cache

@@ -105,8 +105,7 @@ def _outputs(things: Sequence[Prediction | Entry], full: bool) -> str:
     predictions = [thing for thing in things if isinstance(thing, Prediction)]
     head = _head(predictions) if len(predictions) == len(things) > 1 else ""
     made = page(
-        entries_of(things),
-        caption_of,
+        entries_of(things, map(caption_of, things)),
         size=options.thumbnail_size,
         budget=None if full else options.cell_budget,
         head=head,

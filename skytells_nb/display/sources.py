@@ -9,15 +9,15 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
 from ..exceptions import InvalidInputError
 from ..types import Model, Prediction
-from .contents import Blob, Content, Remote, contents_of, from_data_uri
+from .contents import Blob, Content, Remote, contents_of, is_there
 from .escaping import clip, one_line
-from .fetching import png_bytes
+from .fetching import from_data_uri, png_bytes
 
 __all__ = ["Entry", "entries_of", "things_in"]
 
@@ -40,12 +40,15 @@ class Entry:
         The prediction, path, URL, bytes or image it comes from.
     place, places : int
         Which of how many outputs of its subject it is, from 1.
+    words : str, optional
+        Its caption.
     """
 
     content: Content
     subject: object
     place: int = 1
     places: int = 1
+    words: str | None = None
 
     @property
     def prediction(self) -> Prediction | None:
@@ -83,15 +86,15 @@ def things_in(x: object) -> list[Prediction | Model | Entry]:
     )
 
 
-def entries_of(things: Iterable[Prediction | Entry]) -> list[Entry]:
+def entries_of(things: Iterable[Prediction | Entry], captions: Iterable[str | None]) -> list[Entry]:
     """List what there is to draw of predictions and loose files: one entry for every output."""
     found: list[Entry] = []
-    for thing in things:
+    for thing, words in zip(things, captions, strict=True):
         if isinstance(thing, Entry):
-            found.append(thing)
+            found.append(replace(thing, words=words))
             continue
         contents = contents_of(thing)
-        found += [Entry(item, thing, at, len(contents)) for at, item in enumerate(contents, start=1)]
+        found += [Entry(item, thing, at, len(contents), words) for at, item in enumerate(contents, start=1)]
     return found
 
 
@@ -108,7 +111,7 @@ def _from_json(raw: Mapping[str, Any]) -> list[Prediction | Model | Entry]:
 def _from_string(value: str) -> Entry:
     start = value[:8].lower()
     if start.startswith(("http://", "https://")):
-        shell = Prediction(id=value, status="succeeded", output=[value])
+        shell = Prediction(id=value, status="succeeded", output=[value], origin=value)  # typed, so trusted
         return Entry(Remote(value, shell, 0), value)
     if start.startswith("data:"):
         return Entry(from_data_uri(value), value)
@@ -116,11 +119,7 @@ def _from_string(value: str) -> Entry:
 
 
 def _from_path(path: Path) -> Entry:
-    try:
-        there = path.is_file()
-    except (OSError, ValueError):
-        there = False
-    if not there:
+    if not is_there(path):
         raise InvalidInputError(
             f"There is no file at {clip(one_line(str(path)), 200)!r}, and it is no URL. Nothing was changed. "
             "A text is shown by print.",

@@ -61,12 +61,17 @@ class Problem:
     @property
     def transient(self) -> bool:
         """Whether the same request may well succeed a little later."""
-        if self.error_id in _FINAL_IDS:
+        if self.refuses or self.error_id == "PREDICTION_FAILED":
             return False
         return not self.readable or self.status in (408, 429) or self.status >= 500
 
+    @property
+    def refuses(self) -> bool:
+        """Whether key, account or credit stand against it: certainly not accepted, and no use to repeat."""
+        return self.error_id in _REFUSALS
 
-_FINAL_IDS: Final = frozenset(
+
+_REFUSALS: Final = frozenset(
     {
         "INSUFFICIENT_CREDITS",
         "PAYMENT_REQUIRED",
@@ -74,17 +79,36 @@ _FINAL_IDS: Final = frozenset(
         "FORBIDDEN",
         "SECURITY_VIOLATION",
         "UNAUTHORIZED",
-        "PREDICTION_FAILED",
     }
 )
+_STATUS_OF_ID: Final = {
+    "UNAUTHORIZED": 401,
+    "INSUFFICIENT_CREDITS": 402,
+    "PAYMENT_REQUIRED": 402,
+    "ACCOUNT_SUSPENDED": 403,
+    "FORBIDDEN": 403,
+    "SECURITY_VIOLATION": 403,
+    "MODEL_NOT_FOUND": 404,
+    "ENDPOINT_NOT_FOUND": 404,
+    "VALIDATION_ERROR": 422,
+    "INVALID_INPUT": 422,
+    "INVALID_PARAMETER": 422,
+    "RATE_LIMIT_EXCEEDED": 429,
+    "RATE_LIMITED": 429,
+    "CONTENT_POLICY_VIOLATION": 451,
+    "INTERNAL_ERROR": 500,
+    "PREDICTION_FAILED": 502,
+    "SERVICE_UNAVAILABLE": 503,
+}
+"""For an error body that comes with a 2xx and names no status of its own (section 9.2)."""
 _MISSING: Final = re.compile(
     r"not[ _]?found|no (such|prediction)|does ?n[o']t exist|unknown prediction|missing", re.I
 )
 
 
 def decoded(answer: Answer) -> Any:
-    """Decode a body; raises ValueError when it is no JSON."""
-    return json.loads(answer.body)
+    """Decode a body, an absent one as None; raises ValueError when it is no JSON."""
+    return None if answer.status in (204, 205) else json.loads(answer.body)
 
 
 def problem(answer: Answer) -> Problem | None:
@@ -97,7 +121,8 @@ def problem(answer: Answer) -> Problem | None:
         body = decoded(answer)
     except (ValueError, RecursionError):
         words = _plain(answer.body) or f"HTTP {answer.status}"
-        return Problem(answer.status, words, words, readable=not good)
+        named = answer.headers.get("x-request-id")
+        return Problem(answer.status, words, words, request_id=named, readable=not good)
     if not isinstance(body, dict):
         if good:
             return None
@@ -111,13 +136,15 @@ def problem(answer: Answer) -> Problem | None:
     if message is None and isinstance(inner, str):
         message = inner
     detail = told.get("details")
+    own_id = _first(told, "error_id") or _first(body, "error_id")
+    error_id = own_id or _upper(_first(told, "code"))
     return Problem(
-        status=_status(told, answer.status),
+        status=_status(told, answer.status, error_id),
         message=message or f"HTTP {answer.status}",
         detail=_words(detail) or message or f"HTTP {answer.status}",
-        error_id=_first(told, "error_id") or _first(body, "error_id") or _upper(_first(told, "code")),
+        error_id=error_id,
         request_id=_first(told, "request_id") or answer.headers.get("x-request-id"),
-        enveloped=bool(told.get("error_id") or "status" in body or isinstance(inner, dict)),
+        enveloped=bool(own_id or body.get("status") is False or "http_status" in told),
     )
 
 
@@ -127,14 +154,14 @@ def _carries_error(body: Mapping[str, Any]) -> bool:
     return body.get("status") is False or isinstance(body.get("error"), dict)
 
 
-def _status(told: Mapping[str, Any], status: int) -> int:
+def _status(told: Mapping[str, Any], status: int, error_id: str | None) -> int:
     if not 200 <= status < 300:
         return status
     for key in ("http_status", "status"):
         named = told.get(key)
         if isinstance(named, int) and not isinstance(named, bool) and 400 <= named < 600:
             return named
-    return status
+    return _STATUS_OF_ID.get(error_id or "", status)
 
 
 def _first(body: Mapping[str, Any], *keys: str) -> str | None:
@@ -162,7 +189,8 @@ def names_a_missing_prediction(found: Problem) -> bool:
     if found.status == 404:
         return True
     named = f"{found.error_id or ''} {found.message} {found.detail}"
-    return found.status == 502 and found.error_id != "PREDICTION_FAILED" and bool(_MISSING.search(named))
+    said = found.enveloped and bool(_MISSING.search(named))
+    return found.status == 502 and found.error_id != "PREDICTION_FAILED" and said
 
 
 def failed_prediction(

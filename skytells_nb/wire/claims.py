@@ -1,93 +1,149 @@
 """Which prediction belongs to which create, so that none is billed twice and none is shared.
 
-The API has no idempotency key (skytells-api.md section 9.4). After a create whose answer was lost,
-the only proof is the listing, and in it identical creates look alike. So every id belongs to one
-attempt at most, and an attempt looks for its id only while no identical create is on the wire.
+The API has no idempotency key (skytells-api.md section 9.4). After a create whose answer was lost, the only
+proof is the listing, and in it creates of like input look alike. So every id belongs to one attempt at most,
+and an attempt takes an id from the listing only while no create that could be mistaken for it is on the wire.
 """
 
 from __future__ import annotations
 
-import json
-import re
 import threading
+import weakref
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
+from enum import Enum
 from math import inf
-from typing import Any
+from typing import Any, Final, Literal, TypeAlias
 
+from ..exceptions import UncertainCreateError
 from ..types import Prediction
+from .likeness import carries, compatible
 
-__all__ = ["Attempt", "Claims", "carries", "same_model"]
+__all__ = ["BUSY", "Attempt", "Busy", "Claims"]
 
 Key = tuple[str, str]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+class Busy(Enum):
+    """A create that could be mistaken for this one went on the wire meanwhile: look again later."""
+
+    BUSY = "busy"
+
+
+BUSY: Final = Busy.BUSY
+Claim: TypeAlias = Prediction | Literal[Busy.BUSY] | None
+
+
+@dataclass(slots=True, eq=False, weakref_slot=True)
 class Attempt:
-    """One create on its way, begun at ``started`` (monotonic seconds)."""
+    """One create, from its first try that may have been accepted to its end.
+
+    Attributes
+    ----------
+    key : tuple of str
+        What two creates share when the API could not tell them apart.
+    model, input
+        What is asked for.
+    started, wall
+        When it was first sent: monotonic seconds, and the local wall clock.
+    number : float
+        Its place in the order in which this connection came to know of things.
+    """
 
     key: Key
+    model: str
+    input: Mapping[str, Any]
     started: float
+    wall: datetime
+    number: float = field(default=-inf)
 
 
 class Claims:
-    """A connection's ledger of creates on the wire and of ids, under one lock."""
+    """A connection's ledger of creates under way and of ids, under one lock.
+
+    It holds attempts weakly: one whose flow was dropped somewhere stands in nobody's way.
+    """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._open: dict[Key, set[Attempt]] = {}
-        self._looking: dict[Key, set[Attempt]] = {}
+        self._sent: weakref.WeakSet[Attempt] = weakref.WeakSet()
+        self._looking: weakref.WeakSet[Attempt] = weakref.WeakSet()
         self._claimed: set[str] = set()
-        self._known: dict[str, float] = {}
+        self._known: dict[str, int] = {}
+        self._found: weakref.WeakKeyDictionary[UncertainCreateError, Prediction] = weakref.WeakKeyDictionary()
+        self._count = 0
 
-    def begin(self, key: Key, now: float) -> Attempt | None:
-        """Open an attempt; None while an identical one is looking for its prediction."""
+    def begin(self, attempt: Attempt) -> bool:
+        """Put an attempt on the wire; False while one that could be mistaken for it looks for its own."""
         with self._lock:
-            if self._looking.get(key):
-                return None
-            attempt = Attempt(key, now)
-            self._open.setdefault(key, set()).add(attempt)
-            return attempt
+            if any(_alike(attempt, other) for other in self._looking):
+                return False
+            attempt.number = self._next()
+            self._sent.add(attempt)
+            return True
 
-    def answered(self, attempt: Attempt, identifier: str, now: float) -> None:
+    def resume(self, attempt: Attempt) -> None:
+        """Put an attempt on the wire again, of which nothing was found."""
+        with self._lock:
+            self._looking.discard(attempt)
+            self._sent.add(attempt)
+
+    def answered(self, attempt: Attempt, identifier: str) -> None:
         """Close an attempt that was answered: the id is its own from here on."""
         with self._lock:
             self._claimed.add(identifier)
-            self._known.setdefault(identifier, now)
             self._drop(attempt)
 
-    def gave_up(self, attempt: Attempt) -> None:
+    def look(self, attempt: Attempt) -> None:
         """Take an attempt off the wire, unanswered: it looks for its prediction now."""
         with self._lock:
-            self._drop(attempt)
-            self._looking.setdefault(attempt.key, set()).add(attempt)
+            self._sent.discard(attempt)
+            self._looking.add(attempt)
 
     def close(self, attempt: Attempt) -> None:
         """Forget an attempt, however it ended."""
         with self._lock:
             self._drop(attempt)
 
-    def quiet(self, key: Key) -> bool:
-        """Whether no identical create is on the wire, so that a look can tell something."""
-        with self._lock:
-            return not self._open.get(key)
+    def quiet(self, attempt: Attempt) -> bool:
+        """Whether a look can tell something: nothing alike is on the wire, and nothing stricter looks.
 
-    def saw(self, identifiers: Iterable[str], now: float) -> None:
-        """Remember when ids were first seen: what was known before an attempt is not its own."""
+        Of two creates that one prediction could carry, the one that says more looks first.
+        """
+        with self._lock:
+            return self._quiet(attempt)
+
+    def saw(self, identifiers: Iterable[str]) -> None:
+        """Remember ids: what was known before an attempt is not its own."""
         with self._lock:
             for identifier in identifiers:
-                self._known.setdefault(identifier, now)
+                if identifier not in self._known:
+                    self._known[identifier] = self._next()
 
-    def claim(self, attempt: Attempt, candidates: Iterable[Prediction]) -> Prediction | None:
-        """Give an attempt the oldest candidate that is nobody's and was not known before it."""
+    def claim(
+        self, attempt: Attempt, candidates: Iterable[Prediction], names: Mapping[str, str], *, last: bool
+    ) -> Claim:
+        """Give an attempt the oldest candidate that is nobody's and was not known before it.
+
+        What another create that looks now may own as well is left alone until the ``last`` look.
+        """
         with self._lock:
-            for prediction in sorted(candidates, key=_age):
-                if self._free(attempt, prediction.id):
-                    self._claimed.add(prediction.id)
-                    self._drop(attempt)
-                    return prediction
-            return None
+            if not self._quiet(attempt):
+                return BUSY
+            rivals = [a for a in self._looking if a.key != attempt.key and _alike(attempt, a)]
+            ranked = sorted(
+                (p for p in candidates if self._free(attempt, p.id)),
+                key=lambda p: (sum(carries(p, a.model, a.input, names) for a in rivals), *_age(p)),
+            )
+            if not ranked:
+                return None
+            first = ranked[0]
+            if not last and any(carries(first, a.model, a.input, names) for a in rivals):
+                return None
+            self._claimed.add(first.id)
+            self._drop(attempt)
+            return first
 
     def free(self, attempt: Attempt, identifier: str) -> bool:
         """Whether an id is nobody's and was not known before the attempt."""
@@ -97,51 +153,40 @@ class Claims:
     def known_before(self, attempt: Attempt) -> frozenset[str]:
         """List the ids that cannot be this attempt's own."""
         with self._lock:
-            return frozenset(self._claimed) | {i for i, at in self._known.items() if at < attempt.started}
+            return frozenset(self._claimed) | {i for i, at in self._known.items() if at < attempt.number}
+
+    def found(self, error: UncertainCreateError, prediction: Prediction | None = None) -> Prediction | None:
+        """Give, or note, what a create left in doubt turned out to have made: asking twice finds it twice."""
+        with self._lock:
+            if prediction is not None:
+                self._found[error] = prediction
+            return self._found.get(error)
+
+    def _quiet(self, attempt: Attempt) -> bool:
+        return not any(other is not attempt and _alike(attempt, other) for other in self._sent) and not any(
+            _rank(other) > _rank(attempt) and _alike(attempt, other) for other in self._looking
+        )
 
     def _free(self, attempt: Attempt, identifier: str) -> bool:
-        return identifier not in self._claimed and self._known.get(identifier, inf) >= attempt.started
+        return identifier not in self._claimed and self._known.get(identifier, inf) > attempt.number
+
+    def _next(self) -> int:
+        self._count += 1
+        return self._count
 
     def _drop(self, attempt: Attempt) -> None:
-        for shelf in (self._open, self._looking):
-            group = shelf.get(attempt.key)
-            if group is not None:
-                group.discard(attempt)
-                if not group:
-                    del shelf[attempt.key]
+        self._sent.discard(attempt)
+        self._looking.discard(attempt)
 
 
-def _age(prediction: Prediction) -> tuple[bool, datetime | None, str]:
-    return prediction.created_at is None, prediction.created_at, prediction.id
+def _alike(one: Attempt, other: Attempt) -> bool:
+    return one.key == other.key or compatible(one.model, one.input, other.model, other.input)
 
 
-def carries(prediction: Prediction, model: str, input: Mapping[str, Any], names: Mapping[str, str]) -> bool:
-    """Whether a listed prediction is what a create asked for.
-
-    The API may echo more keys than were sent, and name the model by its slug or its display name;
-    ``names`` maps slugs to the display names that this connection has seen.
-    """
-    if prediction.model is not None and not same_model(prediction.model, model, names):
-        return False
-    echoed = prediction.input or {}
-    return all(key in echoed and _same(echoed[key], value) for key, value in input.items())
+def _rank(attempt: Attempt) -> tuple[int, Key]:
+    return len(attempt.input), attempt.key
 
 
-def same_model(one: str, other: str, names: Mapping[str, str]) -> bool:
-    """Whether two names mean one model: slug, vendor-prefixed slug or display name."""
-    return bool(_spellings(one, names) & _spellings(other, names))
-
-
-def _spellings(name: str, names: Mapping[str, str]) -> set[str]:
-    bare = name.rsplit("/", 1)[-1]
-    known = {names[slug] for slug in (name, bare) if slug in names}
-    known |= {slug for slug, shown in names.items() if shown == name}
-    return {re.sub(r"[\W_]+", "", spelling).casefold() for spelling in {bare, *known}}
-
-
-def _same(one: object, other: object) -> bool:
-    if isinstance(one, bool) or isinstance(other, bool):
-        return one is other
-    if isinstance(one, int | float) and isinstance(other, int | float):
-        return one == other
-    return json.dumps(one, sort_keys=True) == json.dumps(other, sort_keys=True)
+def _age(prediction: Prediction) -> tuple[float, str]:
+    made = prediction.created_at
+    return inf if made is None else made.timestamp(), prediction.id

@@ -8,6 +8,7 @@ from __future__ import annotations
 import random
 import time
 import warnings
+from asyncio import CancelledError
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -26,7 +27,7 @@ from .durations import Durations
 from .pace import Pace
 from .requests import Call
 from .retry import Policy
-from .steps import Answer, Flow, NoAnswer, Reply, Request
+from .steps import Answer, Detach, Flow, NoAnswer, Reply, Request
 from .watch import Watch
 
 __all__ = ["Conversation", "ServerClock", "note"]
@@ -108,16 +109,17 @@ class Conversation:
         """Seconds that an answer asks to wait."""
         return retry.retry_after(reply.headers, self.wall()) if isinstance(reply, Answer) else None
 
-    def since(self, moment: float) -> datetime:
-        """Give the earliest API time at which something sent at ``moment`` can have been made.
+    def since(self, moment: float, wall: datetime) -> datetime:
+        """Give the earliest API time at which something sent then, by both clocks here, can have been made.
 
         Without any ``Date`` of the API's: the local time less two minutes. Cut to whole seconds, as
-        some of its timestamps are.
+        some of its timestamps are. Where this computer slept meanwhile, its monotonic clock stood
+        still, so the wall clock counts too.
         """
-        told = self.server_clock.at(moment)
-        if told is None:
-            told = self.wall() - timedelta(seconds=self.now() - moment) - timedelta(minutes=2)
-        return told.replace(microsecond=0)
+        now, here = self.now(), self.wall()
+        passed = timedelta(seconds=max(now - moment, (here - wall).total_seconds()))
+        told = self.server_clock.at(now) or here - timedelta(minutes=2)
+        return (told - passed).replace(microsecond=0)
 
     def created(self, prediction: Prediction) -> None:
         """Count a prediction made here, so that a watch knows how deep in the listing it lies."""
@@ -138,14 +140,27 @@ class Conversation:
         return [*self.observers, *observers.everywhere]
 
     def ended(self, prediction: Prediction) -> Flow[Prediction]:
-        """Tell every observer that a prediction ended; one that fails becomes a warning."""
-        for observer in self.listeners():
+        """Tell every observer that a prediction ended; one that fails becomes a warning.
+
+        After an interrupt the rest of them are told in the background.
+        """
+        left = self.listeners()
+        try:
+            return (yield from self._tell_ended(left, prediction))
+        except (KeyboardInterrupt, CancelledError):
+            if left:
+                yield Detach(self._tell_ended(left, prediction))
+            raise
+
+    def _tell_ended(self, left: list[Observer], prediction: Prediction) -> Flow[Prediction]:
+        while left:
+            observer = left.pop(0)
             try:
                 told = yield from observer.ended(self.account, prediction)
             except Exception as error:  # noqa: BLE001 - an observer's failure must not lose the prediction
                 note(f"{type(observer).__name__} failed on prediction {prediction.id}: {error}")
             else:
-                prediction = told
+                prediction = told if isinstance(told, Prediction) else prediction
         return prediction
 
 

@@ -11,27 +11,20 @@ from __future__ import annotations
 
 from asyncio import CancelledError
 from collections.abc import Generator
-from datetime import datetime
-from typing import Any, Final
+from dataclasses import dataclass, field
+from typing import Any
 
-from ..exceptions import ServerError, SkytellsError, UncertainCreateError
+from ..exceptions import SkytellsError
 from ..observers import Observer
 from ..types import Prediction
-from . import answers, exchange, requests
+from . import answers, exchange, reconciling, requests
 from .answers import Problem
-from .claims import Attempt, carries
+from .claims import Attempt
 from .conversation import Conversation, note
 from .requests import Order
 from .steps import Answer, Detach, Flow, NoAnswer, Reply, Send, Sleep
-from .watch import page_items
 
-__all__ = ["accept", "cancel_in_background", "look_again"]
-
-_LOOKS: Final = (0.0, 1.0, 2.0)
-_TURN: Final = 0.1
-_PAGES: Final = 40
-
-Tickets = list[tuple[Observer, object]]
+__all__ = ["accept", "cancel_in_background"]
 
 
 def accept(conversation: Conversation, order: Order) -> Flow[Prediction]:
@@ -39,66 +32,246 @@ def accept(conversation: Conversation, order: Order) -> Flow[Prediction]:
 
     When it is interrupted, what may have been accepted is found and canceled in the background.
     """
-    tickets = yield from _announce(conversation, order)
+    create = _Create(conversation, order)
     try:
-        prediction = yield from _send(conversation, order, tickets)
-    except Exception as error:
-        sent = not isinstance(error, SkytellsError) or error.charged is not False
-        yield from _tell_failure(conversation, tickets, error, sent=sent)
-        raise
-    try:
-        yield from _tell_success(conversation, tickets, prediction)
+        yield from create.announce()
+        try:
+            prediction = yield from create.send_until_accepted()
+        except Exception as error:
+            create.failure = error
+            yield from create.tell()
+            raise
+        yield from create.tell()
     except (KeyboardInterrupt, CancelledError):
-        yield cancel_in_background(conversation, prediction)
+        if create.unfinished:
+            yield from create.leave()
         raise
+    finally:
+        create.release()
     return prediction
 
 
-def _send(conversation: Conversation, order: Order, tickets: Tickets) -> Flow[Prediction]:
-    claims, tries = conversation.claims, 0
+@dataclass(slots=True)
+class _Create:
+    """One create on its way, and whoever has to be told what became of it.
+
+    Attributes
+    ----------
+    tickets : list
+        Observers that announced it and have not been told yet, with what each of them noted.
+    attempt : Attempt or None
+        Its entry among the connection's claims, while it is on the wire or looked for.
+    send : Send or None
+        The exchange that may have been accepted, while nobody knows.
+    doubted : bool
+        Whether an earlier try may have been accepted, though it was not found.
+    made, failure
+        What came of it.
+    """
+
+    conversation: Conversation
+    order: Order
+    tickets: list[tuple[Observer, object]] = field(default_factory=list)
     attempt: Attempt | None = None
     send: Send | None = None
-    doubtful = False
-    try:
+    doubted: bool = False
+    made: Prediction | None = None
+    failure: BaseException | None = None
+
+    @property
+    def unfinished(self) -> bool:
+        """Whether an interrupt leaves something to do: someone to tell, or something to cancel."""
+        return bool(self.tickets) or self.send is not None or self.made is not None
+
+    def announce(self) -> Flow[None]:
+        """Ask every observer before anything is sent; a refusal ends the create, and the others are told."""
+        account, order = self.conversation.account, self.order
+        for observer in self.conversation.listeners():
+            try:
+                ticket = yield from observer.before_create(account, order.model, order.input)
+            except Exception as error:
+                self.failure = error
+                yield from self.tell()
+                raise
+            self.tickets.append((observer, ticket))
+
+    def send_until_accepted(self) -> Flow[Prediction]:
+        """Send the create, and again where that can bill nothing twice."""
+        conversation, order, tries = self.conversation, self.order, 0
         while True:
-            while (attempt := claims.begin(order.key, conversation.now())) is None:
-                yield Sleep(_TURN)
+            if self.attempt is None:
+                self.attempt = yield from reconciling.begun(conversation, order)
             request = conversation.spelled(order.call)
-            send, doubtful = Send(request, survives=True), True
-            reply = yield send
+            self.send = Send(request, survives=True)
+            reply = yield self.send
             conversation.heard(reply)
-            made = _prediction(conversation, reply, order)
-            if made is not None:
-                claims.answered(attempt, made.id, conversation.now())
-                conversation.created(made)
+            if (made := self._take(reply)) is not None:
                 return made
             found = _problem(reply)
             if exchange.older_spelling(conversation, order.call, request, found):
-                doubtful = False
-                claims.close(attempt)
+                self.send = None
                 continue
-            if not _may_be_accepted(found):
-                doubtful = False
-                pause = exchange.pause_before(conversation, reply, found, tries)
-                if pause is None:
-                    raise _refused(conversation, reply, found, order)
+            if _may_be_accepted(found):
+                self.made = yield from reconciling.search(conversation, order, self.attempt)
+                if self.made is not None:
+                    return self.made
+                self._require_own_words(found, self.attempt)
+                self.doubted, self.send = True, None
+                pause = self._pause_before_resend(reply, found, tries)
             else:
-                made = yield from _reconcile(conversation, order, attempt)
-                if made is not None:
-                    conversation.created(made)
-                    return made
-                pause = _pause_before_resend(conversation, reply, found, order, attempt, tries)
-                doubtful = False
-            claims.close(attempt)
+                self.send = None
+                pause = self._pause_before_retry(reply, found, tries)
+            conversation.claims.close(self.attempt)
             tries += 1
             yield Sleep(pause)
-    except (KeyboardInterrupt, CancelledError):
-        left, attempt = attempt, None
-        yield Detach(_abandon(conversation, order, send if doubtful else None, left, tickets))
-        raise
-    finally:
+            if not self.doubted:
+                self.attempt = None
+                continue
+            self.made = yield from reconciling.search_once(conversation, order, self.attempt)
+            if self.made is not None:
+                return self.made
+            conversation.claims.resume(self.attempt)
+
+    def _take(self, reply: Reply) -> Prediction | None:
+        """Take the prediction that an answer names, if it names one."""
+        made = _prediction(self.conversation, reply, self.order)
+        if made is not None:
+            self.made = made
+            if self.attempt is not None:
+                self.conversation.claims.answered(self.attempt, made.id)
+            self.conversation.created(made)
+        return made
+
+    def _pause_before_retry(self, reply: Reply, found: Problem | NoAnswer, tries: int) -> float:
+        """Seconds before a create that was certainly not accepted is sent again, or what ends it."""
+        pause = exchange.pause_before(self.conversation, reply, found, tries)
+        if pause is None:
+            raise self._refused(reply, found)
+        return pause
+
+    def _refused(self, reply: Reply, found: Problem | NoAnswer) -> SkytellsError:
+        wait = exchange.seconds_asked(self.conversation, reply) if isinstance(reply, Answer) else None
+        subject = f"a prediction of {self.order.model!r}"
+        if self.doubted:
+            return answers.error(found, subject=subject, billed=_MOST_LIKELY_NOT, charged=None, wait=wait)
+        return answers.error(found, subject=subject, wait=wait)
+
+    def _require_own_words(self, found: Problem | NoAnswer, attempt: Attempt) -> None:
+        """Raise, where nothing was found, unless the API itself said that it failed."""
+        if isinstance(found, NoAnswer):
+            told, known = found.words or found.reason, False
+        else:
+            told = found.message
+            known = found.readable and found.status != 408 and (found.enveloped or found.status == 503)
+        if not known:
+            why = f"no prediction of it is listed ({told})"
+            raise reconciling.uncertain(self.conversation, self.order, attempt, why)
+
+    def _pause_before_resend(self, reply: Reply, found: Problem | NoAnswer, tries: int) -> float:
+        """Seconds before a create is sent again of which nothing was found, or the error that ends it."""
+        asked, policy = self.conversation.asked_wait(reply), self.conversation.policy
+        again = isinstance(found, Problem) and found.status >= 500 and found.transient
+        if not again or tries >= policy.max_retries or not policy.bears(asked):
+            raise self._refused(reply, found)
+        return policy.pause(tries, asked, self.conversation.chance)
+
+    def release(self) -> None:
+        """Leave the claims: nothing is on the wire and nothing is looked for any more."""
+        attempt, self.attempt = self.attempt, None
         if attempt is not None:
-            claims.close(attempt)
+            self.conversation.claims.close(attempt)
+
+    def tell(self) -> Flow[None]:
+        """Tell every observer that has not been told yet what became of the create."""
+        account = self.conversation.account
+        while self.tickets:
+            observer, ticket = self.tickets.pop(0)
+            if self.made is not None:
+                yield from _told(observer, observer.created(account, ticket, self.made))
+                continue
+            error = self.failure or SkytellsError("Interrupted before anything was accepted.", charged=False)
+            sent = self.send is not None or self.doubted
+            yield from _told(observer, observer.not_created(account, ticket, error, sent))
+
+    def leave(self) -> Flow[None]:
+        """After an interrupt: hand what is left to do to the background, and go on at once."""
+        rest = _Create(
+            self.conversation,
+            self.order,
+            self.tickets,
+            self.attempt,
+            self.send,
+            self.doubted,
+            self.made,
+            self.failure,
+        )
+        try:
+            yield Detach(rest.abandon())
+        except BaseException:
+            rest.release()
+            raise
+        finally:
+            self.attempt = None
+
+    def abandon(self) -> Flow[None]:
+        """Learn what became of a create that was interrupted, tell it, and cancel what it made."""
+        try:
+            if self.made is None and self.failure is None and self.send is not None:
+                yield from self._learn()
+            self.release()
+            yield from self.tell()
+        except GeneratorExit:
+            raise
+        except BaseException:
+            yield from self._out_of_time()
+            raise
+        finally:
+            self.release()
+        if self.made is None:
+            return
+        if self.made.done:
+            yield from self.conversation.ended(self.made)
+        else:
+            yield from _cancel(self.conversation, self.made)
+
+    def _learn(self) -> Flow[None]:
+        """Hear the answer of the exchange that was interrupted, or look for what it made."""
+        if self.send is None or self.attempt is None:
+            return
+        reply = yield self.send
+        if self._take(reply):
+            return
+        if not _may_be_accepted(_problem(reply)):
+            self.send = None
+            return
+        try:
+            self.made = yield from reconciling.search(self.conversation, self.order, self.attempt)
+        except SkytellsError as error:
+            self.failure = error
+            note(f"Interrupted: {error}")
+        else:
+            self.doubted = True
+
+    def _out_of_time(self) -> Flow[None]:
+        """Say what can still be said when the background's time is up."""
+        if self.made is not None:
+            note(f"Prediction {self.made.id} was not canceled, and goes on: there was no time left.")
+        elif self.send is not None:
+            note(
+                f"Interrupted while a create of {self.order.model!r} was under way. It may have been "
+                "accepted and billed; client.predictions.list() shows it then."
+            )
+            self.failure = SkytellsError("Interrupted before the API answered.", charged=None)
+        while self.tickets:
+            try:
+                yield from self.tell()
+            except GeneratorExit:
+                raise
+            except BaseException as error:  # noqa: BLE001 - the others must be told all the same
+                note(f"An observer was not told of a create of {self.order.model!r}: {error!r}")
+
+
+_MOST_LIKELY_NOT = "No prediction was found that it made, so most likely nothing was billed."
 
 
 def _prediction(conversation: Conversation, reply: Reply, order: Order) -> Prediction | None:
@@ -123,178 +296,15 @@ def _problem(reply: Reply) -> Problem | NoAnswer:
 
 
 def _may_be_accepted(found: Problem | NoAnswer) -> bool:
+    """Whether the API may have accepted a create that it answered so.
+
+    A redirect sends it elsewhere, except 303, which comes after it was handled.
+    """
     if isinstance(found, NoAnswer):
         return found.sent
-    return not found.readable or found.status == 408 or found.status >= 500 or found.status < 400
-
-
-def _refused(
-    conversation: Conversation, reply: Reply, found: Problem | NoAnswer, order: Order
-) -> SkytellsError:
-    wait = exchange.seconds_asked(conversation, reply) if isinstance(reply, Answer) else None
-    return answers.error(found, subject=f"a prediction of {order.model!r}", wait=wait)
-
-
-def _reconcile(conversation: Conversation, order: Order, attempt: Attempt) -> Flow[Prediction | None]:
-    """Look for the prediction that an unanswered create made; None when two looks found none.
-
-    It looks only while no identical create is on the wire: each of those is answered, or gives up and
-    looks too, and then each takes the oldest that is nobody's.
-    """
-    claims = conversation.claims
-    claims.gave_up(attempt)
-    looked, ambiguous = 0, False
-    trouble: SkytellsError | None = None
-    for pause in _LOOKS:
-        if pause:
-            yield Sleep(pause)
-        while not claims.quiet(order.key):
-            yield Sleep(_TURN)
-        try:
-            listed = yield from _newest(conversation, conversation.since(attempt.started))
-        except SkytellsError as error:
-            trouble = error
-            continue
-        looked += 1
-        since = conversation.since(attempt.started)
-        found = claims.claim(attempt, _matching(conversation, order, listed, since))
-        if found is not None:
-            return found
-        ambiguous = ambiguous or any(
-            claims.free(attempt, p.id) and _cannot_tell(p, order, since) for p in listed
-        )
-    if looked < 2:
-        why = f"the newest predictions could not be read ({trouble.detail if trouble else 'no answer'})"
-        raise _uncertain(conversation, order, attempt, why)
-    if ambiguous:
-        why = "the API lists predictions that do not say what was asked, and one of them may be it"
-        raise _uncertain(conversation, order, attempt, why)
-    return None
-
-
-def _matching(
-    conversation: Conversation, order: Order, listed: list[Prediction], since: datetime
-) -> list[Prediction]:
-    return [
-        p
-        for p in listed
-        if p.created_at is not None
-        and p.created_at >= since
-        and carries(p, order.model, order.input, conversation.names)
-    ]
-
-
-def _cannot_tell(prediction: Prediction, order: Order, since: datetime) -> bool:
-    """Whether a listed prediction hides its input or its time, and so may be the one."""
-    if prediction.created_at is None:
-        return True
-    return prediction.created_at >= since and bool(order.input) and not prediction.input
-
-
-def _newest(conversation: Conversation, since: datetime) -> Flow[list[Prediction]]:
-    """Read the listing back to ``since``."""
-    listed: list[Prediction] = []
-    for number in range(1, _PAGES + 1):
-        body = yield from exchange.ask(conversation, requests.page(number), "the newest predictions")
-        items = page_items(body)
-        if items is None:
-            raise ServerError("The listing cannot be read.", detail="The listing cannot be read.")
-        page = [
-            Prediction.from_api(item, origin=conversation.origin)
-            for item in items
-            if isinstance(item.get("id"), str) and item["id"]
-        ]
-        listed += page
-        times = [p.created_at for p in page if p.created_at is not None]
-        if len(items) < requests.PAGE_SIZE or (times and min(times) < since):
-            return listed
-    raise ServerError(
-        "Too many newer predictions to look through.", detail=f"over {_PAGES * requests.PAGE_SIZE} newer ones"
-    )
-
-
-def _pause_before_resend(
-    conversation: Conversation,
-    reply: Reply,
-    found: Problem | NoAnswer,
-    order: Order,
-    attempt: Attempt,
-    tries: int,
-) -> float:
-    """Seconds before a create is sent again of which nothing was found, or the error that ends it."""
-    own_words = isinstance(found, Problem) and found.readable and found.status != 408
-    if isinstance(found, NoAnswer) or not own_words or not (found.enveloped or found.status == 503):
-        told = found.words or found.reason if isinstance(found, NoAnswer) else found.message
-        raise _uncertain(conversation, order, attempt, f"no prediction of it is listed ({told})")
-    asked = conversation.asked_wait(reply)
-    policy = conversation.policy
-    if tries >= policy.max_retries or not policy.bears(asked):
-        raise answers.error(
-            found,
-            subject=f"a prediction of {order.model!r}",
-            billed="No prediction was found that it made, so most likely nothing was billed.",
-            charged=None,
-            wait=asked,
-        )
-    return policy.pause(tries, asked, conversation.chance)
-
-
-def _uncertain(conversation: Conversation, order: Order, attempt: Attempt, why: str) -> UncertainCreateError:
-    return UncertainCreateError(
-        f"A create of {order.model!r} was sent, and nobody knows what became of it: {why}. It may have been "
-        "billed, so it was not sent again. Look again in a minute with "
-        "client.predictions.reconcile(error); send it again only if that finds nothing.",
-        detail=why,
-        charged=None,
-        model=order.model,
-        input=order.input,
-        since=conversation.since(attempt.started),
-        known=conversation.claims.known_before(attempt),
-    )
-
-
-def look_again(conversation: Conversation, error: UncertainCreateError) -> Flow[Prediction | None]:
-    """Look once more for the prediction of a create that was left in doubt; None when there is none."""
-    if error.since is None or error.input is None:
-        return None
-    order = requests.order(error.model, error.input)
-    listed = yield from _newest(conversation, error.since)
-    matching = _matching(conversation, order, listed, error.since)
-    anew = Attempt(order.key, float("-inf"))
-    found = conversation.claims.claim(anew, [p for p in matching if p.id not in error.known])
-    if found is not None:
-        conversation.created(found)
-    return found
-
-
-def _abandon(
-    conversation: Conversation, order: Order, send: Send | None, attempt: Attempt | None, tickets: Tickets
-) -> Flow[None]:
-    """After an interrupt: if a create may have been accepted, learn its id and cancel it.
-
-    ``send`` is the create that is in doubt, on the wire still or answered by nothing; None when none is.
-    """
-    made: Prediction | None = None
-    gone: SkytellsError = SkytellsError("Interrupted before anything was accepted.", charged=False)
-    try:
-        if send is not None and attempt is not None:
-            reply = yield send
-            made = _prediction(conversation, reply, order)
-            if made is not None:
-                conversation.claims.answered(attempt, made.id, conversation.now())
-            elif _may_be_accepted(_problem(reply)):
-                made = yield from _reconcile(conversation, order, attempt)
-    except SkytellsError as error:
-        gone = error
-        note(f"Interrupted: {error}")
-    finally:
-        if attempt is not None:
-            conversation.claims.close(attempt)
-    if made is None:
-        yield from _tell_failure(conversation, tickets, gone, sent=gone.charged is not False)
-        return
-    yield from _tell_success(conversation, tickets, made)
-    yield from _cancel(conversation, made)
+    if found.refuses:
+        return False
+    return not found.readable or found.status in (303, 408) or not 300 <= found.status < 500
 
 
 def cancel_in_background(conversation: Conversation, prediction: Prediction) -> Detach:
@@ -303,42 +313,21 @@ def cancel_in_background(conversation: Conversation, prediction: Prediction) -> 
 
 
 def _cancel(conversation: Conversation, prediction: Prediction) -> Flow[None]:
+    subject = f"canceling prediction {prediction.id!r}"
     try:
-        body = yield from exchange.ask(
-            conversation, requests.cancel(prediction.id), f"canceling prediction {prediction.id!r}"
-        )
-    except SkytellsError as error:
-        note(f"Prediction {prediction.id} was not canceled, and goes on: {error}")
-        return
+        body = yield from exchange.ask(conversation, requests.cancel(prediction.id), subject)
+    except GeneratorExit:
+        raise
+    except BaseException as error:
+        why = str(error) or "there was no time left"
+        note(f"Prediction {prediction.id} was perhaps not canceled, and goes on: {why}")
+        if isinstance(error, SkytellsError):
+            return
+        raise
     if isinstance(body, dict) and body.get("id") == prediction.id:
-        read = Prediction.from_api(body, origin=conversation.origin)
+        read = Prediction.from_api(body, origin=conversation.origin).remembering(prediction)
         if read.done:
             yield from conversation.ended(read)
-
-
-def _announce(conversation: Conversation, order: Order) -> Flow[Tickets]:
-    """Ask every observer before anything is sent; a refusal ends the create, and the others are told."""
-    tickets: Tickets = []
-    for observer in conversation.listeners():
-        try:
-            ticket = yield from observer.before_create(conversation.account, order.model, order.input)
-        except Exception as error:
-            yield from _tell_failure(conversation, tickets, error, sent=False)
-            raise
-        tickets.append((observer, ticket))
-    return tickets
-
-
-def _tell_success(conversation: Conversation, tickets: Tickets, prediction: Prediction) -> Flow[None]:
-    for observer, ticket in tickets:
-        yield from _told(observer, observer.created(conversation.account, ticket, prediction))
-
-
-def _tell_failure(
-    conversation: Conversation, tickets: Tickets, error: BaseException, *, sent: bool
-) -> Flow[None]:
-    for observer, ticket in tickets:
-        yield from _told(observer, observer.not_created(conversation.account, ticket, error, sent))
 
 
 def _told(observer: Observer, flow: Generator[Any, Any, None]) -> Flow[None]:

@@ -19,16 +19,21 @@ def ask(conversation: Conversation, call: Call, subject: str) -> Flow[Any]:
 
     Gives the decoded body; raises the typed error of what went wrong.
     """
-    attempt = 0
+    attempt, doubted = 0, False
     while True:
         request = conversation.spelled(call)
         reply = yield Send(request)
         conversation.heard(reply)
+        if _is_done(call, reply):
+            return None
         found = _wrong(reply)
         if found is None:
             return answers.decoded(reply)
         if older_spelling(conversation, call, request, found):
             continue
+        if doubted and _is_gone(call, found):
+            return None
+        doubted = doubted or not isinstance(found, NoAnswer) or found.sent
         pause = pause_before(conversation, reply, found, attempt)
         if pause is None:
             raise _typed(conversation, reply, found, subject)
@@ -63,6 +68,18 @@ def ask_all(conversation: Conversation, calls: list[Call], subject: str) -> Flow
     return bodies
 
 
+def _is_done(call: Call, reply: Reply) -> bool:
+    """Whether a cancel or delete was answered well, if without a word."""
+    good = isinstance(reply, Answer) and 200 <= reply.status < 300 and not reply.body.strip()
+    return good and call.newest.method != "GET"
+
+
+def _is_gone(call: Call, found: Problem | NoAnswer) -> bool:
+    """Whether a delete that was tried before has left nothing to delete."""
+    gone = isinstance(found, Problem) and answers.names_a_missing_prediction(found)
+    return gone and call.endpoint == "delete"
+
+
 def seconds_asked(conversation: Conversation, reply: Reply) -> float:
     """Seconds to wait after a rate limit: what the API asks, else what its limit suggests."""
     asked = conversation.asked_wait(reply)
@@ -82,7 +99,10 @@ def older_spelling(
     """Whether the API does not know this spelling, and there is an older one to fall back to."""
     if isinstance(found, NoAnswer) or found.error_id != "ENDPOINT_NOT_FOUND":
         return False
-    if call.older is None or request is call.older:
+    if call.older is None:
+        return False
+    if request is call.older:
+        conversation.older.discard(call.endpoint)
         return False
     conversation.older.add(call.endpoint)
     return True

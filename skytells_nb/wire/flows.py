@@ -11,12 +11,14 @@ from ..exceptions import (
     InvalidInputError,
     PredictionError,
     ServerError,
+    SkytellsError,
     UncertainCreateError,
     WaitTimeoutError,
 )
-from ..types import Model, ModelList, Prediction
-from . import answers, creating, exchange, requests
+from ..types import Prediction
+from . import answers, creating, exchange, reconciling, requests
 from .conversation import Conversation
+from .models import list_models, model
 from .steps import Flow, Watch
 
 __all__ = [
@@ -64,14 +66,15 @@ def create(
     deadline = conversation.now() + seconds("timeout", timeout, PATIENCE)
     order = requests.order(model, input, webhook=webhook, events=webhook_events_filter)
     prediction = yield from creating.accept(conversation, order)
-    if not wait:
-        return (yield from conversation.ended(prediction)) if prediction.done else prediction
-    try:
-        prediction = yield from _follow(conversation, prediction, deadline, on_progress)
-    except (KeyboardInterrupt, CancelledError):
-        yield creating.cancel_in_background(conversation, prediction)
-        raise
-    return prediction
+    if wait and not prediction.done:
+        try:
+            prediction = yield from _follow(conversation, prediction, deadline, on_progress)
+        except (KeyboardInterrupt, CancelledError):
+            yield creating.cancel_in_background(conversation, prediction)
+            raise
+    if wait:
+        return (yield from _conclude(conversation, prediction))
+    return (yield from conversation.ended(prediction)) if prediction.done else prediction
 
 
 def wait(
@@ -86,24 +89,34 @@ def wait(
     if not isinstance(prediction, Prediction):
         requests.get(prediction)
         prediction = Prediction(id=prediction.strip(), status="queued", origin=conversation.origin)
-    return (yield from _follow(conversation, prediction, deadline, on_progress))
+    if not prediction.done:
+        prediction = yield from _follow(conversation, prediction, deadline, on_progress)
+    return (yield from _conclude(conversation, prediction))
 
 
 def _follow(
     conversation: Conversation, prediction: Prediction, deadline: float, on_progress: Progress | None
 ) -> Flow[Prediction]:
     begun = conversation.now()
-    if not prediction.done:
-        prediction = yield Watch(prediction, deadline, on_progress)
-    if not prediction.done:
+    try:
+        seen: Prediction = yield Watch(prediction, deadline, on_progress)
+    except Exception as error:
+        if not isinstance(error, SkytellsError):
+            error.add_note(f"Prediction {prediction.id} goes on; client.predictions.wait takes it up again.")
+        raise
+    if not seen.done:
         waited = conversation.now() - begun
         raise WaitTimeoutError(
-            f"Prediction {prediction.id} was still {prediction.status} after {waited:.0f} s. It goes on, and "
+            f"Prediction {seen.id} was still {seen.status} after {waited:.0f} s. It goes on, and "
             "will be billed if it succeeds; nothing is lost: "
-            f"client.predictions.wait({prediction.id!r}) takes the wait up again, "
-            f"client.predictions.cancel({prediction.id!r}) stops it.",
-            prediction=prediction,
+            f"client.predictions.wait({seen.id!r}) takes the wait up again, "
+            f"client.predictions.cancel({seen.id!r}) stops it.",
+            prediction=seen,
         )
+    return seen
+
+
+def _conclude(conversation: Conversation, prediction: Prediction) -> Flow[Prediction]:
     prediction = yield from conversation.ended(prediction)
     if prediction.status != "succeeded":
         raise _unsuccessful(prediction)
@@ -165,44 +178,8 @@ def reconcile(conversation: Conversation, error: UncertainCreateError) -> Flow[P
             f"reconcile takes an UncertainCreateError, not {type(error).__name__}. Nothing was sent.",
             charged=False,
         )
-    found = yield from creating.look_again(conversation, error)
+    found = yield from reconciling.look_again(conversation, error)
     return (yield from conversation.ended(found)) if found is not None and found.done else found
-
-
-def list_models(conversation: Conversation) -> Flow[ModelList]:
-    """List every model that the key may use."""
-    body = yield from exchange.ask(conversation, requests.models(), "the list of models")
-    if isinstance(body, dict):
-        body = next((body[key] for key in ("data", "models") if isinstance(body.get(key), list)), None)
-    if not isinstance(body, list):
-        raise ServerError(
-            "The list of models cannot be read: it is no list. This call bills nothing. Check the base URL, "
-            "then try again.",
-            detail="unreadable list of models",
-            charged=False,
-        )
-    models = ModelList(Model.from_api(item) for item in body if _is_model(item))
-    for found in models:
-        conversation.saw_model(found)
-    return models
-
-
-def _is_model(item: object) -> bool:
-    return isinstance(item, dict) and any(
-        isinstance(item.get(key), str) and item[key] for key in ("namespace", "id", "slug")
-    )
-
-
-def model(conversation: Conversation, slug: str) -> Flow[Model]:
-    """Read one model with its input and output schemas."""
-    body = yield from exchange.ask(conversation, requests.model(slug), f"model {slug!r}")
-    if isinstance(body, dict) and isinstance(body.get("data"), dict) and not _is_model(body):
-        body = body["data"]
-    if not isinstance(body, dict):
-        raise _unreadable(f"model {slug!r}")
-    found = Model.from_api(body)
-    conversation.saw_model(found)
-    return found
 
 
 def _read(conversation: Conversation, body: Any) -> Prediction:
@@ -211,7 +188,7 @@ def _read(conversation: Conversation, body: Any) -> Prediction:
     if not isinstance(body, dict) or not isinstance(body.get("id"), str) or not body["id"]:
         raise _unreadable("the prediction")
     prediction = Prediction.from_api(body, origin=conversation.origin)
-    conversation.claims.saw([prediction.id], conversation.now())
+    conversation.claims.saw([prediction.id])
     return prediction
 
 

@@ -14,8 +14,8 @@ from typing import Any, Final
 from ..exceptions import InvalidInputError, ServerError
 from ..types import Prediction, PredictionList
 from . import exchange, requests
-from .claims import same_model
 from .conversation import Conversation
+from .likeness import same_model
 from .steps import Flow
 from .watch import page_items
 
@@ -47,7 +47,8 @@ def list_predictions(
     if limit == 0:
         return PredictionList()
     size = requests.PAGE_SIZE if limit is None or keep.partial else min(requests.PAGE_SIZE, limit)
-    read, number, last = 0, 0, None
+    number, last = 0, None
+    read: set[str] = set()
     while True:
         ahead = 1 if number == 0 else _ahead(number, last, limit, len(found), size)
         calls = [keep.page(number + n + 1, size) for n in range(ahead)]
@@ -55,7 +56,7 @@ def list_predictions(
             break
         bodies = yield from exchange.ask_all(conversation, calls, "the list of predictions")
         number += len(calls)
-        ended = False
+        already, tail = len(read), False
         for body in bodies:
             items = page_items(body)
             if items is None:
@@ -66,12 +67,13 @@ def list_predictions(
                     charged=False,
                 )
             total, last = _extent(body, last)
-            read += len(items)
-            _keep(conversation, keep, items, found)
-            ended = ended or not items or (last is None and len(items) < size)
+            before = len(read)
+            read |= _keep(conversation, keep, items, found)
+            tail = len(read) > before
             if on_page is not None:
-                on_page(read, total)
-        if ended or (last is not None and number >= last) or (limit is not None and len(found) >= limit):
+                on_page(len(read), total)
+        ended = number >= last if last is not None else not tail
+        if ended or len(read) == already or (limit is not None and len(found) >= limit):
             break
     newest = sorted(found.values(), key=_newest_first, reverse=True)
     return PredictionList(newest if limit is None else newest[:limit])
@@ -79,16 +81,18 @@ def list_predictions(
 
 def _keep(
     conversation: Conversation, keep: _Filter, items: list[dict[str, Any]], found: dict[str, Prediction]
-) -> None:
+) -> set[str]:
+    """Keep what of a page is asked for; gives the ids of all of it."""
     predictions = [
         Prediction.from_api(item, origin=conversation.origin)
         for item in items
         if isinstance(item.get("id"), str) and item["id"]
     ]
-    conversation.claims.saw((p.id for p in predictions), conversation.now())
+    conversation.claims.saw(p.id for p in predictions)
     for prediction in predictions:
         if keep(prediction):
             found.setdefault(prediction.id, prediction)
+    return {p.id for p in predictions}
 
 
 def _newest_first(prediction: Prediction) -> float:

@@ -83,8 +83,10 @@ Reply: TypeAlias = Answer | NoAnswer
 class Send:
     """Exchange one request; the flow is sent a `Reply`.
 
-    One that ``survives`` goes on when its flow is interrupted. Yielding the same object again, from
-    whatever flow, gives the reply of that one exchange: nothing is sent twice.
+    One that ``survives`` goes on when its flow is interrupted while it is on the wire; one that was not
+    yet written by then is withdrawn. Yielding the same object again, from whatever flow, gives the reply
+    of that one exchange: nothing is sent twice, and for what was withdrawn the reply is a `NoAnswer`
+    that was not sent.
     """
 
     request: Request

@@ -56,6 +56,7 @@ _STEP: Final = 1.045
 _LATE: Final = 1.2
 _GRACE: Final = 10.0
 _SWEEP_GAP: Final = 0.03
+_GIVE_UP_LISTING: Final = 3
 
 
 def next_read(age: float, expected: float | None) -> float:
@@ -84,6 +85,9 @@ class _Entry:
     started: float
     number: int
     looked: float = 0.0
+    again: float = 0.0
+    failures: int = 0
+    failing_since: float | None = None
 
 
 class Watch:
@@ -107,9 +111,10 @@ class Watch:
         self._flying: set[Request] = set()
         self._wanted: set[str] = set()
         self._listing = True
+        self._torn = False
         self._swept = -1.0
         self._failures = 0
-        self._failing_since: float | None = None
+        self._listing_failures = 0
         self._not_before = 0.0
 
     def __len__(self) -> int:
@@ -127,6 +132,9 @@ class Watch:
         """Stop waiting for one; gives it as last seen."""
         entry = self._entries.pop(identifier, None)
         self._wanted.discard(identifier)
+        if not self._entries:
+            self._queue.clear()
+            self._torn = False
         return entry.prediction if entry else None
 
     def tell(self, prediction: Prediction, now: float) -> list[Event]:
@@ -150,6 +158,8 @@ class Watch:
         sent: list[Request] = []
         while self._queue and self._pace.ready(now) <= now:
             request = self._queue.popleft()
+            if not request.query and _identifier(request) not in self._entries:
+                continue
             self._pace.read(now)
             self._flying.add(request)
             sent.append(request)
@@ -160,17 +170,24 @@ class Watch:
         self._flying.discard(request)
         found = reply if isinstance(reply, NoAnswer) else answers.problem(reply)
         if found is None and isinstance(reply, Answer):
-            self._failures, self._failing_since = 0, None
+            self._failures = 0
             body = answers.decoded(reply)
             events = self._listed(body, now) if request.query else self._read(request, body, now)
         elif isinstance(found, NoAnswer) or (found is not None and found.transient):
             events = self._failed(found, request, now, wait)
         else:
             events = self._refused(found, request, now) if found is not None else []
-        if not self._flying and not self._queue and self._wanted:
-            missed, self._wanted = self._wanted, set()
-            self._queue.extend(requests.get(i).newest for i in missed if i in self._entries)
+        if not self._flying and not self._queue:
+            self._queue.extend(requests.get(i).newest for i in self._missed(now))
         return events
+
+    def _missed(self, now: float) -> list[str]:
+        """List what a whole sweep did not show, and has to be read by id; nothing after a torn one."""
+        missed, torn = self._wanted, self._torn
+        self._wanted, self._torn = set(), False
+        if torn and self._listing:
+            return []
+        return [i for i in self._entries if i in missed and self._entries[i].again <= now]
 
     def _look(self, now: float) -> float:
         """When the next round of reads is worth it: for one its own time, for several when half are due.
@@ -196,7 +213,7 @@ class Watch:
             if sweeps and expected is not None and entry.looked < expected:
                 times.append(entry.started + expected * 1.01)
             else:
-                times.append(entry.started + next_read(entry.looked, expected))
+                times.append(max(entry.started + next_read(entry.looked, expected), entry.again))
         return times
 
     def _sweeps(self) -> bool:
@@ -216,7 +233,7 @@ class Watch:
             page = (newest - entry.number) // requests.PAGE_SIZE if entry.number else 0
             if page < depth:
                 self._wanted.add(entry.prediction.id)
-            else:
+            elif entry.again <= now:
                 self._queue.append(requests.get(entry.prediction.id).newest)
         self._queue.extend(requests.page(p + 1).newest for p in range(depth))
         self._swept = now
@@ -227,13 +244,14 @@ class Watch:
         if items is None:
             self._listing = False
             return events
+        self._listing_failures = 0
         for item in items:
             identifier = item.get("id")
             if identifier not in self._entries:
                 continue
             prediction = self._newer(item)
             if prediction.status == "succeeded" and prediction.output is None:
-                continue
+                continue  # a short form; by its id it is shown whole
             self._wanted.discard(prediction.id)
             events += self._news(prediction, now)
         return events
@@ -255,9 +273,10 @@ class Watch:
         entry = self._entries[prediction.id]
         entry.looked = now - entry.started
         entry.prediction = prediction
+        entry.again, entry.failures, entry.failing_since = 0.0, 0, None
         if not prediction.done:
             return [Seen(prediction)]
-        del self._entries[prediction.id]
+        self.remove(prediction.id)
         if prediction.status == "succeeded":
             self._durations.remember(self._base_url, prediction.model, length(prediction, entry.looked))
         return [Ended(prediction)]
@@ -265,28 +284,55 @@ class Watch:
     def _failed(
         self, found: answers.Problem | NoAnswer, request: Request, now: float, wait: float | None
     ) -> list[Event]:
-        """Bear a read that failed for the moment: wait a little, and look again."""
+        """Bear a read that failed for the moment: wait a little, and look again.
+
+        A rate limit or a dead network holds everything up; a read that fails by itself only its own
+        prediction, so that the others are not kept waiting.
+        """
+        if isinstance(found, answers.Problem) and found.status == 429:
+            until = now + (max(1.0, _pause(self._failures)) if wait is None else wait)
+            self._failures += 1
+            self._not_before = max(self._not_before, until)
+            self._pace.hold(until)
+            if request not in self._queue:
+                self._queue.append(request)
+            return []
+        pause = _pause(self._failures) if wait is None else min(wait, self._policy.longest)
         self._failures += 1
-        pause = wait if wait is not None else min(5.0, 0.25 * 2.0 ** min(self._failures - 1, 8))
-        limited = isinstance(found, answers.Problem) and found.status == 429
-        if limited and wait is None:
-            pause = max(pause, 1.0)
-        self._not_before = max(self._not_before, now + pause)
-        if limited:
-            self._pace.hold(now + pause)
-        else:
-            self._failing_since = now if self._failing_since is None else self._failing_since
-            if now - self._failing_since > self._policy.patience:
-                return self._break_all(found)
-        if request not in self._queue:
-            self._queue.append(request)
-        return []
+        if request.query:
+            self._torn = True
+            self._not_before = max(self._not_before, now + pause)
+            self._listing_failures += not isinstance(found, NoAnswer)
+            self._listing = self._listing and self._listing_failures < _GIVE_UP_LISTING
+            return self._fail(sorted(self._wanted), found, now, None)
+        if isinstance(found, NoAnswer):
+            self._not_before = max(self._not_before, now + pause)
+        return self._fail([_identifier(request)], found, now, wait)
+
+    def _fail(
+        self, identifiers: list[str], found: answers.Problem | NoAnswer, now: float, wait: float | None
+    ) -> list[Event]:
+        """Note that predictions could not be read; end the waits that this has lasted too long for."""
+        broken: list[Event] = []
+        for identifier in identifiers:
+            entry = self._entries.get(identifier)
+            if entry is None:
+                continue
+            entry.failing_since = now if entry.failing_since is None else entry.failing_since
+            if now - entry.failing_since > self._policy.patience:
+                broken.append(self._break(identifier, found))
+            elif wait is not None:
+                entry.again = now + min(wait, self._policy.longest)
+            else:
+                entry.again = now + _pause(entry.failures)
+                entry.failures += 1
+        return broken
 
     def _refused(self, found: answers.Problem, request: Request, now: float) -> list[Event]:
         """Take an answer that no further try will change."""
         if request.query:
             if found.status == 401:
-                return self._break_all(found)
+                return [self._break(i, found) for i in list(self._entries)]
             self._listing = False
             return []
         identifier = _identifier(request)
@@ -301,16 +347,16 @@ class Watch:
             return self._news(failed, now)
         if answers.names_a_missing_prediction(found) and entry.number and entry.looked < _GRACE:
             return []
-        del self._entries[identifier]
-        return [Broken(identifier, _lost_sight(found, identifier))]
+        return [self._break(identifier, found)]
 
-    def _break_all(self, found: answers.Problem | NoAnswer) -> list[Event]:
-        broken: list[Event] = [Broken(i, _lost_sight(found, i)) for i in self._entries]
-        self._entries.clear()
-        self._queue.clear()
-        self._wanted.clear()
-        self._failing_since = None
-        return broken
+    def _break(self, identifier: str, found: answers.Problem | NoAnswer) -> Broken:
+        self.remove(identifier)
+        return Broken(identifier, _lost_sight(found, identifier))
+
+
+def _pause(failures: int) -> float:
+    """Seconds before a read that failed is tried again: 0.25 at first, 5 at most."""
+    return min(5.0, 0.25 * 2.0 ** min(failures, 8))
 
 
 def _identifier(request: Request) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from dataclasses import dataclass, replace
 from typing import Final, TypeVar
 
@@ -116,7 +117,8 @@ def each(work: Callable[[T], R], items: Iterable[T], workers: int = _CORES) -> l
         return [work(item) for item in todo]
     pool = ThreadPoolExecutor(min(workers, len(todo)), thread_name_prefix="skytells-display")
     try:
-        return list(pool.map(work, todo))
+        context = copy_context()  # the threads see the options of whoever looks
+        return list(pool.map(lambda item: context.copy().run(work, item), todo))
     finally:
         pool.shutdown(cancel_futures=True)
 

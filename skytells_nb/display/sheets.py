@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from bisect import bisect_left
 from collections.abc import Sequence
 from functools import cache
 from typing import TYPE_CHECKING, Any, Final
@@ -165,9 +166,8 @@ def _wrapped(words: str, width: int, letter: int, most: int) -> list[str]:
 def _cut(word: str, width: int, font: Any) -> str:
     if font.getlength(word) <= width:
         return word
-    while word and font.getlength(word + "…") > width:
-        word = word[:-1]
-    return word + "…"
+    fitting = bisect_left(range(len(word)), True, key=lambda n: font.getlength(word[:n] + "…") > width)
+    return word[: max(0, fitting - 1)] + "…"
 
 
 def _drawable(words: str) -> str:

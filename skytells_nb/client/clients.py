@@ -80,9 +80,7 @@ class _Face:
         self._connection.__reduce__()
 
     def __repr__(self) -> str:
-        connection = self._connection
-        state = ", closed" if connection.closed else ""
-        return f"{type(self).__name__}({connection.origin!r}, key {connection.key.fingerprint}{state})"
+        return f"{type(self).__name__}({getattr(self, '_connection', 'not made yet')!s})"
 
 
 class Client(_Face):

@@ -112,8 +112,13 @@ class Connection:
         registry.register(self)
 
     def __repr__(self) -> str:
+        return f"Connection({self})"
+
+    def __str__(self) -> str:
+        if not hasattr(self, "_lock"):  # as in the traceback of a refusal
+            return "not made yet"
         state = ", closed" if self.closed else ""
-        return f"Connection({self.origin!r}, key {self.key.fingerprint}{state})"
+        return f"{self.origin!r}, key {self.key.fingerprint}{state}"
 
     def require_open(self) -> None:
         """Refuse work on a closed connection."""

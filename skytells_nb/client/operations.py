@@ -51,12 +51,18 @@ class operation(Generic[P, T]):  # noqa: N801 - used as a decorator
         update_wrapper(self, write)  # type: ignore[arg-type]
         del self.__dict__["__wrapped__"]
 
+    def __call__(self, face: Face, *args: P.args, **kwargs: P.kwargs) -> Any:
+        """Call it through its class, as any method may be."""
+        return self.__get__(face)(*args, **kwargs)
+
     @overload
     def __get__(self, face: None, owner: type) -> Self: ...
     @overload
     def __get__(self, face: Blocking, owner: type | None = None) -> Callable[P, T]: ...
     @overload
     def __get__(self, face: Awaiting, owner: type | None = None) -> Callable[P, Coroutine[Any, Any, T]]: ...
+    @overload
+    def __get__(self, face: Face, owner: type | None = None) -> Callable[P, Any]: ...
     def __get__(self, face: Face | None, owner: type | None = None) -> Any:
         if face is None:
             return self

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from base64 import b64encode
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Literal
 
 from .contents import Notice
@@ -29,10 +29,6 @@ class Picture:
     width: int
     height: int
     facts: str = ""
-
-    def without_source(self) -> Picture:
-        """Give the same picture with nothing in it, to measure the page around it."""
-        return replace(self, source="")
 
 
 @dataclass(frozen=True, slots=True)

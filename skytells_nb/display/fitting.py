@@ -128,7 +128,7 @@ def _encoded(small: Small, limit: int) -> Thumbnail:
 def _still(item: Small, thumbnail: Thumbnail, animation: str | None) -> Picture:
     if animation is not None:
         return replace(item.picture(None, item.facts), source=animation)
-    moves = ", an animation: its first frame" if item.reduced.frames > 1 else ""
+    moves = ", an animation: its first frame" if _moves(item) else ""
     return item.picture(thumbnail, item.facts + moves)
 
 

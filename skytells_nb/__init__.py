@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from .backend import connect as connect
     from .client import AsyncClient as AsyncClient
     from .client import Client as Client
+    from .comparison import compare as compare
     from .display import gallery as gallery
     from .display import show as show
     from .loops import enable_nested_asyncio as enable_nested_asyncio
@@ -37,6 +38,7 @@ _HOMES = {
     "Prediction": "types",
     "PredictionList": "types",
     "Sandbox": "backend",
+    "compare": "comparison",
     "connect": "backend",
     "enable_nested_asyncio": "loops",
     "gallery": "display",

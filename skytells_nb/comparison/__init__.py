@@ -1,0 +1,8 @@
+"""``sky.compare``: one grid of models and prompts, with each cell's time and cost."""
+
+from __future__ import annotations
+
+from .comparing import compare
+from .grid import Cell, Comparison
+
+__all__ = ["Cell", "Comparison", "compare"]

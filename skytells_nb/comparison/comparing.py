@@ -1,0 +1,116 @@
+"""Running a comparison: checked and priced first, then side by side, whatever fails."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from importlib import import_module
+from typing import Any, Final
+
+from ..client import AsyncClient, Client, latest
+from ..exceptions import PredictionError, SkytellsError, WaitTimeoutError
+from ..loops import gather, run
+from ..types import Model, Prediction
+from .grid import Cell, Comparison
+from .plan import Column, Plan, plan, read_axis, read_variations
+
+__all__ = ["compare"]
+
+_CONNECT: Final = "skytells_nb.backend:connect"
+
+
+def compare(
+    *,
+    models: str | Iterable[str],
+    prompts: str | Iterable[str],
+    inputs: Mapping[str, Any] | Sequence[Mapping[str, Any]] | None = None,
+    client: Client | AsyncClient | None = None,
+    limit: int = 8,
+) -> Comparison:
+    """Make every prompt with every model, and lay the results out in a grid.
+
+    Every input is checked against its model's schema first, and the count and the price are printed, before
+    anything is sent. A cell that fails stays a cell, and the others go on.
+
+    Parameters
+    ----------
+    models, prompts : str or list of str
+        The axes.
+    inputs : dict or list of dict, optional
+        What cells get besides their prompt: one dict for all, or several, each of which makes a column of
+        its own for every model, such as ``[{"seed": 1}, {"seed": 2}]``.
+    client : Client or AsyncClient, optional
+        The newest open one when None; ``sky.connect()`` when there is none.
+    limit : int
+        How many run at a time.
+
+    Returns
+    -------
+    Comparison
+        It shows itself as a cell's last line, and has ``.to_pandas()`` and ``.to_image()``.
+
+    Raises
+    ------
+    InvalidInputError
+        An axis is empty, or an input is not what its model takes. Nothing was sent.
+    NotFoundError
+        There is no such model. Nothing was sent.
+
+    Examples
+    --------
+    >>> import skytells_nb as sky
+    >>> with sky.Sandbox(seconds=0.05) as sandbox, sandbox.client() as client:
+    ...     sky.compare(models=["truefusion", "truefusion-edge"], prompts="a fox", client=client)
+    2 predictions: 1 prompt × 2 columns, $0.04 in all
+    <Comparison of 1 prompts × 2 columns>
+    """
+    names, texts = read_axis("models", models), read_axis("prompts", prompts)
+    variations = read_variations(inputs)
+    facing = _client(client)
+    known = run(_models(facing, names))
+    laid_out = plan(known, texts, variations)
+    print(laid_out, flush=True)  # noqa: T201 - the price before the work is its promise
+    return run(_carry_out(facing, laid_out, limit))
+
+
+def _client(given: Client | AsyncClient | None) -> AsyncClient:
+    if given is not None:
+        return given.as_async()
+    connection = latest()
+    if connection is not None:
+        return AsyncClient.of(connection)
+    module, _, name = _CONNECT.partition(":")
+    made: Client = getattr(import_module(module), name)()
+    return made.as_async()
+
+
+async def _models(client: AsyncClient, names: Sequence[str]) -> list[Model]:
+    return await gather(*(client.models.get(name) for name in names), progress=False)
+
+
+async def _carry_out(client: AsyncClient, laid_out: Plan, limit: int) -> Comparison:
+    places = [(prompt, column) for prompt in laid_out.prompts for column in laid_out.columns]
+    cells = await gather(
+        *(_fill(client, laid_out, n, prompt, column) for n, (prompt, column) in enumerate(places)),
+        limit=limit,
+    )
+    return Comparison(laid_out.prompts, [column.label for column in laid_out.columns], cells)
+
+
+async def _fill(client: AsyncClient, laid_out: Plan, place: int, prompt: str, column: Column) -> Cell:
+    """Make one cell, whatever comes of it."""
+    input, began = laid_out.input(prompt, column), time.monotonic()
+    try:
+        made = await client.predictions.create(column.model, input)
+    except SkytellsError as error:
+        known = error.prediction if isinstance(error, PredictionError | WaitTimeoutError) else None
+        made = known or Prediction(
+            id=f"not-created-{place}",
+            status="failed",
+            model=column.model,
+            input=input,
+            error=error.message,
+            origin=client.base_url,
+        )
+    took = made.seconds if made.seconds is not None else time.monotonic() - began
+    return Cell(prompt, column.label, made, took if made.done else None)

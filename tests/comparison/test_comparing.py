@@ -1,0 +1,128 @@
+"""A comparison on a real sandbox: priced first, drawn after, whole although a cell fails."""
+
+from decimal import Decimal
+
+import pytest
+
+import skytells_nb as sky
+from skytells_nb import exceptions
+
+PROMPTS = ["a red fox in snow", "a lighthouse at dusk"]
+MODELS = ["truefusion", "truefusion-edge"]
+
+
+@pytest.fixture
+def sandbox():
+    with sky.Sandbox(seconds=0.05, seed=3) as running:
+        yield running
+
+
+@pytest.fixture
+def client(sandbox, tmp_path):
+    with sandbox.client(archive=tmp_path / "kept") as connected:
+        yield connected
+
+
+def creates(sandbox):
+    return [entry for entry in sandbox.log if entry.method == "POST" and entry.route == "create"]
+
+
+def test_count_and_price_are_told_before_anything_is_created(sandbox, client, capsys):
+    sky.compare(models=MODELS, prompts=PROMPTS, client=client)
+    assert capsys.readouterr().out == "4 predictions: 2 prompts × 2 columns, $0.08 in all\n"
+    assert sandbox.billed_amount == Decimal("0.08")
+
+
+def test_every_cell_has_its_row_its_column_its_time_and_its_cost(client):
+    grid = sky.compare(models=MODELS, prompts=PROMPTS, client=client)
+    assert (grid.prompts, grid.columns) == (tuple(PROMPTS), tuple(MODELS))
+    assert [(cell.prompt, cell.column) for cell in grid.cells] == [(p, m) for p in PROMPTS for m in MODELS]
+    assert grid[1, 0].prediction.prompt == PROMPTS[1]
+    assert grid[-1, -1].prediction.model == MODELS[1]
+    assert all(cell.seconds is not None and cell.cost for cell in grid.cells)
+    assert grid.cost == Decimal("0.08")
+
+
+def test_variations_become_columns_named_by_what_sets_them_apart(client):
+    grid = sky.compare(
+        models="truefusion-pro",
+        prompts="a fox",
+        inputs=[{"seed": 1, "width": 256, "height": 256}, {"seed": 2, "width": 256, "height": 256}],
+        client=client,
+    )
+    assert grid.columns == ("truefusion-pro · seed=1", "truefusion-pro · seed=2")
+    assert [cell.prediction.input["seed"] for cell in grid.cells] == [1, 2]
+
+
+def test_an_input_that_a_model_does_not_take_stops_everything_before_it_is_sent(sandbox, client):
+    with pytest.raises(exceptions.InvalidInputError, match=r"aspect_ratio '7:3' is not one of") as caught:
+        sky.compare(models=MODELS, prompts=PROMPTS, inputs={"aspect_ratio": "7:3"}, client=client)
+    assert "Nothing was sent" in str(caught.value)
+    assert not creates(sandbox)
+
+
+def test_an_unknown_model_stops_everything_too(sandbox, client):
+    with pytest.raises(exceptions.NotFoundError):
+        sky.compare(models=["truefusion", "no-such-model"], prompts="a fox", client=client)
+    assert not creates(sandbox)
+
+
+def test_a_failed_cell_stays_a_cell_and_the_others_go_on(sandbox, client):
+    sandbox.faults.next("failed", on="create", after=1)
+    sandbox.faults.next("no_credit", on="create", after=2)
+    grid = sky.compare(models=MODELS, prompts=PROMPTS, client=client, limit=1)
+    assert [cell.prediction.status for cell in grid.cells] == ["succeeded", "failed", "failed", "succeeded"]
+    assert grid.cells[2].prediction.id.startswith("not-created")
+    assert "No credit" in grid.cells[2].error
+    assert grid.cost is None, "what was never created has no known cost"
+    assert "Not created" in grid.html
+    assert "2 failed" in repr(grid)
+
+
+@pytest.mark.parametrize(
+    "axes",
+    [
+        {"models": [], "prompts": "a fox"},
+        {"models": "truefusion", "prompts": []},
+        {"models": "truefusion", "prompts": ["a fox", 3]},
+        {"models": 5, "prompts": "a fox"},
+        {"models": "truefusion", "prompts": "a fox", "inputs": "wide"},
+        {"models": "truefusion", "prompts": "a fox", "inputs": []},
+    ],
+)
+def test_axes_that_are_none_are_refused_before_anything_is_sent(sandbox, client, axes):
+    with pytest.raises(exceptions.InvalidInputError, match="Nothing was sent"):
+        sky.compare(client=client, **axes)
+    assert not sandbox.log
+
+
+def test_an_axis_counts_each_value_once(client):
+    assert sky.compare(models=["truefusion", "truefusion"], prompts="a fox", client=client).columns == (
+        "truefusion",
+    )
+
+
+def test_it_shows_itself_with_text_on_both_axes_and_pictures_with_alt_text(client):
+    bundle = sky.compare(models=MODELS, prompts=PROMPTS, client=client)._repr_mimebundle_()
+    for word in (*MODELS, *PROMPTS):
+        assert f">{word}</th>" in bundle["text/html"]
+        assert word in bundle["text/plain"]
+    assert bundle["text/html"].count("<img") == 4
+    assert bundle["text/html"].count('alt="a red fox in snow') == 2
+    assert len(bundle["text/html"]) < sky.options.cell_budget
+
+
+def test_hostile_words_stay_words(client):
+    grid = sky.compare(models="truefusion", prompts='"><script>alert(1)</script>', client=client)
+    assert "<script" not in grid.html
+
+
+def test_it_becomes_an_image(client):
+    image = sky.compare(models=MODELS, prompts=PROMPTS, client=client).to_image(size=120)
+    assert image.width > 2 * 120
+    assert image.height > 2 * 120
+
+
+def test_without_a_client_the_newest_open_one_is_used(sandbox, client):
+    grid = sky.compare(models="truefusion-edge", prompts="a fox")
+    assert grid.cells[0].prediction.origin == client.base_url

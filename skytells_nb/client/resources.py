@@ -12,6 +12,7 @@ from ..types import Model, ModelList, Prediction, PredictionList
 from ..wire import flows, listing
 from ..wire.listing import Moment
 from ..wire.steps import Flow
+from . import inputs
 from .operations import Awaiting, Blocking, Face, operation
 
 __all__ = ["AsyncModels", "AsyncPredictions", "Models", "Predictions"]
@@ -42,7 +43,8 @@ class _Predictions(Face):
         model : str
             The model's slug, such as ``"truefusion-pro"``.
         input : dict
-            What the model's input schema takes; it must be JSON.
+            What the model's input schema takes. A prediction, a path or a Pillow image in it becomes a
+            URL or a data URI; everything else must be JSON.
         wait : bool
             Whether to wait; False returns at once, queued or processing.
         webhook : str or dict, optional
@@ -77,15 +79,19 @@ class _Predictions(Face):
         ...     client.predictions.create("truefusion-edge", {"prompt": "a red fox in snow"}).status
         'succeeded'
         """
-        return flows.create(
-            self._connection.conversation,
-            model,
-            input,
-            wait=wait,
-            webhook=webhook,
-            webhook_events_filter=webhook_events_filter,
-            timeout=timeout,
-            on_progress=on_progress,
+        conversation = self._connection.conversation
+        sent = yield from inputs.plain(conversation, model, input)
+        return (
+            yield from flows.create(
+                conversation,
+                model,
+                sent,
+                wait=wait,
+                webhook=webhook,
+                webhook_events_filter=webhook_events_filter,
+                timeout=timeout,
+                on_progress=on_progress,
+            )
         )
 
     @operation

@@ -30,7 +30,7 @@ from ..wire.steps import (
 )
 from ..wire.watch import Broken, Event
 from . import fetch, http
-from .blocking import SLICE, add_progress_note, bare, detach, over, report
+from .blocking import SLICE, add_progress_note, bare, closed_meanwhile, detach, over, report
 
 if TYPE_CHECKING:
     from .connection import Connection, LoopSide
@@ -113,6 +113,7 @@ async def _perform(connection: Connection, side: LoopSide, step: Step) -> Any:
 async def exchange(connection: Connection, side: LoopSide, request: Request) -> Reply:
     """Exchange one request through the loop's gate."""
     async with side.gate():
+        connection.require_open()
         return await http.async_exchange(
             side.client, connection.origin, request, connection.key, connection.timeout
         )
@@ -191,6 +192,17 @@ class LoopWatch:
 
         with suppress(RuntimeError):
             self._side.loop.call_soon_threadsafe(told)
+
+    def close(self) -> None:
+        """End every wait with a word, because the client was closed; from any thread."""
+
+        def closed() -> None:
+            for identifier, waiters in self._waiters.items():
+                for waiter in waiters:
+                    waiter.fail(closed_meanwhile(identifier))
+
+        with suppress(RuntimeError):
+            self._side.loop.call_soon_threadsafe(closed)
 
     async def _read(self) -> None:
         """Read for everyone until nobody waits; what goes wrong here is everyone's to know."""

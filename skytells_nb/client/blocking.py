@@ -44,6 +44,7 @@ __all__ = [
     "BlockingWatch",
     "add_progress_note",
     "bare",
+    "closed_meanwhile",
     "detach",
     "drive",
     "outcome",
@@ -110,7 +111,7 @@ def detach(connection: Connection, step: Detach) -> None:
         finally:
             connection.apart.give_back()
 
-    BACKGROUND.run(errand, step.seconds)
+    BACKGROUND.run(errand, step.seconds, afterwards=connection.conversation.say_what_stopped)
 
 
 def _perform(connection: Connection, step: Step, until: float | None) -> Any:
@@ -236,6 +237,14 @@ class BlockingWatch:
         with self._changed:
             self._distribute(self._watch.tell(prediction, self._conversation.now()))
 
+    def close(self) -> None:
+        """End every wait with a word, because the client was closed."""
+        with self._changed:
+            for identifier, waiters in self._waiters.items():
+                for waiter in waiters:
+                    waiter.outcome = waiter.outcome or closed_meanwhile(identifier)
+            self._changed.notify_all()
+
     def _turn(self, connection: Connection, waiter: _Waiter, deadline: float) -> list[Prediction]:
         """Wait a slice, leading if nobody does; gives what was seen of this waiter's prediction."""
         led = False
@@ -297,6 +306,14 @@ class BlockingWatch:
                 self._waiters.pop(waiter.id, None)
                 self._watch.remove(waiter.id)
             self._changed.notify_all()
+
+
+def closed_meanwhile(identifier: str) -> SkytellsError:
+    """Make the error of a wait whose client was closed."""
+    return SkytellsError(
+        f"This client was closed while it waited for prediction {identifier!r}, which goes on and may be "
+        f"billed. Another client takes the wait up again: client.predictions.wait({identifier!r})."
+    )
 
 
 def report(on_progress: Callable[[Prediction], object], prediction: Prediction) -> object:

@@ -223,6 +223,9 @@ class Connection:
             finalizers, self._finalizers = self._finalizers, []
             sides, self._sides = self._sides, {}
             self._client = self._downloads = None
+        self.blocking_watch.close()
+        for side in sides.values():
+            side.watch.close()
         for finalize in finalizers:
             finalize()
         for loop, side in sides.items():
@@ -240,6 +243,7 @@ class Connection:
             mine = self._sides.pop(asyncio.get_running_loop(), None)
         self.close()
         if mine is not None:
+            mine.watch.close()
             await mine.close()
 
     def __reduce__(self) -> NoReturn:

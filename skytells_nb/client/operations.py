@@ -48,7 +48,7 @@ class operation(Generic[P, T]):  # noqa: N801 - used as a decorator
         self.__signature__ = shown.replace(
             parameters=list(shown.parameters.values())[1:], return_annotation=returned
         )
-        update_wrapper(self, write)  # type: ignore[arg-type]
+        update_wrapper(self, write)
         del self.__dict__["__wrapped__"]
 
     def __call__(self, face: Face, *args: P.args, **kwargs: P.kwargs) -> Any:

@@ -97,9 +97,7 @@ reveal_type(client.as_async())
 
 async def main() -> None:
     async with AsyncClient("sk-test") as awaiting:
-        created = awaiting.predictions.create("truefusion", {"prompt": "x"})
-        reveal_type(created)
-        reveal_type(await created)
+        reveal_type(awaiting.predictions.create("truefusion", {"prompt": "x"}))
         reveal_type(await awaiting.predictions.get("p1"))
         reveal_type(await awaiting.models.list())
         reveal_type(awaiting.as_sync())
@@ -121,7 +119,6 @@ REVEALED = [
     "skytells_nb.client.clients.AsyncClient",
     "typing.Coroutine[Any, Any, skytells_nb.types.prediction.Prediction]",
     "skytells_nb.types.prediction.Prediction",
-    "skytells_nb.types.prediction.Prediction",
     "skytells_nb.types.model.ModelList",
     "skytells_nb.client.clients.Client",
     "skytells_nb.client.clients.Client",
@@ -139,11 +136,11 @@ def test_mypy_knows_what_every_method_takes_and_gives(tmp_path: Path) -> None:
     revealed = re.findall(r'Revealed type is "([^"]*)"', out)
     assert [re.sub(r"^builtins\.", "", each) for each in revealed] == REVEALED
     errors = [line for line in out.splitlines() if ": error:" in line]
-    assert len(errors) == 3, out
-    assert 'Unexpected keyword argument "wat"' in errors[0]
-    assert "call-arg" in errors[0]
-    assert "arg-type" in errors[1]
-    assert "call-arg" in errors[2]
+    assert len(errors) == 4, out
+    assert "unused-coroutine" in errors[0], "a forgotten await is an error"
+    assert 'Unexpected keyword argument "wat"' in errors[1]
+    assert "arg-type" in errors[2]
+    assert "call-arg" in errors[3]
 
 
 def test_a_method_works_through_its_class_as_well(sandbox: sky.Sandbox) -> None:

@@ -47,9 +47,7 @@ class Background:
         self._idle = threading.Condition(self._lock)
         self._news = threading.Condition(self._lock)
 
-    def run(
-        self, errand: Errand, seconds: float, *, afterwards: Callable[[], object] | None = None
-    ) -> None:
+    def run(self, errand: Errand, seconds: float, *, afterwards: Callable[[], object] | None = None) -> None:
         """Run ``errand(deadline)`` soon; the deadline is monotonic seconds.
 
         ``afterwards`` is called once when all is quiet again, however many errands named it.

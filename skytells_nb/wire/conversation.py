@@ -28,6 +28,7 @@ from .pace import Pace
 from .requests import Call
 from .retry import Policy
 from .steps import Answer, Detach, Flow, NoAnswer, Reply, Request
+from .stopping import Stopped
 from .watch import Watch
 
 __all__ = ["Conversation", "ServerClock", "note"]
@@ -81,6 +82,7 @@ class Conversation:
     server_clock: ServerClock = field(default_factory=ServerClock)
     names: dict[str, str] = field(default_factory=dict)
     older: set[str] = field(default_factory=set)
+    stopped: Stopped = field(default_factory=Stopped)
     numbers: dict[str, int] = field(default_factory=dict)
     _lock: Lock = field(default_factory=Lock, repr=False)
 
@@ -152,6 +154,12 @@ class Conversation:
                 yield Detach(self._tell_ended(left, prediction))
             raise
 
+    def say_what_stopped(self) -> None:
+        """Say once what an interrupt stopped and what it had cost, if anything."""
+        sentence = self.stopped.sentence(sandbox=self.account.sandbox)
+        if sentence is not None:
+            note(sentence)
+
     def _tell_ended(self, left: list[Observer], prediction: Prediction) -> Flow[Prediction]:
         while left:
             observer = left.pop(0)
@@ -165,9 +173,12 @@ class Conversation:
 
 
 def note(text: str) -> None:
-    """Say something that must not stop the work: a warning, and a log line where warnings are errors."""
+    """Say something that must not stop the work: a warning, and a log line where warnings are errors.
+
+    It is shown each time it is true; of warnings that read alike, Python shows but the first.
+    """
     try:
-        warnings.warn(text, SkytellsWarning, stacklevel=2)
+        warnings.warn_explicit(text, SkytellsWarning, __file__, 0, module=__name__)
     except SkytellsWarning:
         with suppress(Exception):
             getLogger("skytells_nb").warning(text)

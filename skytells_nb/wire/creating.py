@@ -14,7 +14,7 @@ from collections.abc import Generator
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..exceptions import SkytellsError
+from ..exceptions import InvalidInputError, SkytellsError
 from ..observers import Observer
 from ..types import Prediction
 from . import answers, exchange, reconciling, requests
@@ -230,6 +230,7 @@ class _Create:
         if self.made is None:
             return
         if self.made.done:
+            self.conversation.stopped.ended(self.made)
             yield from self.conversation.ended(self.made)
         else:
             yield from _cancel(self.conversation, self.made)
@@ -255,7 +256,7 @@ class _Create:
     def _out_of_time(self) -> Flow[None]:
         """Say what can still be said when the background's time is up."""
         if self.made is not None:
-            note(f"Prediction {self.made.id} was not canceled, and goes on: there was no time left.")
+            self.conversation.stopped.goes_on(self.made.id, _NO_TIME)
         elif self.send is not None:
             note(
                 f"Interrupted while a create of {self.order.model!r} was under way. It may have been "
@@ -271,6 +272,7 @@ class _Create:
                 note(f"An observer was not told of a create of {self.order.model!r}: {error!r}")
 
 
+_NO_TIME = "there was no time left."
 _MOST_LIKELY_NOT = "No prediction was found that it made, so most likely nothing was billed."
 
 
@@ -313,21 +315,42 @@ def cancel_in_background(conversation: Conversation, prediction: Prediction) -> 
 
 
 def _cancel(conversation: Conversation, prediction: Prediction) -> Flow[None]:
-    subject = f"canceling prediction {prediction.id!r}"
     try:
-        body = yield from exchange.ask(conversation, requests.cancel(prediction.id), subject)
+        read, canceled = yield from _canceled(conversation, prediction)
     except GeneratorExit:
         raise
     except BaseException as error:
-        why = str(error) or "there was no time left"
-        note(f"Prediction {prediction.id} was perhaps not canceled, and goes on: {why}")
+        conversation.stopped.goes_on(prediction.id, str(error) or _NO_TIME)
         if isinstance(error, SkytellsError):
             return
         raise
-    if isinstance(body, dict) and body.get("id") == prediction.id:
-        read = Prediction.from_api(body, origin=conversation.origin).remembering(prediction)
-        if read.done:
-            yield from conversation.ended(read)
+    if canceled:
+        conversation.stopped.canceled(read)
+    else:
+        conversation.stopped.ended(read)
+    if read.done:
+        yield from conversation.ended(read)
+
+
+def _canceled(conversation: Conversation, prediction: Prediction) -> Flow[tuple[Prediction, bool]]:
+    """Cancel a prediction; False where it had ended already, and is paid for and worth keeping."""
+    subject = f"canceling prediction {prediction.id!r}"
+    try:
+        body = yield from exchange.ask(conversation, requests.cancel(prediction.id), subject)
+    except InvalidInputError:
+        body = yield from exchange.ask(conversation, requests.get(prediction.id), subject)
+        read = _reading(conversation, body, prediction)
+        if not read.done:
+            raise
+        return read, False
+    return _reading(conversation, body, prediction), True
+
+
+def _reading(conversation: Conversation, body: Any, earlier: Prediction) -> Prediction:
+    """Read an answer about a prediction; as it was known before, where it says nothing about it."""
+    if not isinstance(body, dict) or body.get("id") != earlier.id:
+        return earlier
+    return Prediction.from_api(body, origin=conversation.origin).remembering(earlier)
 
 
 def _told(observer: Observer, flow: Generator[Any, Any, None]) -> Flow[None]:

@@ -95,7 +95,7 @@ def _part(drawn: Picture) -> int:
 def _player(drawn: Player, told: str, frame: Frame) -> str:
     if drawn.source is None:
         still = "" if drawn.poster is None else _picture(drawn.poster, told, frame)
-        words = f"Not embedded, to keep the notebook small ({drawn.facts})."
+        words = "Not embedded, to keep the notebook small."
         return still + _notice(
             Notice("A clip" if drawn.family == "video" else "A song", words), frame, slim=True
         )
@@ -139,7 +139,8 @@ def _notice(drawn: Notice, frame: Frame, *, slim: bool = False) -> str:
     if drawn.address:
         short = clip(one_line(drawn.address), 90 if frame.alone else 48)
         lines.append(f'<div style="font-size:11px;margin-top:4px">{link(drawn.address, short)}</div>')
-    room = "padding:8px 12px" if slim else f"padding:16px;min-height:{min(160, frame.width * 2 // 3)}px"
+    least = 96 if frame.alone else min(160, frame.width * 2 // 3)
+    room = "padding:8px 12px" if slim else f"padding:16px;min-height:{least}px"
     above = ";margin-top:6px" if slim else ""
     words = f'<div style="{_STACKED};{_CENTRED};{room}">{"".join(lines)}</div>'
     return f'<div style="display:grid;grid-template-columns:minmax(0,1fr){above}">{_LINE}{words}</div>'
@@ -148,8 +149,8 @@ def _notice(drawn: Notice, frame: Frame, *, slim: bool = False) -> str:
 def caption(entry: Entry, frame: Frame) -> str:
     """Write a caption: two lines of it in a grid, with the whole in its tooltip."""
     line = one_line(entry.words or "")
-    if not line:
-        return ""
+    if not line or (entry.prediction is None and _path_of(entry) is not None and line == name_of(entry)):
+        return ""  # the name of a loose file stands below, with its place
     shown = clip(line, frame.letters)
     whole = f' title="{text(clip(line, 1_000))}"' if shown != line else ""
     clamp = "" if frame.alone else "max-height:36px;overflow:hidden;"
@@ -163,21 +164,22 @@ def facts(entry: Entry, drawn: Drawn | None, frame: Frame) -> str:
     Without what was drawn, these are the facts that several outputs share.
     """
     prediction = None if frame.terse else entry.prediction
-    first = [_bdi(fact) for fact in facts_told(prediction)] if prediction else []
+    said = [fact for fact in facts_told(prediction) if fact != entry.words] if prediction else []
+    first = [_bdi(fact) for fact in said]
     second = [_id(prediction.id, frame)] if prediction else []
     if drawn is not None:
         second += [f"{entry.place} of {entry.places}"] if entry.places > 1 else []
         size = _size_told(entry, drawn)
-        second += [text(size)] if size and (entry.prediction is None or isinstance(drawn, Player)) else []
+        file = [text(size)] if size and (entry.prediction is None or isinstance(drawn, Player)) else []
         path = _path_of(entry)
-        if path is not None and frame.alone:
-            return _muted([*first, *second], frame) + _muted([_bdi(path_told(path))], frame)
+        if frame.alone:
+            file = [_bdi(path_told(path)), *file] if path is not None else file
+            return _muted([*first, *second], frame) + _muted(file, frame)
+        second += file
         second += [_bdi(path.name, path_told(path))] if path is not None else []
     if frame.alone:
         return _muted([*first, *second], frame)
-    return _muted(first, frame, " · ".join(facts_told(prediction)) if prediction else "") + _muted(
-        second, frame
-    )
+    return _muted(first, frame, " · ".join(said)) + _muted(second, frame)
 
 
 def _muted(told: Sequence[str], frame: Frame, whole: str = "") -> str:

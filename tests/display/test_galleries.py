@@ -209,3 +209,9 @@ def test_a_picture_larger_than_its_column_is_bounded_by_itself(make):
         "img"
     )
     assert "max-width:60px" in (image["style"] or "")
+
+
+def test_what_the_caption_says_is_not_said_again(three, tmp_path):
+    assert strictly(gallery(three, captions="cost").html).text.count("0.02 credits") == 3
+    (tmp_path / "owl.png").write_bytes(TEAL)
+    assert strictly(gallery([tmp_path / "owl.png"]).html).text.count("owl.png") == 1

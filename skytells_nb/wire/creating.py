@@ -10,7 +10,7 @@ sent again. Whatever stays in doubt is raised as `UncertainCreateError`.
 from __future__ import annotations
 
 from asyncio import CancelledError
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -27,14 +27,15 @@ from .steps import Answer, Detach, Flow, NoAnswer, Reply, Send, Sleep
 __all__ = ["accept", "cancel_in_background"]
 
 
-def accept(conversation: Conversation, order: Order) -> Flow[Prediction]:
+def accept(conversation: Conversation, order: Order, observers: Sequence[Observer] = ()) -> Flow[Prediction]:
     """Send a create until the API has accepted it once; gives the prediction as it was then.
 
     When it is interrupted, what may have been accepted is found and canceled in the background.
+    ``observers`` of this one create are asked and told before those of the conversation.
     """
     create = _Create(conversation, order)
     try:
-        yield from create.announce()
+        yield from create.announce(observers)
         try:
             prediction = yield from create.send_until_accepted()
         except Exception as error:
@@ -83,10 +84,10 @@ class _Create:
         """Whether an interrupt leaves something to do: someone to tell, or something to cancel."""
         return bool(self.tickets) or self.send is not None or self.made is not None
 
-    def announce(self) -> Flow[None]:
+    def announce(self, observers: Sequence[Observer]) -> Flow[None]:
         """Ask every observer before anything is sent; a refusal ends the create, and the others are told."""
         account, order = self.conversation.account, self.order
-        for observer in self.conversation.listeners():
+        for observer in (*observers, *self.conversation.listeners()):
             try:
                 ticket = yield from observer.before_create(account, order.model, order.input)
             except Exception as error:

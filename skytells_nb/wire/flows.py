@@ -15,6 +15,7 @@ from ..exceptions import (
     UncertainCreateError,
     WaitTimeoutError,
 )
+from ..observers import Observer
 from ..types import Prediction
 from . import answers, creating, exchange, reconciling, requests
 from .conversation import Conversation
@@ -61,11 +62,15 @@ def create(
     webhook_events_filter: Sequence[str] | None = None,
     timeout: float | None = None,
     on_progress: Progress | None = None,
+    observers: Sequence[Observer] = (),
 ) -> Flow[Prediction]:
-    """Create a prediction and, unless told otherwise, wait until it ends."""
+    """Create a prediction and, unless told otherwise, wait until it ends.
+
+    ``observers`` hear of this create alone, before those of the conversation do.
+    """
     deadline = conversation.now() + seconds("timeout", timeout, PATIENCE)
     order = requests.order(model, input, webhook=webhook, events=webhook_events_filter)
-    prediction = yield from creating.accept(conversation, order)
+    prediction = yield from creating.accept(conversation, order, observers)
     if wait and not prediction.done:
         try:
             prediction = yield from _follow(conversation, prediction, deadline, on_progress)

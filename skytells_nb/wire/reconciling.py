@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -16,7 +17,7 @@ from .requests import Order
 from .steps import Flow, Sleep
 from .watch import page_items
 
-__all__ = ["begun", "look_again", "search", "search_once", "uncertain"]
+__all__ = ["begun", "look_again", "look_for", "search", "search_once", "uncertain"]
 
 LOOKS: Final = (0.0, 1.0, 2.0)
 """Seconds before each look of a search."""
@@ -219,8 +220,34 @@ def uncertain(conversation: Conversation, order: Order, attempt: Attempt, why: s
     )
 
 
-def look_again(conversation: Conversation, error: UncertainCreateError) -> Flow[Prediction | None]:
+def look_for(
+    conversation: Conversation, errors: Sequence[UncertainCreateError]
+) -> Flow[list[Prediction | UncertainCreateError | None]]:
+    """Look once more for the predictions of several creates, in a listing that is read once for all.
+
+    Whoever comes first has the first choice, so equal creates get one each while there are enough. What
+    the API lists and does not say enough about leaves an error in its place.
+    """
+    begun = [error.since for error in errors if error.since is not None]
+    listed = (yield from _newest(conversation, min(begun) - _SKEW)) if begun else []
+    found: list[Prediction | UncertainCreateError | None] = []
+    for error in errors:
+        try:
+            found.append((yield from look_again(conversation, error, listed)))
+        except UncertainCreateError as doubt:
+            found.append(doubt)
+    return found
+
+
+def look_again(
+    conversation: Conversation, error: UncertainCreateError, read: list[Prediction] | None = None
+) -> Flow[Prediction | None]:
     """Look once more for the prediction of a create that was left in doubt; None when there is none.
+
+    Parameters
+    ----------
+    read : list of Prediction, optional
+        The listing, where it was read just before this.
 
     Raises
     ------
@@ -237,8 +264,10 @@ def look_again(conversation: Conversation, error: UncertainCreateError) -> Flow[
     try:
         while True:
             while not claims.quiet(anew):
+                read = None
                 yield Sleep(_TURN)
-            listed = [p for p in (yield from _newest(conversation, since - _SKEW)) if p.id not in error.known]
+            newest, read = (yield from _newest(conversation, since - _SKEW)) if read is None else read, None
+            listed = [p for p in newest if p.id not in error.known]
             found = claims.claim(anew, _matching(conversation, order, listed, since), names, last=True)
             if found is None:
                 doubts = [p for p in listed if claims.free(anew, p.id)]

@@ -62,6 +62,8 @@ class Part:
     ended: float = 0.0
     turn: int = 0
     interrupt: tuple[int, type[BaseException], bool] | None = None
+    struck: float | None = None
+    leave: Callable[[], object] = lambda: None
 
     @property
     def result(self) -> Any:
@@ -153,6 +155,8 @@ class Stage:
 
     def _advance(self, part: Part, value: Any, error: BaseException | None) -> None:
         part.turn += 1
+        part.leave()
+        part.leave = lambda: None
         try:
             step = part.flow.send(value) if error is None else part.flow.throw(error)
         except StopIteration as stop:
@@ -166,7 +170,7 @@ class Stage:
         if not interrupted or part.interrupt[2]:
             self._perform(part, step, part.turn)
         if interrupted:
-            kind = part.interrupt[1]
+            kind, part.struck = part.interrupt[1], self.time
             self._advance(part, None, kind())
 
     def _perform(self, part: Part, step: Any, turn: int) -> None:
@@ -201,7 +205,7 @@ class Stage:
                 else:
                     self.at(self.time, lambda: answer(value))
             case Watch():
-                self.lookout(part.conversation).wait(step, answer, fail)
+                part.leave = self.lookout(part.conversation).wait(step, answer, fail)
             case Detach(flow=flow, seconds=seconds):
                 if not self.drop_detached:
                     rest = Part(flow, part.conversation, background=True, deadline=self.time + seconds)
@@ -260,7 +264,9 @@ class _Lookout:
         self._waiting: dict[str, list[_Waiting]] = {}
         self._alarm = float("inf")
 
-    def wait(self, step: Watch, answer: Callable[[Any], None], fail: Callable[[BaseException], None]) -> None:
+    def wait(
+        self, step: Watch, answer: Callable[[Any], None], fail: Callable[[BaseException], None]
+    ) -> Callable[[], object]:
         waiting = _Waiting(step, step.prediction, answer, fail)
         self._waiting.setdefault(step.prediction.id, []).append(waiting)
         number = self.conversation.numbers.get(step.prediction.id, 0)
@@ -272,6 +278,7 @@ class _Lookout:
 
         self.stage.at(step.deadline, expire)
         self.pump()
+        return lambda: self._leave(waiting)
 
     def pump(self) -> None:
         now = self.stage.time

@@ -42,7 +42,8 @@ def test_the_example_runs(example, tmp_path, monkeypatch):
 
 
 def run_apart(example):
-    script = f"import doctest; doctest.run_docstring_examples({example.docstring!r}, {{}}, name={example.name!r})"
+    text, name = example.docstring, example.name
+    script = f"import doctest; doctest.run_docstring_examples({text!r}, {{}}, name={name!r})"
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 

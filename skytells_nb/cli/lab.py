@@ -46,7 +46,8 @@ def lab(folder: str, *, real: bool = False, jupyter_arguments: list[str] | None 
     for line in bring(place):
         print(line)
     environment = dict(os.environ)
-    if not real and environment.pop("SKYTELLS_API_KEY", None):
+    if not real and "SKYTELLS_API_KEY" in environment:
+        del environment["SKYTELLS_API_KEY"]
         print("SKYTELLS_API_KEY is hidden from the kernels: everything runs on the sandbox. --real shows it.")
     first = next(iter(sorted(place.glob("*.ipynb"))), None)
     command = [sys.executable, "-m", "jupyterlab", f"--ServerApp.root_dir={place.resolve()}"]

@@ -1,0 +1,98 @@
+"""The command line, as somebody types it."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import httpx
+import pytest
+from PIL import Image
+
+from skytells_nb.cli import main
+from skytells_nb.cli.lab import bring
+from skytells_nb.exceptions import SkytellsError
+
+
+@pytest.fixture(autouse=True)
+def nowhere(tmp_path, monkeypatch):
+    """Stand in an empty folder, with no key."""
+    for variable in ("SKYTELLS_API_KEY", "SKYTELLS_BASE_URL", "SKYTELLS_ARCHIVE"):
+        monkeypatch.delenv(variable, raising=False)
+    monkeypatch.chdir(tmp_path)
+
+
+def size_of(picture):
+    with Image.open(picture) as opened:
+        return opened.size
+
+
+def test_demo_makes_four_variations_keeps_them_and_says_what_they_took_and_cost(capsys):
+    assert main(["demo", "a red fox in snow", "--model", "truefusion-edge", "--size", "256"]) == 0
+    told = capsys.readouterr().out.splitlines()
+    assert "Sandbox" in told[0]
+    assert told[1].split() == ["prompt", "model", "seconds", "credits"]
+    assert [line.split()[-1] for line in told[2:7]] == ["0.0100"] * 4 + ["0.0400"]
+    files = [Path(line) for line in told[7:]]
+    assert len(files) == 5
+    assert [size_of(file) for file in files[:4]] == [(256, 256)] * 4
+    assert files[4].name == "contact-sheet.png"
+    assert size_of(files[4])[0] > 512
+
+
+def test_demo_with_a_model_that_does_not_exist_fails_in_one_readable_line(capsys):
+    assert main(["demo", "--model", "no-such-model"]) == 1
+    assert capsys.readouterr().err.startswith("NotFoundError: The API does not know")
+
+
+def test_lab_brings_the_notebooks_and_never_over_a_changed_one(tmp_path):
+    assert bring(tmp_path / "here") == []
+    brought = sorted((tmp_path / "here").glob("*.ipynb"))
+    assert brought[0].name == "01_first_prediction.ipynb"
+    brought[0].write_text("mine")
+    assert bring(tmp_path / "here") == [f"{brought[0]} was changed, and is left as it is."]
+    assert brought[0].read_text() == "mine"
+
+
+def test_lab_in_a_place_that_cannot_be_written_says_so(tmp_path):
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(SkytellsError, match="cannot be written"):
+        bring(tmp_path / "file" / "notebooks")
+
+
+@pytest.mark.parametrize(("words", "seen"), [([], "hidden"), (["--real"], "sk-real")])
+def test_lab_hides_the_key_from_kernels_unless_told(tmp_path, monkeypatch, capfd, words, seen):
+    fake = tmp_path / "modules" / "jupyterlab"
+    fake.mkdir(parents=True)
+    (fake / "__init__.py").write_text("")
+    (fake / "__main__.py").write_text(
+        "import os, sys; print(os.environ.get('SKYTELLS_API_KEY'), sys.argv[1:])"
+    )
+    monkeypatch.setenv("PYTHONPATH", str(fake.parent))
+    monkeypatch.setenv("SKYTELLS_API_KEY", "sk-real")
+    assert main(["lab", *words, "--no-browser"]) == 0
+    told = capfd.readouterr().out
+    assert seen in told
+    assert ("sk-real" in told) is bool(words)
+    assert "--no-browser" in told
+    assert "01_first_prediction.ipynb" in told
+
+
+def test_sandbox_serves_until_it_is_told_to_stop():
+    command = [sys.executable, "-m", "skytells_nb", "sandbox", "--port", "0", "--seconds", "0"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=dict(os.environ)) as server:
+        assert server.stdout is not None
+        told = json.loads(server.stdout.readline())
+        answer = httpx.get(f"{told['url']}/models", headers={"x-api-key": told["api_key"]}, trust_env=False)
+        server.send_signal(signal.SIGTERM)
+        assert server.wait(20) == 0
+    assert answer.status_code == 200
+    assert "x-skytells-sandbox" in answer.headers
+
+
+def test_an_unknown_word_is_refused(capsys):
+    with pytest.raises(SystemExit):
+        main(["demo", "a fox", "--colour", "red"])
+    assert "--colour" in capsys.readouterr().err

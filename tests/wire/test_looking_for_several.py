@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from typing import Any
 
 from skytells_nb.exceptions import UncertainCreateError
@@ -12,12 +11,13 @@ from skytells_nb.wire import flows, reconciling
 from .api import Api
 from .stage import Stage
 
+BEGIN = 100.0
 FOX, OWL = {"prompt": "a red fox in snow"}, {"prompt": "an owl"}
 
 
 def lost(stage: Stage, input: dict[str, Any], known: frozenset[str] = frozenset()) -> UncertainCreateError:
     """Give the doubt that another process left behind."""
-    since = stage.api.clock(stage.time) - timedelta(seconds=30)  # type: ignore[attr-defined]
+    since = stage.api.clock(BEGIN)  # type: ignore[attr-defined]
     return UncertainCreateError("?", model="truefusion", input=input, since=since, known=known)
 
 

@@ -79,15 +79,20 @@ def order(
     """
     if not isinstance(model, str) or not model.strip():
         raise _refusal(f"model must be the name of a model, not {model!r}", 'such as "truefusion-pro"')
+    try:
+        encode({"model": model})
+    except UnicodeEncodeError:
+        raise _refusal(f"model {model!r} holds characters that cannot be sent", "check its name") from None
     if not isinstance(input, Mapping):
         raise _refusal(
             f"input must be a dict, not {type(input).__name__}", 'such as {"prompt": "a red fox in snow"}'
         )
-    if odd := next((key for key in input if not isinstance(key, str)), None):
-        raise _refusal(f"every key of input must be a string, and {odd!r} is none", "rename it")
     for name, value in input.items():
+        if not isinstance(name, str):
+            raise _refusal(f"every key of input must be a string, and {name!r} is none", "rename it")
         try:
             encode({name: value})
+            _require_string_keys(value)
         except (TypeError, ValueError, RecursionError) as error:
             raise _refusal(
                 f"input[{name!r}] cannot be sent as JSON ({error})",
@@ -103,9 +108,22 @@ def order(
     )
 
 
-def _webhook(webhook: object, events: Sequence[str] | None) -> dict[str, Any]:
+def _require_string_keys(value: object) -> None:
+    """Refuse other keys anywhere inside: JSON would turn them into strings without a word."""
+    if isinstance(value, Mapping):
+        for key, inner in value.items():
+            if not isinstance(key, str):
+                raise TypeError(f"the key {key!r} is no string")
+            _require_string_keys(inner)
+    elif isinstance(value, list | tuple):
+        for inner in value:
+            _require_string_keys(inner)
+
+
+def _webhook(webhook: object, events: object) -> dict[str, Any]:
     """Both documented forms are passed as they were given (section 7)."""
-    if isinstance(events, str) or (events is not None and not all(isinstance(e, str) for e in events)):
+    listed = isinstance(events, list | tuple) and all(isinstance(event, str) for event in events)
+    if events is not None and not listed:
         raise _refusal("webhook_events_filter must be a list of event names", 'such as ["completed"]')
     target = webhook.get("url") if isinstance(webhook, Mapping) else webhook
     if webhook is None:
@@ -115,7 +133,7 @@ def _webhook(webhook: object, events: Sequence[str] | None) -> dict[str, Any]:
     if not isinstance(target, str) or not target.startswith(("https://", "http://")):
         raise _refusal("webhook must be a URL, or a dict with one under 'url'", '"https://…"')
     body: dict[str, Any] = {"webhook": dict(webhook) if isinstance(webhook, Mapping) else webhook}
-    if events is not None:
+    if isinstance(events, list | tuple):
         body["webhook_events_filter"] = list(events)
     try:
         encode(body)

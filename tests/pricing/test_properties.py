@@ -87,7 +87,7 @@ def test_a_count_multiplies(price: Decimal, count: int, outputs: int):
     assert many == one * count
 
 
-@settings(max_examples=300)
+@settings(max_examples=120)
 @given(
     pricing=st.fixed_dictionaries(
         {},

@@ -1,0 +1,189 @@
+"""``spend``: what was spent, by model, by day, or by whatever column there is."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping, Sequence
+from datetime import tzinfo
+from importlib import import_module
+from pathlib import Path
+from typing import Any, Final
+from zoneinfo import ZoneInfo
+
+import numpy as np
+import pandas as pd
+
+from ..exceptions import InvalidInputError
+from .counted import Counted, as_frame, counted, require
+
+__all__ = ["FIGURES", "local_zone", "spend"]
+
+FIGURES: Final = ("count", "cost", "mean", "share", "failed_cost", "cost_per_second", "unknown")
+
+
+def spend(
+    frame: Any,
+    by: str | Sequence[str] = "model",
+    freq: str | None = None,
+    *,
+    rates: Mapping[str, float] | None = None,
+    tz: str | tzinfo | None = None,
+) -> pd.DataFrame:
+    """Sum up what predictions cost.
+
+    Parameters
+    ----------
+    frame : DataFrame, or anything that ``predictions_frame`` takes
+        Sandbox rows are left out, since they cost no money; a frame of sandbox rows alone is summed up
+        and says so.
+    by : str or list of str
+        Columns to group by, ``input.*`` too; ``[]`` for one row of everything.
+    freq : str, optional
+        A pandas offset such as ``"D"``, ``"W"``, ``"MS"`` or ``"h"``: one row per period as well.
+    rates : mapping, optional
+        US dollars per unit of another currency. Costs in several currencies are refused without it,
+        unless ``by`` has ``"currency"``.
+    tz : str or tzinfo, optional
+        Whose midnight parts the days; this machine's own time zone unless given.
+
+    Returns
+    -------
+    pandas.DataFrame
+        The columns of ``by``, ``period`` with a ``freq``, then ``count``, ``cost``, ``mean`` (per
+        prediction of known cost), ``share`` of the whole, ``failed_cost``, ``cost_per_second`` (of
+        work), and ``unknown``: how many have no known cost and so are in no sum. A cost is NaN where
+        none is known. ``attrs`` tell ``currency``, ``sandbox``, ``timezone`` and ``notes``.
+
+    Raises
+    ------
+    InvalidInputError
+        There is no such column or offset, or the costs are in several currencies.
+
+    Examples
+    --------
+    >>> import skytells_nb as sky
+    >>> paid = {"metadata": {"billing": {"credits_used": 0.5}}, "model": "lumo", "status": "succeeded"}
+    >>> frame = sky.predictions_frame([{"id": "a", **paid}, {"id": "b", **paid}])
+    >>> sky.spend(frame)[["model", "count", "cost", "share"]].values.tolist()
+    [['lumo', 2, 1.0, 1.0]]
+    """
+    table = as_frame(frame)
+    names = [by] if isinstance(by, str) else list(by)
+    require(table, names)
+    found = counted(table, rates, apart="currency" in names)
+    zone = local_zone() if tz is None else ZoneInfo(tz) if isinstance(tz, str) else tz
+    keys = {name: _groupable(found.frame[name]) for name in dict.fromkeys(names)}
+    if freq is not None:
+        keys = {"period": _periods(found, freq, zone), **keys}
+    result = _figures(found.frame, keys)
+    order = ["period", "cost"] if freq is not None else ["cost"]
+    result = result.sort_values(order, ascending=[each == "period" for each in order], kind="stable")
+    result = result.reset_index(drop=True)
+    result.attrs.update(
+        currency=found.currency, sandbox=found.sandbox, timezone=str(zone), notes=found.notes, by=names
+    )
+    return result
+
+
+def _figures(rows: pd.DataFrame, keys: dict[str, pd.Series]) -> pd.DataFrame:
+    failed = pd.Series(False, index=rows.index)
+    if "status" in rows.columns:
+        failed = rows["status"].astype(object).eq("failed")
+    seconds = rows["predict_s"].astype("float64") if "predict_s" in rows.columns else rows["cost"] * np.nan
+    timed = rows["cost"].notna() & seconds.notna()
+    cost = rows["cost"].astype("float64")
+    parts = pd.DataFrame(
+        {
+            "_rows": 1,
+            "_cost": cost,
+            "_failed": cost.where(failed, 0.0).fillna(0.0),
+            "_known": cost.notna().astype("int64"),
+            "_timed_cost": cost.where(timed),
+            "_seconds": seconds.where(timed),
+        },
+        index=rows.index,
+    )
+    if keys:
+        table = pd.concat([pd.DataFrame(keys, index=rows.index), parts], axis=1)
+        groups = table.groupby(list(keys), observed=True, dropna=False, sort=True)
+        sums = groups[list(parts.columns)].sum(min_count=1).reset_index()
+    else:
+        sums = parts.sum(min_count=1).to_frame().T
+    total = cost.sum(min_count=1)
+    working = sums["_seconds"].where(sums["_seconds"] > 0)
+    known = sums["_known"].fillna(0).astype("int64")
+    count = sums["_rows"].fillna(0).astype("int64")
+    return pd.DataFrame(
+        {
+            **{name: sums[name] for name in keys},
+            "count": count.astype("Int64"),
+            "cost": sums["_cost"].astype("float64"),
+            "mean": (sums["_cost"] / known.where(known > 0)).astype("float64"),
+            "share": (sums["_cost"] / total if total else sums["_cost"] * np.nan).astype("float64"),
+            "failed_cost": sums["_failed"].fillna(0.0).astype("float64"),
+            "cost_per_second": (sums["_timed_cost"] / working).astype("float64"),
+            "unknown": (count - known).astype("Int64"),
+        }
+    )
+
+
+def _groupable(values: pd.Series) -> pd.Series:
+    """Make a column that can be grouped by: lists and objects by what they hold."""
+    if values.dtype != object:
+        return values
+
+    def key(value: Any) -> Any:
+        if isinstance(value, list | tuple | dict):
+            return json.dumps(value, default=str)
+        missing = value is None or (isinstance(value, float) and value != value)
+        return None if missing else value
+
+    keyed: Any = values.map(key).astype(object)
+    if len({type(value) for value in keyed if value is not None}) > 1:
+        keyed = keyed.map(lambda value: None if value is None else str(value))
+    return pd.Series(keyed, dtype=object)
+
+
+def _periods(found: Counted, freq: str, zone: tzinfo) -> pd.Series:
+    """Give the start of each row's period, by local time; rows without a time have none."""
+    require(found.frame, ["created_at"])
+    times = found.frame["created_at"].dt.tz_convert(zone)
+    try:
+        offset = pd.tseries.frequencies.to_offset(freq)
+        starts = pd.Series(pd.NaT, index=times.index, dtype=times.dtype)
+        there = times.dropna()
+        if len(there):
+            grouped = pd.Series(1, index=pd.DatetimeIndex(there)).groupby(pd.Grouper(freq=offset))
+            labels = grouped.size().index
+            starts.loc[there.index] = labels[grouped.ngroup().to_numpy()]
+    except (ValueError, TypeError) as error:
+        raise InvalidInputError(
+            f"freq {freq!r} is no period that pandas knows: {error}. Nothing was added up. "
+            'Try "D", "W", "MS" or "h".',
+            charged=False,
+        ) from None
+    missing = int(times.isna().sum())
+    if missing:
+        found.notes.append(f"{missing} rows without a time: in no period")
+    return pd.Series(starts)
+
+
+def local_zone() -> tzinfo:
+    """Find this machine's time zone with its summer times, not only today's offset.
+
+    Examples
+    --------
+    >>> from skytells_nb.frames.grouped import local_zone
+    >>> local_zone() is not None
+    True
+    """
+    named = os.environ.get("TZ", "").removeprefix(":")
+    for name in (named, os.path.realpath("/etc/localtime").partition("zoneinfo/")[2]):
+        if name and not Path(name).is_absolute():
+            try:
+                return ZoneInfo(name)
+            except (KeyError, ValueError, OSError):
+                continue
+    zone: tzinfo = import_module("dateutil.tz").tzlocal()
+    return zone

@@ -1,0 +1,154 @@
+"""``total`` and ``forecast``: one figure for a whole frame, and one for what is to come."""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any, Final
+
+from ..exceptions import InvalidInputError
+from ..pricing import Estimate, money
+from .counted import as_frame, counted, require, tell
+
+__all__ = ["forecast", "rounded", "total"]
+
+_FEWEST: Final = 3
+_CONFIDENCE: Final = 0.95
+
+
+def total(frame: Any, *, rates: Mapping[str, float] | None = None, places: int = 6) -> Decimal | None:
+    """Add up what a frame's predictions cost: in Decimal, rounded once.
+
+    Parameters
+    ----------
+    frame : DataFrame, or anything that ``predictions_frame`` takes
+        Sandbox rows count only where there are no others.
+    rates : mapping, optional
+        US dollars per unit of another currency; several currencies are refused without it.
+    places : int
+        Decimals to round to, half up.
+
+    Returns
+    -------
+    Decimal or None
+        None where there are predictions and no cost of any is known: that is not zero.
+
+    Warns
+    -----
+    SkytellsWarning
+        Some have no known cost, so the sum falls short.
+
+    Raises
+    ------
+    InvalidInputError
+        The costs are in several currencies.
+
+    Examples
+    --------
+    >>> import skytells_nb as sky
+    >>> bill = {"metadata": {"billing": {"credits_used": 0.1}}}
+    >>> sky.total([{"id": "a", **bill}, {"id": "b", **bill}, {"id": "c", **bill}])
+    Decimal('0.30')
+    """
+    found = counted(as_frame(frame), rates)
+    costs = found.frame["cost"].dropna()
+    if costs.empty and len(found.frame):
+        return None
+    tell(found.notes)
+    added = sum((Decimal(repr(float(cost))) for cost in costs), Decimal(0))
+    return _tidy(added.quantize(Decimal(1).scaleb(-places), "ROUND_HALF_UP"))
+
+
+def forecast(
+    frame: Any, model: str | None, count: int, *, rates: Mapping[str, float] | None = None
+) -> Estimate:
+    """Say what more predictions would cost, from what earlier ones really did.
+
+    Parameters
+    ----------
+    frame : DataFrame, or anything that ``predictions_frame`` takes
+        The earlier predictions, failed ones too, at whatever they cost.
+    model : str or None
+        The model's slug; None for all models mixed as they were.
+    count : int
+        How many more.
+    rates : mapping, optional
+        US dollars per unit of another currency.
+
+    Returns
+    -------
+    Estimate
+        ``amount`` is ``count`` times the mean; ``low`` and ``high`` hold the sum in 95 of 100 cases, if the
+        next inputs are like the earlier ones. All None from fewer than three paid predictions.
+
+    Raises
+    ------
+    InvalidInputError
+        ``count`` is no whole number, or the costs are in several currencies.
+
+    Examples
+    --------
+    >>> import skytells_nb as sky
+    >>> bills = [{"metadata": {"billing": {"credits_used": cost}}} for cost in (0.2, 0.3, 0.4)]
+    >>> earlier = [{"id": str(n), "model": "lumo", **bill} for n, bill in enumerate(bills)]
+    >>> sky.forecast(earlier, "lumo", 10).amount
+    Decimal('3.00')
+    """
+    if isinstance(count, bool) or not isinstance(count, int) or count < 0:
+        raise InvalidInputError(
+            f"count must be a whole number, 0 or more, not {count!r}. Nothing was sent.", charged=False
+        )
+    table = as_frame(frame)
+    if model is not None:
+        require(table, ["model"])
+        attrs = table.attrs
+        table = table[table["model"].astype(object) == model]
+        table.attrs.update(attrs)
+    found = counted(table, rates)
+    paid = [float(cost) for cost in found.frame["cost"].dropna()]
+    what = f"of {model}" if model else "of all models"
+    if len(paid) < _FEWEST:
+        basis = f"{len(paid)} earlier predictions {what} have a known cost, and it takes {_FEWEST}"
+        return Estimate(None, None, None, found.currency, basis)
+    number, mean, spread = len(paid), statistics.fmean(paid), statistics.stdev(paid)
+    reach = _student(number - 1) * spread * math.sqrt(count + count * count / number)
+    each = money(rounded(mean), found.currency)
+    basis = f"{count} predictions × {each}, the mean of {number} earlier predictions {what}; 95 of 100 cases"
+    return Estimate(
+        rounded(count * mean),
+        rounded(max(0.0, count * mean - reach)),
+        rounded(count * mean + reach),
+        found.currency,
+        basis,
+    )
+
+
+def rounded(value: float) -> Decimal:
+    """Give a figure of a frame as money: to six decimals, and no fewer than two."""
+    return _tidy(Decimal(repr(float(value))).quantize(Decimal("0.000001")))
+
+
+def _tidy(amount: Decimal) -> Decimal:
+    shortest = amount.normalize()
+    exponent = shortest.as_tuple().exponent
+    return shortest if isinstance(exponent, int) and exponent < -2 else amount.quantize(Decimal("0.01"))
+
+
+def _student(freedom: int) -> float:
+    """Give Student's two-sided 95 % quantile, by Hill's expansion; exact below three degrees."""
+    chance = (1 + _CONFIDENCE) / 2
+    if freedom == 1:
+        return math.tan(math.pi * (chance - 0.5))
+    if freedom == 2:
+        doubled = 2 * chance - 1
+        return doubled * math.sqrt(2 / (1 - doubled * doubled))
+    z = statistics.NormalDist().inv_cdf(chance)
+    terms = (
+        (z**3 + z) / 4,
+        (5 * z**5 + 16 * z**3 + 3 * z) / 96,
+        (3 * z**7 + 19 * z**5 + 17 * z**3 - 15 * z) / 384,
+        (79 * z**9 + 776 * z**7 + 1482 * z**5 - 1920 * z**3 - 945 * z) / 92160,
+    )
+    return z + math.fsum(term / float(freedom) ** (power + 1) for power, term in enumerate(terms))

@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import concurrent.futures
 import inspect
-from collections.abc import Awaitable
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
@@ -30,10 +29,11 @@ from ..wire.steps import (
 )
 from ..wire.watch import Broken, Event
 from . import fetch, http
-from .blocking import SLICE, add_progress_note, bare, closed_meanwhile, detach, over, report
+from .blocking import SLICE, bare, closed_meanwhile, detach, over
 
 if TYPE_CHECKING:
-    from .connection import Connection, LoopSide
+    from .connection import Connection
+    from .sides import LoopSide
 
 __all__ = ["LoopWatch", "Pulse", "drive"]
 
@@ -136,14 +136,6 @@ async def _send_surviving(connection: Connection, side: LoopSide, send: Send) ->
     return await asyncio.shield(task)
 
 
-async def _heard(told: Awaitable[object], prediction: Prediction) -> None:
-    try:
-        await told
-    except Exception as error:
-        add_progress_note(error, prediction)
-        raise
-
-
 class LoopWatch:
     """The watch of one event loop: one task reads for everyone who waits on it."""
 
@@ -175,9 +167,9 @@ class LoopWatch:
                 waiter.woken.clear()
                 news, waiter.news = waiter.news, []
                 for prediction in news:
-                    told = report(step.on_progress, prediction)
+                    told = step.on_progress(prediction)
                     if inspect.isawaitable(told):
-                        await _heard(told, prediction)
+                        await told
                 if waiter.outcome.done():
                     return waiter.outcome.result()
         finally:

@@ -42,14 +42,12 @@ if TYPE_CHECKING:
 __all__ = [
     "SLICE",
     "BlockingWatch",
-    "add_progress_note",
     "bare",
     "closed_meanwhile",
     "detach",
     "drive",
     "outcome",
     "over",
-    "report",
     "settle",
 ]
 
@@ -220,7 +218,7 @@ class BlockingWatch:
             while True:
                 for last in self._turn(connection, waiter, step.deadline):
                     if step.on_progress is not None:
-                        told = report(step.on_progress, last)
+                        told = step.on_progress(last)
                         if inspect.iscoroutine(told):
                             run(told)
                 if isinstance(waiter.outcome, BaseException):
@@ -313,21 +311,4 @@ def closed_meanwhile(identifier: str) -> SkytellsError:
     return SkytellsError(
         f"This client was closed while it waited for prediction {identifier!r}, which goes on and may be "
         f"billed. Another client takes the wait up again: client.predictions.wait({identifier!r})."
-    )
-
-
-def report(on_progress: Callable[[Prediction], object], prediction: Prediction) -> object:
-    """Call the user's ``on_progress``; an error of its own says that the prediction goes on."""
-    try:
-        return on_progress(prediction)
-    except Exception as error:
-        add_progress_note(error, prediction)
-        raise
-
-
-def add_progress_note(error: BaseException, prediction: Prediction) -> None:
-    """Say what became of the prediction, on an error that ``on_progress`` raised."""
-    error.add_note(
-        f"Raised by on_progress. Prediction {prediction.id} is not lost: "
-        f"client.predictions.wait({prediction.id!r}) takes the wait up again."
     )

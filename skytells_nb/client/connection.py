@@ -7,7 +7,6 @@ import concurrent.futures
 import os
 import threading
 import weakref
-from collections.abc import AsyncGenerator
 from importlib import import_module
 from typing import Any, NoReturn
 
@@ -21,52 +20,16 @@ from ..wire.conversation import Conversation
 from ..wire.retry import Policy
 from ..wire.steps import NoAnswer, Reply, Request, Send
 from . import fetch, http, origin, registry
-from .awaiting import LoopWatch, Pulse
+from .apart import Apart
 from .background import BACKGROUND
 from .blocking import BlockingWatch, drive, outcome, settle
-from .gate import AsyncGate, Gate, RoundTrips
+from .gate import Gate, RoundTrips
+from .sides import LoopSide
 
-__all__ = ["Connection", "LoopSide"]
+__all__ = ["Connection"]
 
 _ARCHIVE = "skytells_nb.archive:Archive"
 _DAY = 86_400.0
-
-
-class LoopSide:
-    """A connection's side on one event loop: an httpx client belongs to one loop and no other."""
-
-    def __init__(self, connection: Connection, loop: asyncio.AbstractEventLoop) -> None:
-        self.loop = loop
-        self.client = http.async_client(connection.origin, connection.async_transport)
-        self.gate = AsyncGate(connection.trips)
-        self.pulse = Pulse(loop)
-        self.watch = LoopWatch(connection, self)
-        self._transport = connection.async_transport
-        self._downloads: httpx.AsyncClient | None = None
-        self._end: AsyncGenerator[None, None] = self._until_the_end()
-
-    @property
-    def downloads(self) -> httpx.AsyncClient:
-        """The httpx client for outputs, which never sees the key."""
-        if self._downloads is None:
-            self._downloads = fetch.make_async_client(self._transport)
-        return self._downloads
-
-    async def register(self) -> None:
-        """Let the loop's own end close the client: `asyncio.run` ends every open async generator."""
-        await self._end.__anext__()
-
-    async def close(self) -> None:
-        """Close the connections of this loop."""
-        await self._end.aclose()
-
-    async def _until_the_end(self) -> AsyncGenerator[None, None]:
-        try:
-            yield
-        finally:
-            await self.client.aclose()
-            if self._downloads is not None:
-                await self._downloads.aclose()
 
 
 class Connection:
@@ -254,7 +217,8 @@ class Connection:
 
     def start_afresh(self) -> None:
         """Forget every socket, thread and lock, as a forked child must; the parent uses them still."""
-        _of_parents.append((self._client, self._downloads, self._sides, self._finalizers, self.apart))
+        sides = [side.keep() for side in self._sides.values()]
+        _of_parents.append((self._client, self._downloads, sides, self._sides, self._finalizers, self.apart))
         self._lock = threading.Lock()
         self.gate = Gate(self.trips)
         self.on_wire = weakref.WeakKeyDictionary()
@@ -264,40 +228,6 @@ class Connection:
         for finalizer in self._finalizers:
             finalizer.detach()
         self._sides, self._finalizers = {}, []
-
-
-class Apart:
-    """The httpx client of what goes on in the background; open while somebody has it on loan."""
-
-    def __init__(self, base_url: str, transport: httpx.BaseTransport | None) -> None:
-        self._origin = base_url
-        self._transport = transport
-        self._lock = threading.Lock()
-        self._loans = 0
-        self._client: httpx.Client | None = None
-
-    def lend(self) -> None:
-        """Count somebody who may use the client."""
-        with self._lock:
-            self._loans += 1
-
-    def give_back(self) -> None:
-        """Count them out; the last one closes it."""
-        with self._lock:
-            self._loans -= 1
-            client = None if self._loans else self._client
-            if client is not None:
-                self._client = None
-        if client is not None and self._transport is None:
-            client.close()
-
-    @property
-    def client(self) -> httpx.Client:
-        """The client, made when it is first needed."""
-        with self._lock:
-            if self._client is None:
-                self._client = http.blocking_client(self._origin, self._transport)
-            return self._client
 
 
 _of_parents: list[object] = []

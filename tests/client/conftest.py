@@ -1,14 +1,12 @@
-"""Sandboxes on real sockets, in this process and in another one."""
+"""Sandboxes on real sockets, for clients in this process and in scripts."""
 
 from __future__ import annotations
 
 import json
 import os
-import subprocess
-import sys
 import urllib.request
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,8 +19,8 @@ PROJECT = Path(__file__).parents[2]
 
 
 @dataclass(frozen=True)
-class Elsewhere:
-    """A sandbox in a process of its own, and what it says about itself."""
+class Served:
+    """A sandbox that other processes talk to; what it says about itself is asked by HTTP too."""
 
     url: str
     api_key: str
@@ -62,25 +60,16 @@ class Elsewhere:
         }
 
 
-@contextmanager
-def sandbox_elsewhere(**options: object) -> Iterator[Elsewhere]:
-    command = [sys.executable, "-m", "skytells_nb.sandbox", "--with-parent"]
-    for name, value in options.items():
-        command += [f"--{name.replace('_', '-')}", str(value)]
-    environment = {**os.environ, "PYTHONPATH": str(PROJECT)}
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as process:
-        assert process.stdout is not None
-        try:
-            yield Elsewhere(**json.loads(process.stdout.readline()))
-        finally:
-            process.terminate()
-
-
 @pytest.fixture
-def elsewhere() -> Iterator[Callable[..., Elsewhere]]:
-    """Start sandboxes in other processes: ``elsewhere(seconds=0.2)``."""
+def served() -> Iterator[Callable[..., Served]]:
+    """Start sandboxes for scripts in other processes: ``served(seconds=60)``."""
     with ExitStack() as stack:
-        yield lambda **options: stack.enter_context(sandbox_elsewhere(**options))
+
+        def start(**options: Any) -> Served:
+            running = stack.enter_context(sky.Sandbox(**options))
+            return Served(running.url, running.api_key)
+
+        yield start
 
 
 @pytest.fixture

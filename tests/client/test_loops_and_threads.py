@@ -173,7 +173,9 @@ def test_waits_hear_at_once_of_what_another_face_was_told(slow_sandbox: sky.Sand
 
     async def awaited() -> Prediction:
         waiting = asyncio.ensure_future(client.as_async().predictions.wait(made, on_progress=progress))
-        while not client.connection._sides or not len(next(iter(client.connection._sides.values())).watch._waiters):
+        while not client.connection._sides or not len(
+            next(iter(client.connection._sides.values())).watch._waiters
+        ):
             await asyncio.sleep(0)
         await asyncio.to_thread(seen.wait)
         return await waiting

@@ -32,9 +32,7 @@ def method(client: Any, group: str, name: str) -> Callable[..., Any]:
 
 
 @pytest.mark.parametrize(("group", "name"), NAMES)
-def test_a_method_shows_its_name_its_parameters_and_what_it_gives(
-    client: Any, group: str, name: str
-) -> None:
+def test_a_method_shows_its_name_its_parameters_and_what_it_gives(client: Any, group: str, name: str) -> None:
     found = method(client, group, name)
     signature = inspect.signature(found)
     assert found.__name__ == name

@@ -41,7 +41,9 @@ class Case:
     retries: int = 2
 
 
-def case(fault: str, ends_in: type, *, billed: int, creates: int = 1, retries: int = 2, **details: Any) -> Case:
+def case(
+    fault: str, ends_in: type, *, billed: int, creates: int = 1, retries: int = 2, **details: Any
+) -> Case:
     return Case(fault, ends_in, billed, creates, details, retries)
 
 

@@ -125,11 +125,9 @@ UNSENDABLE: list[tuple[str, tuple[Any, ...], dict[str, Any]]] = [
 def test_what_cannot_be_sent_is_refused_and_nothing_is_sent(sandbox: sky.Sandbox, face: str) -> None:
     with sandbox.client() as client:
         for name, args, options in UNSENDABLE:
+            call = getattr((client if face == "Client" else client.as_async()).predictions, name)
             with pytest.raises(InvalidInputError) as caught:
-                if face == "Client":
-                    getattr(client.predictions, name)(*args, **options)
-                else:
-                    sky.run(getattr(client.as_async().predictions, name)(*args, **options))
+                call(*args, **options) if face == "Client" else sky.run(call(*args, **options))
             assert "Nothing was sent" in str(caught.value), (name, args, options)
             assert caught.value.charged is False
         for slug in ("", None, 5):

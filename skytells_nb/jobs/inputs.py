@@ -1,0 +1,214 @@
+"""What a batch is given, made into items: read once to the end and checked, before anything is sent.
+
+A list, a DataFrame or anything else that can be read twice is read again when it is sent. A generator
+cannot be, so what it gives is kept in a temporary file; however many there are, only the digests of the
+inputs stay in memory, sixteen bytes each.
+"""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from array import array
+from collections.abc import Iterable, Iterator, Mapping
+from hashlib import blake2b
+from typing import Any, Final
+
+from ..archive import prepare
+from ..exceptions import InvalidInputError, SkytellsError
+from ..types import Model
+from ..wire import requests
+from .checking import Checker
+from .rows import labels_of, rows_of
+
+__all__ = ["MOST", "Inputs", "Key"]
+
+MOST: Final = 10_000_000
+"""How many inputs one batch takes. A generator without an end would fill the disk."""
+
+_TOLD: Final = 20
+_IN_MEMORY: Final = 8 * 2**20
+
+Key = tuple[bytes, int]
+"""Which item of a batch: the digest of its input, and which of those that are equal."""
+
+
+class Inputs:
+    """The inputs of one batch, in order.
+
+    Parameters
+    ----------
+    model : str
+        Whose inputs they are.
+    given : iterable
+        Dicts, strings (the prompt), or a DataFrame whose columns are inputs.
+    schema : mapping or None
+        What the model takes.
+    origin : str
+        The API they go to; files and predictions among them become what it can read.
+
+    Raises
+    ------
+    InvalidInputError
+        It is no collection of inputs. Nothing was sent.
+    """
+
+    def __init__(self, model: str, given: object, schema: Mapping[str, Any] | None, origin: str) -> None:
+        _require_collection(given)
+        self.labels = labels_of(given)
+        """The index of a DataFrame or Series, or None."""
+        self._model, self._origin, self._schema = model, origin, schema
+        self._checker = Checker(schema)
+        self._given: Iterable[object] = rows_of(given)
+        self._once = iter(self._given) is self._given
+        self._source = iter(self._given)
+        self._spool = tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY) if self._once else None  # noqa: SIM115
+        self._digests = bytearray()
+        self._numbers = array("L")
+        self._seen: dict[bytes, int] = {}
+        self._whole = blake2b(model.encode(), digest_size=16)
+        self._wrong: list[str] = []
+        self._refused = 0
+
+    def __len__(self) -> int:
+        return len(self._numbers)
+
+    @property
+    def fingerprint(self) -> str:
+        """What tells these inputs of this model from others, once all have been read."""
+        return self._whole.hexdigest()[:12]
+
+    def key(self, position: int) -> Key:
+        """Tell which item stands at a position."""
+        return bytes(self._digests[16 * position : 16 * position + 16]), self._numbers[position]
+
+    def read(self, amount: int) -> bool:
+        """Read and check some more; False when that was all.
+
+        Raises
+        ------
+        InvalidInputError
+            After the last one, when any of them cannot be used; it says which, and why. Nothing was sent.
+        """
+        for _ in range(amount):
+            try:
+                given = next(self._source)
+            except StopIteration:
+                self._finish()
+                return False
+            self._take(given)
+        return True
+
+    def again(self) -> Iterator[dict[str, Any]]:
+        """Give all inputs again, as they will be sent.
+
+        Raises
+        ------
+        InvalidInputError
+            One of them is no longer what it was when it was checked.
+        """
+        for position, (input, digest) in enumerate(self._reread()):
+            if digest != self.key(position)[0]:
+                raise InvalidInputError(
+                    f"Input {position} was changed while its batch ran, so it was not sent. Run the batch "
+                    "again.",
+                    charged=False,
+                )
+            yield input
+
+    def close(self) -> None:
+        """Let go of the temporary file."""
+        if self._spool is not None:
+            self._spool.close()
+
+    def _take(self, given: object) -> None:
+        position = len(self._numbers) + self._refused
+        if position >= MOST:
+            raise InvalidInputError(
+                f"There are more than {MOST:,} inputs, which is more than one batch takes. Nothing was sent. "
+                "Give a generator an end, or several batches a part each.",
+                charged=False,
+            )
+        try:
+            input, digest = self._normal(given)
+            problem = self._checker.problem(input)
+        except SkytellsError as error:
+            problem = error.message
+        if problem is not None:
+            self._refused += 1
+            if len(self._wrong) < _TOLD:
+                self._wrong.append(f"  input {self._called(position)}: {problem}")
+            return
+        number = self._seen.get(digest, 0)
+        self._seen[digest] = number + 1
+        self._digests += digest
+        self._numbers.append(number)
+        self._whole.update(digest)
+        if self._spool is not None:
+            self._spool.write(json.dumps(input).encode() + b"\n")
+
+    def _normal(self, given: object) -> tuple[dict[str, Any], bytes]:
+        if isinstance(given, str):
+            if self._checker.takes and "prompt" not in self._checker.takes:
+                raise InvalidInputError(f"the model takes no prompt, but {', '.join(self._checker.takes)}")
+            given = {"prompt": given}
+        if not isinstance(given, Mapping):
+            raise InvalidInputError(f"it is {type(given).__name__}, and neither a dict nor a prompt")
+        if not _is_json(dict(given)):
+            given = prepare(given, self._schema, origin=self._origin)
+        order = requests.order(self._model, given)
+        digest = blake2b("\n".join(order.key).encode("utf-8", "surrogatepass"), digest_size=16).digest()
+        return order.input, digest
+
+    def _called(self, position: int) -> str:
+        if self.labels is None:
+            return str(position)
+        try:
+            return str(self.labels[position])
+        except Exception:  # noqa: BLE001 - an index of a kind that is not known here
+            return str(position)
+
+    def _finish(self) -> None:
+        self._seen = {}
+        if not self._refused:
+            return
+        total = self._refused + len(self._numbers)
+        more = self._refused - len(self._wrong)
+        tail = [f"  … and {more:,} more"] if more else []
+        raise InvalidInputError(
+            "\n".join(
+                [
+                    f"{self._refused:,} of {total:,} inputs cannot be used, so nothing was sent and nothing "
+                    "was billed. Correct them and run the batch again:",
+                    *self._wrong,
+                    *tail,
+                ]
+            ),
+            charged=False,
+        )
+
+    def _reread(self) -> Iterator[tuple[dict[str, Any], bytes]]:
+        if self._spool is None:
+            for given in self._given:
+                yield self._normal(given)
+            return
+        self._spool.seek(0)
+        for position, line in enumerate(self._spool):
+            yield json.loads(line), self.key(position)[0]
+
+
+def _require_collection(given: object) -> None:
+    hint = "Give a list of dicts, a list of prompts, or a DataFrame whose columns are inputs."
+    if isinstance(given, str | bytes | Mapping | Model) or not isinstance(given, Iterable):
+        raise InvalidInputError(
+            f"inputs must be many, and this is one {type(given).__name__}. Nothing was sent. {hint}",
+            charged=False,
+        )
+
+
+def _is_json(value: object) -> bool:
+    if isinstance(value, dict):
+        return all(map(_is_json, value.values()))
+    if isinstance(value, list | tuple):
+        return all(map(_is_json, value))
+    return value is None or isinstance(value, str | int | float)

@@ -1,0 +1,219 @@
+"""What a batch writes down as it goes, in the archive's index: nothing is sent that is not written first.
+
+An item is written before its create is sent, its prediction's id as soon as that is known, and its end.
+So a process may be killed at any moment: the next one finds what was finished, what is under way, and
+what was perhaps sent. Writes of many tasks that come together are one transaction.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from collections import deque
+from collections.abc import Iterable
+from datetime import datetime
+from functools import partial
+from typing import Any, Final, NamedTuple
+
+from ..archive import Archive
+from ..archive.rows import micros, tidy
+from ..exceptions import InvalidInputError
+from ..observers import Account
+from ..types import Prediction
+from .inputs import Key
+
+__all__ = ["SCHEMA", "Journal", "Row"]
+
+SCHEMA: Final = (
+    """CREATE TABLE IF NOT EXISTS jobs_batches (
+        n INTEGER PRIMARY KEY, origin TEXT NOT NULL, account TEXT NOT NULL, name TEXT NOT NULL,
+        model TEXT NOT NULL, sandbox INTEGER NOT NULL, total INTEGER NOT NULL, started INTEGER NOT NULL,
+        UNIQUE (origin, account, name))""",
+    """CREATE TABLE IF NOT EXISTS jobs_items (
+        batch INTEGER NOT NULL, digest BLOB NOT NULL, number INTEGER NOT NULL, state TEXT NOT NULL,
+        id TEXT, since INTEGER, cost TEXT, error TEXT, PRIMARY KEY (batch, digest, number)) WITHOUT ROWID""",
+    "CREATE INDEX IF NOT EXISTS jobs_items_by_id ON jobs_items (id)",
+)
+
+_AT_ONCE: Final = 300
+
+_SENT: Final = (
+    "INSERT INTO jobs_items (batch, digest, number, state, since) VALUES (?, ?, ?, 'sent', ?) "
+    "ON CONFLICT DO UPDATE SET state = 'sent', since = excluded.since, id = NULL, cost = NULL, error = NULL"
+)
+_WITHDRAWN: Final = "DELETE FROM jobs_items WHERE batch = ? AND digest = ? AND number = ? AND id IS NULL"
+_OWNED: Final = (
+    "UPDATE jobs_items SET state = 'sent', id = NULL WHERE id = ? AND NOT (batch = ? AND digest = ? AND "
+    "number = ?) AND batch IN (SELECT n FROM jobs_batches WHERE origin = ? AND account = ?)"
+)
+_RUNNING: Final = (
+    "UPDATE jobs_items SET state = 'running', id = ? WHERE batch = ? AND digest = ? AND number = ?"
+)
+_ENDED: Final = (
+    "UPDATE jobs_items SET state = ?, id = coalesce(?, id), cost = ?, error = ? "
+    "WHERE batch = ? AND digest = ? AND number = ?"
+)
+
+
+class Row(NamedTuple):
+    """What is written of one item.
+
+    ``state`` is ``sent`` (perhaps), ``running``, ``succeeded``, ``failed``, ``canceled`` or ``uncertain``.
+    ``since`` is the API's time in microseconds, before which it cannot have been accepted.
+    """
+
+    state: str
+    id: str | None
+    since: int | None
+    cost: str | None
+    error: str | None
+
+
+class Journal:
+    """The journal of one batch. Its methods block, but for those that only put something on the list.
+
+    Parameters
+    ----------
+    archive : Archive
+        In whose index it is kept.
+    account : Account
+        Whose batch it is: a rehearsal on the sandbox is another batch than the real thing.
+    name, model : str
+        The batch's name and its model.
+    total : int
+        How many inputs it has.
+    now : datetime
+        When it was begun, if it is new.
+    """
+
+    def __init__(
+        self, archive: Archive, account: Account, *, name: str, model: str, total: int, now: datetime
+    ) -> None:
+        self._database = archive.database
+        self._account = account
+        self._named = (account.origin, account.fingerprint, tidy(name))
+        self._batch = (*self._named, tidy(model), account.sandbox, total, micros(now))
+        self._n = 0
+        self._lock = threading.Lock()
+        self._writing = threading.Lock()
+        self._pending: deque[tuple[str, tuple[Any, ...]]] = deque()
+        self._listed = self._written = 0
+
+    def open(self) -> None:
+        """Find the batch, or begin it.
+
+        Raises
+        ------
+        InvalidInputError
+            There is one of this name with another model.
+        SkytellsError
+            The archive cannot be written. Nothing was sent.
+        """
+        model = self._database.writing(self._begun)
+        if model != self._batch[3]:
+            raise InvalidInputError(
+                f"There is a batch {self._named[2]!r} of {model!r} already, so nothing was sent. Choose "
+                f"another name for the one of {self._batch[3]!r}.",
+                charged=False,
+            )
+
+    def rows(self, keys: Iterable[Key]) -> dict[Key, Row]:
+        """Read what is written of some items; those that nobody wrote of are left out."""
+        return self._database.reading(partial(self._read, list(keys)), {})
+
+    def ids(self) -> frozenset[str]:
+        """Give every id that an item of this account has, in whichever batch."""
+        query = (
+            "SELECT i.id FROM jobs_items i JOIN jobs_batches b ON b.n = i.batch "
+            "WHERE b.origin = ? AND b.account = ? AND i.id IS NOT NULL"
+        )
+        nothing: list[tuple[str]] = []
+        found = self._database.reading(lambda db: db.execute(query, self._named[:2]).fetchall(), nothing)
+        return frozenset(row[0] for row in found)
+
+    def sent(self, key: Key, since: datetime) -> int:
+        """List that an item is about to be sent; `flush` writes it."""
+        return self._put(_SENT, self._n, *key, micros(since))
+
+    def withdrawn(self, key: Key) -> int:
+        """List that an item was certainly not accepted."""
+        return self._put(_WITHDRAWN, self._n, *key)
+
+    def running(self, key: Key, identifier: str) -> int:
+        """List an item's id. Another item that took it from the listing by mistake has to give it back."""
+        self._put(_OWNED, tidy(identifier), self._n, *key, *self._named[:2])
+        return self._put(_RUNNING, tidy(identifier), self._n, *key)
+
+    def ended(self, key: Key, prediction: Prediction) -> int:
+        """List how an item ended."""
+        cost = None if prediction.cost is None else str(prediction.cost)
+        values = (prediction.status, tidy(prediction.id), cost, tidy(prediction.error))
+        return self._put(_ENDED, *values, self._n, *key)
+
+    def came_to_nothing(self, key: Key, state: str, error: str) -> int:
+        """List that an item has failed without a prediction, or that nobody knows what became of it."""
+        return self._put(_ENDED, state, None, None, tidy(error), self._n, *key)
+
+    def flush(self, number: int | None = None) -> None:
+        """Write what is listed, up to a number at least; whoever comes meanwhile finds it done.
+
+        Raises
+        ------
+        SkytellsError
+            The archive cannot be written. What is listed stays so, for the next try.
+        """
+        with self._lock:
+            wanted = self._listed if number is None else number
+        with self._writing:
+            if self._written >= wanted:
+                return
+            with self._lock:
+                listed = list(self._pending)
+            self._database.writing(partial(self._write, listed))
+            with self._lock:
+                for _ in listed:
+                    self._pending.popleft()
+            self._written += len(listed)
+
+    def _put(self, statement: str, *values: Any) -> int:
+        with self._lock:
+            self._pending.append((statement, values))
+            self._listed += 1
+            return self._listed
+
+    def _write(self, listed: list[tuple[str, tuple[Any, ...]]], db: sqlite3.Connection) -> None:
+        self._require(db)
+        for statement, values in listed:
+            db.execute(statement, values)
+
+    def _begun(self, db: sqlite3.Connection) -> str:
+        self._require(db)
+        query = "SELECT n, model FROM jobs_batches WHERE origin = ? AND account = ? AND name = ?"
+        self._n, model = db.execute(query, self._named).fetchone()
+        if model == self._batch[3]:
+            db.execute("UPDATE jobs_batches SET total = ? WHERE n = ?", (self._batch[5], self._n))
+        return str(model)
+
+    def _require(self, db: sqlite3.Connection) -> None:
+        """Make what is missing: the first time, and where the index was made anew meanwhile."""
+        for statement in SCHEMA:
+            db.execute(statement)
+        db.execute(
+            "INSERT OR IGNORE INTO jobs_batches (origin, account, name, model, sandbox, total, started, n) "
+            "VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            (*self._batch, self._n or None),
+        )
+
+    def _read(self, keys: list[Key], db: sqlite3.Connection) -> dict[Key, Row]:
+        found: dict[Key, Row] = {}
+        for start in range(0, len(keys), _AT_ONCE):
+            some = keys[start : start + _AT_ONCE]
+            marks = ", ".join(["(?, ?)"] * len(some))
+            query = (
+                "SELECT digest, number, state, id, since, cost, error FROM jobs_items "  # noqa: S608 - only marks
+                f"WHERE batch = ? AND (digest, number) IN (VALUES {marks})"
+            )
+            values = [part for key in some for part in key]
+            for digest, number, *rest in db.execute(query, (self._n, *values)):
+                found[bytes(digest), number] = Row(*rest)
+        return found

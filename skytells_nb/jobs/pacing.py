@@ -1,0 +1,86 @@
+"""How many may be under way: as many as were asked for, and fewer after the API has asked for patience."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from math import inf
+from typing import Final
+
+__all__ = ["Throttle"]
+
+_PATIENCE: Final = 120.0
+_LONGEST: Final = 30.0
+
+
+class Throttle:
+    """Lets creates begin: it halves their number after a rate limit, and adds one a round while all is well.
+
+    Parameters
+    ----------
+    limit : int
+        How many may be under way at most.
+    now : callable
+        Monotonic seconds.
+    """
+
+    def __init__(self, limit: int, now: Callable[[], float]) -> None:
+        self._limit = limit
+        self._now = now
+        self._room = float(limit)
+        self._not_before = -inf
+        self._lowered = -inf
+        self._failing_since: float | None = None
+        self._failures = 0
+        self._freed = asyncio.Event()
+        self.running = 0
+
+    @property
+    def room(self) -> int:
+        """How many may be under way now."""
+        return max(1, int(self._room))
+
+    async def enter(self) -> None:
+        """Wait for a place."""
+        while True:
+            wait = self._not_before - self._now()
+            if self.running < self.room and wait <= 0:
+                self.running += 1
+                return
+            self._freed.clear()
+            if self.running < self.room:
+                await asyncio.sleep(wait)
+            else:
+                await self._freed.wait()
+
+    def leave(self) -> None:
+        """Give a place back."""
+        self.running -= 1
+        self._freed.set()
+
+    def went_well(self) -> None:
+        """Take note of a create that was accepted."""
+        self._failures, self._failing_since = 0, None
+        self._room = min(float(self._limit), self._room + 1 / self._room)
+        self._freed.set()
+
+    def limited(self, seconds: float) -> None:
+        """Take note of a rate limit: nothing begins for so long, and fewer do after that.
+
+        Refusals that come together count once.
+        """
+        now = self._now()
+        if now >= self._lowered:
+            self._room = max(1.0, self._room / 2)
+        self._lowered = self._not_before = max(self._not_before, now + seconds)
+
+    def unreachable(self) -> bool:
+        """Take note that the API could not be reached; False when it has been so for two minutes."""
+        now = self._now()
+        if self._failing_since is None:
+            self._failing_since = now
+        if now - self._failing_since > _PATIENCE:
+            return False
+        self._failures += 1
+        self._not_before = max(self._not_before, now + min(_LONGEST, 0.5 * 2.0 ** min(self._failures, 10)))
+        return True

@@ -84,6 +84,7 @@ class Conversation:
     older: set[str] = field(default_factory=set)
     stopped: Stopped = field(default_factory=Stopped)
     numbers: dict[str, int] = field(default_factory=dict)
+    born: dict[str, float] = field(default_factory=dict)
     _lock: Lock = field(default_factory=Lock, repr=False)
 
     @property
@@ -123,10 +124,22 @@ class Conversation:
         told = self.server_clock.at(now) or here - timedelta(minutes=2)
         return (told - passed).replace(microsecond=0)
 
-    def created(self, prediction: Prediction) -> None:
+    def created(self, prediction: Prediction, *, just_now: bool = True) -> None:
         """Count a prediction made here, so that a watch knows how deep in the listing it lies."""
         with self._lock:
             self.numbers[prediction.id] = len(self.numbers) + 1
+            if just_now:
+                self.born[prediction.id] = self.now()
+
+    def age(self, prediction: Prediction, now: float) -> float | None:
+        """Give the seconds since a prediction was made, by its create here or the API's clock, if known."""
+        born = self.born.get(prediction.id)
+        if born is not None:
+            return now - born
+        told = self.server_clock.at(now)
+        if told is None or prediction.created_at is None:
+            return None
+        return max(0.0, (told - prediction.created_at).total_seconds())
 
     def saw_model(self, model: Model) -> None:
         """Remember a model's display name, by which the API may call it in a listing."""
@@ -135,7 +148,7 @@ class Conversation:
 
     def watch(self) -> Watch:
         """Make a watch for one driver, with what this conversation knows."""
-        return Watch(self.origin, pace=self.pace, durations=self.durations, policy=self.policy)
+        return Watch(self.origin, pace=self.pace, durations=self.durations, policy=self.policy, age=self.age)
 
     def listeners(self) -> list[Observer]:
         """Everyone who listens now: this connection's observers and the process-wide ones."""

@@ -44,7 +44,7 @@ def ask(conversation: Conversation, call: Call, subject: str) -> Flow[Any]:
 def ask_all(conversation: Conversation, calls: list[Call], subject: str) -> Flow[list[Any]]:
     """Exchange several reads a few at a time; gives their decoded bodies in order."""
     bodies: list[Any] = [None] * len(calls)
-    left, attempt = list(range(len(calls))), 0
+    left, attempts = list(range(len(calls))), [0] * len(calls)
     while left:
         requests = tuple(conversation.spelled(calls[i]) for i in left)
         replies = yield SendAll(requests)
@@ -56,12 +56,12 @@ def ask_all(conversation: Conversation, calls: list[Call], subject: str) -> Flow
             if found is None:
                 bodies[i] = answers.decoded(reply)
                 continue
-            pause = pause_before(conversation, reply, found, attempt)
+            pause = pause_before(conversation, reply, found, attempts[i])
             if pause is None:
                 raise _typed(conversation, reply, found, subject)
+            attempts[i] += 1
             longest = max(longest, pause)
             again.append(i)
-        attempt = attempt + 1 if len(again) == len(left) else 0
         left = again
         if left:
             yield Sleep(longest)

@@ -157,7 +157,7 @@ def _complete(conversation: Conversation, order: Order, found: Prediction) -> Fl
         if isinstance(body, dict) and body.get("id") == found.id:
             found = Prediction.from_api(body, origin=conversation.origin).remembering(found)
     asked = Prediction(id=found.id, status=found.status, model=order.model, input=order.input)
-    conversation.created(found)
+    conversation.created(found, just_now=False)
     return found.remembering(asked)
 
 

@@ -12,6 +12,7 @@ listing that one page each would be spent on them, and those that a whole sweep 
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 from urllib.parse import unquote
@@ -84,6 +85,7 @@ class _Entry:
     prediction: Prediction
     started: float
     number: int
+    aged: bool = True
     looked: float = 0.0
     again: float = 0.0
     failures: int = 0
@@ -99,10 +101,21 @@ class Watch:
         The API's, under which durations are remembered.
     pace, durations, policy
         Shared with the connection: its rate limit, what models take, how patient to be.
+    age : callable
+        Gives the seconds since a prediction was made, at a moment, or None where that is not known.
     """
 
-    def __init__(self, base_url: str, *, pace: Pace, durations: Durations, policy: Policy) -> None:
+    def __init__(
+        self,
+        base_url: str,
+        *,
+        pace: Pace,
+        durations: Durations,
+        policy: Policy,
+        age: Callable[[Prediction, float], float | None],
+    ) -> None:
         self._base_url = base_url
+        self._age = age
         self._pace = pace
         self._durations = durations
         self._policy = policy
@@ -123,10 +136,13 @@ class Watch:
     def __contains__(self, identifier: str) -> bool:
         return identifier in self._entries
 
-    def add(self, prediction: Prediction, now: float, *, number: int = 0, age: float = 0.0) -> None:
-        """Wait for a prediction that is ``age`` seconds old; ``number`` counts this connection's creates."""
+    def add(self, prediction: Prediction, now: float, *, number: int = 0) -> None:
+        """Wait for a prediction; ``number`` counts this connection's creates."""
         if prediction.id not in self._entries:
-            self._entries[prediction.id] = _Entry(prediction, now - age, number)
+            age = self._age(prediction, now)
+            self._entries[prediction.id] = _Entry(
+                prediction, now - (age or 0.0), number, aged=age is not None
+            )
 
     def remove(self, identifier: str) -> Prediction | None:
         """Stop waiting for one; gives it as last seen."""
@@ -173,10 +189,10 @@ class Watch:
             self._failures = 0
             body = answers.decoded(reply)
             events = self._listed(body, now) if request.query else self._read(request, body, now)
-        elif isinstance(found, NoAnswer) or (found is not None and found.transient):
+        elif found is not None and (isinstance(found, NoAnswer) or _may_pass(found)):
             events = self._failed(found, request, now, wait)
         else:
-            events = self._refused(found, request, now) if found is not None else []
+            events = self._refused(found, request, now) if isinstance(found, answers.Problem) else []
         if not self._flying and not self._queue:
             self._queue.extend(requests.get(i).newest for i in self._missed(now))
         return events
@@ -210,7 +226,9 @@ class Watch:
             if model not in lengths:
                 lengths[model] = self._durations.expected(self._base_url, model)
             expected = lengths[model]
-            if sweeps and expected is not None and entry.looked < expected:
+            if not entry.aged and not entry.looked:
+                times.append(max(entry.started, entry.again))
+            elif sweeps and expected is not None and entry.looked < expected:
                 times.append(entry.started + expected * 1.01)
             else:
                 times.append(max(entry.started + next_read(entry.looked, expected), entry.again))
@@ -271,6 +289,8 @@ class Watch:
 
     def _news(self, prediction: Prediction, now: float) -> list[Event]:
         entry = self._entries[prediction.id]
+        if not entry.aged:
+            entry.started, entry.aged = now - (self._age(prediction, now) or 0.0), True
         entry.looked = now - entry.started
         entry.prediction = prediction
         entry.again, entry.failures, entry.failing_since = 0.0, 0, None
@@ -352,6 +372,11 @@ class Watch:
     def _break(self, identifier: str, found: answers.Problem | NoAnswer) -> Broken:
         self.remove(identifier)
         return Broken(identifier, _lost_sight(found, identifier))
+
+
+def _may_pass(found: answers.Problem) -> bool:
+    """Whether the same read may well succeed a little later; one of what is not there will not."""
+    return found.transient and not answers.names_a_missing_prediction(found)
 
 
 def _pause(failures: int) -> float:

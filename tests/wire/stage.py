@@ -113,8 +113,14 @@ class Stage:
 
     def run(self, conversation: Conversation, flow: Flow[Any]) -> Any:
         part = self.begin(conversation, flow)
-        self.play()
+        while not part.done and self._events:
+            self.step()
         return part.result
+
+    def step(self) -> None:
+        """Let the next thing happen."""
+        self.time, _, action = heapq.heappop(self._events)
+        action()
 
     def at(self, moment: float, action: Callable[[], None]) -> None:
         self._number += 1
@@ -125,8 +131,7 @@ class Stage:
         for _ in range(limit):
             if not self._events or self._events[0][0] > until:
                 break
-            self.time, _, action = heapq.heappop(self._events)
-            action()
+            self.step()
         else:
             raise AssertionError("the play does not end")
         if until != float("inf"):

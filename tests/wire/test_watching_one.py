@@ -1,0 +1,398 @@
+"""Waiting for one prediction: noticed soon, with few reads, whatever the reads bring."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from skytells_nb.exceptions import (
+    AuthenticationError,
+    NetworkError,
+    NotFoundError,
+    PredictionError,
+    ServerError,
+    WaitTimeoutError,
+)
+from skytells_nb.types import Prediction
+from skytells_nb.wire import flows
+from skytells_nb.wire.durations import Durations, length
+from skytells_nb.wire.steps import Answer, NoAnswer
+from skytells_nb.wire.watch import next_read
+
+from .api import Api, envelope, good
+from .stage import ORIGIN, Stage
+
+FOX = {"prompt": "a red fox in snow"}
+
+
+def job(
+    seconds: float, *, durations: Durations | None = None, latency: float = 0.002
+) -> tuple[float, int, Stage]:
+    """Run one job; gives how late its end was noticed, in seconds, and how many reads that took."""
+    api = Api(seconds=seconds)
+    stage = Stage(api, latency=latency)
+    conversation = stage.conversation(durations=durations)
+    part = stage.begin(conversation, flows.create(conversation, "truefusion", FOX))
+    stage.play()
+    assert part.result.status == "succeeded"
+    late = part.ended - api.jobs["p1"].ends
+    return late, len(stage.lookout(conversation).reads), stage
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.floats(0.01, 1700))
+def test_a_models_first_job_is_noticed_within_a_fifth_of_its_length_or_half_a_second(seconds):
+    late, _, _ = job(seconds)
+    assert late <= max(0.5, 0.2 * seconds)
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.floats(1, 300), st.floats(-0.15, 0.15))
+def test_from_the_second_on_at_most_a_twentieth_late_and_eight_reads(usual, spread):
+    durations = Durations()
+    durations.remember(ORIGIN, "truefusion", usual)
+    late, reads, _ = job(usual * (1 + spread), durations=durations)
+    assert late <= 0.05 * usual * (1 + spread)
+    assert reads <= 8
+
+
+@pytest.mark.parametrize("usual", [1.0, 3.0, 12.0, 47.0, 300.0])
+def test_what_a_first_job_taught_serves_the_second_one(usual):
+    durations = Durations()
+    job(usual, durations=durations)
+    for spread in (-0.1, -0.05, 0.0, 0.05, 0.1):
+        late, reads, _ = job(usual * (1 + spread), durations=durations)
+        assert late <= 0.05 * usual * (1 + spread)
+        assert reads <= 8
+
+
+@pytest.mark.parametrize("factor", [0.1, 0.5, 1.5, 3.0, 10.0])
+def test_a_length_far_from_the_remembered_one_is_still_noticed(factor):
+    durations = Durations()
+    durations.remember(ORIGIN, "truefusion", 20.0)
+    late, _, _ = job(20.0 * factor, durations=durations)
+    assert late <= max(0.2 * 20 * factor, 0.85 * 20)
+
+
+def test_lengths_are_remembered_by_base_url_and_model():
+    durations = Durations(keep=3)
+    for seconds in (1.0, 9.0, 2.0, 3.0):
+        durations.remember(ORIGIN, "truefusion", seconds)
+    assert durations.expected(ORIGIN, "truefusion") == 3.0, "the median of the last three"
+    assert durations.expected(ORIGIN, "other") is None
+    assert durations.expected("http://127.0.0.1:1/v1", "truefusion") is None
+    durations.remember(ORIGIN, None, 5.0)
+    durations.remember(ORIGIN, "other", 0.0)
+    assert durations.expected(ORIGIN, None) is None
+    assert durations.expected(ORIGIN, "other") is None
+
+
+@pytest.mark.parametrize(
+    ("raw", "observed", "expected"),
+    [
+        ({}, 10.0, 10.0),
+        ({"metrics": {"total_time": 9.0}}, 10.0, 9.0),
+        ({"metrics": {"total_time": 1.0}}, 10.0, 10.0),
+        ({"metrics": {"total_time": 11.0}}, 10.0, 10.0),
+        (
+            {"created_at": "2026-01-01T00:00:00.5Z", "completed_at": "2026-01-01T00:00:09.7Z"},
+            10.0,
+            9.2,
+        ),
+        (
+            {
+                "created_at": "2026-01-01T00:00:00Z",
+                "completed_at": "2026-01-01T00:00:09Z",
+                "metrics": {"total_time": 8.6},
+            },
+            10.0,
+            8.6,
+        ),
+    ],
+)
+def test_a_length_is_the_apis_own_where_that_is_plausible(raw, observed, expected):
+    prediction = Prediction.from_api({"id": "p", **raw})
+    assert length(prediction, observed) == pytest.approx(expected)
+
+
+def test_only_what_succeeded_teaches_a_length():
+    durations = Durations()
+    api = Api(seconds=5)
+    stage = Stage(api)
+    conversation = stage.conversation(durations=durations)
+    api.accept("truefusion", FOX, stage.time).outcome = "failed"
+    with pytest.raises(PredictionError):
+        stage.run(conversation, flows.wait(conversation, "p1"))
+    assert durations.expected(ORIGIN, "truefusion") is None
+
+
+def test_reads_never_go_back_in_time():
+    for expected in (None, 0.1, 5.0, 300.0):
+        age = 0.0
+        for _ in range(200):
+            after = next_read(age, expected)
+            assert after > age
+            age = after
+
+
+def wait(api: Api, stage: Stage, **options: Any) -> Prediction:
+    conversation = stage.conversation()
+    prediction: Prediction = stage.run(conversation, flows.wait(conversation, "p1", **options))
+    return prediction
+
+
+@pytest.mark.parametrize("by_id", [True, False])
+def test_one_that_was_made_long_ago_is_read_at_once(by_id):
+    durations = Durations()
+    durations.remember(ORIGIN, "truefusion", 60.0)
+    api = Api(seconds=60)
+    stage = Stage(api)
+    conversation = stage.conversation(durations=durations)
+    made = stage.run(conversation, flows.create(conversation, "truefusion", FOX, wait=False))
+    stage.time += 100
+    began = stage.time
+    found = stage.run(conversation, flows.wait(conversation, made.id if by_id else made, timeout=1))
+    assert found.status == "succeeded"
+    assert stage.time - began < 0.2
+
+
+def test_one_that_somebody_else_made_is_timed_from_when_it_was_made():
+    durations = Durations()
+    durations.remember(ORIGIN, "truefusion", 60.0)
+    api = Api(seconds=60)
+    stage = Stage(api)
+    conversation = stage.conversation(durations=durations)
+    api.accept("truefusion", FOX, stage.time - 50)
+    part = stage.begin(conversation, flows.wait(conversation, "p1"))
+    stage.play(until=stage.time + 20)
+    assert part.ended - api.jobs["p1"].ends <= 3
+    assert len(stage.lookout(conversation).reads) <= 8
+
+
+def test_progress_is_told_at_every_read():
+    api = Api(seconds=3)
+    stage = Stage(api)
+    api.accept("truefusion", FOX, stage.time)
+    seen: list[str] = []
+    wait(api, stage, on_progress=lambda p: seen.append(p.status))
+    assert seen[-1] == "succeeded"
+    assert set(seen[:-1]) == {"processing"}
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        NoAnswer("timeout", sent=True),
+        NoAnswer("dropped", sent=True),
+        NoAnswer("refused", sent=False),
+        Answer(200, {}, b'{"id": "p'),
+        Answer(200, {}, b""),
+        Answer(200, {}, b"[]"),
+        Answer(200, {}, b'{"id": "another", "status": "succeeded"}'),
+        Answer(502, {}, b"<h1>Bad Gateway</h1>"),
+        envelope(500, "INTERNAL_ERROR", "Oops"),
+        envelope(503, "SERVICE_UNAVAILABLE", "Oops", **{"retry-after": "2"}),
+        envelope(429, "RATE_LIMIT_EXCEEDED", "Slow down"),
+        envelope(429, "RATE_LIMIT_EXCEEDED", "Slow down", **{"retry-after": "3"}),
+        envelope(408, "TIMEOUT", "Slow"),
+    ],
+)
+def test_bad_reads_are_borne(bad):
+    api = Api(seconds=5)
+    stage = Stage(api)
+    api.accept("truefusion", FOX, stage.time)
+    replies = [bad] * 5
+    api.upset = lambda request, now: replies.pop() if replies else None
+    assert wait(api, stage).status == "succeeded"
+    assert stage.time < 100 + 40
+
+
+def test_a_rate_limit_on_reads_never_reaches_the_user_however_long():
+    api = Api(seconds=5)
+    stage = Stage(api)
+    api.accept("truefusion", FOX, stage.time)
+    limited = envelope(429, "RATE_LIMIT_EXCEEDED", "Slow down", **{"retry-after": "60"})
+    api.upset = lambda request, now: limited if now < 1000 else None
+    assert wait(api, stage).status == "succeeded"
+    assert len(api.requests) < 20, "it waits as long as it is asked to"
+
+
+@pytest.mark.parametrize(
+    ("bad", "kind"),
+    [
+        (NoAnswer("dropped", sent=True, words="reset"), NetworkError),
+        (envelope(500, "INTERNAL_ERROR", "Oops"), ServerError),
+        (Answer(502, {}, b"<h1>Bad Gateway</h1>"), ServerError),
+    ],
+)
+def test_reads_that_fail_for_two_minutes_end_the_wait_and_name_the_id(bad, kind):
+    api = Api(seconds=5)
+    stage = Stage(api)
+    api.accept("truefusion", FOX, stage.time)
+    api.upset = lambda request, now: bad
+    began = stage.time
+    with pytest.raises(kind, match="'p1'") as raised:
+        wait(api, stage)
+    assert 120 <= stage.time - began <= 140
+    assert raised.value.charged is None
+    assert "takes the wait up again" in raised.value.message
+
+
+@pytest.mark.parametrize(
+    ("bad", "kind"),
+    [
+        (envelope(401, "UNAUTHORIZED", "Key revoked"), AuthenticationError),
+        (envelope(404, "NOT_FOUND", "No such prediction"), NotFoundError),
+        (envelope(502, "NOT_FOUND", "The prediction does not exist"), NotFoundError),
+    ],
+)
+def test_what_no_further_read_will_change_ends_the_wait_at_once(bad, kind):
+    api = Api(seconds=5)
+    stage = Stage(api)
+    api.accept("truefusion", FOX, stage.time)
+    api.upset = lambda request, now: bad
+    with pytest.raises(kind, match="'p1'"):
+        wait(api, stage)
+    assert len(api.requests) == 1
+
+
+def test_a_prediction_made_just_now_may_be_unknown_for_some_seconds():
+    api = Api(seconds=30)
+    stage = Stage(api)
+    missing = envelope(502, "NOT_FOUND", "The prediction does not exist")
+    api.upset = lambda request, now: missing if request.method == "GET" and now < 108 else None
+    conversation = stage.conversation()
+    assert stage.run(conversation, flows.create(conversation, "m", FOX)).status == "succeeded"
+
+
+def test_one_made_here_that_stays_unknown_is_lost_sight_of():
+    api = Api(seconds=30)
+    stage = Stage(api)
+    missing = envelope(502, "NOT_FOUND", "The prediction does not exist")
+    api.upset = lambda request, now: missing if request.method == "GET" else None
+    conversation = stage.conversation()
+    with pytest.raises(NotFoundError, match="'p1'"):
+        stage.run(conversation, flows.create(conversation, "m", FOX))
+    assert 110 <= stage.time < 116
+
+
+def test_a_job_that_fails_with_a_502_ends():
+    api = Api(seconds=5)
+    stage = Stage(api)
+    api.accept("truefusion", FOX, stage.time).outcome = "failed_as_502"
+    with pytest.raises(PredictionError) as raised:
+        wait(api, stage)
+    assert raised.value.prediction is not None
+    assert raised.value.prediction.id == "p1"
+    assert raised.value.prediction.status == "failed"
+    assert raised.value.prediction.input == FOX
+    assert raised.value.error_id == "PREDICTION_FAILED"
+
+
+def test_a_canceled_one_says_so():
+    api = Api(seconds=50)
+    stage = Stage(api)
+    made = api.accept("truefusion", FOX, stage.time)
+
+    def cancel() -> None:
+        made.ends, made.outcome = stage.time, "cancelled"
+
+    stage.at(stage.time + 5, cancel)
+    with pytest.raises(PredictionError, match=r"was canceled\. Its cost is unknown") as raised:
+        wait(api, stage)
+    assert raised.value.charged is None
+
+
+def test_a_failed_one_with_a_cost_says_it():
+    api = Api(seconds=1)
+    stage = Stage(api)
+    made = api.accept("truefusion", FOX, stage.time)
+    made.outcome = "failed"
+    made.extra = {"metadata": {"billing": {"credits_used": 0.02}}}
+    with pytest.raises(PredictionError, match=r"0\.02 credits") as raised:
+        wait(api, stage)
+    assert raised.value.charged is True
+
+
+def test_a_deadline_ends_the_wait_and_hands_the_prediction_over():
+    api = Api(seconds=500)
+    stage = Stage(api)
+    api.accept("truefusion", FOX, stage.time)
+    began = stage.time
+    with pytest.raises(WaitTimeoutError, match="still processing after 30 s") as raised:
+        wait(api, stage, timeout=30)
+    assert stage.time - began <= 530
+    assert raised.value.prediction is not None
+    assert (raised.value.prediction.id, raised.value.prediction.model) == ("p1", "truefusion")
+
+
+@pytest.mark.parametrize("timeout", [0, -1, float("nan"), float("inf"), "5", True])
+def test_a_timeout_that_is_none_is_refused(timeout):
+    stage = Stage(Api())
+    conversation = stage.conversation()
+    with pytest.raises(Exception, match="timeout must be seconds above 0"):
+        stage.run(conversation, flows.wait(conversation, "p1", timeout=timeout))
+    assert stage.log == []
+
+
+def test_a_done_prediction_needs_no_read_to_be_waited_for():
+    stage = Stage(Api())
+    conversation = stage.conversation()
+    done = Prediction.from_api({"id": "p1", "status": "succeeded", "output": ["u"]})
+    assert stage.run(conversation, flows.wait(conversation, done)) is done
+    assert stage.log == []
+
+
+def test_an_error_in_on_progress_keeps_the_id():
+    api = Api(seconds=50)
+    stage = Stage(api)
+    api.accept("truefusion", FOX, stage.time)
+    conversation = stage.conversation()
+    part = stage.begin(conversation, flows.wait(conversation, "p1"))
+    stage.at(stage.time + 1, lambda: stage._advance(part, None, ZeroDivisionError("mine")))
+    stage.play()
+    assert isinstance(part.error, ZeroDivisionError)
+    assert any("p1" in text for text in part.error.__notes__)
+
+
+@pytest.mark.parametrize("older", [False, True])
+@pytest.mark.parametrize("limit", [10, 60])
+def test_it_never_reads_faster_than_half_a_known_limit(limit, older):
+    api = Api(seconds=100)
+    api.limit, api.older_headers = limit, older
+    stage = Stage(api)
+    conversation = stage.conversation()
+    stage.run(conversation, flows.create(conversation, "truefusion", FOX))
+    reads = stage.lookout(conversation).reads
+    assert most_in_a_minute(reads) <= limit / 2
+
+
+def most_in_a_minute(times: list[float]) -> int:
+    return max(sum(start <= at < start + 60 for at in times) for start in times)
+
+
+def test_news_that_come_by_themselves_end_the_wait_without_a_read():
+    api = Api(seconds=300)
+    stage = Stage(api)
+    conversation = stage.conversation()
+    part = stage.begin(conversation, flows.create(conversation, "truefusion", FOX))
+    told = Prediction.from_api({"id": "p1", "status": "succeeded", "output": ["u"]})
+    stage.at(stage.time + 0.1, lambda: stage.lookout(conversation).tell(told))
+    stage.at(stage.time + 0.2, lambda: stage.lookout(conversation).tell(told))
+    stage.play(until=stage.time + 1)
+    assert part.result.output == ["u"]
+    assert [request.method for _, request in stage.log] == ["POST"]
+
+
+def test_an_answer_that_is_short_keeps_what_was_known():
+    api = Api(seconds=2)
+    stage = Stage(api)
+    api.upset = lambda request, now: (
+        good({"id": "p1", "status": "succeeded", "output": ["u"]}) if request.method == "GET" else None
+    )
+    conversation = stage.conversation()
+    made = stage.run(conversation, flows.create(conversation, "truefusion", FOX))
+    assert (made.model, made.input) == ("truefusion", FOX)

@@ -18,6 +18,17 @@ if TYPE_CHECKING:
     from .comparison import compare as compare
     from .display import gallery as gallery
     from .display import show as show
+    from .frames import forecast as forecast
+    from .frames import plot_spend as plot_spend
+    from .frames import predictions_frame as predictions_frame
+    from .frames import pricing_frame as pricing_frame
+    from .frames import read_frame as read_frame
+    from .frames import spend as spend
+    from .frames import total as total
+    from .frames import write_frame as write_frame
+    from .jobs import abatch as abatch
+    from .jobs import batch as batch
+    from .jobs import batches as batches
     from .loops import enable_nested_asyncio as enable_nested_asyncio
     from .loops import gather as gather
     from .loops import run as run
@@ -30,25 +41,36 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOMES = {
+    "abatch": "jobs",
     "Archive": "archive",
     "AsyncClient": "client",
+    "batch": "jobs",
+    "batches": "jobs",
     "Client": "client",
-    "Model": "types",
-    "ModelList": "types",
-    "Prediction": "types",
-    "PredictionList": "types",
-    "Sandbox": "backend",
     "compare": "comparison",
     "connect": "backend",
     "enable_nested_asyncio": "loops",
+    "forecast": "frames",
     "gallery": "display",
     "gather": "loops",
     "load": "archive",
+    "Model": "types",
+    "ModelList": "types",
     "options": "settings",
+    "plot_spend": "frames",
+    "Prediction": "types",
+    "PredictionList": "types",
+    "predictions_frame": "frames",
+    "pricing_frame": "frames",
+    "read_frame": "frames",
     "read_provenance": "archive",
     "run": "loops",
+    "Sandbox": "backend",
     "save": "archive",
     "show": "display",
+    "spend": "frames",
+    "total": "frames",
+    "write_frame": "frames",
 }
 _ROOMS = frozenset({"exceptions", "webhooks"})
 

@@ -6,9 +6,13 @@ import asyncio
 import re
 from collections import OrderedDict
 from concurrent.futures import Executor
+from dataclasses import replace
 
 from skytells_nb.sandbox.core import Core
 from skytells_nb.sandbox.exchange import Answer, Asset
+from skytells_nb.sandbox.thumbnails import shrink
+
+File = tuple[str, str, int]
 
 #: Bytes of drawn files that are kept; what was dropped is drawn again, the same.
 CACHE_BYTES = 64 * 1024 * 1024
@@ -28,35 +32,42 @@ class Darkroom:
     def __init__(self, core: Core, executor: Executor) -> None:
         self._core = core
         self._executor = executor
-        self._files: OrderedDict[tuple[str, str], bytes] = OrderedDict()
+        self._files: OrderedDict[File, bytes] = OrderedDict()
         self._size = 0
-        self._drawing: dict[tuple[str, str], asyncio.Task[bytes]] = {}
+        self._drawing: dict[File, asyncio.Task[bytes]] = {}
 
     async def develop(self, answer: Answer, asset: Asset) -> Answer:
         """Fill an answer with its file, or with the part of it that was asked for."""
-        key = (asset.job, asset.name)
-        content = self._files.get(key)
-        if content is None:
-            task = self._drawing.get(key)
-            if task is None:
-                task = self._drawing[key] = asyncio.create_task(self._draw(key, asset))
-                task.add_done_callback(lambda _: self._drawing.pop(key, None))
-            content = await asyncio.shield(task)
-        else:
-            self._files.move_to_end(key)
-        return serve(answer, content, asset.range)
+        return serve(answer, await self._find(asset), asset.range)
 
-    async def _draw(self, key: tuple[str, str], asset: Asset) -> bytes:
+    async def _find(self, asset: Asset) -> bytes:
+        """Find a file among those drawn, or have it drawn by whoever asks first."""
+        key = (asset.job, asset.name, asset.edge)
+        content = self._files.get(key)
+        if content is not None:
+            self._files.move_to_end(key)
+            return content
+        task = self._drawing.get(key)
+        if task is None:
+            task = self._drawing[key] = asyncio.create_task(self._make(key, asset))
+            task.add_done_callback(lambda _: self._drawing.pop(key, None))
+        return await asyncio.shield(task)
+
+    async def _make(self, key: File, asset: Asset) -> bytes:
         loop = asyncio.get_running_loop()
-        content, _ = await loop.run_in_executor(
-            self._executor, lambda: self._core.media.draw(asset.kind, asset.input, index=asset.index)
-        )
+        if asset.edge:
+            whole = await self._find(replace(asset, edge=0))
+            content = await loop.run_in_executor(self._executor, shrink, whole, asset.edge)
+        else:
+            content, _ = await loop.run_in_executor(
+                self._executor, lambda: self._core.media.draw(asset.kind, asset.input, index=asset.index)
+            )
+            self._core.drawn(asset.job, asset.name, len(content))
         self._files[key] = content
         self._size += len(content)
         while self._size > CACHE_BYTES and len(self._files) > 1:
             _, old = self._files.popitem(last=False)
             self._size -= len(old)
-        self._core.drawn(asset.job, asset.name, len(content))
         return content
 
 

@@ -17,14 +17,26 @@ from functools import lru_cache
 from typing import NamedTuple
 from urllib.parse import parse_qs
 
-from skytells_nb.sandbox import bodies, control, errors, limits, mishaps, notices, pages, routes
+from skytells_nb.sandbox import (
+    bodies,
+    classroom,
+    control,
+    errors,
+    limits,
+    mishaps,
+    notices,
+    pages,
+    routes,
+    wall,
+)
+from skytells_nb.sandbox.accounts import Account, Accounts, Caller
 from skytells_nb.sandbox.catalogue import SCHEMAS, Catalogue, standard
 from skytells_nb.sandbox.drawing import Media, standard_media
 from skytells_nb.sandbox.errors import Refusal
 from skytells_nb.sandbox.exchange import Answer, Request, as_json
 from skytells_nb.sandbox.faults import Faults, Hit
 from skytells_nb.sandbox.job import SECOND
-from skytells_nb.sandbox.keys import admit, fingerprint, read_key
+from skytells_nb.sandbox.keys import fingerprint, read_key
 from skytells_nb.sandbox.options import Options
 from skytells_nb.sandbox.predictions import Predictions
 from skytells_nb.sandbox.routes import Route
@@ -83,11 +95,19 @@ class Core:
     ) -> None:
         self.options = options or Options()
         self.state = state or State(seed=self.options.seed)
-        self.faults = faults or Faults()
+        self.faults = faults or Faults(self.options.clock)
         self.catalogue = catalogue or standard()
         self.media = media or standard_media()
+        classroom.enrol(self.state, self.options)
+        #: Whether there is a class: learners with accounts of their own.
+        self.has_class = bool(self.state.learners)
+        self.accounts = Accounts(
+            self.state.api_key,
+            None if self.has_class else self.options.rate_limit,
+            self.state.learners,
+            closed=self.has_class or self.options.exposed,
+        )
         self.predictions = Predictions(self.state, self.options, self.catalogue, self.media)
-        self.window = limits.Window(self.options.rate_limit)
         self.log: deque[Received] = deque(maxlen=LOG_LENGTH)
         self.deliveries: deque[notices.Delivery] = deque(maxlen=LOG_LENGTH)
         #: Called whenever a webhook may have been put on the agenda.
@@ -105,13 +125,15 @@ class Core:
         with self._lock:
             now = self.now
             hits: Sequence[Hit] = ()
+            caller = Caller("", self.accounts.stranger)
             try:
-                key, hits = self._let_in(route, request, now)
-                answer = self._strike(route, request, key, hits, now)
+                caller = self._identify(route, request)
+                hits = self._let_in(route, caller.account, now)
+                answer = self._strike(route, request, caller, hits, now)
             except Refusal as refusal:
                 answer = self._refuse(refusal)
             mishaps.bend_answer(hits, answer)
-            self._finish(answer, route, now)
+            self._finish(answer, route, caller.account, now)
             self._note(request, route, answer, hits, now)
         if self.predictions.agenda.news:
             self.predictions.agenda.news = False
@@ -132,7 +154,7 @@ class Core:
                 answer = self.predictions.show(id, request, now)
             except Refusal as refusal:
                 answer = self._refuse(refusal)
-            self._finish(answer, Route("create"), now)
+            self._finish(answer, Route("create"), self._owner_of(id), now)
             return answer
 
     def drawn(self, id: str, name: str, size: int) -> None:
@@ -146,7 +168,7 @@ class Core:
     def failure(self, error: BaseException) -> Answer:
         """Answer for a mistake of the sandbox's own: 500, in the documented envelope."""
         answer = self._refuse(Refusal(500, "INTERNAL_ERROR", "The sandbox itself has failed", repr(error)))
-        self._finish(answer, routes.UNKNOWN, self.now)
+        self._finish(answer, routes.UNKNOWN, self.accounts.stranger, self.now)
         return answer
 
     def due_notice(self, origin: str) -> notices.Notice | None:
@@ -192,46 +214,59 @@ class Core:
         with self._lock:
             return list(self.log)
 
-    def _let_in(self, route: Route, request: Request, now: int) -> tuple[str, Sequence[Hit]]:
-        """Check path, key and rate, in this order, and take the faults that strike."""
-        if route.name in ("home", "control"):
-            return "", ()
-        if route.name == "asset":
-            return "", self.faults.take("asset")
+    def _identify(self, route: Route, request: Request) -> Caller:
+        """Check path and key, in this order; a file belongs to whoever made it, and needs no key."""
         if route is routes.UNKNOWN:
             raise self._no_such_endpoint(request)
-        key = admit(read_key(request.headers), route.name)
-        wait = self.window.admit(now)
+        if route.name == "asset":
+            return Caller("", self._owner_of(route.argument))
+        if route.name not in routes.API_ROUTES:
+            return Caller("", self.accounts.stranger)
+        return self.accounts.admit(read_key(request.headers), route.name)
+
+    def _let_in(self, route: Route, account: Account, now: int) -> Sequence[Hit]:
+        """Check the rate, and take the faults that strike."""
+        if route.name not in routes.ROUTES:
+            return ()
+        wait = account.window.admit(now) if route.name != "asset" else None
         if wait is not None:
             raise errors.rate_limited(retry_after=limits.retry_after(wait, self.options.retry_after, now))
-        return key, self.faults.take(route.name)
+        return self.faults.take(route.name, account.name)
 
-    def _strike(self, route: Route, request: Request, key: str, hits: Sequence[Hit], now: int) -> Answer:
+    def _owner_of(self, id: str) -> Account:
+        job = self.state.jobs.get(id)
+        return self.accounts.stranger if job is None else self.accounts.named(job.account)
+
+    def _strike(
+        self, route: Route, request: Request, caller: Caller, hits: Sequence[Hit], now: int
+    ) -> Answer:
         """Handle a request, unless a fault strikes before, and let a fault replace the answer."""
         early = mishaps.before(hits) if hits else None
         if early is not None:
             return early
         try:
-            answer = self._handle(route, request, key, hits, now)
+            answer = self._handle(route, request, caller, hits, now)
         except Refusal as refusal:
             answer = self._refuse(refusal)
         return mishaps.replace(hits, answer) if hits else answer
 
-    def _handle(self, route: Route, request: Request, key: str, hits: Sequence[Hit], now: int) -> Answer:
+    def _handle(
+        self, route: Route, request: Request, caller: Caller, hits: Sequence[Hit], now: int
+    ) -> Answer:
         id = route.argument
         match route.name:
             case "create":
-                return self.predictions.create(request, key, hits, now)
+                return self.predictions.create(request, caller, hits, now)
             case "read":
-                return self.predictions.read(id, request, hits, now)
+                return self.predictions.read(id, request, caller, hits, now)
             case "list":
-                return self.predictions.list(request, now)
+                return self.predictions.list(request, caller, now)
             case "cancel":
-                return self.predictions.cancel(id, request, now)
+                return self.predictions.cancel(id, request, caller, now)
             case "delete":
-                return self.predictions.delete(id, request, now)
+                return self.predictions.delete(id, request, caller, now)
             case "stream":
-                return self.predictions.show(id, request, now)
+                return self.predictions.show(id, request, now, caller)
             case "models":
                 wanted = _fields(request.query)
                 return as_json([entry.body(wanted) for entry in self.catalogue.values()])
@@ -241,6 +276,8 @@ class Core:
                 return self.predictions.asset(id, route.rest, request, hits, now)
             case "control":
                 return control.answer(self, id, request)
+            case "wall":
+                return wall.answer(self, route, request, now)
             case _:
                 return pages.home(
                     request.headers.get("accept", ""),
@@ -248,6 +285,7 @@ class Core:
                     models=len(self.catalogue),
                     predictions=len(self.state.jobs),
                     billed=len(self.state.ledger),
+                    closed=self.accounts.stranger is not self.accounts.owner,
                 )
 
     def _model(self, slug: str, request: Request) -> Answer:
@@ -269,16 +307,16 @@ class Core:
         answer.headers.update(refusal.headers)
         return answer
 
-    def _finish(self, answer: Answer, route: Route, now: int) -> None:
+    def _finish(self, answer: Answer, route: Route, account: Account, now: int) -> None:
         headers = answer.headers
         headers["x-skytells-sandbox"] = "1"
         headers.setdefault("date", _date(now // SECOND))
         if not headers["date"]:
             del headers["date"]
         if route.name in routes.API_ROUTES:
-            running = 0 if self.options.concurrency is None else self.state.running(now)
+            running = 0 if self.options.concurrency is None else self.state.running(now, account.name)
             headers |= limits.headers(
-                self.options.rate_headers, self.window, self.options.concurrency, running, now
+                self.options.rate_headers, account.window, self.options.concurrency, running, now
             )
 
     def _note(self, request: Request, route: Route, answer: Answer, hits: Sequence[Hit], now: int) -> None:

@@ -86,14 +86,9 @@ def unauthorized() -> Refusal:
     return Refusal(401, "UNAUTHORIZED", "Invalid API key")
 
 
-def no_credit() -> Refusal:
+def no_credit(details: str = "This account has no credit left; nothing was billed.") -> Refusal:
     """402; the documented sample is unreadable, so the wording is ours."""
-    return Refusal(
-        402,
-        "INSUFFICIENT_CREDITS",
-        "Insufficient credits",
-        "This account has no credit left; nothing was billed.",
-    )
+    return Refusal(402, "INSUFFICIENT_CREDITS", "Insufficient credits", details)
 
 
 def suspended(status: int = 403) -> Refusal:

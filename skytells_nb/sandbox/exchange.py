@@ -40,7 +40,10 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Asset:
-    """An output file that has yet to be drawn: whose, what to draw, and which part of it is wanted."""
+    """An output file that has yet to be drawn: whose, what to draw, and which part of it is wanted.
+
+    With an `edge` it is a thumbnail of a picture, at most so many pixels wide and high.
+    """
 
     job: str
     name: str
@@ -49,6 +52,7 @@ class Asset:
     input: Mapping[str, Any]
     index: int
     range: str = ""
+    edge: int = 0
 
 
 @dataclass(slots=True)

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import math
 import threading
-from collections.abc import Iterable, Mapping
+import time
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -26,17 +27,28 @@ class Hit(NamedTuple):
 
 @dataclass(slots=True)
 class Order:
-    """A fault that was ordered: where it strikes, how often yet (None: always), how many it lets pass."""
+    """A fault that was ordered: where it strikes, how often yet (None: always), how many it lets pass.
+
+    `until` is the moment at which it ends by itself, and `learner` the one it strikes; None for no end, and
+    for everybody.
+    """
 
     name: str
     on: frozenset[str]
     left: int | None
     skip: int
     details: dict[str, Any] = field(default_factory=dict)
+    until: float | None = None
+    learner: str | None = None
 
 
 class Faults:
     """The order book of faults, first come, first served; every method may be called from any thread.
+
+    Parameters
+    ----------
+    clock : callable
+        Seconds since the epoch; ends what was ordered for a time.
 
     Examples
     --------
@@ -46,7 +58,8 @@ class Faults:
     ['rate_limit']
     """
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Callable[[], float] = time.time) -> None:
+        self._clock = clock
         self._lock = threading.Lock()
         self._orders: list[Order] = []
 
@@ -57,6 +70,8 @@ class Faults:
         times: int = 1,
         after: int = 0,
         on: str | Iterable[str] | None = None,
+        lasting: float | None = None,
+        learner: str | None = None,
         **details: Any,
     ) -> None:
         """Order a fault for the next requests.
@@ -71,6 +86,10 @@ class Faults:
             How many matching requests it lets pass first.
         on : str or iterable of str, optional
             The routes it strikes: create, read, list, cancel, delete, stream, models, model, asset, or any.
+        lasting : float, optional
+            Seconds after which it ends by itself.
+        learner : str, optional
+            The one learner of a class whom it strikes; everybody, unless given.
         **details
             What this fault can be told, such as ``retry_after=1`` or ``seconds=3``.
 
@@ -81,13 +100,20 @@ class Faults:
         """
         if times < 1:
             raise ValueError(f"times={times!r}: a fault strikes at least once")
-        self._order(name, times, after, on, details)
+        self._order(name, times, after, on, lasting, learner, details)
 
     def always(
-        self, name: str, *, after: int = 0, on: str | Iterable[str] | None = None, **details: Any
+        self,
+        name: str,
+        *,
+        after: int = 0,
+        on: str | Iterable[str] | None = None,
+        lasting: float | None = None,
+        learner: str | None = None,
+        **details: Any,
     ) -> None:
-        """Order a fault for every request until `clear`; the parameters are those of `next`."""
-        self._order(name, None, after, on, details)
+        """Order a fault for every request until its time is over, or until `clear`; see `next`."""
+        self._order(name, None, after, on, lasting, learner, details)
 
     def clear(self, name: str | None = None) -> None:
         """Take back the orders of one fault, or all of them."""
@@ -96,28 +122,35 @@ class Faults:
 
     @property
     def waiting(self) -> list[dict[str, Any]]:
-        """The orders that have not been used up, as plain values."""
+        """The orders that are neither used up nor over, as plain values."""
         with self._lock:
+            now = self._clock()
+            self._end(now)
             return [
                 {
                     "name": each.name,
                     "on": sorted(each.on),
                     "times": each.left,
                     "after": each.skip,
+                    **({} if each.until is None else {"ends_in": round(each.until - now, 3)}),
+                    **({} if each.learner is None else {"learner": each.learner}),
                     **each.details,
                 }
                 for each in self._orders
             ]
 
-    def take(self, route: str) -> tuple[Hit, ...]:
+    def take(self, route: str, learner: str = "") -> tuple[Hit, ...]:
         """Use up and return what strikes a request: any number that bend it, one that replaces its answer."""
         if not self._orders:
             return ()
         with self._lock:
+            self._end(self._clock())
             hits, replaced = [], False
             for order in list(self._orders):
                 bends = KINDS[order.name].bends
                 if route not in order.on or (replaced and not bends):
+                    continue
+                if order.learner is not None and order.learner != learner:
                     continue
                 if order.skip:
                     order.skip -= 1
@@ -136,6 +169,8 @@ class Faults:
         times: int | None,
         after: int,
         on: str | Iterable[str] | None,
+        lasting: float | None,
+        learner: str | None,
         details: dict[str, Any],
     ) -> None:
         kind = KINDS.get(name)
@@ -143,6 +178,8 @@ class Faults:
             raise ValueError(f"there is no fault {name!r}; there are {', '.join(sorted(KINDS))}")
         if after < 0:
             raise ValueError(f"after={after!r}: a number of requests, zero or more, is needed")
+        if lasting is not None and not (_is_amount(lasting) and lasting):
+            raise ValueError(f"lasting={lasting!r}: seconds, more than zero, are needed")
         unknown = sorted(set(details) - set(kind.details))
         if unknown:
             known = ", ".join(sorted(kind.details)) or "nothing"
@@ -151,9 +188,14 @@ class Faults:
             )
         for detail, value in details.items():
             _check(name, detail, value, kind.details[detail])
-        order = Order(name, _routes(name, kind, on), times, after, {**kind.details, **details})
+        until = None if lasting is None else self._clock() + lasting
+        told = {**kind.details, **details}
+        order = Order(name, _routes(name, kind, on), times, after, told, until, learner)
         with self._lock:
             self._orders.append(order)
+
+    def _end(self, now: float) -> None:
+        self._orders = [each for each in self._orders if each.until is None or each.until > now]
 
 
 def _routes(name: str, kind: Kind, on: str | Iterable[str] | None) -> frozenset[str]:

@@ -51,6 +51,7 @@ class Job:
     notices: list[str] = field(default_factory=list)
     notified: list[str] = field(default_factory=list)
     key: str = ""
+    account: str = ""
     sizes: dict[str, int] = field(default_factory=dict)
     #: The finished body, kept because a finished prediction is read and listed many times.
     rendered: tuple[str, tuple[bool, bool], bytes] | None = None

@@ -6,25 +6,31 @@ is in the write-ahead log before it is answered, so killing the process loses no
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import sqlite3
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator
 from decimal import Decimal
 from typing import NamedTuple
 
+from skytells_nb.sandbox.accounts import Learner
 from skytells_nb.sandbox.errors import StateError
 from skytells_nb.sandbox.job import Job
 
 #: Written into the file's header: whose it is ("sky!") and of which version.
 APPLICATION_ID = 0x736B7921
-VERSION = 1
+VERSION = 2
 
 _TABLES = """
 CREATE TABLE facts (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE predictions (number INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, record TEXT);
 CREATE TABLE ledger (id TEXT PRIMARY KEY, amount TEXT NOT NULL) WITHOUT ROWID;
+"""
+#: What made version 2 of version 1: accounts.
+_ACCOUNTS = """
+ALTER TABLE ledger ADD COLUMN account TEXT NOT NULL DEFAULT '';
+CREATE TABLE learners (number INTEGER PRIMARY KEY, name TEXT, key TEXT, budget TEXT, rate INTEGER);
 """
 _ALL_RECORDS = "SELECT record FROM predictions WHERE record IS NOT NULL ORDER BY number"
 
@@ -32,13 +38,16 @@ _ALL_RECORDS = "SELECT record FROM predictions WHERE record IS NOT NULL ORDER BY
 class Kept(NamedTuple):
     """What a state file holds: small things by name, predictions oldest first, the bill, the newest number.
 
-    Deleted predictions are gone, stay billed, and their numbers are never used again.
+    Deleted predictions are gone, stay billed, and their numbers are never used again. `spent` is the bill by
+    account.
     """
 
     facts: dict[str, str]
     jobs: list[Job]
     ledger: dict[str, Decimal]
     number: int
+    spent: dict[str, Decimal]
+    learners: list[Learner]
 
 
 class Journal:
@@ -58,6 +67,7 @@ class Journal:
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.path = os.fspath(path)
         with self._explained():
+            _make_private(self.path)
             self._db = sqlite3.connect(self.path, isolation_level=None, check_same_thread=False, timeout=0.5)
         try:
             with self._explained():
@@ -81,6 +91,13 @@ class Journal:
                     [Job.from_record(json.loads(record)) for (record,) in self._db.execute(_ALL_RECORDS)],
                     {id: Decimal(amount) for id, amount in self._db.execute("SELECT id, amount FROM ledger")},
                     self._db.execute("SELECT COALESCE(MAX(number), 0) FROM predictions").fetchone()[0],
+                    self._spent(),
+                    [
+                        Learner(name, key, None if budget is None else Decimal(budget), rate)
+                        for name, key, budget, rate in self._db.execute(
+                            "SELECT name, key, budget, rate FROM learners ORDER BY number"
+                        )
+                    ],
                 )
         except BaseException:
             self._db.close()
@@ -90,18 +107,25 @@ class Journal:
         """Keep one of the small things."""
         self._db.execute("INSERT OR REPLACE INTO facts VALUES (?, ?)", (name, value))
 
+    def enrol(self, learners: Iterable[Learner]) -> None:
+        """Keep a class in the place of the one before."""
+        rows = [
+            (number, each.name, each.key, None if each.budget is None else str(each.budget), each.rate_limit)
+            for number, each in enumerate(learners)
+        ]
+        with contextlib.suppress(OSError):
+            os.chmod(self.path, 0o600)  # a file from before there was a class may be readable by others
+        with self._at_once():
+            self._db.execute("DELETE FROM learners")
+            self._db.executemany("INSERT INTO learners VALUES (?, ?, ?, ?, ?)", rows)
+
     def add(self, job: Job, amount: Decimal | None) -> None:
         """Keep a new prediction, and what it costs, both or neither."""
-        self._db.execute("BEGIN")
-        try:
-            record = json.dumps(job.to_record())
+        record = json.dumps(job.to_record())
+        with self._at_once():
             self._db.execute("INSERT INTO predictions VALUES (?, ?, ?)", (job.number, job.id, record))
             if amount is not None:
-                self._db.execute("INSERT INTO ledger VALUES (?, ?)", (job.id, str(amount)))
-        except BaseException:
-            self._db.execute("ROLLBACK")
-            raise
-        self._db.execute("COMMIT")
+                self._db.execute("INSERT INTO ledger VALUES (?, ?, ?)", (job.id, str(amount), job.account))
 
     def save(self, job: Job) -> None:
         """Keep what changed about a prediction."""
@@ -143,10 +167,30 @@ class Journal:
             for statement in _TABLES.strip().splitlines():
                 db.execute(statement)
             db.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+        if version < VERSION:
+            for statement in _ACCOUNTS.strip().splitlines():
+                db.execute(statement)
             db.execute(f"PRAGMA user_version = {VERSION}")
         db.execute("COMMIT")
 
-    @contextmanager
+    def _spent(self) -> dict[str, Decimal]:
+        spent: dict[str, Decimal] = {}
+        for account, amount in self._db.execute("SELECT account, amount FROM ledger"):
+            spent[account] = spent.get(account, Decimal(0)) + Decimal(amount)
+        return spent
+
+    @contextlib.contextmanager
+    def _at_once(self) -> Iterator[None]:
+        """Keep several changes, or none of them."""
+        self._db.execute("BEGIN")
+        try:
+            yield
+        except BaseException:
+            self._db.execute("ROLLBACK")
+            raise
+        self._db.execute("COMMIT")
+
+    @contextlib.contextmanager
     def _explained(self) -> Iterator[None]:
         """Say what an error of SQLite means for the file, and what to do."""
         try:
@@ -160,3 +204,9 @@ class Journal:
                 f"{self.path} cannot be used as a state file ({error}); nothing was changed. "
                 "Move it away, or choose another path."
             ) from error
+
+
+def _make_private(path: str) -> None:
+    """Make the file, if it is new, so that nobody else can read the keys in it; SQLite says what fails."""
+    with contextlib.suppress(OSError):
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))

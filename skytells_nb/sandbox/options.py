@@ -5,11 +5,14 @@ from __future__ import annotations
 import math
 import os
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
+from decimal import Decimal
 from typing import Any
 
+from skytells_nb.sandbox import classroom
 from skytells_nb.sandbox.dialect import Dialect
+from skytells_nb.sandbox.listening import is_loopback
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -19,7 +22,7 @@ class Options(Dialect):
     Attributes
     ----------
     host : str
-        The address to listen on; loopback unless given.
+        The address to listen on; loopback unless given. On any other only generated keys are accepted.
     port : int
         0 takes a free one (with `state`, the one used last time, if it is free).
     state : path or None
@@ -34,13 +37,20 @@ class Options(Dialect):
     delay : float
         Seconds added to every answer, as a distant network would.
     rate_limit : int or None
-        Requests a minute, of all keys together; beyond it 429.
+        Requests a minute, of all keys together; beyond it 429. In a class: of each learner, 240 unless given.
     concurrency : int or None
-        Jobs that may run at a time; beyond it a create is refused with 429.
+        Jobs that may run at a time; beyond it a create is refused with 429. In a class: of each learner.
     seed : int or None
-        Makes ids, the key and durations the same each time.
+        Makes ids, the key and durations the same each time; the keys of a class are random all the same.
     webhook_secret : str or None
         Signs webhooks with this instead of the API key ("enterprise" mode, section 7).
+    learners : int or sequence of str or None
+        A class: how many learners, or their names. Each has a key, a quota, a budget and predictions of their
+        own, and no other key is accepted.
+    budget : Decimal or None
+        Credits that each learner may spend, 10 unless given; beyond them 402.
+    wall : bool
+        Whether a page shows everybody's latest pictures, under an address that nobody can guess.
     clock : callable
         Seconds since the epoch; `time.time` unless a test brings its own.
     """
@@ -56,6 +66,9 @@ class Options(Dialect):
     concurrency: int | None = None
     seed: int | None = None
     webhook_secret: str | None = None
+    learners: int | Sequence[str] | None = None
+    budget: Decimal | float | str | None = None
+    wall: bool = False
     clock: Callable[[], float] = time.time
 
     def __post_init__(self) -> None:
@@ -71,6 +84,20 @@ class Options(Dialect):
             value = getattr(self, name)
             if value is not None and value < 1:
                 raise ValueError(f"{name}={value!r}: at least 1, or None for no limit")
+        if self.learners is not None:
+            classroom.names_of(self.learners)
+        if self.budget is not None:
+            classroom.read_budget(self.budget)
+        if self.exposed and self.seed is not None:
+            raise ValueError(
+                f"seed={self.seed!r} and host={self.host!r}: anybody can work out the links to "
+                "everybody's pictures when the seed is known. Leave one of the two out."
+            )
+
+    @property
+    def exposed(self) -> bool:
+        """Whether other machines can reach it."""
+        return not is_loopback(self.host)
 
     @classmethod
     def read(cls, given: Mapping[str, Any]) -> Options:

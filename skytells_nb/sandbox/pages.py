@@ -17,16 +17,22 @@ body {{ font: 16px/1.5 system-ui, sans-serif; max-width: 40em; margin: 4em auto;
 </style>
 <h1>Skytells sandbox</h1>
 <p>{about}</p>
-<p>Base URL: <code>{origin}/v1</code>. Any key that starts with <code>sk-</code> is accepted.</p>
+<p>Base URL: <code>{origin}/v1</code>. {keys}</p>
 <p>{models} models, {predictions} predictions, {billed} of them billed (in play money).</p>
 </html>
 """
 
 
-def home(accept: str, origin: str, *, models: int, predictions: int, billed: int) -> Answer:
-    """Answer ``GET /``, to a browser as a page and to a program as JSON."""
+_ANY_KEY = "Any key that starts with <code>sk-</code> is accepted."
+
+
+def home(accept: str, origin: str, *, models: int, predictions: int, billed: int, closed: bool) -> Answer:
+    """Answer ``GET /``, to a browser as a page and to a program as JSON; `closed`: not every key will do."""
     if "text/html" in accept:
-        page = _PAGE.format(about=ABOUT, origin=origin, models=models, predictions=predictions, billed=billed)
+        keys = "It accepts the keys that it has generated." if closed else _ANY_KEY
+        page = _PAGE.format(
+            about=ABOUT, origin=origin, keys=keys, models=models, predictions=predictions, billed=billed
+        )
         return Answer(200, page.encode(), {"content-type": "text/html; charset=utf-8"})
     return as_json(
         {

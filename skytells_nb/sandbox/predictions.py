@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from typing import Any, NoReturn
 
 from skytells_nb.sandbox import billing, bodies, drawing, errors, limits, listing, mishaps, notices
+from skytells_nb.sandbox.accounts import Account, Caller
 from skytells_nb.sandbox.catalogue import Catalogue, Entry
 from skytells_nb.sandbox.exchange import Answer, Asset, Request, as_json
 from skytells_nb.sandbox.faults import Hit
@@ -28,6 +29,8 @@ SPREAD = 0.1
 
 class Predictions:
     """The handlers of the prediction routes; each raises a refusal or returns an answer.
+
+    A prediction of another account does not exist for who asks.
 
     Parameters
     ----------
@@ -47,11 +50,13 @@ class Predictions:
         self.catalogue = catalogue
         self.media = media
         self.agenda = notices.Agenda()
-        self._keys = {fingerprint(state.api_key): state.api_key}
+        self._keys = {
+            fingerprint(key): key for key in (state.api_key, *(each.key for each in state.learners))
+        }
         for job in state.jobs.values():
             self.agenda.add(job)
 
-    def create(self, request: Request, key: str, hits: Sequence[Hit], now: int) -> Answer:
+    def create(self, request: Request, caller: Caller, hits: Sequence[Hit], now: int) -> Answer:
         """Accept a prediction: check it, plan its life, bill it, keep it (section 4.1).
 
         Ours: a job is billed when it is accepted, and taken off the bill again if it is cancelled before
@@ -60,23 +65,26 @@ class Predictions:
         body = read_body(request.body)
         entry, input = self._asked(body)
         webhook, wanted = notices.read_webhook(body)
-        self._refuse_if_busy(now)
+        account = caller.account
+        self._refuse_if_busy(account, now)
         job = self._plan(entry, input, self.state.moment(now))
+        self._refuse_if_too_dear(account, job)
         job.stream = body.get("stream") is True
-        job.webhook, job.notices, job.key = webhook, wanted, fingerprint(key)
+        job.webhook, job.notices = webhook, wanted
+        job.key, job.account = fingerprint(caller.key), account.name
         mishaps.bend_job(job, hits, now)
         self.state.add(job, job.amount if job.outcome == "succeeded" else None)
         if wanted:
-            self._keys[job.key] = key
+            self._keys[job.key] = caller.key
             self.agenda.add(job)
         answer = self._show(job, max(now, job.created), request, int(self.options.create_status))
         if body.get("await") is True and job.type != "video" and job.ends > now:
             answer.hold = job.id
         return answer
 
-    def read(self, id: str, request: Request, hits: Sequence[Hit], now: int) -> Answer:
+    def read(self, id: str, request: Request, caller: Caller, hits: Sequence[Hit], now: int) -> Answer:
         """Show one prediction (section 4.2)."""
-        job = self.find(id)
+        job = self.find(id, caller)
         for name, details in hits:
             if name == "failed_as_502":
                 self._fail(job, details["reason"], now)
@@ -84,23 +92,23 @@ class Predictions:
             raise errors.prediction_failed(job.reason)
         return self._show(job, now, request)
 
-    def list(self, request: Request, now: int) -> Answer:
+    def list(self, request: Request, caller: Caller, now: int) -> Answer:
         """Show a page of predictions, newest first (section 4.3)."""
         query = listing.read_query(request.query, self.catalogue)
         if self.options.filters == "ignored":
             query = listing.Query(query.page, query.per_page)
-        jobs, size = self.state.newest_first(now)
+        jobs, size = self.state.newest_first(now, caller.account.name)
         page, total = listing.choose(jobs, query, now, size)
         rendered = (bodies.render(job, now, request.origin, self.options, self.catalogue) for job in page)
         body = listing.frame(query, total, rendered, self.options.listing)
         return Answer(200, body, {"content-type": "application/json"})
 
-    def cancel(self, id: str, request: Request, now: int) -> Answer:
+    def cancel(self, id: str, request: Request, caller: Caller, now: int) -> Answer:
         """Cancel a running prediction; cancelling twice is no error, so that it can be retried (section 4.4).
 
         Ours: cancelled predictions are not billed, and finished ones are refused politely.
         """
-        job = self.find(id)
+        job = self.find(id, caller)
         phase = job.phase(now)
         if phase in ("succeeded", "failed"):
             raise errors.already_finished(id, phase)
@@ -111,18 +119,18 @@ class Predictions:
                 self.agenda.again(now, job.id, "canceled", 1)
         return self._confirm(job, request, now)
 
-    def delete(self, id: str, request: Request, now: int) -> Answer:
+    def delete(self, id: str, request: Request, caller: Caller, now: int) -> Answer:
         """Forget a prediction and its files; one that runs is cancelled first (section 4.5)."""
-        job = self.find(id)
+        job = self.find(id, caller)
         if job.phase(now) not in ENDED:
             self._stop(job, now)
         answer = self._confirm(job, request, now)
         self.state.remove(job)
         return answer
 
-    def show(self, id: str, request: Request, now: int) -> Answer:
+    def show(self, id: str, request: Request, now: int, caller: Caller | None = None) -> Answer:
         """Show one prediction as stream information, or as an awaited create's end (section 4.6)."""
-        return self._show(self.find(id), now, request)
+        return self._show(self.find(id, caller), now, request)
 
     def asset(self, id: str, name: str, request: Request, hits: Sequence[Hit], now: int) -> Answer:
         """Find an output file (section 12); it is drawn by whoever sends the answer."""
@@ -133,18 +141,21 @@ class Predictions:
         names = [each for each, _ in job.files] if job is not None else []
         if job is None or name not in names or not job.has_files(now, self.options.retention):
             raise errors.file_gone(name)
-        index = names.index(name)
+        file = self.file(job, names.index(name), request.headers.get("range", ""))
+        return Answer(asset=file, headers={"content-type": file.mime})
+
+    def file(self, job: Job, index: int, wanted: str = "", *, edge: int = 0) -> Asset:
+        """Say what one of a prediction's files is drawn from."""
         chance = int.from_bytes(self.state.digest("picture", job.number)[:4], "big")
         entry = self.catalogue.get(job.model)
         input = drawing.drawn_from(entry, job.input, chance) if entry is not None else job.input
-        wanted = request.headers.get("range", "")
-        file = Asset(job.id, name, job.files[index][1], job.kind, input, index, wanted)
-        return Answer(asset=file, headers={"content-type": file.mime})
+        name, mime = job.files[index]
+        return Asset(job.id, name, mime, job.kind, input, index, wanted, edge)
 
-    def find(self, id: str) -> Job:
-        """Find a prediction, or refuse as the dialect says."""
+    def find(self, id: str, caller: Caller | None = None) -> Job:
+        """Find a prediction that the caller may see, or refuse as the dialect says."""
         job = self.state.jobs.get(id)
-        if job is None:
+        if job is None or (caller is not None and job.account != caller.account.name):
             raise errors.missing_prediction(id, self.options.missing_prediction)
         return job
 
@@ -191,10 +202,21 @@ class Predictions:
             raise errors.invalid_input("; ".join(wrong))
         return entry, input
 
-    def _refuse_if_busy(self, now: int) -> None:
-        limit = self.options.concurrency
-        if limit is not None and self.state.running(now) >= limit:
-            wait = (self.state.next_end(now) - now) / SECOND
+    def _refuse_if_too_dear(self, account: Account, job: Job) -> None:
+        """Refuse what the account's budget does not allow; 402 as without credit, for it is the same."""
+        if account.budget is None:
+            return
+        left = account.budget - self.state.spent[account.name]
+        if job.amount > left:
+            raise errors.no_credit(
+                f"This would cost {job.amount.normalize():f} credits, and {left.normalize():f} of "
+                f"{account.budget.normalize():f} are left; nothing was billed."
+            )
+
+    def _refuse_if_busy(self, account: Account, now: int) -> None:
+        limit, name = self.options.concurrency, account.name
+        if limit is not None and self.state.running(now, name) >= limit:
+            wait = (self.state.next_end(now, name) - now) / SECOND
             raise errors.rate_limited(
                 f"Too many predictions are running: {limit} at a time",
                 limits.retry_after(wait, self.options.retry_after, now),

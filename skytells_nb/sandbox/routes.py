@@ -92,4 +92,6 @@ def _outside(method: str, target: str) -> Route:
         return Route("asset", unquote(parts[2]), unquote(parts[3]))
     if len(parts) == 3 and parts[1] == "__sandbox__":
         return Route("control", parts[2])
+    if len(parts) in (2, 3, 5) and parts[1] == "class" and method in ("GET", "HEAD"):
+        return Route("wall", "/".join(parts[2:3]), "/".join(map(unquote, parts[3:])))
     return UNKNOWN

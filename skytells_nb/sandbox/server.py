@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 import atexit
-import contextlib
-import socket
 from decimal import Decimal
 from types import TracebackType
 from typing import Any, Self
 
+from skytells_nb.sandbox.accounts import Learner
 from skytells_nb.sandbox.core import Core, Received
 from skytells_nb.sandbox.drawing import Media
 from skytells_nb.sandbox.faults import Faults
 from skytells_nb.sandbox.journal import Journal
+from skytells_nb.sandbox.listening import WILDCARDS, addresses, listen
 from skytells_nb.sandbox.notices import Delivery
 from skytells_nb.sandbox.options import Options
 from skytells_nb.sandbox.running import Running
 from skytells_nb.sandbox.state import State
-
-WILDCARDS = ("0.0.0.0", "::", "")  # noqa: S104 - compared with, not bound to
 
 
 class Server:
@@ -58,10 +56,11 @@ class Server:
 
     def __init__(self, *, media: Media | None = None, **options: Any) -> None:
         self.options = Options.read(options)
-        self.faults = Faults()
+        self.faults = Faults(self.options.clock)
         self._media = media
         self._core: Core | None = None
         self._origin = ""
+        self._port = 0
         self._running: Running | None = None
 
     def start(self) -> Self:
@@ -80,13 +79,14 @@ class Server:
             raise RuntimeError(f"this sandbox runs already, at {self.url}")
         core = self._make_core()
         try:
-            listener = _listen(self.options.host, self.options.port, core.state.port)
+            listener = listen(self.options.host, self.options.port, core.state.port)
         except BaseException:
             core.state.close()
             raise
         host, port = listener.getsockname()[:2]
         name = "127.0.0.1" if host in WILDCARDS else f"[{host}]" if ":" in host else host
         self._origin = f"http://{name}:{port}"
+        self._port = port
         core.state.use_port(port)
         self._core = core
         running = Running(core, self._origin, listener, wildcard=host in WILDCARDS)
@@ -128,8 +128,28 @@ class Server:
 
     @property
     def api_key(self) -> str:
-        """The sandbox's own key, ``sk-sandbox-…``; any other that starts with ``sk-`` is accepted too."""
+        """The sandbox's own key, ``sk-sandbox-…``; in a class, the teacher's.
+
+        Any other that starts with ``sk-`` is accepted too, unless there is a class or others can reach it.
+        """
         return self._known.state.api_key
+
+    @property
+    def learners(self) -> list[Learner]:
+        """The class, with everybody's key; empty when there is none."""
+        return list(self._known.state.learners)
+
+    @property
+    def wall_url(self) -> str | None:
+        """The page with everybody's latest pictures, for who knows its address; None when it is off."""
+        word = self._known.state.wall
+        return f"{self._origin}/class/{word}" if self.options.wall and word else None
+
+    @property
+    def addresses(self) -> list[str]:
+        """The base URLs under which it can be reached, the likeliest for another machine first."""
+        self._known  # noqa: B018 - says what to do when it was never started
+        return addresses(self.options.host, self._port)
 
     @property
     def log(self) -> list[Received]:
@@ -172,25 +192,9 @@ class Server:
             return self._core
         else:
             state = None
-        return Core(self.options, state=state, faults=self.faults, media=self._media)
-
-
-def _listen(host: str, port: int, last: int) -> socket.socket:
-    """Bind a socket: to the port asked for, to the one used last time, or to a free one."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    if port == 0 and last:
-        with contextlib.suppress(OSError):
-            return _bind(family, host, last)
-    return _bind(family, host, port)
-
-
-def _bind(family: socket.AddressFamily, host: str, port: int) -> socket.socket:
-    # asyncio turns Nagle's algorithm off only where a socket says it is TCP; left on, answers are 40 ms late
-    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-    try:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind((host, port))
-    except BaseException:
-        listener.close()
-        raise
-    return listener
+        try:
+            return Core(self.options, state=state, faults=self.faults, media=self._media)
+        except BaseException:
+            if state is not None:
+                state.close()
+            raise

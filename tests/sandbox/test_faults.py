@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from skytells_nb.sandbox import Faults
 from skytells_nb.sandbox.fault_kinds import KINDS
 
 
@@ -258,3 +259,36 @@ def test_a_request_that_is_not_let_in_uses_no_fault_up(talk):
     api.faults.next("no_credit")
     api.ask("POST", "/v1/predictions", {}, x_api_key="")
     assert api.create().status == 402
+
+
+def test_a_fault_for_a_time_ends_by_the_clock_of_the_sandbox(talk, clock):
+    api = talk()
+    api.faults.always("rate_limit", lasting=60)
+    clock.forward(59.5)
+    assert api.get("/v1/models").status == 429
+    assert [(each["name"], each["times"], each["ends_in"]) for each in api.faults.waiting] == [
+        ("rate_limit", None, 0.5)
+    ]
+    clock.forward(0.5)
+    assert api.get("/v1/models").status == 200
+    assert api.faults.waiting == []
+
+
+def test_a_fault_for_a_time_may_be_used_up_before(talk):
+    api = talk()
+    api.faults.next("rate_limit", lasting=60)
+    assert [api.get("/v1/models").status for _ in range(2)] == [429, 200]
+
+
+@pytest.mark.parametrize("lasting", [0, -1, float("inf"), "60", True])
+def test_a_time_that_is_none_is_refused(lasting):
+    with pytest.raises(ValueError, match="seconds, more than zero"):
+        Faults().always("rate_limit", lasting=lasting)
+
+
+def test_the_faults_of_one_kind_can_be_taken_back_over_http(talk):
+    api = talk()
+    api.faults.always("slow")
+    api.faults.always("rate_limit")
+    told = api.ask("DELETE", "/__sandbox__/faults?name=slow", x_api_key=api.core.state.api_key)
+    assert [each["name"] for each in told.json["waiting"]] == ["rate_limit"]

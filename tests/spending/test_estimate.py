@@ -1,0 +1,220 @@
+"""A price before anything is sent: from the live list, once read, and from what the archive knows."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from dataclasses import replace
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from skytells_nb.backend import Sandbox
+from skytells_nb.client import AsyncClient, Client
+from skytells_nb.exceptions import InvalidInputError, NotFoundError, SkytellsError
+from skytells_nb.spending import estimate
+from skytells_nb.spending.prices import PRICES, PriceList
+from skytells_nb.types import Model
+from skytells_nb.wire.conversation import Conversation
+from skytells_nb.wire.steps import Answer, Send, Sleep
+
+LISTED = {"namespace": "m", "pricing": {"amount": 0.5, "unit": "prediction", "currency": "USD"}}
+
+
+@pytest.fixture(scope="module")
+def sandbox() -> Iterator[Sandbox]:
+    with Sandbox(seconds=0) as running:
+        yield running
+
+
+@pytest.fixture
+def client(sandbox: Sandbox) -> Iterator[Client]:
+    PRICES.forget()
+    with sandbox.client() as made:
+        yield made
+
+
+def model_reads(sandbox: Sandbox) -> int:
+    return sum(each.route == "model" for each in sandbox.log)
+
+
+def test_a_slug_is_priced_by_the_live_list(client: Client):
+    found = estimate("veo-3.1-fast", {"duration_seconds": 8, "generate_audio": False}, client=client)
+    assert str(found) == "$1.04: 8 s × $0.13/s, because generate_audio is false"
+    assert found.exact
+    assert estimate("truefusion", {"number_of_images": 3}, count=2, client=client).amount == Decimal("0.18")
+
+
+def test_the_list_is_read_once_in_ten_minutes(sandbox: Sandbox, client: Client):
+    before = model_reads(sandbox)
+    for seed in range(5):
+        estimate("truefusion", {"seed": seed}, client=client)
+    estimate("truefusion", client=client.as_async())
+    assert model_reads(sandbox) == before + 1
+
+
+def test_without_a_client_the_newest_is_asked(client: Client):
+    assert estimate("lumo", {}).amount == Decimal("1.12")
+
+
+def test_with_none_at_all_it_says_what_to_do(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("skytells_nb.spending.asking.latest", lambda: None)
+    with pytest.raises(SkytellsError, match="no client to ask for the price of 'lumo'"):
+        estimate("lumo")
+    assert estimate(Model.from_api(LISTED)).amount == Decimal("0.5")
+
+
+def test_a_model_keeps_its_own_price_and_borrows_the_schema(client: Client):
+    veo = client.models.list()["veo-3.1-fast"]
+    dear = Model.from_api(
+        {**veo.raw, "input_schema": None, "pricing": {**veo.raw["pricing"], "criterias": []}}
+    )
+    assert estimate(dear, client=client).amount == 8 * Decimal("0.18")
+    unlisted = replace(dear, id="mine")
+    assert estimate(unlisted, {"duration_seconds": 2}, client=client).amount == Decimal("0.36")
+
+
+def test_what_is_no_model_is_refused(client: Client):
+    with pytest.raises(NotFoundError):
+        estimate("no-such-model", client=client)
+    for odd in ("", None, 3):
+        with pytest.raises(InvalidInputError, match="model must be a slug"):
+            estimate(odd, client=client)  # type: ignore[arg-type]
+
+
+def test_a_closed_client_is_not_asked(sandbox: Sandbox):
+    with sandbox.client() as client:
+        pass
+    with pytest.raises(SkytellsError, match="closed"):
+        estimate("lumo", client=client)
+
+
+def test_an_asyncio_transport_is_used_from_blocking_code_too():
+    transport = httpx.MockTransport(lambda _: httpx.Response(200, json=LISTED))
+    client = AsyncClient("sk-" + "t" * 40, base_url="http://only.localhost/v1", transport=transport)
+    assert estimate("m", client=client).amount == Decimal("0.5")
+    asyncio.run(client.close())
+
+
+class Rows:
+    """What an archive knows, as it gives it."""
+
+    path = "rows"
+
+    def __init__(self, rows: list[dict[str, Any]]) -> None:
+        self._rows = rows
+
+    def rows(self, origin: str) -> Iterator[dict[str, Any]]:
+        return iter(self._rows)
+
+
+def row(model: str, cost: float | None, seconds: float | None, status: str = "succeeded") -> dict[str, Any]:
+    return {"model": model, "cost": cost, "predict_s": seconds, "status": status}
+
+
+def test_earlier_predictions_sharpen_what_no_list_tells(client: Client):
+    client.connection.archive = Rows(
+        [row("truefusion-optima", None, seconds) for seconds in (2.0, 3.0, 4.0)]
+        + [
+            row("TrueFusion Optima", None, 5.0),
+            row("truefusion-optima", 9.0, 99.0, "failed"),
+            row("lumo", 9, 9),
+        ]
+    )
+    found = estimate("truefusion-optima", client=client)
+    assert (found.amount, found.low, found.high) == (Decimal("0.028"), Decimal("0.016"), Decimal("0.04"))
+    assert "the median from 4 earlier predictions" in found.basis
+    assert not found.exact
+
+
+def test_but_not_what_the_list_tells_already(client: Client):
+    client.connection.archive = Rows([row("lumo", 9.0, 1.0)] * 5)
+    assert estimate("lumo", client=client).amount == Decimal("1.12")
+
+
+def test_a_real_archive_is_read(sandbox: Sandbox, tmp_path: Path):
+    archive = pytest.importorskip("skytells_nb.archive").Archive(tmp_path / "kept")
+    with Sandbox(speed=200) as quick, quick.client(archive=archive) as client:
+        assert estimate("truefusion-optima", client=client).amount is None
+        for seed in range(3):
+            client.predictions.create("truefusion-optima", {"prompt": "a fox", "seed": seed})
+        from skytells_nb.spending import history
+
+        history._known.clear()
+        found = estimate("truefusion-optima", client=client)
+        assert found.low is not None
+        assert found.high is not None
+        assert "from 3 earlier predictions" in found.basis
+    archive.close()
+
+
+# The price list as a flow: no socket, no clock.
+
+
+def conversation() -> Conversation:
+    with Client("sk-" + "c" * 40, base_url="http://flow.localhost/v1") as client:
+        return client.connection.conversation
+
+
+ANSWER = Answer(
+    200,
+    body=b'{"namespace": "m", "pricing": {"amount": 1, "unit": "prediction"}}',
+    headers={"content-type": "application/json"},
+)
+
+
+def test_whoever_comes_second_waits_for_the_first():
+    prices, talk = PriceList(), conversation()
+    first, second = prices.model(talk, "m"), prices.model(talk, "m")
+    assert isinstance(next(first), Send)
+    assert isinstance(next(second), Sleep)
+    with pytest.raises(StopIteration) as done:
+        first.send(ANSWER)
+    with pytest.raises(StopIteration) as also:
+        next(second)
+    assert done.value.value is also.value.value
+
+
+def test_when_the_first_gives_up_the_second_reads():
+    prices, talk = PriceList(), conversation()
+    first, second = prices.model(talk, "m"), prices.model(talk, "m")
+    next(first)
+    assert isinstance(next(second), Sleep)
+    first.close()
+    assert isinstance(next(second), Send)
+    second.close()
+
+
+def test_a_failure_is_told_to_all_for_a_moment_and_a_price_kept_for_ten_minutes():
+    moment = [0.0]
+    prices, talk = PriceList(lambda: moment[0]), conversation()
+    refused = Answer(404, body=b'{"error": {"message": "no"}}', headers={"content-type": "application/json"})
+
+    def ask(answer: Answer) -> Any:
+        flow = prices.model(talk, "m")
+        step: Any = None
+        try:
+            step = next(flow)
+            while True:
+                step = flow.send(answer if isinstance(step, Send) else None)
+        except StopIteration as stop:
+            return stop.value, step is not None
+        except SkytellsError as error:
+            return error, step is not None
+
+    error, asked = ask(refused)
+    assert isinstance(error, NotFoundError)
+    assert asked
+    again, asked = ask(ANSWER)
+    assert isinstance(again, NotFoundError)
+    assert again is not error
+    assert not asked
+    moment[0] = 3.0
+    assert ask(ANSWER)[1]
+    moment[0] = 600.0
+    assert not ask(ANSWER)[1]
+    moment[0] = 604.0
+    assert ask(ANSWER)[1]

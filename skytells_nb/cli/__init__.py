@@ -1,4 +1,4 @@
-"""The command line: ``skytells-nb demo | lab | sandbox``."""
+"""The command line: ``skytells-nb demo | lab | sandbox | faults``."""
 
 from __future__ import annotations
 
@@ -66,6 +66,29 @@ def _parser() -> argparse.ArgumentParser:
         "sandbox", help="serve the sandbox API until interrupted", add_help=False, prefix_chars="\0"
     )
     sandbox.set_defaults(run=_sandbox)
+
+    faults = commands.add_parser(
+        "faults", help="make something go wrong in a running sandbox, for a minute or until it is cleared"
+    )
+    faults.add_argument("name", nargs="?", metavar="fault", help="what goes wrong, such as rate_limit")
+    faults.add_argument(
+        "--for", dest="lasting", type=float, metavar="SECONDS", help="end by itself after so many seconds"
+    )
+    faults.add_argument("--times", type=int, metavar="N", help="strike so many requests, then end")
+    faults.add_argument("--on", action="append", metavar="ROUTE", help="create, read, list, asset, … or any")
+    faults.add_argument("--learner", metavar="NAME", help="strike one learner of a class only")
+    faults.add_argument(
+        "--set",
+        dest="details",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="a detail of the fault, such as retry_after=5",
+    )
+    faults.add_argument("--clear", action="store_true", help="switch this fault off, or all of them")
+    faults.add_argument("--url", help="the sandbox's base URL (default: that of the last one started here)")
+    faults.add_argument("--key", help="its own key; in a class, the teacher's")
+    faults.set_defaults(run=_faults)
     return parser
 
 
@@ -85,3 +108,9 @@ def _sandbox(_: argparse.Namespace, rest: list[str]) -> int:
     from ..sandbox.__main__ import main as serve
 
     return serve(rest)
+
+
+def _faults(parsed: argparse.Namespace, _: list[str]) -> int:
+    from .faults import faults
+
+    return faults(parsed)

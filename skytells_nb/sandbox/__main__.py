@@ -2,19 +2,23 @@
 
 One JSON line with the base URL and the key goes to standard output; then it serves until it is told to stop
 (SIGINT, SIGTERM). Its log, its bill and its faults are reached over HTTP (`skytells_nb.sandbox.control`).
+For a class (``--class 30``) the keys are written instead, for a teacher to read.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import os
 import signal
 import sys
 import threading
 from collections.abc import Sequence
+from decimal import Decimal
 from typing import Any
 
+from skytells_nb.sandbox import classroom, handout, whereabouts
 from skytells_nb.sandbox.dialect import choices
 from skytells_nb.sandbox.errors import StateError
 from skytells_nb.sandbox.server import Server
@@ -34,7 +38,9 @@ _NUMBERS: dict[str, Any] = {
 def parser() -> argparse.ArgumentParser:
     """Make the command's parser; every option of the server is one of its flags."""
     made = argparse.ArgumentParser(
-        prog="python -m skytells_nb.sandbox", description="Serve a Skytells sandbox."
+        prog="skytells-nb sandbox",
+        usage="%(prog)s [--class 30] [--host HOST] [--port PORT] [--state FILE] [option ...]",
+        description="Serve a Skytells sandbox until it is interrupted. Nothing in it is real or costs money.",
     )
     made.add_argument(
         "--with-parent", action="store_true", help="stop when the process that started this one ends"
@@ -45,27 +51,95 @@ def parser() -> argparse.ArgumentParser:
         made.add_argument(f"--{name}", type=type, default=argparse.SUPPRESS)
     for name, words in choices().items():
         made.add_argument(f"--{name.replace('_', '-')}", choices=words, default=argparse.SUPPRESS)
+    room = made.add_argument_group(
+        "a class",
+        "Everybody has a key, a quota, a budget and predictions of their own; no other key will do.",
+    )
+    room.add_argument(
+        "--class",
+        dest="learners",
+        type=_learners,
+        metavar="30",
+        default=argparse.SUPPRESS,
+        help="how many learners, or their names with commas between them",
+    )
+    room.add_argument(
+        "--budget",
+        type=_budget,
+        metavar="CREDITS",
+        default=argparse.SUPPRESS,
+        help=f"what each learner may spend (default: {classroom.USUAL_BUDGET}); --rate-limit is of each, too",
+    )
+    room.add_argument(
+        "--wall",
+        action="store_true",
+        default=argparse.SUPPRESS,
+        help="serve a page with everybody's latest pictures",
+    )
+    room.add_argument("--keys", metavar="FILE", help="write the keys to a CSV file instead of showing them")
     return made
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Serve until stopped; returns the process's exit status."""
     options = vars(parser().parse_args(arguments))
-    parent = os.getppid() if options.pop("with_parent") else None
+    with_parent, keys = options.pop("with_parent"), options.pop("keys")
+    if "learners" not in options and "state" not in options:
+        for name in ("budget", "wall"):
+            if name in options:
+                parser().error(f"--{name} belongs to a class; say how large it is with --class")
+    parent = os.getppid() if with_parent else None
     stopped = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stopped.set())
     try:
-        with Server(**options) as server:
-            line = json.dumps({"url": server.url, "api_key": server.api_key})
-            sys.stdout.write(line + "\n")
-            sys.stdout.flush()
+        with contextlib.ExitStack() as stack:
+            server = stack.enter_context(Server(**options))
+            if not with_parent:
+                stack.enter_context(whereabouts.noted(server.url, server.api_key))
+            _tell(server, keys)
             while not stopped.wait(None if parent is None else 1.0) and os.getppid() == parent:
                 pass
-    except (OSError, StateError, ValueError) as error:
+    except (OSError, StateError, ValueError, handout.KeysFileError) as error:
         sys.stderr.write(f"The sandbox did not start: {error}\n")
         return 1
     return 0
+
+
+def _tell(server: Server, keys: str | None) -> None:
+    """Say where it is: to a teacher in words, to a program as a line of JSON."""
+    if keys is not None and not server.learners:
+        raise handout.KeysFileError("--keys is for a class; say how large it is with --class")
+    if keys is not None:
+        handout.write_keys(keys, server.learners, server.addresses[0])
+    if server.learners:
+        sys.stdout.write(handout.for_a_class(server, keys) + "\n")
+    else:
+        sys.stdout.write(json.dumps({"url": server.url, "api_key": server.api_key}) + "\n")
+        if server.options.exposed:
+            sys.stderr.write(handout.for_others(server) + "\n")
+            sys.stderr.flush()
+    sys.stdout.flush()
+
+
+def _learners(text: str) -> int | list[str]:
+    """Read ``30``, or ``ada,grace``."""
+    try:
+        wanted: int | list[str] = int(text)
+    except ValueError:
+        wanted = [name.strip() for name in text.split(",")]
+    try:
+        classroom.names_of(wanted)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+    return wanted
+
+
+def _budget(text: str) -> Decimal:
+    try:
+        return classroom.read_budget(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
 
 
 if __name__ == "__main__":

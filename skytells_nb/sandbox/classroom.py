@@ -41,16 +41,16 @@ def names_of(learners: int | Sequence[str]) -> list[str]:
     """
     count = learners if isinstance(learners, int) else len(learners)
     if isinstance(learners, bool | str) or not 1 <= count <= LARGEST:
-        raise ValueError(f"learners={learners!r}: a class has 1 to {LARGEST} learners")
+        raise ValueError(f"a class has 1 to {LARGEST} learners, not {learners!r}")
     if isinstance(learners, int):
         return [f"learner-{number:02d}" for number in range(1, count + 1)]
     for name in learners:
         if not isinstance(name, str) or not _NAME.fullmatch(name) or name.lower() in _TAKEN:
             raise ValueError(
-                f"learners: {name!r} cannot be a learner's name; letters, digits, - _ and . can, 40 at most"
+                f"{name!r} cannot be a learner's name; letters, digits, - _ and . can, 40 at most"
             )
     if len({name.lower() for name in learners}) < count:
-        raise ValueError("learners: two of them have the same name")
+        raise ValueError("two learners of a class have the same name")
     return list(learners)
 
 
@@ -67,7 +67,7 @@ def read_budget(value: object) -> Decimal:
     except InvalidOperation:
         amount = Decimal("NaN")
     if not amount.is_finite() or amount < 0:
-        raise ValueError(f"budget={value!r}: credits, zero or more, are needed")
+        raise ValueError(f"a budget is a number of credits, zero or more, not {value!r}")
     return amount
 
 

@@ -1,0 +1,181 @@
+"""``skytells-nb faults``: a teacher's switch for what goes wrong in a running sandbox."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+from collections.abc import Sequence
+from http.client import HTTPException
+from typing import Any, NamedTuple
+from urllib.error import HTTPError
+from urllib.parse import quote
+from urllib.request import ProxyHandler, Request, build_opener
+
+from ..exceptions import SkytellsError
+from ..sandbox.fault_kinds import KINDS
+from ..sandbox.routes import API_ROUTES
+from ..sandbox.whereabouts import started
+
+__all__ = ["faults"]
+
+#: Seconds a sandbox may take to answer; one on this machine takes milliseconds.
+PATIENCE = 10.0
+#: Every key of a sandbox begins so; no other key is ever sent.
+SANDBOX_KEY = "sk-sandbox-"
+
+
+class Desk(NamedTuple):
+    """A sandbox's own routes: where they are, and the key they want."""
+
+    url: str
+    api_key: str
+
+
+def faults(parsed: argparse.Namespace) -> int:
+    """Switch a fault on or off, or list what is on; gives the exit code.
+
+    Parameters
+    ----------
+    parsed : argparse.Namespace
+        The words of the command line.
+
+    Raises
+    ------
+    SkytellsError
+        There is no such fault, no sandbox is found, or it refuses.
+    """
+    order = _order(parsed)
+    desk = _find(parsed.url, parsed.key)
+    if parsed.clear:
+        on = _ask(desk, "DELETE", f"faults?name={quote(parsed.name)}" if parsed.name else "faults")
+    elif order is None:
+        on = _ask(desk, "GET", "faults")
+    else:
+        on = _ask(desk, "POST", "faults", order)
+    print(_table(on["waiting"], desk.url))
+    return 0
+
+
+def _order(parsed: argparse.Namespace) -> dict[str, Any] | None:
+    """Write the order for the sandbox; None when nothing is ordered."""
+    given = {"for": parsed.lasting, "times": parsed.times, "on": parsed.on, "learner": parsed.learner}
+    told = [f"--{name}" for name, value in given.items() if value is not None]
+    told += ["--set"] if parsed.details else []
+    if parsed.name is not None and parsed.name not in KINDS:
+        raise SkytellsError(f"There is no fault {parsed.name!r}; there are {', '.join(sorted(KINDS))}.")
+    if told and (parsed.name is None or parsed.clear):
+        raise SkytellsError(f"{', '.join(told)}: of which fault that is switched on? Nothing was changed.")
+    if parsed.name is None or parsed.clear:
+        return None
+    order: dict[str, Any] = dict(map(_detail, parsed.details))
+    order |= {"name": parsed.name, "lasting": parsed.lasting, "learner": parsed.learner}
+    if parsed.on:
+        order["on"] = "any" if "any" in parsed.on else parsed.on
+    return order | ({"always": True} if parsed.times is None else {"times": parsed.times})
+
+
+def _detail(text: str) -> tuple[str, Any]:
+    """Read ``retry_after=5``; what is no JSON is a text."""
+    name, equals, value = text.partition("=")
+    if not (name and equals):
+        raise SkytellsError(f"--set {text!r} names no value; write it like retry_after=5.")
+    try:
+        return name, json.loads(value)
+    except ValueError:
+        return name, value
+
+
+def _find(url: str | None, key: str | None) -> Desk:
+    """Find the sandbox: as given, else by the environment, else the last one started that still runs."""
+    if url is None and key is None:
+        url, key = os.environ.get("SKYTELLS_BASE_URL"), os.environ.get("SKYTELLS_API_KEY", "").strip()
+        if not (url and key.startswith(SANDBOX_KEY)):
+            return _last_started()
+    for place in started():
+        if url is None and place.api_key == key:
+            url = place.url
+        if key is None and place.url.rstrip("/") == str(url).rstrip("/"):
+            key = place.api_key
+    if url is None or key is None:
+        missing = "--url" if url is None else "--key"
+        raise SkytellsError(
+            f"{missing} is needed too: no such sandbox was started here. Nothing was changed."
+        )
+    if not key.startswith(SANDBOX_KEY):
+        raise SkytellsError(
+            f"Faults are a sandbox's, and its keys begin with {SANDBOX_KEY}. The key given was sent nowhere."
+        )
+    return Desk(url, key)
+
+
+def _last_started() -> Desk:
+    for place in started():
+        desk = Desk(place.url, place.api_key)
+        try:
+            _ask(desk, "GET", "faults")
+        except SkytellsError:
+            continue
+        return desk
+    raise SkytellsError(
+        "No running sandbox was found. Start one with: skytells-nb sandbox --class 30, or name one with "
+        "--url and --key."
+    )
+
+
+def _ask(desk: Desk, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
+    """Ask one of the sandbox's own routes; nothing in between, so no proxy either."""
+    url = f"{desk.url.rstrip('/').removesuffix('/v1')}/__sandbox__/{path}"
+    if not url.startswith(("http://", "https://")):
+        raise SkytellsError(f"{desk.url!r} is no address; it looks like http://127.0.0.1:8000/v1.")
+    headers = {"x-api-key": desk.api_key, "content-type": "application/json"}
+    content = None if body is None else json.dumps(body).encode()
+    try:
+        request = Request(url, content, headers, method=method)  # noqa: S310 - http or https, checked above
+        with build_opener(ProxyHandler({})).open(request, timeout=PATIENCE) as answer:
+            return json.load(answer)
+    except HTTPError as error:
+        with error:
+            raise SkytellsError(_refused(desk, error), status_code=error.code) from None
+    except (OSError, HTTPException, ValueError) as error:
+        why = getattr(error, "reason", error)
+        why = getattr(why, "strerror", None) or why
+        raise SkytellsError(f"No sandbox answers at {desk.url} ({why}). Nothing was changed.") from None
+
+
+def _refused(desk: Desk, error: HTTPError) -> str:
+    if error.code == 401:
+        return f"The sandbox at {desk.url} wants its own key for this; in a class, the teacher's."
+    try:
+        why = json.load(error)["error"]["details"]
+    except (ValueError, KeyError, TypeError):
+        why = f"HTTP {error.code}"
+    return f"The sandbox at {desk.url} refused: {why}. Nothing was changed."
+
+
+def _table(waiting: Sequence[dict[str, Any]], url: str) -> str:
+    if not waiting:
+        return f"Nothing goes wrong at {url}. There are: {', '.join(sorted(KINDS))}."
+    rows = [("fault", "on", "for", "until", "told")]
+    rows += [
+        (each["name"], _on(each), each.get("learner", "everybody"), _until(each), _told(each))
+        for each in waiting
+    ]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = ("  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)) for row in rows)
+    return "\n".join([f"Goes wrong at {url}:", *(line.rstrip() for line in lines)])
+
+
+def _on(order: dict[str, Any]) -> str:
+    return "any" if set(order["on"]) >= set(API_ROUTES) else ", ".join(order["on"])
+
+
+def _until(order: dict[str, Any]) -> str:
+    ends = [f"{order['ends_in']:.0f} s"] if "ends_in" in order else []
+    ends += [f"{order['times']} times"] if order["times"] is not None else []
+    return " or ".join(ends) or "cleared"
+
+
+def _told(order: dict[str, Any]) -> str:
+    details = KINDS[order["name"]].details if order["name"] in KINDS else ()
+    return ", ".join(f"{name}={order[name]}" for name in details if name in order)

@@ -115,6 +115,7 @@ class Lab:
             self.page.wait_for_function("() => window.jupyterapp?.shell", timeout=PATIENCE * 1000)
             self.page.evaluate("async () => { await window.jupyterapp.restored }")
             self.page.evaluate("() => window.jupyterapp.shell.collapseLeft()")
+            self.page.wait_for_function("() => document.body.dataset.jpThemeName", timeout=PATIENCE * 1000)
         except BaseException:
             self.stop()
             raise
@@ -153,10 +154,7 @@ class Lab:
         run : bool
             Whether its cells are run.
         """
-        self.page.evaluate(
-            "async (theme) => { await window.jupyterapp.commands.execute('apputils:change-theme', {theme}) }",
-            THEMES[theme],
-        )
+        self._change_theme(THEMES[theme])
         opened = self._open_file(self._write(_notebook(cells)))
         if run:
             self.page.evaluate(
@@ -170,6 +168,18 @@ class Lab:
         for cell in saved["cells"]:
             cell["metadata"] = {"came": "from elsewhere"}
         return self._open_file(self._write(saved))
+
+    def _change_theme(self, theme: str) -> None:
+        """Change the theme where it is another one, and wait until its style sheet is there."""
+        if self.page.evaluate("() => document.body.dataset.jpThemeName") == theme:
+            return
+        self.page.evaluate(
+            "async (theme) => { await window.jupyterapp.commands.execute('apputils:change-theme', {theme}) }",
+            theme,
+        )
+        self.page.wait_for_function(
+            "(theme) => document.body.dataset.jpThemeName === theme", arg=theme, timeout=PATIENCE * 1000
+        )
 
     def _write(self, document: dict[str, Any]) -> Path:
         self._count += 1

@@ -12,6 +12,7 @@ import tempfile
 from array import array
 from collections.abc import Iterable, Iterator, Mapping
 from hashlib import blake2b
+from itertools import islice
 from typing import Any, Final
 
 from ..archive import prepare
@@ -90,14 +91,17 @@ class Inputs:
         InvalidInputError
             After the last one, when any of them cannot be used; it says which, and why. Nothing was sent.
         """
-        for _ in range(amount):
-            try:
-                given = next(self._source)
-            except StopIteration:
-                self._finish()
-                return False
-            self._take(given)
-        return True
+        try:
+            for given in islice(self._source, amount):
+                amount -= 1
+                self._take(given)
+            if not amount:
+                return True
+            self._finish()
+        except BaseException:
+            self.close()
+            raise
+        return False
 
     def again(self) -> Iterator[dict[str, Any]]:
         """Give all inputs again, as they will be sent.

@@ -17,7 +17,7 @@ from typing import Any, Final, NamedTuple
 
 from ..archive import Archive
 from ..archive.rows import micros, tidy
-from ..exceptions import InvalidInputError
+from ..exceptions import InvalidInputError, SkytellsError
 from ..observers import Account
 from ..types import Prediction
 from .inputs import Key
@@ -53,6 +53,10 @@ _ENDED: Final = (
     "UPDATE jobs_items SET state = ?, id = coalesce(?, id), cost = ?, error = ? "
     "WHERE batch = ? AND digest = ? AND number = ?"
 )
+_NOTHING: Final = (
+    "INSERT INTO jobs_items (batch, digest, number, state, error) VALUES (?, ?, ?, ?, ?) "
+    "ON CONFLICT DO UPDATE SET state = excluded.state, error = excluded.error"
+)
 
 
 class Row(NamedTuple):
@@ -67,6 +71,10 @@ class Row(NamedTuple):
     since: int | None
     cost: str | None
     error: str | None
+
+
+_unwritten: Final[dict[tuple[Any, ...], list[tuple[str, tuple[Any, ...]]]]] = {}
+"""What runs of this process could not write, by batch; the next run of it writes that first."""
 
 
 class Journal:
@@ -92,6 +100,7 @@ class Journal:
         self._database = archive.database
         self._account = account
         self._named = (account.origin, account.fingerprint, tidy(name))
+        self._place = (self._database.path, *self._named)
         self._batch = (*self._named, tidy(model), account.sandbox, total, micros(now))
         self._n = 0
         self._lock = threading.Lock()
@@ -110,6 +119,11 @@ class Journal:
             The archive cannot be written. Nothing was sent.
         """
         model = self._database.writing(self._begun)
+        left = _unwritten.pop(self._place, [])
+        with self._lock:
+            self._pending.extend(left)
+            self._listed += len(left)
+        self.flush()
         if model != self._batch[3]:
             raise InvalidInputError(
                 f"There is a batch {self._named[2]!r} of {model!r} already, so nothing was sent. Choose "
@@ -152,7 +166,7 @@ class Journal:
 
     def came_to_nothing(self, key: Key, state: str, error: str) -> int:
         """List that an item has failed without a prediction, or that nobody knows what became of it."""
-        return self._put(_ENDED, state, None, None, tidy(error), self._n, *key)
+        return self._put(_NOTHING, self._n, *key, state, tidy(error))
 
     def flush(self, number: int | None = None) -> None:
         """Write what is listed, up to a number at least; whoever comes meanwhile finds it done.
@@ -174,6 +188,15 @@ class Journal:
                 for _ in listed:
                     self._pending.popleft()
             self._written += len(listed)
+
+    def close(self) -> None:
+        """Write what is still listed; what cannot be written is kept for the next run in this process."""
+        try:
+            self.flush()
+        except SkytellsError:
+            with self._lock:
+                _unwritten[self._place] = list(self._pending)
+            raise
 
     def _put(self, statement: str, *values: Any) -> int:
         with self._lock:

@@ -212,10 +212,10 @@ class _Job:
                 )
                 with self._bar(len(given), name) as shown:
                     results = await working.see_through(shown)
-            await asyncio.to_thread(journal.flush)
+            await asyncio.to_thread(journal.close)
         except Exception:
             with suppress(SkytellsError):  # what stopped the batch is told already
-                journal.flush()
+                journal.close()
             turn.give_back()
             raise
         except BaseException:
@@ -238,7 +238,7 @@ class _Job:
 def _wind_up(journal: Journal, turn: Turn, _: float) -> None:
     """After an interrupt: write what is still listed, and let the next run begin."""
     try:
-        journal.flush()
+        journal.close()
     finally:
         turn.give_back()
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 import os
 import sqlite3
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -86,16 +86,14 @@ class BatchList(list[BatchState]):
             lines.append("  ".join(padded).rstrip())
         return "\n".join(lines)
 
-    def _repr_mimebundle_(
-        self, include: Collection[str] | None = None, exclude: Collection[str] | None = None
-    ) -> dict[str, str]:
+    def _repr_html_(self) -> str:
         head = "".join(f"<th style='text-align:left'>{word}</th>" for word in _HEAD)
         lines = (
             "".join(f"<td style='text-align:left'>{html.escape(c)}</td>" for c in _cells(b)) for b in self
         )
         rows = "".join(f"<tr>{line}</tr>" for line in lines)
         table = f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
-        return {"text/plain": repr(self), "text/html": table if self else "<p>No batches here.</p>"}
+        return table if self else "<p>No batches here.</p>"
 
 
 _HEAD: Final = ("name", "model", "done", "not yet", "started", "cost", "origin")
@@ -158,7 +156,10 @@ def _read(db: sqlite3.Connection) -> list[BatchState]:
     for batch, cost in db.execute("SELECT batch, cost FROM jobs_items WHERE cost IS NOT NULL"):
         costs[batch] = costs.get(batch, Decimal(0)) + Decimal(cost)
     found = []
-    query = "SELECT n, name, model, origin, total, started, sandbox FROM jobs_batches ORDER BY started DESC, n DESC"
+    query = (
+        "SELECT n, name, model, origin, total, started, sandbox FROM jobs_batches "
+        "ORDER BY started DESC, n DESC"
+    )
     for n, name, model, origin, total, started, sandbox in db.execute(query):
         by_state: dict[str, Any] = {state: counts.get(n, {}).get(state, 0) for state in _STATES}
         found.append(

@@ -1,0 +1,232 @@
+"""What goes wrong on the way: limits, credit, budgets, networks, disks. Nothing is paid for twice."""
+
+from __future__ import annotations
+
+import sqlite3
+import sys
+import types
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+import skytells_nb as sky
+from skytells_nb import observers
+from skytells_nb.exceptions import BudgetExceeded, SkytellsError, SkytellsWarning
+from skytells_nb.jobs import batch, batches
+from skytells_nb.observers import Account, Observer
+
+from .conftest import TEXTER
+
+INPUTS = [f"fox {n}" for n in range(12)]
+
+
+def statuses(made: sky.PredictionList) -> list[str]:
+    return [prediction.status for prediction in made]
+
+
+class TestRateLimits:
+    def test_they_slow_a_batch_and_never_fail_it(self, run, sandbox):
+        sandbox.faults.next("rate_limit", on="create", times=25, retry_after=0.02)
+        made = run(INPUTS)
+        assert statuses(made) == ["succeeded"] * 12
+        assert sandbox.billed == 12
+
+    def test_too_many_at_a_time_lowers_the_number_under_way(self, archive):
+        with (
+            sky.Sandbox(seconds=0.05, concurrency=2, retry_after="fraction") as sandbox,
+            sandbox.client(archive=archive) as client,
+        ):
+            made = batch(TEXTER, INPUTS, limit=8, client=client)
+            refused = sum(request.status == 429 for request in sandbox.log)
+            assert statuses(made) == ["succeeded"] * 12
+            assert 0 < refused < 60
+
+    def test_a_limit_on_reads_does_no_harm_either(self, run, sandbox):
+        sandbox.faults.next("rate_limit", on=["list", "read"], times=5, retry_after=0.02)
+        assert statuses(run(INPUTS)) == ["succeeded"] * 12
+
+
+class TestWhatWouldStopEveryOne:
+    def test_without_credit_nothing_more_is_sent_and_a_later_run_goes_on(self, run, sandbox, creates):
+        sandbox.faults.always("no_credit", after=4)
+        with pytest.warns(
+            SkytellsWarning, match=r"8 of 12 were not sent.*No credit is left.*goes on from here"
+        ):
+            made = run(INPUTS, limit=1)
+        assert statuses(made) == ["succeeded"] * 4 + ["queued"] * 8
+        assert made[4].id == "not-created-4"
+        assert made[4].error.startswith("Not sent: No credit is left")
+        assert made[11].prompt == "fox 11"
+        assert creates() == 5
+        sandbox.faults.clear()
+        again = run(INPUTS, limit=1)
+        assert statuses(again) == ["succeeded"] * 12
+        assert sandbox.billed == 12
+
+    def test_a_key_that_is_refused_half_way(self, run, sandbox, creates):
+        sandbox.faults.always("unauthorized", on="create", after=3)
+        with pytest.warns(SkytellsWarning, match="refused the key"):
+            made = run(INPUTS, limit=2)
+        assert statuses(made).count("succeeded") == 3
+        assert creates() <= 5
+
+    def test_connections_that_break_leave_doubts_and_the_others_go_on(self, run, sandbox):
+        sandbox.faults.next("drop_before", times=2, after=3)
+        made = run(INPUTS)
+        lost = [prediction for prediction in made if prediction.id.startswith("uncertain-")]
+        assert len(lost) == 2
+        assert sandbox.billed == statuses(made).count("succeeded") == 10
+        assert statuses(run(INPUTS, retry_uncertain=True)) == ["succeeded"] * 12
+        assert sandbox.billed == 12
+
+    def test_an_api_that_stays_away_stops_the_batch(self, archive, monkeypatch):
+        from skytells_nb.jobs import pacing
+
+        monkeypatch.setattr(pacing, "_PATIENCE", 0.0)
+        monkeypatch.setattr(pacing, "_LONGEST", 0.01)
+        with sky.Sandbox(seconds=0) as sandbox, sandbox.client(archive=archive, max_retries=0) as client:
+            talk = client.connection.conversation
+            stop = StopServer(sandbox, after=3)
+            talk.observers.append(stop)
+            with pytest.warns(SkytellsWarning, match="were not sent"):
+                made = batch(TEXTER, INPUTS, limit=1, name="foxes", client=client)
+            assert statuses(made)[:3] == ["succeeded"] * 3
+            assert set(statuses(made)[3:]) == {"queued"}
+            talk.observers.remove(stop)
+            sandbox.start()
+            again = batch(TEXTER, INPUTS, limit=1, name="foxes", client=client)
+            assert statuses(again) == ["succeeded"] * 12
+            assert sandbox.billed == 12
+
+
+class StopServer(Observer):
+    """Stops the sandbox before the create that comes after so many."""
+
+    def __init__(self, sandbox: sky.Sandbox, after: int) -> None:
+        self._sandbox, self._left = sandbox, after
+
+    def before_create(self, account: Account, model: str, input: dict[str, Any]) -> Generator[Any, Any, None]:
+        yield from ()
+        if not self._left:
+            self._sandbox.stop()
+        self._left -= 1
+
+
+class Purse(Observer):
+    """A budget as the spending room keeps one: it reserves before a create, and settles at the end."""
+
+    def __init__(self, amount: Decimal, price: Decimal) -> None:
+        self.left, self.price = amount, price
+
+    def before_create(self, account: Account, model: str, input: dict[str, Any]) -> Generator[Any, Any, None]:
+        yield from ()
+        if self.price > self.left:
+            raise BudgetExceeded("This would cross the budget. Nothing was sent.", charged=False)
+        self.left -= self.price
+
+    def ended(self, account: Account, prediction: Any) -> Generator[Any, Any, Any]:
+        yield from ()
+        self.left += self.price - Decimal("0.1")
+        return prediction
+
+
+class TestBudgets:
+    @pytest.fixture
+    def spending(self, monkeypatch: pytest.MonkeyPatch) -> list[Purse]:
+        purses: list[Purse] = []
+
+        @contextmanager
+        def budget(amount: Any) -> Iterator[Purse]:
+            purses.append(Purse(Decimal(str(amount)), Decimal("0.5")))
+            observers.everywhere.append(purses[-1])
+            try:
+                yield purses[-1]
+            finally:
+                observers.everywhere.remove(purses[-1])
+
+        room = types.ModuleType("skytells_nb.spending")
+        room.budget = budget  # type: ignore[attr-defined]
+        monkeypatch.setitem(sys.modules, "skytells_nb.spending", room)
+        return purses
+
+    def test_what_would_cross_it_is_not_sent(self, run, creates, spending):
+        with pytest.warns(SkytellsWarning, match=r"were not sent.*cross the budget"):
+            made = run(INPUTS, budget="1", limit=1)
+        done = statuses(made).count("succeeded")
+        assert 0 < done < 12
+        assert creates() == done
+        assert statuses(made) == ["succeeded"] * done + ["queued"] * (12 - done)
+        assert observers.everywhere == []
+
+    def test_what_was_only_reserved_comes_back_before_the_batch_gives_up(self, run, spending):
+        """Two are under way at a time, while the budget has room for one reservation after the other."""
+        assert statuses(run(INPUTS[:6], budget="1.05", limit=8)) == ["succeeded"] * 6
+
+    def test_a_batch_without_one_needs_no_spending_room(self, run, monkeypatch):
+        monkeypatch.setitem(sys.modules, "skytells_nb.spending", None)
+        assert statuses(run(INPUTS)) == ["succeeded"] * 12
+
+
+class TestTheArchive:
+    def test_an_index_that_cannot_be_written_any_more_stops_the_batch_before_anything_is_sent(
+        self, run, archive, sandbox, creates
+    ):
+        run(["warm up"])
+        begun = creates()
+        archive.database.writing(lambda db: db.execute("PRAGMA query_only = ON"))
+        with pytest.raises(SkytellsError, match="read-only"):
+            run(INPUTS)
+        assert creates() == begun
+
+    def test_half_way_too_and_nothing_is_lost(self, run, client, archive, sandbox):
+        class Shut(Observer):
+            def created(self, account: Account, ticket: object, prediction: Any) -> Generator[Any, Any, None]:
+                yield from ()
+                if sandbox.billed >= 5:
+                    archive.database.writing(lambda db: db.execute("PRAGMA query_only = ON"))
+
+        shut = Shut()
+        client.connection.conversation.observers.append(shut)
+        with pytest.warns(SkytellsWarning), pytest.raises(SkytellsError) as told:
+            run(INPUTS, limit=2)
+        assert "The batch stopped, because its journal cannot be written" in told.value.message
+        assert "nothing is paid for twice" in told.value.message
+        assert len(told.value.results) == 12
+        sent = sandbox.billed
+        assert sent <= 7
+        client.connection.conversation.observers.remove(shut)
+        archive.close()
+        again = run(INPUTS)
+        assert statuses(again) == ["succeeded"] * 12
+        assert sandbox.billed == 12
+
+    def test_a_folder_that_is_a_file_is_told_before_anything_is_sent(self, sandbox, tmp_path, creates):
+        (tmp_path / "file").write_text("in the way")
+        with (
+            sandbox.client(archive=tmp_path / "file") as client,
+            pytest.raises(SkytellsError, match="archive"),
+        ):
+            batch(TEXTER, INPUTS, client=client)
+        assert creates() == 0
+
+    def test_the_journal_is_in_the_archives_own_index(self, run, archive):
+        run(INPUTS, name="foxes")
+        with sqlite3.connect(archive.path / "index.sqlite") as db:
+            tables = {row[0] for row in db.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+            states = db.execute("SELECT state, count(*) FROM jobs_items GROUP BY state").fetchall()
+        db.close()
+        assert {"jobs_batches", "jobs_items", "predictions"} <= tables
+        assert states == [("succeeded", 12)]
+
+    def test_an_index_that_is_set_aside_half_way_is_begun_anew(self, run, archive, sandbox):
+        run(INPUTS[:2], name="foxes")
+        archive.close()
+        (archive.path / "index.sqlite").write_bytes(b"not a database at all" * 100)
+        with pytest.warns(SkytellsWarning) as told:
+            made = run(INPUTS[2:4], name="foxes")
+        assert "damaged" in str(told[0].message)
+        assert statuses(made) == ["succeeded"] * 2
+        assert [b.name for b in batches(archive)] == ["foxes"]

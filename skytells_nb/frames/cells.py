@@ -34,7 +34,7 @@ def kind_of(name: str, names: Iterable[str], types: Mapping[str, str]) -> str:
     """Tell how a column is typed: by its name and those beside it, else by what the file says of it."""
     known = set(names)
     if name == "status":
-        return "status" if "predict_s" in known else "category"
+        return "category" if "n_criteria" in known else "status"
     if name == "model":
         return "text" if "per_prediction" in known else "category"
     return _KINDS.get(name) or _BY_DTYPE.get(types.get(name, ""), "any")

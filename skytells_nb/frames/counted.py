@@ -121,6 +121,6 @@ def _one_currency(
 
 def tell(notes: list[str]) -> None:
     """Warn of what a bare number cannot say."""
-    said = [note for note in notes if "left out" not in note and not note.startswith("sandbox rows")]
+    said = [note for note in notes if "without a known cost" in note or "lacks rows" in note]
     if said:
         warnings.warn("; ".join(said), SkytellsWarning, stacklevel=3)

@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 import pandas as pd
 
 from ..exceptions import InvalidInputError, SkytellsError
+from ..types.reading import STATUSES
 from . import dtypes
 from .cells import cells, column, kind_of, parsed
 from .workbooks import read_workbook, write_workbook
@@ -186,5 +187,7 @@ def _settled(frame: pd.DataFrame) -> pd.DataFrame:
         if isinstance(frame[name].dtype, pd.CategoricalDtype):
             words: Any = pd.Index(dtypes.text(list(frame[name].cat.categories)), dtype=dtypes.TEXT)
             frame[name] = frame[name].cat.rename_categories(words)
+            if kind_of(str(name), map(str, frame.columns), {}) == "status":
+                frame[name] = frame[name].cat.set_categories(dtypes.text(STATUSES))
     frame.attrs.update(attrs)
     return frame

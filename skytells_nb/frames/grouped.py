@@ -16,6 +16,7 @@ import pandas as pd
 
 from ..exceptions import InvalidInputError
 from .counted import Counted, as_frame, counted, require
+from .dtypes import Categories
 
 __all__ = ["FIGURES", "local_zone", "spend"]
 
@@ -80,6 +81,9 @@ def spend(
     order = ["period", "cost"] if freq is not None else ["cost"]
     result = result.sort_values(order, ascending=[each == "period" for each in order], kind="stable")
     result = result.reset_index(drop=True)
+    for name in names:
+        if isinstance(result[name].dtype, pd.CategoricalDtype) and name != "status":
+            result[name] = _seen(result[name])
     result.attrs.update(
         currency=found.currency, sandbox=found.sandbox, timezone=str(zone), notes=found.notes, by=names
     )
@@ -145,6 +149,12 @@ def _groupable(values: pd.Series) -> pd.Series:
     return pd.Series(keyed, dtype=object)
 
 
+def _seen(values: pd.Series) -> Any:
+    """Keep the categories that there are, in the order of the rows."""
+    words = Categories()
+    return words.column(words.codes([None if pd.isna(value) else str(value) for value in values]))
+
+
 def _periods(found: Counted, freq: str, zone: tzinfo) -> pd.Series:
     """Give the start of each row's period, by local time; rows without a time have none."""
     require(found.frame, ["created_at"])
@@ -152,7 +162,7 @@ def _periods(found: Counted, freq: str, zone: tzinfo) -> pd.Series:
     try:
         offset = pd.tseries.frequencies.to_offset(freq)
         starts = pd.Series(pd.NaT, index=times.index, dtype=times.dtype)
-        there = times.dropna()
+        there = times.dropna().sort_values()
         if len(there):
             grouped = pd.Series(1, index=pd.DatetimeIndex(there)).groupby(pd.Grouper(freq=offset))
             labels = grouped.size().index

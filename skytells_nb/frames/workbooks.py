@@ -76,6 +76,8 @@ def read_workbook(source: Path) -> tuple[list[tuple[Any, ...]], dict[str, Any], 
     book = import_module("openpyxl").load_workbook(source, read_only=True)
     try:
         rows = [tuple(row) for row in book.worksheets[0].iter_rows(values_only=True)]
+        width = len(rows[0]) if rows else 0
+        rows = [row + (None,) * (width - len(row)) for row in rows]
         told: list[Any] = []
         if _ABOUT in book.sheetnames:
             told = [parsed(row[0]) for row in book[_ABOUT].iter_rows(values_only=True)]

@@ -87,10 +87,8 @@ def test_what_cannot_be_known_is_none_and_says_why(model: Model, input: dict[str
     assert found.price == "unknown"
 
 
-@pytest.mark.parametrize(("model", "input", "why"), UNKNOWN)
+@pytest.mark.parametrize(("model", "input", "why"), [c for c in UNKNOWN if "bananas" not in c[2]])
 def test_but_what_earlier_ones_cost_gives_a_range(model: Model, input: dict[str, Any], why: str):
-    if why.endswith("which is none"):
-        pytest.skip("what is in no currency cannot be compared with anything")
     found = estimate(model, input, costs=[0.02, "0.05", Decimal("0.03"), None, -1, "?"])
     assert (found.amount, found.low, found.high) == (Decimal("0.03"), Decimal("0.02"), Decimal("0.05"))
     assert "from 3 earlier predictions" in found.basis

@@ -1,0 +1,87 @@
+"""A form's own budget: what may be spent by it in all, checked before anything is sent."""
+
+from __future__ import annotations
+
+import threading
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+from ..exceptions import BudgetExceeded, InvalidInputError
+from ..pricing import Estimate, money
+from ..types import Prediction
+
+__all__ = ["Allowance"]
+
+
+class Allowance:
+    """An amount, what was spent of it, and what is set aside for what runs.
+
+    Parameters
+    ----------
+    limit : Decimal, int, float or str
+        At most so much, in the currency of the price list.
+
+    Examples
+    --------
+    >>> from skytells_nb.forms.allowance import Allowance
+    >>> Allowance("2.50").remaining
+    Decimal('2.50')
+    """
+
+    def __init__(self, limit: object) -> None:
+        try:
+            found = Decimal(str(limit))
+        except InvalidOperation:
+            found = Decimal("NaN")
+        if isinstance(limit, bool) or not found.is_finite() or found < 0:
+            raise InvalidInputError(
+                f"budget cannot be {limit!r}: it takes an amount such as 2.50. Nothing was sent.",
+                charged=False,
+            )
+        self.limit = found
+        self.spent = Decimal(0)
+        self._aside: dict[object, Decimal] = {}
+        self._lock = threading.Lock()
+
+    @property
+    def remaining(self) -> Decimal:
+        """What is neither spent nor set aside."""
+        with self._lock:
+            return self.limit - self.spent - sum(self._aside.values(), Decimal(0))
+
+    def set_aside(self, key: object, estimate: Estimate) -> None:
+        """Set aside the most that a prediction can cost.
+
+        Raises
+        ------
+        BudgetExceeded
+            It may cost more than is left, or nobody can say what it costs. Nothing was sent.
+        """
+        left = self.remaining
+        if estimate.high is None:
+            raise BudgetExceeded(
+                f"The form has a budget, and what this costs {estimate.basis}. Nothing was sent.",
+                estimate=estimate,
+                remaining=left,
+                charged=False,
+            )
+        if estimate.high > left:
+            raise BudgetExceeded(
+                f"This may cost {money(estimate.high, estimate.currency)}; the form's budget has "
+                f"{money(left, estimate.currency)} left of {money(self.limit, estimate.currency)}. Nothing "
+                "was sent. Choose something cheaper, or make a form with a larger budget.",
+                estimate=estimate,
+                remaining=left,
+                charged=False,
+            )
+        with self._lock:
+            self._aside[key] = estimate.high
+
+    def settle(self, key: object, prediction: Prediction | None, *, billed: bool | None = None) -> None:
+        """Replace what was set aside by what it cost; by all of it where that is not known."""
+        with self._lock:
+            aside = self._aside.pop(key, Decimal(0))
+            cost: Any = None if prediction is None else prediction.cost
+            if cost is None:
+                cost = Decimal(0) if billed is False else aside
+            self.spent += cost

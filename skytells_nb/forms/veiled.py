@@ -1,0 +1,71 @@
+"""Strings that do not show themselves: secrets, and files as data URIs that would fill a page."""
+
+from __future__ import annotations
+
+import base64
+from typing import Any, Self
+
+__all__ = ["Secret", "Upload", "Veiled"]
+
+
+class Veiled(str):
+    """A string that is sent as it is, and looks like something shorter.
+
+    Attributes
+    ----------
+    shown : str
+        What stands in its place.
+    code : str
+        Python that gives the same value where the code runs.
+    """
+
+    shown: str
+    code: str
+
+    __slots__ = ("code", "shown")
+
+    def __repr__(self) -> str:
+        return repr(self.shown)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return str, (str.__str__(self),)
+
+
+class Secret(Veiled):
+    """A credential: never written out.
+
+    Examples
+    --------
+    >>> from skytells_nb.forms.veiled import Secret
+    >>> Secret.of("hunter2", "api_key")
+    '••••••'
+    """
+
+    __slots__ = ()
+
+    @classmethod
+    def of(cls, value: str, name: str) -> Self:
+        """Veil a secret; code reads it from an environment variable of the field's name."""
+        veiled = cls(value)
+        veiled.shown = "••••••"
+        veiled.code = f"os.environ[{name.upper()!r}]"
+        return veiled
+
+
+class Upload(Veiled):
+    """An uploaded file, as the data URI that is sent."""
+
+    __slots__ = ("data", "name")
+
+    data: bytes
+    name: str
+
+    @classmethod
+    def of(cls, data: bytes, mime: str, name: str) -> Self:
+        """Make the data URI of a file's content."""
+        veiled = cls(f"data:{mime};base64,{base64.b64encode(data).decode('ascii')}")
+        veiled.shown = f"data:{mime};base64,… ({len(data) / 1000:,.0f} kB)"
+        veiled.code = f"Path({name!r})"
+        veiled.data = data
+        veiled.name = name
+        return veiled

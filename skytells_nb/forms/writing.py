@@ -1,0 +1,120 @@
+"""An input written down: as the Python call that sends it, and as the JSON that is sent."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+
+from .veiled import Upload, Veiled
+
+__all__ = ["code_of", "literal", "request_of"]
+
+_WIDTH: Final = 88
+_LONG: Final = 2_000
+
+
+def code_of(model: str, input: Mapping[str, Any], *, connect: str = "sky.connect()") -> str:
+    """Write the Python that does what *Generate* does.
+
+    Parameters
+    ----------
+    model : str
+        The model's slug.
+    input : mapping
+        What is sent.
+    connect : str
+        The expression that makes the client.
+
+    Examples
+    --------
+    >>> from skytells_nb.forms.writing import code_of
+    >>> print(code_of("truefusion", {"prompt": "a red fox"}))
+    import skytells_nb as sky
+    <BLANKLINE>
+    client = sky.connect()
+    client.predictions.create(
+        "truefusion",
+        {
+            "prompt": "a red fox",
+        },
+    )
+    """
+    lines = [f"        {literal(str(name))}: {literal(value, 8)}," for name, value in input.items()]
+    body = "{\n" + "\n".join(lines) + "\n    }" if lines else "{}"
+    code = f"client = {connect}\nclient.predictions.create(\n    {literal(model)},\n    {body},\n)\n"
+    imports = ["import skytells_nb as sky"]
+    if "os.environ[" in code:
+        imports.insert(0, "import os\n")
+    if "Path(" in code:
+        imports.insert(-1, "from pathlib import Path\n")
+    uploads = [value.name for value in _leaves(input) if isinstance(value, Upload)]
+    note = (
+        f"# Uploaded files have no path: put {', '.join(uploads)} beside this notebook.\n" if uploads else ""
+    )
+    return "\n".join(imports) + "\n\n" + note + code.rstrip()
+
+
+def literal(value: Any, indent: int = 0) -> str:
+    """Write a value as Python, in double quotes, over several lines where one is too short."""
+    if isinstance(value, Veiled):
+        return value.code
+    if isinstance(value, str):
+        written = json.dumps(value, ensure_ascii=False)
+        return written if written.isprintable() else repr(value)
+    if isinstance(value, Path):
+        return f"Path({literal(os.fspath(value))})"
+    inside = " " * (indent + 4)
+    if isinstance(value, Mapping):
+        parts = [f"{literal(str(name))}: {literal(item, indent + 4)}" for name, item in value.items()]
+        opening, closing = "{", "}"
+    elif isinstance(value, list | tuple):
+        parts = [literal(item, indent + 4) for item in value]
+        opening, closing = "[", "]"
+    else:
+        return repr(value)
+    line = opening + ", ".join(parts) + closing
+    if len(line) + indent <= _WIDTH and "\n" not in line:
+        return line
+    return opening + "".join(f"\n{inside}{part}," for part in parts) + f"\n{' ' * indent}{closing}"
+
+
+def request_of(model: str, input: Mapping[str, Any]) -> str:
+    """Write what will be sent as JSON; secrets are masked, and files and endless texts cut.
+
+    Examples
+    --------
+    >>> from skytells_nb.forms.writing import request_of
+    >>> print(request_of("truefusion", {"prompt": "a red fox"}))
+    {
+      "model": "truefusion",
+      "input": {
+        "prompt": "a red fox"
+      }
+    }
+    """
+    return json.dumps({"model": model, "input": _shown(input)}, ensure_ascii=False, indent=2, default=_told)
+
+
+def _shown(value: Any) -> Any:
+    if isinstance(value, Veiled):
+        return value.shown
+    if isinstance(value, str) and len(value) > _LONG:
+        return f"{value[:_LONG]}… ({len(value):,} characters)"
+    if isinstance(value, Mapping):
+        return {str(name): _shown(item) for name, item in value.items()}
+    return [_shown(item) for item in value] if isinstance(value, list | tuple) else value
+
+
+def _told(value: object) -> str:
+    return f"<the file {value}>" if isinstance(value, Path) else f"<{type(value).__name__}>"
+
+
+def _leaves(value: Any) -> list[Any]:
+    if isinstance(value, Mapping):
+        return [leaf for item in value.values() for leaf in _leaves(item)]
+    if isinstance(value, list | tuple):
+        return [leaf for item in value for leaf in _leaves(item)]
+    return [value]

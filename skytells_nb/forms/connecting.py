@@ -1,0 +1,35 @@
+"""Which client a form uses when it is given none."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..client import AsyncClient, Client, latest
+from ..exceptions import InvalidInputError
+from ..types.rich import resolve
+
+__all__ = ["client_of"]
+
+_CONNECT = "skytells_nb.backend:connect"
+
+
+def client_of(given: Client | AsyncClient | None) -> AsyncClient:
+    """Give the asyncio face of a client; of the newest open connection, or a new one, where none is given.
+
+    Raises
+    ------
+    InvalidInputError
+        It is no client.
+    """
+    if given is None:
+        connection = latest()
+        if connection is not None:
+            return AsyncClient.of(connection)
+        made: Any = resolve(_CONNECT)()
+        given = made
+    if not isinstance(given, Client | AsyncClient):
+        raise InvalidInputError(
+            f"client must be a Client or an AsyncClient, not {type(given).__name__}. Nothing was sent.",
+            charged=False,
+        )
+    return given.as_async()

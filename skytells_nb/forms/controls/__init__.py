@@ -1,0 +1,46 @@
+"""What one types into: a control for each kind of field, all with the same four verbs.
+
+``get`` gives what is set or `UNSET`, ``set`` shows a value, ``reset`` goes back to the schema's default, and
+``problem`` says what is wrong with what was typed, where that cannot even be a value. The table below is
+the whole list.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Final
+
+from ..fields import Field
+from ..look import Look
+from .base import Control, Unfit
+from .choosing import Checkbox, Choice, Choices, Suggestions
+from .files import Media, Medias
+from .numbers import Number, Seed
+from .words import Colour, Custom, Json, Lines, Password, Prose, Text
+
+__all__ = ["CONTROLS", "Control", "Unfit", "control_for"]
+
+CONTROLS: Final[Mapping[str, type[Control]]] = {
+    "prose": Prose,
+    "text": Text,
+    "secret": Password,
+    "media": Media,
+    "medias": Medias,
+    "choice": Choice,
+    "choices": Choices,
+    "suggestions": Suggestions,
+    "slider": Number,
+    "number": Number,
+    "seed": Seed,
+    "checkbox": Checkbox,
+    "colour": Colour,
+    "lines": Lines,
+    "json": Json,
+    "custom": Custom,
+}
+
+
+def control_for(field: Field, look: Look, changed: Callable[[], None]) -> Control:
+    """Make the control of a field; what has no other gets a JSON text area."""
+    kind = "custom" if field.widget is not None else field.kind
+    return CONTROLS.get(kind, Json)(field, look, changed)

@@ -1,0 +1,223 @@
+"""Controls for files: a URL, a path, or an upload, with a thumbnail of what it is."""
+
+# ruff: noqa: D102 - the verbs of a control are explained once, in `base.Control`
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from html import escape
+from pathlib import Path
+from typing import Any, Final
+
+import ipywidgets as w
+
+from ...archive.inputs import LIMIT
+from ...wire.sniffing import sniff
+from ..fields import UNSET, Field, Value
+from ..look import Look
+from ..veiled import Upload
+from .base import Control, Unfit
+
+__all__ = ["Media", "Medias", "largest_upload"]
+
+_IN_COLAB: Final = 1_000_000
+_SIDE: Final = 96
+_DRAWN: Final = 30_000_000
+
+
+def largest_upload() -> int:
+    """Give how many bytes an upload may have: what the request bears, or what Colab lets through."""
+    return _IN_COLAB if "google.colab" in sys.modules else LIMIT * 3 // 4
+
+
+class Media(Control):
+    """One file."""
+
+    def build(self) -> None:
+        self._given: Any = UNSET  # what has no text: an upload, a prediction, a picture
+        kind = self.field.accept.removesuffix("/*") or "file"
+        self.remark = f"A URL, a path, or an upload of up to {largest_upload() / 1e6:.0f} MB."
+        self.box = w.Text(
+            **self.named(
+                placeholder=self.field.placeholder or f"https://… or path/to/{kind}",
+                continuous_update=False,
+                layout=self.look.growing,
+            )
+        )
+        self.upload = w.FileUpload(
+            accept=self.field.accept, multiple=False, description="Upload", layout=self.look.button
+        )
+        self.preview = self.look.html()
+        self.box.observe(self._typed, "value")
+        self.upload.observe(self._uploaded, "value")
+        row = w.HBox([self.box, self.upload], layout=self.look.wide, _dom_classes=("sky-row",))
+        self.widget = w.VBox([row, self.preview], layout=self.look.wide)
+
+    def _typed(self, change: Any) -> None:
+        if change["new"]:
+            self._given = UNSET
+        self._preview()
+        self._changed()
+
+    def _uploaded(self, change: Any) -> None:
+        if not change["new"]:
+            return
+        file = change["new"][0]
+        data, name = bytes(file["content"]), Path(str(file["name"])).name or "upload"
+        self.upload.value = ()  # else the saved widget state would hold the file
+        if len(data) > largest_upload():
+            self.problem = (
+                f"{name} has {len(data) / 1e6:.1f} MB; at most {largest_upload() / 1e6:.0f} MB can be sent. "
+                "Make it smaller, or give a URL."
+            )
+            self._changed()
+            return
+        mime = sniff(data[:4096]) or str(file.get("type") or "") or "application/octet-stream"
+        self._show(Upload.of(data, mime, name))
+        self._changed()
+
+    def get(self) -> Value:
+        if self._given is not UNSET:
+            return self._given
+        typed = self.box.value.strip()
+        if not typed:
+            return UNSET
+        self.problem = ""
+        if typed.lower().startswith(("http://", "https://", "data:")):
+            return typed
+        path = Path(typed).expanduser()
+        try:
+            size = path.stat().st_size if path.is_file() else None
+        except (OSError, ValueError):
+            size = None
+        if size is None:
+            self.problem = f"There is no file {typed[:80]!r} here, and it is no URL."
+            return UNSET
+        if size > LIMIT * 3 // 4:
+            self.problem = (
+                f"{path.name} has {size / 1e6:.1f} MB; at most {LIMIT * 3 / 4e6:.0f} MB can be sent."
+            )
+            return UNSET
+        return Path(typed)
+
+    def set(self, value: Any) -> None:
+        self.problem = ""
+        if isinstance(value, Upload):
+            self._show(value)
+        elif isinstance(value, str | os.PathLike):
+            text = os.fspath(value)
+            if len(text) > 3_000:
+                self._show(text)
+                return
+            self._given = UNSET
+            self.box.value = str(text)
+            self._preview()
+        elif isinstance(value, bytes) or hasattr(value, "output") or hasattr(value, "mode"):
+            self._show(value)
+        else:
+            raise Unfit
+
+    def clear(self) -> None:
+        self.problem = ""
+        self._given = UNSET
+        self.box.value = ""
+        self._preview()
+
+    def _show(self, given: Any) -> None:
+        self.problem = ""
+        self.box.value = ""
+        self._given = given
+        self._preview()
+
+    def _preview(self) -> None:
+        given = self.get()
+        if given is UNSET:
+            self.preview.value = ""
+            return
+        if isinstance(given, Upload):
+            name, data = f"{given.name} · {len(given.data) / 1000:,.0f} kB", given.data
+        elif isinstance(given, Path):
+            name, data = given.name, _content(given.expanduser())
+        elif isinstance(given, str) and given.lower().startswith("http"):
+            name, data = "", b""
+        else:
+            name, data = ("", b"") if isinstance(given, str) else (str(given)[:80], b"")
+        picture = _thumbnail(data) if data else ""
+        if isinstance(given, str) and given.lower().startswith("http") and self.field.accept == "image/*":
+            picture = given
+        drawn = f'<img src="{escape(picture)}" alt="{escape(self.field.label)}">' if picture else ""
+        words = f'<span class="sky-muted">{escape(name)}</span>' if name else ""
+        self.preview.value = f'<div class="sky-file">{drawn}{words}</div>' if drawn or words else ""
+
+
+class Medias(Control):
+    """A list of files: one row each, with a button for one more."""
+
+    def __init__(self, field: Field, look: Look, changed: Callable[[], None]) -> None:
+        self._rows: list[tuple[Media, Any]] = []
+        super().__init__(field, look, changed)
+
+    def build(self) -> None:
+        self.remark = f"URLs, paths, or uploads of up to {largest_upload() / 1e6:.0f} MB each."
+        more = w.Button(description="Add", icon="plus", layout=self.look.button, _dom_classes=("sky-quiet",))
+        more.on_click(lambda _: self._add())
+        self._more = more
+        self.widget = w.VBox([more], layout=self.look.wide)
+
+    def _add(self) -> Media:
+        media = Media(replace(self.field, kind="media", default=UNSET), self.look, self._changed)
+        less = w.Button(
+            icon="minus", tooltip="Remove this one", layout=self.look.button, _dom_classes=("sky-quiet",)
+        )
+        row = w.HBox([media.widget, less], layout=self.look.wide, _dom_classes=("sky-row",))
+        entry = (media, row)
+        less.on_click(lambda _: self._remove(entry))
+        self._rows.append(entry)
+        self._arrange()
+        return media
+
+    def _remove(self, entry: tuple[Media, Any]) -> None:
+        if entry in self._rows:
+            self._rows.remove(entry)
+            self._arrange()
+            self._changed()
+
+    def _arrange(self) -> None:
+        self.widget.children = (*(row for _, row in self._rows), self._more)
+
+    def get(self) -> Value:
+        found = [media.get() for media, _ in self._rows]
+        self.problem = next((media.problem for media, _ in self._rows if media.problem), "")
+        set_ones = [value for value in found if value is not UNSET]
+        return set_ones or ([] if self.field.required else UNSET)
+
+    def set(self, value: Any) -> None:
+        given = value if isinstance(value, list | tuple) else [value]
+        self.clear()
+        for item in given:
+            self._add().set(item)
+
+    def clear(self) -> None:
+        self._rows.clear()
+        self._arrange()
+
+
+def _content(path: Path) -> bytes:
+    try:
+        return path.read_bytes() if path.stat().st_size < _DRAWN else b""
+    except OSError:
+        return b""
+
+
+def _thumbnail(data: bytes) -> str:
+    from ...display.drawn import data_uri
+    from ...display.thumbnails import PictureRefused, thumbnail
+
+    try:
+        small = thumbnail(data, _SIDE, limit=12_000)
+    except PictureRefused:
+        return ""
+    return data_uri(small.data, small.mime)

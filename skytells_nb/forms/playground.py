@@ -1,0 +1,248 @@
+"""`Playground`: find a model, fill in its form, look at what every model made, newest first."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping
+from concurrent.futures import Future
+from html import escape
+from typing import Any, Final
+
+import ipywidgets as w
+import traitlets
+
+from ..client import AsyncClient, Client
+from ..display.pricetags import price_told
+from ..exceptions import InvalidInputError
+from ..loops import run, submit
+from ..pricing import money
+from ..types import Model, ModelList, PredictionList
+from .connecting import client_of
+from .fieldset import Fieldset
+from .form import PromptForm
+from .look import Look
+from .results import Results
+from .style import STYLE
+from .troubles import trouble_of
+
+__all__ = ["Playground", "found", "kept"]
+
+_ROWS: Final = 14
+
+
+class Playground(w.HBox):  # type: ignore[misc]
+    """A picker for all models, and the form of the one that is picked.
+
+    Switching to another model keeps what both of them understand: the prompt, the seed, the sizes that were
+    set. Results of all models stand in one place, and what runs goes on.
+
+    Parameters
+    ----------
+    client : Client or AsyncClient, optional
+        The newest open client, or else ``sky.connect()``, unless given.
+    model : str, optional
+        The slug of the model to begin with; the first of the list unless given.
+    budget : amount, optional
+        What each model's form may spend in all.
+
+    Attributes
+    ----------
+    model : str
+        The slug of the model that is picked; it can be set.
+    form : PromptForm or None
+        Its form; None while it is on its way, or when the model is gone.
+    predictions : PredictionList
+        What all models made, newest first.
+
+    Examples
+    --------
+    >>> import skytells_nb as sky
+    >>> from skytells_nb.forms import Playground
+    >>> with sky.Sandbox() as sandbox, sandbox.client() as client:
+    ...     playground = Playground(client=client, model="truefusion")
+    ...     playground.form.value = {"prompt": "a red fox"}
+    ...     playground.model = "truefusion-edge"
+    ...     playground.wait_for_form().value["prompt"]
+    'a red fox'
+    """
+
+    model = traitlets.Unicode(help="The slug of the model that is picked.")
+
+    def __init__(
+        self, client: Client | AsyncClient | None = None, *, model: str | None = None, budget: object = None
+    ) -> None:
+        self._client = client_of(client)
+        self._budget = budget
+        self.models: ModelList = run(self._client.models.list())
+        slugs = [each.id for each in self.models]
+        if model is not None and model not in slugs:
+            raise InvalidInputError(
+                f"There is no model {model!r}; there are {', '.join(slugs)}. Nothing was sent.", charged=False
+            )
+        self._look = Look()
+        self._results = Results(self._look)
+        self._forms: dict[str, PromptForm] = {}
+        self._lock = threading.RLock()
+        self._coming: Future[None] | None = None
+        self.form: PromptForm | None = None
+        super().__init__(_dom_classes=("sky-form", "sky-playground"), layout=w.Layout(max_width="1080px"))
+        self._search = w.Text(placeholder="Search models", layout=self._look.wide, tooltip="Search models")
+        self._list = w.Select(
+            options=self._options(""), value=None, rows=_ROWS, layout=self._look.wide, tooltip="Models"
+        )
+        self._about = self._look.html(layout=self._look.wide)
+        self._holder = w.VBox(layout=self._look.wide)
+        picker = w.VBox([self._search, self._list, self._about], _dom_classes=("sky-picker",))
+        right = w.VBox([self._holder, self._results.widget], layout=self._look.growing)
+        self.children = [picker, right]
+        self._search.observe(lambda change: self._filter(change["new"]), "value")
+        self._list.observe(lambda change: self._picked(change["new"]), "value")
+        if slugs:
+            self.model = model or slugs[0]
+            self.wait_for_form()
+        else:
+            self._about.value = STYLE + '<div class="sky-muted">This key may use no models.</div>'
+
+    @property
+    def predictions(self) -> PredictionList:
+        """What all models made, newest first."""
+        return self._results.predictions
+
+    def wait_for_form(self) -> PromptForm:
+        """Wait until the picked model's form is there, and give it.
+
+        Raises
+        ------
+        NotFoundError
+            The model is no longer there.
+        """
+        slug, coming = self.model, self._coming
+        if slug not in self._forms and coming is not None:
+            coming.result()
+        if slug not in self._forms:
+            self._arrived(slug, run(self._client.models.get(slug)))
+        return self._forms[slug]
+
+    def _options(self, words: str) -> list[tuple[str, str]]:
+        return [(_line(model), model.id) for model in found(self.models, words)]
+
+    def _filter(self, words: str) -> None:
+        options = self._options(words)
+        known = [slug for _, slug in options]
+        self._list.options = options
+        self._list.value = self.model if self.model in known else None
+
+    def _picked(self, slug: str | None) -> None:
+        if slug:
+            self.model = slug
+
+    @traitlets.validate("model")
+    def _check_model(self, proposal: Any) -> str:
+        slug = str(proposal["value"])
+        if slug not in [each.id for each in self.models]:
+            raise InvalidInputError(f"There is no model {slug!r} here. Nothing was sent.", charged=False)
+        return slug
+
+    @traitlets.observe("model")
+    def _switch(self, change: Any) -> None:
+        slug = change["new"]
+        if self._list.value != slug and slug in [value for _, value in self._list.options]:
+            self._list.value = slug
+        self._about.value = STYLE + _card(self.models[slug])
+        if slug in self._forms:
+            self._show(self._forms[slug])
+        else:
+            self._coming = submit(self._fetch(slug))
+
+    async def _fetch(self, slug: str) -> None:
+        try:
+            model = await self._client.models.get(slug)
+        except Exception as error:  # noqa: BLE001 - shown where the form would stand
+            if slug == self.model:
+                self.form = None
+                self._holder.children = [self._look.html(trouble_of(error).html, layout=self._look.wide)]
+            return
+        self._arrived(slug, model)
+
+    def _arrived(self, slug: str, model: Model) -> None:
+        with self._lock:
+            if slug not in self._forms:
+                self._forms[slug] = PromptForm(
+                    model, client=self._client, budget=self._budget, results=self._results
+                )
+            if slug == self.model:
+                self._show(self._forms[slug])
+
+    def _show(self, form: PromptForm) -> None:
+        with self._lock:
+            if form is self.form:
+                return
+            before, self.form = self.form, form
+            if before is not None:
+                form.value = {**form.value, **kept(before.touched, form.fieldset)}
+            self._holder.children = [form]
+
+    def __repr__(self) -> str:
+        return f"Playground({self.model!r} of {len(self.models)} models)"
+
+
+def found(models: ModelList, words: str) -> list[Model]:
+    """Find the models in which every one of the words occurs: in name, slug, kind, vendor or abilities.
+
+    Examples
+    --------
+    >>> from skytells_nb import Model, ModelList
+    >>> from skytells_nb.forms.playground import found
+    >>> found(ModelList([Model(id="lumo", type="video"), Model(id="truefusion", type="image")]), "VID")
+    [Model('lumo', video)]
+    """
+    wanted = words.lower().split()
+    kept_ones = []
+    for model in models:
+        told = (model.id, model.name, model.type, model.vendor, model.status, *model.capabilities)
+        text = " ".join(word for word in told if word).lower()
+        if all(word in text for word in wanted):
+            kept_ones.append(model)
+    return kept_ones
+
+
+def kept(touched: Mapping[str, Any], fieldset: Fieldset) -> dict[str, Any]:
+    """Give what another form's user had set and this form understands as well."""
+    return {
+        field.name: touched[field.name]
+        for field in fieldset.named(touched)
+        if field.kind not in ("fixed", "secret") and _takes(field, touched[field.name])
+    }
+
+
+def _takes(field: Any, value: Any) -> bool:
+    if field.choices:
+        known = [each for _, each in field.choices]
+        return all(item in known for item in value) if isinstance(value, list) else value in known
+    if field.kind in ("slider", "number", "seed"):
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            return False
+        low, high = field.low, field.high
+        whole = not field.integer or isinstance(value, int)
+        return whole and (low is None or value >= low) and (high is None or value <= high)
+    return True
+
+
+def _line(model: Model) -> str:
+    price = (
+        "" if model.pricing.amount is None else money(model.pricing.amount, model.pricing.currency or "USD")
+    )
+    price += f"/{model.pricing.unit.replace('_', ' ')}" if price and model.pricing.unit else ""
+    away = "" if model.status in (None, "operational") else f" ({model.status})"
+    return " · ".join(word for word in ((model.name or model.id) + away, model.type or "", price) if word)
+
+
+def _card(model: Model) -> str:
+    rows = [
+        ("kind", model.type),
+        ("price", price_told(model.pricing) or "unknown"),
+        ("status", model.status),
+        ("slug", model.id),
+    ]
+    told = "".join(f"<div>{name}: <b>{escape(value)}</b></div>" for name, value in rows if value)
+    return f'<div class="sky-muted" style="padding-top:2px">{told}</div>'

@@ -1,0 +1,104 @@
+"""What a form has made, newest first: the newest as `show` draws it, the earlier ones as small cards.
+
+A card is HTML in a widget, so it needs no kernel to be looked at; and it is small, because a front end saves
+every widget's state with the notebook. Both drawings are made as soon as a prediction ends, while its outputs
+are there to be fetched.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Final
+
+from ..display import mimebundle
+from ..settings import options
+from ..types import Prediction, PredictionList
+from .look import Look
+
+__all__ = ["Drawings", "Results", "draw"]
+
+CARD_SIDE: Final = 256
+CARD_BYTES: Final = 40_000
+NEWEST_BYTES: Final = 600_000
+MOST_CARDS: Final = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Drawings:
+    """A prediction drawn twice, as HTML: large while it is the newest, small afterwards."""
+
+    large: str
+    small: str
+
+
+def draw(prediction: Prediction) -> Drawings:
+    """Draw a prediction both ways; a small one takes at most 40 kB of a saved notebook.
+
+    Examples
+    --------
+    >>> from skytells_nb import Prediction
+    >>> from skytells_nb.forms.results import draw
+    >>> "Failed" in draw(Prediction(id="p1", status="failed")).small
+    True
+    """
+    with options(cell_budget=NEWEST_BYTES):
+        large = mimebundle(prediction)["text/html"]
+    with options(thumbnail_size=CARD_SIDE, cell_budget=CARD_BYTES):
+        small = mimebundle(prediction)["text/html"]
+    return Drawings(large, small)
+
+
+class Results:
+    """The pane of results, which several forms may share.
+
+    Parameters
+    ----------
+    look : Look
+        The form's look.
+
+    Attributes
+    ----------
+    widget : ipywidgets.Box
+        The pane.
+    predictions : PredictionList
+        Everything that was put there, newest first.
+    """
+
+    def __init__(self, look: Look) -> None:
+        import ipywidgets as w
+
+        self._look = look
+        self._cards: list[tuple[Any, Any, Drawings]] = []
+        self.predictions = PredictionList()
+        self.widget = w.Box(layout=look.wide, _dom_classes=("sky-results",))
+
+    def add(
+        self, prediction: Prediction, drawings: Drawings, again: Callable[[dict[str, Any]], object]
+    ) -> None:
+        """Put a prediction on top; ``again`` is called with its input when somebody wants to use it again."""
+        import ipywidgets as w
+
+        if self._cards:
+            card, html, earlier = self._cards[0]
+            html.value = earlier.small
+            card._dom_classes = ("sky-card",)  # noqa: SLF001 - what remove_class sets
+        given = dict(prediction.input or {})
+        button = w.Button(
+            description="Use these inputs again",
+            icon="repeat",
+            layout=self._look.button,
+            _dom_classes=("sky-quiet", "sky-again"),
+        )
+        button.on_click(lambda _: again(given))
+        html = self._look.html(drawings.large, layout=self._look.wide)
+        children = [html, button] if prediction.input else [html]
+        card = w.VBox(children, layout=self._look.natural, _dom_classes=("sky-card", "sky-newest"))
+        self._cards = [(card, html, drawings), *self._cards[: MOST_CARDS - 1]]
+        self.predictions = PredictionList([prediction, *self.predictions])
+        self.widget.children = [each for each, _, _ in self._cards]
+
+    @property
+    def newest(self) -> str:
+        """The newest result as HTML; empty while there is none."""
+        return self._cards[0][2].large if self._cards else ""

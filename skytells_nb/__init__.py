@@ -33,6 +33,8 @@ if TYPE_CHECKING:
     from .loops import gather as gather
     from .loops import run as run
     from .settings import options as options
+    from .spending import budget as budget
+    from .spending import estimate as estimate
     from .types import Model as Model
     from .types import ModelList as ModelList
     from .types import Prediction as Prediction
@@ -46,10 +48,12 @@ _HOMES = {
     "AsyncClient": "client",
     "batch": "jobs",
     "batches": "jobs",
+    "budget": "spending",
     "Client": "client",
     "compare": "comparison",
     "connect": "backend",
     "enable_nested_asyncio": "loops",
+    "estimate": "spending",
     "forecast": "frames",
     "gallery": "display",
     "gather": "loops",

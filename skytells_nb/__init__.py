@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from .comparison import compare as compare
     from .display import gallery as gallery
     from .display import show as show
+    from .forms import Playground as Playground
+    from .forms import PromptForm as PromptForm
     from .frames import forecast as forecast
     from .frames import plot_spend as plot_spend
     from .frames import predictions_frame as predictions_frame
@@ -61,11 +63,13 @@ _HOMES = {
     "Model": "types",
     "ModelList": "types",
     "options": "settings",
+    "Playground": "forms",
     "plot_spend": "frames",
     "Prediction": "types",
     "PredictionList": "types",
     "predictions_frame": "frames",
     "pricing_frame": "frames",
+    "PromptForm": "forms",
     "read_frame": "frames",
     "read_provenance": "archive",
     "run": "loops",
@@ -95,3 +99,10 @@ def __getattr__(name: str) -> object:
 
 def __dir__() -> list[str]:
     return sorted({*globals(), *__all__})
+
+
+def load_ipython_extension(ipython: object) -> None:
+    """Let ``%load_ext skytells_nb`` bring the magics."""
+    from .magics import load_ipython_extension as load
+
+    load(ipython)

@@ -9,13 +9,14 @@ from concurrent.futures import Executor
 from dataclasses import replace
 
 from skytells_nb.sandbox.core import Core
+from skytells_nb.sandbox.drawing import Media
 from skytells_nb.sandbox.exchange import Answer, Asset
 from skytells_nb.sandbox.thumbnails import shrink
 
 File = tuple[str, str, int]
 
-#: Bytes of drawn files that are kept; what was dropped is drawn again, the same.
-CACHE_BYTES = 64 * 1024 * 1024
+#: Bytes of drawn files that are kept, for one user and for a class; what was dropped is drawn again.
+KEPT, KEPT_FOR_A_CLASS = 64 * 1024 * 1024, 256 * 1024 * 1024
 
 
 class Darkroom:
@@ -24,13 +25,17 @@ class Darkroom:
     Parameters
     ----------
     core : Core
-        Has the painter, and is told how large files are.
+        Is told how large files are.
+    media : Media
+        Draws.
     executor : Executor
         Where drawing is done.
     """
 
-    def __init__(self, core: Core, executor: Executor) -> None:
+    def __init__(self, core: Core, media: Media, executor: Executor) -> None:
         self._core = core
+        self._media = media
+        self._keeps = KEPT_FOR_A_CLASS if core.has_class else KEPT
         self._executor = executor
         self._files: OrderedDict[File, bytes] = OrderedDict()
         self._size = 0
@@ -60,12 +65,12 @@ class Darkroom:
             content = await loop.run_in_executor(self._executor, shrink, whole, asset.edge)
         else:
             content, _ = await loop.run_in_executor(
-                self._executor, lambda: self._core.media.draw(asset.kind, asset.input, index=asset.index)
+                self._executor, lambda: self._media.draw(asset.kind, asset.input, index=asset.index)
             )
             self._core.drawn(asset.job, asset.name, len(content))
         self._files[key] = content
         self._size += len(content)
-        while self._size > CACHE_BYTES and len(self._files) > 1:
+        while self._size > self._keeps and len(self._files) > 1:
             _, old = self._files.popitem(last=False)
             self._size -= len(old)
         return content

@@ -7,7 +7,7 @@ import contextlib
 import socket
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
@@ -15,6 +15,7 @@ from skytells_nb.sandbox.core import Core
 
 if TYPE_CHECKING:
     from skytells_nb.sandbox.delivery import Courier
+    from skytells_nb.sandbox.drawing import Media
 
 BACKLOG = 2048
 #: Seconds an idle connection is kept open.
@@ -84,8 +85,8 @@ class Running:
         from skytells_nb.sandbox.protocol import BreakableProtocol
 
         loop = asyncio.get_running_loop()
-        with ThreadPoolExecutor(2, thread_name_prefix="skytells-sandbox-draw") as executor:
-            app = App(self._core, Darkroom(self._core, executor), self._origin)
+        with _painter(self._core) as (media, hands):
+            app = App(self._core, Darkroom(self._core, media, hands), self._origin)
             config = uvicorn.Config(
                 app,
                 http=BreakableProtocol,
@@ -117,3 +118,22 @@ class Running:
 
             self._halt = halt
             await Quiet(config).serve(sockets=[self._listener])
+
+
+@contextlib.contextmanager
+def _painter(core: Core) -> Iterator[tuple[Media, ThreadPoolExecutor]]:
+    """Find who draws and on how many threads: for a class, processes of their own, a thread to each.
+
+    What nobody has begun to draw when the server stops is not drawn.
+    """
+    from skytells_nb.sandbox.drawing import standard_media
+    from skytells_nb.sandbox.easel import Easels, easels_at_most
+
+    many = core.has_class and core.media is standard_media()
+    easels = Easels(core.media)
+    hands = ThreadPoolExecutor(easels_at_most() if many else 2, thread_name_prefix="skytells-sandbox-draw")
+    try:
+        yield easels if many else core.media, hands
+    finally:
+        hands.shutdown(cancel_futures=True)
+        easels.close()

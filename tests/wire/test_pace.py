@@ -182,3 +182,16 @@ def test_ages_are_those_of_creates_here_else_of_the_apis_clock():
     assert talk.age(theirs, 53.0) == 8.0
     assert talk.age(theirs, 40.0) == 0.0
     assert talk.age(Prediction(id="x", status="queued"), 53.0) is None
+
+
+def test_the_first_quarter_of_a_limit_goes_at_once_and_the_second_evenly():
+    pace = Pace()
+    pace.learn(OLDER, 0.0, 0.0)
+    now, reads = 0.0, []
+    for _ in range(30):
+        while (ready := pace.ready(now)) > now:
+            now = ready
+        pace.read(now)
+        reads.append(now)
+    assert reads[:15] == [0.0] * 15
+    assert reads[15:] == [pytest.approx(2.0 * n) for n in range(1, 16)]

@@ -337,3 +337,67 @@ def test_a_reply_about_one_that_is_waited_for_no_more_is_ignored():
         envelope(500, "X", "x"),
     ]:
         assert watch.feed(request, reply, 10.1) == []
+
+
+def test_a_page_that_is_missing_from_a_sweep_does_not_turn_its_predictions_into_reads_by_id():
+    api = Api(seconds=20)
+    left = [1]
+    api.upset = lambda request, now: (
+        NoAnswer("dropped", sent=True) if "page=2&" in request.query and left and left.pop() else None
+    )
+    stage = Stage(api)
+    finish(stage, start(stage, 120))
+    assert not left
+    assert all(request.query for request in reads(api))
+
+
+def test_a_straggler_that_cannot_be_read_is_not_asked_for_at_every_sweep():
+    api = Api(seconds=1.0)
+    api.seconds = lambda n: 40.0 if n == 1 else 1.0
+    api.upset = lambda request, now: (
+        envelope(500, "INTERNAL_ERROR", "Oops") if request.path == "/predictions/p1" and now < 140 else None
+    )
+    stage = Stage(api)
+    conversation = stage.conversation()
+    slow = stage.begin(conversation, flows.create(conversation, "truefusion", {"prompt": "slow"}))
+    quick = [
+        stage.begin(
+            conversation, flows.create(conversation, "truefusion", {"prompt": f"{n}"}), after=1 + n * 0.05
+        )
+        for n in range(800)
+    ]
+    finish(stage, [slow, *quick])
+    asked = [request for request in reads(api) if request.path == "/predictions/p1"]
+    assert len(asked) < 25, "each failure waits longer, up to five seconds"
+
+
+def test_a_rate_limit_met_on_one_loop_holds_the_other_loops_too():
+    stage = Stage(Api())
+    conversation = stage.conversation()
+    here, there = conversation.watch(), conversation.watch()
+    for watch in (here, there):
+        watch.add(Prediction(id="p1", status="queued"), 100.0)
+    (request,) = here.requests(101.0)
+    here.feed(request, envelope(429, "RATE_LIMITED", "Slow"), 101.0, wait=20.0)
+    assert there.due(101.0) == 121.0
+    assert there.requests(101.0) == ()
+
+
+def test_a_read_that_waits_for_its_turn_is_dropped_when_nobody_waits_for_it_any_more():
+    stage = Stage(Api())
+    conversation = stage.conversation()
+    conversation.pace.learn({"x-ratelimit-limit-rpm": "4"}, 100.0, 0.0)
+    watch = conversation.watch()
+    for n in range(3):
+        watch.add(Prediction(id=f"p{n}", status="queued"), 100.0)
+    (page,) = watch.requests(100.5)
+    watch.feed(page, envelope(404, "ENDPOINT_NOT_FOUND", "No"), 100.6)
+    sent = watch.requests(200.0)
+    left = [request.path[-2:] for request in sent]
+    assert len(left) < 3, "the rate limit lets only some of them go"
+    waiting = ({"p0", "p1", "p2"} - set(left)).pop()
+    watch.remove(waiting)
+    for request in sent:
+        watch.feed(request, good({"id": request.path[-2:], "status": "processing"}), 200.1)
+    later = [request.path for now in (300.0, 400.0) for request in watch.requests(now)]
+    assert f"/predictions/{waiting}" not in later

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -396,3 +397,22 @@ def test_an_answer_that_is_short_keeps_what_was_known():
     conversation = stage.conversation()
     made = stage.run(conversation, flows.create(conversation, "truefusion", FOX))
     assert (made.model, made.input) == ("truefusion", FOX)
+
+
+def test_one_of_unknown_age_is_read_at_once():
+    api = Api(seconds=0)
+    stage = Stage(api)
+    api.accept("truefusion", FOX, stage.time - 50)
+    assert wait(api, stage, timeout=0.1).status == "succeeded"
+
+
+def test_one_of_unknown_age_that_answers_nonsense_is_not_asked_again_at_once():
+    api = Api(seconds=3)
+    api.dates = False
+    stage = Stage(api)
+    api.accept("truefusion", FOX, stage.time)
+    replies = [good([]), good({"id": "p2"}), envelope(500, "INTERNAL_ERROR", "Oops")]
+    api.upset = lambda request, now: replies.pop(0) if replies else None
+    assert wait(api, stage).status == "succeeded"
+    times = [at for at, _ in api.requests]
+    assert min(later - earlier for earlier, later in pairwise(times)) > 0.1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 
@@ -36,6 +37,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except SkytellsError as error:
         print(f"{type(error).__name__}: {error}", file=sys.stderr)
         return 1
+    except BrokenPipeError:  # whoever read the lines, such as head, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
     except KeyboardInterrupt:
         print("Interrupted.", file=sys.stderr)
         return 130
@@ -61,6 +65,17 @@ def _parser() -> argparse.ArgumentParser:
     lab.add_argument("--folder", default="notebooks", help="where they are put (default: ./notebooks)")
     lab.add_argument("--real", action="store_true", help="keep SKYTELLS_API_KEY: predictions are billed")
     lab.set_defaults(run=_lab)
+
+    models = commands.add_parser("models", help="print the live price list")
+    models.add_argument("--criteria", action="store_true", help="a line for every rule of a price")
+    models.set_defaults(run=_models)
+
+    spend = commands.add_parser("spend", help="print what was spent, on what")
+    spend.add_argument("--by", action="append", default=[], metavar="COLUMN", help="model, status, input.…")
+    spend.add_argument("--freq", metavar="F", help="a pandas frequency, such as D for days")
+    spend.add_argument("--folder", default="skytells_outputs", help="the archive (default: %(default)s)")
+    spend.add_argument("--api", action="store_true", help="read the API's own listing instead")
+    spend.set_defaults(run=_spend)
 
     sandbox = commands.add_parser(
         "sandbox", help="serve the sandbox API until interrupted", add_help=False, prefix_chars="\0"
@@ -102,6 +117,18 @@ def _lab(parsed: argparse.Namespace, rest: list[str]) -> int:
     from .lab import lab
 
     return lab(parsed.folder, real=parsed.real, jupyter_arguments=rest)
+
+
+def _models(parsed: argparse.Namespace, _: list[str]) -> int:
+    from .tables import models
+
+    return models(criteria=parsed.criteria)
+
+
+def _spend(parsed: argparse.Namespace, _: list[str]) -> int:
+    from .tables import spend
+
+    return spend(by=parsed.by, freq=parsed.freq, folder=parsed.folder, api=parsed.api)
 
 
 def _sandbox(_: argparse.Namespace, rest: list[str]) -> int:

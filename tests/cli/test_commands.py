@@ -92,6 +92,31 @@ def test_sandbox_serves_until_it_is_told_to_stop():
     assert "x-skytells-sandbox" in answer.headers
 
 
+def test_models_prints_the_price_list(capsys):
+    assert main(["models"]) == 0
+    told = capsys.readouterr().out.splitlines()
+    assert told[1].split()[:2] == ["model", "type"]
+    assert any(line.startswith("truefusion ") and "$0.03/image" in line for line in told)
+
+
+def test_spend_sums_up_the_archive_and_the_listing_alike(capsys):
+    assert main(["demo", "a fox", "--model", "truefusion-edge", "--size", "256"]) == 0
+    capsys.readouterr()
+    assert main(["spend"]) == 0
+    kept = capsys.readouterr().out
+    assert "truefusion-edge" in kept
+    assert "4" in kept
+    assert main(["spend", "--by", "model", "--by", "status", "--freq", "D"]) == 0
+    assert "succeeded" in capsys.readouterr().out
+    assert main(["spend", "--api"]) == 0
+    assert "truefusion-edge" in capsys.readouterr().out
+
+
+def test_spend_where_no_archive_is_says_what_to_do(capsys):
+    assert main(["spend"]) == 1
+    assert "--folder" in capsys.readouterr().err
+
+
 def test_an_unknown_word_is_refused(capsys):
     with pytest.raises(SystemExit):
         main(["demo", "a fox", "--colour", "red"])

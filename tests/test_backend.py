@@ -161,7 +161,8 @@ def test_a_process_that_connected_ends_cleanly_without_closing_anything(tmp_path
         timeout=60,
         check=False,
     )
-    assert done.stderr == ""
+    complaints = [line for line in done.stderr.splitlines() if not line.startswith("Executing <")]
+    assert complaints == [], "but for asyncio's, that a machine is slow"
     assert done.returncode == 0
     lines = done.stdout.splitlines()
     assert lines[0].startswith("Sandbox at ")

@@ -187,22 +187,21 @@ class LoopWatch:
 
     def close(self) -> None:
         """End every wait with a word, because the client was closed; from any thread."""
-
-        def closed() -> None:
-            for identifier, waiters in self._waiters.items():
-                for waiter in waiters:
-                    waiter.fail(closed_meanwhile(identifier))
-
         with suppress(RuntimeError):
-            self._side.loop.call_soon_threadsafe(closed)
+            self._side.loop.call_soon_threadsafe(self._fail, None)
 
     async def _read(self) -> None:
         """Read for everyone until nobody waits; what goes wrong here is everyone's to know."""
         try:
             await self._rounds()
         except Exception as error:  # noqa: BLE001 - raised by whoever waits
-            for waiter in [each for waiters in self._waiters.values() for each in waiters]:
-                waiter.fail(error)
+            self._fail(None if self._connection.closed else error)
+
+    def _fail(self, error: Exception | None) -> None:
+        """End every wait: with an error, or because the client was closed."""
+        for identifier, waiters in self._waiters.items():
+            for waiter in waiters:
+                waiter.fail(error or closed_meanwhile(identifier))
 
     async def _rounds(self) -> None:
         conversation = self._connection.conversation

@@ -262,6 +262,10 @@ class BlockingWatch:
                         self._changed.wait(pause)
             if requests:
                 replies = _send_all(connection, requests)
+        except SkytellsError:
+            if connection.closed:
+                raise closed_meanwhile(waiter.id) from None
+            raise
         finally:
             if led:
                 self._hear(requests, replies)

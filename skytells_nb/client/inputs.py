@@ -27,8 +27,11 @@ def plain(conversation: Conversation, model: str, input: Mapping[str, Any]) -> F
     The model's schema is read for it, since it says whether one picture or a list is wanted. An input that
     is JSON already is given back as it is, and nothing is read.
     """
-    if not isinstance(input, Mapping) or _is_json(dict(input)):
-        return input
+    try:
+        if not isinstance(input, Mapping) or _is_json(dict(input)):
+            return input
+    except RecursionError:
+        return input  # it holds itself, and is refused before anything is sent
     schema = None
     try:
         schema = (yield from flows.model(conversation, model)).input_schema

@@ -141,7 +141,8 @@ def test_forgetting_to_close_says_nothing_even_when_every_warning_is_an_error(
         timeout=60,
         check=False,
     )
-    assert done.stderr == ""
+    complaints = [line for line in done.stderr.splitlines() if not line.startswith("Executing <")]
+    assert complaints == [], "but for asyncio's, that a machine is slow"
     assert done.stdout == "done\n"
     assert sandbox.billed == 14
 

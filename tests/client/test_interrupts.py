@@ -217,7 +217,7 @@ except KeyboardInterrupt:
         running.interrupt()
         assert running.says("interrupted") < PROMPTLY
         assert running.ends() == []
-    assert sandbox.statuses[0] in ("pending", "processing")
+    assert sandbox.statuses[0] in ("pending", "starting", "processing")
     assert "cancel" not in sandbox.routes
 
 

@@ -1,0 +1,277 @@
+"""What is stopped here is stopped at the API, and the client goes on being useful."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import httpx
+import pytest
+
+import skytells_nb as sky
+from skytells_nb.client import connection_for, latest
+from skytells_nb.client.background import BACKGROUND
+from skytells_nb.client.http import async_exchange, blocking_client, exchange
+from skytells_nb.client.origin import Key
+from skytells_nb.observers import Account
+from skytells_nb.types import Prediction
+from skytells_nb.wire.steps import Answer, NoAnswer, Request
+
+INPUT = {"prompt": "a lighthouse"}
+READ = Request("GET", "/models")
+
+
+def statuses(sandbox: sky.Sandbox) -> list[str]:
+    return [each["status"] for each in sandbox.predictions]
+
+
+@contextmanager
+def interrupted_when(condition: Callable[[], object]) -> Iterator[None]:
+    """Press Ctrl-C, as the terminal does, once a condition holds; the block must end in KeyboardInterrupt."""
+
+    def press() -> None:
+        while not condition():
+            over.wait(0.005)
+        signal.pthread_kill(main, signal.SIGINT)
+
+    main, over = threading.get_ident(), threading.Event()
+    thread = threading.Thread(target=press)
+    thread.start()
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            yield
+    finally:
+        thread.join()
+
+
+def asked(sandbox: sky.Sandbox, route: str) -> Callable[[], bool]:
+    return lambda: any(received.route == route for received in sandbox.log)
+
+
+@pytest.mark.filterwarnings("ignore::skytells_nb.exceptions.SkytellsWarning")
+@pytest.mark.parametrize("moment", ["create", "read"])
+def test_a_blocking_create_that_is_interrupted_is_canceled(slow_sandbox: sky.Sandbox, moment: str) -> None:
+    if moment == "create":
+        slow_sandbox.faults.next("slow", on="create", seconds=0.4)
+    client = slow_sandbox.client()
+    with interrupted_when(asked(slow_sandbox, moment)):
+        client.predictions.create("truefusion", INPUT)
+    client.close()
+    assert BACKGROUND.wait(10)
+    assert statuses(slow_sandbox) == ["cancelled"]
+    assert slow_sandbox.billed == 0
+    assert client.connection.apart._client is None, "the socket of the cancel is closed too"
+
+
+def test_a_client_is_as_good_as_new_after_an_interrupt(slow_sandbox: sky.Sandbox) -> None:
+    with slow_sandbox.client() as client:
+        ids = [client.predictions.create("truefusion", INPUT, wait=False).id for _ in range(2)]
+        with interrupted_when(asked(slow_sandbox, "read")):
+            client.predictions.wait(ids[0])
+        client.predictions.cancel(ids[0])
+        with pytest.raises(sky.exceptions.PredictionError):
+            client.predictions.wait(ids[0])
+        assert client.predictions.get(ids[1]).status in ("queued", "processing")
+
+
+def test_an_interrupt_from_a_callback_is_an_interrupt(slow_sandbox: sky.Sandbox) -> None:
+    def stop(prediction: Prediction) -> None:
+        raise KeyboardInterrupt
+
+    client = slow_sandbox.client()
+    with pytest.raises(KeyboardInterrupt):
+        client.predictions.create("truefusion", INPUT, on_progress=stop)
+    assert BACKGROUND.wait(10)
+    assert statuses(slow_sandbox) == ["cancelled"]
+
+
+@pytest.mark.parametrize("moment", ["create", "read"])
+def test_a_task_that_is_cancelled_cancels_what_it_made(slow_sandbox: sky.Sandbox, moment: str) -> None:
+    if moment == "create":
+        slow_sandbox.faults.next("slow", on="create", seconds=0.4)
+
+    async def main() -> None:
+        async with slow_sandbox.async_client() as client:
+            creating = asyncio.ensure_future(client.predictions.create("truefusion", INPUT))
+            while not asked(slow_sandbox, moment)():
+                await asyncio.sleep(0.005)
+            creating.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await creating
+            await asyncio.to_thread(BACKGROUND.wait, 10)
+
+    asyncio.run(main())
+    assert statuses(slow_sandbox) == ["cancelled"]
+    assert slow_sandbox.billed == 0
+
+
+def test_a_time_limit_of_one_s_own_cancels_too(slow_sandbox: sky.Sandbox) -> None:
+    async def main() -> None:
+        async with slow_sandbox.async_client() as client, asyncio.timeout(0.3):
+            await client.predictions.create("truefusion", INPUT)
+
+    with pytest.raises(TimeoutError):
+        asyncio.run(main())
+    assert BACKGROUND.wait(10)
+    assert statuses(slow_sandbox) == ["cancelled"]
+
+
+def test_a_coroutine_that_is_thrown_away_sends_nothing_more(slow_sandbox: sky.Sandbox) -> None:
+    async def main() -> None:
+        async with slow_sandbox.async_client() as client:
+            creating: Any = client.predictions.create("truefusion", INPUT)
+            creating.close()
+            waiting = client.predictions.wait("p1")
+            waiting.send(None)  # type: ignore[attr-defined]
+            waiting.close()
+
+    asyncio.run(main())
+    assert slow_sandbox.billed == 0
+
+
+def test_forty_predictions_are_canceled_within_the_two_seconds_there_are(slow_sandbox: sky.Sandbox) -> None:
+    async def main() -> None:
+        client = slow_sandbox.async_client()
+        await asyncio.gather(
+            *(client.predictions.create("truefusion", {"prompt": str(n)}) for n in range(40))
+        )
+
+    with interrupted_when(lambda: slow_sandbox.billed == 40 and asked(slow_sandbox, "list")()):
+        asyncio.run(main())
+    assert BACKGROUND.wait(20)
+    assert statuses(slow_sandbox).count("cancelled") == 40
+    assert slow_sandbox.billed == 0
+
+
+@pytest.mark.filterwarnings("ignore::skytells_nb.exceptions.SkytellsWarning")
+def test_an_api_that_is_gone_holds_nobody_back(slow_sandbox: sky.Sandbox) -> None:
+    """The cancel is tried, and given up after two seconds."""
+    client = slow_sandbox.client()
+
+    def stop(prediction: Prediction) -> None:
+        slow_sandbox.stop()
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        client.predictions.create("truefusion", INPUT, on_progress=stop)
+    assert BACKGROUND.wait(10)
+    client.close()
+
+
+def test_an_answer_that_trickles_does_not_outlast_the_time_there_is() -> None:
+    class Trickle(httpx.SyncByteStream):
+        def __iter__(self) -> Iterator[bytes]:
+            while True:
+                threading.Event().wait(0.02)
+                yield b" "
+
+    transport = httpx.MockTransport(lambda request: httpx.Response(200, stream=Trickle()))
+    client = blocking_client("http://127.0.0.1:9", transport)
+    reply = exchange(client, "http://127.0.0.1:9", READ, Key("sk-test"), 0.1)
+    assert reply == NoAnswer("timeout", sent=True, words="no answer within 0.1 s")
+    client.close()
+    reply = exchange(client, "http://127.0.0.1:9", READ, Key("sk-test"), 0.1)
+    assert reply == NoAnswer("refused", sent=False, words="the client was closed meanwhile")
+
+
+def test_an_exchange_never_raises_what_is_httpx_s() -> None:
+    def answering(error: Exception) -> httpx.MockTransport:
+        def handler(request: httpx.Request) -> httpx.Response:
+            raise error
+
+        return httpx.MockTransport(handler)
+
+    async def awaited(client: httpx.AsyncClient) -> object:
+        return await async_exchange(client, "http://127.0.0.1:9", READ, Key("sk-test"), 1.0)
+
+    for error, reason, sent in (
+        (httpx.ConnectError("refused"), "refused", False),
+        (httpx.ConnectTimeout("late"), "refused", False),
+        (httpx.PoolTimeout("late"), "refused", False),
+        (httpx.ReadTimeout("late"), "timeout", True),
+        (httpx.WriteTimeout("late"), "timeout", True),
+        (httpx.ReadError("reset"), "dropped", True),
+        (httpx.RemoteProtocolError("nonsense"), "dropped", True),
+        (httpx.DecodingError("not gzip"), "dropped", True),
+        (OSError("bad file descriptor"), "dropped", True),
+    ):
+        with httpx.Client(transport=answering(error)) as client:
+            replies = [exchange(client, "http://127.0.0.1:9", READ, Key("sk-test"), 1.0)]
+        replies.append(asyncio.run(awaited(httpx.AsyncClient(transport=answering(error)))))  # type: ignore[arg-type]
+        for reply in replies:
+            assert isinstance(reply, NoAnswer)
+            assert (reply.reason, reply.sent) == (reason, sent), error
+
+    async def closed() -> object:
+        client = httpx.AsyncClient(transport=answering(OSError()))
+        await client.aclose()
+        return await awaited(client)
+
+    assert asyncio.run(closed()) == NoAnswer("refused", sent=False, words="the client was closed meanwhile")
+    for mistake in (RuntimeError("of the transport"),):
+        with httpx.Client(transport=answering(mistake)) as client, pytest.raises(RuntimeError):
+            exchange(client, "http://127.0.0.1:9", READ, Key("sk-test"), 1.0)
+        with pytest.raises(RuntimeError):
+            asyncio.run(awaited(httpx.AsyncClient(transport=answering(mistake))))
+
+
+def test_an_answer_that_takes_too_long_is_given_up_under_asyncio(sandbox: sky.Sandbox) -> None:
+    sandbox.faults.next("slow", on="models", seconds=5)
+
+    async def main() -> object:
+        async with httpx.AsyncClient() as client:
+            return await async_exchange(client, sandbox.url, READ, Key(sandbox.api_key), 0.1)
+
+    assert asyncio.run(main()) == NoAnswer("timeout", sent=True, words="no answer within 0.1 s")
+
+
+def test_an_answer_is_plain_values(sandbox: sky.Sandbox) -> None:
+    with blocking_client(sandbox.url) as client:
+        reply = exchange(client, sandbox.url, READ, Key(sandbox.api_key), 5.0)
+    assert isinstance(reply, Answer)
+    assert reply.status == 200
+    assert reply.headers["x-skytells-sandbox"] == "1"
+    assert all(name == name.lower() for name in reply.headers)
+
+
+def test_rooms_above_find_the_connection_of_an_account(sandbox: sky.Sandbox) -> None:
+    client = sandbox.client()
+    account = client.connection.conversation.account
+    assert latest() is client.connection
+    assert connection_for(account) is client.connection
+    newer = sandbox.client()
+    assert connection_for(account) is latest() is newer.connection
+    newer.close()
+    assert connection_for(account) is client.connection
+    assert connection_for(Account("https://api.skytells.ai/v1", account.fingerprint)) is None
+    client.close()
+    assert connection_for(account) is None
+
+
+def test_a_connection_tells_its_observers_of_an_end_that_came_by_itself(sandbox: sky.Sandbox) -> None:
+    with sandbox.client() as client:
+        ended = Prediction(id="p1", status="succeeded", origin=client.base_url)
+        assert client.connection.see_end(ended) == ended
+
+
+def test_a_child_s_connection_is_made_anew_without_closing_the_parent_s(sandbox: sky.Sandbox) -> None:
+    """What a fork calls in the child, called here: nothing of before is closed."""
+    client = sandbox.client()
+
+    async def main() -> None:
+        await client.as_async().models.list()
+        before, side = client.connection.blocking, await client.connection.side()
+        client.connection.start_afresh()
+        assert client.connection.blocking is not before
+        assert not before.is_closed
+        assert (await client.connection.side()).client is not side.client
+        assert not side.client.is_closed
+        before.close()
+        await side.close()
+
+    asyncio.run(main())
+    client.close()

@@ -119,6 +119,22 @@ def test_a_task_that_is_canceled(kernel: Kernel, sandbox: Server):
     assert_all_stopped(kernel, sandbox)
 
 
+@pytest.mark.parametrize("call", ["batch", "await abatch"])
+def test_a_batch(kernel: Kernel, sandbox: Server, call: str):
+    connect(kernel, sandbox)
+    cell, queued = stop_in_full_flight(
+        kernel,
+        sandbox,
+        "from skytells_nb.jobs import abatch, batch\n"
+        f"prompts = [f'a red fox, take {{n}}' for n in range({ALL})]\n"
+        f"{call}('truefusion', prompts, limit={RUNNING}, name='foxes', client=client)",
+        "'queued'",
+    )
+    assert cell.error is not None
+    assert queued.result == "'queued'"
+    assert_all_stopped(kernel, sandbox)
+
+
 def test_a_single_create_on_the_wire(kernel: Kernel, sandbox: Server):
     connect(kernel, sandbox)
     sandbox.faults.clear()

@@ -101,7 +101,7 @@ class Conversation:
         if isinstance(reply, NoAnswer):
             return
         moment = self.now()
-        date = retry.http_date(reply.headers.get("date"))
+        date = retry.answered_at(reply.headers)
         if date is not None:
             self.server_clock.learn(date, moment)
         self.pace.learn(reply.headers, moment, (date or self.wall()).timestamp())

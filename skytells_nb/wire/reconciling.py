@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -156,6 +157,8 @@ def _complete(conversation: Conversation, order: Order, found: Prediction) -> Fl
             body = None
         if isinstance(body, dict) and body.get("id") == found.id:
             found = Prediction.from_api(body, origin=conversation.origin).remembering(found)
+        else:
+            found = replace(found, status="processing")  # whoever waits for it will read it whole
     asked = Prediction(id=found.id, status=found.status, model=order.model, input=order.input)
     conversation.created(found, just_now=False)
     return found.remembering(asked)
@@ -279,8 +282,9 @@ def look_again(
                 if found is None and doubts:
                     raise _once_more(error, doubts)
                 if found is None:
-                    return None
+                    return claims.found(error)
             if found is not BUSY:
+                claims.found(error, found)
                 found = yield from _complete(conversation, order, found)
                 claims.found(error, found)
                 return found

@@ -5,12 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 
 from ..exceptions import InvalidInputError
 
-__all__ = ["Policy", "http_date", "retry_after"]
+__all__ = ["Policy", "answered_at", "http_date", "retry_after"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +74,15 @@ def http_date(value: str | None) -> datetime | None:
     if read is None:
         return None
     return read.replace(tzinfo=UTC) if read.tzinfo is None else read
+
+
+def answered_at(headers: Mapping[str, str]) -> datetime | None:
+    """Give the server's time when an answer left it: its ``Date``, and its ``Age`` where a cache kept it."""
+    date = http_date(headers.get("date"))
+    age = headers.get("age", "").strip()
+    if date is None or not (age.isascii() and age.isdigit() and len(age) < 8):
+        return date
+    return date + timedelta(seconds=int(age))
 
 
 def retry_after(headers: Mapping[str, str], now: datetime) -> float | None:

@@ -218,13 +218,28 @@ def test_what_was_found_done_without_its_output_is_read_by_id():
     assert made.output == ["https://cdn.example/p1.png"]
 
 
-def test_what_was_found_done_stays_found_when_it_cannot_be_read_by_id():
+def test_what_was_found_done_and_cannot_be_read_at_once_is_waited_for():
     api = Api(["drop_after"], seconds=0)
     api.shows_output_in_list = False
+    failures = [NoAnswer("dropped", sent=True)] * 5
     api.upset = lambda request, now: (
-        NoAnswer("dropped", sent=True) if request.path.startswith("/predictions/p") else None
+        failures.pop() if failures and request.path.startswith("/predictions/p") else None
     )
-    assert create(Stage(api)).id == "p1"
+    made = create(Stage(api))
+    assert (made.id, made.output) == ("p1", ["https://cdn.example/p1.png"])
+
+
+def test_two_who_reconcile_the_same_error_at_once_find_the_same():
+    api = Api(["drop_after"])
+    api.hidden = 30
+    stage = Stage(api)
+    conversation = stage.conversation()
+    with pytest.raises(UncertainCreateError) as raised:
+        stage.run(conversation, flows.create(conversation, "truefusion", FOX))
+    stage.time += 60
+    parts = [stage.begin(conversation, flows.reconcile(conversation, raised.value)) for _ in range(3)]
+    stage.play()
+    assert [part.result.id for part in parts] == ["p1"] * 3
 
 
 def test_a_looser_create_leaves_a_stricter_one_its_own():

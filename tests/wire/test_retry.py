@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from skytells_nb import exceptions as x
 from skytells_nb.wire import flows
-from skytells_nb.wire.retry import Policy, http_date, retry_after
+from skytells_nb.wire.retry import Policy, answered_at, http_date, retry_after
 from skytells_nb.wire.steps import Answer, NoAnswer, Send, Sleep
 
 from .api import Api, envelope, good
@@ -91,6 +91,18 @@ def test_http_dates_are_aware():
     assert http_date("Wed, 04 Mar 2026 12:00:00 -0000") == NOON
     assert http_date(None) is None
     assert http_date("yesterday") is None
+
+
+@pytest.mark.parametrize(
+    ("age", "seconds"), [("0", 0), ("3600", 3600), (" 7 ", 7), ("-1", 0), ("x", 0), ("", 0), ("9" * 12, 0)]
+)
+def test_an_answer_that_a_cache_kept_left_the_server_its_age_ago(age, seconds):
+    headers = {"date": "Wed, 04 Mar 2026 12:00:00 GMT", "age": age}
+    assert answered_at(headers) == NOON + timedelta(seconds=seconds)
+
+
+def test_an_age_without_a_date_tells_nothing():
+    assert answered_at({"age": "5"}) is None
 
 
 def read(replies: list[Any], **options: Any) -> tuple[Any, Stage]:

@@ -117,7 +117,12 @@ class Running:
                     loop.call_soon_threadsafe(app.stopping.set)
 
             self._halt = halt
-            await Quiet(config).serve(sockets=[self._listener])
+            server = Quiet(config)
+            await server.serve(sockets=[self._listener])
+            # uvicorn overlooks who connected while it stopped; they would wait for an answer for ever
+            for connection in list(server.server_state.connections):
+                connection.transport.abort()
+            await asyncio.sleep(0)
 
 
 @contextlib.contextmanager

@@ -314,11 +314,11 @@ def test_a_state_file_is_readable_by_its_owner_alone(tmp_path):
 @pytest.mark.parametrize(
     ("options", "says"),
     [
-        ({"learners": 0}, "a class has 1 to 500 learners"),
-        ({"learners": 501}, "a class has 1 to 500 learners"),
-        ({"learners": []}, "a class has 1 to 500 learners"),
-        ({"learners": "ada"}, "a class has 1 to 500 learners"),
-        ({"learners": True}, "a class has 1 to 500 learners"),
+        ({"learners": 0}, "a class has 1 to 500 learners, not"),
+        ({"learners": 501}, "a class has 1 to 500 learners, not"),
+        ({"learners": []}, "a class has 1 to 500 learners, not"),
+        ({"learners": "ada"}, "a class has 1 to 500 learners, not"),
+        ({"learners": True}, "a class has 1 to 500 learners, not"),
         ({"learners": ["ada", "../grace"]}, "'../grace' cannot be a learner's name"),
         ({"learners": ["teacher"]}, "'teacher' cannot be"),
         ({"learners": ["ada", "Ada"]}, "the same name"),

@@ -11,6 +11,7 @@ from functools import partial
 from typing import Any, Final
 
 from ..archive import Archive
+from ..archive.documents import noted
 from ..exceptions import PredictionError, SkytellsError, UncertainCreateError
 from ..observers import Account, Observer
 from ..types import Prediction
@@ -149,6 +150,9 @@ def _followed(conversation: Conversation, asked: Prediction) -> Flow[Prediction]
 
 
 def light(prediction: Prediction) -> Prediction:
-    """Give a prediction without the API's whole answer, which the archive has: ten thousand are 25 MB."""
+    """Give a prediction without what only the archive need keep: the API's whole answer, and files sent.
+
+    Ten thousand such predictions take some 25 MB.
+    """
     kept: dict[str, Any] = {name: prediction.raw[name] for name in _KEPT if name in prediction.raw}
-    return replace(prediction, raw=kept, urls=None)
+    return replace(prediction, raw=kept, urls=None, input=noted(prediction.input))

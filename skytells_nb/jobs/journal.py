@@ -21,6 +21,7 @@ from ..exceptions import InvalidInputError, SkytellsError
 from ..observers import Account
 from ..types import Prediction
 from .inputs import Key
+from .salvage import salvaged
 
 __all__ = ["SCHEMA", "Journal", "Row"]
 
@@ -213,6 +214,9 @@ class Journal:
         self._require(db)
         query = "SELECT n, model FROM jobs_batches WHERE origin = ? AND account = ? AND name = ?"
         self._n, model = db.execute(query, self._named).fetchone()
+        if not db.execute("SELECT 1 FROM jobs_items WHERE batch = ?", (self._n,)).fetchone():
+            found = [(self._n, *row) for row in salvaged(self._database.path, *self._named)]
+            db.executemany("INSERT OR IGNORE INTO jobs_items VALUES (?, ?, ?, ?, ?, ?, ?, ?)", found)
         if model == self._batch[3]:
             db.execute("UPDATE jobs_batches SET total = ? WHERE n = ?", (self._batch[5], self._n))
         return str(model)

@@ -23,6 +23,8 @@ from .journal import Journal, Row
 __all__ = ["Chunk", "Plan", "Work"]
 
 CHUNK: Final = 250
+HEAVY: Final = 16_000_000
+"""Characters of inputs, such as pictures, that are held at a time."""
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -103,10 +105,12 @@ class Plan:
     def next(self) -> Chunk | None:
         """Read some more; None when that was all."""
         works: list[Work] = []
+        size = 0
         for input in self._left:
             works.append(Work(self._position, self._inputs.key(self._position), input))
             self._position += 1
-            if len(works) == CHUNK:
+            size += sum(len(value) for value in input.values() if isinstance(value, str))
+            if len(works) == CHUNK or size > HEAVY:
                 break
         if not works:
             return None

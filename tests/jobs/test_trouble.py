@@ -230,3 +230,20 @@ class TestTheArchive:
         assert "damaged" in str(told[0].message)
         assert statuses(made) == ["succeeded"] * 2
         assert [b.name for b in batches(archive)] == ["foxes"]
+
+    def test_the_journal_in_an_index_that_was_set_aside_still_counts(self, run, archive, sandbox):
+        first = run(INPUTS, name="foxes")
+        archive.close()
+        index = archive.path / "index.sqlite"
+        index.rename(index.with_name("index-damaged-20261122-101500.sqlite"))
+        with pytest.warns(SkytellsWarning, match="no usable index"):
+            again = run(INPUTS, name="foxes")
+        assert [prediction.id for prediction in again] == [prediction.id for prediction in first]
+        assert sandbox.billed == 12
+
+    def test_pictures_that_were_sent_are_left_to_the_archive(self, client, archive):
+        picture = "data:image/png;base64," + "A" * 5000
+        made = batch(TEXTER, [{"prompt": "what is this?", "notes": picture}], client=client)
+        assert made[0].input["notes"].startswith("data:image/png;… (5,022 characters")
+        assert archive.get(made[0].id).input["notes"] == picture
+        assert batch(TEXTER, [{"prompt": "what is this?", "notes": picture}], client=client) == made

@@ -90,10 +90,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 parser().error(f"--{name} belongs to a class; say how large it is with --class")
     parent = os.getppid() if with_parent else None
     stopped = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: stopped.set())
     try:
         with contextlib.ExitStack() as stack:
+            for number in (signal.SIGINT, signal.SIGTERM):
+                stack.callback(signal.signal, number, signal.signal(number, lambda *_: stopped.set()))
             server = stack.enter_context(Server(**options))
             if not with_parent:
                 stack.enter_context(whereabouts.noted(server.url, server.api_key))

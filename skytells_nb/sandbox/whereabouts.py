@@ -1,6 +1,6 @@
 """Remembers where sandboxes run, in files that only their user can read, so that a second command finds one.
 
-Each running sandbox has a file of its own, named after its process; it goes when the sandbox stops. One that
+Each running sandbox has a file of its own; it goes when the sandbox stops. One that
 was killed leaves it behind, and whoever reads it finds nobody there.
 """
 
@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import secrets
 import sys
 import tempfile
 import time
@@ -40,7 +41,7 @@ def folder() -> Path:
 @contextlib.contextmanager
 def noted(url: str, api_key: str) -> Iterator[bool]:
     """Remember a sandbox while it runs; gives whether that was possible, for it does not depend on it."""
-    path = folder() / f"sandbox-{os.getpid()}.json"
+    path = folder() / f"sandbox-{os.getpid()}-{secrets.token_hex(4)}.json"
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         write_private(path, json.dumps(Place(url, api_key, time.time())._asdict()))

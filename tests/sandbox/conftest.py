@@ -108,6 +108,14 @@ class Talk:
         return body
 
 
+@pytest.fixture(scope="session", autouse=True)
+def started_nowhere(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Let no sandbox that a test starts be taken for one that somebody has started."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_RUNTIME_DIR", str(tmp_path_factory.mktemp("runtime")))
+        yield
+
+
 @pytest.fixture
 def clock() -> Clock:
     return Clock()

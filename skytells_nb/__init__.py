@@ -103,6 +103,6 @@ def __dir__() -> list[str]:
 
 def load_ipython_extension(ipython: object) -> None:
     """Let ``%load_ext skytells_nb`` bring the magics."""
-    from .magics import load_ipython_extension as load
+    from importlib import import_module
 
-    load(ipython)
+    import_module(".magics", __name__).load_ipython_extension(ipython)

@@ -18,8 +18,8 @@ class Allowance:
 
     Parameters
     ----------
-    limit : Decimal, int, float or str
-        At most so much, in the currency of the price list.
+    limit : Decimal, int, float, str or Budget
+        At most so much, in the currency of the price list; or an open ``sky.budget``, which is asked.
 
     Examples
     --------
@@ -29,6 +29,9 @@ class Allowance:
     """
 
     def __init__(self, limit: object) -> None:
+        self._other = limit if hasattr(limit, "remaining") else None
+        if self._other is not None:
+            limit = getattr(limit, "limit", 0)
         try:
             found = Decimal(str(limit))
         except InvalidOperation:
@@ -46,6 +49,8 @@ class Allowance:
     @property
     def remaining(self) -> Decimal:
         """What is neither spent nor set aside."""
+        if self._other is not None:
+            return Decimal(self._other.remaining)
         with self._lock:
             return self.limit - self.spent - sum(self._aside.values(), Decimal(0))
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import base64
+import json
+import re
 from typing import Any, Self
 
 __all__ = ["Secret", "Upload", "Veiled"]
@@ -48,7 +50,7 @@ class Secret(Veiled):
         """Veil a secret; code reads it from an environment variable of the field's name."""
         veiled = cls(value)
         veiled.shown = "••••••"
-        veiled.code = f"os.environ[{name.upper()!r}]"
+        veiled.code = f'os.environ["{re.sub("[^A-Z0-9]", "_", name.upper())}"]'
         return veiled
 
 
@@ -65,7 +67,7 @@ class Upload(Veiled):
         """Make the data URI of a file's content."""
         veiled = cls(f"data:{mime};base64,{base64.b64encode(data).decode('ascii')}")
         veiled.shown = f"data:{mime};base64,… ({len(data) / 1000:,.0f} kB)"
-        veiled.code = f"Path({name!r})"
+        veiled.code = f"Path({json.dumps(name, ensure_ascii=False)})"
         veiled.data = data
         veiled.name = name
         return veiled

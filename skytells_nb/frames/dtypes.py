@@ -54,8 +54,10 @@ def numbers(values: Sequence[float | None]) -> Array:
 
 def whole(values: Sequence[int | None]) -> Array:
     """Make a column of whole numbers with gaps; an OverflowError tells of one beyond 64 bits."""
-    gaps = np.fromiter((value is None for value in values), dtype=bool, count=len(values))
-    filled = np.array([value or 0 for value in values] if gaps.any() else values, dtype="int64")
+    if None not in values:
+        return pd.arrays.IntegerArray(np.array(values, dtype="int64"), np.zeros(len(values), dtype=bool))
+    gaps = np.array([value is None for value in values])
+    filled = np.array([value or 0 for value in values], dtype="int64")
     return pd.arrays.IntegerArray(filled, gaps)
 
 
@@ -78,7 +80,7 @@ class Categories:
 
     def codes(self, words: Sequence[str | None]) -> Array:
         """Give the numbers of many words."""
-        for word in set(words):
+        for word in dict.fromkeys(words):
             self.code(word)
         known = self._codes
         return np.array([known[word] for word in words], dtype="int32")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from operator import itemgetter
 from typing import Any
 
 from .dtypes import Array, narrowed, objects, stacked
@@ -49,21 +50,21 @@ class Inputs:
         return made
 
 
-def _alike(inputs: Sequence[Mapping[str, Any] | None]) -> dict[str, list[Any]] | None:
+def _alike(inputs: Sequence[Any]) -> dict[str, list[Any]] | None:
     """Take inputs that all have the same names and no objects in them, as those of one model do."""
     if not inputs or not inputs[0]:
         return None
     names = list(inputs[0])
-    length = len(names)
+    if set(map(type, inputs)) != {dict} or set(map(len, inputs)) != {len(names)}:
+        return None
     try:
-        rows = [list(map(given.__getitem__, names)) for given in inputs if given and len(given) == length]
+        rows = map(itemgetter(*names), inputs)
+        columns = dict(zip(names, zip(*rows, strict=True) if len(names) > 1 else [tuple(rows)], strict=True))
     except KeyError:
         return None
-    if len(rows) < len(inputs):
+    if set(map(type, names)) != {str} or any(dict in set(map(type, values)) for values in columns.values()):
         return None
-    columns = {str(name): list(values) for name, values in zip(names, zip(*rows, strict=True), strict=True)}
-    nested = any(type(value) is dict for values in columns.values() for value in values)
-    return None if nested or len(columns) < length else columns
+    return {name: list(values) for name, values in columns.items()}
 
 
 def _put(columns: dict[str, list[Any]], prefix: str, given: Mapping[str, Any], row: int, depth: int) -> None:

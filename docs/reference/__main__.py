@@ -19,6 +19,7 @@ from pdoc import doc, doc_types, extract, render, render_helpers
 
 import skytells_nb
 from skytells_nb.client.operations import Awaiting, operation
+from skytells_nb.observers import Observer
 
 __all__ = ["PAGES", "Page", "pages", "write"]
 
@@ -31,11 +32,16 @@ PAGES: dict[str, list[str] | None] = {
     "skytells_nb.archive": ["Stored"],
     "skytells_nb.comparison": ["Comparison", "Cell"],
     "skytells_nb.display": ["Gallery"],
+    "skytells_nb.forms": ["Field", "Property", "Rule"],
+    "skytells_nb.jobs": ["BatchResult", "BatchList", "BatchState"],
+    "skytells_nb.pricing": ["Estimate"],
     "skytells_nb.sandbox": ["Options", "Dialect", "Faults", "Received"],
+    "skytells_nb.spending": ["Budget"],
     "skytells_nb.settings": ["Options", "UnknownOptionError", "OptionValueError"],
 }
 """The pages, and which names each shows; None is all of the module's ``__all__``."""
 
+_HOOKS = {name for name in vars(Observer) if not name.startswith("_")}
 _SPOKEN_OF = re.compile(r"(?<=<code>)[A-Z]\w+(?=</code>)|(?<=<strong>)[A-Z][\w, ]+(?=</strong>)")
 _SECTION = re.compile(r'<h6 id="[^"]*">')
 
@@ -78,6 +84,8 @@ def _is_shown(owner: doc.Class, member: doc.Doc[Any]) -> bool:
     """Whether a class shows a member: its own, and those of bases that have no place of their own."""
     if member.name == "__init__" and "Parameters" not in owner.docstring:
         return False  # a value that one is given, and does not make
+    if member.name in _HOOKS and all(hasattr(owner.obj, name) for name in _HOOKS):
+        return False  # it observes: the client calls these, and nobody else
     module, _, base = ".".join(member.taken_from).rpartition(".")[0].rpartition(".")
     if base == owner.name:
         return True

@@ -64,11 +64,7 @@ def cell(repository: str) -> str:
     repository : str
         Its public address, as `public` gives it.
     """
-    return (
-        f'%pip install --quiet "skytells-nb @ git+{repository}"\n\n'
-        "import skytells_nb as sky\n\n"
-        "client = sky.connect()"
-    )
+    return f'%pip install --quiet "git+{repository}"\n\nimport skytells_nb as sky\n\nclient = sky.connect()'
 
 
 def main(arguments: list[str]) -> int:

@@ -37,7 +37,7 @@ def test_every_spelling_of_an_address_gives_the_same_badge(address):
     link = binder_link(told)
     assert (link.netloc, link.path) == ("mybinder.org", "/v2/gh/fox/snow/HEAD")
     assert parse_qs(link.query) == {"urlpath": ["lab/tree/notebooks/01_first_prediction.ipynb"]}
-    assert '%pip install --quiet "skytells-nb @ git+https://github.com/fox/snow"' in told
+    assert '%pip install --quiet "git+https://github.com/fox/snow"' in told
     assert "secret" not in told
 
 

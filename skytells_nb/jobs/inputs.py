@@ -28,7 +28,7 @@ MOST: Final = 10_000_000
 """How many inputs one batch takes. A generator without an end would fill the disk."""
 
 _TOLD: Final = 20
-_IN_MEMORY: Final = 8 * 2**20
+_IN_MEMORY: Final = 2**20
 
 Key = tuple[bytes, int]
 """Which item of a batch: the digest of its input, and which of those that are equal."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import operator
-import sys
 from collections.abc import Iterable
 from contextlib import AbstractContextManager, nullcontext, suppress
 from datetime import UTC, datetime
@@ -111,7 +110,7 @@ def batch(
     (PredictionList of 2: 2 succeeded, True, 2)
     """
     job = _Job(model, limit, name, client, progress)
-    schema = _schema(job.client.as_sync().models.get(job.model)) if _is_many(inputs) else None
+    schema = job.client.as_sync().models.get(job.model).input_schema if _is_many(inputs) else None
     given = Inputs(job.model, inputs, schema, job.client.base_url)
     try:
         while given.read(_SOME):
@@ -148,7 +147,9 @@ async def abatch(
     PredictionList of 2: 2 succeeded
     """
     job = _Job(model, limit, name, client, progress)
-    schema = _schema(await job.client.models.get(job.model)) if _is_many(inputs) else None
+    schema = (await job.client.models.get(job.model)).input_schema if _is_many(inputs) else None
+    if schema is not None:  # the library that checks takes a second to load
+        await asyncio.to_thread(import_module, "jsonschema")
     given = Inputs(job.model, inputs, schema, job.client.base_url)
     try:
         more = True
@@ -258,12 +259,6 @@ def _is_many(inputs: object) -> bool:
         return len(inputs) > 0  # type: ignore[arg-type]
     except TypeError:
         return True
-
-
-def _schema(model: Model) -> dict[str, Any] | None:
-    if model.input_schema is not None and "jsonschema" not in sys.modules:
-        import_module("jsonschema")
-    return model.input_schema
 
 
 def _budget(amount: object) -> AbstractContextManager[object]:

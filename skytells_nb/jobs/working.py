@@ -31,6 +31,7 @@ from ..loops import gather
 from ..progress import Bar, bar
 from ..types import Prediction
 from ..wire import reconciling
+from ..wire.conversation import note
 from .entries import Entry, carried, light
 from .inputs import Inputs
 from .journal import Journal
@@ -43,6 +44,9 @@ __all__ = ["Run"]
 
 _AGAIN: Final = 2.0
 """Seconds between two looks for what was perhaps sent: a listing may be that late."""
+
+_WORTH_SAYING: Final = 60.0
+"""Seconds of standing still that look like an error when nobody explains them."""
 
 _FOR_ALL: Final = (AuthenticationError, InsufficientCreditsError, PermissionDeniedError)
 
@@ -103,6 +107,7 @@ class Run:
         self._fatal: BaseException | None = None
         self._done = self._failed = 0
         self._waiting_for_money = 0
+        self._waits_told = False
         self._spent: Decimal | None = None
         self._shown = bar(None, name, enabled=False)
         self.left_out = 0
@@ -248,6 +253,7 @@ class Run:
             self._give_up(work, error, kind="uncertain")
         elif isinstance(error, RateLimitError):
             self._throttle.limited(error.retry_after)
+            self._say_how_long(error.retry_after)
             return True
         elif isinstance(error, NetworkError) and error.charged is False:
             if self._throttle.unreachable():
@@ -264,6 +270,13 @@ class Run:
             self._journal.came_to_nothing(work.key, "failed", error.message)
             self._give_up(work, error, kind="not-created")
         return False
+
+    def _say_how_long(self, seconds: float) -> None:
+        if seconds >= _WORTH_SAYING and not self._waits_told:
+            self._waits_told = True
+            note(
+                f"The API asks this batch to wait {seconds:.0f} s for its rate limit. It goes on after that."
+            )
 
     async def _money_may_come_back(self) -> bool:
         """Wait for one that is under way, which may turn out cheaper than was reserved for it."""

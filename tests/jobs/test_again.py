@@ -11,7 +11,7 @@ import pytest
 import skytells_nb as sky
 from skytells_nb.archive import Archive
 from skytells_nb.exceptions import InvalidInputError, SkytellsError
-from skytells_nb.jobs import batch, batches
+from skytells_nb.jobs import batch, batches, working
 from skytells_nb.jobs.journal import Journal
 
 from .conftest import TEXTER
@@ -170,6 +170,11 @@ def test_what_the_api_has_forgotten_is_a_failure_and_not_paid_for_again(run, cli
 class TestUncertain:
     """Written as sent, without an id: what a kill between the two leaves."""
 
+    @pytest.fixture(autouse=True)
+    def soon(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Let the second look come soon after the first."""
+        monkeypatch.setattr(working, "_AGAIN", 0.2)
+
     def leave(self, client: sky.Client, archive: Archive, inputs: list[str], *lost: int) -> None:
         journal = journal_of(client, archive, name="animals", total=len(inputs))
         keys = keys_of(inputs)
@@ -227,8 +232,11 @@ class TestUncertain:
         assert creates() == 4
         assert [b.done for b in batches(archive)] == [True]
 
-    def test_what_the_listing_shows_late_is_found_by_the_second_look(self, run, client, archive, sandbox):
+    def test_what_the_listing_shows_late_is_found_by_the_second_look(
+        self, run, client, archive, sandbox, monkeypatch
+    ):
         self.leave(client, archive, INPUTS, 1)
+        monkeypatch.setattr(working, "_AGAIN", 2.0)
         sandbox.faults.next("hidden", seconds=1.0)
         with sandbox.client() as killed:
             made = killed.predictions.create(TEXTER, {"prompt": "an owl"})

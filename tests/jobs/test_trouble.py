@@ -15,7 +15,7 @@ import pytest
 import skytells_nb as sky
 from skytells_nb import observers
 from skytells_nb.exceptions import BudgetExceeded, SkytellsError, SkytellsWarning
-from skytells_nb.jobs import batch, batches
+from skytells_nb.jobs import batch, batches, working
 from skytells_nb.observers import Account, Observer
 
 from .conftest import TEXTER
@@ -43,6 +43,13 @@ class TestRateLimits:
             refused = sum(request.status == 429 for request in sandbox.log)
             assert statuses(made) == ["succeeded"] * 12
             assert 0 < refused < 60
+
+    def test_a_long_wait_is_explained_once(self, run, sandbox, monkeypatch):
+        monkeypatch.setattr(working, "_WORTH_SAYING", 0.01)
+        sandbox.faults.next("rate_limit", on="create", times=25, retry_after=0.02)
+        with pytest.warns(SkytellsWarning) as told:
+            run(INPUTS)
+        assert [str(each.message)[:36] for each in told] == ["The API asks this batch to wait 0 s "]
 
     def test_a_limit_on_reads_does_no_harm_either(self, run, sandbox):
         sandbox.faults.next("rate_limit", on=["list", "read"], times=5, retry_after=0.02)
@@ -100,6 +107,20 @@ class TestWhatWouldStopEveryOne:
             again = batch(TEXTER, INPUTS, limit=1, name="foxes", client=client)
             assert statuses(again) == ["succeeded"] * 12
             assert sandbox.billed == 12
+
+
+def test_what_cannot_be_waited_for_any_longer_is_given_as_it_is_and_followed_later(archive):
+    with sky.Sandbox(seconds=0.3) as sandbox, sandbox.client(archive=archive) as client:
+        sandbox.faults.always("unauthorized", on=["read", "list"])
+        made = batch(TEXTER, INPUTS[:3], client=client)
+        assert statuses(made) == ["processing"] * 3
+        assert "takes the wait up again" in made[0].error
+        assert [(b.running, b.waiting) for b in batches(archive)] == [(3, 0)]
+        sandbox.faults.clear()
+        again = batch(TEXTER, INPUTS[:3], client=client)
+        assert statuses(again) == ["succeeded"] * 3
+        assert [prediction.id for prediction in again] == [prediction.id for prediction in made]
+        assert sandbox.billed == 3
 
 
 class StopServer(Observer):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from .choosing import client_of
 from .clients import AsyncClient, Client
 from .connection import Connection
 from .registry import connection_for, latest
@@ -15,6 +16,7 @@ __all__ = [
     "Connection",
     "Models",
     "Predictions",
+    "client_of",
     "connection_for",
     "latest",
 ]

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from importlib import import_module
-from typing import Any, Final
+from typing import Any
 
-from ..client import AsyncClient, Client, latest
+from ..client import AsyncClient, Client, client_of
 from ..exceptions import PredictionError, SkytellsError, WaitTimeoutError
 from ..loops import gather, run
 from ..types import Model, Prediction
@@ -15,8 +14,6 @@ from .grid import Cell, Comparison
 from .plan import Column, Plan, plan, read_axis, read_variations
 
 __all__ = ["compare"]
-
-_CONNECT: Final = "skytells_nb.backend:connect"
 
 
 def compare(
@@ -66,22 +63,11 @@ def compare(
     """
     names, texts = read_axis("models", models), read_axis("prompts", prompts)
     variations = read_variations(inputs)
-    facing = _client(client)
+    facing = client_of(client)
     known = run(_models(facing, names))
     laid_out = plan(known, texts, variations)
     print(laid_out, flush=True)  # noqa: T201 - the price before the work is its promise
     return run(_carry_out(facing, laid_out, limit))
-
-
-def _client(given: Client | AsyncClient | None) -> AsyncClient:
-    if given is not None:
-        return given.as_async()
-    connection = latest()
-    if connection is not None:
-        return AsyncClient.of(connection)
-    module, _, name = _CONNECT.partition(":")
-    made: Client = getattr(import_module(module), name)()
-    return made.as_async()
 
 
 async def _models(client: AsyncClient, names: Sequence[str]) -> list[Model]:

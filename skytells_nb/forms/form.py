@@ -11,7 +11,7 @@ from typing import Any, Final, Literal
 import ipywidgets as w
 import traitlets
 
-from ..client import AsyncClient, Client
+from ..client import AsyncClient, Client, client_of
 from ..client.origin import DEFAULT_BASE_URL
 from ..exceptions import InvalidInputError, SkytellsError
 from ..loops import run, submit
@@ -22,7 +22,6 @@ from . import panels, standing, writing
 from .actions import Actions
 from .allowance import Allowance
 from .checks import NEEDED, check, warm_up
-from .connecting import client_of
 from .fields import UNSET
 from .fieldset import Fieldset
 from .look import Look

@@ -205,9 +205,10 @@ def fitting_default(p: Property) -> tuple[Any, str]:
 
 def range_told(low: Number | None, high: Number | None) -> str:
     """Tell a range in a few words."""
-    if low is not None and high is not None:
-        return f"{low:,} to {high:,}"
-    return f"at least {low:,}" if low is not None else f"at most {high:,}" if high is not None else ""
+    least, most = ("" if edge is None else f"{edge:,.10g}" for edge in (low, high))
+    if least and most:
+        return f"{least} to {most}"
+    return f"at least {least}" if least else f"at most {most}" if most else ""
 
 
 def short(labels: Sequence[str]) -> bool:

@@ -11,13 +11,12 @@ from typing import Any, Final
 import ipywidgets as w
 import traitlets
 
-from ..client import AsyncClient, Client
+from ..client import AsyncClient, Client, client_of
 from ..display.pricetags import price_told
 from ..exceptions import InvalidInputError
 from ..loops import run, submit
 from ..pricing import money
 from ..types import Model, ModelList, PredictionList
-from .connecting import client_of
 from .fieldset import Fieldset
 from .form import PromptForm
 from .look import Look

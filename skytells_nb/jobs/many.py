@@ -13,7 +13,7 @@ from importlib import import_module
 from typing import Any, Final, cast
 
 from ..archive import Archive
-from ..client import AsyncClient, Client, latest
+from ..client import AsyncClient, Client, client_of
 from ..client.background import BACKGROUND
 from ..exceptions import InvalidInputError, SkytellsError
 from ..loops import run
@@ -30,7 +30,6 @@ from .working import Run
 
 __all__ = ["abatch", "batch"]
 
-_CONNECT: Final = "skytells_nb.backend:connect"
 _BUDGET: Final = "skytells_nb.spending:budget"
 _SOME: Final = 256
 _PATIENCE: Final = 3.0
@@ -176,7 +175,7 @@ class _Job:
         self.limit = _checked_limit(limit)
         self.name = _checked_name(name)
         self.progress = progress
-        self.client = _client(client)
+        self.client = client_of(client)
         connection = self.client.connection
         own = connection.archive if isinstance(connection.archive, Archive) else None
         self.archive = own or cast("Archive", Archive.at(True))
@@ -267,22 +266,6 @@ def _budget(amount: object) -> AbstractContextManager[object]:
     module, _, name = _BUDGET.partition(":")
     opened: AbstractContextManager[object] = getattr(import_module(module), name)(amount)
     return opened
-
-
-def _client(given: Client | AsyncClient | None) -> AsyncClient:
-    if isinstance(given, Client | AsyncClient):
-        return given.as_async()
-    if given is not None:
-        raise InvalidInputError(
-            f"client must be a Client or an AsyncClient, not {type(given).__name__}. Nothing was sent.",
-            charged=False,
-        )
-    connection = latest()
-    if connection is not None:
-        return AsyncClient.of(connection)
-    module, _, name = _CONNECT.partition(":")
-    made: Client = getattr(import_module(module), name)()
-    return made.as_async()
 
 
 def _checked_model(model: object) -> str:

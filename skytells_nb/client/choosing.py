@@ -1,12 +1,13 @@
-"""Which client a form uses when it is given none."""
+"""Which client is used where none is given: the newest that is open, else a new one."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from ..client import AsyncClient, Client, latest
 from ..exceptions import InvalidInputError
 from ..types.rich import resolve
+from .clients import AsyncClient, Client
+from .registry import latest
 
 __all__ = ["client_of"]
 

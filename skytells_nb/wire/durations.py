@@ -5,10 +5,15 @@ from __future__ import annotations
 import threading
 from collections import deque
 from statistics import median
+from typing import Final
 
 from ..types import Prediction
 
-__all__ = ["Durations", "everywhere", "length"]
+__all__ = ["Durations", "everywhere", "length", "next_read"]
+
+_EARLY: Final = 0.85
+_STEP: Final = 1.045
+_LATE: Final = 1.2
 
 
 class Durations:
@@ -44,6 +49,26 @@ def length(prediction: Prediction, observed: float) -> float:
         if whole:
             told.reverse()
     return next((t for t in told if t is not None and 0.5 * observed <= t <= observed), observed)
+
+
+def next_read(age: float, expected: float | None) -> float:
+    """At which age to read a prediction next, in seconds, given its age at the last read (0: none).
+
+    With an expected length: from 15 % before it, in steps of 4.5 %, so that a job within 15 % of it is
+    seen at most 5 % late by eight reads. Without one, or well past it: in steps of 15 % of its age, at
+    least 0.2 s and at most 5 s.
+
+    Examples
+    --------
+    >>> next_read(0, None), next_read(10, None), next_read(0, 20.0)
+    (0.2, 11.5, 17.0)
+    """
+    if expected is not None:
+        if age < _EARLY * expected:
+            return _EARLY * expected
+        if age < _LATE * expected:
+            return max(age * _STEP, age + 0.02)
+    return age + min(5.0, max(0.2, 0.15 * age))
 
 
 everywhere = Durations()

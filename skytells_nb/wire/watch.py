@@ -20,12 +20,12 @@ from urllib.parse import unquote
 from ..exceptions import SkytellsError
 from ..types import Prediction
 from . import answers, requests
-from .durations import Durations, length
+from .durations import Durations, length, next_read
 from .pace import Pace
 from .retry import Policy
 from .steps import Answer, NoAnswer, Reply, Request
 
-__all__ = ["Broken", "Ended", "Event", "Seen", "Watch", "next_read", "page_items"]
+__all__ = ["Broken", "Ended", "Event", "Seen", "Watch", "page_items"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,32 +52,9 @@ class Broken:
 
 Event: TypeAlias = Seen | Ended | Broken
 
-_EARLY: Final = 0.85
-_STEP: Final = 1.045
-_LATE: Final = 1.2
 _GRACE: Final = 10.0
 _SWEEP_GAP: Final = 0.03
 _GIVE_UP_LISTING: Final = 3
-
-
-def next_read(age: float, expected: float | None) -> float:
-    """At which age to read a prediction next, in seconds, given its age at the last read (0: none).
-
-    With an expected length: from 15 % before it, in steps of 4.5 %, so that a job within 15 % of it is
-    seen at most 5 % late by eight reads. Without one, or well past it: in steps of 15 % of its age, at
-    least 0.2 s and at most 5 s.
-
-    Examples
-    --------
-    >>> next_read(0, None), next_read(10, None), next_read(0, 20.0)
-    (0.2, 11.5, 17.0)
-    """
-    if expected is not None:
-        if age < _EARLY * expected:
-            return _EARLY * expected
-        if age < _LATE * expected:
-            return max(age * _STEP, age + 0.02)
-    return age + min(5.0, max(0.2, 0.15 * age))
 
 
 @dataclass(slots=True)
@@ -124,7 +101,6 @@ class Watch:
         self._flying: set[Request] = set()
         self._wanted: set[str] = set()
         self._listing = True
-        self._torn = False
         self._swept = -1.0
         self._failures = 0
         self._listing_failures = 0
@@ -150,7 +126,6 @@ class Watch:
         self._wanted.discard(identifier)
         if not self._entries:
             self._queue.clear()
-            self._torn = False
         return entry.prediction if entry else None
 
     def tell(self, prediction: Prediction, now: float) -> list[Event]:
@@ -198,11 +173,8 @@ class Watch:
         return events
 
     def _missed(self, now: float) -> list[str]:
-        """List what a whole sweep did not show, and has to be read by id; nothing after a torn one."""
-        missed, torn = self._wanted, self._torn
-        self._wanted, self._torn = set(), False
-        if torn and self._listing:
-            return []
+        """List what a sweep did not show, and has to be read by id; not now what one could not show."""
+        missed, self._wanted = self._wanted, set()
         return [i for i in self._entries if i in missed and self._entries[i].again <= now]
 
     def _look(self, now: float) -> float:
@@ -320,7 +292,6 @@ class Watch:
         pause = _pause(self._failures) if wait is None else min(wait, self._policy.longest)
         self._failures += 1
         if request.query:
-            self._torn = True
             self._not_before = max(self._not_before, now + pause)
             self._listing_failures += not isinstance(found, NoAnswer)
             self._listing = self._listing and self._listing_failures < _GIVE_UP_LISTING

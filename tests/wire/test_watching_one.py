@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -10,20 +9,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from skytells_nb.exceptions import (
-    AuthenticationError,
-    NetworkError,
-    NotFoundError,
     PredictionError,
-    ServerError,
     WaitTimeoutError,
 )
 from skytells_nb.types import Prediction
 from skytells_nb.wire import flows
-from skytells_nb.wire.durations import Durations, length
-from skytells_nb.wire.steps import Answer, NoAnswer
-from skytells_nb.wire.watch import next_read
+from skytells_nb.wire.durations import Durations, length, next_read
 
-from .api import Api, envelope, good
+from .api import Api, good
 from .stage import ORIGIN, Stage
 
 FOX = {"prompt": "a red fox in snow"}
@@ -183,103 +176,6 @@ def test_progress_is_told_at_every_read():
     assert set(seen[:-1]) == {"processing"}
 
 
-@pytest.mark.parametrize(
-    "bad",
-    [
-        NoAnswer("timeout", sent=True),
-        NoAnswer("dropped", sent=True),
-        NoAnswer("refused", sent=False),
-        Answer(200, {}, b'{"id": "p'),
-        Answer(200, {}, b""),
-        Answer(200, {}, b"[]"),
-        Answer(200, {}, b'{"id": "another", "status": "succeeded"}'),
-        Answer(502, {}, b"<h1>Bad Gateway</h1>"),
-        envelope(500, "INTERNAL_ERROR", "Oops"),
-        envelope(503, "SERVICE_UNAVAILABLE", "Oops", **{"retry-after": "2"}),
-        envelope(429, "RATE_LIMIT_EXCEEDED", "Slow down"),
-        envelope(429, "RATE_LIMIT_EXCEEDED", "Slow down", **{"retry-after": "3"}),
-        envelope(408, "TIMEOUT", "Slow"),
-    ],
-)
-def test_bad_reads_are_borne(bad):
-    api = Api(seconds=5)
-    stage = Stage(api)
-    api.accept("truefusion", FOX, stage.time)
-    replies = [bad] * 5
-    api.upset = lambda request, now: replies.pop() if replies else None
-    assert wait(api, stage).status == "succeeded"
-    assert stage.time < 100 + 40
-
-
-def test_a_rate_limit_on_reads_never_reaches_the_user_however_long():
-    api = Api(seconds=5)
-    stage = Stage(api)
-    api.accept("truefusion", FOX, stage.time)
-    limited = envelope(429, "RATE_LIMIT_EXCEEDED", "Slow down", **{"retry-after": "60"})
-    api.upset = lambda request, now: limited if now < 1000 else None
-    assert wait(api, stage).status == "succeeded"
-    assert len(api.requests) < 20, "it waits as long as it is asked to"
-
-
-@pytest.mark.parametrize(
-    ("bad", "kind"),
-    [
-        (NoAnswer("dropped", sent=True, words="reset"), NetworkError),
-        (envelope(500, "INTERNAL_ERROR", "Oops"), ServerError),
-        (Answer(502, {}, b"<h1>Bad Gateway</h1>"), ServerError),
-    ],
-)
-def test_reads_that_fail_for_two_minutes_end_the_wait_and_name_the_id(bad, kind):
-    api = Api(seconds=5)
-    stage = Stage(api)
-    api.accept("truefusion", FOX, stage.time)
-    api.upset = lambda request, now: bad
-    began = stage.time
-    with pytest.raises(kind, match="'p1'") as raised:
-        wait(api, stage)
-    assert 120 <= stage.time - began <= 140
-    assert raised.value.charged is None
-    assert "takes the wait up again" in raised.value.message
-
-
-@pytest.mark.parametrize(
-    ("bad", "kind"),
-    [
-        (envelope(401, "UNAUTHORIZED", "Key revoked"), AuthenticationError),
-        (envelope(404, "NOT_FOUND", "No such prediction"), NotFoundError),
-        (envelope(502, "NOT_FOUND", "The prediction does not exist"), NotFoundError),
-    ],
-)
-def test_what_no_further_read_will_change_ends_the_wait_at_once(bad, kind):
-    api = Api(seconds=5)
-    stage = Stage(api)
-    api.accept("truefusion", FOX, stage.time)
-    api.upset = lambda request, now: bad
-    with pytest.raises(kind, match="'p1'"):
-        wait(api, stage)
-    assert len(api.requests) == 1
-
-
-def test_a_prediction_made_just_now_may_be_unknown_for_some_seconds():
-    api = Api(seconds=30)
-    stage = Stage(api)
-    missing = envelope(502, "NOT_FOUND", "The prediction does not exist")
-    api.upset = lambda request, now: missing if request.method == "GET" and now < 108 else None
-    conversation = stage.conversation()
-    assert stage.run(conversation, flows.create(conversation, "m", FOX)).status == "succeeded"
-
-
-def test_one_made_here_that_stays_unknown_is_lost_sight_of():
-    api = Api(seconds=30)
-    stage = Stage(api)
-    missing = envelope(502, "NOT_FOUND", "The prediction does not exist")
-    api.upset = lambda request, now: missing if request.method == "GET" else None
-    conversation = stage.conversation()
-    with pytest.raises(NotFoundError, match="'p1'"):
-        stage.run(conversation, flows.create(conversation, "m", FOX))
-    assert 110 <= stage.time < 116
-
-
 def test_a_job_that_fails_with_a_502_ends():
     api = Api(seconds=5)
     stage = Stage(api)
@@ -404,15 +300,3 @@ def test_one_of_unknown_age_is_read_at_once():
     stage = Stage(api)
     api.accept("truefusion", FOX, stage.time - 50)
     assert wait(api, stage, timeout=0.1).status == "succeeded"
-
-
-def test_one_of_unknown_age_that_answers_nonsense_is_not_asked_again_at_once():
-    api = Api(seconds=3)
-    api.dates = False
-    stage = Stage(api)
-    api.accept("truefusion", FOX, stage.time)
-    replies = [good([]), good({"id": "p2"}), envelope(500, "INTERNAL_ERROR", "Oops")]
-    api.upset = lambda request, now: replies.pop(0) if replies else None
-    assert wait(api, stage).status == "succeeded"
-    times = [at for at, _ in api.requests]
-    assert min(later - earlier for earlier, later in pairwise(times)) > 0.1

@@ -37,18 +37,22 @@ class Durations:
             return median(seen) if seen else None
 
 
-def length(prediction: Prediction, observed: float) -> float:
+def length(prediction: Prediction, observed: float, unfinished: float | None = None) -> float:
     """Seconds that a prediction took: by the API's figures where they are plausible, else as observed.
 
-    ``observed`` runs from its create to the read that saw its end, so it is never too short.
+    ``observed`` is its age at the read that saw its end, so it is never too short; ``unfinished`` its age
+    at the last read that did not, half of ``observed`` where that is not known. What lies between the two is
+    plausible. Without that bound, one look that came late would teach a length that makes all later ones
+    come as late.
     """
+    least = 0.5 * observed if unfinished is None else unfinished
     told = [prediction.metrics.total_time]
     if prediction.created_at is not None and prediction.completed_at is not None:
         told.insert(0, (prediction.completed_at - prediction.created_at).total_seconds())
         whole = not (prediction.created_at.microsecond or prediction.completed_at.microsecond)
         if whole:
             told.reverse()
-    return next((t for t in told if t is not None and 0.5 * observed <= t <= observed), observed)
+    return next((t for t in told if t is not None and t > 0 and least <= t <= observed), observed)
 
 
 def next_read(age: float, expected: float | None) -> float:

@@ -263,14 +263,15 @@ class Watch:
         entry = self._entries[prediction.id]
         if not entry.aged:
             entry.started, entry.aged = now - (self._age(prediction, now) or 0.0), True
-        entry.looked = now - entry.started
+        unfinished, entry.looked = entry.looked, now - entry.started
         entry.prediction = prediction
         entry.again, entry.failures, entry.failing_since = 0.0, 0, None
         if not prediction.done:
             return [Seen(prediction)]
         self.remove(prediction.id)
         if prediction.status == "succeeded":
-            self._durations.remember(self._base_url, prediction.model, length(prediction, entry.looked))
+            seconds = length(prediction, entry.looked, unfinished)
+            self._durations.remember(self._base_url, prediction.model, seconds)
         return [Ended(prediction)]
 
     def _failed(

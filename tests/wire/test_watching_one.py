@@ -112,6 +112,19 @@ def test_a_length_is_the_apis_own_where_that_is_plausible(raw, observed, expecte
     assert length(prediction, observed) == pytest.approx(expected)
 
 
+@pytest.mark.parametrize(("unfinished", "expected"), [(0.0, 0.2), (0.1, 0.2), (0.3, 1.7)])
+def test_a_look_that_came_late_teaches_no_lateness(unfinished, expected):
+    raw = {"created_at": "2026-01-01T00:00:00.5Z", "completed_at": "2026-01-01T00:00:00.7Z"}
+    assert length(Prediction.from_api({"id": "p", **raw}), 1.7, unfinished) == pytest.approx(expected)
+
+
+def test_a_remembered_length_that_is_far_too_long_is_corrected_by_the_next_job():
+    durations = Durations(keep=1)
+    durations.remember(ORIGIN, "truefusion", 60.0)
+    job(1.0, durations=durations)
+    assert durations.expected(ORIGIN, "truefusion") == pytest.approx(1.0, rel=0.1)
+
+
 def test_only_what_succeeded_teaches_a_length():
     durations = Durations()
     api = Api(seconds=5)

@@ -119,12 +119,12 @@ def binder_venv(checkout: Path, tmp_path_factory: pytest.TempPathFactory) -> Ven
 
 @pytest.fixture(scope="session")
 def wheel_venv(checkout: Path, tmp_path_factory: pytest.TempPathFactory) -> Venv:
-    """Build the wheel and install it, with what plots and tables need, into an empty environment."""
+    """Build the wheel and install it, with nothing that it does not ask for, into an empty environment."""
     place = tmp_path_factory.mktemp("wheel")
     venv = _new_venv(place / "venv", checkout, place)
     build = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", place / "dist"]
     run(build, checkout, clean_environment(place))
     (wheel,) = (place / "dist").glob("*.whl")
-    pip = [venv.bin / "python", "-m", "pip", "install", "--quiet", f"{wheel}[analysis]"]
+    pip = [venv.bin / "python", "-m", "pip", "install", "--quiet", wheel]
     run(pip, checkout, venv.environment(place))
     return venv

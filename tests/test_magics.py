@@ -1,0 +1,181 @@
+"""A cell that is a prompt: what its first line means, and what is said when it means nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from IPython.core.completer import provisionalcompleter
+from IPython.core.interactiveshell import InteractiveShell
+
+import skytells_nb as sky
+from skytells_nb.magics import MagicError, filled, load_ipython_extension, parse
+
+
+@pytest.fixture
+def sandbox() -> Iterator[sky.Sandbox]:
+    with sky.Sandbox(seconds=0.05, seed=1) as running, running.client():
+        yield running
+
+
+@pytest.fixture
+def client(sandbox: sky.Sandbox) -> Iterator[sky.Client]:
+    with sandbox.client() as open:
+        yield open
+
+
+class Shell:
+    """As much of a shell as magics are handed: functions by name, hooks, variables."""
+
+    def __init__(self) -> None:
+        self.user_ns: dict[str, Any] = {}
+        self.magics: dict[str, Any] = {}
+        self.hooks: dict[str, Any] = {}
+
+    def register_magic_function(self, function: Any, kind: str, name: str) -> None:
+        self.magics[name] = function
+
+    def set_hook(self, name: str, hook: Any, str_key: str) -> None:
+        self.hooks[str_key] = hook
+
+    def cell(self, line: str, cell: str = "a red fox") -> Any:
+        return self.magics["skytells"](line, cell)
+
+    def complete(self, text: str) -> list[str]:
+        event = SimpleNamespace(line=text, text_until_cursor=text, symbol=text.split(" ")[-1])
+        found = self.hooks["%%skytells"](self, event)
+        return [word for word in found if word.startswith(event.symbol)]
+
+
+@pytest.fixture
+def shell(client: sky.Client) -> Shell:
+    made = Shell()
+    load_ipython_extension(made)
+    return made
+
+
+def test_a_cell_makes_a_prediction_and_keeps_it_under_a_name(shell: Shell):
+    shell.user_ns["animal"] = "hen"
+    made = shell.cell("truefusion-edge --width 128 --seed=7 -o picture", "a {animal} in {{straw}}\n")
+    assert (made.status, made.prompt) == ("succeeded", "a hen in {straw}")
+    assert (made.input["width"], made.input["seed"]) == (128, 7)
+    assert shell.user_ns["picture"] is made
+
+
+def test_what_is_not_said_is_left_out(shell: Shell):
+    assert shell.cell("truefusion-edge").input == {"prompt": "a red fox"}
+
+
+def test_inputs_are_read_as_the_schema_has_them(shell: Shell):
+    line = "truefusion --aspect-ratio 16:9 --prompt-optimizer --number-of-images 2"
+    assert shell.cell(line).input == {
+        "prompt": "a red fox",
+        "aspect_ratio": "16:9",
+        "prompt_optimizer": True,
+        "number_of_images": 2,
+    }
+    assert shell.cell("lumo --seconds 10 --estimate").basis
+
+
+def test_the_price_alone_costs_nothing(shell: Shell, sandbox: sky.Sandbox):
+    assert shell.cell("truefusion --number-of-images 3 --estimate").price == "$0.09"
+    assert sandbox.billed == 0
+
+
+def test_a_form_can_be_opened_instead(shell: Shell, sandbox: sky.Sandbox):
+    form = shell.cell("truefusion-edge --width 128 --form -o form")
+    assert (form.value["prompt"], form.value["width"]) == ("a red fox", 128)
+    assert shell.user_ns["form"] is form
+    assert sandbox.billed == 0
+
+
+@pytest.mark.parametrize(
+    ("line", "cell", "words"),
+    [
+        ("", "x", "No model is named"),
+        ("truefusoin", "x", "Did you mean 'truefusion'?"),
+        ("truefusion --aspect-ration 1:1", "x", "Did you mean --aspect_ratio?"),
+        ("truefusion-edge --width wide", "x", "--width takes a whole number, not 'wide'"),
+        ("truefusion-edge --width", "x", "--width needs a value"),
+        ("truefusion-edge --width 9999", "x", "width: At most 1,024, not 9,999."),
+        ("truefusion --aspect-ratio 7:7", "x", "--aspect_ratio is one of 1:1,"),
+        ("truefusion --prompt-optimizer maybe", "x", "--prompt_optimizer is true or false"),
+        ("truefusion", "  ", "prompt: This is needed."),
+        ("truefusion", "a {beast}", "there is no variable beast"),
+        ("truefusion -o 7up", "x", "-o takes the name of a variable"),
+        ("truefusion 'open", "x", "This line cannot be read"),
+        ("truefusion edge", "x", "'edge' is not understood"),
+        ("sandbox-upscaler", "x", "sandbox-upscaler takes no prompt"),
+        ("sandbox-upscaler --image no/fox.png", "", "no/fox.png"),
+    ],
+)
+def test_whatever_is_wrong_is_one_readable_line(
+    shell: Shell, sandbox: sky.Sandbox, line: str, cell: str, words: str
+):
+    with pytest.raises(MagicError) as raised:
+        shell.cell(line, cell)
+    (shown,) = raised.value._render_traceback_()
+    assert words in shown
+    assert "Nothing was sent" in shown
+    assert "\n" not in shown
+    assert sandbox.billed == 0
+
+
+def test_what_the_api_says_is_one_line_too(shell: Shell, sandbox: sky.Sandbox):
+    sandbox.faults.next("no_credit")
+    with pytest.raises(MagicError, match="InsufficientCreditsError: "):
+        shell.cell("truefusion-edge")
+
+
+def test_model_names_and_their_inputs_are_completed(shell: Shell, sandbox: sky.Sandbox):
+    assert shell.complete("%%skytells truefusion-v") == ["truefusion-video", "truefusion-video-pro"]
+    assert shell.complete("%%skytells truefusion-edge --w") == ["--width"]
+    assert "--estimate" in shell.complete("%%skytells truefusion-edge --width 128 --")
+    sandbox.faults.always("server_error", on="models")
+    assert shell.complete("%%skytells t") == []
+
+
+def test_what_was_spent_is_summed_up(shell: Shell, capsys: pytest.CaptureFixture[str]):
+    shell.cell("truefusion-edge")
+    shell.magics["skytells_spend"]("")
+    shell.magics["skytells_spend"]("status D")
+    told = capsys.readouterr().out
+    assert "truefusion-edge" in told
+    assert "succeeded" in told
+    with pytest.raises(MagicError, match="colour"):
+        shell.magics["skytells_spend"]("colour")
+
+
+def test_repeated_options_are_lists_and_numbers_may_be_negative():
+    order = parse("m --tag a --tag 'b c' --shift -3 --on --name=x=y")
+    assert order.given == {"tag": ["a", "b c"], "shift": "-3", "on": True, "name": "x=y"}
+
+
+def test_braces_that_are_no_names_stay():
+    assert filled('{"a": 1} {} {0} {a b} }}', {}) == '{"a": 1} {} {0} {a b} }'
+
+
+def test_files_lists_and_json_are_read(shell: Shell, tmp_path: Path):
+    line = "veo-3.1-fast --reference-images https://a.example/1.png --generate-audio no --estimate"
+    assert "generate_audio is false" in str(shell.cell(line))
+    gpt = """gpt-5 --messages '[{"role": "user", "content": "hello"}]' --estimate"""
+    assert shell.cell(gpt, "").basis
+    with pytest.raises(MagicError, match="--messages takes JSON"):
+        shell.cell("gpt-5 --messages hello", "")
+
+
+def test_it_works_in_a_real_shell(client: sky.Client):
+    real = InteractiveShell.instance()
+    try:
+        load_ipython_extension(real)
+        made = real.run_cell_magic("skytells", "truefusion-edge -o made", "a fox")
+        assert real.user_ns["made"] is made
+        typed = "%%skytells beatfusion-"
+        with provisionalcompleter():
+            found = {each.text for each in real.Completer.completions(typed, len(typed))}
+        assert {"beatfusion-1.0", "beatfusion-2.0"} <= found
+    finally:
+        InteractiveShell.clear_instance()

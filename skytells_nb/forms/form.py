@@ -306,14 +306,15 @@ class PromptForm(w.VBox):  # type: ignore[misc]
 
     def stands(self, job: Job) -> None:
         """Show how a job stands."""
-        if self._work.job is not job:
-            return
-        prediction = job.prediction
-        line = standing.sentence(prediction, job.seconds, self._work.waiting)
-        percent = None if prediction is None else prediction.metrics.progress
-        self._standing.work(f"Canceling · {line}" if job.stopping else line, percent)
-        self._actions.working(more=self._on_busy == "queue", stopping=job.stopping)
-        self.set_trait("status", "sending" if prediction is None else prediction.status)
+        with self._lock:  # with `idle`, which may come from another thread while this is on its way
+            if self._work.job is not job:
+                return
+            prediction = job.prediction
+            line = standing.sentence(prediction, job.seconds, self._work.waiting)
+            percent = None if prediction is None else prediction.metrics.progress
+            self._standing.work(f"Canceling · {line}" if job.stopping else line, percent)
+            self._actions.working(more=self._on_busy == "queue", stopping=job.stopping)
+            self.set_trait("status", "sending" if prediction is None else prediction.status)
 
     def ended(self, job: Job, prediction: Prediction, drawings: Drawings, error: Exception | None) -> None:
         """Show what came of a job."""
@@ -342,9 +343,14 @@ class PromptForm(w.VBox):  # type: ignore[misc]
 
     def idle(self) -> None:
         """Show that nothing runs any more."""
-        self._standing.rest()
-        self._actions.resting()
-        self._show_price()
+        with self._lock:
+            if self._work.job is not None:
+                return
+            self._standing.rest()
+            self._actions.resting()
+            self._show_price()
+            if self.status in ("sending", "queued", "processing"):
+                self.set_trait("status", "idle")
         wait = None if self._trouble is None else self._trouble.wait
         if wait:
             submit(self._count_down(self._trouble, wait))

@@ -205,10 +205,14 @@ def fitting_default(p: Property) -> tuple[Any, str]:
 
 def range_told(low: Number | None, high: Number | None) -> str:
     """Tell a range in a few words."""
-    least, most = ("" if edge is None else f"{edge:,.10g}" for edge in (low, high))
+    least, most = (_edge(edge) for edge in (low, high))
     if least and most:
         return f"{least} to {most}"
     return f"at least {least}" if least else f"at most {most}" if most else ""
+
+
+def _edge(edge: Number | None) -> str:
+    return "" if edge is None else f"{edge:,}" if isinstance(edge, int) else f"{edge:,.10g}"
 
 
 def short(labels: Sequence[str]) -> bool:

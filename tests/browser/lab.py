@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from playwright.sync_api import Locator, Page, sync_playwright
+from playwright.sync_api import Locator, Page, expect, sync_playwright
 
 __all__ = ["SHOTS", "Lab", "Notebook"]
 
@@ -109,7 +109,9 @@ class Lab:
         try:
             self._playwright = sync_playwright().start()
             self._browser = self._playwright.chromium.launch(executable_path=CHROMIUM, args=_FLAGS)
+            expect.set_options(timeout=PATIENCE * 1000)
             self.page = self._browser.new_page(viewport={"width": 1240, "height": 1400})
+            self.page.set_default_timeout(PATIENCE * 1000)
             self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
             self.page.goto(self.address, wait_until="domcontentloaded")
             self.page.wait_for_function("() => window.jupyterapp?.shell", timeout=PATIENCE * 1000)

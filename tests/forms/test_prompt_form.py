@@ -17,7 +17,9 @@ from PIL import Image
 import skytells_nb as sky
 from skytells_nb.exceptions import InvalidInputError, NotFoundError
 from skytells_nb.forms import Playground, PromptForm
+from skytells_nb.forms.look import Look
 from skytells_nb.forms.playground import found
+from skytells_nb.forms.results import Results, draw
 
 from .conftest import until
 
@@ -249,6 +251,7 @@ class TestGenerating:
         form._generate()
         until(lambda: "Not sent" in said(form), "the form says why")
         form.wait(20)
+        until(lambda: form.status == "idle", "it rests again")
         assert sandbox.billed == 0
 
     def test_a_second_press_is_ignored_or_queued(self, sandbox: sky.Sandbox, client: sky.Client):
@@ -520,6 +523,21 @@ class TestPlayground:
         assert playground.form is not None
         with pytest.raises(InvalidInputError, match="no model 'luno'"):
             Playground(client, model="luno")
+
+
+def test_fifty_results_take_less_than_three_megabytes_of_saved_state(tmp_path: Path):
+    path = tmp_path / "noise.png"
+    Image.effect_noise((1024, 1024), 90).convert("RGB").save(path)
+    prediction = sky.Prediction(id="p", status="succeeded", input={"prompt": "x" * 500}, files=(path,))
+    drawings = draw(prediction)
+    results = Results(Look())
+    for _ in range(50):
+        results.add(prediction, drawings, lambda given: None)
+    assert len(drawings.small) < 40_000
+    assert (
+        sum(len(json.dumps(card.children[0].get_state(), default=str)) for card in results.widget.children)
+        < 3e6
+    )
 
 
 def test_what_will_be_sent_is_plain_json(client: sky.Client):

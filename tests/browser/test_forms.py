@@ -1,0 +1,130 @@
+"""A form as a person uses it: typing, sliding, pressing, looking; on a light page and on a dark one."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+
+import pytest
+from playwright.sync_api import Locator, expect
+
+from .lab import Lab, Notebook
+
+Open = Callable[..., Notebook]
+
+SETUP = """
+import skytells_nb as sky
+from skytells_nb.forms import Playground, PromptForm
+sandbox = sky.Sandbox({options}, seed=3).start()
+client = sandbox.client(archive="out")
+"""
+FORM = 'form = PromptForm("{model}", client=client)\nform'
+
+
+def button(opened: Notebook, name: str) -> Locator:
+    return opened.here.get_by_role("button", name=name, exact=True)
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_type_slide_generate_look_and_run_the_code(notebook: Open, lab: Lab, theme: str):
+    opened = notebook([SETUP.format(options="seconds=0.8"), FORM.format(model="truefusion")], theme=theme)
+    prompt = opened.here.get_by_label("Prompt", exact=True)
+    prompt.wait_for()
+    opened.shot(f"form {theme} 1 at first")
+
+    prompt.press_sequentially("a lighthouse on a cliff at dusk, waves below")
+    price = opened.here.locator(".sky-price b")
+    expect(price).to_have_text("$0.03")
+    handle = opened.here.locator(".sky-slides .noUi-handle")
+    handle.focus()
+    handle.press("ArrowRight")
+    expect(price).to_have_text("$0.06")
+    expect(opened.here.get_by_label("Number of images", exact=True)).to_have_value("2")
+    assert opened.evaluate("form.value['number_of_images']") == "2"
+
+    button(opened, "Generate").click()
+    expect(opened.here.locator(".sky-status")).to_contain_text("Processing")
+    opened.shot(f"form {theme} 2 running")
+    picture = opened.here.locator(".sky-card img").first
+    picture.wait_for()
+    assert picture.evaluate("async (img) => { await img.decode(); return img.naturalWidth }") >= 200
+    assert (picture.get_attribute("alt") or "").startswith("a lighthouse on a cliff at dusk")
+    button(opened, "Generate").wait_for()
+    opened.shot(f"form {theme} 3 result")
+
+    button(opened, "Code").click()
+    code = opened.here.locator(".sky-code pre")
+    code.wait_for()
+    opened.shot(f"form {theme} 4 code")
+    outputs = opened.run(code.inner_text().replace("sky.connect()", "client"))
+    assert "<img " in json.dumps(outputs)
+    assert opened.evaluate("len(client.predictions.list())") == "2"
+    assert lab.complaints == []
+
+
+def test_cancel_stops_a_slow_one_and_wrong_inputs_are_marked(notebook: Open):
+    opened = notebook([SETUP.format(options="seconds=90"), FORM.format(model="truefusion-pro")])
+    opened.here.get_by_text("Advanced (3)").click()
+    steps = opened.here.get_by_label("Inference steps", exact=True)
+    steps.fill("500")
+    expect(opened.here.get_by_text("At most 100, not 500.")).to_be_visible()
+    button(opened, "Generate").click()
+    expect(opened.here.get_by_text("This is needed.")).to_be_visible()
+    expect(opened.here.get_by_text("Not sent")).to_be_visible()
+    opened.shot("form 5 wrong inputs")
+
+    steps.fill("40")
+    opened.here.get_by_label("Prompt", exact=True).fill("a slow fox")
+    expect(opened.here.get_by_text("This is needed.")).to_have_count(0)
+    button(opened, "Generate").click()
+    expect(opened.here.locator(".sky-status")).to_contain_text("Processing")
+    button(opened, "Cancel").click()
+    opened.here.locator(".sky-card").get_by_text("Canceled").wait_for()
+    expect(button(opened, "Cancel")).to_be_hidden()
+    assert opened.evaluate("client.predictions.list()[0].status") == "'canceled'"
+
+
+def test_no_label_is_cut_off_and_nothing_overflows(notebook: Open):
+    schema = {
+        "required": ["prompt"],
+        "properties": {
+            "prompt": {"type": "string"},
+            "a_setting_with_a_very_long_name_indeed": {"type": "integer", "minimum": 1, "maximum": 9},
+            "ratio": {"enum": ["1:1", "16:9", "9:16", "4:3"], "default": "1:1"},
+            "image": {"type": "string", "format": "uri", "description": "A picture to begin with."},
+            "camera": {"type": "object", "properties": {"lens": {"type": "integer"}}},
+        },
+    }
+    opened = notebook(
+        [
+            SETUP.format(options="seconds=0"),
+            f'model = sky.Model(id="truefusion-edge", input_schema={schema!r})',
+            "PromptForm(model, client=client)",
+        ]
+    )
+    button(opened, "Generate").wait_for()
+    opened.shot("form 6 many kinds")
+    overflowing = opened.here.locator(
+        ".sky-form .sky-label, .sky-form .widget-text, .sky-form button"
+    ).evaluate_all(
+        "found => found.filter(e => e.scrollWidth > e.clientWidth + 1 || e.getBoundingClientRect().right >"
+        " e.closest('.sky-form').getBoundingClientRect().right + 1).map(e => e.outerHTML.slice(0, 200))"
+    )
+    assert overflowing == []
+
+
+def test_the_playground_finds_models_and_keeps_the_prompt(notebook: Open, lab: Lab):
+    opened = notebook(
+        [SETUP.format(options="seconds=0.1"), "playground = Playground(client)\nplayground"], theme="dark"
+    )
+    opened.here.get_by_label("Prompt", exact=True).fill("waves at night")
+    opened.here.get_by_placeholder("Search models").fill("beatfusion")
+    models = opened.here.locator(".sky-picker select")
+    expect(models.locator("option")).to_have_count(2)
+    models.select_option(index=1)
+    opened.here.locator(".sky-head b").get_by_text("BeatFusion 1.0").wait_for()
+    expect(opened.here.get_by_label("Prompt", exact=True)).to_have_value("waves at night")
+    button(opened, "Generate").click()
+    opened.here.locator(".sky-card audio").wait_for()
+    opened.shot("playground dark")
+    assert lab.complaints == []

@@ -1,0 +1,130 @@
+"""Forms where they are used: a click is over at once, and its work goes on whatever the cells do."""
+
+from __future__ import annotations
+
+from .harness import Cell, Kernel
+
+SETUP = """
+import skytells_nb as sky
+from skytells_nb.forms import PromptForm
+sandbox = sky.Sandbox(seconds={seconds}).start()
+client = sandbox.client()
+"""
+FORM = """
+form = PromptForm("truefusion-edge", client=client)
+form.value = {"prompt": "a fox"}
+form
+"""
+
+
+def opened(kernel: Kernel, *, seconds: float = 60) -> None:
+    assert kernel.run(SETUP.format(seconds=seconds)).ok
+    assert kernel.run(FORM).ok
+
+
+def button(kernel: Kernel, description: str) -> str:
+    for comm in kernel.widgets_named("ButtonModel"):
+        if kernel.widgets[comm].get("description") == description:
+            return comm
+    raise AssertionError(f"there is no button {description!r}")
+
+
+def says(kernel: Kernel, words: str) -> bool:
+    return any(words in str(kernel.widgets[comm].get("value")) for comm in kernel.widgets_named("HTMLModel"))
+
+
+def wait_for(kernel: Kernel, words: str) -> None:
+    kernel.until(lambda: says(kernel, words), f"the form says {words!r}")
+
+
+def test_generate_returns_before_the_prediction_ends_and_cancel_works_while_the_kernel_is_idle(
+    kernel: Kernel,
+):
+    opened(kernel)
+    kernel.click(button(kernel, "Generate"))
+    wait_for(kernel, "Processing")
+    status = kernel.run("form.status, form.predictions")  # the kernel is free, though the prediction runs
+    assert status.result == "('processing', PredictionList of 0)"
+    kernel.click(button(kernel, "Cancel"))
+    wait_for(kernel, "Canceled")
+    assert kernel.run("form.wait(20).status, client.predictions.list()[0].status").result == (
+        "('canceled', 'canceled')"
+    )
+
+
+def test_updates_arrive_while_another_cell_blocks(kernel: Kernel):
+    opened(kernel, seconds=0.3)
+    kernel.click(button(kernel, "Generate"))
+    blocking = kernel.send(
+        "import threading, time\n"
+        "gate = threading.Event()\n"
+        "form.observe(lambda change: gate.set(), 'predictions')\n"
+        "gate.wait(30), time.sleep(0.5)"
+    )
+    kernel.until(lambda: blocking.began, "the cell blocks")
+    wait_for(kernel, "<img ")
+    came_first = not blocking.ended
+    kernel.finish(blocking)
+    assert came_first
+    assert blocking.result == "(True, None)"
+
+
+def test_a_click_while_a_cell_blocks_is_taken_when_it_ends_or_at_once(kernel: Kernel):
+    opened(kernel, seconds=0.1)
+    blocking, after = kernel.run_all("import time; time.sleep(1)", "form.wait(20).status")
+    kernel.until(lambda: blocking.began, "the cell blocks")
+    kernel.click(button(kernel, "Generate"))
+    kernel.finish(blocking, after)
+    wait_for(kernel, "<img ")
+
+
+def test_typing_changes_the_price_and_the_code(kernel: Kernel):
+    kernel.run(SETUP.format(seconds=0))
+    kernel.run('form = PromptForm("truefusion", client=client)\nform')
+    wait_for(kernel, "$0.03")
+    boxes = [c for c in kernel.widgets_named("TextModel") if kernel.widgets[c].get("value") == "1"]
+    state = {"method": "update", "state": {"value": "4"}, "buffer_paths": []}
+    kernel.send_to_widget(boxes[0], state)
+    wait_for(kernel, "$0.12")
+    assert kernel.run("form.value['number_of_images']").result == "4"
+
+
+def test_a_saved_notebook_has_the_summary_and_no_secret(kernel: Kernel):
+    kernel.run(SETUP.format(seconds=0))
+    cell = kernel.run('form = PromptForm("gpt-image-1", client=client)\nform')
+    assert "GPT" in cell.displayed[0]["text/html"]
+    assert "application/vnd.jupyter.widget-view+json" in cell.displayed[0]
+    secrets = kernel.widgets_named("PasswordModel")
+    state = {"method": "update", "state": {"value": "hunter2"}, "buffer_paths": []}
+    kernel.send_to_widget(secrets[0], state)
+    read = kernel.run("form.value['openai_api_key'] == 'hunter2', form.value")
+    assert read.result is not None
+    assert read.result.startswith("(True")
+    assert "hunter2" not in read.result
+    assert kernel.widgets[secrets[0]]["value"] == ""
+
+
+def test_a_form_shown_twice_is_one_form(kernel: Kernel):
+    opened(kernel, seconds=0.05)
+    again: Cell = kernel.run("form")
+    views = [each["application/vnd.jupyter.widget-view+json"]["model_id"] for each in again.displayed]
+    assert len(views) == 1
+    before = len(kernel.widgets)
+    kernel.run("form")
+    assert len(kernel.widgets) == before
+
+
+def test_magics_say_in_one_line_what_is_wrong_and_stop_the_run(kernel: Kernel):
+    kernel.run(SETUP.format(seconds=0))
+    assert kernel.run("from skytells_nb.magics import load_ipython_extension as load; load(get_ipython())").ok
+    made = kernel.run("%%skytells truefusion-edge -o picture\na red fox")
+    assert made.ok
+    assert "<img " in made.displayed[0]["text/html"]
+    assert kernel.run("picture.prompt").result == "'a red fox'"
+    wrong = kernel.run("%%skytells truefusion-edgy\na red fox")
+    assert wrong.error is not None
+    assert wrong.error["traceback"] == [
+        "There is no model 'truefusion-edgy'. Nothing was sent. Did you mean 'truefusion-edge'?"
+    ]
+    spent = kernel.run("%skytells_spend")
+    assert "truefusion-edge" in spent.stdout

@@ -34,6 +34,8 @@ Array = Any
 def text(values: Sequence[str | None]) -> Array:
     """Make a column of text; half a surrogate pair, which no file can hold, becomes a question mark."""
     try:
+        if TEXT == "string":  # pandas 2 would keep the half
+            "".join(filter(None, values)).encode()
         return pd.array(objects(values), dtype=TEXT)
     except UnicodeEncodeError:
         tidy = [None if v is None else v.encode("utf-8", "replace").decode("utf-8") for v in values]

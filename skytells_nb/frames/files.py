@@ -28,7 +28,8 @@ def write_frame(frame: pd.DataFrame, path: Any) -> Path:
     """Write a table to a parquet, csv or xlsx file, so that ``read_frame`` gives the same types back.
 
     A cell of csv and xlsx shows text as it is. Only where it could be taken for a number, a truth value
-    or JSON does it stand in quotes; lists and objects are JSON, times are ISO 8601 in UTC.
+    or JSON does it stand in quotes; lists and objects are JSON, times are ISO 8601 in UTC. A workbook
+    keeps sixteen digits of a number, the others keep all.
 
     Parameters
     ----------

@@ -87,5 +87,5 @@ def _is_plain(value: str) -> bool:
         value[10] == "T"
         and value.isascii()
         and value[:4].isdecimal()
-        and (len(value) == 19 or value[20:].isdecimal())
+        and (len(value) == 19 or (value[19] == "." and value[20:].isdecimal()))
     )

@@ -84,6 +84,7 @@ class Ledger:
             if not entry.settled:
                 self._count(entry, -1)
                 entry.settled = True
+                self._by_id.pop((entry.origin, entry.id or ""), None)
 
     def doubt(self, entry: Entry) -> None:
         """Keep an entry of which nobody knows whether it was made."""

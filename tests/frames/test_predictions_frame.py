@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from skytells_nb.backend import Sandbox
 from skytells_nb.exceptions import InvalidInputError, SkytellsError, SkytellsWarning
 from skytells_nb.frames import predictions_frame
+from skytells_nb.frames.dtypes import TEXT
 from skytells_nb.types import Model, Prediction, PredictionList
 
 COLUMNS = [
@@ -27,7 +28,7 @@ TYPES = {
     **dict.fromkeys(["model", "model_type", "status", "source", "currency"], "category"),
     **dict.fromkeys(["created_at", "started_at", "completed_at"], "datetime64[us, UTC]"),
     **dict.fromkeys(["queue_s", "predict_s", "total_s", "cost"], "float64"),
-    **dict.fromkeys(["id", "error", "prompt", "origin"], "str"),
+    **dict.fromkeys(["id", "error", "prompt", "origin"], TEXT),
     "n_outputs": "Int64",
     "output": "object",
 }
@@ -126,17 +127,17 @@ JSON = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=6), inner, max_size=3),
     max_leaves=6,
 )
-TIMES = st.sampled_from(
-    [
-        "2026-01-01T00:00:00Z", "2026-01-01T00:00:00.000001Z", "2026-01-01T00:00:00.5+00:00",
-        "2026-01-01",
-        "2026-01-01T00:00:00+02:00", "20260101T000000", "2026-W01-1", "0000-00-00T00:00:00Z",
-        "now", "NaT", "",
-        "2026-13-01T00:00:00Z", "2026-01-01T00:00:60Z", "-026-01-01T00:00:00Z", "2026-01-01 00:00:00Z",
-        "²026-01-01T00:00:00Z", "2026-01-01T00:00:00.00000٣Z", "9999-12-31T23:59:59.999999Z",
-        "0001-01-01T00:00:00Z", "2026-01-01T00:00:00.12+010Z", " 2026-01-01T00:00:00Z ",
-    ]
-)  # fmt: skip
+STAMPS = [
+    "2026-01-01T00:00:00Z", "2026-01-01T00:00:00.000001Z", "2026-01-01T00:00:00.5+00:00",
+    "2026-01-01",
+    "2026-01-01T00:00:00+02:00", "20260101T000000", "2026-W01-1", "0000-00-00T00:00:00Z",
+    "now", "NaT", "",
+    "2026-13-01T00:00:00Z", "2026-01-01T00:00:60Z", "-026-01-01T00:00:00Z", "2026-01-01 00:00:00Z",
+    "²026-01-01T00:00:00Z", "2026-01-01T00:00:00.00000٣Z", "9999-12-31T23:59:59.999999Z",
+    "0001-01-01T00:00:00Z", "2026-01-01T00:00:00.12+010Z", " 2026-01-01T00:00:00Z ",
+    "2026-01-01T00:00:00.000000", "2026-02-30T00:00:00.000000Z", "2026-01-01T00:00:00,000000Z",
+]  # fmt: skip
+TIMES = st.sampled_from(STAMPS)
 RAWS = st.fixed_dictionaries(
     {},
     optional={
@@ -171,6 +172,17 @@ def test_raw_objects_read_as_from_api_reads_them(bodies: list[dict[str, Any]]):
     pd.testing.assert_frame_equal(predictions_frame(whole), through)
 
 
+@pytest.mark.parametrize("stamp", STAMPS)
+@pytest.mark.parametrize(
+    "others", [[], ["2026-01-01T00:00:00.000000Z"], [None]], ids=["alone", "good", "none"]
+)
+def test_a_column_of_times_reads_as_each_of_them_does(stamp: str, others: list[Any]):
+    stamps = [stamp, *others, stamp]
+    raws = [{"id": str(n), "created_at": each} for n, each in enumerate(stamps)]
+    through = predictions_frame([Prediction.from_api(raw) for raw in raws])
+    pd.testing.assert_series_equal(predictions_frame(raws)["created_at"], through["created_at"])
+
+
 def test_half_a_surrogate_pair_does_no_harm():
     frame = predictions_frame([{"id": "a", "input": {"prompt": "\ud83d"}, "model": "\udc00"}])
     assert frame.loc[0, "prompt"] == "?"
@@ -191,7 +203,7 @@ def test_inputs_have_the_narrowest_type_that_holds_them_all():
     frame = predictions_frame(rows)
     kinds = {name: str(frame[f"input.{name}"].dtype) for name in values}
     assert kinds == {
-        "whole": "Int64", "float": "float64", "text": "str", "truth": "boolean", "mixed": "object",
+        "whole": "Int64", "float": "float64", "text": TEXT, "truth": "boolean", "mixed": "object",
         "huge": "object", "odd": "object", "list": "object",
     }  # fmt: skip
     assert frame["input.huge"].tolist() == [2**70, 1, None]

@@ -11,6 +11,7 @@ import pytest
 from skytells_nb.backend import Sandbox
 from skytells_nb.exceptions import InvalidInputError
 from skytells_nb.frames import models_table, pricing_frame
+from skytells_nb.frames.dtypes import TEXT
 from skytells_nb.types import Model, ModelList
 
 COLUMNS = [
@@ -47,7 +48,7 @@ VEO: dict[str, Any] = {
 LUMO = {"namespace": "lumo", "pricing": {"amount": 1.12, "unit": "prediction", "currency": "USD"}}
 FLEX = {"namespace": "flex", "pricing": {"amount": 0.06, "unit": "megapixel", "formula": {"type": "terms"}}}
 TYPES = {
-    **dict.fromkeys(["model", "name", "formula", "capabilities"], "str"),
+    **dict.fromkeys(["model", "name", "formula", "capabilities"], TEXT),
     **dict.fromkeys(["type", "vendor", "status", "unit", "currency"], "category"),
     **dict.fromkeys(["amount", "per_prediction"], "float64"),
     "n_criteria": "Int64",

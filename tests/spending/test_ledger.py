@@ -24,8 +24,7 @@ class Books(RuleBasedStateMachine):
         super().__init__()
         self.ledger = Ledger(Decimal(5))
         self.taken: list[Entry] = []
-        self.gone: list[Entry] = []
-        self.refunds = Decimal(0)
+        self.made = 0
 
     @rule(target=entries, cost=CENTS, sandbox=st.booleans())
     def reserve(self, cost: Decimal, sandbox: bool):
@@ -35,7 +34,8 @@ class Books(RuleBasedStateMachine):
         if not fits:
             return multiple()
         self.taken.append(entry)
-        self.ledger.tie(entry, f"p{len(self.taken)}")
+        self.made += 1
+        self.ledger.tie(entry, f"p{self.made}")
         return entry
 
     @rule(entry=entries)

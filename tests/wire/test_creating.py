@@ -52,6 +52,12 @@ def test_a_create_that_works_is_one_request_and_no_look_at_the_listing():
     assert [request.method for _, request in api.requests] == ["POST"]
 
 
+def test_a_create_whose_first_answer_is_the_last_needs_no_read():
+    api = Api(seconds=0)
+    assert create(Stage(api)).status == "succeeded"
+    assert [request.method for _, request in api.requests] == ["POST"]
+
+
 @pytest.mark.parametrize("fault", ["refused", "limited"])
 def test_what_was_certainly_not_accepted_is_sent_again_without_a_look(fault):
     api = Api([fault, fault])

@@ -125,3 +125,27 @@ def test_while_one_is_on_the_wire_an_identical_one_does_not_take_a_guess():
     taken = [part.value.id for part in (lost, slow) if part.error is None]
     assert taken == ["p1"]
     assert sum(isinstance(part.error, UncertainCreateError) for part in (lost, slow)) == 1
+
+
+@pytest.mark.parametrize("block", range(6))
+def test_what_is_canceled_after_an_interrupt_is_never_what_somebody_else_was_given(block):
+    for seed in range(20_000 + block * 40, 20_000 + block * 40 + 40):
+        dice = random.Random(seed)
+        faults = [dice.choice(FAULTS) if dice.random() < 0.6 else "ok" for _ in range(30)]
+        api = Hiding(dice, faults)
+        api.seconds = lambda n: 100.0
+        stage = Stage(api, seed=seed, latency=dice.choice([0.01, 0.1, 0.5]))
+        conversation = stage.conversation()
+        inputs = dice.choice([[FOX], INPUTS])
+        parts = []
+        for _ in range(dice.randint(2, 6)):
+            after = dice.uniform(0, 4)
+            flow = flows.create(conversation, "truefusion", dice.choice(inputs), wait=False)
+            parts.append(stage.begin(conversation, flow, after=after))
+            if dice.random() < 0.5:
+                stage.interrupt_at(parts[-1], stage.time + after + dice.uniform(0, 4))
+        stage.play()
+        given = [part.value.id for part in parts if part.error is None]
+        assert len(given) == len(set(given))
+        assert not set(given) & set(api.canceled)
+        assert len(api.billed) <= len(parts)

@@ -279,3 +279,18 @@ def test_an_interrupt_while_it_waits_for_its_turn_sends_nothing():
     assert isinstance(waiting.error, KeyboardInterrupt)
     assert all(isinstance(step, Sleep) for step in waiting.steps)
     assert len(stage.requests("POST")) == 1
+
+
+def test_where_the_background_takes_nothing_on_a_later_create_is_not_blocked():
+    stage = Stage(Api())
+    conversation = stage.conversation()
+    flow = flows.create(conversation, "truefusion", FOX)
+    assert isinstance(next(flow), Send)
+    step = flow.throw(KeyboardInterrupt())
+    assert isinstance(step, Detach)
+    with pytest.raises(RuntimeError, match="no thread"):
+        flow.throw(RuntimeError("no thread can be started"))
+    again = stage.begin(conversation, flows.create(conversation, "truefusion", FOX, wait=False))
+    stage.play()
+    assert again.result.id == "p1"
+    assert step.flow.gi_frame is not None, "and what it would have carried out is still at hand"

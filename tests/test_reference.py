@@ -28,20 +28,11 @@ ELSEWHERE = re.compile(r"(?:those\s+of|[Ss]ee)\s+`")
 """What a docstring says whose parameters are explained where another is."""
 
 OWED = {
-    "skytells_nb.Archive.database",
-    "skytells_nb.Archive.find",
-    "skytells_nb.Archive.get",
-    "skytells_nb.Archive.outputs",
     "skytells_nb.PromptForm.__init__",
     "skytells_nb.PromptForm.ended",
     "skytells_nb.PromptForm.failed",
-    "skytells_nb.archive.Stored.media_type",
-    "skytells_nb.archive.Stored.position",
-    "skytells_nb.archive.Stored.size",
     "skytells_nb.forms.Property.field",
     "skytells_nb.sandbox.Faults.take",
-    "skytells_nb.spending.Budget.allow_unknown",
-    "skytells_nb.webhooks.Receiver.closed",
 }
 """What still lacks an explanation. This list only gets shorter."""
 

@@ -72,8 +72,20 @@ _SEARCHED: Final = ("prompt", "text", "lyrics", "caption")
 class Stored:
     """What the archive has of one output: a file, or the reason why there is none.
 
-    ``path`` is relative to the archive's folder. ``problem`` may also be said of a file that is
-    there but will not be opened. ``expired`` means gone for good.
+    Attributes
+    ----------
+    position : int
+        Which output of its prediction it is, from 0.
+    path : str or None
+        Its file, relative to the archive's folder; None where there is none.
+    media_type : str or None
+        What it is, by its content, such as ``image/png``.
+    size : int
+        Bytes on disk.
+    problem : str or None
+        Why it is missing; or of a file that is there, why it will not be opened.
+    expired : bool
+        Whether it is gone for good.
     """
 
     position: int

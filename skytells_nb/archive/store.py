@@ -49,6 +49,13 @@ class Archive(Observer):
     path : str or Path
         The folder.
 
+    Attributes
+    ----------
+    path : Path
+        The folder, absolute.
+    database : Database
+        The index; a batch keeps its journal in it, too.
+
     Examples
     --------
     >>> import tempfile
@@ -155,6 +162,13 @@ class Archive(Observer):
     def get(self, id: str, origin: str | None = None) -> Prediction | None:
         """Give one prediction by its id, the newest where several accounts have it; None if unknown.
 
+        Parameters
+        ----------
+        id : str
+            The prediction's id.
+        origin : str, optional
+            The base URL of the API it came from, where several have such an id.
+
         Examples
         --------
         >>> from skytells_nb.archive import Archive
@@ -168,6 +182,13 @@ class Archive(Observer):
         """Find predictions whose prompt holds all these words, or words that begin so; newest first.
 
         Where no word matches, prompts that hold the text anywhere are found.
+
+        Parameters
+        ----------
+        text : str
+            Words of a prompt, in any order.
+        limit : int, optional
+            How many at most; None for all.
 
         Examples
         --------
@@ -201,6 +222,13 @@ class Archive(Observer):
 
     def outputs(self, id: str, origin: str | None = None) -> list[Stored]:
         """Tell what is kept of each output of a prediction, and why one is missing.
+
+        Parameters
+        ----------
+        id : str
+            The prediction's id.
+        origin : str, optional
+            The base URL of the API it came from, where several have such an id.
 
         Examples
         --------

@@ -90,7 +90,7 @@ def _now() -> datetime:
 
 
 class Budget(Observer):
-    """A limit, and how far it is used up; ``budget`` makes one.
+    """A limit, and how far it is used up; ``budget`` makes one, and tells of its parameters.
 
     Attributes
     ----------
@@ -98,6 +98,8 @@ class Budget(Observer):
         The whole of it.
     per : "day" or None
         Whether it is each day's.
+    allow_unknown : bool
+        Whether creates go out whose price nobody knows beforehand.
 
     Examples
     --------

@@ -52,6 +52,8 @@ class Receiver:
         Where to send deliveries; its path cannot be guessed.
     refused, duplicates : int
         How many deliveries had a wrong signature, and how many had come before.
+    closed : bool
+        Whether it has stopped listening.
 
     Examples
     --------

@@ -22,7 +22,8 @@ from .watch import page_items
 __all__ = ["Moment", "list_predictions"]
 
 _SENT_STATUSES: Final = frozenset({"succeeded", "failed", "processing"})
-_WAVE: Final = 16
+_WAVE: Final = 48
+_GUESS: Final = 4
 
 Moment = date | datetime | str | None
 
@@ -102,7 +103,7 @@ def _newest_first(prediction: Prediction) -> float:
 def _ahead(number: int, last: int | None, limit: int | None, found: int, size: int) -> int:
     """How many pages to ask for at once: those that are known to be there and wanted."""
     wanted = _WAVE if limit is None else max(1, -(-(limit - found) // size))
-    return min(_WAVE, wanted, last - number if last is not None else _WAVE // 4)
+    return min(_WAVE, wanted, last - number if last is not None else _GUESS)
 
 
 def _extent(body: Any, last: int | None) -> tuple[int | None, int | None]:

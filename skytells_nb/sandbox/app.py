@@ -9,7 +9,7 @@ from typing import Any
 
 from skytells_nb.sandbox.assets import Darkroom
 from skytells_nb.sandbox.core import Core
-from skytells_nb.sandbox.exchange import Answer, Request, as_json
+from skytells_nb.sandbox.exchange import Answer, Asset, Request, as_json
 
 LARGEST_BODY = 64 * 1024 * 1024
 #: Seconds after which a waiting request looks again whether its prediction was cancelled, or the clock was
@@ -79,8 +79,22 @@ class App:
             answer = self._core.held(answer.hold, request)
             answer.after += late
         if answer.asset is not None:
-            answer = await self._darkroom.develop(answer, answer.asset)
+            answer = await self._developed(answer, answer.asset)
         return answer
+
+    async def _developed(self, answer: Answer, asset: Asset) -> Answer:
+        """Fill an answer with its file; a server that stops waits for no drawing."""
+        stopping = asyncio.ensure_future(self.stopping.wait())
+        developing = asyncio.ensure_future(self._darkroom.develop(answer, asset))
+        try:
+            await asyncio.wait((developing, stopping), return_when=asyncio.FIRST_COMPLETED)
+            if self.stopping.is_set():
+                return Answer(ending="drop")
+            return developing.result()
+        finally:
+            for each in (developing, stopping):
+                each.cancel()
+            await asyncio.gather(developing, stopping, return_exceptions=True)
 
     async def _send(self, answer: Answer, scope: Message, receive: Receive, send: Send) -> None:
         transport: asyncio.Transport = scope["state"]["transport"]

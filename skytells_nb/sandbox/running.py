@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 BACKLOG = 2048
 #: Seconds an idle connection is kept open.
 KEEP_ALIVE = 75
+#: Seconds that connections have which are being accepted when the server stops.
+ACCEPTING = 0.01
 #: Seconds to wait for the socket at the start, and for what is under way at the end.
 PATIENCE = 10.0
 
@@ -70,14 +72,17 @@ class Running:
 
     def _run(self) -> None:
         try:
-            with asyncio.Runner(loop_factory=asyncio.new_event_loop) as runner:
-                runner.run(self._serve())
+            with (
+                _painter(self._core) as (media, hands),
+                asyncio.Runner(loop_factory=asyncio.new_event_loop) as runner,
+            ):
+                runner.run(self._serve(media, hands))
         except BaseException as error:  # noqa: BLE001 - handed to the thread that called start
             self._failure = error
         finally:
             self._ready.set()
 
-    async def _serve(self) -> None:
+    async def _serve(self, media: Media, hands: ThreadPoolExecutor) -> None:
         import uvicorn
 
         from skytells_nb.sandbox.app import App
@@ -85,51 +90,51 @@ class Running:
         from skytells_nb.sandbox.protocol import BreakableProtocol
 
         loop = asyncio.get_running_loop()
-        with _painter(self._core) as (media, hands):
-            app = App(self._core, Darkroom(self._core, media, hands), self._origin)
-            config = uvicorn.Config(
-                app,
-                http=BreakableProtocol,
-                loop="asyncio",
-                ws="none",
-                interface="asgi3",
-                lifespan="off",
-                backlog=BACKLOG,
-                log_config=None,
-                server_header=False,
-                date_header=False,
-                proxy_headers=False,
-                timeout_keep_alive=KEEP_ALIVE,
-                timeout_graceful_shutdown=2,
-            )
-            ready = self._ready
+        app = App(self._core, Darkroom(self._core, media, hands), self._origin)
+        config = uvicorn.Config(
+            app,
+            http=BreakableProtocol,
+            loop="asyncio",
+            ws="none",
+            interface="asgi3",
+            lifespan="off",
+            backlog=BACKLOG,
+            log_config=None,
+            server_header=False,
+            date_header=False,
+            proxy_headers=False,
+            timeout_keep_alive=KEEP_ALIVE,
+            timeout_graceful_shutdown=2,
+        )
+        ready, listener = self._ready, self._listener
 
-            class Quiet(uvicorn.Server):
-                """Waits to be stopped instead of looking ten times a second whether it should."""
+        class Quiet(uvicorn.Server):
+            """Waits to be stopped instead of looking ten times a second whether it should."""
 
-                async def main_loop(self) -> None:
-                    ready.set()
-                    await app.stopping.wait()
+            async def main_loop(self) -> None:
+                ready.set()
+                await app.stopping.wait()
+                hands.shutdown(wait=False, cancel_futures=True)
+                # asyncio forgets a connection that is being accepted when its server closes, and does not
+                # close it either: the client would wait for ever. So no more are accepted first.
+                with contextlib.suppress(NotImplementedError):
+                    loop.remove_reader(listener)
+                await asyncio.sleep(ACCEPTING)
 
-            def halt() -> None:
-                # the loop may be gone already when the interpreter ends
-                with contextlib.suppress(RuntimeError):
-                    loop.call_soon_threadsafe(app.stopping.set)
+        def halt() -> None:
+            # the loop may be gone already when the interpreter ends
+            with contextlib.suppress(RuntimeError):
+                loop.call_soon_threadsafe(app.stopping.set)
 
-            self._halt = halt
-            server = Quiet(config)
-            await server.serve(sockets=[self._listener])
-            # uvicorn overlooks who connected while it stopped; they would wait for an answer for ever
-            for connection in list(server.server_state.connections):
-                connection.transport.abort()
-            await asyncio.sleep(0)
+        self._halt = halt
+        await Quiet(config).serve(sockets=[listener])
 
 
 @contextlib.contextmanager
 def _painter(core: Core) -> Iterator[tuple[Media, ThreadPoolExecutor]]:
     """Find who draws and on how many threads: for a class, processes of their own, a thread to each.
 
-    What nobody has begun to draw when the server stops is not drawn.
+    It is left when the loop has ended, so that no client waits for what is being drawn by then.
     """
     from skytells_nb.sandbox.drawing import standard_media
     from skytells_nb.sandbox.easel import Easels, easels_at_most

@@ -50,6 +50,7 @@ time { color: var(--quiet); font-size: .8125rem; font-weight: 400; white-space: 
 .none { padding: 4rem 0; text-align: center; color: var(--quiet); font-size: 1.125rem }
 footer { padding-top: 1.5rem; padding-bottom: 2.5rem; color: var(--quiet); font-size: .875rem }
 footer p { margin: .25rem 0; max-width: 75ch }
+@media (max-width: 40rem) { header p:last-child { margin-left: 0 } }
 @media print { .card { break-inside: avoid } header p:last-child { display: none } }
 """
 _HASH = base64.b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode()

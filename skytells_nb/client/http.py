@@ -11,17 +11,20 @@ import ssl
 import time
 from functools import cache
 from typing import Final
+from urllib.request import getproxies
 
 import httpx
 
 from .. import __version__
 from ..wire.steps import Answer, NoAnswer, Reply, Request
 from . import origin
+from .lanes import Lanes
 
 __all__ = ["async_client", "async_exchange", "blocking_client", "exchange"]
 
-_LIMITS: Final = httpx.Limits(max_connections=100, max_keepalive_connections=4, keepalive_expiry=15.0)
-"""Few idle connections: the pool looks at all of them, several times, for every request."""
+_LIMITS: Final = httpx.Limits(max_connections=100, max_keepalive_connections=12, keepalive_expiry=5.0)
+"""As many as the gate lets in, since those between two requests count as idle; and not for long, since the
+pool looks at all of them, several times, for every request."""
 
 _HEADERS: Final = (
     ("accept", "application/json"),
@@ -60,13 +63,11 @@ def blocking_client(base_url: str, transport: httpx.BaseTransport | None = None)
 
 
 def async_client(base_url: str, transport: httpx.AsyncBaseTransport | None = None) -> httpx.AsyncClient:
-    """Make a client for one origin and one event loop."""
-    return httpx.AsyncClient(
-        verify=_tls(base_url),
-        limits=_LIMITS,
-        transport=transport,
-        trust_env=not origin.is_loopback(base_url),
-    )
+    """Make a client for one origin and one event loop; proxies of the environment are httpx's own affair."""
+    direct = origin.is_loopback(base_url) or not getproxies()
+    if transport is None and direct:
+        transport = Lanes(_tls(base_url))
+    return httpx.AsyncClient(verify=_tls(base_url), limits=_LIMITS, transport=transport, trust_env=not direct)
 
 
 def exchange(client: httpx.Client, base_url: str, request: Request, key: origin.Key, timeout: float) -> Reply:

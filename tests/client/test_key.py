@@ -333,7 +333,7 @@ def test_every_client_trusts_by_the_same_context(monkeypatch: pytest.MonkeyPatch
         contexts.add(id(connection.blocking._transport._pool._ssl_context))  # type: ignore[attr-defined]
 
         async def of_a_loop(connection: Any = connection) -> int:
-            return id((await connection.side()).client._transport._pool._ssl_context)
+            return id((await connection.side()).client._transport._context)
 
         contexts.add(asyncio.run(of_a_loop()))
     assert len(contexts) == 1

@@ -282,7 +282,7 @@ def test_an_interrupt_while_it_waits_for_its_turn_sends_nothing():
 
 
 def test_where_the_background_takes_nothing_on_a_later_create_is_not_blocked():
-    stage = Stage(Api())
+    stage = Stage(Api(["drop_after"]))
     conversation = stage.conversation()
     flow = flows.create(conversation, "truefusion", FOX)
     assert isinstance(next(flow), Send)

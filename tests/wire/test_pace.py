@@ -153,6 +153,13 @@ def test_a_sandbox_is_known_by_its_header():
     assert talk.origin == ORIGIN
 
 
+def test_an_answer_out_of_a_cache_does_not_set_the_clock_back():
+    talk = conversation()
+    talk.now = lambda: 50.0
+    talk.heard(Answer(200, {"date": "Wed, 04 Mar 2026 11:00:00 GMT", "age": "3600"}))
+    assert talk.server_clock.at(50.0) == datetime(2026, 3, 4, 12, 0, 0, tzinfo=UTC)
+
+
 def test_limits_are_learnt_from_every_answer():
     talk = conversation()
     talk.heard(Answer(500, {**OLDER, "date": "Wed, 04 Mar 2026 12:00:00 GMT"}))

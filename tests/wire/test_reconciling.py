@@ -112,6 +112,18 @@ def test_an_id_that_was_known_before_is_never_taken():
     assert raised.value.known == {"p1", "p2"}
 
 
+def test_an_id_that_was_known_before_is_not_taken_on_another_connection_either():
+    api = Api(["ok", "drop_before"])
+    stage = Stage(api)
+    conversation = stage.conversation()
+    stage.run(conversation, flows.create(conversation, "truefusion", FOX, wait=False))
+    with pytest.raises(UncertainCreateError) as raised:
+        stage.run(conversation, flows.create(conversation, "truefusion", FOX))
+    assert api.clock(api.jobs["p1"].made) >= raised.value.since
+    elsewhere = stage.conversation()
+    assert stage.run(elsewhere, flows.reconcile(elsewhere, raised.value)) is None
+
+
 def test_one_that_was_listed_while_the_create_was_on_the_wire_can_be_its_own():
     api = Api(["timeout_after"])
     stage = Stage(api)

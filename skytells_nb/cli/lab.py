@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import filecmp
-import importlib.util
 import os
 import shutil
 import subprocess
 import sys
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import Final
 
 from ..exceptions import SkytellsError
 
 __all__ = ["bring", "lab"]
+
+_OLDEST: Final = 4
 
 
 def lab(folder: str, *, real: bool = False, jupyter_arguments: list[str] | None = None) -> int:
@@ -35,13 +38,9 @@ def lab(folder: str, *, real: bool = False, jupyter_arguments: list[str] | None 
     Raises
     ------
     SkytellsError
-        JupyterLab is not installed, or the folder cannot be written.
+        JupyterLab is not installed or too old, or the folder cannot be written.
     """
-    if importlib.util.find_spec("jupyterlab") is None:
-        raise SkytellsError(
-            "JupyterLab is not installed, so there is nothing to open the notebooks in. Install it with: "
-            'pip install "skytells-nb[lab]"'
-        )
+    _require_jupyterlab()
     place = Path(folder)
     for line in bring(place):
         print(line)
@@ -55,6 +54,21 @@ def lab(folder: str, *, real: bool = False, jupyter_arguments: list[str] | None 
         command.append(f"--LabApp.default_url=/lab/tree/{first.name}")
     command += jupyter_arguments or []
     return subprocess.run(command, env=environment, check=False).returncode  # noqa: S603 - its own interpreter
+
+
+def _require_jupyterlab() -> None:
+    try:
+        found = version("jupyterlab")
+    except PackageNotFoundError:
+        raise SkytellsError(
+            "JupyterLab is not installed, so there is nothing to open the notebooks in. Install it with: "
+            'pip install "skytells-nb[lab]"'
+        ) from None
+    if int(found.split(".")[0]) < _OLDEST:
+        raise SkytellsError(
+            f"JupyterLab {found} is too old for these notebooks: its forms need version {_OLDEST} or later. "
+            'Nothing was opened. Update it with: pip install --upgrade "skytells-nb[lab]"'
+        )
 
 
 def bring(place: Path) -> list[str]:

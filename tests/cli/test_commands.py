@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+from importlib.metadata import PackageNotFoundError
 from pathlib import Path
 
 import httpx
@@ -54,6 +55,23 @@ def test_lab_brings_the_notebooks_and_never_over_a_changed_one(tmp_path):
     brought[0].write_text("mine")
     assert bring(tmp_path / "here") == [f"{brought[0]} was changed, and is left as it is."]
     assert brought[0].read_text() == "mine"
+
+
+@pytest.mark.parametrize(("metadata", "words"), [(None, "not installed"), ("3.6.8", "too old")])
+def test_lab_without_a_jupyterlab_that_will_do_says_what_to_install(
+    tmp_path, monkeypatch, capsys, metadata, words
+):
+    def version(name):
+        if metadata is None:
+            raise PackageNotFoundError(name)
+        return metadata
+
+    monkeypatch.setattr("skytells_nb.cli.lab.version", version)
+    assert main(["lab"]) == 1
+    told = capsys.readouterr().err
+    assert words in told
+    assert "pip install" in told
+    assert not (tmp_path / "notebooks").exists()
 
 
 def test_lab_in_a_place_that_cannot_be_written_says_so(tmp_path):

@@ -155,7 +155,9 @@ async def _awaited(turn: Contestant, place: Place, count: int) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("counts", nargs="*", type=int, default=[4, 100])
     parser.add_argument("--seconds", type=float, default=0.2, help="length of one prediction")
     parser.add_argument("--runs", type=int, default=5)

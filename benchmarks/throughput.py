@@ -82,6 +82,20 @@ def toolkit() -> Contestant:
     return take_a_turn
 
 
+def one_after_another() -> Contestant:
+    """Give what the course compares with: the same client, one prediction at a time."""
+    client: sky.AsyncClient | None = None
+
+    async def take_a_turn(place: Place, count: int) -> None:
+        nonlocal client
+        if client is None or client.base_url != place.url:
+            client = sky.AsyncClient(place.api_key, base_url=place.url)
+        for input in prompts(count):
+            await client.predictions.create(MODEL, input)
+
+    return take_a_turn
+
+
 async def published_sdk(place: Place, count: int) -> None:
     """The SDK's default way: each of its 8 threads holds one long request."""
     client = skytells.AsyncSkytellsClient(place.api_key, base_url=place.url)
@@ -165,6 +179,8 @@ def main() -> None:
     given = parser.parse_args()
     for count in given.counts:
         contestants: dict[str, Contestant] = {"skytells_nb, gather": toolkit()}
+        if count <= 8:
+            contestants["skytells_nb, one after another"] = one_after_another()
         if not given.alone:
             contestants["skytells 1.0.0, run"] = published_sdk
             if count <= 100:

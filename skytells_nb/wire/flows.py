@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from asyncio import CancelledError
 from collections.abc import Callable, Mapping, Sequence
-from math import isfinite
 from typing import Any, Final
 
 from ..exceptions import (
@@ -35,6 +35,7 @@ __all__ = [
     "wait",
 ]
 
+_LONGEST: Final = sys.float_info.max
 PATIENCE: Final = 1800.0
 """Seconds that a wait lasts when nothing else is said: half an hour."""
 
@@ -45,7 +46,7 @@ def seconds(name: str, value: object, default: float) -> float:
     """Check a time in seconds: a finite number above 0, or None for the default."""
     if value is None:
         return default
-    if isinstance(value, bool) or not isinstance(value, int | float) or not isfinite(value) or value <= 0:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value <= _LONGEST:
         raise InvalidInputError(
             f"{name} must be seconds above 0 or None, not {value!r}. Nothing was sent.", charged=False
         )

@@ -33,6 +33,7 @@ from .blocking import SLICE, bare, closed_meanwhile, detach, over
 
 if TYPE_CHECKING:
     from .connection import Connection
+    from .gate import Place
     from .sides import LoopSide
 
 __all__ = ["LoopWatch", "Pulse", "drive"]
@@ -119,14 +120,33 @@ async def exchange(connection: Connection, side: LoopSide, request: Request) -> 
         )
 
 
+async def _exchange_inside(connection: Connection, side: LoopSide, place: Place, request: Request) -> Reply:
+    """Exchange one request in a place at the gate that was taken already, and give the place back."""
+    try:
+        connection.require_open()
+        reply = await http.async_exchange(
+            side.client, connection.origin, request, connection.key, connection.timeout
+        )
+    except BaseException as error:
+        await place.__aexit__(type(error))
+        raise
+    await place.__aexit__(None)
+    return reply
+
+
 async def _send_surviving(connection: Connection, side: LoopSide, send: Send) -> Reply:
-    """Exchange a request that goes on when its caller is cancelled, as long as the loop lives."""
+    """Exchange a request that goes on when its caller is cancelled, as long as the loop lives.
+
+    Its caller waits at the gate itself, so a cancellation there means that nothing is ever sent.
+    """
     known = connection.on_wire.get(send)
     if known is not None:
         return await asyncio.wrap_future(known)
+    place = side.gate()
+    await place.__aenter__()
     future: concurrent.futures.Future[Reply] = concurrent.futures.Future()
     connection.on_wire[send] = future
-    task = side.loop.create_task(exchange(connection, side, send.request))
+    task = side.loop.create_task(_exchange_inside(connection, side, place, send.request))
 
     def settle(ended: asyncio.Task[Reply]) -> None:
         lost = ended.cancelled() or ended.exception() is not None

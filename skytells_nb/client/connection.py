@@ -7,8 +7,10 @@ import concurrent.futures
 import os
 import threading
 import weakref
+from contextlib import ExitStack
+from functools import partial
 from importlib import import_module
-from typing import Any, NoReturn
+from typing import Any, Final, NoReturn
 
 import httpx
 
@@ -30,6 +32,7 @@ __all__ = ["Connection"]
 
 _ARCHIVE = "skytells_nb.archive:Archive"
 _DAY = 86_400.0
+_LISTEN: Final = 1.2
 
 
 class Connection:
@@ -142,28 +145,40 @@ class Connection:
             return http.exchange(client, self.origin, request, self.key, self.timeout)
 
     def exchange_surviving(self, send: Send) -> Reply:
-        """Exchange a request that goes on when its caller is interrupted; once, however often asked."""
+        """Exchange a request that goes on when its caller is interrupted; once, however often asked.
+
+        Its caller waits at the gate itself, so an interrupt there means that nothing is ever sent.
+        """
         self.require_open()
-        with self._lock:
-            future = self.on_wire.get(send)
-            if future is None:
+        future = self.on_wire.get(send)
+        if future is None:
+            with ExitStack() as waiting:
+                waiting.enter_context(self.gate())
                 future = self.on_wire[send] = concurrent.futures.Future()
-                threading.Thread(
-                    target=settle,
-                    args=(future, self.exchange, send.request),
-                    name="skytells-create",
-                    daemon=True,
-                ).start()
+                place = waiting.pop_all()
+            errand = (future, partial(self._exchange_inside, place), send.request)
+            threading.Thread(target=settle, args=errand, name="skytells-create", daemon=True).start()
         return outcome(future)
 
+    def _exchange_inside(self, place: ExitStack, request: Request) -> Reply:
+        """Exchange one request in a place at the gate that was taken already, and give the place back."""
+        with place:
+            return http.exchange(self.blocking, self.origin, request, self.key, self.timeout)
+
     def exchange_apart(self, send: Send, seconds: float) -> Reply:
-        """Exchange on a socket of its own within ``seconds``, or hear of the exchange that is on its way."""
+        """Exchange on a socket of its own within ``seconds``, or hear of the exchange that is on its way.
+
+        One that survives is never sent from here: if it is not on its way, it was withdrawn. It is listened
+        for during part of the time, so that there is some left to look for what it made.
+        """
         future = self.on_wire.get(send)
         if future is not None:
             try:
-                return future.result(timeout=seconds)
+                return future.result(timeout=min(seconds, _LISTEN))
             except concurrent.futures.TimeoutError:
                 return NoAnswer("timeout", sent=True, words="no answer yet")
+        if send.survives:
+            return NoAnswer("refused", sent=False, words="withdrawn before it was sent")
         self._require(self.transport, "blocking")
         return http.exchange(
             self.apart.client, self.origin, send.request, self.key, min(seconds, self.timeout)

@@ -275,3 +275,29 @@ def test_a_child_s_connection_is_made_anew_without_closing_the_parent_s(sandbox:
 
     asyncio.run(main())
     client.close()
+
+
+@pytest.mark.filterwarnings("ignore::skytells_nb.exceptions.SkytellsWarning")
+def test_creates_that_still_queue_at_the_gate_are_withdrawn_when_they_are_canceled() -> None:
+    with sky.Sandbox(seconds=3600, delay=0.02) as sandbox:
+
+        async def many() -> int:
+            async with sandbox.async_client() as client:
+                creates = [
+                    asyncio.create_task(client.predictions.create("truefusion", {"prompt": f"{n}"}))
+                    for n in range(100)
+                ]
+                while len(sandbox.predictions) < 5:
+                    await asyncio.sleep(0.005)
+                for create in creates:
+                    create.cancel()
+                accepted = len(sandbox.predictions)
+                ended = await asyncio.gather(*creates, return_exceptions=True)
+                assert all(isinstance(each, asyncio.CancelledError) for each in ended)
+                while not BACKGROUND.wait(0):
+                    await asyncio.sleep(0.005)
+                return accepted
+
+        accepted = asyncio.run(many())
+        assert len(sandbox.predictions) <= accepted + 12, "no more than was on the wire when it stopped"
+        assert {*statuses(sandbox)} == {"cancelled"}

@@ -12,7 +12,6 @@ import ipywidgets as w
 import traitlets
 
 from ..client import AsyncClient, Client, client_of
-from ..client.origin import DEFAULT_BASE_URL
 from ..exceptions import InvalidInputError, SkytellsError
 from ..loops import run, submit
 from ..pricing import Estimate, money
@@ -123,12 +122,12 @@ class PromptForm(w.VBox):  # type: ignore[misc]
         self._taking = False
         reading = read(self.model.input_schema, rules=rules, important=self._priced_by())
         self._look = Look()
-        self._fieldset = Fieldset(chosen(reading.fields, fields), self._look, self._changed)
+        self.fieldset = Fieldset(chosen(reading.fields, fields), self._look, self._changed)
         self._results = Results(self._look) if results is None else results
         super().__init__(_dom_classes=("sky-form",), predictions=PredictionList())
         self.children = self._parts(reading.note, own_results=results is None)
         self._ready = True
-        self.set_trait("value", self._fieldset.value)
+        self.set_trait("value", self.fieldset.value)
         self._show_price()
         warm_up()
 
@@ -149,7 +148,7 @@ class PromptForm(w.VBox):  # type: ignore[misc]
         self._actions = Actions(look, self._generate, self.cancel, self._show_panels)
         self._standing = standing.Standing(look, standing.clicks_wait(standing.ipykernel()))
         pane = [self._results.widget] if own_results else []
-        fields = self._fieldset.widgets
+        fields = self.fieldset.widgets
         under = [self._actions.row, self._standing.widget, self._actions.panels]
         return [head, *fields, self._extra, *under, *pane]
 
@@ -160,8 +159,8 @@ class PromptForm(w.VBox):  # type: ignore[misc]
         with self._lock:
             if not self._ready or self._taking:
                 return dict(proposal["value"])
-            self._fieldset.assign(proposal["value"])
-            return self._fieldset.value
+            self.fieldset.assign(proposal["value"])
+            return self.fieldset.value
 
     @traitlets.observe("value")
     def _value_was_set(self, _: Any) -> None:
@@ -171,7 +170,7 @@ class PromptForm(w.VBox):  # type: ignore[misc]
     def _changed(self) -> None:
         """Take what somebody typed; called on whatever thread the front end's message came."""
         with self._lock:
-            value = self._fieldset.value
+            value = self.fieldset.value
             self._taking = True
             try:
                 self.set_trait("value", value)
@@ -196,14 +195,14 @@ class PromptForm(w.VBox):  # type: ignore[misc]
             self._show_problems({name: words for name, words in problems.items() if words != NEEDED})
 
     def _problems(self, value: Mapping[str, Any]) -> dict[str, str]:
-        fields = self._fieldset.fields
+        fields = self.fieldset.fields
         whole = any(not field.name for field in fields)
         found = check(self.model.input_schema, value, () if whole else fields)
-        return {**found, **self._fieldset.problems}
+        return {**found, **self.fieldset.problems}
 
     def _show_problems(self, problems: Mapping[str, str]) -> None:
-        self._fieldset.show(problems)
-        self._extra.value = panels.extra_html(self._fieldset.homeless(problems), self._fieldset.unknown)
+        self.fieldset.show(problems)
+        self._extra.value = panels.extra_html(self.fieldset.homeless(problems), self.fieldset.unknown)
 
     @property
     def estimate(self) -> Estimate:
@@ -224,20 +223,12 @@ class PromptForm(w.VBox):  # type: ignore[misc]
     @property
     def code(self) -> str:
         """The Python that does what *Generate* does; secrets are read from the environment."""
-        connection = self._client.connection
-        real = connection.conversation.account.sandbox or connection.origin == DEFAULT_BASE_URL
-        connect = "sky.connect()" if real else f"sky.connect(base_url={writing.literal(connection.origin)})"
-        return writing.code_of(self.model.id, self.value, connect=connect)
-
-    @property
-    def fieldset(self) -> Fieldset:
-        """The fields, as they stand in the form."""
-        return self._fieldset
+        return writing.code_of(self.model.id, self.value, connect=writing.connecting(self._client.connection))
 
     @property
     def touched(self) -> dict[str, Any]:
         """What is set, and is not the schema's default."""
-        defaults = {field.name: field.default for field in self._fieldset.fields}
+        defaults = {field.name: field.default for field in self.fieldset.fields}
         return {name: item for name, item in self.value.items() if defaults.get(name, UNSET) != item}
 
     # --- what is done ------------------------------------------------------------------------------------
@@ -320,10 +311,10 @@ class PromptForm(w.VBox):  # type: ignore[misc]
         """Show what came of a job."""
         if self._allowance is not None:
             self._allowance.settle(job, prediction)
-        self._results.add(prediction, drawings, self._use_again)
+        self._results.add(prediction, drawings, lambda given: self.set_trait("value", given))
         self.set_trait("status", prediction.status)
         if prediction.status == "failed":
-            self._complain(error or SkytellsError(prediction.error or "The API gives no reason."))
+            self.complain(error or SkytellsError(prediction.error or "The API gives no reason."))
         self.set_trait("predictions", PredictionList([prediction, *self.predictions]))
 
     def failed(self, job: Job, error: BaseException) -> None:
@@ -335,11 +326,7 @@ class PromptForm(w.VBox):  # type: ignore[misc]
             self._standing.say("Canceled before the API had answered; what it accepted is canceled too.")
             return
         self.set_trait("status", "failed")
-        self._complain(error)
-
-    def complain(self, error: Exception) -> None:
-        """Show what else went wrong."""
-        self._complain(error)
+        self.complain(error)
 
     def idle(self) -> None:
         """Show that nothing runs any more."""
@@ -355,8 +342,9 @@ class PromptForm(w.VBox):  # type: ignore[misc]
         if wait:
             submit(self._count_down(self._trouble, wait))
 
-    def _complain(self, error: BaseException) -> None:
-        names = [field.name for field in self._fieldset.fields]
+    def complain(self, error: BaseException) -> None:
+        """Show what went wrong, under the field that it names where it names one."""
+        names = [field.name for field in self.fieldset.fields]
         self._trouble = trouble = trouble_of(error, names)
         self._standing.complain(trouble)
         if trouble.field is not None:
@@ -380,9 +368,6 @@ class PromptForm(w.VBox):  # type: ignore[misc]
             self._standing.say("The API takes requests again.")
         if self._work.job is None:
             self._actions.resting()
-
-    def _use_again(self, input: dict[str, Any]) -> None:
-        self.value = input
 
     # --- how it looks ------------------------------------------------------------------------------------
 

@@ -51,12 +51,27 @@ class Look:
     @cached_property
     def html_style(self) -> Any:
         """The style of words."""
-        return w.HTML().style
+        return w.HTML.style.klass()
 
     @cached_property
     def text_style(self) -> Any:
         """The style of boxes to type in."""
-        return w.Text().style
+        return w.Text.style.klass()
+
+    @cached_property
+    def slider_style(self) -> Any:
+        """The style of sliders."""
+        return w.IntSlider.style.klass()
+
+    @cached_property
+    def buttons_style(self) -> Any:
+        """The style of choices that are buttons."""
+        return w.ToggleButtons.style.klass()
+
+    @cached_property
+    def checkbox_style(self) -> Any:
+        """The style of checkboxes."""
+        return w.Checkbox.style.klass()
 
     def html(self, value: str = "", *, classes: tuple[str, ...] = (), layout: Any = None) -> Any:
         """Make a piece of HTML."""

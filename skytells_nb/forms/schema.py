@@ -280,7 +280,11 @@ def _number(p: Property, kind: str) -> Field:
 
 def _group(p: Property) -> Field:
     inside = _in_order(p.schema, p.root, p.depth + 1)
-    return p.field("group", fields=tuple(field_of(each) for each in inside))
+    fields = [field_of(each) for each in inside]
+    shown = [
+        each.moved("main") if each.place != "hidden" and not each.deprecated else each for each in fields
+    ]
+    return p.field("group", fields=tuple(shown))
 
 
 def _examples(p: Property) -> list[Any]:

@@ -46,7 +46,8 @@ STYLE: Final = """<style>
   linear-gradient(-45deg,transparent 50%,currentColor 50%); background-size:5px 5px;
   background-position:right 14px center,right 9px center}
 .sky-form .sky-grid > .widget-dropdown {justify-self:start; min-width:200px; max-width:100%}
-.sky-form .sky-slides {padding:0 2px 0 9px}
+.sky-form .sky-row, .sky-form .sky-slides, .sky-form .sky-slides .slider-container {overflow:visible}
+.sky-form .sky-slides .slider-container {margin-left:0}
 .sky-form .sky-slides .noUi-handle {border:1px solid var(--jp-brand-color1,#1976d2); cursor:grab}
 .sky-form .sky-unset .noUi-handle {opacity:.45; border-style:dashed}
 .sky-form .widget-toggle-buttons {height:auto}
@@ -90,8 +91,8 @@ STYLE: Final = """<style>
 .sky-form .sky-results {gap:18px 16px; flex-flow:row wrap; align-items:flex-start; padding-top:8px}
 .sky-form .sky-card {width:236px; overflow:visible}
 .sky-form .sky-card.sky-newest {width:100%; max-width:540px}
-.sky-form .sky-card button.sky-again {font-size:12px; height:26px; line-height:24px; padding:0 10px;
-  margin:4px 0 2px}
+.sky-form .sky-card button.sky-again {align-self:flex-start; font-size:12px; height:26px; line-height:24px;
+  padding:0 10px; margin:4px 0 2px}
 .sky-form .jupyter-widget-Collapse-header {border:0; background:transparent; padding:6px 0;
   font-size:13px; font-weight:500; color:inherit}
 .sky-form .jupyter-widget-Collapse-contents {border:0; background:transparent; padding:2px 0 0;

@@ -8,9 +8,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
+from ..client import Connection
+from ..client.origin import DEFAULT_BASE_URL
 from .veiled import Upload, Veiled
 
-__all__ = ["code_of", "literal", "request_of"]
+__all__ = ["code_of", "connecting", "literal", "request_of"]
 
 _WIDTH: Final = 88
 _LONG: Final = 2_000
@@ -55,6 +57,13 @@ def code_of(model: str, input: Mapping[str, Any], *, connect: str = "sky.connect
         f"# Uploaded files have no path: put {', '.join(uploads)} beside this notebook.\n" if uploads else ""
     )
     return "\n".join(imports) + "\n\n" + note + code.rstrip()
+
+
+def connecting(connection: Connection) -> str:
+    """Write the Python that connects as this connection does; the key is not in it."""
+    if connection.conversation.account.sandbox or connection.origin == DEFAULT_BASE_URL:
+        return "sky.connect()"
+    return f"sky.connect(base_url={literal(connection.origin)})"
 
 
 def literal(value: Any, indent: int = 0) -> str:

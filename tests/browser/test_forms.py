@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import json
 from collections.abc import Callable
 
 import pytest
+from PIL import Image
 from playwright.sync_api import Locator, expect
 
 from .lab import Lab, Notebook
@@ -84,7 +86,7 @@ def test_cancel_stops_a_slow_one_and_wrong_inputs_are_marked(notebook: Open):
     assert opened.evaluate("client.predictions.list()[0].status") == "'canceled'"
 
 
-def test_no_label_is_cut_off_and_nothing_overflows(notebook: Open):
+def test_no_label_is_cut_off_and_an_upload_arrives_with_its_thumbnail(notebook: Open):
     schema = {
         "required": ["prompt"],
         "properties": {
@@ -99,10 +101,18 @@ def test_no_label_is_cut_off_and_nothing_overflows(notebook: Open):
         [
             SETUP.format(options="seconds=0"),
             f'model = sky.Model(id="truefusion-edge", input_schema={schema!r})',
-            "PromptForm(model, client=client)",
+            "form = PromptForm(model, client=client)\nform",
         ]
     )
     button(opened, "Generate").wait_for()
+    picture = io.BytesIO()
+    Image.new("RGB", (300, 200), "teal").save(picture, "PNG")
+    upload = {"name": "sea.png", "mimeType": "image/png", "buffer": picture.getvalue()}
+    with opened.page.expect_file_chooser() as chosen:
+        opened.here.get_by_role("button", name="Upload").click()
+    chosen.value.set_files(upload)
+    opened.here.get_by_alt_text("Image", exact=True).wait_for()
+    assert "data:image/png;base64,…" in opened.evaluate("form.value['image']")
     opened.shot("form 6 many kinds")
     overflowing = opened.here.locator(
         ".sky-form .sky-label, .sky-form .widget-text, .sky-form button"

@@ -78,6 +78,33 @@ def test_a_click_while_a_cell_blocks_is_taken_when_it_ends_or_at_once(kernel: Ke
     wait_for(kernel, "<img ")
 
 
+def subshell(kernel: Kernel) -> str | None:
+    """Open a subshell, as JupyterLab does for widgets; None where the kernel has none."""
+    client = kernel._client
+    client.control_channel.send(client.session.msg("kernel_info_request", {}))
+    if "kernel subshells" not in client.control_channel.get_msg(timeout=20)["content"].get(
+        "supported_features", []
+    ):
+        return None
+    client.control_channel.send(client.session.msg("create_subshell_request", {}))
+    return str(client.control_channel.get_msg(timeout=20)["content"]["subshell_id"])
+
+
+def test_a_click_on_a_subshell_s_thread_is_as_good(kernel: Kernel):
+    """Where there are subshells, callbacks may come in a thread of their own, while a cell blocks."""
+    opened(kernel, seconds=60)
+    thread = subshell(kernel)
+    blocking, after = kernel.run_all("import time; time.sleep(1)", "form.status")
+    kernel.until(lambda: blocking.began, "the cell blocks")
+    press = {"method": "custom", "content": {"event": "click"}}
+    kernel.send_to_widget(button(kernel, "Generate"), press, subshell_id=thread)
+    kernel.finish(blocking, after)
+    wait_for(kernel, "Processing")
+    kernel.send_to_widget(button(kernel, "Cancel"), press, subshell_id=thread)
+    wait_for(kernel, "Canceled")
+    assert kernel.run("form.wait(20).status").result == "'canceled'"
+
+
 def test_typing_changes_the_price_and_the_code(kernel: Kernel):
     kernel.run(SETUP.format(seconds=0))
     kernel.run('form = PromptForm("truefusion", client=client)\nform')

@@ -29,7 +29,11 @@ class Choice(Control):
         self._nothing = -1 if free else None
         if short([label for label, _ in field.choices]):
             self.widget = w.ToggleButtons(
-                options=options, value=self._nothing, layout=self.look.wide, tooltip=field.label
+                options=options,
+                value=self._nothing,
+                layout=self.look.wide,
+                style=self.look.buttons_style,
+                tooltip=field.label,
             )
         else:
             self.widget = w.Dropdown(
@@ -60,7 +64,10 @@ class Checkbox(Control):
 
     def build(self) -> None:
         self.widget = w.Checkbox(
-            description=self.field.help or self.field.label, indent=False, layout=self.look.wide
+            description=self.field.help or self.field.label,
+            indent=False,
+            layout=self.look.wide,
+            style=self.look.checkbox_style,
         )
         self.watch(self.widget)
 

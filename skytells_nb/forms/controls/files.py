@@ -39,7 +39,7 @@ class Media(Control):
     def build(self) -> None:
         self._given: Any = UNSET  # what has no text: an upload, a prediction, a picture
         kind = self.field.accept.removesuffix("/*") or "file"
-        self.remark = f"A URL, a path, or an upload of up to {largest_upload() / 1e6:.0f} MB."
+        self.remark = f"A URL, a path, or an upload of up to {_whole(largest_upload())} MB."
         self.box = w.Text(
             **self.named(
                 placeholder=self.field.placeholder or f"https://… or path/to/{kind}",
@@ -70,7 +70,7 @@ class Media(Control):
         self.upload.value = ()  # else the saved widget state would hold the file
         if len(data) > largest_upload():
             self.problem = (
-                f"{name} has {len(data) / 1e6:.1f} MB; at most {largest_upload() / 1e6:.0f} MB can be sent. "
+                f"{name} has {len(data) / 1e6:.1f} MB; at most {_whole(largest_upload())} MB can be sent. "
                 "Make it smaller, or give a URL."
             )
             self._changed()
@@ -98,7 +98,7 @@ class Media(Control):
             return UNSET
         if size > LIMIT * 3 // 4:
             self.problem = (
-                f"{path.name} has {size / 1e6:.1f} MB; at most {LIMIT * 3 / 4e6:.0f} MB can be sent."
+                f"{path.name} has {size / 1e6:.1f} MB; at most {_whole(LIMIT * 3 // 4)} MB can be sent."
             )
             return UNSET
         return Path(typed)
@@ -161,7 +161,7 @@ class Medias(Control):
         super().__init__(field, look, changed)
 
     def build(self) -> None:
-        self.remark = f"URLs, paths, or uploads of up to {largest_upload() / 1e6:.0f} MB each."
+        self.remark = f"URLs, paths, or uploads of up to {_whole(largest_upload())} MB each."
         more = w.Button(description="Add", icon="plus", layout=self.look.button, _dom_classes=("sky-quiet",))
         more.on_click(lambda _: self._add())
         self._more = more
@@ -203,6 +203,11 @@ class Medias(Control):
     def clear(self) -> None:
         self._rows.clear()
         self._arrange()
+
+
+def _whole(size: int) -> int:
+    """Give a limit in whole megabytes, rounded down, so that what is promised is held."""
+    return size // 1_000_000
 
 
 def _content(path: Path) -> bytes:

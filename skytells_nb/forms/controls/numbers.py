@@ -49,6 +49,7 @@ class Number(Control):
                 readout=False,
                 continuous_update=True,
                 layout=self.look.growing,
+                style=self.look.slider_style,
                 tooltip=field.label,
                 _dom_classes=("sky-slides", "sky-unset"),
             )

@@ -3,16 +3,20 @@
 import os
 import tempfile
 from collections.abc import Iterator
+from pathlib import Path
 from unittest import mock
 
 import pytest
 
+_HERE = Path(__file__).parent
 _FOLDER = tempfile.TemporaryDirectory(prefix="skytells-notebooks-")
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_runtest_protocol() -> Iterator[object]:
-    """Start the kernel of a notebook, with its first cell, in such an environment."""
+def pytest_runtest_protocol(item: pytest.Item) -> Iterator[object]:
+    """Start the kernel of a notebook, with its first cell, in such an environment; leave other tests alone."""
+    if not item.path.is_relative_to(_HERE):
+        return (yield)
     kept = {name: value for name, value in os.environ.items() if not name.startswith("SKYTELLS_")}
     with mock.patch.dict(os.environ, {**kept, "SKYTELLS_ARCHIVE": _FOLDER.name}, clear=True):
         return (yield)

@@ -13,6 +13,8 @@ import re
 import signal
 import subprocess
 import threading
+import time
+import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -102,8 +104,18 @@ def shell_running(script: str, cwd: Path, environment: dict[str, str]) -> Iterat
 
 
 def fetch(address: str) -> bytes:
-    with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(address, timeout=60) as answer:
-        return bytes(answer.read())
+    """Read an address, which may be told a moment before it is served."""
+    until = time.monotonic() + PATIENCE
+    while True:
+        try:
+            opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+            with opener.open(address, timeout=60) as answer:
+                return bytes(answer.read())
+        except urllib.error.URLError as error:
+            refused = isinstance(error.reason, ConnectionRefusedError)
+            if not refused or time.monotonic() > until:
+                raise
+            threading.Event().wait(0.1)
 
 
 def test_the_first_command_opens_the_notebooks_in_jupyterlab(binder_venv: Venv, tmp_path: Path):

@@ -49,3 +49,15 @@ async def _breath() -> None:
     import asyncio
 
     await asyncio.sleep(0.01)
+
+
+def said(form: PromptForm) -> str:
+    return form._standing.told
+
+
+def control(form: PromptForm, name: str) -> Any:
+    return form.fieldset._controls[name]
+
+
+def note(form: PromptForm, name: str) -> str:
+    return str(form.fieldset._notes[name].value)

@@ -29,7 +29,7 @@ def old_ipykernel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--target", str(folder), *wanted]
     done = subprocess.run(pip, capture_output=True, text=True, check=False)
     if done.returncode:
-        pytest.skip(f"ipykernel {VERSION} could not be fetched: {done.stderr.strip()[-300:]}")
+        pytest.fail(f"ipykernel {VERSION} could not be fetched: {done.stderr.strip()[-300:]}")
     return folder
 
 

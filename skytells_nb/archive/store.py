@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sqlite3
 from collections.abc import Callable, Iterator
-from datetime import UTC, date, datetime, time
+from datetime import date, datetime, time
 from functools import partial
 from importlib import import_module
 from pathlib import Path
@@ -15,6 +15,7 @@ from ..exceptions import InvalidInputError, SkytellsError
 from ..observers import Account, Observer
 from ..settings import options
 from ..types import Prediction, PredictionList
+from ..wire.listing import bound
 from ..wire.steps import Flow
 from . import rows
 from .adoption import adopt
@@ -367,27 +368,8 @@ def _conditions(
         ("p.model = ?", model),
         ("p.status = ?", "canceled" if status == "cancelled" else status),
         ("p.origin = ?", origin),
-        ("p.moment >= ?", rows.micros(_bound("since", since, time.min))),
-        ("p.moment <= ?", rows.micros(_bound("until", until, time.max))),
+        ("p.moment >= ?", rows.micros(bound("since", since, time.min))),
+        ("p.moment <= ?", rows.micros(bound("until", until, time.max))),
     ]
     used = [(condition, value) for condition, value in chosen if value is not None]
     return " AND ".join(condition for condition, _ in used) or "1", tuple(value for _, value in used)
-
-
-def _bound(name: str, value: date | datetime | str | None, of_day: time) -> datetime | None:
-    read: object = value
-    if isinstance(value, str):
-        try:
-            read = date.fromisoformat(value) if len(value) <= 10 else datetime.fromisoformat(value)
-        except ValueError:
-            read = value
-    if isinstance(read, datetime):
-        return read.replace(tzinfo=UTC) if read.tzinfo is None else read.astimezone(UTC)
-    if isinstance(read, date):
-        return datetime.combine(read, of_day, UTC)
-    if read is None:
-        return None
-    raise InvalidInputError(
-        f'{name} must be a date, a datetime or "YYYY-MM-DD", not {value!r}. Nothing was changed.',
-        charged=False,
-    )

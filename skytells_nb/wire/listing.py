@@ -19,7 +19,7 @@ from .likeness import same_model
 from .steps import Flow
 from .watch import page_items
 
-__all__ = ["Moment", "list_predictions"]
+__all__ = ["Moment", "bound", "list_predictions"]
 
 _SENT_STATUSES: Final = frozenset({"succeeded", "failed", "processing"})
 _WAVE: Final = 48
@@ -138,7 +138,7 @@ class _Filter:
         self._names = conversation.names
         self.status = status if isinstance(status, str) else None
         self.model = model if isinstance(model, str) else None
-        self.since, self.until = _moment("since", since, time.min), _moment("until", until, time.max)
+        self.since, self.until = bound("since", since, time.min), bound("until", until, time.max)
         if self.since and self.until and self.since > self.until:
             raise InvalidInputError("since lies after until. Nothing was sent.", charged=False)
 
@@ -171,7 +171,7 @@ class _Filter:
         )
 
 
-def _moment(name: str, value: Moment, of_day: time) -> datetime | None:
+def bound(name: str, value: Moment, of_day: time) -> datetime | None:
     """Read a bound of a listing; a day alone means the whole of it, in UTC as the API counts days."""
     read: object = value
     if isinstance(value, str):
@@ -186,5 +186,6 @@ def _moment(name: str, value: Moment, of_day: time) -> datetime | None:
     if read is None:
         return None
     raise InvalidInputError(
-        f'{name} must be a date, a datetime or "YYYY-MM-DD", not {value!r}. Nothing was sent.', charged=False
+        f'{name} must be a date, a datetime or "YYYY-MM-DD", not {value!r}. Nothing was sent or changed.',
+        charged=False,
     )

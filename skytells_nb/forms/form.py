@@ -67,6 +67,8 @@ class PromptForm(w.VBox):  # type: ignore[misc]
         ``idle``, ``sending``, ``queued``, ``processing``, ``succeeded``, ``failed`` or ``canceled``.
     predictions : PredictionList
         What came of it, newest first.
+    fieldset : Fieldset
+        Its fields: what the schema asked for, their controls and what is in them.
 
     Raises
     ------

@@ -7,9 +7,9 @@ import subprocess
 import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import httpx
+import psutil
 import pytest
 
 from skytells_nb.sandbox import Server, media
@@ -27,14 +27,7 @@ def easels():
 
 def children():
     """Which processes this one has started and not yet seen end."""
-    return {
-        int(each)
-        for task in Path("/proc/self/task").iterdir()
-        for each in (task / "children").read_text().split()
-    }
-
-
-only_on_linux = pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="asks /proc")
+    return {each.pid for each in psutil.Process().children()}
 
 
 def test_they_draw_what_the_painter_draws(easels):
@@ -50,7 +43,6 @@ def test_what_cannot_be_drawn_is_told_and_harms_nobody(easels):
     assert easels.draw("image", SMALL)[1] == "image/png"
 
 
-@only_on_linux
 def test_there_are_only_as_many_as_draw_at_a_time(easels):
     before = children()
     for _ in range(3):
@@ -62,7 +54,6 @@ def test_there_are_only_as_many_as_draw_at_a_time(easels):
     assert len(children() - before) <= 2
 
 
-@only_on_linux
 def test_one_that_is_killed_is_replaced(easels):
     before = children()
     easels.draw("image", SMALL)
@@ -72,19 +63,17 @@ def test_one_that_is_killed_is_replaced(easels):
     assert easel not in children()
 
 
-@only_on_linux
 def test_closing_ends_them(easels):
     before = children()
     easels.draw("image", SMALL)
     easels.close()
-    assert children() == before
+    assert children() <= before
 
 
 def test_they_leave_the_machine_something_to_do():
     assert 1 <= easels_at_most() <= 4
 
 
-@only_on_linux
 def test_a_class_has_its_pictures_drawn_by_them_and_leaves_nothing_behind():
     before, threads = children(), set(threading.enumerate())
     edge = {"model": "truefusion-edge", "input": {"prompt": "a fox", "width": 128, "height": 64}}
@@ -98,10 +87,11 @@ def test_a_class_has_its_pictures_drawn_by_them_and_leaves_nothing_behind():
     assert picture.content.startswith(b"\x89PNG")
     assert (page.status_code, thumbnail.headers["content-type"]) == (200, "image/jpeg")
     assert thumbnail.content.startswith(b"\xff\xd8")
-    assert (children(), set(threading.enumerate())) == (before, threads)
+    assert children() <= before
+    assert set(threading.enumerate()) <= threads
 
 
-@only_on_linux
+@pytest.mark.skipif(not hasattr(os, "pidfd_open"), reason="waits on a process that is not its own child")
 def test_they_end_with_a_server_that_is_killed(tmp_path):
     program = (
         "import sys; from skytells_nb.sandbox.easel import Easels; from skytells_nb.sandbox import media;"

@@ -102,7 +102,9 @@ class Run:
         self._lost: list[Work] = []
         self._looked = 0.0
         self._turnstile = asyncio.Lock()
-        self._ended_one = asyncio.Event()
+        self._came_back = asyncio.Event()
+        self._answers = 0
+        """How many tries were answered by anything but the budget: each may have given money back."""
         self._no_more: SkytellsError | None = None
         self._fatal: BaseException | None = None
         self._done = self._failed = 0
@@ -207,21 +209,22 @@ class Run:
         while again and self._fatal is None:
             await self._throttle.enter()
             self._tell()
+            answers = self._answers
             try:
                 if self._no_more is not None and work.id is None:
                     self._leave_out(work, self._no_more)
                     again = False
                 else:
-                    again = await self._try(work)
+                    again = await self._try(work, answers)
             except Exception as error:  # noqa: BLE001 - told once everything under way has ended
                 self._fatal = self._fatal or error
+                self._came_back.set()
             finally:
                 self._throttle.leave()
-                self._ended_one.set()
                 self._tell()
 
-    async def _try(self, work: Work) -> bool:
-        """Try once; whether to try again."""
+    async def _try(self, work: Work, answers: int) -> bool:
+        """Try once; whether to try again. ``answers``: how many there were when it began."""
         entry = Entry(self._journal, self._turn, self._talk, work.key)
         asked = Prediction(
             id=work.id or "new",
@@ -236,7 +239,8 @@ class Run:
         except SkytellsError as error:
             if entry.refused is not None:
                 raise _unwritten(entry.refused) from error
-            return await self._went_wrong(work, entry.id or work.id, error)
+            return await self._went_wrong(work, entry.id or work.id, error, answers)
+        self._answered()
         self._throttle.went_well()
         if ended.status == "canceled" and work.id is not None:
             work.id = None  # an earlier run was stopped, and had it canceled
@@ -245,8 +249,14 @@ class Run:
         self._settle(work.position, light(ended), paid_now=True)
         return False
 
-    async def _went_wrong(self, work: Work, made: str | None, error: SkytellsError) -> bool:
+    async def _went_wrong(self, work: Work, made: str | None, error: SkytellsError, answers: int) -> bool:
         """Decide what an error means for its item, and for all others; whether to try the item again."""
+        if isinstance(error, BudgetExceeded) and made is None:
+            if await self._money_may_come_back(answers):
+                return True
+            self._stop(work, error)
+            return False
+        self._answered()
         if made is not None:
             self._go_without(work, made, error)
         elif isinstance(error, UncertainCreateError):
@@ -259,10 +269,6 @@ class Run:
             if self._throttle.unreachable():
                 return True
             self._stop(work, error)
-        elif isinstance(error, BudgetExceeded):
-            if await self._money_may_come_back():
-                return True
-            self._stop(work, error)
         elif isinstance(error, _FOR_ALL):
             self._stop(work, error)
         else:
@@ -271,6 +277,11 @@ class Run:
             self._give_up(work, error, kind="not-created")
         return False
 
+    def _answered(self) -> None:
+        """Wake those who wait for money: some may have come back."""
+        self._answers += 1
+        self._came_back.set()
+
     def _say_how_long(self, seconds: float) -> None:
         if seconds >= _WORTH_SAYING and not self._waits_told:
             self._waits_told = True
@@ -278,14 +289,19 @@ class Run:
                 f"The API asks this batch to wait {seconds:.0f} s for its rate limit. It goes on after that."
             )
 
-    async def _money_may_come_back(self) -> bool:
-        """Wait for one that is under way, which may turn out cheaper than was reserved for it."""
+    async def _money_may_come_back(self, answers: int) -> bool:
+        """Wait for one that is under way, which may turn out cheaper than was reserved for it.
+
+        It may have ended between the refusal and this look: then there is nothing to wait for.
+        """
+        if self._answers != answers:
+            return True
         if self._throttle.running - self._waiting_for_money <= 1:
             return False
         self._waiting_for_money += 1
         try:
-            self._ended_one.clear()
-            await self._ended_one.wait()
+            self._came_back.clear()
+            await self._came_back.wait()
         finally:
             self._waiting_for_money -= 1
         return True
@@ -314,6 +330,7 @@ class Run:
     def _stop(self, work: Work, why: SkytellsError) -> None:
         """Create nothing more: every further one would fare alike."""
         self._no_more = self._no_more or why
+        self._came_back.set()
         self._leave_out(work, why)
 
     def _leave_out(self, work: Work, why: SkytellsError) -> None:

@@ -17,6 +17,7 @@ from skytells_nb import observers
 from skytells_nb.exceptions import BudgetExceeded, SkytellsError, SkytellsWarning
 from skytells_nb.jobs import batch, batches, working
 from skytells_nb.observers import Account, Observer
+from skytells_nb.wire.steps import Sleep
 
 from .conftest import TEXTER
 
@@ -140,7 +141,7 @@ class Purse(Observer):
     """A budget as the spending room keeps one: it reserves before a create, and settles at the end."""
 
     def __init__(self, amount: Decimal, price: Decimal) -> None:
-        self.left, self.price = amount, price
+        self.left, self.price, self.ended_ones = amount, price, 0
 
     def before_create(self, account: Account, model: str, input: dict[str, Any]) -> Generator[Any, Any, None]:
         yield from ()
@@ -151,6 +152,7 @@ class Purse(Observer):
     def ended(self, account: Account, prediction: Any) -> Generator[Any, Any, Any]:
         yield from ()
         self.left += self.price - Decimal("0.1")
+        self.ended_ones += 1
         return prediction
 
 
@@ -185,6 +187,27 @@ class TestBudgets:
     def test_what_was_only_reserved_comes_back_before_the_batch_gives_up(self, run, spending):
         """Two are under way at a time, while the budget has room for one reservation after the other."""
         assert statuses(run(INPUTS[:6], budget="1.05", limit=8)) == ["succeeded"] * 6
+
+    def test_a_refusal_that_is_older_than_the_money_that_came_back_is_asked_again(self, run, spending):
+        """The only one under way ends, and is settled, before the refusal of the other is heard of."""
+
+        class Slow(Observer):
+            def before_create(
+                self, account: Account, model: str, input: dict[str, Any]
+            ) -> Generator[Any, Any, None]:
+                purse = spending[-1]
+                if purse.price > purse.left:
+                    while not purse.ended_ones:
+                        yield Sleep(0.01)
+                    yield Sleep(0.3)
+                    raise BudgetExceeded("This would have crossed the budget.", charged=False)
+
+        slow = Slow()
+        observers.everywhere.append(slow)
+        try:
+            assert statuses(run(INPUTS[:2], budget="0.6", limit=2)) == ["succeeded"] * 2
+        finally:
+            observers.everywhere.remove(slow)
 
     def test_a_batch_without_one_needs_no_spending_room(self, run, monkeypatch):
         monkeypatch.setitem(sys.modules, "skytells_nb.spending", None)

@@ -141,7 +141,7 @@ def test_the_first_command_opens_the_notebooks_in_jupyterlab(binder_venv: Venv, 
 def test_the_second_command_is_how_the_tests_are_run():
     command = blocks("README.md", "bash")[1]
     assert 'pip install -e ".[dev]"' in command
-    assert command.endswith("python -m pytest\n")
+    assert command.endswith("python -m pytest -n 2 --dist loadfile\n")
 
 
 def test_the_tour_runs_with_the_wheel_in_an_empty_folder(wheel_venv: Venv, tmp_path: Path):

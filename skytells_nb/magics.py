@@ -25,7 +25,6 @@ from typing import Any, Final
 
 from .client import client_of
 from .exceptions import NotFoundError, SkytellsError
-from .forms.checks import check
 from .forms.fields import Field
 from .forms.schema import read
 from .loops import run
@@ -33,6 +32,7 @@ from .pricing import estimate
 from .progress import bar
 from .settings import options
 from .types import Model, Prediction
+from .validation import as_text, problems
 
 __all__ = ["MagicError", "Order", "filled", "load_ipython_extension", "parse"]
 
@@ -221,9 +221,7 @@ def _create(ipython: Any, line: str, cell: str) -> object:
         return _kept(ipython, order, form)
     if order.estimate:
         return _kept(ipython, order, estimate(model, input))
-    problems = check(model.input_schema, input)
-    if problems:
-        told = " ".join(f"{name}: {words}" if name else words for name, words in problems.items())
+    if told := as_text(problems(input, model.input_schema)):
         raise MagicError(f"{told} Nothing was sent.", charged=False)
     with bar(1, model.id, enabled=bool(options.progress)) as shown:
 

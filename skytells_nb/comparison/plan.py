@@ -9,7 +9,7 @@ from typing import Any
 from ..exceptions import InvalidInputError
 from ..pricing import Estimate, estimate, together
 from ..types import Model
-from ..validation import problems
+from ..validation import as_text, problems
 
 __all__ = ["Column", "Plan", "plan", "read_axis", "read_variations"]
 
@@ -104,14 +104,14 @@ def plan(models: Sequence[Model], prompts: Sequence[str], variations: Sequence[M
             input = {**column.input, "prompt": prompt}
             found = problems(input, known[column.model].input_schema)
             wrong.update(
-                {f"{column.label}: {field or 'input'} {words}": None for field, words in found.items()}
+                {f"{column.label}: {as_text({field: words})}": None for field, words in found.items()}
             )
             prices.append(estimate(known[column.model], input))
     if wrong:
         raise InvalidInputError(
             "Some inputs are not what their models take: "
-            + "; ".join(wrong)
-            + ". Nothing was sent, so nothing was "
+            + " ".join(wrong)
+            + " Nothing was sent, so nothing was "
             "billed. client.models.get(model).input_schema says what it takes.",
             charged=False,
         )

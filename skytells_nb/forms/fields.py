@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Final, Literal
 
-from .folding import types_of
+from ..validation.folding import types_of
 
 __all__ = ["UNSET", "Field", "Place", "Property", "Unset", "Value"]
 

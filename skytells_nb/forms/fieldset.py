@@ -53,6 +53,13 @@ class Fieldset:
         self._build()
         self._silent = 0
 
+    @property
+    def needed(self) -> tuple[str, ...]:
+        """Which of its fields must be filled in; none where one field stands for the whole input."""
+        if any(not field.name for field in self.fields):
+            return ()
+        return tuple(field.name for field in self.fields if field.required)
+
     def _build(self) -> None:
         shown = [field for field in self.fields if field.place != "hidden"]
         prompts = [field for field in shown if field.place == "prompt"]

@@ -17,10 +17,10 @@ from ..loops import run, submit
 from ..pricing import Estimate, money
 from ..pricing import estimate as reckon
 from ..types import Model, Prediction, PredictionList
+from ..validation import NEEDED, Checker, as_text, warm_up
 from . import panels, standing, writing
 from .actions import Actions
 from .allowance import Allowance
-from .checks import NEEDED, check, warm_up
 from .fields import UNSET
 from .fieldset import Fieldset
 from .look import Look
@@ -125,6 +125,7 @@ class PromptForm(w.VBox):  # type: ignore[misc]
         reading = read(self.model.input_schema, rules=rules, important=self._priced_by())
         self._look = Look()
         self.fieldset = Fieldset(chosen(reading.fields, fields), self._look, self._changed)
+        self._checker = Checker(self.model.input_schema, self.fieldset.needed)
         self._results = Results(self._look) if results is None else results
         super().__init__(_dom_classes=("sky-form",), predictions=PredictionList())
         self.children = self._parts(reading.note, own_results=results is None)
@@ -197,10 +198,7 @@ class PromptForm(w.VBox):  # type: ignore[misc]
             self._show_problems({name: words for name, words in problems.items() if words != NEEDED})
 
     def _problems(self, value: Mapping[str, Any]) -> dict[str, str]:
-        fields = self.fieldset.fields
-        whole = any(not field.name for field in fields)
-        found = check(self.model.input_schema, value, () if whole else fields)
-        return {**found, **self.fieldset.problems}
+        return {**self._checker.problems(value), **self.fieldset.problems}
 
     def _show_problems(self, problems: Mapping[str, str]) -> None:
         self.fieldset.show(problems)
@@ -246,9 +244,8 @@ class PromptForm(w.VBox):  # type: ignore[misc]
         problems = self._problems(self.value)
         if problems:
             self._show_problems(problems)
-            told = "; ".join(f"{name}: {words}" if name else words for name, words in problems.items())
             raise InvalidInputError(
-                f"{told} Nothing was sent. Set form.value, or fill the form in.", charged=False
+                f"{as_text(problems)} Nothing was sent. Set form.value, or fill the form in.", charged=False
             )
         self._generate()
 

@@ -117,7 +117,7 @@ def is_closed(p: Property) -> bool:
 
 def items(p: Property) -> Property:
     """Give what an array holds, as a property of its own."""
-    from .folding import fold
+    from ..validation.folding import fold
 
     inside = fold(p.schema.get("items", True), p.root)
     return Property(p.name, inside, False, p.root, p.depth + 1)

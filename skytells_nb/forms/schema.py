@@ -19,9 +19,9 @@ from difflib import get_close_matches
 from typing import Any, Final, NamedTuple
 
 from ..exceptions import InvalidInputError
+from ..validation.folding import fold
 from . import kinds
 from .fields import UNSET, Field, Place, Property
-from .folding import fold
 
 __all__ = ["RULES", "Reading", "Rule", "chosen", "field_of", "read"]
 

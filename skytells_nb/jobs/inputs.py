@@ -18,8 +18,8 @@ from typing import Any, Final
 from ..archive import prepare
 from ..exceptions import InvalidInputError, SkytellsError
 from ..types import Model
+from ..validation import Checker, as_text
 from ..wire import requests
-from .checking import Checker
 from .rows import labels_of, rows_of
 
 __all__ = ["MOST", "Inputs", "Key"]
@@ -135,10 +135,10 @@ class Inputs:
             )
         try:
             input, digest = self._normal(given)
-            problem = self._checker.problem(input)
+            problem = as_text(self._checker.problems(input))
         except SkytellsError as error:
             problem = error.message
-        if problem is not None:
+        if problem:
             self._refused += 1
             if len(self._wrong) < _TOLD:
                 self._wrong.append(f"  input {self._called(position)}: {problem}")

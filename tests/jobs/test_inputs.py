@@ -68,8 +68,8 @@ def test_everything_that_is_wrong_is_told_at_once():
         "batch again:",
         "  input 1: it is int, and neither a dict nor a prompt",
         "  input 2: it is NoneType, and neither a dict nor a prompt",
-        "  input 3: prompt is missing",
-        "  input 4: prompt: 5 is not of type 'string'; width: 4096 is greater than the maximum of 2048",
+        "  input 3: prompt: This is needed.",
+        "  input 4: prompt: This takes text, not 5. width: At most 2,048, not 4,096.",
         *told.value.message.splitlines()[5:],
     ]
     assert "cannot be sent as JSON" in told.value.message.splitlines()[5]

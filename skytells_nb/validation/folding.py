@@ -37,7 +37,7 @@ def fold(part: object, root: Mapping[str, Any], seen: frozenset[str] = frozenset
 
     Examples
     --------
-    >>> from skytells_nb.forms.folding import fold
+    >>> from skytells_nb.validation.folding import fold
     >>> root = {"definitions": {"Ratio": {"type": "string", "enum": ["1:1", "16:9"]}}}
     >>> fold({"allOf": [{"$ref": "#/definitions/Ratio"}], "default": "1:1"}, root)
     {'type': 'string', 'enum': ['1:1', '16:9'], 'default': '1:1'}

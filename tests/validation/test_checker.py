@@ -1,0 +1,145 @@
+"""What is wrong with an input is said before it is paid for, in words, under the right field."""
+
+from __future__ import annotations
+
+import threading
+import warnings
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from skytells_nb.validation import Checker, as_text, problems
+
+COMPLAINTS: list[tuple[Any, Any, str]] = [
+    ({"type": "integer"}, "many", "This takes a whole number, not many."),
+    ({"type": "integer", "minimum": 1}, 0, "At least 1, not 0."),
+    ({"type": "integer", "maximum": 2048}, 99_999, "At most 2,048, not 99,999."),
+    ({"type": "number", "exclusiveMinimum": 0}, 0, "More than 0, not 0."),
+    ({"type": "number", "minimum": 0, "exclusiveMinimum": True}, 0, "More than 0, not 0."),
+    ({"type": "integer", "multipleOf": 8}, 9, "A multiple of 8, not 9."),
+    ({"enum": ["a", "b"]}, "c", "One of a, b, not c."),
+    ({"type": "string", "maxLength": 3}, "four", "At most 3 characters; this has 4."),
+    ({"type": "string", "pattern": "^a"}, "b", "This does not have the form ^a."),
+    ({"type": "array", "minItems": 2}, [1], "At least 2 of them; there are 1."),
+    ({"type": "integer", "nullable": True}, "x", "This takes a whole number, not x."),
+    ({"type": "object", "properties": {"x": {"type": "integer"}}}, {"x": "y"}, "['x']: This takes a whole"),
+    ({"type": "object", "required": ["x"]}, {}, "x needed."),
+]
+
+
+@pytest.mark.parametrize(("part", "value", "words"), COMPLAINTS)
+def test_each_complaint_is_a_sentence(part: Any, value: Any, words: str):
+    assert problems({"thing": value}, {"properties": {"thing": part}})["thing"].startswith(words)
+
+
+@pytest.mark.parametrize(
+    ("part", "value"),
+    [
+        ({"type": "integer", "nullable": True}, None),
+        ({"type": ["integer", "null"]}, None),
+        ({"enum": ["a"], "nullable": True}, None),
+        ({"type": "string", "format": "uri"}, Path("fox.png")),
+        ({"type": "integer"}, 2**60),
+        ({"$ref": "#/nowhere"}, 1),
+        ({"$ref": "#/properties/thing"}, 1),
+        ({"type": "no such type"}, 1),
+        ({"type": "string", "pattern": "("}, "x"),
+        (True, 1),
+    ],
+)
+def test_what_is_allowed_or_cannot_be_judged_passes(part: Any, value: Any):
+    assert problems({"thing": value}, {"properties": {"thing": part}}) == {}
+
+
+def test_what_is_missing_is_needed_and_what_is_unknown_passes_unless_forbidden():
+    schema: dict[str, Any] = {"required": ["prompt", 7], "properties": {"prompt": {"type": "string"}}}
+    assert problems({"other": 1}, schema) == {"prompt": "This is needed."}
+    schema["additionalProperties"] = False
+    assert problems({"prompt": "x", "other": 1}, schema) == {"": "This model takes no input 'other'."}
+
+
+def test_conditions_on_the_whole_stand_under_no_field():
+    schema = {"properties": {"a": {}, "b": {}}, "anyOf": [{"required": ["a"]}, {"required": ["b"]}]}
+    assert set(problems({}, schema)) == {""}
+    assert problems({"b": 1}, schema) == {}
+
+
+@pytest.mark.parametrize("schema", [None, [], 7, {}, {"properties": None}, {"required": "prompt"}])
+def test_no_schema_allows_anything(schema: Any):
+    assert problems({"x": 1}, schema) == {}
+
+
+def test_what_the_form_needs_besides_is_said_too():
+    assert Checker({"required": ["prompt"]}, ["image"]).problems({}) == {
+        "image": "This is needed.",
+        "prompt": "This is needed.",
+    }
+
+
+def test_every_problem_stands_under_its_field_and_is_told_as_one_text():
+    schema = {
+        "type": "object",
+        "required": ["prompt"],
+        "properties": {
+            "prompt": {"type": "string", "maxLength": 20},
+            "width": {"type": "integer", "maximum": 2048},
+            "seed": {"type": "integer", "nullable": True},
+            "size": {"allOf": [{"$ref": "#/definitions/size"}]},
+        },
+        "definitions": {"size": {"enum": ["s", "l"]}},
+    }
+    assert problems({"prompt": "a fox", "width": 512, "seed": None, "size": "s", "new": 1}, schema) == {}
+    found = problems({"width": 4096, "seed": "x", "size": "m"}, schema)
+    assert as_text(found) == (
+        "prompt: This is needed. width: At most 2,048, not 4,096. seed: This takes a whole number, not x. "
+        "size: One of s, l, not m."
+    )
+
+
+@pytest.mark.parametrize("schema", [{"enum": ["a"]}, {"type": "integer"}, {"pattern": "^x"}, {"const": "a"}])
+def test_a_long_value_is_not_repeated_whole(schema: dict[str, Any]):
+    assert 0 < len(problems({"prompt": "é" * 100_000}, {"properties": {"prompt": schema}})["prompt"]) < 250
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [
+        {"properties": {"a": {"$ref": "#/nowhere"}}},
+        {"properties": {"a": {"type": "strange"}}},
+        {"$ref": "#"},
+    ],
+)
+def test_a_schema_that_cannot_be_understood_leaves_the_word_to_the_api(schema: Any):
+    assert problems({"a": 1}, schema) == {}
+
+
+@pytest.mark.parametrize("place", ["part", "inside", "whole"])
+def test_a_reference_out_of_the_schema_is_never_followed(place: str):
+    """A schema comes from the API, and says nothing about which hosts are asked from here."""
+    asked: list[str] = []
+
+    class Server(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            asked.append(self.path)
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(b'{"type": "string"}')
+
+        def log_message(self, *_: object) -> None:
+            """Say nothing."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Server) as server:
+        threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
+        link = {"$ref": f"http://127.0.0.1:{server.server_port}/schema.json"}
+        schema: dict[str, Any] = {
+            "part": {"properties": {"a": link}},
+            "inside": {"properties": {"a": {"not": link}}},
+            "whole": {"not": link},
+        }[place]
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # jsonschema's own warning would stop it before it asks
+            assert problems({"a": 1}, schema) == {}
+        server.shutdown()
+    assert asked == []

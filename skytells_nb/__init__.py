@@ -18,6 +18,23 @@ if TYPE_CHECKING:
     from .comparison import compare as compare
     from .display import gallery as gallery
     from .display import show as show
+    from .exceptions import AuthenticationError as AuthenticationError
+    from .exceptions import BudgetExceeded as BudgetExceeded
+    from .exceptions import ContentPolicyError as ContentPolicyError
+    from .exceptions import InsufficientCreditsError as InsufficientCreditsError
+    from .exceptions import InvalidInputError as InvalidInputError
+    from .exceptions import NetworkError as NetworkError
+    from .exceptions import NotFoundError as NotFoundError
+    from .exceptions import OutputExpiredError as OutputExpiredError
+    from .exceptions import PermissionDeniedError as PermissionDeniedError
+    from .exceptions import PredictionError as PredictionError
+    from .exceptions import RateLimitError as RateLimitError
+    from .exceptions import ServerError as ServerError
+    from .exceptions import SkytellsError as SkytellsError
+    from .exceptions import SkytellsWarning as SkytellsWarning
+    from .exceptions import UncertainCreateError as UncertainCreateError
+    from .exceptions import WaitTimeoutError as WaitTimeoutError
+    from .exceptions import WebhookSignatureError as WebhookSignatureError
     from .forms import Playground as Playground
     from .forms import PromptForm as PromptForm
     from .frames import forecast as forecast
@@ -48,36 +65,53 @@ _HOMES = {
     "abatch": "jobs",
     "Archive": "archive",
     "AsyncClient": "client",
+    "AuthenticationError": "exceptions",
     "batch": "jobs",
     "batches": "jobs",
     "budget": "spending",
+    "BudgetExceeded": "exceptions",
     "Client": "client",
     "compare": "comparison",
     "connect": "backend",
+    "ContentPolicyError": "exceptions",
     "enable_nested_asyncio": "loops",
     "estimate": "spending",
     "forecast": "frames",
     "gallery": "display",
     "gather": "loops",
+    "InsufficientCreditsError": "exceptions",
+    "InvalidInputError": "exceptions",
     "load": "archive",
     "Model": "types",
     "ModelList": "types",
+    "NetworkError": "exceptions",
+    "NotFoundError": "exceptions",
     "options": "settings",
+    "OutputExpiredError": "exceptions",
+    "PermissionDeniedError": "exceptions",
     "Playground": "forms",
     "plot_spend": "frames",
     "Prediction": "types",
+    "PredictionError": "exceptions",
     "PredictionList": "types",
     "predictions_frame": "frames",
     "pricing_frame": "frames",
     "PromptForm": "forms",
+    "RateLimitError": "exceptions",
     "read_frame": "frames",
     "read_provenance": "archive",
     "run": "loops",
     "Sandbox": "backend",
     "save": "archive",
+    "ServerError": "exceptions",
     "show": "display",
+    "SkytellsError": "exceptions",
+    "SkytellsWarning": "exceptions",
     "spend": "frames",
     "total": "frames",
+    "UncertainCreateError": "exceptions",
+    "WaitTimeoutError": "exceptions",
+    "WebhookSignatureError": "exceptions",
     "write_frame": "frames",
 }
 _ROOMS = frozenset({"exceptions", "webhooks"})

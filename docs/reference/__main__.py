@@ -18,13 +18,14 @@ from typing import Any, get_type_hints
 from pdoc import doc, doc_types, extract, render, render_helpers
 
 import skytells_nb
+from skytells_nb import exceptions
 from skytells_nb.client.operations import Awaiting, operation
 from skytells_nb.observers import Observer
 
 __all__ = ["PAGES", "Page", "pages", "write"]
 
 PAGES: dict[str, list[str] | None] = {
-    "skytells_nb": None,
+    "skytells_nb": [name for name in skytells_nb.__all__ if name not in exceptions.__all__],
     "skytells_nb.exceptions": None,
     "skytells_nb.webhooks": None,
     "skytells_nb.client": ["Predictions", "Models", "AsyncPredictions", "AsyncModels"],

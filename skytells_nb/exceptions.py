@@ -23,6 +23,8 @@ Every error can be pickled, so it crosses process pools and Dask workers whole.
 
 from __future__ import annotations
 
+import os
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -53,7 +55,15 @@ __all__ = [
 
 
 class SkytellsWarning(UserWarning):
-    """Something worth knowing that did not stop the work, such as a download that failed."""
+    """Something worth knowing that did not stop the work, such as a download that failed.
+
+    Examples
+    --------
+    >>> import warnings
+    >>> import skytells_nb as sky
+    >>> with warnings.catch_warnings():
+    ...     warnings.simplefilter("error", sky.SkytellsWarning)  # stop at the first, in here
+    """
 
 
 class SkytellsError(Exception):
@@ -112,27 +122,95 @@ def _rebuild(cls: type[SkytellsError], args: tuple[object, ...]) -> SkytellsErro
 
 
 class AuthenticationError(SkytellsError):
-    """The key is missing, malformed or refused (401). Nothing was billed."""
+    """The key is missing, malformed or refused (401). Nothing was billed.
+
+    Examples
+    --------
+    >>> import skytells_nb as sky
+    >>> try:
+    ...     sky.Client(api_key="two words")
+    ... except sky.AuthenticationError as error:
+    ...     print(error.charged)
+    False
+    """
 
 
 class PermissionDeniedError(SkytellsError):
-    """The key is valid but may not do this (403): plan, model, route, or a suspended account."""
+    """The key is valid but may not do this (403): plan, model, route, or a suspended account.
+
+    Examples
+    --------
+    >>> import skytells_nb as sky
+    >>> with sky.Sandbox() as sandbox, sandbox.client() as client:
+    ...     sandbox.faults.next("forbidden")
+    ...     try:
+    ...         client.predictions.create("truefusion", {"prompt": "a fox"})
+    ...     except sky.PermissionDeniedError as error:
+    ...         print(error.status_code, error.charged)
+    403 False
+    """
 
 
 class InsufficientCreditsError(SkytellsError):
-    """The account has no credit left for this call (402). Never tried again by itself."""
+    """The account has no credit left for this call (402). Never tried again by itself.
+
+    Examples
+    --------
+    >>> import skytells_nb as sky
+    >>> with sky.Sandbox() as sandbox, sandbox.client() as client:
+    ...     sandbox.faults.next("no_credit")
+    ...     try:
+    ...         client.predictions.create("truefusion", {"prompt": "a fox"})
+    ...     except sky.InsufficientCreditsError as error:
+    ...         print(error.status_code, error.charged)
+    402 False
+    """
 
 
 class ContentPolicyError(SkytellsError):
-    """The API refused the content of the input (451)."""
+    """The API refused the content of the input (451).
+
+    Examples
+    --------
+    >>> import skytells_nb as sky
+    >>> with sky.Sandbox() as sandbox, sandbox.client() as client:
+    ...     sandbox.faults.next("content_policy")
+    ...     try:
+    ...         client.predictions.create("truefusion", {"prompt": "a fox"})
+    ...     except sky.ContentPolicyError as error:
+    ...         print(error.status_code, error.charged)
+    451 False
+    """
 
 
 class InvalidInputError(SkytellsError):
-    """The input cannot be used: refused by the API (400, 422) or before anything was sent."""
+    """The input cannot be used: refused by the API (400, 422) or before anything was sent.
+
+    Examples
+    --------
+    >>> import skytells_nb as sky
+    >>> with sky.Sandbox() as sandbox, sandbox.client() as client:
+    ...     try:
+    ...         client.predictions.create("truefusion", {"prompt": "a fox", "aspect_ratio": "7:3"})
+    ...     except sky.InvalidInputError as error:
+    ...         print(error.status_code, error.charged)
+    422 False
+    """
 
 
 class NotFoundError(SkytellsError):
-    """No such model or prediction (404, or the 502 documented for a missing prediction)."""
+    """No such model or prediction (404, or the 502 documented for a missing prediction).
+
+    Examples
+    --------
+    >>> import skytells_nb as sky
+    >>> with sky.Sandbox() as sandbox, sandbox.client() as client:
+    ...     try:
+    ...         client.models.get("truefusion-9")
+    ...     except sky.NotFoundError as error:
+    ...         print(error.error_id)
+    MODEL_NOT_FOUND
+    """
 
 
 class RateLimitError(SkytellsError):
@@ -142,6 +220,17 @@ class RateLimitError(SkytellsError):
     ----------
     retry_after : float
         Seconds to wait before the next try; always a number.
+
+    Examples
+    --------
+    >>> import skytells_nb as sky
+    >>> with sky.Sandbox() as sandbox, sandbox.client(max_retries=0) as client:
+    ...     sandbox.faults.next("rate_limit", retry_after=7)
+    ...     try:
+    ...         client.predictions.create("truefusion", {"prompt": "a fox"})
+    ...     except sky.RateLimitError as error:
+    ...         print(error.retry_after, error.charged)
+    7.0 False
     """
 
     def __init__(self, message: str = "", *, retry_after: float = 1.0, **facts: Any) -> None:
@@ -150,11 +239,34 @@ class RateLimitError(SkytellsError):
 
 
 class ServerError(SkytellsError):
-    """The API failed (5xx), or answered with something that cannot be read."""
+    """The API failed (5xx), or answered with something that cannot be read.
+
+    Examples
+    --------
+    >>> import skytells_nb as sky
+    >>> with sky.Sandbox() as sandbox, sandbox.client(max_retries=0) as client:
+    ...     sandbox.faults.next("server_error", on="models")
+    ...     try:
+    ...         client.models.list()
+    ...     except sky.ServerError as error:
+    ...         print(error.status_code)
+    500
+    """
 
 
 class NetworkError(SkytellsError):
-    """No answer: refused, unresolved, dropped or timed out on the way."""
+    """No answer: refused, unresolved, dropped or timed out on the way.
+
+    Examples
+    --------
+    >>> import skytells_nb as sky
+    >>> with sky.Client(api_key="sk-any", base_url="http://127.0.0.1:9/v1", max_retries=0) as client:
+    ...     try:
+    ...         client.predictions.create("truefusion", {"prompt": "a fox"})
+    ...     except sky.NetworkError as error:
+    ...         print(error.charged)  # nothing was sent
+    False
+    """
 
 
 class WaitTimeoutError(SkytellsError):
@@ -164,6 +276,17 @@ class WaitTimeoutError(SkytellsError):
     ----------
     prediction : Prediction
         As last seen; ``client.predictions.wait(error.prediction)`` takes the wait up again.
+
+    Examples
+    --------
+    >>> import skytells_nb as sky
+    >>> with sky.Sandbox(seconds=0.5) as sandbox, sandbox.client() as client:
+    ...     try:
+    ...         fox = client.predictions.create("truefusion", {"prompt": "a fox"}, wait=True, timeout=0.1)
+    ...     except sky.WaitTimeoutError as error:
+    ...         fox = client.predictions.wait(error.prediction)
+    >>> fox.status
+    'succeeded'
     """
 
     def __init__(self, message: str = "", *, prediction: Prediction | None = None, **facts: Any) -> None:
@@ -186,6 +309,19 @@ class UncertainCreateError(SkytellsError):
         When it was sent, by the server's clock where that is known.
     known : frozenset of str
         Ids of predictions that cannot be it: known before it was sent, or another create's.
+    attempt : str
+        A name for the create that was sent; pickled copies of its error have the same.
+
+    Examples
+    --------
+    >>> import skytells_nb as sky
+    >>> with sky.Sandbox() as sandbox, sandbox.client() as client:
+    ...     sandbox.faults.next("drop_before")
+    ...     try:
+    ...         client.predictions.create("truefusion", {"prompt": "a fox"})
+    ...     except sky.UncertainCreateError as error:
+    ...         print(client.predictions.reconcile(error))  # look again; None: not found
+    None
     """
 
     def __init__(
@@ -196,6 +332,7 @@ class UncertainCreateError(SkytellsError):
         input: dict[str, Any] | None = None,
         since: datetime | None = None,
         known: frozenset[str] = frozenset(),
+        attempt: str | None = None,
         **facts: Any,
     ) -> None:
         super().__init__(message, **facts)
@@ -203,6 +340,7 @@ class UncertainCreateError(SkytellsError):
         self.input = input
         self.since = since
         self.known = known
+        self.attempt = attempt or os.urandom(16).hex()
 
 
 class PredictionError(SkytellsError):
@@ -212,6 +350,17 @@ class PredictionError(SkytellsError):
     ----------
     prediction : Prediction
         As it ended, with its id, its error text and what it cost where the API says so.
+
+    Examples
+    --------
+    >>> import skytells_nb as sky
+    >>> with sky.Sandbox(seconds=0) as sandbox, sandbox.client() as client:
+    ...     sandbox.faults.next("failed")
+    ...     try:
+    ...         client.predictions.create("truefusion", {"prompt": "a fox"}, wait=True)
+    ...     except sky.PredictionError as error:
+    ...         print(error.prediction.status, error.prediction.error)
+    failed ...
     """
 
     def __init__(self, message: str = "", *, prediction: Prediction | None = None, **facts: Any) -> None:
@@ -228,6 +377,16 @@ class BudgetExceeded(SkytellsError):
         What the create was reckoned to cost.
     remaining : Decimal
         What the tightest open budget still allows.
+
+    Examples
+    --------
+    >>> import skytells_nb as sky
+    >>> with sky.Sandbox() as sandbox, sandbox.client() as client, sky.budget(0.01):
+    ...     try:
+    ...         client.predictions.create("truefusion", {"prompt": "a fox"})
+    ...     except sky.BudgetExceeded as error:
+    ...         print(error.estimate.price, error.remaining)
+    $0.03 0.01
     """
 
     def __init__(
@@ -245,6 +404,18 @@ class OutputExpiredError(SkytellsError):
     ----------
     prediction : Prediction
         The prediction whose output is gone; its record is still there.
+
+    Examples
+    --------
+    >>> import skytells_nb as sky
+    >>> with sky.Sandbox(seconds=0) as sandbox, sandbox.client(archive=False) as client:
+    ...     fox = client.predictions.create("truefusion-edge", {"prompt": "a fox"}, wait=True)
+    ...     sandbox.faults.next("expired")
+    ...     try:
+    ...         sky.load(fox)
+    ...     except sky.OutputExpiredError as error:
+    ...         print(error.prediction.id == fox.id)
+    True
     """
 
     def __init__(self, message: str = "", *, prediction: Prediction | None = None, **facts: Any) -> None:
@@ -253,4 +424,14 @@ class OutputExpiredError(SkytellsError):
 
 
 class WebhookSignatureError(SkytellsError):
-    """A webhook delivery whose signature does not match: not from the API, or the wrong secret."""
+    """A webhook delivery whose signature does not match: not from the API, or the wrong secret.
+
+    Examples
+    --------
+    >>> import skytells_nb as sky
+    >>> try:
+    ...     sky.webhooks.verify(b'{"id": "p1"}', "not its signature", "whsec")
+    ... except sky.WebhookSignatureError as error:
+    ...     print(error.charged)
+    False
+    """

@@ -51,7 +51,10 @@ class Observer:
         return None
 
     def created(self, account: Account, ticket: object, prediction: Prediction) -> Generator[Any, Any, None]:
-        """As soon as the prediction's id is known."""
+        """As soon as the prediction's id is known.
+
+        Also after a ``not_created`` that left a doubt, when ``reconcile`` finds what was made.
+        """
         yield from ()
 
     def not_created(

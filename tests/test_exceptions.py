@@ -85,8 +85,8 @@ def test_every_error_crosses_processes_with_all_it_knows(kind: type[SkytellsErro
 
 @pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
 def test_every_pickle_protocol_will_do(protocol: int):
-    twin = pickle.loads(pickle.dumps(make(UncertainCreateError), protocol))
-    assert vars(twin) == vars(make(UncertainCreateError))
+    error = make(UncertainCreateError)
+    assert vars(pickle.loads(pickle.dumps(error, protocol))) == vars(error)
 
 
 @pytest.mark.parametrize("kind", ERRORS)

@@ -17,7 +17,7 @@ import httpx
 from ..exceptions import InvalidInputError, SkytellsError
 from ..observers import Account, Observer
 from ..types import Prediction
-from ..wire import flows
+from ..wire import claims, flows
 from ..wire.conversation import Conversation
 from ..wire.retry import Policy
 from ..wire.steps import NoAnswer, Reply, Request, Send
@@ -59,8 +59,13 @@ class Connection:
         self.transport, self.async_transport = _transports(transport)
         self.archive = _archive(archive)
         listening = [*observers, self.archive] if isinstance(self.archive, Observer) else [*observers]
+        account = Account(self.origin, self.key.fingerprint)
         self.conversation = Conversation(
-            Account(self.origin, self.key.fingerprint), Policy(max_retries=max_retries), listening
+            account,
+            Policy(max_retries=max_retries),
+            listening,
+            # a transport of one's own is a world of its own
+            claims=claims.shared(account) if transport is None else claims.Claims(),
         )
         self.trips = RoundTrips()
         self.gate = Gate(self.trips)
@@ -235,6 +240,7 @@ class Connection:
         sides = [side.keep() for side in self._sides.values()]
         _of_parents.append((self._client, self._downloads, sides, self._sides, self._finalizers, self.apart))
         self._lock = threading.Lock()
+        self.conversation.claims.start_afresh()
         self.gate = Gate(self.trips)
         self.on_wire = weakref.WeakKeyDictionary()
         self.blocking_watch = BlockingWatch(self.conversation)
@@ -251,6 +257,7 @@ _of_parents: list[object] = []
 
 def _after_fork() -> None:
     BACKGROUND.forget()
+    claims.start_afresh()
     for connection in registry.everything():
         connection.start_afresh()
 

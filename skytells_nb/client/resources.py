@@ -264,6 +264,9 @@ class _Predictions(Face):
     def reconcile(self, error: UncertainCreateError) -> Flow[Prediction | None]:
         """Look again for the prediction of a create that was left in doubt.
 
+        What is found counts from then on like any other: a budget that stands puts its cost in the place of
+        what it had reserved, and the archive keeps it, now or when its end is waited for.
+
         Parameters
         ----------
         error : UncertainCreateError

@@ -73,8 +73,11 @@ class Ledger:
             return True
 
     def tie(self, entry: Entry, identifier: str) -> None:
-        """Note which prediction an entry became."""
+        """Note which prediction an entry became; one that was in doubt has its cost still to come."""
         with self._lock:
+            self._count(entry, -1)
+            entry.settled = False
+            self._count(entry, 1)
             entry.id = identifier
             self._by_id[entry.origin, identifier] = entry
 

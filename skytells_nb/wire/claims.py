@@ -3,6 +3,9 @@
 The API has no idempotency key (skytells-api.md section 9.4). After a create whose answer was lost, the only
 proof is the listing, and in it creates of like input look alike. So every id belongs to one attempt at most,
 and an attempt takes an id from the listing only while no create that could be mistaken for it is on the wire.
+
+All connections of a process that talk as one account share their claims: two clients that lose the answers of
+two equal creates find one prediction each. Another process has claims of its own.
 """
 
 from __future__ import annotations
@@ -16,11 +19,11 @@ from enum import Enum
 from math import inf
 from typing import Any, Final, Literal, TypeAlias
 
-from ..exceptions import UncertainCreateError
+from ..observers import Account, Observer
 from ..types import Prediction
 from .likeness import carries, compatible
 
-__all__ = ["BUSY", "Attempt", "Busy", "Claims"]
+__all__ = ["BUSY", "Attempt", "Busy", "Claims", "shared", "start_afresh"]
 
 Key = tuple[str, str]
 
@@ -60,7 +63,7 @@ class Attempt:
 
 
 class Claims:
-    """A connection's ledger of creates under way and of ids, under one lock.
+    """A ledger of creates under way, of ids, and of who waits for news of a create in doubt, under one lock.
 
     It holds attempts weakly: one whose flow was dropped somewhere stands in nobody's way.
     """
@@ -71,8 +74,14 @@ class Claims:
         self._looking: weakref.WeakSet[Attempt] = weakref.WeakSet()
         self._claimed: set[str] = set()
         self._known: dict[str, int] = {}
-        self._found: weakref.WeakKeyDictionary[UncertainCreateError, Prediction] = weakref.WeakKeyDictionary()
+        self._found: dict[str, Prediction] = {}
+        self._in_doubt: dict[str, list[tuple[Observer, object]]] = {}
         self._count = 0
+
+    def start_afresh(self) -> None:
+        """Forget what is under way, as a forked child must: the threads that it belongs to are not in it."""
+        self._lock = threading.Lock()
+        self._sent, self._looking = weakref.WeakSet(), weakref.WeakSet()
 
     def begin(self, attempt: Attempt) -> bool:
         """Put an attempt on the wire; False while one that could be mistaken for it looks for its own."""
@@ -155,12 +164,32 @@ class Claims:
         with self._lock:
             return frozenset(self._claimed) | {i for i, at in self._known.items() if at < attempt.number}
 
-    def found(self, error: UncertainCreateError, prediction: Prediction | None = None) -> Prediction | None:
+    def give_up(self, identifier: str) -> None:
+        """Let go of an id that was claimed for somebody who never heard of it."""
+        with self._lock:
+            self._claimed.discard(identifier)
+
+    def found(self, attempt: str, prediction: Prediction | None = None) -> Prediction | None:
         """Give, or note, what a create left in doubt turned out to have made: asking twice finds it twice."""
         with self._lock:
             if prediction is not None:
-                self._found[error] = prediction
-            return self._found.get(error)
+                self._found[attempt] = prediction
+            return self._found.get(attempt)
+
+    def forget(self, attempt: str) -> None:
+        """Forget what a create in doubt made: whoever asked has it, and will not ask again."""
+        with self._lock:
+            self._found.pop(attempt, None)
+
+    def leave_in_doubt(self, attempt: str, observer: Observer, ticket: object) -> None:
+        """Note who was told that nobody knows what became of a create."""
+        with self._lock:
+            self._in_doubt.setdefault(attempt, []).append((observer, ticket))
+
+    def left_in_doubt(self, attempt: str) -> list[tuple[Observer, object]]:
+        """Give, once, those who have yet to hear what a create in doubt has made."""
+        with self._lock:
+            return self._in_doubt.pop(attempt, [])
 
     def _quiet(self, attempt: Attempt) -> bool:
         return not any(other is not attempt and _alike(attempt, other) for other in self._sent) and not any(
@@ -177,6 +206,31 @@ class Claims:
     def _drop(self, attempt: Attempt) -> None:
         self._sent.discard(attempt)
         self._looking.discard(attempt)
+
+
+_everywhere: dict[tuple[str, str], Claims] = {}
+_lock = threading.Lock()
+
+
+def shared(account: Account) -> Claims:
+    """Give the claims of an account, which all of this process's connections share for as long as it runs.
+
+    Examples
+    --------
+    >>> account = Account("https://api.skytells.ai/v1", "0123456789ab")
+    >>> shared(account) is shared(Account("https://api.skytells.ai/v1", "0123456789ab", sandbox=True))
+    True
+    """
+    with _lock:
+        return _everywhere.setdefault((account.origin, account.fingerprint), Claims())
+
+
+def start_afresh() -> None:
+    """Forget what is under way for any account, as a forked child must."""
+    global _lock
+    _lock = threading.Lock()
+    for claims in _everywhere.values():
+        claims.start_afresh()
 
 
 def _alike(one: Attempt, other: Attempt) -> bool:

@@ -14,7 +14,7 @@ from collections.abc import Generator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..exceptions import InvalidInputError, SkytellsError
+from ..exceptions import InvalidInputError, SkytellsError, UncertainCreateError
 from ..observers import Observer
 from ..types import Prediction
 from . import answers, exchange, reconciling, requests
@@ -24,7 +24,7 @@ from .conversation import Conversation, note
 from .requests import Order
 from .steps import Answer, Detach, Flow, NoAnswer, Reply, Send, Sleep
 
-__all__ = ["accept", "cancel_in_background"]
+__all__ = ["accept", "cancel_in_background", "tell_what_was_made"]
 
 
 def accept(conversation: Conversation, order: Order, observers: Sequence[Observer] = ()) -> Flow[Prediction]:
@@ -192,6 +192,8 @@ class _Create:
                 continue
             error = self.failure or SkytellsError("Interrupted before anything was accepted.", charged=False)
             sent = self.send is not None or self.doubted
+            if isinstance(error, UncertainCreateError) and observer in self.conversation.listeners():
+                self.conversation.claims.leave_in_doubt(error.attempt, observer, ticket)
             yield from _told(observer, observer.not_created(account, ticket, error, sent))
 
     def leave(self) -> Flow[None]:
@@ -271,6 +273,30 @@ class _Create:
                 raise
             except BaseException as error:  # noqa: BLE001 - the others must be told all the same
                 note(f"An observer was not told of a create of {self.order.model!r}: {error!r}")
+
+
+def tell_what_was_made(
+    conversation: Conversation, error: UncertainCreateError, made: Prediction
+) -> Flow[None]:
+    """Tell every observer that a create left in doubt what it has made, once; also after an interrupt.
+
+    An observer of that create alone is not told: whoever brought it looks for itself.
+    """
+    left = conversation.claims.left_in_doubt(error.attempt)
+    try:
+        yield from _tell_made(conversation, left, made)
+    except (KeyboardInterrupt, CancelledError):
+        if left:
+            yield Detach(_tell_made(conversation, left, made))
+        raise
+
+
+def _tell_made(
+    conversation: Conversation, left: list[tuple[Observer, object]], made: Prediction
+) -> Flow[None]:
+    while left:
+        observer, ticket = left.pop(0)
+        yield from _told(observer, observer.created(conversation.account, ticket, made))
 
 
 _NO_TIME = "there was no time left."

@@ -185,7 +185,10 @@ def reconcile(conversation: Conversation, error: UncertainCreateError) -> Flow[P
             charged=False,
         )
     found = yield from reconciling.look_again(conversation, error)
-    return (yield from conversation.ended(found)) if found is not None and found.done else found
+    if found is None:
+        return None
+    yield from creating.tell_what_was_made(conversation, error, found)
+    return (yield from conversation.ended(found)) if found.done else found
 
 
 def _read(conversation: Conversation, body: Any) -> Prediction:

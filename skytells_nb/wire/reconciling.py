@@ -149,12 +149,18 @@ def _clear_up(conversation: Conversation, order: Order, unclear: list[Prediction
 
 
 def _complete(conversation: Conversation, order: Order, found: Prediction) -> Flow[Prediction]:
-    """Give what was found with what was asked; read by id where the listing has its end but no output."""
+    """Give what was found with what was asked; read by id where the listing has its end but no output.
+
+    When it is interrupted nobody has heard of what was found, so that it can be found again.
+    """
     if found.status == "succeeded" and found.output is None:
         try:
             body = yield from exchange.ask(conversation, requests.get(found.id), f"prediction {found.id!r}")
         except SkytellsError:
             body = None
+        except BaseException:
+            conversation.claims.give_up(found.id)
+            raise
         if isinstance(body, dict) and body.get("id") == found.id:
             found = Prediction.from_api(body, origin=conversation.origin).remembering(found)
         else:
@@ -229,16 +235,27 @@ def look_for(
     """Look once more for the predictions of several creates, in a listing that is read once for all.
 
     Whoever comes first has the first choice, so equal creates get one each while there are enough. What
-    the API lists and does not say enough about leaves an error in its place.
+    the API lists and does not say enough about leaves an error in its place. When it is interrupted, what
+    was found until then can be found again, since nobody has heard of it.
     """
+    claims = conversation.claims
     begun = [error.since for error in errors if error.since is not None]
     listed = (yield from _newest(conversation, min(begun) - _SKEW)) if begun else []
     found: list[Prediction | UncertainCreateError | None] = []
-    for error in errors:
-        try:
-            found.append((yield from look_again(conversation, error, listed)))
-        except UncertainCreateError as doubt:
-            found.append(doubt)
+    try:
+        for error in errors:
+            try:
+                found.append((yield from look_again(conversation, error, listed)))
+            except UncertainCreateError as doubt:
+                found.append(doubt)
+    except BaseException:
+        for each in found:
+            if isinstance(each, Prediction):
+                claims.give_up(each.id)
+        raise
+    finally:
+        for error in errors:
+            claims.forget(error.attempt)
     return found
 
 
@@ -258,7 +275,7 @@ def look_again(
         Once more, when something listed may be it and does not say enough.
     """
     claims, names = conversation.claims, conversation.names
-    before = claims.found(error)
+    before = claims.found(error.attempt)
     if before is not None or error.since is None or error.input is None:
         return before
     order, since = requests.order(error.model, error.input), error.since
@@ -282,11 +299,15 @@ def look_again(
                 if found is None and doubts:
                     raise _once_more(error, doubts)
                 if found is None:
-                    return claims.found(error)
+                    return claims.found(error.attempt)
             if found is not BUSY:
-                claims.found(error, found)
-                found = yield from _complete(conversation, order, found)
-                claims.found(error, found)
+                claims.found(error.attempt, found)
+                try:
+                    found = yield from _complete(conversation, order, found)
+                except BaseException:
+                    claims.forget(error.attempt)
+                    raise
+                claims.found(error.attempt, found)
                 return found
     finally:
         claims.close(anew)
@@ -304,4 +325,5 @@ def _once_more(error: UncertainCreateError, doubts: list[Prediction]) -> Uncerta
         input=error.input,
         since=error.since,
         known=error.known,
+        attempt=error.attempt,
     )

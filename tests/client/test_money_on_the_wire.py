@@ -7,10 +7,13 @@ of them have to look twice for a lost prediction before they may give an answer.
 from __future__ import annotations
 
 import asyncio
+import pickle
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -183,6 +186,35 @@ def test_what_was_left_in_doubt_can_be_looked_for_again() -> None:
         assert found is not None
         assert (found.id, found.status) == (sandbox.predictions[0]["id"], "succeeded")
         assert sandbox.billed == 1
+
+
+def test_what_is_found_later_is_paid_by_the_budget_and_kept_by_the_archive(tmp_path: Path) -> None:
+    with sky.Sandbox(seconds=0.05) as sandbox, sandbox.client(archive=tmp_path) as client:
+        sandbox.faults.next("hidden", seconds=600)
+        sandbox.faults.next("drop_after")
+        with sky.budget(1) as wall:
+            with pytest.raises(UncertainCreateError) as caught:
+                client.predictions.create("truefusion", INPUT)
+            assert (wall.spent, wall.reserved, wall.estimated) == (0, Decimal("0.03"), Decimal("0.03"))
+            [job] = sandbox._known.state.jobs.values()
+            job.hidden_until = 0
+            with sandbox.client(archive=tmp_path) as another:
+                found = another.predictions.reconcile(pickle.loads(pickle.dumps(caught.value)))
+            assert found is not None
+            assert (wall.spent, wall.reserved, wall.estimated) == (found.cost, 0, 0)
+        assert [path.is_file() for path in found.files] == [True]
+
+
+def test_two_clients_that_lose_the_answers_of_equal_creates_take_one_prediction_each() -> None:
+    with sky.Sandbox(seconds=0.3) as sandbox, sandbox.client() as one, sandbox.client() as other:
+        sandbox.faults.next("drop_after", times=4)
+        with ThreadPoolExecutor(4) as pool:
+            creates = [
+                pool.submit(client.predictions.create, "truefusion", INPUT) for client in (one, other) * 2
+            ]
+            made = {each.result().id for each in creates}
+        assert made == {each["id"] for each in sandbox.predictions}
+        assert (len(made), sandbox.billed) == (4, 4)
 
 
 @pytest.mark.parametrize("face", ["Client", "AsyncClient"])

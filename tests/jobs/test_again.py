@@ -13,6 +13,7 @@ from skytells_nb.archive import Archive
 from skytells_nb.exceptions import InvalidInputError, SkytellsError
 from skytells_nb.jobs import batch, batches, working
 from skytells_nb.jobs.journal import Journal
+from skytells_nb.wire.claims import Claims
 
 from .conftest import TEXTER
 
@@ -33,6 +34,13 @@ def keys_of(inputs: list[Any]) -> list[Any]:
     while read.read(100):
         continue
     return [read.key(n) for n in range(len(inputs))]
+
+
+def of_another_process(sandbox: sky.Sandbox) -> sky.Client:
+    """Make a client that shares nothing with those here: what it made, nobody here knows of."""
+    client = sandbox.client()
+    client.connection.conversation.claims = Claims()
+    return client
 
 
 def ids(made: sky.PredictionList) -> list[str]:
@@ -185,7 +193,7 @@ class TestUncertain:
 
     def test_what_was_accepted_is_found_in_the_listing(self, run, client, archive, sandbox):
         self.leave(client, archive, INPUTS, 1)
-        with sandbox.client() as killed:
+        with of_another_process(sandbox) as killed:
             made = killed.predictions.create(TEXTER, {"prompt": "an owl"})
         again = run(INPUTS, name="animals")
         assert again[1].id == made.id
@@ -193,7 +201,7 @@ class TestUncertain:
 
     def test_two_equal_ones_get_one_each(self, run, client, archive, sandbox):
         self.leave(client, archive, INPUTS, 0, 2)
-        with sandbox.client() as killed:
+        with of_another_process(sandbox) as killed:
             made = {killed.predictions.create(TEXTER, {"prompt": "a fox"}).id for _ in range(2)}
         again = run(INPUTS, name="animals")
         assert {again[0].id, again[2].id} == made
@@ -201,7 +209,7 @@ class TestUncertain:
 
     def test_of_two_equal_ones_one_may_have_been_accepted(self, run, client, archive, sandbox):
         self.leave(client, archive, INPUTS, 0, 2)
-        with sandbox.client() as killed:
+        with of_another_process(sandbox) as killed:
             made = killed.predictions.create(TEXTER, {"prompt": "a fox"})
         again = run(INPUTS, name="animals")
         assert again[0].id == made.id
@@ -238,7 +246,7 @@ class TestUncertain:
         self.leave(client, archive, INPUTS, 1)
         monkeypatch.setattr(working, "_AGAIN", 2.0)
         sandbox.faults.next("hidden", seconds=1.0)
-        with sandbox.client() as killed:
+        with of_another_process(sandbox) as killed:
             made = killed.predictions.create(TEXTER, {"prompt": "an owl"})
         again = run(INPUTS, name="animals", retry_uncertain=True)
         assert again[1].id == made.id
@@ -253,7 +261,7 @@ class TestUncertain:
 
     def test_a_clock_that_is_set_back_meanwhile_makes_no_difference(self, run, client, archive, sandbox):
         self.leave(client, archive, INPUTS, 1)
-        with sandbox.client() as killed:
+        with of_another_process(sandbox) as killed:
             made = killed.predictions.create(TEXTER, {"prompt": "an owl"})
         talk = client.connection.conversation
         talk.wall = lambda: datetime.now(UTC) - timedelta(days=400)

@@ -22,7 +22,7 @@ __all__ = ["BACKGROUND", "Background"]
 _THREADS: Final = 64
 """Fifty cancels go out at once, however far away the API is and whoever else is waited for."""
 
-_LINGER: Final = 0.1
+_LINGER: Final = 0.4
 """Seconds of quiet after which what was done is summed up; so long the last thread waits for more."""
 
 Errand = Callable[[float], object]

@@ -182,6 +182,20 @@ def test_errands_run_in_the_background_and_a_mistake_in_one_stops_no_other() -> 
     assert not [thread for thread in threading.enumerate() if thread.name == "skytells-afterwards"]
 
 
+def test_what_came_of_many_errands_is_summed_up_once() -> None:
+    background, go_on, done = Background(), threading.Event(), []
+    summed: list[int] = []
+
+    def sum_up() -> None:
+        summed.append(len(done))
+
+    for number in range(51):
+        background.run(lambda deadline, n=number: done.append(go_on.wait(20) and n), 2.0, afterwards=sum_up)
+    go_on.set()
+    assert background.wait(20)
+    assert summed == [51]
+
+
 def test_an_errand_is_run_here_when_no_thread_can_begin_any_more(monkeypatch: pytest.MonkeyPatch) -> None:
     """As while the interpreter shuts down."""
 

@@ -3,7 +3,8 @@
 *Run All* sends every cell before the first has ended, and that is where nested event loops lose
 cells, so `Kernel.run_all` does the same. Everything a kernel publishes is kept with the cell it
 belongs to: by its parent message, not by when it came. Nothing here sleeps; whatever is waited for
-is a message, with a deadline.
+is a message, with a deadline. Front end and kernel meet at files of their own rather than at TCP ports, which
+are free when they are chosen and may be taken by another test when the kernel opens them.
 
     with Kernel(tmp_path) as kernel:
         first, second = kernel.run_all("await sky.gather(...)", "print('second')")
@@ -15,6 +16,7 @@ from __future__ import annotations
 
 import os
 import sys
+import tempfile
 import time
 import warnings
 from collections.abc import Callable
@@ -121,6 +123,11 @@ class Kernel:
         self._manager = KernelManager(
             kernel_spec_manager=specs, connection_file=str(folder / "kernel.json"), shutdown_wait_time=5
         )
+        self._meeting_place: tempfile.TemporaryDirectory[str] | None = None
+        if os.name != "nt":  # in a folder with a short name, because a socket's may have 100 characters
+            self._meeting_place = tempfile.TemporaryDirectory(prefix="kernel-")
+            self._manager.transport = "ipc"
+            self._manager.ip = os.path.join(self._meeting_place.name, "at")
         self._client: BlockingKernelClient
         self._cells: dict[str, Cell] = {}
         self.events: list[tuple[str, Cell | None, Message]] = []
@@ -157,6 +164,8 @@ class Kernel:
             if hasattr(self, "_client"):
                 self._client.context.destroy(linger=0)
             self._manager.context.destroy(linger=0)
+            if self._meeting_place is not None:
+                self._meeting_place.cleanup()
 
     def send(self, code: str) -> Cell:
         """Send one cell, and go on at once."""

@@ -57,6 +57,7 @@ class App:
             headers,
             body,
             self._origin or f"http://{headers.get('host', 'localhost')}",
+            (scope.get("client") or ("",))[0],
         )
         try:
             answer = await self._answer(request)

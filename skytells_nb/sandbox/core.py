@@ -172,7 +172,10 @@ class Core:
         return answer
 
     def due_notice(self, origin: str) -> notices.Notice | None:
-        """Take the next webhook that is due; None when none is."""
+        """Take the next webhook that is due; None when none is.
+
+        Its links begin with `origin`, or, when that is empty, as those did that its create was answered with.
+        """
         with self._lock:
             return self.predictions.due_notice(origin, self.now)
 

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
+import socket
+import ssl
 import threading
-from http.client import HTTPException
-from urllib.error import HTTPError
-from urllib.request import HTTPRedirectHandler, ProxyHandler, Request, build_opener
+from functools import cached_property
+from http.client import HTTPConnection, HTTPException, HTTPSConnection
+from urllib.parse import urlsplit, urlunsplit
 
+from skytells_nb.sandbox import addressees
 from skytells_nb.sandbox.core import Core
 from skytells_nb.sandbox.notices import Notice
 
@@ -24,7 +28,7 @@ class Courier:
     core : Core
         Knows what is due.
     origin : str
-        For the absolute URLs in what is delivered.
+        For the absolute URLs in what is delivered; empty to take the one under which each create came.
     steady : bool
         Whether the core's clock is the system's; another one may jump, so it is looked at more often.
     """
@@ -37,7 +41,6 @@ class Courier:
         self._stopped = False
         self._thread: threading.Thread | None = None
         self._lock = threading.Lock()
-        self._opener = build_opener(_NoRedirect, ProxyHandler({}))
 
     def wake(self) -> None:
         """Say that something may be due."""
@@ -71,24 +74,64 @@ class Courier:
             self._news.wait(wait if self._steady or wait is None else LOOK_AGAIN)
 
     def _post(self, notice: Notice) -> tuple[int | None, str | None]:
+        """Send one; no redirect is followed, for a signed body goes to the address that was registered."""
         headers = {
             "Content-Type": "application/json",
             "User-Agent": "skytells-sandbox",
             "X-Skytells-Signature": notice.signature,
+            "Connection": "close",
         }
-        request = Request(notice.url, notice.body, headers, method="POST")  # noqa: S310 - http or https, checked
         try:
-            with self._opener.open(request, timeout=PATIENCE) as response:
-                return response.status, None
-        except HTTPError as error:
-            with error:
-                return error.code, str(error.reason)
+            parts = urlsplit(notice.url)
+            line = self._line(parts.scheme, parts.hostname or "", parts.port, notice.asker)
+            with contextlib.closing(line):
+                path = urlunsplit(("", "", parts.path or "/", parts.query, ""))
+                line.request("POST", path, notice.body, headers)
+                answer = line.getresponse()
+                return answer.status, None if 200 <= answer.status < 300 else answer.reason
         except (OSError, HTTPException, ValueError) as error:
             return None, str(error) or type(error).__name__
 
+    def _line(self, scheme: str, host: str, port: int | None, asker: str | None) -> HTTPConnection:
+        if scheme == "https":
+            return _SecureLine(host, port, asker, self._trust)
+        return _Line(host, port, asker)
 
-class _NoRedirect(HTTPRedirectHandler):
-    """A signed body goes to the address that was registered and to no other."""
+    @cached_property
+    def _trust(self) -> ssl.SSLContext:
+        return ssl.create_default_context()
 
-    def redirect_request(self, *_: object) -> None:
-        """Follow nothing."""
+
+class _Line(HTTPConnection):
+    """A connection to where the asker may send something; to anywhere when there is no asker."""
+
+    def __init__(self, host: str, port: int | None, asker: str | None) -> None:
+        super().__init__(host, port, timeout=PATIENCE)
+        self._asker = asker
+
+    def connect(self) -> None:
+        """Connect."""
+        self.sock = _reached(self.host, self.port, self._asker)
+
+
+class _SecureLine(HTTPSConnection):
+    """The same under TLS; the certificate has to be the host's that was named."""
+
+    def __init__(self, host: str, port: int | None, asker: str | None, trust: ssl.SSLContext) -> None:
+        super().__init__(host, port, timeout=PATIENCE, context=trust)
+        self._asker, self._trust = asker, trust
+
+    def connect(self) -> None:
+        """Connect, and shake hands."""
+        line = _reached(self.host, self.port, self._asker)
+        try:
+            self.sock = self._trust.wrap_socket(line, server_hostname=self.host)
+        except BaseException:
+            line.close()
+            raise
+
+
+def _reached(host: str, port: int, asker: str | None) -> socket.socket:
+    if asker is None:
+        return socket.create_connection((host, port), PATIENCE)
+    return addressees.connect(host, port, asker, PATIENCE)

@@ -28,6 +28,8 @@ class Request:
         The raw body, at most `skytells_nb.sandbox.app.LARGEST_BODY` bytes.
     origin : str
         Scheme, host and port under which the sandbox is reached; absolute URLs in answers begin with it.
+    asker : str
+        The IP address that it came from; empty when that is not known.
     """
 
     method: str
@@ -36,6 +38,7 @@ class Request:
     headers: Mapping[str, str] = field(default_factory=dict)
     body: bytes = b""
     origin: str = "http://127.0.0.1"
+    asker: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -52,6 +52,9 @@ class Job:
     notified: list[str] = field(default_factory=list)
     key: str = ""
     account: str = ""
+    #: Of a webhook, where its create came from, and under which address that reached the sandbox.
+    asker: str = ""
+    origin: str = ""
     sizes: dict[str, int] = field(default_factory=dict)
     #: The finished body, kept because a finished prediction is read and listed many times.
     rendered: tuple[str, tuple[bool, bool], bytes] | None = None

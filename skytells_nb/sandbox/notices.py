@@ -11,7 +11,7 @@ import hmac
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
-from skytells_nb.sandbox import errors
+from skytells_nb.sandbox import addressees, errors
 from skytells_nb.sandbox.job import Job
 
 #: What each spelling of an event stands for. In the filter form ``completed`` means every end.
@@ -47,7 +47,7 @@ TYPES = {
 
 
 class Notice(NamedTuple):
-    """One delivery that is due."""
+    """One delivery that is due; `asker` is the address it was ordered from, None when it may go anywhere."""
 
     id: str
     event: str
@@ -55,6 +55,7 @@ class Notice(NamedTuple):
     url: str
     body: bytes
     signature: str
+    asker: str | None = None
 
 
 class Delivery(NamedTuple):
@@ -69,13 +70,20 @@ class Delivery(NamedTuple):
     error: str | None
 
 
-def read_webhook(body: dict[str, Any]) -> tuple[dict[str, Any], list[str]]:
+def read_webhook(body: dict[str, Any], asker: str | None = None) -> tuple[dict[str, Any], list[str]]:
     """Read the webhook of a create: what its prediction will show, and the events it wants.
+
+    Parameters
+    ----------
+    body : dict
+        The create's own.
+    asker : str, optional
+        The address it came from, in a sandbox that others can reach; anything may be named, unless given.
 
     Raises
     ------
     Refusal
-        422 when it has no usable URL or names an event there is not.
+        422 when it has no usable URL, one that nothing is delivered to, or names an event there is not.
     """
     hook = body.get("webhook")
     if isinstance(hook, str):
@@ -94,6 +102,11 @@ def read_webhook(body: dict[str, Any]) -> tuple[dict[str, Any], list[str]]:
         raise errors.invalid_field("The webhook must be a URL, or an object with url and events.")
     if not _is_url(url):
         raise errors.invalid_field("The webhook url must be an absolute http or https URL.")
+    if asker is not None:
+        try:
+            addressees.check(url, asker)
+        except addressees.NotAllowedError as error:
+            raise errors.invalid_field(f"The webhook url cannot be used here: {error}.") from None
     return {"url": url, "events": list(names or [])}, wanted
 
 

@@ -64,13 +64,15 @@ class Predictions:
         """
         body = read_body(request.body)
         entry, input = self._asked(body)
-        webhook, wanted = notices.read_webhook(body)
+        webhook, wanted = notices.read_webhook(body, request.asker if self.options.exposed else None)
         account = caller.account
         self._refuse_if_busy(account, now)
         job = self._plan(entry, input, self.state.moment(now))
         self._refuse_if_too_dear(account, job)
         job.stream = body.get("stream") is True
         job.webhook, job.notices = webhook, wanted
+        if wanted:
+            job.asker, job.origin = request.asker, request.origin
         job.key, job.account = fingerprint(caller.key), account.name
         mishaps.bend_job(job, hits, now)
         self.state.add(job, job.amount if job.outcome == "succeeded" else None)
@@ -167,12 +169,14 @@ class Predictions:
             secret = self.options.webhook_secret or (self._keys.get(job.key) if job is not None else None)
             if job is None or secret is None or not notices.still_wanted(job, event):
                 continue
-            body = bodies.render(job, now, origin, self.options, self.catalogue)
+            body = bodies.render(job, now, origin or job.origin, self.options, self.catalogue)
             if self.options.webhook_payload == "envelope":
                 stamp = bodies.stamp(now)
                 head = f'{{"type":"{notices.TYPES[event]}","created_at":"{stamp}","data":'
                 body = head.encode("ascii") + body + b"}"
-            return notices.Notice(id, event, attempt, job.webhook["url"], body, notices.sign(body, secret))
+            asker = job.asker if self.options.exposed else None
+            url, signature = job.webhook["url"], notices.sign(body, secret)
+            return notices.Notice(id, event, attempt, url, body, signature, asker)
         return None
 
     def notified(self, id: str, event: str) -> None:

@@ -50,7 +50,7 @@ class Running:
         self._ready = threading.Event()
         self._failure: BaseException | None = None
         self._halt: Callable[[], object] = lambda: None
-        self._courier: Courier = Courier(core, origin, steady=core.options.clock is time.time)
+        self._courier: Courier = Courier(core, self._origin, steady=core.options.clock is time.time)
         self._thread = threading.Thread(target=self._run, name="skytells-sandbox", daemon=True)
 
     def start(self) -> None:

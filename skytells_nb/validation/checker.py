@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from decimal import Decimal
 from pathlib import Path
 from typing import Any, Final
 
@@ -124,9 +125,16 @@ class Checker:
             from referencing import Registry
 
             nothing_but_this: Registry[Any] = Registry()  # jsonschema's own would ask the network
-            validator = _import().Draft202012Validator
+            validators = _import().validators
+            validator = validators.extend(validators.Draft202012Validator, {"multipleOf": _multiple_of})
             self._base = validator(_current(self._schema), registry=nothing_but_this)
         return self._base.evolve(schema=_current(part))
+
+
+def _multiple_of(validator: Any, step: Any, value: Any, _: Any) -> Iterator[Exception]:
+    """Tell multiples as they are written: jsonschema divides floats, and by those 0.3 is none of 0.1."""
+    if validator.is_type(value, "number") and Decimal(str(value)) % Decimal(str(step)):
+        yield _import().ValidationError(f"{value!r} is not a multiple of {step!r}")
 
 
 def _current(part: Any, depth: int = 0) -> Any:

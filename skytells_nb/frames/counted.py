@@ -11,7 +11,8 @@ from typing import Any, Final
 import pandas as pd
 
 from ..exceptions import InvalidInputError, SkytellsWarning
-from .predicted import predictions_frame
+from ..types import reading
+from .predicted import impossible, predictions_frame, sandboxes
 
 __all__ = ["SANDBOX_CREDITS", "Counted", "as_frame", "counted", "require", "sandbox_rows", "tell"]
 
@@ -49,9 +50,9 @@ def require(frame: pd.DataFrame, names: Iterable[str]) -> None:
 
 def sandbox_rows(frame: pd.DataFrame) -> pd.Series:
     """Say of each row whether a sandbox made it, so that its cost is no money."""
-    played = frame["id"].astype(object).map(lambda value: str(value).startswith("sandbox-"))
+    played = frame["id"].astype(str).str.startswith("sandbox-")
     if "origin" in frame.columns:
-        played |= frame["origin"].isin(frame.attrs.get("sandbox_origins") or [])
+        played |= frame["origin"].isin(sandboxes(frame, frame.attrs.get("sandbox_origins") or ()))
     return played.astype(bool)
 
 
@@ -68,6 +69,7 @@ def counted(frame: pd.DataFrame, rates: Mapping[str, float] | None = None, *, ap
         Whether currencies will stay apart by themselves, as groups of their own.
     """
     require(frame, ["id", "cost"])
+    worth = _checked_rates(rates)
     notes: list[str] = []
     keys = [name for name in ("origin", "id") if name in frame.columns]
     repeated = frame.duplicated(keys)
@@ -81,7 +83,8 @@ def counted(frame: pd.DataFrame, rates: Mapping[str, float] | None = None, *, ap
     elif played.any():
         frame = frame[~played]
         notes.append(f"{int(played.sum())} sandbox rows left out: they cost no money")
-    frame, currency = _one_currency(frame, rates, notes, apart=apart)
+    frame = frame.assign(cost=_costs(frame["cost"], notes))
+    frame, currency = _one_currency(frame, worth, notes, apart=apart)
     unknown = int(frame["cost"].isna().sum())
     if unknown:
         still = int(frame["status"].isin(_OPEN).sum()) if "status" in frame.columns else 0
@@ -92,18 +95,51 @@ def counted(frame: pd.DataFrame, rates: Mapping[str, float] | None = None, *, ap
     return Counted(frame, SANDBOX_CREDITS if sandbox else currency, sandbox, notes)
 
 
+def _checked_rates(rates: Mapping[str, float] | None) -> dict[str, float]:
+    """Read exchange rates: a wrong one would make a wrong sum that looks right."""
+    read: dict[str, float] = {}
+    for code, rate in (rates or {}).items():
+        worth = reading.amount(rate)
+        name = str(code).strip().upper()
+        if worth is None or worth <= 0 or (name == "USD" and worth != 1):
+            raise InvalidInputError(
+                f"rates tell how many US dollars one unit of another currency is worth, and {code!r}: "
+                f'{rate!r} cannot. Nothing was added up. Pass a number above 0, such as {{"EUR": 1.08}}.',
+                charged=False,
+            )
+        read[name] = float(worth)
+    return read
+
+
+def _costs(given: pd.Series, notes: list[str]) -> pd.Series:
+    """Read a cost column, which may come from a file or a notebook: what can be no cost is unknown."""
+    costs: Any = pd.to_numeric(given, errors="coerce").astype("float64")
+    odd = given[costs.isna() & given.notna()]
+    if len(odd):
+        raise InvalidInputError(
+            f"The column cost holds {odd.iloc[0]!r}, which is no number. Nothing was added up. Costs are "
+            "numbers, or gaps where they are unknown.",
+            charged=False,
+        )
+    wrong = impossible(costs)
+    if wrong.any():
+        notes.append(f"{int(wrong.sum())} costs are negative or absurd, so they count as unknown")
+    known: pd.Series = costs.mask(wrong)
+    return known
+
+
 def _one_currency(
-    frame: pd.DataFrame, rates: Mapping[str, float] | None, notes: list[str], *, apart: bool
+    frame: pd.DataFrame, rates: dict[str, float], notes: list[str], *, apart: bool
 ) -> tuple[pd.DataFrame, str]:
     if "currency" not in frame.columns:
         return frame, "USD"
     paid = frame.loc[frame["cost"].notna(), "currency"].astype(object)
     named = sorted(paid.dropna().unique())
-    if len(named) <= 1 and not (named and rates and named[0] in rates):
+    if len(named) <= 1 and not (named and named[0] in rates):
         return frame, named[0] if named else "USD"
     if apart:
         return frame, "mixed"
-    missing = [code for code in named if code != "USD" and code not in (rates or {})]
+    missing = [code for code in named if code != "USD" and code not in rates]
     if missing:
         raise InvalidInputError(
             f"This frame holds costs in {' and '.join(named)}, which cannot be added. Nothing was added up. "
@@ -111,10 +147,8 @@ def _one_currency(
             "or pick the rows of one currency.",
             charged=False,
         )
-    factors = (
-        frame["currency"].astype(object).map({"USD": 1.0, **(rates or {})}).astype("float64").fillna(1.0)
-    )
-    used = ", ".join(f"{code} at {(rates or {})[code]:g}" for code in named if code != "USD")
+    factors = frame["currency"].astype(object).map({"USD": 1.0, **rates}).astype("float64").fillna(1.0)
+    used = ", ".join(f"{code} at {rates[code]:g}" for code in named if code != "USD")
     notes.append(f"converted to USD: {used}")
     return frame.assign(cost=frame["cost"] * factors, currency="USD"), "USD"
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import tzinfo
 from importlib import import_module
 from pathlib import Path
@@ -20,6 +20,7 @@ from .dtypes import Categories
 
 __all__ = ["FIGURES", "local_zone", "spend"]
 
+_MOST: Final = 1_000_000
 FIGURES: Final = ("count", "cost", "mean", "share", "failed_cost", "cost_per_second", "unknown")
 
 
@@ -52,14 +53,15 @@ def spend(
     -------
     pandas.DataFrame
         The columns of ``by``, ``period`` with a ``freq``, then ``count``, ``cost``, ``mean`` (per
-        prediction of known cost), ``share`` of the whole, ``failed_cost``, ``cost_per_second`` (of
-        work), and ``unknown``: how many have no known cost and so are in no sum. A cost is NaN where
-        none is known. ``attrs`` tell ``currency``, ``sandbox``, ``timezone`` and ``notes``.
+        prediction of known cost), ``share`` of the whole (of its currency, where there are several),
+        ``failed_cost``, ``cost_per_second`` (of work), and ``unknown``: how many have no known cost and
+        so are in no sum. A cost is NaN where none is known. ``attrs`` tell ``currency``, ``sandbox``,
+        ``timezone`` and ``notes``.
 
     Raises
     ------
     InvalidInputError
-        There is no such column or offset, or the costs are in several currencies.
+        There is no such column, offset or time zone, or the costs are in several currencies.
 
     Examples
     --------
@@ -70,10 +72,10 @@ def spend(
     [['lumo', 2, 1.0, 1.0]]
     """
     table = as_frame(frame)
-    names = [by] if isinstance(by, str) else list(by)
+    names = _names(by)
     require(table, names)
     found = counted(table, rates, apart="currency" in names)
-    zone = local_zone() if tz is None else ZoneInfo(tz) if isinstance(tz, str) else tz
+    zone = _zone(tz)
     keys = {name: _groupable(found.frame[name]) for name in dict.fromkeys(names)}
     if freq is not None:
         keys = {"period": _periods(found, freq, zone), **keys}
@@ -114,7 +116,8 @@ def _figures(rows: pd.DataFrame, keys: dict[str, pd.Series]) -> pd.DataFrame:
         sums = groups[list(parts.columns)].sum(min_count=1).reset_index()
     else:
         sums = parts.sum(min_count=1).to_frame().T
-    total = cost.sum(min_count=1)
+    apart = sums["currency"].astype(object) if "currency" in keys else pd.Series(0, index=sums.index)
+    whole = sums["_cost"].groupby(apart, dropna=False).transform("sum")
     working = sums["_seconds"].where(sums["_seconds"] > 0)
     known = sums["_known"].fillna(0).astype("int64")
     count = sums["_rows"].fillna(0).astype("int64")
@@ -124,7 +127,7 @@ def _figures(rows: pd.DataFrame, keys: dict[str, pd.Series]) -> pd.DataFrame:
             "count": count.astype("Int64"),
             "cost": sums["_cost"].astype("float64"),
             "mean": (sums["_cost"] / known.where(known > 0)).astype("float64"),
-            "share": (sums["_cost"] / total if total else sums["_cost"] * np.nan).astype("float64"),
+            "share": (sums["_cost"] / whole.where(whole > 0)).astype("float64"),
             "failed_cost": sums["_failed"].fillna(0.0).astype("float64"),
             "cost_per_second": (sums["_timed_cost"] / working).astype("float64"),
             "unknown": (count - known).astype("Int64"),
@@ -164,12 +167,13 @@ def _periods(found: Counted, freq: str, zone: tzinfo) -> pd.Series:
         starts = pd.Series(pd.NaT, index=times.index, dtype=times.dtype)
         there = times.dropna().sort_values()
         if len(there):
+            _require_few(there, offset)
             grouped = pd.Series(1, index=pd.DatetimeIndex(there)).groupby(pd.Grouper(freq=offset))
             labels = grouped.size().index
             starts.loc[there.index] = labels[grouped.ngroup().to_numpy()]
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError, ArithmeticError) as error:
         raise InvalidInputError(
-            f"freq {freq!r} is no period that pandas knows: {error}. Nothing was added up. "
+            f"freq {freq!r} cannot part these predictions: {error}. Nothing was added up. "
             'Try "D", "W", "MS" or "h".',
             charged=False,
         ) from None
@@ -177,6 +181,41 @@ def _periods(found: Counted, freq: str, zone: tzinfo) -> pd.Series:
     if missing:
         found.notes.append(f"{missing} rows without a time: in no period")
     return pd.Series(starts)
+
+
+def _require_few(times: pd.Series, offset: Any) -> None:
+    """Refuse periods so short that pandas would make more of them than the memory holds."""
+    try:
+        length = offset.nanos / 1e9
+    except ValueError:  # a day or more, by the calendar
+        return
+    first, last = times.iloc[0], times.iloc[-1]
+    if (last - first).total_seconds() > _MOST * length > 0:
+        raise ValueError(f"there would be more than {_MOST:,} between {first} and {last}")
+
+
+def _names(by: object) -> list[str]:
+    given: list[Any] = [by] if isinstance(by, str) else list(by) if isinstance(by, Iterable) else [by]
+    if not all(isinstance(name, str) for name in given):
+        raise InvalidInputError(
+            f"by must be the name of a column, or a list of names, not {by!r}. Nothing was added up.",
+            charged=False,
+        )
+    return given
+
+
+def _zone(tz: object) -> tzinfo:
+    try:
+        if tz is None:
+            return local_zone()
+        if isinstance(tz, tzinfo):
+            return tz
+        return ZoneInfo(tz)  # type: ignore[arg-type]
+    except (KeyError, ValueError, TypeError, OSError):
+        raise InvalidInputError(
+            f'tz must be a time zone such as "Europe/Berlin" or "UTC", not {tz!r}. Nothing was added up.',
+            charged=False,
+        ) from None
 
 
 def local_zone() -> tzinfo:

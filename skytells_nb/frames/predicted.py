@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from ..exceptions import InvalidInputError, SkytellsWarning
+from ..pricing import PLAUSIBLE
 from ..types import Prediction
 from ..types.reading import STATUSES
 from . import dtypes
@@ -21,7 +22,7 @@ from .inputs import Inputs
 from .reading import Chunk, documented, from_predictions, from_raws, from_rows
 from .sources import Source, chunks, open_source
 
-__all__ = ["COLUMNS", "predictions_frame"]
+__all__ = ["COLUMNS", "impossible", "predictions_frame", "sandboxes"]
 
 COLUMNS: Final = (
     "id", "model", "model_type", "status", "created_at", "started_at", "completed_at", "queue_s", "predict_s",
@@ -31,7 +32,6 @@ _TEXTS: Final = ("id", "error", "prompt", "origin")
 _CATEGORIES: Final = ("model", "model_type", "status", "currency", "source")
 _TIMES: Final = ("created_at", "started_at", "completed_at")
 _SECONDS: Final = ("queue_s", "predict_s", "total_s")
-_ABSURD: Final = 1_000_000.0
 _ROW: Final = frozenset({"account", "sandbox", "n_outputs", "input"})
 
 
@@ -186,9 +186,10 @@ def _finished(table: _Table, opened: Source) -> pd.DataFrame:
     frame = _once_each(frame, notes)
     for name in _SECONDS:
         _unknown_where(frame, name, frame[name] < 0, f"{name} would be negative: times out of order", notes)
-    absurd = (frame["cost"] < 0) | (frame["cost"] > _ABSURD)
-    _unknown_where(frame, "cost", absurd, "cost is negative or absurd, so it counts as unknown", notes)
-    sandbox = frame["id"].str.startswith("sandbox-") | frame["origin"].isin(sorted(table.sandbox_origins))
+    odd = impossible(frame["cost"])
+    _unknown_where(frame, "cost", odd, "cost is negative or absurd, so it counts as unknown", notes)
+    origins = sandboxes(frame, table.sandbox_origins)
+    sandbox = frame["id"].str.startswith("sandbox-") | frame["origin"].isin(origins)
     currencies = sorted(frame["currency"].dropna().unique())
     truncated = opened.missing > 0
     if truncated:
@@ -203,10 +204,24 @@ def _finished(table: _Table, opened: Source) -> pd.DataFrame:
         truncated=truncated,
         package_version=__version__,
         sandbox=bool(len(frame)) and bool(sandbox.all()),
-        sandbox_origins=sorted(table.sandbox_origins),
+        sandbox_origins=origins,
         notes=notes,
     )
     return frame
+
+
+def impossible(costs: pd.Series) -> pd.Series:
+    """Say of each cost whether it can be none; a gap is not."""
+    return (costs < 0) | (costs > float(PLAUSIBLE))
+
+
+def sandboxes(frame: pd.DataFrame, known: Iterable[str] = ()) -> list[str]:
+    """Name the origins that are sandboxes: known ones, and those of an id that only a sandbox gives.
+
+    What a batch could not create has an origin and no id of the API's, and is no money either.
+    """
+    given = frame["id"].astype(str).str.startswith("sandbox-")
+    return sorted({*known, *frame.loc[given, "origin"].dropna()})
 
 
 def _once_each(frame: pd.DataFrame, notes: list[str]) -> pd.DataFrame:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from decimal import Decimal
 from typing import Any, Final
 
 import pandas as pd
 
 from ..exceptions import InvalidInputError
+from ..pricing import PLAUSIBLE
 from ..types import Criterion, Model, Pricing
 from . import dtypes
 from .sources import models
@@ -23,7 +23,6 @@ PRICING_COLUMNS: Final = (
 RULE_COLUMNS: Final = ("field", "operator", "value", "base_amount", "description")
 _CATEGORIES: Final = frozenset({"type", "vendor", "status", "unit", "currency"})
 _NUMBERS: Final = frozenset({"amount", "per_prediction", "base_amount"})
-_ABSURD: Final = Decimal(1_000_000)
 
 
 def pricing_frame(source: object, criteria: bool = False) -> pd.DataFrame:
@@ -65,7 +64,7 @@ def pricing_frame(source: object, criteria: bool = False) -> pd.DataFrame:
     names = (*PRICING_COLUMNS, *(RULE_COLUMNS if criteria else ()))
     frame = pd.DataFrame({column: _column(column, [row.get(column) for row in rows]) for column in names})
     currencies = sorted(frame["currency"].dropna().unique())
-    odd = frame.loc[(frame["amount"] < 0) | (frame["amount"] > float(_ABSURD)), "model"].unique()
+    odd = frame.loc[(frame["amount"] < 0) | (frame["amount"] > float(PLAUSIBLE)), "model"].unique()
     from .. import __version__
 
     frame.attrs.update(

@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from ..pricing import money
+from ..pricing import added, money
 from .counted import as_frame
 from .grouped import spend
 from .priced import pricing_frame
@@ -87,8 +87,8 @@ def spend_table(
         return "\n".join(["No predictions.", *table.attrs["notes"]])
     if keys and not apart:
         known = table["cost"].dropna()
-        added = sum((Decimal(repr(float(cost))) for cost in known), Decimal(0))
-        whole = money(rounded(float(added)), currency) if len(known) else "unknown"
+        sum_of_all = added(Decimal(repr(float(cost))) for cost in known)
+        whole = money(rounded(float(sum_of_all)), currency) if len(known) else "unknown"
         rows.append(["total", *[""] * (len(keys) - 1), str(table["count"].sum()), whole, "", ""])
     zone = [f"days by {table.attrs['timezone']}"] if freq else []
     notes = [f"note: {note}" for note in (*zone, *table.attrs["notes"])]

@@ -58,7 +58,8 @@ def currency(bill: Mapping[str, Any], cost: float | None) -> str | None:
     if cost is None:
         return None
     named = bill.get("currency")
-    return named.strip().upper() if isinstance(named, str) and named.strip() else "USD"
+    code = named.strip().upper() if isinstance(named, str) else ""
+    return "USD" if code in ("", "CREDIT", "CREDITS") else code
 
 
 def models(

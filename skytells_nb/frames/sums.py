@@ -8,8 +8,7 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any, Final
 
-from ..exceptions import InvalidInputError
-from ..pricing import Estimate, money
+from ..pricing import EXACT, Estimate, added, checked_count, money, plain
 from .counted import as_frame, counted, require, tell
 
 __all__ = ["forecast", "rounded", "total"]
@@ -57,8 +56,8 @@ def total(frame: Any, *, rates: Mapping[str, float] | None = None, places: int =
     if costs.empty and len(found.frame):
         return None
     tell(found.notes)
-    added = sum((Decimal(repr(float(cost))) for cost in costs), Decimal(0))
-    return _tidy(added.quantize(Decimal(1).scaleb(-places), "ROUND_HALF_UP"))
+    whole = added(Decimal(repr(float(cost))) for cost in costs)
+    return _tidy(whole.quantize(Decimal(1).scaleb(-places), "ROUND_HALF_UP", EXACT))
 
 
 def forecast(
@@ -96,10 +95,7 @@ def forecast(
     >>> sky.forecast(earlier, "lumo", 10).amount
     Decimal('3.00')
     """
-    if isinstance(count, bool) or not isinstance(count, int) or count < 0:
-        raise InvalidInputError(
-            f"count must be a whole number, 0 or more, not {count!r}. Nothing was sent.", charged=False
-        )
+    count = checked_count(count)
     table = as_frame(frame)
     if model is not None:
         require(table, ["model"])
@@ -127,13 +123,14 @@ def forecast(
 
 def rounded(value: float) -> Decimal:
     """Give a figure of a frame as money: to six decimals, and no fewer than two."""
-    return _tidy(Decimal(repr(float(value))).quantize(Decimal("0.000001")))
+    return _tidy(Decimal(repr(float(value))).quantize(Decimal("0.000001"), context=EXACT))
 
 
 def _tidy(amount: Decimal) -> Decimal:
-    shortest = amount.normalize()
+    shortest = Decimal(plain(amount))
     exponent = shortest.as_tuple().exponent
-    return shortest if isinstance(exponent, int) and exponent < -2 else amount.quantize(Decimal("0.01"))
+    short = isinstance(exponent, int) and exponent > -2
+    return shortest.quantize(Decimal("0.01"), context=EXACT) if short else shortest
 
 
 def _student(freedom: int) -> float:

@@ -2,8 +2,18 @@
 
 from __future__ import annotations
 
-from .amounts import money
+from .amounts import EXACT, PLAUSIBLE, added, money, plain
 from .estimates import Estimate, together
-from .reckoning import estimate
+from .reckoning import checked_count, estimate
 
-__all__ = ["Estimate", "estimate", "money", "together"]
+__all__ = [
+    "EXACT",
+    "PLAUSIBLE",
+    "Estimate",
+    "added",
+    "checked_count",
+    "estimate",
+    "money",
+    "plain",
+    "together",
+]

@@ -2,19 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from decimal import Context, Decimal
 from typing import Final
 
-__all__ = ["EXACT", "PLAUSIBLE", "brief", "currency_of", "money", "plain", "tidy"]
+__all__ = ["EXACT", "PLAUSIBLE", "added", "brief", "currency_of", "money", "plain", "tidy"]
 
 EXACT: Final = Context(prec=200)
-"""Arithmetic that does not round on the way."""
+"""Arithmetic that does not round on the way, whatever precision a notebook has set for itself."""
 
 PLAUSIBLE: Final = Decimal(1_000_000)
-"""A listed price above this is taken for a mistake of the listing."""
+"""A price or a cost above this is taken for a mistake."""
 
 _SMALLEST: Final = Decimal(1).scaleb(-12)
 _SIGNS: Final = {"USD": "$", "EUR": "€", "GBP": "£"}
+
+
+def added(amounts: Iterable[Decimal]) -> Decimal:
+    """Add amounts up, exactly."""
+    whole = Decimal(0)
+    for amount in amounts:
+        whole = EXACT.add(whole, amount)
+    return whole
 
 
 def tidy(amount: Decimal) -> Decimal:
@@ -56,7 +65,7 @@ def money(amount: Decimal, currency: str = "USD") -> str:
     """
     if not amount.is_finite():
         return "unknown"
-    digits = plain(abs(amount))
+    digits = plain(amount.copy_abs())
     whole, _, fraction = digits.partition(".")
     written = f"{whole}.{fraction.ljust(2, '0')}"
     minus = "-" if amount < 0 and digits != "0" else ""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from ..exceptions import InvalidInputError
-from .amounts import brief, money, tidy
+from .amounts import added, brief, money, tidy
 
 __all__ = ["Estimate", "together"]
 
@@ -120,4 +120,4 @@ def _sum(amounts: Iterable[Decimal | None]) -> Decimal | None:
     found = list(amounts)
     if any(amount is None for amount in found):
         return None
-    return tidy(sum((amount for amount in found if amount is not None), Decimal(0)))
+    return tidy(added(amount for amount in found if amount is not None))

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from decimal import Decimal
-from typing import Any, Final
+from decimal import Decimal, localcontext
+from typing import Any, Final, cast
 
 from ..exceptions import InvalidInputError
 from ..types import Model
@@ -18,7 +19,7 @@ from .spans import Span
 from .told import Told
 from .units import Kind, read_unit
 
-__all__ = ["estimate"]
+__all__ = ["checked_count", "estimate"]
 
 _MOST: Final = 1_000_000_000
 
@@ -78,7 +79,14 @@ def estimate(
     >>> print(estimate(veo, {"duration_seconds": 8, "generate_audio": False}))
     $1.04: 8 s × $0.13/s, because generate_audio is false
     """
-    told = Told(model.input_schema, _checked(input, count))
+    told, number = Told(model.input_schema, _checked_input(input)), checked_count(count)
+    with localcontext(EXACT):
+        return _reckoned(model, told, number, costs, durations)
+
+
+def _reckoned(
+    model: Model, told: Told, count: int, costs: Iterable[object], durations: Iterable[object]
+) -> Estimate:
     currency, remark = currency_of(model.pricing.currency)
     if currency is None:
         return _unknown("USD", remark)
@@ -116,17 +124,26 @@ def estimate(
     return Estimate(_times(likely, count), _times(low, count), _times(high, count), currency, basis, exact)
 
 
-def _checked(input: Mapping[str, Any] | None, count: int) -> Mapping[str, Any]:
+def _checked_input(input: Mapping[str, Any] | None) -> Mapping[str, Any]:
     if input is not None and not isinstance(input, Mapping):
         raise InvalidInputError(
             f"input must be a dict, not {type(input).__name__}. Nothing was sent.", charged=False
         )
-    if isinstance(count, bool) or not isinstance(count, int) or not 0 <= count <= _MOST:
+    return input or {}
+
+
+def checked_count(count: object) -> int:
+    """Read how many predictions are asked for; an InvalidInputError tells of what is no such number."""
+    try:
+        number = -1 if isinstance(count, bool) else operator.index(cast("Any", count))
+    except TypeError:
+        number = -1
+    if not 0 <= number <= _MOST:
         raise InvalidInputError(
             f"count must be a whole number from 0 to {_MOST:,}, not {count!r}. Nothing was sent.",
             charged=False,
         )
-    return input or {}
+    return number
 
 
 def _cost(slug: str, rate: Rate, told: Told, currency: str, computed: Spread | None) -> _Cost:

@@ -40,7 +40,7 @@ class Told:
     """
 
     def __init__(self, schema: Mapping[str, Any] | None, input: Mapping[str, Any]) -> None:
-        self.input = input
+        self.input = {name: _plain(value) for name, value in input.items()}
         self.schema_known = isinstance(schema, Mapping)
         self._schema: Mapping[str, Any] = schema if isinstance(schema, Mapping) else {}
         properties = self._schema.get("properties")
@@ -107,6 +107,12 @@ class Told:
         for step in reference.removeprefix("#/").split("/"):
             place = place.get(step) if isinstance(place, Mapping) else None
         return place
+
+
+def _plain(value: Any) -> Any:
+    """Turn a number of numpy's, as what-if tables hold them, into Python's own."""
+    from_numpy = type(value).__module__ == "numpy" and not getattr(value, "shape", None)
+    return value.item() if from_numpy else value
 
 
 def numeric(value: object) -> Decimal | None:

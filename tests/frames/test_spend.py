@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from decimal import Decimal
+from decimal import Decimal, localcontext
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from skytells_nb.exceptions import InvalidInputError, SkytellsWarning
 from skytells_nb.frames import forecast, plot_spend, predictions_frame, spend, spend_table, total
 from skytells_nb.frames.grouped import local_zone
+from skytells_nb.types import Prediction
 
 mpl.use("agg")
 
@@ -43,6 +44,9 @@ SOME = [
     paid("d", 0.25, "mera", input={"size": "big"}),
     paid("e", None, "mera"),
 ]
+
+
+MONTHS = [paid("a", 1), paid("b", 1, created_at="2026-07-01T12:00:00Z")]
 
 
 def test_spend_by_model_tells_every_figure():
@@ -150,14 +154,41 @@ def test_the_local_zone_knows_summer_from_winter(monkeypatch: pytest.MonkeyPatch
     ("call", "why"),
     [
         (lambda: spend(SOME, "modle"), "no column 'modle'. Did you mean 'model'"),
-        (lambda: spend(SOME, freq="fortnight-ish"), "is no period that pandas knows"),
+        (lambda: spend(SOME, freq="fortnight-ish"), "cannot part these predictions"),
         (lambda: spend(pd.DataFrame({"x": [1]})), "no column"),
+        (lambda: spend(SOME, freq="0D"), "cannot part these predictions"),
+        (lambda: spend(MONTHS, [], "1ms"), "more than 1,000,000"),
+        (lambda: spend(SOME, freq="D", tz="Mars/Base"), "tz must be a time zone"),
+        (lambda: spend(SOME, freq="D", tz=5), "tz must be a time zone"),  # type: ignore[arg-type]
+        (lambda: spend(SOME, None), "by must be the name of a column"),  # type: ignore[arg-type]
         (lambda: forecast(SOME, "lumo", -1), "count must be"),
+        (lambda: forecast(SOME, "lumo", 10**30), "count must be"),
     ],
 )
 def test_what_cannot_be_asked_is_a_clear_error(call: Any, why: str):
     with pytest.raises(InvalidInputError, match=why):
         call()
+
+
+# What a file or a notebook put there.
+
+
+def test_costs_that_can_be_none_are_in_no_sum():
+    frame = predictions_frame([paid(name, 1.0) for name in "abcde"])
+    frame["cost"] = [1.0, -9.0, 1e12, float("inf"), None]
+    with pytest.warns(SkytellsWarning, match="4 of 5 rows without a known cost"):
+        assert total(frame) == 1
+    table = spend(frame)
+    assert (table.loc[0, "cost"], table.loc[0, "unknown"]) == (1.0, 4)
+    assert "3 costs are negative or absurd, so they count as unknown" in table.attrs["notes"]
+
+
+def test_costs_as_text_are_read_or_refused():
+    frame = predictions_frame([paid("a", 1.0), paid("b", 1.0)])
+    assert total(frame.assign(cost=["1.5", Decimal("0.25")])) == Decimal("1.75")
+    for ask in (spend, total, lambda f: forecast(f, None, 1)):
+        with pytest.raises(InvalidInputError, match="holds 'much', which is no number"):
+            ask(frame.assign(cost=["much", 1]))
 
 
 # Play money is no money.
@@ -196,6 +227,21 @@ def test_an_origin_that_is_known_to_be_a_sandbox_counts_as_one():
     assert spend(frame).attrs["sandbox"]
 
 
+def test_what_a_batch_could_not_create_on_a_sandbox_is_no_money_either():
+    there = "http://127.0.0.1:1/v1"
+    stopped = [
+        Prediction.from_api(paid("sandbox-1", 5.0), origin=there),
+        Prediction(id="not-created-1", status="queued", model="lumo", origin=there),
+    ]
+    frame = predictions_frame(stopped)
+    assert frame.attrs["sandbox"]
+    for given_rows in (frame, pd.concat([frame, predictions_frame([])]).reset_index(drop=True)):
+        table = spend(given_rows)
+        assert (table.attrs["currency"], table.loc[0, "cost"]) == ("sandbox credits", 5.0)
+    with pytest.warns(SkytellsWarning, match="without a known cost"):
+        assert total([*SOME, *stopped]) == Decimal("2.00")
+
+
 def test_frames_put_together_count_each_prediction_once():
     once = predictions_frame(SOME)
     twice = pd.concat([once, once], ignore_index=True)
@@ -229,6 +275,31 @@ def test_mixed_currencies_are_refused_unless_told_how():
     assert total(frame[frame["currency"] == "EUR"]) == Decimal("13.00")
 
 
+def test_a_share_is_of_what_can_be_added():
+    apart = spend(predictions_frame(MIXED), ["model", "currency"])
+    shares = {(m, c): s for m, c, s in zip(apart["model"], apart["currency"], apart["share"], strict=True)}
+    assert shares == {("lumo", "USD"): 1.0, ("lumo", "EUR"): 3 / 13, ("mera", "EUR"): 10 / 13}
+
+
+@pytest.mark.parametrize("rate", [0, -1, float("nan"), float("inf"), None, "much", True])
+def test_a_rate_that_can_be_none_is_refused(rate: Any):
+    for ask in (spend, total, lambda f, rates: forecast(f, None, 1, rates=rates)):
+        with pytest.raises(InvalidInputError, match="Nothing was added up"):
+            ask(predictions_frame(MIXED), rates={"EUR": rate})
+    with pytest.raises(InvalidInputError, match="another currency"):
+        total(SOME, rates={"USD": 0.9})
+
+
+def test_a_rate_may_be_spelt_as_people_do():
+    assert total(MIXED, rates={" eur": "1.1"}) == Decimal("16.30")  # type: ignore[dict-item]
+
+
+def test_a_credit_is_a_dollar_here_too():
+    frame = predictions_frame([paid("a", 1.0), paid("b", 2.0, currency="credits")])
+    assert frame["currency"].tolist() == ["USD", "USD"]
+    assert total(frame) == 3
+
+
 # One figure.
 
 
@@ -237,6 +308,14 @@ def test_total_adds_in_decimal_and_rounds_once():
     assert total([paid(str(n), 0.0000004) for n in range(3)]) == Decimal("0.000001")
     assert total([paid("a", 0.125)], places=2) == Decimal("0.13")
     assert total([]) == 0
+
+
+def test_no_sum_is_rounded_to_what_a_notebook_set_for_itself():
+    rows = [paid(str(n), 1234.5678) for n in range(3)]
+    with localcontext(prec=3):
+        assert total(rows) == Decimal("3703.7034")
+        assert forecast(rows, None, 1000).amount == Decimal("1234567.80")
+        assert "$3703.7034" in spend_table(rows)
 
 
 def test_nothing_known_is_none_not_zero():
@@ -286,6 +365,10 @@ def test_a_forecast_is_the_mean_of_what_was_paid_with_an_interval():
     assert float(found.high) == pytest.approx(30 + 3.1824 * 0.081650 * 50.990, rel=2e-3)
     assert "the mean of 4 earlier predictions of lumo" in found.basis
     assert not found.exact
+
+
+def test_a_count_may_be_numpy_s():
+    assert forecast([paid(str(n), 1.12) for n in range(5)], "lumo", np.int64(3)).amount == Decimal("3.36")
 
 
 def test_equal_prices_leave_no_spread_and_few_say_nothing():

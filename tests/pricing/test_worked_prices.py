@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
+from decimal import Decimal, localcontext
 from typing import Any
 
+import numpy as np
 import pytest
 
-from skytells_nb.pricing import estimate
+from skytells_nb.pricing import estimate, together
 from skytells_nb.types import Model
 
 
@@ -208,3 +209,20 @@ def test_two_rates_of_gpt_5_bound_what_one_list_price_cannot_tell():
 )
 def test_the_basis_shows_the_arithmetic_in_one_line(priced: Model, input: Any, count: int, basis: str):
     assert estimate(priced, input, count).basis == basis
+
+
+def test_a_price_is_not_rounded_to_what_a_notebook_set_for_itself():
+    priced = model("1.2345678", "image", inputs=["num_outputs"])
+    with localcontext(prec=3):
+        found = estimate(priced, {}, 3000, costs=[Decimal("1.11111")] * 4)
+        assert found.amount == Decimal("3703.7034")
+        assert str(found) == "$3703.7034: 3000 predictions × 1 image × $1.2345678/image"
+        assert together([found, found]).amount == Decimal("7407.4068")
+
+
+def test_what_if_tables_may_hold_numbers_of_numpy():
+    priced = model(0.25, "second", criteria=[priced_if("audio", True, 0.5, "second")], inputs=["seconds"])
+    for seconds in np.arange(4, 6):
+        found = estimate(priced, {"seconds": seconds, "audio": np.bool_(True)}, np.int64(2))  # type: ignore[arg-type]
+        assert found.amount == Decimal(int(seconds))
+        assert "because audio is true" in found.basis

@@ -21,6 +21,7 @@ __all__ = [
     "count",
     "credits_used",
     "failure_text",
+    "known_status",
     "mapping",
     "model_name",
     "model_type",
@@ -104,13 +105,18 @@ def time(value: object) -> datetime | None:
         return None
 
 
+def known_status(word: str) -> str | None:
+    """Translate a documented word for a status into the course's; None when it is none (section 4.8)."""
+    return _STATUS_WORDS.get(word.strip().lower())
+
+
 def status_word(value: object) -> str:
     """Translate any status on the wire into the course's five words (section 4.8).
 
     What nobody documents, also the boolean of ``status: false`` (section 4.1), is not finished.
     """
     if isinstance(value, str):
-        return _STATUS_WORDS.get(value.strip().lower(), "processing")
+        return known_status(value) or "processing"
     return "queued"
 
 

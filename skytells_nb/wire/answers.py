@@ -295,7 +295,7 @@ _SENTENCES: Final[dict[type[SkytellsError], str]] = {
     ContentPolicyError: "The API refused the content ({subject}): {said}. {billed} Reword the prompt.",
     InvalidInputError: "The API refused the input ({subject}): {said}. {billed} Correct it and run it again; "
     "client.models.get(model).input_schema says what it takes.",
-    NotFoundError: "The API does not know {subject}: {said}. {billed} Check the name; "
+    NotFoundError: "The API does not know this ({subject}): {said}. {billed} Check the name; "
     "client.models.list() and client.predictions.list() show what there is.",
     ServerError: "The API failed with {status} ({subject}): {said}. {billed} Try again in a little while.",
     PredictionError: "The API says that it failed ({subject}): {said}. What failed runs cost is not "

@@ -32,6 +32,7 @@ __all__ = [
     "model",
     "reconcile",
     "seconds",
+    "told",
     "wait",
 ]
 
@@ -53,6 +54,16 @@ def seconds(name: str, value: object, default: float) -> float:
     return float(value)
 
 
+def told(on_progress: Progress | None) -> Progress | None:
+    """Check what is to be told of progress: something that can be called, or None."""
+    if on_progress is not None and not callable(on_progress):
+        raise InvalidInputError(
+            f"on_progress must be a function that takes a Prediction, not {on_progress!r}. Nothing was sent.",
+            charged=False,
+        )
+    return on_progress
+
+
 def create(
     conversation: Conversation,
     model: str,
@@ -70,6 +81,7 @@ def create(
     ``observers`` hear of this create alone, before those of the conversation do.
     """
     deadline = conversation.now() + seconds("timeout", timeout, PATIENCE)
+    on_progress = told(on_progress)
     order = requests.order(model, input, webhook=webhook, events=webhook_events_filter)
     prediction = yield from creating.accept(conversation, order, observers)
     if wait and not prediction.done:
@@ -92,6 +104,7 @@ def wait(
 ) -> Flow[Prediction]:
     """Wait until a prediction ends. An interrupt leaves it running: it can be waited for again."""
     deadline = conversation.now() + seconds("timeout", timeout, PATIENCE)
+    on_progress = told(on_progress)
     if not isinstance(prediction, Prediction):
         requests.get(prediction)
         prediction = Prediction(id=prediction.strip(), status="queued", origin=conversation.origin)

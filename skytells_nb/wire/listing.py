@@ -12,7 +12,7 @@ from math import inf
 from typing import Any, Final
 
 from ..exceptions import InvalidInputError, ServerError
-from ..types import Prediction, PredictionList
+from ..types import Prediction, PredictionList, reading
 from . import exchange, requests
 from .conversation import Conversation
 from .likeness import same_model
@@ -128,15 +128,13 @@ class _Filter:
     def __init__(
         self, conversation: Conversation, status: object, model: object, since: Moment, until: Moment
     ) -> None:
-        if status == "cancelled":
-            status = "canceled"
         for name, value in (("status", status), ("model", model)):
             if value is not None and (not isinstance(value, str) or not value.strip()):
                 raise InvalidInputError(
                     f"{name} must be a word or None, not {value!r}. Nothing was sent.", charged=False
                 )
         self._names = conversation.names
-        self.status = status if isinstance(status, str) else None
+        self.status = _status(status) if isinstance(status, str) else None
         self.model = model if isinstance(model, str) else None
         self.since, self.until = bound("since", since, time.min), bound("until", until, time.max)
         if self.since and self.until and self.since > self.until:
@@ -169,6 +167,17 @@ class _Filter:
             and (self.since is None or made is None or made >= self.since)
             and (self.until is None or made is None or made <= self.until)
         )
+
+
+def _status(word: str) -> str:
+    """Read a status that is asked for; a misspelt one would find nothing, and look like none at all."""
+    known = reading.known_status(word)
+    if known is None:
+        raise InvalidInputError(
+            f"status must be one of {', '.join(reading.STATUSES)}, not {word!r}. Nothing was sent.",
+            charged=False,
+        )
+    return known
 
 
 def bound(name: str, value: Moment, of_day: time) -> datetime | None:

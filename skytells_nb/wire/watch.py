@@ -342,8 +342,9 @@ class Watch:
         return [self._break(identifier, found)]
 
     def _break(self, identifier: str, found: answers.Problem | NoAnswer) -> Broken:
+        entry = self._entries[identifier]
         self.remove(identifier)
-        return Broken(identifier, _lost_sight(found, identifier))
+        return Broken(identifier, _lost_sight(found, identifier, made_here=bool(entry.number)))
 
 
 def _may_pass(found: answers.Problem) -> bool:
@@ -360,14 +361,16 @@ def _identifier(request: Request) -> str:
     return unquote(request.path.rsplit("/", 1)[-1])
 
 
-def _lost_sight(found: answers.Problem | NoAnswer, identifier: str) -> SkytellsError:
-    return answers.error(
-        found,
-        subject=f"prediction {identifier!r}",
-        billed="The prediction may go on, and may be billed; its id is not lost: "
-        f"client.predictions.wait({identifier!r}) takes the wait up again.",
-        charged=None,
-    )
+def _lost_sight(found: answers.Problem | NoAnswer, identifier: str, *, made_here: bool) -> SkytellsError:
+    missing = isinstance(found, answers.Problem) and answers.names_a_missing_prediction(found)
+    if missing and not made_here:
+        billed = "Waiting bills nothing; what it had cost, if it was deleted, stays billed."
+    else:
+        billed = (
+            "The prediction may go on, and may be billed; its id is not lost: "
+            f"client.predictions.wait({identifier!r}) takes the wait up again."
+        )
+    return answers.error(found, subject=f"prediction {identifier!r}", billed=billed, charged=None)
 
 
 def page_items(body: Any) -> list[dict[str, Any]] | None:

@@ -102,6 +102,7 @@ UNSENDABLE: list[tuple[str, tuple[Any, ...], dict[str, Any]]] = [
     ("create", ("truefusion", {"image": CYCLE}), {}),
     ("create", ("truefusion", {"prompt": "x"}), {"timeout": -1}),
     ("create", ("truefusion", {"prompt": "x"}), {"timeout": True}),
+    ("create", ("truefusion", {"prompt": "x"}), {"on_progress": 5}),
     ("create", ("truefusion", {"prompt": "x"}), {"webhook": "ftp://x"}),
     ("create", ("truefusion", {"prompt": "x"}), {"webhook_events_filter": ["completed"]}),
     ("get", ("",), {}),
@@ -109,6 +110,7 @@ UNSENDABLE: list[tuple[str, tuple[Any, ...], dict[str, Any]]] = [
     ("get", ("..",), {}),
     ("wait", (5,), {}),
     ("wait", ("p1",), {"timeout": math.nan}),
+    ("wait", ("p1",), {"on_progress": "print"}),
     ("cancel", ("",), {}),
     ("delete", (b"p1",), {}),
     ("list", (-1,), {}),
@@ -117,6 +119,7 @@ UNSENDABLE: list[tuple[str, tuple[Any, ...], dict[str, Any]]] = [
     ("list", (), {"since": "yesterday"}),
     ("list", (), {"since": "2026-11-22", "until": "2026-11-21"}),
     ("list", (), {"status": 5}),
+    ("list", (), {"status": "suceeded"}),
     ("reconcile", (ValueError("x"),), {}),
 ]
 

@@ -101,6 +101,13 @@ def test_what_no_further_read_will_change_ends_the_wait_at_once(bad, kind):
     assert len(api.requests) == 1
 
 
+def test_who_waits_for_what_is_not_there_is_not_sent_to_wait_again():
+    with pytest.raises(NotFoundError, match=r"does not know this \(prediction 'p1'\)") as raised:
+        wait(Api(), Stage(Api()))
+    assert "takes the wait up again" not in raised.value.message
+    assert raised.value.charged is None
+
+
 def test_a_prediction_made_just_now_may_be_unknown_for_some_seconds():
     api = Api(seconds=30)
     stage = Stage(api)
@@ -116,7 +123,7 @@ def test_one_made_here_that_stays_unknown_is_lost_sight_of():
     missing = envelope(502, "NOT_FOUND", "The prediction does not exist")
     api.upset = lambda request, now: missing if request.method == "GET" else None
     conversation = stage.conversation()
-    with pytest.raises(NotFoundError, match="'p1'"):
+    with pytest.raises(NotFoundError, match="its id is not lost"):
         stage.run(conversation, flows.create(conversation, "m", FOX))
     assert 110 <= stage.time < 116
 

@@ -160,6 +160,16 @@ def test_words_that_everybody_spells_alike_are_sent(status):
     assert queries(api)[0]["status"] == [status]
 
 
+@pytest.mark.parametrize("status", ["Succeeded", " succeeded ", "SUCCEEDED"])
+def test_a_word_is_the_same_however_it_is_written(status):
+    api, stage = filled(8)
+    everything = listed(stage, limit=None)
+    found = listed(stage, status=status)
+    assert ids(found) == ids([each for each in everything if each.status == "succeeded"])
+    assert found
+    assert queries(api)[-1]["status"] == ["succeeded"]
+
+
 @pytest.mark.parametrize("status", ["queued", "canceled", "cancelled"])
 def test_words_that_are_spelt_in_several_ways_are_only_looked_for_here(status):
     api, stage = filled(3)
@@ -240,6 +250,7 @@ def test_times_of_other_zones_are_turned_to_utc():
         {"limit": "all"},
         {"status": ""},
         {"status": 7},
+        {"status": "done"},
         {"model": " "},
         {"model": ["truefusion"]},
         {"since": "yesterday"},

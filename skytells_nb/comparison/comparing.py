@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
-from ..client import AsyncClient, Client, client_of
-from ..exceptions import PredictionError, SkytellsError, WaitTimeoutError
+from ..client import AsyncClient, Client, client_of, inputs
+from ..client.awaiting import drive
+from ..exceptions import SkytellsError, UncertainCreateError
 from ..loops import gather, run
+from ..observers import Account, Observer
 from ..types import Model, Prediction
+from ..wire import flows
+from ..wire.conversation import Conversation
+from ..wire.steps import Flow
 from .grid import Cell, Comparison
 from .plan import Column, Plan, plan, read_axis, read_variations
 
@@ -59,7 +65,7 @@ def compare(
     >>> with sky.Sandbox(seconds=0.05) as sandbox, sandbox.client() as client:
     ...     sky.compare(models=["truefusion", "truefusion-edge"], prompts="a fox", client=client)
     2 predictions: 1 prompt × 2 columns, $0.04 in all
-    <Comparison of 1 prompts × 2 columns>
+    <Comparison of 1 prompt × 2 columns>
     """
     names, texts = read_axis("models", models), read_axis("prompts", prompts)
     variations = read_variations(inputs)
@@ -85,18 +91,42 @@ async def _carry_out(client: AsyncClient, laid_out: Plan, limit: int) -> Compari
 
 async def _fill(client: AsyncClient, laid_out: Plan, place: int, prompt: str, column: Column) -> Cell:
     """Make one cell, whatever comes of it."""
-    input, began = laid_out.input(prompt, column), time.monotonic()
+    input, began, seen = laid_out.input(prompt, column), time.monotonic(), _Created()
+    raised: SkytellsError | None = None
+    connection = client.connection
     try:
-        made = await client.predictions.create(column.model, input)
+        made = await drive(connection, _made(connection.conversation, column.model, input, seen))
     except SkytellsError as error:
-        known = error.prediction if isinstance(error, PredictionError | WaitTimeoutError) else None
-        made = known or Prediction(
-            id=f"not-created-{place}",
-            status="failed",
-            model=column.model,
-            input=input,
-            error=error.message,
-            origin=client.base_url,
-        )
+        known: Prediction | None = getattr(error, "prediction", None) or seen.prediction
+        if known is None:
+            doubtful = isinstance(error, UncertainCreateError)
+            known = Prediction(
+                id=f"{'uncertain' if doubtful else 'not-created'}-{place}",
+                status="failed",
+                model=column.model,
+                input=input,
+                error=error.message,
+                origin=client.base_url,
+            )
+        made = known if known.input else replace(known, input=input)
+        raised = error
     took = made.seconds if made.seconds is not None else time.monotonic() - began
-    return Cell(prompt, column.label, made, took if made.done else None)
+    return Cell(prompt, column.label, made, took if made.done else None, raised)
+
+
+class _Created(Observer):
+    """Remembers what was created: when the wait for it fails, it is not lost, and may be billed."""
+
+    prediction: Prediction | None = None
+
+    def created(self, account: Account, ticket: object, prediction: Prediction) -> Flow[None]:
+        del account, ticket
+        self.prediction = prediction
+        yield from ()
+
+
+def _made(
+    conversation: Conversation, model: str, input: Mapping[str, Any], seen: Observer
+) -> Flow[Prediction]:
+    sent = yield from inputs.plain(conversation, model, input)
+    return (yield from flows.create(conversation, model, sent, observers=(seen,)))

@@ -7,18 +7,21 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 from functools import cached_property
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, Final
+from itertools import islice
+from typing import TYPE_CHECKING, Final
 
-from ..display.contents import Notice, contents_of
+from ..display.contents import Content, Notice, contents_of
 from ..display.drawn import Drawn
-from ..display.escaping import text
+from ..display.escaping import clip, one_line, text
 from ..display.figures import Frame, media
 from ..display.fitting import draw
+from ..display.pages import ROOT
 from ..display.planning import notebook_bytes
 from ..display.preparing import resolve
 from ..display.sheets import contact_sheet
 from ..display.sources import Entry
-from ..display.wording import cost_told, seconds_told
+from ..display.wording import bytes_told, cost_told, seconds_told
+from ..exceptions import SkytellsError
 from ..settings import options
 from ..types import Prediction
 
@@ -35,6 +38,8 @@ _SIDE: Final = (
     "text-align:left;vertical-align:top;font-weight:400;padding:8px;min-width:110px;max-width:180px"
 )
 _CELL: Final = "text-align:left;vertical-align:top;padding:8px;min-width:120px"
+_STACK: Final = '<div style="height:8px"></div>'
+_LONGEST_LABEL: Final = 240
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,25 +51,34 @@ class Cell:
     prompt, column : str
         Its row and its column.
     prediction : Prediction
-        What came of it. Where nothing was created its id starts with ``not-created`` and ``error`` says why.
+        What came of it. Where nothing was created its id starts with ``not-created``; with ``uncertain``,
+        where a create was sent and nobody knows what became of it.
     seconds : float or None
         How long it took.
+    raised : SkytellsError or None
+        The error that came in its place; ``client.predictions.reconcile`` takes that of an uncertain one.
     """
 
     prompt: str
     column: str
     prediction: Prediction
     seconds: float | None = None
+    raised: SkytellsError | None = None
 
     @property
     def cost(self) -> Decimal | None:
-        """What it cost, in credits; None is unknown."""
-        return self.prediction.cost
+        """What it cost, in credits: zero where it was refused and not billed; None is unknown."""
+        refused = self.raised is not None and self.raised.charged is False
+        return Decimal(0) if refused and self.prediction.cost is None else self.prediction.cost
 
     @property
     def error(self) -> str | None:
-        """Why it failed; None when it did not."""
-        return self.prediction.error if self.prediction.status != "succeeded" else None
+        """Why it failed, or could not be followed to its end; None when all is well."""
+        if self.prediction.status == "succeeded":
+            return None
+        if self.prediction.error or self.raised is None:
+            return self.prediction.error or (self.prediction.status if self.prediction.done else None)
+        return self.raised.message
 
 
 class Comparison:
@@ -96,7 +110,8 @@ class Comparison:
     def __repr__(self) -> str:
         failed = sum(cell.error is not None for cell in self.cells)
         told = f", {failed} failed" if failed else ""
-        return f"<Comparison of {len(self.prompts)} prompts × {len(self.columns)} columns{told}>"
+        axes = f"{_count(len(self.prompts), 'prompt')} × {_count(len(self.columns), 'column')}"
+        return f"<Comparison of {axes}{told}>"
 
     @property
     def cost(self) -> Decimal | None:
@@ -107,13 +122,15 @@ class Comparison:
     @cached_property
     def html(self) -> str:
         """The grid as HTML that needs no script and no style sheet."""
-        entries = resolve(self._entries())
+        cells = [self._shown(cell) for cell in self.cells]
+        entries = resolve([entry for shown in cells for entry in shown])
         width = max(140, min(320, 960 // max(1, len(self.columns))))
         frame = Frame(width)
 
-        def written(drawn: Sequence[Drawn]) -> str:
-            cells = [self._cell(*pair, frame) for pair in zip(self.cells, entries, drawn, strict=True)]
-            return self._table(cells)
+        def written(drawn: Sequence[Drawn], note: str = "") -> str:
+            pieces = iter([media(*pair, frame) for pair in zip(entries, drawn, strict=True)])
+            inside = [_STACK.join(islice(pieces, len(shown))) for shown in cells]
+            return self._table([*map(_cell, self.cells, inside)], note)
 
         made = draw(
             entries,
@@ -121,14 +138,19 @@ class Comparison:
             budget=options.cell_budget,
             page_length=lambda drawn: notebook_bytes(written(drawn)),
         )
-        return written(made.drawn)
+        small = f"Shown small, to keep this cell under {bytes_told(options.cell_budget)} "
+        return written(made.drawn, f"{small}(sky.options.cell_budget)." if made.squeezed else "")
 
     def to_image(self, size: int = 320) -> Image.Image:
-        """Draw the grid as one Pillow image, every picture with its column and prompt under it."""
-        entries = [
-            replace(entry, words=f"{cell.column}: {cell.prompt}")
-            for entry, cell in zip(self._entries(), self.cells, strict=True)
-        ]
+        """Draw the grid as one Pillow image, every picture with its column and prompt under it.
+
+        Parameters
+        ----------
+        size : int
+            Side of a cell, in pixels. Of several outputs the first is drawn.
+        """
+        firsts = [(cell, self._shown(cell)[0]) for cell in self.cells]
+        entries = [replace(first, words=f"{cell.column}: {cell.prompt}") for cell, first in firsts]
         return contact_sheet(entries, columns=len(self.columns), size=size)
 
     def to_pandas(self) -> DataFrame:
@@ -137,29 +159,29 @@ class Comparison:
         frame: DataFrame = getattr(import_module(module), name)([cell.prediction for cell in self.cells])
         return frame
 
-    def _entries(self) -> list[Entry]:
-        return [Entry(_content(cell.prediction), cell.prediction) for cell in self.cells]
+    def _shown(self, cell: Cell) -> list[Entry]:
+        contents = _contents(cell)
+        return [Entry(item, cell.prediction, at, len(contents)) for at, item in enumerate(contents, start=1)]
 
-    def _cell(self, cell: Cell, entry: Entry, drawn: Drawn, frame: Frame) -> str:
-        told = [seconds_told(cell.seconds), cost_told(cell.cost)]
-        under = " · ".join(part for part in told if part)
-        return f'<td style="{_CELL}">{media(entry, drawn, frame)}{_muted(under)}</td>'
-
-    def _table(self, cells: Sequence[str]) -> str:
+    def _table(self, cells: Sequence[str], note: str) -> str:
         wide = len(self.columns)
-        heads = "".join(f'<th scope="col" style="{_HEAD}">{text(column)}</th>' for column in self.columns)
+        heads = "".join(f'<th scope="col"{_label(column, _HEAD)}</th>' for column in self.columns)
         rows = "".join(
-            f'<tr style="background:none"><th scope="row" style="{_SIDE}">{text(prompt)}</th>'
+            f'<tr style="background:none"><th scope="row"{_label(prompt, _SIDE)}</th>'
             f"{''.join(cells[i * wide : (i + 1) * wide])}</tr>"
             for i, prompt in enumerate(self.prompts)
         )
-        total = cost_told(self.cost) or "cost not wholly known"
-        foot = f"{len(self.cells)} predictions, {total} in all"
         return (
-            f'<div style="overflow-x:auto"><table style="{_TABLE}">'
-            f'<tr style="background:none"><th style="{_HEAD}"></th>{heads}</tr>{rows}</table>'
-            f"{_muted(foot)}</div>"
+            f'<div {ROOT}><div style="overflow-x:auto"><table style="{_TABLE}">'
+            f'<tr style="background:none"><th style="{_HEAD}"></th>{heads}</tr>{rows}</table></div>'
+            f'<div style="padding:0 8px">{_muted(self._foot())}{_muted(note)}</div></div>'
         )
+
+    def _foot(self) -> str:
+        failed = sum(cell.error is not None for cell in self.cells)
+        cost = "cost not wholly known" if self.cost is None else f"{cost_told(self.cost)} in all"
+        told = [_count(len(self.cells), "prediction"), f"{failed} failed" if failed else "", cost]
+        return ", ".join(part for part in told if part)
 
     def _text(self) -> str:
         lines = [repr(self)]
@@ -176,12 +198,34 @@ class Comparison:
             return {"text/plain": f"{self._text()}\n(it could not be drawn: {type(error).__name__}: {error})"}
 
 
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
+def _label(words: str, style: str) -> str:
+    """Write the style and the words of an axis; a long label is cut, and whole in its tooltip."""
+    line = one_line(words)
+    shown = clip(line, _LONGEST_LABEL)
+    whole = f' title="{text(clip(line, 1_000))}"' if shown != line else ""
+    return f' dir="auto"{whole} style="{style}">{text(shown)}'
+
+
+def _cell(cell: Cell, inside: str) -> str:
+    told = [seconds_told(cell.seconds), cost_told(cell.cost)]
+    return f'<td style="{_CELL}">{inside}{_muted(" · ".join(part for part in told if part))}</td>'
+
+
 def _muted(told: str) -> str:
     style = "opacity:0.65;font-size:12px;margin-top:4px"
     return f'<div style="{style}">{text(told)}</div>' if told else ""
 
 
-def _content(prediction: Prediction) -> Any:
-    if prediction.id.startswith("not-created"):
-        return Notice("Not created", prediction.error or "")
-    return contents_of(prediction)[0]
+def _contents(cell: Cell) -> Sequence[Content]:
+    made, raised = cell.prediction, cell.raised
+    if made.id.startswith("not-created"):
+        return [Notice("Not created", made.error or "")]
+    if made.id.startswith("uncertain"):
+        return [Notice("In doubt", made.error or "")]
+    if raised is not None and not made.done:
+        return [Notice("Not followed to its end", raised.message)]
+    return contents_of(made)

@@ -1,11 +1,13 @@
 """A comparison on a real sandbox: priced first, drawn after, whole although a cell fails."""
 
+import re
 from decimal import Decimal
 
 import pytest
 
 import skytells_nb as sky
 from skytells_nb import exceptions
+from skytells_nb.comparison.grid import Cell, Comparison
 
 PROMPTS = ["a red fox in snow", "a lighthouse at dusk"]
 MODELS = ["truefusion", "truefusion-edge"]
@@ -21,6 +23,14 @@ def sandbox():
 def client(sandbox, tmp_path):
     with sandbox.client(archive=tmp_path / "kept") as connected:
         yield connected
+
+
+@pytest.fixture
+def make_cell():
+    def make(**facts):
+        return Cell("a fox", "truefusion", sky.Prediction(id="p1", model="truefusion", **facts))
+
+    return make
 
 
 def creates(sandbox):
@@ -74,9 +84,67 @@ def test_a_failed_cell_stays_a_cell_and_the_others_go_on(sandbox, client):
     assert [cell.prediction.status for cell in grid.cells] == ["succeeded", "failed", "failed", "succeeded"]
     assert grid.cells[2].prediction.id.startswith("not-created")
     assert "No credit" in grid.cells[2].error
-    assert grid.cost is None, "what was never created has no known cost"
+    assert grid.cells[2].raised.charged is False
+    assert grid.cells[2].cost == 0, "what was refused is known to cost nothing"
+    assert grid.cost == sandbox.billed_amount
     assert "Not created" in grid.html
+    assert "4 predictions, 2 failed, 0.04 credits in all" in grid.html
     assert "2 failed" in repr(grid)
+
+
+def test_a_cell_that_could_not_be_followed_keeps_the_id_that_may_be_billed(sandbox, client):
+    sandbox.faults.next("unauthorized", on="read", times=50)
+    cell = sky.compare(models="truefusion-edge", prompts="a fox", client=client)[0, 0]
+    sandbox.faults.clear()
+    assert sandbox.billed_amount == Decimal("0.01")
+    assert client.predictions.wait(cell.prediction.id).status == "succeeded"
+    assert isinstance(cell.raised, exceptions.AuthenticationError)
+    assert cell.prediction.prompt == "a fox"
+    assert cell.cost is None
+
+
+def test_a_create_in_doubt_is_not_called_not_created_and_can_be_looked_for_again(sandbox, client):
+    sandbox.faults.next("drop_after", on="create")
+    sandbox.faults.next("unauthorized", on="list", times=50)
+    grid = sky.compare(models="truefusion-edge", prompts="a fox", client=client)
+    sandbox.faults.clear()
+    [cell] = grid.cells
+    assert cell.prediction.id == "uncertain-0"
+    assert isinstance(cell.raised, exceptions.UncertainCreateError)
+    assert "In doubt" in grid.html
+    assert "Not created" not in grid.html
+    assert (cell.cost, grid.cost) == (None, None), "nobody knows whether it was billed"
+    assert "cost not wholly known" in grid.html
+    assert client.predictions.reconcile(cell.raised).prompt == "a fox"
+
+
+def test_a_failure_without_a_reason_is_still_a_failure(make_cell):
+    grid = Comparison(["a fox"], ["truefusion"], [make_cell(status="failed")])
+    assert grid.cells[0].error == "failed"
+    assert "1 failed" in repr(grid)
+
+
+def test_all_outputs_of_a_cell_are_shown(client):
+    grid = sky.compare(
+        models="truefusion-pro", prompts="a fox", inputs={"num_outputs": 3, "width": 256, "height": 256}
+    )
+    assert len(set(re.findall(r'<img src="([^"]+)"', grid.html))) == 3
+    assert "a fox (truefusion-pro), 2 of 3" in grid.html
+
+
+def test_a_long_prompt_is_cut_in_its_row_and_whole_in_its_tooltip(make_cell):
+    prompt = "a fox that runs " * 40
+    html = Comparison([prompt], ["truefusion"], [make_cell(status="queued")]).html
+    shown = re.search(r'<th scope="row"[^>]* title="([^"]+)"[^>]*>([^<]+)</th>', html)
+    assert shown[1] == prompt.strip()
+    assert len(shown[2]) <= 240
+
+
+def test_pictures_that_had_to_be_made_small_are_said_to_be(client):
+    with sky.options(cell_budget=12_000):
+        grid = sky.compare(models=MODELS, prompts=PROMPTS, client=client)
+        assert "Shown small, to keep this cell under 12 kB (sky.options.cell_budget)." in grid.html
+        assert len(grid.html) < 12_000
 
 
 @pytest.mark.parametrize(

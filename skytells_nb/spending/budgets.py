@@ -27,7 +27,7 @@ from ..exceptions import (
     SkytellsError,
 )
 from ..observers import Account, Observer
-from ..pricing import Estimate, money
+from ..pricing import EXACT, PLAUSIBLE, Estimate, money
 from ..types import Prediction, reading
 from ..wire.steps import Do, Flow
 from .asking import asked
@@ -38,7 +38,6 @@ from .prices import PRICES
 __all__ = ["Budget", "budget"]
 
 _REFRESH: Final = 5.0
-_ABSURD: Final = Decimal(1_000_000)
 _doors = Lock()
 
 
@@ -153,8 +152,7 @@ class Budget(Observer):
     @property
     def remaining(self) -> Decimal:
         """What is left; below zero only when something cost more than it was reckoned to."""
-        standing = self._standing()
-        return _cents(self.limit - standing.spent - standing.reserved)
+        return _cents(self._left(self.sandbox))
 
     @property
     def sandbox(self) -> bool:
@@ -283,7 +281,7 @@ class Budget(Observer):
     def _refusal(self, what: str, reckoned: Estimate, sandbox: bool, advice: str) -> BudgetExceeded:
         unit = self._unit(sandbox)
         standing = self._standing(sandbox)
-        left = self.limit - standing.spent - standing.reserved
+        left = standing.left(self.limit)
         others = [o._left(sandbox) for o in observers.everywhere if isinstance(o, Budget)]  # noqa: SLF001
         daily = f" since midnight, {self._midnight():%Y-%m-%d %H:%M %z}" if self.per else ""
         return BudgetExceeded(
@@ -309,7 +307,9 @@ class Budget(Observer):
         read = self._read.get(account.origin)
         if read is not None and read[0] > monotonic() and read[1] == midnight:
             return
-        day: Day = yield Do(lambda: spent_since(connection, midnight, self._ledger.ids(account.origin)))
+        day: Day = yield Do(
+            lambda: spent_since(connection, midnight, lambda: self._ledger.ids(account.origin))
+        )
         self._ledger.earlier(account.origin, account.sandbox, midnight.date(), day.spent)
         self._uncounted[account.origin] = day.unknown
         self._read[account.origin] = (monotonic() + _REFRESH, midnight)
@@ -324,8 +324,7 @@ class Budget(Observer):
         return self._ledger.standing(played, self._now().date() if self.per else None)
 
     def _left(self, sandbox: bool) -> Decimal:
-        standing = self._standing(sandbox)
-        return self.limit - standing.spent - standing.reserved
+        return self._standing(sandbox).left(self.limit)
 
     @staticmethod
     def _unit(sandbox: bool) -> str:
@@ -341,10 +340,11 @@ def _paid(prediction: Prediction) -> Decimal | None:
     currency = prediction.metrics.billing.get("currency")
     foreign = isinstance(currency, str) and currency.strip().upper() not in ("", "USD", "CREDIT", "CREDITS")
     cost = prediction.cost
-    return None if foreign or cost is None or not 0 <= cost <= _ABSURD else cost
+    return None if foreign or cost is None or not 0 <= cost <= PLAUSIBLE else cost
 
 
 def _cents(amount: Decimal) -> Decimal:
     """Show at least two decimals."""
     exponent = amount.as_tuple().exponent
-    return amount.quantize(Decimal("0.01")) if isinstance(exponent, int) and exponent > -2 else amount
+    short = isinstance(exponent, int) and exponent > -2
+    return amount.quantize(Decimal("0.01"), context=EXACT) if short else amount

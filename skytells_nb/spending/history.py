@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -11,6 +11,7 @@ from threading import Lock
 from typing import Any, Final
 
 from ..client import Connection
+from ..pricing import PLAUSIBLE, added
 from ..types import Model, reading
 
 __all__ = ["Day", "Past", "past", "spent_since"]
@@ -73,18 +74,24 @@ def past(connection: Connection, model: Model) -> Past:
     return found
 
 
-def spent_since(connection: Connection, moment: datetime, without: frozenset[str]) -> Day:
-    """Add up what the archive has of this origin since a moment, but for some ids."""
-    spent, unknown = Decimal(0), 0
-    for row in _rows(connection.archive, connection.origin):
+def spent_since(connection: Connection, moment: datetime, known: Callable[[], frozenset[str]]) -> Day:
+    """Add up what the archive has of this origin since a moment, but for ids that are known otherwise.
+
+    Those are asked for once the rows are read: what ended meanwhile must not be counted twice.
+    """
+    rows = _rows(connection.archive, connection.origin)
+    without = known()
+    costs: list[Decimal] = []
+    unknown = 0
+    for row in rows:
         made = row["created_at"] or row["completed_at"]
         if made is None or row["id"] in without:
             continue
         if made < moment:
             break
         cost = reading.amount(row["cost"])
-        if cost is not None and cost >= 0:
-            spent += cost
+        if cost is not None and 0 <= cost <= PLAUSIBLE:
+            costs.append(cost)
         elif row["status"] == "succeeded":
             unknown += 1
-    return Day(spent, unknown)
+    return Day(added(costs), unknown)

@@ -1,4 +1,7 @@
-"""A budget's books: what is spent, what is reserved, and whether one more fits. No I/O, one lock."""
+"""A budget's books: what is spent, what is reserved, and whether one more fits. No I/O, one lock.
+
+Every sum is exact, whatever decimal precision the calling thread has set for itself.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,8 @@ from datetime import date
 from decimal import Decimal
 from threading import Lock
 from typing import Final
+
+from ..pricing import EXACT, added
 
 __all__ = ["Entry", "Ledger", "Standing"]
 
@@ -52,6 +57,10 @@ class Standing:
     estimated: Decimal = _NOTHING
     unpriced: int = 0
 
+    def left(self, limit: Decimal) -> Decimal:
+        """Say what is left of a limit."""
+        return added((limit, self.spent.copy_negate(), self.reserved.copy_negate()))
+
 
 class Ledger:
     """Entries by create; money and sandbox credits are never added to each other."""
@@ -67,7 +76,7 @@ class Ledger:
         """Take an entry in, if it still fits; says whether it did. Nothing comes in between."""
         with self._lock:
             standing = self._standing(entry.sandbox, entry.day if daily else None)
-            if entry.reserved > self.limit - standing.spent - standing.reserved:
+            if entry.reserved > standing.left(self.limit):
                 return False
             self._count(entry, 1)
             return True
@@ -131,13 +140,14 @@ class Ledger:
     def _count(self, entry: Entry, sign: int) -> None:
         key = (entry.sandbox, entry.day)
         known = self._sums.get(key, Standing())
+        add = EXACT.add if sign > 0 else EXACT.subtract
         if entry.paid is not None:
-            self._sums[key] = replace(known, spent=known.spent + sign * entry.paid)
+            self._sums[key] = replace(known, spent=add(known.spent, entry.paid))
             return
         self._sums[key] = Standing(
             known.spent,
-            known.reserved + sign * entry.reserved,
-            known.estimated + (sign * entry.reserved if entry.settled else _NOTHING),
+            add(known.reserved, entry.reserved),
+            add(known.estimated, entry.reserved) if entry.settled else known.estimated,
             known.unpriced + (0 if entry.priced else sign),
         )
 
@@ -149,8 +159,8 @@ class Ledger:
             if played == sandbox and day == when
         ]
         return Standing(
-            sum((each.spent for each in sums), _NOTHING) + sum(earlier, _NOTHING),
-            sum((each.reserved for each in sums), _NOTHING),
-            sum((each.estimated for each in sums), _NOTHING),
+            added([*(each.spent for each in sums), *earlier]),
+            added(each.reserved for each in sums),
+            added(each.estimated for each in sums),
             sum(each.unpriced for each in sums),
         )

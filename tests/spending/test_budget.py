@@ -7,9 +7,10 @@ import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta, timezone
-from decimal import Decimal
+from decimal import Decimal, localcontext
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import httpx
 import pytest
@@ -66,6 +67,14 @@ def test_what_fits_is_sent_and_the_rest_is_not(sandbox: Sandbox, client: Client)
     )
     client.predictions.create(CENT, FOX)
     assert b.spent == Decimal("0.03")
+
+
+def test_its_sums_are_not_rounded_to_what_a_notebook_set_for_itself(client: Client):
+    with localcontext(prec=2), budget("123.456") as b:
+        for _ in range(3):
+            client.predictions.create(CENT, FOX)
+        assert (b.spent, b.remaining) == (Decimal("0.03"), Decimal("123.426"))
+    assert repr(budget("1e28")).endswith("000.00 left>")
 
 
 def test_two_hundred_threads_cannot_slip_past(sandbox: Sandbox, client: Client):
@@ -334,6 +343,43 @@ def test_a_day_s_budget_counts_what_was_spent_since_local_midnight(sandbox: Sand
         assert b.spent == Decimal("0.08")
         with pytest.raises(BudgetExceeded, match=r"since midnight, 2026-11-22 00:00 \+0200"):
             client.predictions.create(CENT, FOX)
+    assert "1 of unknown cost not counted" in repr(b)
+
+
+@pytest.mark.parametrize(
+    ("now", "midnight"),
+    [("2026-03-29T12:00", "2026-03-28T23:00"), ("2026-10-25T12:00", "2026-10-24T22:00")],
+)
+def test_the_day_of_a_clock_change_begins_at_its_own_midnight(sandbox: Sandbox, now: str, midnight: str):
+    begun = datetime.fromisoformat(midnight).replace(tzinfo=UTC)
+    second = timedelta(seconds=1)
+    kept = Observed(("today", begun, "0.05"), ("yesterday", begun - second, "9.00"))
+    noon = datetime.fromisoformat(now).replace(tzinfo=ZoneInfo("Europe/Berlin"))
+    with sandbox.client(archive=kept) as client, Budget(1, per="day", now=lambda: noon) as b:
+        client.predictions.create(CENT, FOX)
+        assert b.spent == Decimal("0.06")
+
+
+def test_what_ends_while_the_day_is_counted_is_counted_once(sandbox: Sandbox):
+    class Busy(Observed):
+        def rows(self, origin: str) -> Iterator[dict[str, Any]]:
+            account = observers.Account(origin, "0" * 12, sandbox=True)
+            entry = b._reserve(account, "m", _flat("0.01"))
+            _through(b.created(account, entry, Prediction(id="meanwhile", status="queued")))
+            _through(b.ended(account, Prediction(id="meanwhile", status="succeeded", cost=Decimal("0.01"))))
+            return super().rows(origin)
+
+    kept = Busy(("meanwhile", datetime(2026, 11, 22, 9, tzinfo=UTC), "0.01"))
+    with sandbox.client(archive=kept) as client, daily("0.02") as b:
+        client.predictions.create(CENT, FOX)
+        assert b.spent == Decimal("0.02")
+
+
+def test_an_absurd_cost_in_an_archive_is_not_believed(sandbox: Sandbox):
+    kept = Observed(("odd", datetime(2026, 11, 22, 9, tzinfo=UTC), "1e9"))
+    with sandbox.client(archive=kept) as client, daily("0.02") as b:
+        client.predictions.create(CENT, FOX)
+        assert b.spent == Decimal("0.01")
     assert "1 of unknown cost not counted" in repr(b)
 
 

@@ -1,4 +1,4 @@
-"""Downloads: the two thin drivers of the fetching conversation, and a one-call download.
+"""Downloads: what carries the fetching conversation out, blocking or under asyncio, and a one-call download.
 
 No key ever goes out with a download: each request is built from nothing but the headers that the
 conversation asks for, and is sent without the client's own headers, cookies or credentials.
@@ -9,7 +9,8 @@ from __future__ import annotations
 import asyncio
 import socket
 import tempfile
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -59,38 +60,7 @@ def fetch(step: Fetch, client: httpx.Client, *, pin: bool = True) -> Fetched:
     ...     fetch(step, client).problem
     'its host is at the loopback address 127.0.0.1'
     """
-    talk = fetching(step)
-    reply: Any = None
-    failure: Exception | None = None
-    response: httpx.Response | None = None
-    chunks: Iterator[bytes] = iter(())
-    try:
-        while True:
-            try:
-                ask = talk.send(reply) if failure is None else talk.throw(failure)
-            except StopIteration as stop:
-                return _result(stop.value)
-            reply, failure = None, None
-            try:
-                if isinstance(ask, Read):
-                    reply = next(chunks, b"")
-                elif isinstance(ask, Do):
-                    reply = ask.function()
-                elif isinstance(ask, Resolve):
-                    reply = _resolve(ask) if pin and not _proxied(ask, client.trust_env) else ()
-                else:
-                    if response is not None:
-                        response.close()
-                    response = client.send(_request(ask), stream=True, auth=None, follow_redirects=False)
-                    reply, chunks = _opened(response), response.iter_bytes(_CHUNK)
-            except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError) as error:
-                failure = _unreachable(error)
-            except OSError as error:
-                failure = error if isinstance(ask, Do) else _unreachable(error)
-    finally:
-        talk.close()
-        if response is not None:
-            response.close()
+    return _at_once(_carry_out(step, _Threads(client), pin=pin))
 
 
 async def afetch(step: Fetch, client: httpx.AsyncClient, *, pin: bool = True) -> Fetched:
@@ -108,11 +78,14 @@ async def afetch(step: Fetch, client: httpx.AsyncClient, *, pin: bool = True) ->
     >>> asyncio.run(main()).problem
     'its address is file: and not http'
     """
+    return await _carry_out(step, _Tasks(client), pin=pin)
+
+
+async def _carry_out(step: Fetch, hands: _Threads | _Tasks, *, pin: bool) -> Fetched:
+    """Do what the conversation asks for, one thing after another, with whichever hands there are."""
     talk = fetching(step)
     reply: Any = None
     failure: Exception | None = None
-    response: httpx.Response | None = None
-    chunks: AsyncIterator[bytes] | None = None
     try:
         while True:
             try:
@@ -122,27 +95,82 @@ async def afetch(step: Fetch, client: httpx.AsyncClient, *, pin: bool = True) ->
             reply, failure = None, None
             try:
                 if isinstance(ask, Read):
-                    reply = b"" if chunks is None else await anext(chunks, b"")
+                    reply = await hands.read()
                 elif isinstance(ask, Do):
-                    reply = await asyncio.to_thread(ask.function)
+                    reply = await hands.do(ask.function)
                 elif isinstance(ask, Resolve):
-                    direct = pin and not _proxied(ask, client.trust_env)
-                    reply = await asyncio.to_thread(_resolve, ask) if direct else ()
+                    direct = pin and not _proxied(ask, hands.client.trust_env)
+                    reply = await hands.do(partial(_resolve, ask)) if direct else ()
                 else:
-                    if response is not None:
-                        await response.aclose()
-                    response = await client.send(
-                        _request(ask), stream=True, auth=None, follow_redirects=False
-                    )
-                    reply, chunks = _opened(response), response.aiter_bytes(_CHUNK)
+                    reply = _opened(await hands.open(_request(ask)))
             except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError) as error:
                 failure = _unreachable(error)
             except OSError as error:
                 failure = error if isinstance(ask, Do) else _unreachable(error)
     finally:
         talk.close()
-        if response is not None:
-            await response.aclose()
+        await hands.let_go()
+
+
+class _Threads:
+    """Does everything in the calling thread, at once: its coroutines never wait for an event loop."""
+
+    def __init__(self, client: httpx.Client) -> None:
+        self.client = client
+        self._response: httpx.Response | None = None
+        self._chunks: Iterator[bytes] = iter(())
+
+    async def open(self, request: httpx.Request) -> httpx.Response:
+        await self.let_go()
+        self._response = self.client.send(request, stream=True, auth=None, follow_redirects=False)
+        self._chunks = self._response.iter_bytes(_CHUNK)
+        return self._response
+
+    async def read(self) -> bytes:
+        return next(self._chunks, b"")
+
+    async def do(self, function: Callable[[], Any]) -> Any:
+        return function()
+
+    async def let_go(self) -> None:
+        if self._response is not None:
+            self._response.close()
+
+
+class _Tasks:
+    """Does everything on the running event loop, and what would block it in threads."""
+
+    def __init__(self, client: httpx.AsyncClient) -> None:
+        self.client = client
+        self._response: httpx.Response | None = None
+        self._chunks: AsyncIterator[bytes] | None = None
+
+    async def open(self, request: httpx.Request) -> httpx.Response:
+        await self.let_go()
+        self._response = await self.client.send(request, stream=True, auth=None, follow_redirects=False)
+        self._chunks = self._response.aiter_bytes(_CHUNK)
+        return self._response
+
+    async def read(self) -> bytes:
+        return b"" if self._chunks is None else await anext(self._chunks, b"")
+
+    async def do(self, function: Callable[[], Any]) -> Any:
+        return await asyncio.to_thread(function)
+
+    async def let_go(self) -> None:
+        if self._response is not None:
+            await self._response.aclose()
+
+
+def _at_once(coro: Coroutine[Any, Any, Fetched]) -> Fetched:
+    """Run a coroutine that waits for nothing, without any event loop."""
+    try:
+        coro.send(None)
+    except StopIteration as stop:
+        done: Fetched = stop.value
+        return done
+    coro.close()
+    raise RuntimeError("a blocking download waited for an event loop")
 
 
 def download(url: str, origin: str | None = None, *, limit: int = 512 * 2**20) -> bytes:

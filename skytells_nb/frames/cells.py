@@ -13,7 +13,7 @@ from ..exceptions import InvalidInputError
 from ..types.reading import STATUSES
 from . import dtypes
 
-__all__ = ["cells", "column", "kind_of", "parsed"]
+__all__ = ["cells", "column", "is_plain", "kind_of", "parsed"]
 
 # How the columns that have a name of their own are typed; whatever else there is says so by its values.
 _KINDS: Final = {
@@ -42,21 +42,39 @@ def kind_of(name: str, names: Iterable[str], types: Mapping[str, str]) -> str:
 
 def cells(values: pd.Series, kind: str) -> list[str]:
     """Write a column as text: a gap is nothing, and JSON is all that is not plain text."""
-    plain = kind in ("text", "category", "status")
+    plain = is_plain(kind)
     return [_cell(value, plain) for value in values.astype(object)]
+
+
+def is_plain(kind: str) -> bool:
+    """Whether a column holds nothing but text, so that only what begins with a quote is JSON."""
+    return kind in ("text", "category", "status")
 
 
 def _cell(value: Any, plain: bool) -> str:
     if isinstance(value, str):
         quoted = not value or value[0] == '"' if plain else _ambiguous(value)
-        return json.dumps(value, ensure_ascii=False) if quoted else value
+        return _in_json(value) if quoted or not _is_writable(value) else value
     if isinstance(value, list | tuple | dict):
-        return json.dumps(value, ensure_ascii=False, default=str)
+        return _in_json(value)
     if value is None or pd.isna(value):
         return ""
     if isinstance(value, datetime):
         return value.isoformat()
     return json.dumps(value.item() if hasattr(value, "item") else value, default=str)
+
+
+def _in_json(value: Any) -> str:
+    """Write a value as JSON that any file can hold: half a surrogate pair, which none can, is escaped."""
+    written = json.dumps(value, ensure_ascii=False, default=str)
+    return written if _is_writable(written) else json.dumps(value, default=str)
+
+
+def _is_writable(text: str) -> bool:
+    try:
+        return text.isascii() or bool(text.encode())
+    except UnicodeEncodeError:
+        return False
 
 
 def _ambiguous(value: str) -> bool:

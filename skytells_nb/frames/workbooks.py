@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from importlib import import_module
 from pathlib import Path
 from typing import Any, Final
@@ -11,13 +12,15 @@ from typing import Any, Final
 import pandas as pd
 
 from ..exceptions import InvalidInputError
-from .cells import cells, kind_of, parsed
+from .cells import cells, is_plain, kind_of, parsed
 
 __all__ = ["read_workbook", "write_workbook"]
 
 _ABOUT: Final = "about"
 _LONGEST: Final = 32_767
 """Characters that a cell of a workbook holds."""
+_CHANGED: Final = re.compile("[\r\ufffe\uffff]|^=")
+"""What XML would change or refuse, and what would become a formula."""
 
 
 def write_workbook(frame: pd.DataFrame, target: Path) -> None:
@@ -55,7 +58,7 @@ def write_workbook(frame: pd.DataFrame, target: Path) -> None:
 def _cells(values: pd.Series, kind: str) -> list[Any]:
     if pd.api.types.is_numeric_dtype(values.dtype):
         return [_number(value) for value in values.astype(object)]
-    return [_safe(cell) for cell in cells(values, kind)]
+    return [_safe(cell, kind) for cell in cells(values, kind)]
 
 
 def _number(value: Any) -> Any:
@@ -66,22 +69,22 @@ def _number(value: Any) -> Any:
     return plain if held else json.dumps(plain)
 
 
-def _safe(cell: str) -> str | None:
-    """Keep a text that begins like a formula from becoming one."""
-    return json.dumps(cell, ensure_ascii=False) if cell[:1] == "=" else cell or None
+def _safe(cell: str, kind: str) -> str | None:
+    """Keep a text from being changed: one that is JSON already is only escaped, any other is quoted."""
+    if not _CHANGED.search(cell):
+        return cell or None
+    return json.dumps(cell if is_plain(kind) and cell[0] != '"' else parsed(cell))
 
 
 def read_workbook(source: Path) -> tuple[list[tuple[Any, ...]], dict[str, Any], dict[str, str]]:
     """Read the first sheet's rows, and from the second the attrs and types, where there is one."""
-    book = import_module("openpyxl").load_workbook(source, read_only=True)
-    try:
+    with source.open("rb") as file:
+        book = import_module("openpyxl").load_workbook(file, read_only=True)
         rows = [tuple(row) for row in book.worksheets[0].iter_rows(values_only=True)]
         width = len(rows[0]) if rows else 0
         rows = [row + (None,) * (width - len(row)) for row in rows]
         told: list[Any] = []
         if _ABOUT in book.sheetnames:
             told = [parsed(row[0]) for row in book[_ABOUT].iter_rows(values_only=True)]
-    finally:
-        book.close()
     attrs, types = (each if isinstance(each, dict) else {} for each in (*told, None, None)[:2])
     return rows, attrs, types

@@ -102,6 +102,10 @@ TEXTS = st.text(st.characters(exclude_categories=["Cs", "Cc"]), max_size=12) | s
         "[",
         "=1",
         " x ",
+        "a\rb\r\n",
+        "[1]\r",
+        "\ufffe",
+        "\ud83d",
         "",
         "nan",
         "None",
@@ -149,6 +153,7 @@ def test_a_csv_that_people_wrote_is_read_by_the_same_rules(tmp_path: Path):
         ("id,n_outputs\na,1\nb,1.5\n", "Row 1 of column 'n_outputs' holds 1.5"),
         ("id,created_at\na,yesterday\n", "which is no time in ISO 8601"),
         ("id,cost\na\n", "a row has 1 cells where there are 2 columns"),
+        ("id,id\na,b\n", "'id' names several columns"),
     ],
 )
 def test_a_file_that_is_no_table_is_a_clear_error(text: str, why: str, tmp_path: Path):
@@ -156,6 +161,60 @@ def test_a_file_that_is_no_table_is_a_clear_error(text: str, why: str, tmp_path:
     path.write_text(text)
     with pytest.raises(InvalidInputError, match=why):
         read_frame(path)
+
+
+@pytest.mark.parametrize("ending", ENDINGS)
+def test_a_file_of_something_else_is_a_clear_error(ending: str, tmp_path: Path):
+    path = tmp_path / f"odd{ending}"
+    path.write_bytes(b"\xff\xfe no table")
+    with pytest.raises(InvalidInputError, match=f"it cannot be read as {ending}"):
+        read_frame(path)
+
+
+def test_empty_lines_are_no_rows(tmp_path: Path):
+    path = tmp_path / "mine.csv"
+    path.write_text("id,cost\na,1\n\n")
+    assert read_frame(path)["cost"].tolist() == [1.0]
+
+
+@pytest.mark.parametrize("ending", ENDINGS)
+def test_a_write_that_fails_leaves_the_file_that_was_there(ending: str, tmp_path: Path):
+    frame = predictions_frame(ROWS)
+    path = write_frame(frame, tmp_path / f"all{ending}")
+
+    class Unwritable:
+        def __str__(self) -> str:
+            raise OSError(28, "No space left on device")
+
+    broken = frame.assign(output=[[Unwritable()]] * len(frame))
+    with pytest.raises(OSError, match="No space left"):
+        write_frame(broken, path)
+    same(read_frame(path), frame)
+    assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("ending", ENDINGS)
+def test_an_index_that_says_something_is_written_too(ending: str, tmp_path: Path):
+    path, frame = tmp_path / f"days{ending}", predictions_frame(ROWS)[["id", "cost"]]
+    days = ["mon", "tue", "wed"]
+    assert list(read_frame(write_frame(frame.set_axis(days), path))["index"]) == days
+    assert list(read_frame(write_frame(frame.set_index(pd.Index(days, name="day")), path))["day"]) == days
+    pairs = pd.MultiIndex.from_product([["a"], days], names=["who", None])
+    assert list(read_frame(write_frame(frame.set_axis(pairs), path))) == ["who", "index_1", "id", "cost"]
+    assert list(read_frame(write_frame(frame[1:], path))) == ["id", "cost"]
+
+
+def test_a_table_that_no_file_can_hold_is_refused(tmp_path: Path):
+    frame = predictions_frame(ROWS)
+    for table, why in (
+        (pd.concat([frame, frame[["id"]]], axis=1), "'id' more than once"),
+        (frame.set_index("id", drop=False), "'id' more than once"),
+        (ROWS, "takes a DataFrame, not list"),
+    ):
+        with pytest.raises(InvalidInputError, match=why):
+            write_frame(table, tmp_path / "x.csv")
+    with pytest.raises(InvalidInputError, match="There is no folder"):
+        write_frame(frame, tmp_path / "no" / "x.csv")
 
 
 def test_another_ending_is_refused(tmp_path: Path):

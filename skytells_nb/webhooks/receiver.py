@@ -21,6 +21,7 @@ from typing import Any, Final, Self
 from ..client import AsyncClient, Client
 from ..exceptions import SkytellsError, WaitTimeoutError, WebhookSignatureError
 from ..types import Prediction
+from ..wire import flows, requests
 from ..wire.conversation import note
 from .deliveries import parse, verify
 
@@ -87,7 +88,8 @@ class Receiver:
         self.duplicates = 0
         self.closed = False
         self._listener = _listen(host, port)
-        self.url = f"http://{host}:{self._listener.getsockname()[1]}{self._path}"
+        shown = f"[{host}]" if ":" in host else host
+        self.url = f"http://{shown}:{self._listener.getsockname()[1]}{self._path}"
         self._server = _start(self._answer, self._listener)
 
     def __repr__(self) -> str:
@@ -107,14 +109,20 @@ class Receiver:
         ------
         WaitTimeoutError
             Nothing was delivered in time. The prediction goes on, and can be read by its id.
+        SkytellsError
+            The receiver is closed, and no delivery said so before.
+        InvalidInputError
+            What was given is no prediction and no id, or ``timeout`` no time.
         """
         identifier = prediction.id if isinstance(prediction, Prediction) else prediction
-        until = time.monotonic() + (1800.0 if timeout is None else timeout)
+        requests.get(identifier)
+        until = time.monotonic() + flows.seconds("timeout", timeout, flows.PATIENCE)
         with self._changed:
             while True:
                 found = self._latest.get(identifier)
                 if found is not None and found.done:
                     return found
+                self._require_open()
                 left = until - time.monotonic()
                 if left <= 0:
                     raise WaitTimeoutError(

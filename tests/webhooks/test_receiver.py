@@ -4,6 +4,7 @@ import asyncio
 import hashlib
 import hmac
 import json
+from concurrent.futures import ThreadPoolExecutor
 
 import httpx
 import pytest
@@ -125,3 +126,38 @@ def test_a_closed_receiver_says_so(sandbox):
     receiver.close()
     with pytest.raises(exceptions.SkytellsError, match="closed"):
         sky.run(receiver.get())
+    with pytest.raises(exceptions.SkytellsError, match="closed"):
+        receiver.wait("p1")
+
+
+def test_a_wait_ends_when_the_receiver_is_closed_and_keeps_what_came_before(sandbox):
+    receiver = sky.webhooks.Receiver(sandbox.api_key)
+    deliver(receiver, {"id": "came", "status": "succeeded"}, sandbox.api_key)
+    with ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(receiver.wait, "comes-not")
+        receiver.close()
+        with pytest.raises(exceptions.SkytellsError, match="closed"):
+            waiting.result(30)
+    assert receiver.wait("came").status == "succeeded"
+
+
+@pytest.mark.parametrize("timeout", [-1, 0, float("nan"), "10", True])
+def test_a_time_that_is_none_is_refused(receiver, timeout):
+    with pytest.raises(exceptions.InvalidInputError, match="timeout"):
+        receiver.wait("p1", timeout=timeout)
+
+
+@pytest.mark.parametrize("prediction", [None, 5, "", b"p1"])
+def test_what_names_no_prediction_is_not_waited_for(receiver, prediction):
+    with pytest.raises(exceptions.InvalidInputError, match="prediction"):
+        receiver.wait(prediction)
+
+
+def test_it_listens_on_an_address_of_either_kind(sandbox):
+    try:
+        receiver = sky.webhooks.Receiver(sandbox.api_key, host="::1")
+    except exceptions.SkytellsError:
+        pytest.skip("this machine has no IPv6")
+    with receiver:
+        assert receiver.url.startswith("http://[::1]:")
+        assert deliver(receiver, {"id": "a", "status": "succeeded"}, sandbox.api_key).status_code == 200

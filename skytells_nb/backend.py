@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from typing import Any
+from urllib.parse import urlsplit
 
 from .archive import Archive
 from .client import AsyncClient, Client, Connection
@@ -95,13 +96,18 @@ def connect(api_key: str | None = None, **options: Any) -> Client:
         return _connect_to_the_sandbox(options)
     key = find_key(None if blank else given)
     client = Client.of(Connection(key, **options))
-    if key.reveal().startswith("sk-sandbox-"):
+    if key.reveal().startswith("sk-sandbox-") and not _is_skytells(client.base_url):
         _say(f"Sandbox at {client.base_url}: nothing here is real and nothing costs money.")
     elif client.base_url == DEFAULT_BASE_URL:
         _say(f"Skytells API at {client.base_url}: predictions are real, and billed to your key.")
     else:
         _say(f"API at {client.base_url}: predictions are billed to your key there.")
     return client
+
+
+def _is_skytells(base_url: str) -> bool:
+    """Whether a base URL is Skytells' own, where nothing is a sandbox whatever the key looks like."""
+    return f".{urlsplit(base_url).hostname}".endswith(".skytells.ai")
 
 
 def _connect_to_the_sandbox(options: dict[str, Any]) -> Client:

@@ -102,6 +102,16 @@ def test_a_sandbox_elsewhere_is_called_one(
         assert sandbox.billed == 1
 
 
+@pytest.mark.parametrize("url", ["https://api.skytells.ai/v1", "https://edge.skytells.ai/v1"])
+def test_the_real_api_is_never_called_a_sandbox_whatever_the_key_looks_like(
+    url: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with sky.connect("sk-sandbox-left-in-the-environment", base_url=url):
+        said = capsys.readouterr().out
+    assert "billed to your key" in said
+    assert "andbox" not in said
+
+
 @pytest.mark.usefixtures("no_embedded_sandbox_yet")
 def test_what_can_be_no_key_is_refused_instead_of_taken_for_none(capsys: pytest.CaptureFixture[str]) -> None:
     for key in ("sk-one\nsk-two", "   ", 5, b"sk-bytes", b"", False):

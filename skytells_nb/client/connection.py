@@ -95,7 +95,8 @@ class Connection:
         """Refuse work on a closed connection."""
         if self.closed:
             raise SkytellsError(
-                "This client is closed. Nothing was sent. Make a new one, or stay inside its with block.",
+                "This client is closed, as every client is after its with block. Nothing was sent. Make a "
+                "new one, client = Client(), or stay inside the block.",
                 charged=False,
             )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -13,6 +14,7 @@ from ..wire.steps import Do, Fetch, Fetched, Flow, Sleep
 from .files import temporary, write_new, write_to
 from .outputs import decode_data_uri, form_of, is_gone
 from .provenance import Broken, embed, measure
+from .troubles import reason
 
 __all__ = ["Landed", "land", "stamp"]
 
@@ -39,14 +41,18 @@ class Landed:
 
 
 def land(root: Path, origin: str | None, prediction: Prediction, position: int) -> Flow[Landed]:
-    """Bring one output to disk, trying a few times where that can help."""
+    """Bring one output to disk, trying a few times where that can help.
+
+    A disk that refuses it is a problem of this output: others, smaller ones perhaps, may still find room.
+    """
     form, output = form_of(prediction, position), (prediction.output or [])[position]
     if form == "url" and is_gone(prediction):
         return Landed(position, problem="the API has deleted it", expired=True)
     landed = Landed(position, problem="no answer", again=True)
     for attempt in range(TRIES):
-        path: Path = yield Do(partial(temporary, root))
+        path: Path | None = None
         try:
+            path = yield Do(partial(temporary, root))
             if form != "url":
                 landed = yield Do(partial(_written, position, path, output, form))
             else:
@@ -57,8 +63,10 @@ def land(root: Path, origin: str | None, prediction: Prediction, position: int) 
                     landed = Landed(
                         position, problem=fetched.problem, expired=fetched.expired, again=not fetched.final
                     )
+        except OSError as error:
+            landed = Landed(position, problem=reason(error))
         finally:
-            if landed.temporary is None:
+            if landed.temporary is None and path is not None:
                 path.unlink(missing_ok=True)
         if form != "url" or not landed.again or attempt == TRIES - 1:
             break
@@ -105,7 +113,10 @@ def _most_pixels() -> float:
 
 
 def stamp(root: Path, landed: Landed, record: dict[str, Any]) -> None:
-    """Write the record into an image that takes one; the file under the temporary name changes."""
+    """Write the record into an image that takes one; the file under the temporary name changes.
+
+    Where there is no room for a second copy the picture stays as it came: its record lies beside it.
+    """
     path = landed.temporary
     embeds = landed.media_type in ("image/png", "image/jpeg", "image/webp")
     if path is None or not embeds or landed.size > _EMBEDDED_AT_MOST:
@@ -116,5 +127,6 @@ def stamp(root: Path, landed: Landed, record: dict[str, Any]) -> None:
     except Broken:
         return
     if stamped is not data:
-        landed.temporary, landed.size = write_new(root, stamped), len(stamped)
-        path.unlink(missing_ok=True)
+        with suppress(OSError):
+            landed.temporary, landed.size = write_new(root, stamped), len(stamped)
+            path.unlink(missing_ok=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import json
 import sqlite3
 import threading
@@ -15,6 +16,7 @@ from typing import Any
 from ..observers import Account
 from ..types import Prediction
 from ..wire.conversation import note
+from ..wire.sniffing import sniff
 from ..wire.steps import Do, Flow
 from . import rows
 from .database import Database
@@ -25,7 +27,7 @@ from .naming import SIDECAR, day_and_stem, file_name
 from .outputs import is_young
 from .provenance import record_of
 from .rows import Stored
-from .troubles import trouble
+from .troubles import reason, trouble
 
 __all__ = ["Keeper", "sidecar_of"]
 
@@ -114,8 +116,7 @@ class Keeper:
         try:
             for found in landed:
                 if found.temporary is not None:
-                    stamp(self.root, found, record_of(own, found.position))
-                    beside[found.position] = self._sidecar(account, own, found.position)
+                    self._provided(account, own, found, beside)
             for position in plan.told_anew:
                 beside[position] = self._sidecar(account, own, position)
             if not beside and not plan.files:
@@ -126,6 +127,17 @@ class Keeper:
             for path in beside.values():
                 with suppress(OSError):
                     path.unlink(missing_ok=True)
+
+    def _provided(
+        self, account: Account, own: Prediction, found: Landed, beside: dict[int | None, Path]
+    ) -> None:
+        """Give a file its record; without one it is not kept, which makes room for the others."""
+        stamp(self.root, found, record_of(own, found.position))
+        try:
+            beside[found.position] = self._sidecar(account, own, found.position)
+        except OSError as error:
+            _clear([found])
+            found.temporary, found.problem = None, reason(error)
 
     def _sidecar(self, account: Account, prediction: Prediction, position: int | None) -> Path:
         text = json.dumps(sidecar_of(account, prediction, position), indent=1, default=str)
@@ -155,6 +167,8 @@ class Keeper:
                 place(beside[item.position], self.root / (path + SIDECAR))
                 place(item.temporary, self.root / path)
             entry = Stored(item.position, path, item.media_type, item.size, item.problem, item.expired)
+            if path is None and (left := self._left_behind(stem, item.position, account, prediction)):
+                entry, item.problem = left, None
             stored[item.position] = entry
             rows.put_output(db, n, entry)
         for position in beside.keys() - {item.position for item in landed}:
@@ -196,12 +210,38 @@ class Keeper:
         beside = self.root / (name + SIDECAR)
         if not (self.root / name).exists() and not beside.exists():
             return False
-        try:
-            said = json.loads(beside.read_text("utf-8"))
-            mark = (said["id"], said["origin"], said["account"])
-        except (OSError, ValueError, KeyError, TypeError):
-            return True
-        return mark != (prediction.id, account.origin, account.fingerprint)
+        return not _is_record_of(_said_in(beside), account, prediction)
+
+    def _left_behind(
+        self, stem: str, position: int, account: Account, prediction: Prediction
+    ) -> Stored | None:
+        """Find an output that cannot be had any more among files whose rows were never written.
+
+        A process that was killed, or ran out of disk, between rename and row has left them.
+        """
+        begun = self.root / stem
+        for beside in sorted(begun.parent.glob(glob.escape(begun.name) + "*" + SIDECAR)):
+            said, file = _said_in(beside), beside.with_name(beside.name.removesuffix(SIDECAR))
+            same = _is_record_of(said, account, prediction) and said.get("output_index") == position
+            if same and said.get("created_at") == record_of(prediction)["created_at"] and file.is_file():
+                with open(file, "rb") as opened:
+                    media_type = sniff(opened.read(4096))
+                relative = file.relative_to(self.root).as_posix()
+                return Stored(position, relative, media_type, file.stat().st_size)
+        return None
+
+
+def _said_in(beside: Path) -> dict[str, Any]:
+    try:
+        said = json.loads(beside.read_text("utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return said if isinstance(said, dict) else {}
+
+
+def _is_record_of(said: dict[str, Any], account: Account, prediction: Prediction) -> bool:
+    mark = (prediction.id, account.origin, account.fingerprint)
+    return (said.get("id"), said.get("origin"), said.get("account")) == mark
 
 
 def _clear(landed: list[Landed]) -> None:
@@ -214,15 +254,17 @@ def _clear(landed: list[Landed]) -> None:
 def _same(
     db: sqlite3.Connection, account: Account, prediction: Prediction, *, forget: bool = False
 ) -> tuple[int, Prediction, dict[int, Stored]] | None:
-    """Look a prediction up; one made at another time under the same id is another prediction.
+    """Look a prediction up; of a sandbox, one made at another time under the same id is another.
 
-    That happens with a sandbox that is started again with the same seed on the same port.
+    That happens with a sandbox that is started again with the same seed on the same port. The API's own
+    ids are never used twice: whatever times it tells later, what is kept of one stays.
     """
     found = rows.look_up(db, account, prediction.id)
     if found is None:
         return None
     before, after = found[1].created_at, prediction.created_at
-    if before is not None and after is not None and abs((before - after).total_seconds()) > 1:
+    apart = before is not None and after is not None and abs((before - after).total_seconds()) > 1
+    if account.sandbox and apart:
         if forget:
             rows.delete(db, found[0])
         return None

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 import pickle
 import threading
 from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
 from archive.scenery import Assets, Carry, Keep, made, picture
 
-from skytells_nb.archive import Archive
+from skytells_nb.archive import Archive, read_provenance, recording
 from skytells_nb.exceptions import SkytellsWarning
 from skytells_nb.observers import Account
 from skytells_nb.types import Prediction
@@ -241,12 +243,25 @@ def test_accounts_and_origins_are_kept_apart(keep: Keep, archive: Archive, accou
     assert len(archive.predictions(origin=rehearsal.origin)) == 1
 
 
-def test_the_same_id_made_at_another_time_is_another_prediction(keep: Keep, archive: Archive) -> None:
+def test_a_sandboxs_id_made_at_another_time_is_another_prediction(
+    keep: Keep, archive: Archive, account: Account
+) -> None:
     text = {"model": {"name": "s", "type": "text"}}
-    first = keep(made("reborn", "first life", **text))
-    second = keep(made("reborn", "second life", created_at="2026-11-22T15:00:00Z", **text))
+    rehearsal = replace(account, sandbox=True)
+    first = keep(made("reborn", "first life", **text), account=rehearsal)
+    second = keep(made("reborn", "second life", created_at="2026-11-22T15:00:00Z", **text), account=rehearsal)
     assert [p.read_text() for p in (*first.files, *second.files)] == ["first life", "second life"]
     assert len(archive) == 1
+
+
+def test_an_api_that_tells_another_time_later_loses_no_file(
+    keep: Keep, archive: Archive, assets: Assets
+) -> None:
+    kept = keep(made(ID, assets.put("x.png", picture())))
+    assets.files.clear()
+    later = keep(made(ID, assets.url + "/x.png", created_at="2026-11-22T15:00:00Z"))
+    assert later.files == kept.files
+    assert [p.files for p in archive] == [kept.files]
 
 
 def test_threads_that_see_the_same_end_share_one_set_of_files(
@@ -311,6 +326,47 @@ def test_what_a_crash_left_between_rename_and_row_is_written_over(
     assert keep(prediction).files == kept.files
 
 
+def test_what_a_crash_left_is_found_again_when_it_cannot_be_fetched_any_more(
+    keep: Keep, archive: Archive, assets: Assets
+) -> None:
+    prediction = made(ID, assets.put("x.png", picture()), assets.put("y.png", picture()))
+    kept = keep(prediction)
+    with archive.database.write() as db:
+        db.execute("DELETE FROM predictions")
+    assets.files.clear()
+    assert keep(prediction).files == kept.files
+    assert [stored.problem for stored in archive.outputs(ID)] == [None, None]
+
+
+def _full(error: int = errno.ENOSPC) -> NoReturn:
+    raise OSError(error, os.strerror(error))
+
+
+def test_a_disk_without_room_for_a_second_copy_keeps_the_picture_as_it_came(
+    keep: Keep, assets: Assets, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("skytells_nb.archive.landing.write_new", lambda *_: _full())
+    kept = keep(made(ID, assets.put("x.png", data := picture())))
+    assert kept.files[0].read_bytes() == data
+    assert (read_provenance(kept.files[0]) or {})["id"] == ID, "its record lies beside it"
+
+
+def test_a_disk_that_fills_up_keeps_what_found_room(
+    keep: Keep, archive: Archive, assets: Assets, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    roomy = iter([True, False])
+    write = recording.write_new
+    monkeypatch.setattr(recording, "write_new", lambda *told: write(*told) if next(roomy) else _full())
+    prediction = made(ID, assets.put("x.png", picture()), assets.put("y.png", picture()))
+    with pytest.warns(SkytellsWarning, match="1 of 2 outputs .* the disk is full. Its record is kept"):
+        kept = keep(prediction)
+    assert [stored.problem for stored in archive.outputs(ID)] == [None, "the disk is full"]
+    assert [path.is_file() for path in kept.files] == [True]
+    assert not list((archive.path / ".partial").iterdir())
+    monkeypatch.undo()
+    assert len(keep(prediction).files) == 2, "with room again, the other is fetched"
+
+
 def test_a_file_of_the_users_own_is_never_written_over(keep: Keep, archive: Archive, assets: Assets) -> None:
     own = archive.path / "2026-11-22" / "1431-a-red-fox-in-snow-3b0c1f0a.png"
     own.parent.mkdir(parents=True)
@@ -321,7 +377,6 @@ def test_a_file_of_the_users_own_is_never_written_over(keep: Keep, archive: Arch
 
 
 def test_leftovers_of_a_crash_go_after_an_hour(keep: Keep, archive: Archive) -> None:
-    import os
     import time
 
     partial = archive.path / ".partial"

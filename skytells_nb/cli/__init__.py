@@ -1,4 +1,4 @@
-"""The command line: ``skytells-nb demo | lab | sandbox | faults``."""
+"""The command line: ``skytells-nb demo | lab | models | spend | sandbox | faults``."""
 
 from __future__ import annotations
 

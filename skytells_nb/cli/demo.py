@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import sys
+import tempfile
 from decimal import Decimal
 from pathlib import Path
 
 from ..backend import connect
 from ..display import gallery
+from ..exceptions import SkytellsError
 from ..loops import gather, run
 from ..types import Prediction
 
@@ -32,8 +35,14 @@ def demo(prompt: str, *, model: str, size: int, folder: str) -> int:
     Returns
     -------
     int
-        The exit code, 0.
+        The exit code: 0, or 1 when not all of them came to be. What did is kept and told all the same.
+
+    Raises
+    ------
+    SkytellsError
+        The folder cannot be written; nothing was sent.
     """
+    _require_writable(Path(folder))
     with connect(archive=folder) as client:
         creates = [
             client.as_async().predictions.create(
@@ -42,18 +51,39 @@ def demo(prompt: str, *, model: str, size: int, folder: str) -> int:
             for light in _LIGHTS
         ]
 
-        async def all_of_them() -> list[Prediction]:
-            return await gather(*creates)
+        async def all_of_them() -> list[Prediction | BaseException]:
+            return await gather(*creates, return_exceptions=True)
 
-        made = run(all_of_them())
-        sheet = Path(folder) / "contact-sheet.png"
-        gallery(made, columns=2).to_image().save(sheet)
-    print(_table(made))
-    for prediction in made:
-        for path in prediction.files:
-            print(path)
-    print(sheet)
-    return 0
+        came = run(all_of_them())
+        made = [each for each in came if isinstance(each, Prediction)]
+        failures = [each for each in came if isinstance(each, BaseException)]
+        for failure in failures:
+            if not isinstance(failure, SkytellsError):
+                raise failure
+        if made:
+            print(_table(made))
+            for prediction in made:
+                for path in prediction.files:
+                    print(path)
+            sheet = Path(folder) / "contact-sheet.png"
+            gallery(made, columns=2).to_image().save(sheet)
+            print(sheet)
+    for line in dict.fromkeys(f"{type(each).__name__}: {each}" for each in failures):
+        print(line, file=sys.stderr)
+    return 1 if failures else 0
+
+
+def _require_writable(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise SkytellsError(
+            f"Pictures cannot be kept in {folder}: {error.strerror or error}. Nothing was sent, so nothing "
+            "was billed. Stand in a folder that can be written, or name one with --folder.",
+            charged=False,
+        ) from None
 
 
 def _table(made: list[Prediction]) -> str:

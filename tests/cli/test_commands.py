@@ -12,6 +12,7 @@ import httpx
 import pytest
 from PIL import Image
 
+import skytells_nb as sky
 from skytells_nb.cli import main
 from skytells_nb.cli.lab import bring
 from skytells_nb.exceptions import SkytellsError
@@ -48,6 +49,28 @@ def test_demo_with_a_model_that_does_not_exist_fails_in_one_readable_line(capsys
     assert capsys.readouterr().err.startswith("NotFoundError: The API does not know")
 
 
+def test_demo_where_nothing_can_be_written_says_so_before_anything_is_sent(tmp_path, capsys):
+    (tmp_path / "file").write_text("in the way")
+    assert main(["demo", "--folder", "file/pictures"]) == 1
+    told = capsys.readouterr()
+    assert "Nothing was sent, so nothing was billed" in told.err
+    assert told.out == ""
+
+
+def test_demo_tells_of_what_was_made_although_one_of_them_failed(capsys, monkeypatch):
+    with sky.Sandbox(seconds=0.05) as sandbox:
+        monkeypatch.setenv("SKYTELLS_API_KEY", sandbox.api_key)
+        monkeypatch.setenv("SKYTELLS_BASE_URL", sandbox.url)
+        sandbox.faults.next("failed", reason="Too dark.")
+        assert main(["demo", "a fox", "--model", "truefusion-edge", "--size", "256"]) == 1
+        assert sandbox.billed == 3
+    told = capsys.readouterr()
+    assert told.out.count("truefusion-edge") == 3
+    assert len([line for line in told.out.splitlines() if line.endswith(".png")]) == 4
+    assert told.err.startswith("PredictionError")
+    assert "Too dark." in told.err
+
+
 def test_lab_brings_the_notebooks_and_never_over_a_changed_one(tmp_path):
     assert bring(tmp_path / "here") == []
     brought = sorted((tmp_path / "here").glob("*.ipynb"))
@@ -80,8 +103,9 @@ def test_lab_in_a_place_that_cannot_be_written_says_so(tmp_path):
         bring(tmp_path / "file" / "notebooks")
 
 
-@pytest.mark.parametrize(("words", "seen"), [([], "hidden"), (["--real"], "sk-real")])
-def test_lab_hides_the_key_from_kernels_unless_told(tmp_path, monkeypatch, capfd, words, seen):
+@pytest.fixture
+def jupyterlab_that_tells(tmp_path, monkeypatch):
+    """Put a JupyterLab there that only says what it was started with."""
     fake = tmp_path / "modules" / "jupyterlab"
     fake.mkdir(parents=True)
     (fake / "__init__.py").write_text("")
@@ -89,6 +113,20 @@ def test_lab_hides_the_key_from_kernels_unless_told(tmp_path, monkeypatch, capfd
         "import os, sys; print(os.environ.get('SKYTELLS_API_KEY'), sys.argv[1:])"
     )
     monkeypatch.setenv("PYTHONPATH", str(fake.parent))
+
+
+@pytest.mark.parametrize(("url", "seen"), [("http://10.0.0.1:8000/v1", True), ("", False)])
+def test_lab_leaves_the_key_of_a_class_to_the_kernels(jupyterlab_that_tells, monkeypatch, capfd, url, seen):
+    monkeypatch.setenv("SKYTELLS_API_KEY", "sk-sandbox-ada-1")
+    monkeypatch.setenv("SKYTELLS_BASE_URL", url)
+    assert main(["lab"]) == 0
+    told = capfd.readouterr().out
+    assert ("sk-sandbox-ada-1" in told) is seen
+    assert ("hidden" in told) is not seen
+
+
+@pytest.mark.parametrize(("words", "seen"), [([], "hidden"), (["--real"], "sk-real")])
+def test_lab_hides_the_key_from_kernels_unless_told(jupyterlab_that_tells, monkeypatch, capfd, words, seen):
     monkeypatch.setenv("SKYTELLS_API_KEY", "sk-real")
     assert main(["lab", *words, "--no-browser"]) == 0
     told = capfd.readouterr().out

@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Mapping
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Final
@@ -26,7 +27,8 @@ def lab(folder: str, *, real: bool = False, jupyter_arguments: list[str] | None 
     folder : str
         Where the notebooks go. A file there that was changed is left alone.
     real : bool
-        Whether kernels may see ``SKYTELLS_API_KEY``, so that predictions are real and billed.
+        Whether kernels may see ``SKYTELLS_API_KEY``, so that predictions are real and billed. The key of a
+        sandbox that ``SKYTELLS_BASE_URL`` names, such as a class, is no such key, and is left to them.
     jupyter_arguments : list of str, optional
         Passed on to ``jupyter lab``, such as ``--no-browser``.
 
@@ -45,7 +47,7 @@ def lab(folder: str, *, real: bool = False, jupyter_arguments: list[str] | None 
     for line in bring(place):
         print(line)
     environment = dict(os.environ)
-    if not real and "SKYTELLS_API_KEY" in environment:
+    if not real and "SKYTELLS_API_KEY" in environment and not _is_for_a_sandbox(environment):
         del environment["SKYTELLS_API_KEY"]
         print("SKYTELLS_API_KEY is hidden from the kernels: everything runs on the sandbox. --real shows it.")
     first = next(iter(sorted(place.glob("*.ipynb"))), None)
@@ -54,6 +56,11 @@ def lab(folder: str, *, real: bool = False, jupyter_arguments: list[str] | None 
         command.append(f"--LabApp.default_url=/lab/tree/{first.name}")
     command += jupyter_arguments or []
     return subprocess.run(command, env=environment, check=False).returncode  # noqa: S603 - its own interpreter
+
+
+def _is_for_a_sandbox(environment: Mapping[str, str]) -> bool:
+    key = environment["SKYTELLS_API_KEY"].strip()
+    return key.startswith("sk-sandbox-") and bool(environment.get("SKYTELLS_BASE_URL", "").strip())
 
 
 def _require_jupyterlab() -> None:

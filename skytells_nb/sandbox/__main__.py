@@ -16,22 +16,29 @@ import sys
 import threading
 from collections.abc import Sequence
 from decimal import Decimal
-from typing import Any
 
 from skytells_nb.sandbox import classroom, handout, whereabouts
 from skytells_nb.sandbox.dialect import choices
 from skytells_nb.sandbox.errors import StateError
 from skytells_nb.sandbox.server import Server
 
-_NUMBERS: dict[str, Any] = {
-    "port": int,
-    "retention": float,
-    "speed": float,
-    "seconds": float,
-    "delay": float,
-    "rate-limit": int,
-    "concurrency": int,
-    "seed": int,
+#: Every plain option of the server: what it is read as, how its value is called, and what it does.
+_PLAIN: dict[str, tuple[type, str, str]] = {
+    "host": (
+        str,
+        "HOST",
+        "the address to listen on; 0.0.0.0 lets the room in (default: this computer alone)",
+    ),
+    "port": (int, "PORT", "0 takes a free one (default), or with --state the one used last time"),
+    "state": (str, "FILE", "keep keys, predictions and bills in this file over a restart"),
+    "retention": (float, "SECONDS", "after its end a prediction's files are gone (default: 300)"),
+    "speed": (float, "TIMES", "how many times faster than usual jobs run"),
+    "seconds": (float, "SECONDS", "one length for every job"),
+    "delay": (float, "SECONDS", "hold every answer back, as a distant network would"),
+    "rate-limit": (int, "N", "requests a minute; beyond it 429"),
+    "concurrency": (int, "N", "jobs at a time; beyond it 429"),
+    "seed": (int, "N", "make ids and lengths the same each time"),
+    "webhook-secret": (str, "SECRET", "sign webhooks with this instead of the API key"),
 }
 
 
@@ -45,12 +52,8 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument(
         "--with-parent", action="store_true", help="stop when the process that started this one ends"
     )
-    for name in ("host", "state", "webhook-secret"):
-        made.add_argument(f"--{name}", default=argparse.SUPPRESS)
-    for name, type in _NUMBERS.items():
-        made.add_argument(f"--{name}", type=type, default=argparse.SUPPRESS)
-    for name, words in choices().items():
-        made.add_argument(f"--{name.replace('_', '-')}", choices=words, default=argparse.SUPPRESS)
+    for name, (type, metavar, what) in _PLAIN.items():
+        made.add_argument(f"--{name}", type=type, metavar=metavar, help=what, default=argparse.SUPPRESS)
     room = made.add_argument_group(
         "a class",
         "Everybody has a key, a quota, a budget and predictions of their own; no other key will do.",
@@ -77,6 +80,12 @@ def parser() -> argparse.ArgumentParser:
         help="serve a page with everybody's latest pictures",
     )
     room.add_argument("--keys", metavar="FILE", help="write the keys to a CSV file instead of showing them")
+    forms = made.add_argument_group(
+        "forms of the answers",
+        "The API's documents contradict each other. These choose which to follow; the first is usual.",
+    )
+    for name, words in choices().items():
+        forms.add_argument(f"--{name.replace('_', '-')}", choices=words, default=argparse.SUPPRESS)
     return made
 
 

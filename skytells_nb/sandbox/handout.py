@@ -93,6 +93,10 @@ def for_a_class(server: Server, keys: str | None = None) -> str:
         "  import skytells_nb as sky",
         f'  client = sky.connect("<key>", base_url="{urls[0]}")',
         "",
+        "or opens the notebooks with",
+        "",
+        f"  SKYTELLS_API_KEY=<key> SKYTELLS_BASE_URL={urls[0]} skytells-nb lab",
+        "",
         "Something goes wrong for a minute: skytells-nb faults rate_limit --for 60",
         "Stop with Ctrl+C.",
     ]

@@ -19,6 +19,8 @@ import skytells_nb as sky
 from skytells_nb.cli import main
 from skytells_nb.sandbox import Server, whereabouts
 from skytells_nb.sandbox.__main__ import main as serve
+from skytells_nb.sandbox.__main__ import parser
+from skytells_nb.sandbox.dialect import choices
 
 FOX = {"model": "truefusion", "input": {"prompt": "a fox"}}
 
@@ -346,3 +348,9 @@ def test_the_command_is_the_modules_own(capsys):
     told = capsys.readouterr().out
     assert "--class 30" in told
     assert "skytells-nb sandbox" in told
+
+
+def test_every_option_but_the_forms_of_answers_says_what_it_does():
+    choosing = {f"--{name.replace('_', '-')}" for name in choices()}
+    silent = [each.option_strings[0] for each in parser()._actions if not each.help]
+    assert set(silent) == choosing

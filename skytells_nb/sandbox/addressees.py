@@ -14,6 +14,9 @@ import ipaddress
 import socket
 from urllib.parse import urlsplit
 
+#: NAT64: its last four bytes are an address of IPv4.
+_TRANSLATED = ipaddress.ip_network("64:ff9b::/96")
+
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 
@@ -94,12 +97,17 @@ def connect(host: str, port: int, asker: str, timeout: float) -> socket.socket:
 
 
 def _read(text: str) -> Address | None:
-    """Read an IP address; one of IPv4 that is written as IPv6 is that of IPv4."""
+    """Read an IP address; one of IPv4 that stands in one of IPv6 is that of IPv4."""
     try:
         address = ipaddress.ip_address(text)
     except ValueError:
         return None
-    return getattr(address, "ipv4_mapped", None) or address
+    if isinstance(address, ipaddress.IPv4Address):
+        return address
+    if address in _TRANSLATED:
+        return ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
+    tunnelled = address.teredo[1] if address.teredo else None
+    return address.ipv4_mapped or address.sixtofour or tunnelled or address
 
 
 def _is_here(address: Address) -> bool:

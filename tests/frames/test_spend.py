@@ -404,17 +404,53 @@ def test_a_plot_has_its_currency_on_the_axis_and_is_not_shown():
     plt.close("all")
 
 
-def test_many_groups_are_drawn_as_twelve_and_nothing_as_nothing():
+def test_many_groups_are_drawn_as_ten_and_nothing_as_nothing():
     from matplotlib import pyplot as plt
 
     axes = plot_spend([paid(str(n), n + 1, f"m{n:02}") for n in range(20)])
     names = [label.get_text() for label in axes.get_yticklabels()]
-    assert len(names) == 12
-    assert "other" in names
+    assert len(names) == 10
+    assert names[0] == "other"
     assert sum(bar.get_width() for bar in axes.patches) == sum(range(1, 21))
+    assert plot_spend([]).texts[0].get_text() == "no known cost"
     assert len(plot_spend([]).patches) == 0
     assert len(plot_spend([], freq="D").patches) == 0
     assert len(plot_spend(SOME, []).patches) == 1
+    plt.close("all")
+
+
+def test_days_without_spend_are_drawn_as_gaps():
+    from matplotlib import pyplot as plt
+
+    days = ["2026-03-01T12:00:00Z", "2026-03-04T12:00:00Z"]
+    rows = [paid(str(n), 1.0, created_at=day) for n, day in enumerate(days)]
+    axes = plot_spend(rows, freq="D")
+    assert [bar.get_height() for bar in axes.patches] == [1.0, 0.0, 0.0, 1.0]
+    assert len(axes.get_xticklabels()) == 4
+    year = [paid(str(n), 1.0, created_at=f"2026-{1 + n:02}-01T12:00:00Z") for n in range(12)]
+    axes = plot_spend(year, freq="D")
+    assert len(axes.patches) == 335
+    assert len(axes.get_xticklabels()) <= 14, "labels that can be read"
+    plt.close("all")
+
+
+def test_an_hour_that_comes_twice_is_drawn_twice(monkeypatch: pytest.MonkeyPatch):
+    from matplotlib import pyplot as plt
+
+    monkeypatch.setenv("TZ", "Europe/Berlin")
+    hours = ["2026-10-25T00:30:00Z", "2026-10-25T01:30:00Z"]
+    rows = [paid(str(n), 1.0 + n, created_at=hour) for n, hour in enumerate(hours)]
+    assert [bar.get_height() for bar in plot_spend(rows, freq="h").patches] == [1.0, 2.0]
+    plt.close("all")
+
+
+def test_a_chart_invents_no_zero_and_adds_no_currencies():
+    from matplotlib import pyplot as plt
+
+    axes = plot_spend([paid("a", 1.0), paid("b", None, "mera")])
+    assert [label.get_text() for label in axes.get_yticklabels()] == ["mera (unknown)", "lumo"]
+    with pytest.raises(InvalidInputError, match="no common axis"):
+        plot_spend(MIXED, ["currency"])
     plt.close("all")
 
 

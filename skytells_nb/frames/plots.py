@@ -93,7 +93,7 @@ def plot_spend(
         return ax
     timed = table["period"].notna()
     wide = table["cost"].fillna(0.0)[timed].groupby([table["period"][timed], names[timed]]).sum()
-    _stacks(ax, _without_gaps(wide.unstack(fill_value=0.0), freq))
+    _stacks(ax, _without_gaps(wide.unstack(fill_value=0), freq))
     ax.set_ylabel(label)
     ax.set_xlabel(f"{freq}, {table.attrs['timezone']}")
     if len(wide):
@@ -117,8 +117,8 @@ def _stacks(ax: Axes, wide: pd.DataFrame) -> None:
     """Draw a stack for each period, the largest group at the bottom."""
     places = np.arange(len(wide))
     bottom = np.zeros(len(wide))
-    order = wide.sum().sort_values(ascending=False, kind="stable").index
-    order = sorted(order, key=lambda name: name == _OTHER)
+    largest_first = wide.sum().sort_values(ascending=False, kind="stable").index
+    order = sorted(largest_first, key=lambda name: name == _OTHER)
     for name in order:
         color = _GREY if name == _OTHER else None
         ax.bar(places, wide[name].to_numpy(), bottom=bottom, label=str(name), color=color)

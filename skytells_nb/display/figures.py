@@ -15,7 +15,7 @@ from .contents import Blob
 from .drawn import Drawn, Notice, Passage, Picture, Player
 from .escaping import clip, link, one_line, text
 from .sources import Entry
-from .wording import alt_text, bytes_told, facts_told, path_told
+from .wording import alt_text, bytes_told, facts_told, id_told, path_told
 
 __all__ = ["Frame", "caption", "facts", "figure", "media"]
 
@@ -28,6 +28,7 @@ _CENTRED: Final = (
 # A fainter line than the words it surrounds, without naming a colour: it is an element of its own under them.
 _STACKED: Final = "grid-row:1;grid-column:1"
 _LINE: Final = f'<div style="{_STACKED};border:1px dashed;border-radius:6px;opacity:0.4"></div>'
+_WORD: Final = 20
 _TALLEST: Final = 125  # per cent of the column's width
 _BAR: Final = '<div style="border-left:3px solid;opacity:0.3"></div>'
 
@@ -165,7 +166,7 @@ def facts(entry: Entry, drawn: Drawn | None, frame: Frame) -> str:
     """
     prediction = None if frame.terse else entry.prediction
     said = [fact for fact in facts_told(prediction) if fact != entry.words] if prediction else []
-    first = [_bdi(fact) for fact in said]
+    first = [_bdi(fact) if frame.alone or len(fact) > _WORD else _word(fact) for fact in said]
     second = [_id(prediction.id, frame)] if prediction else []
     if drawn is not None:
         second += [f"{entry.place} of {entry.places}"] if entry.places > 1 else []
@@ -174,18 +175,21 @@ def facts(entry: Entry, drawn: Drawn | None, frame: Frame) -> str:
         path = _path_of(entry)
         if frame.alone:
             file = [_bdi(path_told(path)), *file] if path is not None else file
-            return _muted([*first, *second], frame) + _muted(file, frame)
+            return _muted([*first, *second]) + _muted(file)
         second += file
         second += [_bdi(path.name, path_told(path))] if path is not None else []
     if frame.alone:
-        return _muted([*first, *second], frame)
-    return _muted(first, frame, " · ".join(said)) + _muted(second, frame)
+        return _muted([*first, *second])
+    return _muted(first) + _muted(second, _CLIPPED)
 
 
-def _muted(told: Sequence[str], frame: Frame, whole: str = "") -> str:
-    more = f' title="{text(whole)}"' if whole and not frame.alone else ""
-    room = "overflow-wrap:break-word" if frame.alone else _CLIPPED
-    return f'<div{more} style="{_MUTED};{room}">{" · ".join(told)}</div>' if told else ""
+def _muted(told: Sequence[str], room: str = "overflow-wrap:break-word") -> str:
+    return f'<div style="{_MUTED};{room}">{" · ".join(told)}</div>' if told else ""
+
+
+def _word(fact: str) -> str:
+    """Write a short fact, such as a cost, so that it is neither cut nor broken in a narrow column."""
+    return f'<bdi style="white-space:nowrap">{text(fact)}</bdi>'
 
 
 def _bdi(words: str, whole: str | None = None) -> str:
@@ -207,8 +211,9 @@ def _size_told(entry: Entry, drawn: Drawn) -> str:
 
 
 def _id(identifier: str, frame: Frame) -> str:
-    shown = clip(one_line(identifier), 200)
-    return _bdi(shown) if frame.alone or len(shown) <= 12 else _bdi(shown[:8] + "…", shown)
+    whole = clip(one_line(identifier), 200)
+    shown = whole if frame.alone else id_told(whole)
+    return _bdi(shown) if shown == whole else _bdi(shown, whole)
 
 
 def _path_of(entry: Entry) -> Path | None:

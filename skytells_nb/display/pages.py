@@ -19,6 +19,7 @@ from .wording import bytes_told
 __all__ = ["ROOT", "Layout", "Page", "layout_for", "page"]
 
 _GAP: Final = 16
+_NARROWEST: Final = 80
 _NOTE: Final = "opacity:0.65;font-size:12px;line-height:1.5;margin-top:12px"
 # MathJax would typeset a prompt with two dollar signs in it; both of its generations heed these names.
 ROOT: Final = 'class="mathjax_ignore tex2jax_ignore" style="margin:2px 0 8px;line-height:1.4"'
@@ -133,11 +134,14 @@ def _alone(figure: str, size: int) -> str:
 
 
 def _grid(figures: Sequence[str], layout: Layout) -> str:
+    room = f"gap:24px {_GAP}px;align-items:start;max-width:{layout.widest}px"
     if layout.columns is not None:
-        across = f"repeat({layout.columns},minmax(0,1fr))"
+        # In a window too narrow for them, columns that were asked for are scrolled to and not crushed.
+        least = min(_NARROWEST, (layout.widest + _GAP) // layout.columns - _GAP)
+        across = f"repeat({layout.columns},minmax({least}px,1fr))"
+        room += ";overflow-x:auto"
     else:
         across = f"repeat(auto-fill,minmax({layout.least}px,1fr))"
-    room = f"gap:24px {_GAP}px;align-items:start;max-width:{layout.widest}px"
     style = f"display:grid;grid-template-columns:{across};{room}"
     return f'<div style="{style}">{"".join(figures)}</div>'
 

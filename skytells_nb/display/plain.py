@@ -12,7 +12,7 @@ from .escaping import clean, clip, one_line
 from .pricetags import price_told, rules_told
 from .schemas import inputs_of
 from .sources import Entry
-from .wording import bytes_told, cost_told, facts_told, path_told, seconds_told
+from .wording import bytes_told, cost_told, facts_told, id_told, path_told, seconds_told
 
 __all__ = ["model_text", "models_text", "prediction_text", "predictions_text", "things_text"]
 
@@ -87,7 +87,7 @@ def predictions_text(predictions: Sequence[Prediction]) -> str:
     rows = [("id", "status", "model", "time", "cost", "prompt")]
     rows += [
         (
-            clip(one_line(p.id), 9),
+            id_told(p.id),
             p.status,
             clip(one_line(p.model or ""), 28),
             seconds_told(p.seconds),

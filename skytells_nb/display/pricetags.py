@@ -23,7 +23,7 @@ def price_told(pricing: Pricing) -> str:
     """
     if pricing.amount is None:
         return "by formula" if pricing.formula else ""
-    unit = f" per {pricing.unit}" if pricing.unit else ""
+    unit = f" per {_unit(pricing.unit)}" if pricing.unit else ""
     more = ", by its inputs" if pricing.criteria else ", by formula" if pricing.formula else ""
     return clip(one_line(_money(pricing.amount, pricing.currency) + unit + more), 80)
 
@@ -38,9 +38,15 @@ def rules_told(pricing: Pricing) -> list[str]:
         money = _money(rule.amount, pricing.currency)
         unit = rule.unit or pricing.unit
         told.append(
-            one_line(f"{money}{f' per {unit}' if unit else ''} where {rule.field} is {clip(value, 60)}")
+            one_line(
+                f"{money}{f' per {_unit(unit)}' if unit else ''} where {rule.field} is {clip(value, 60)}"
+            )
         )
     return told
+
+
+def _unit(unit: str) -> str:
+    return unit.replace("_", " ")
 
 
 def _money(amount: Decimal, currency: str | None) -> str:

@@ -3,14 +3,27 @@
 from __future__ import annotations
 
 import os
+import re
 from decimal import Decimal
 from pathlib import Path
+from typing import Final
 
 from ..types import Prediction
 
-__all__ = ["alt_text", "bytes_told", "cost_told", "facts_told", "length_told", "path_told", "seconds_told"]
+__all__ = [
+    "alt_text",
+    "bytes_told",
+    "cost_told",
+    "facts_told",
+    "id_told",
+    "length_told",
+    "path_told",
+    "seconds_told",
+]
 
 from .escaping import clip, one_line
+
+_SHORT: Final = 16
 
 
 def seconds_told(seconds: float | None) -> str:
@@ -84,6 +97,20 @@ def facts_told(prediction: Prediction) -> list[str]:
     """List model, seconds and cost, as far as they are known."""
     told = (prediction.model or "", seconds_told(prediction.seconds), cost_told(prediction.cost))
     return [clip(one_line(word), 80) for word in told if word]
+
+
+def id_told(identifier: str) -> str:
+    """Shorten an id to the part that tells it apart, which is also in its file's name.
+
+    Examples
+    --------
+    >>> from skytells_nb.display.wording import id_told
+    >>> id_told("3b0c1f0a-5f0e-4a53-9c53-0d7d5f1f2a10"), id_told("sandbox-cba6324ec14d43d0a19ca64d6c8e018b")
+    ('3b0c1f0a…', 'cba6324e…')
+    """
+    whole = one_line(identifier)
+    bare = re.sub(r"^(pred|sandbox)[_-]", "", whole)
+    return whole if len(whole) <= _SHORT else bare if len(bare) <= 8 else f"{bare[:8]}…"
 
 
 def alt_text(prompt: str | None, model: str | None, otherwise: str) -> str:

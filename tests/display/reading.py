@@ -54,6 +54,7 @@ STYLES = {
     "min-width": "0",
     "opacity": r"0\.\d+",
     "overflow": "hidden|auto",
+    "overflow-x": "auto",
     "overflow-wrap": "break-word",
     "padding": r"\d+(px)?( \d+(px)?){0,3}",
     "table-layout": "auto",

@@ -83,7 +83,20 @@ def test_models_are_not_for_galleries():
 
 
 def test_columns_are_as_many_as_asked(three):
-    assert "repeat(2,minmax(0,1fr))" in gallery(three, columns=2).html
+    assert "repeat(2,minmax(80px,1fr))" in gallery(three, columns=2).html
+    assert "repeat(2,minmax(40px,1fr))" in gallery(three, columns=2, size=40).html
+
+
+def test_what_tells_one_from_another_is_never_cut(make):
+    """A sandbox's ids all begin alike, and a cost at the end of a line would be the first to go."""
+    ids = [f"sandbox-{n}ba6324ec14d43d0a19ca64d6c8e018b" for n in range(12)]
+    some = gallery([make(files=[TEAL], id=id) for id in ids])
+    page = strictly(some.html)
+    for n, id in enumerate(ids):
+        assert f"{n}ba6324"[:8] in page.text
+        assert f'title="{id}"' in some.html
+    assert some.html.count('<bdi style="white-space:nowrap">0.02 credits</bdi>') == 12
+    assert f"{11}ba6324" in some.text
 
 
 @pytest.mark.parametrize(("count", "across"), [(2, 2), (4, 2), (9, 3)])

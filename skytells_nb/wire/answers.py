@@ -66,6 +66,11 @@ class Problem:
         return not self.readable or self.status in (408, 429) or self.status >= 500
 
     @property
+    def strange(self) -> bool:
+        """Whether it is likely not the API that speaks, but a gateway, or whoever the base URL leads to."""
+        return self.error_id == "ENDPOINT_NOT_FOUND" or not (self.enveloped or self.error_id)
+
+    @property
     def refuses(self) -> bool:
         """Whether key, account or credit stand against it: certainly not accepted, and no use to repeat."""
         return self.error_id in _REFUSALS
@@ -254,7 +259,12 @@ def error(
             retry_after=pause,
             **facts,
         )
-    sentence = _SENTENCES[kind]
+    if not found.readable:
+        sentence = _UNREADABLE
+    elif found.strange and kind in (NotFoundError, PermissionDeniedError):
+        sentence = _SENTENCES[SkytellsError]
+    else:
+        sentence = _SENTENCES[kind]
     return kind(sentence.format(said=said, subject=subject, billed=billed, status=found.status), **facts)
 
 
@@ -271,6 +281,11 @@ def _kind(found: Problem) -> type[SkytellsError]:
         return ServerError
     return _BY_STATUS.get(found.status, SkytellsError)
 
+
+_UNREADABLE: Final = (
+    "The answer cannot be read ({subject}): it is no JSON, but says: {said}. {billed} Check the network and "
+    "the base URL, such as whether a network asks to log in, then try again."
+)
 
 _BY_STATUS: Final[dict[int, type[SkytellsError]]] = {
     400: InvalidInputError,

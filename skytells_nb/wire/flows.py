@@ -125,9 +125,12 @@ def _follow(
         raise
     if not seen.done:
         waited = conversation.now() - begun
+        if seen is prediction:  # no read has said anything
+            known = f"Nothing was heard of prediction {seen.id} within {waited:.0f} s. It may go on"
+        else:
+            known = f"Prediction {seen.id} was still {seen.status} after {waited:.0f} s. It goes on"
         raise WaitTimeoutError(
-            f"Prediction {seen.id} was still {seen.status} after {waited:.0f} s. It goes on, and "
-            "will be billed if it succeeds; nothing is lost: "
+            f"{known}, and will be billed if it succeeds; nothing is lost: "
             f"client.predictions.wait({seen.id!r}) takes the wait up again, "
             f"client.predictions.cancel({seen.id!r}) stops it.",
             prediction=seen,

@@ -164,13 +164,23 @@ class Watch:
             self._failures = 0
             body = answers.decoded(reply)
             events = self._listed(body, now) if request.query else self._read(request, body, now)
-        elif found is not None and (isinstance(found, NoAnswer) or _may_pass(found)):
+        elif found is not None and (isinstance(found, NoAnswer) or self._may_pass(found, request)):
             events = self._failed(found, request, now, wait)
         else:
             events = self._refused(found, request, now) if isinstance(found, answers.Problem) else []
         if not self._flying and not self._queue:
             self._queue.extend(requests.get(i).newest for i in self._missed(now))
         return events
+
+    def _may_pass(self, found: answers.Problem, request: Request) -> bool:
+        """Whether the same read may well succeed a little later; one of what is not there will not.
+
+        What was made here is there: a gateway's page that says otherwise is borne like one that says 502.
+        """
+        if found.transient:
+            return not answers.names_a_missing_prediction(found)
+        entry = None if request.query else self._entries.get(_identifier(request))
+        return entry is not None and bool(entry.number) and found.strange and found.status in (403, 404)
 
     def _missed(self, now: float) -> list[str]:
         """List what a sweep did not show, and has to be read by id; not now what one could not show."""
@@ -345,11 +355,6 @@ class Watch:
         entry = self._entries[identifier]
         self.remove(identifier)
         return Broken(identifier, _lost_sight(found, identifier, made_here=bool(entry.number)))
-
-
-def _may_pass(found: answers.Problem) -> bool:
-    """Whether the same read may well succeed a little later; one of what is not there will not."""
-    return found.transient and not answers.names_a_missing_prediction(found)
 
 
 def _pause(failures: int) -> float:

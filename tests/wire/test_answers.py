@@ -293,6 +293,26 @@ def test_no_answer_is_a_network_error_that_says_what_to_check(reason, words):
     assert error.detail == "[Errno 1]"
 
 
+@pytest.mark.parametrize("status", [404, 403])
+@pytest.mark.parametrize("body", [b"<h1>Not here</h1>", b'{"detail": "Not Found"}', b""])
+def test_words_that_are_not_the_apis_send_one_to_the_base_url(status, body):
+    message = raised(status, body).message
+    assert "Check the base URL" in message
+    assert "plan" not in message
+
+
+def test_a_path_that_the_api_does_not_know_sends_one_to_the_base_url():
+    message = raised(*a(404, "ENDPOINT_NOT_FOUND", "There is no endpoint GET /models", None)).message
+    assert "Check the base URL" in message
+
+
+def test_a_page_instead_of_an_answer_is_no_failure_of_the_api():
+    message = raised(200, b"<title>Hotel</title>Please log in").message
+    assert "cannot be read" in message
+    assert "Hotel Please log in" in message
+    assert "failed with 200" not in message
+
+
 @pytest.mark.parametrize(("status", "error_id", "kind"), CLASSES)
 def test_every_message_says_what_happened_what_it_costs_and_what_next(status, error_id, kind):
     message = raised(*a(status, error_id, "Because", None)).message

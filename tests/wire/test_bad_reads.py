@@ -7,7 +7,13 @@ from typing import Any
 
 import pytest
 
-from skytells_nb.exceptions import AuthenticationError, NetworkError, NotFoundError, ServerError
+from skytells_nb.exceptions import (
+    AuthenticationError,
+    NetworkError,
+    NotFoundError,
+    ServerError,
+    WaitTimeoutError,
+)
 from skytells_nb.types import Prediction
 from skytells_nb.wire import flows
 from skytells_nb.wire.steps import Answer, NoAnswer
@@ -138,3 +144,36 @@ def test_one_of_unknown_age_that_answers_nonsense_is_not_asked_again_at_once():
     assert wait(api, stage).status == "succeeded"
     times = [at for at, _ in api.requests]
     assert min(later - earlier for earlier, later in pairwise(times)) > 0.1
+
+
+PAGE = b"<html><h1>404 Not Found</h1><hr>nginx</html>"
+
+
+@pytest.mark.parametrize("status", [403, 404])
+def test_a_gateways_page_that_knows_nothing_of_it_does_not_end_the_wait_for_what_was_made_here(status):
+    api = Api(seconds=40)
+    stage = Stage(api)
+    page = Answer(status, {"content-type": "text/html"}, PAGE)
+    api.upset = lambda request, now: page if request.method == "GET" and 112 < now < 130 else None
+    conversation = stage.conversation()
+    assert stage.run(conversation, flows.create(conversation, "m", FOX)).status == "succeeded"
+
+
+def test_a_gateways_page_that_stays_is_told_after_a_while():
+    api = Api(seconds=4000)
+    stage = Stage(api)
+    api.upset = lambda request, now: Answer(404, {}, PAGE) if request.method == "GET" else None
+    conversation = stage.conversation()
+    with pytest.raises(NotFoundError, match=r"its id is not lost.*base URL"):
+        stage.run(conversation, flows.create(conversation, "m", FOX))
+    assert 220 <= stage.time <= 240
+
+
+def test_a_wait_in_which_nothing_was_heard_claims_nothing():
+    api = Api(seconds=40)
+    stage = Stage(api)
+    api.upset = lambda request, now: Answer(200, {}, b"<html>Please log in</html>")
+    with pytest.raises(WaitTimeoutError, match=r"Nothing was heard of prediction p1 within 9 s") as raised:
+        wait(api, stage, timeout=9)
+    assert raised.value.prediction is not None
+    assert raised.value.prediction.id == "p1"

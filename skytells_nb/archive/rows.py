@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import sqlite3
+import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -22,6 +23,7 @@ __all__ = [
     "VERSION",
     "Stored",
     "delete",
+    "holding",
     "look_up",
     "micros",
     "outputs_of",
@@ -246,16 +248,29 @@ def predictions(
     return built
 
 
-def search(text: str) -> str | None:
-    """Turn what a user typed into a full-text query: every word, each also as a beginning.
+def search(text: str) -> tuple[str, list[str]] | None:
+    """Turn what a user typed into a full-text query: every word, each also as a beginning, and the signs.
 
     Examples
     --------
-    >>> search('red "fox" OR')
-    '"red"* "fox"* "OR"*'
+    >>> search('red "fox" OR 🦊')
+    ('"red"* "fox"* "OR"*', ['🦊'])
     """
     words = re.findall(r"\w+", text)
-    return " ".join(f'"{word}"*' for word in words) or None
+    signs = [letter for letter in text if unicodedata.category(letter) == "So"]
+    return (" ".join(f'"{word}"*' for word in words), signs) if words else None
+
+
+def holding(db: sqlite3.Connection, text: str) -> list[int]:
+    """List the numbers of the rows whose words hold a text anywhere, whatever its capitals and accents."""
+    wanted = _folded(tidy(text.strip()) or "")
+    found = db.execute("SELECT rowid, text FROM words") if wanted else ()
+    return [n for n, told in found if wanted in _folded(told)]
+
+
+def _folded(text: str) -> str:
+    bare = unicodedata.normalize("NFKD", text.casefold())
+    return "".join(letter for letter in bare if not unicodedata.combining(letter)) or text
 
 
 def plain_rows(db: sqlite3.Connection, where: str, values: Sequence[Any]) -> Iterator[dict[str, Any]]:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sqlite3
+import sys
 from collections.abc import Callable, Iterator
 from datetime import date, datetime, time
 from functools import partial
@@ -50,6 +52,11 @@ class Archive(Observer):
     path : str or Path
         The folder.
 
+    Raises
+    ------
+    InvalidInputError
+        The path is empty, or none.
+
     Attributes
     ----------
     path : Path
@@ -69,6 +76,10 @@ class Archive(Observer):
     """
 
     def __init__(self, path: str | os.PathLike[str] = _DEFAULT) -> None:
+        if not isinstance(path, str | os.PathLike) or not os.fspath(path):
+            raise InvalidInputError(
+                f"path must be the path of a folder, not {path!r}. Nothing was changed.", charged=False
+            )
         self.path = Path(path).expanduser().absolute()
         self.database = Database(
             self.path / "index.sqlite",
@@ -155,8 +166,8 @@ class Archive(Observer):
         >>> Archive("no-such-folder").predictions(status="succeeded", since="2026-11-01")
         PredictionList of 0
         """
-        if limit is not None and (isinstance(limit, bool) or not isinstance(limit, int) or limit < 0):
-            raise InvalidInputError(f"limit must be None or a whole number, not {limit!r}.", charged=False)
+        for name, value in (("model", model), ("status", status), ("origin", origin)):
+            _check_text(name, value, optional=True)
         where, values = _conditions(model, since, until, status, origin)
         return self._listed(where, values, limit)
 
@@ -176,20 +187,28 @@ class Archive(Observer):
         >>> Archive("no-such-folder").get("p1") is None
         True
         """
+        _check_text("id", id)
         found = self._listed("p.id = ? AND (? IS NULL OR p.origin = ?)", (rows.tidy(id), origin, origin), 1)
         return found[0] if found else None
 
     def find(self, text: str, limit: int | None = 100) -> PredictionList:
         """Find predictions whose prompt holds all these words, or words that begin so; newest first.
 
-        Where no word matches, prompts that hold the text anywhere are found.
+        Capitals and accents make no difference. Signs that are no words, such as an emoji, must be there
+        too. Where no word matches, prompts that hold the text anywhere are found. Lyrics and captions are
+        searched like prompts.
 
         Parameters
         ----------
         text : str
-            Words of a prompt, in any order.
+            Words of a prompt, in any order. There are no operators: whatever is typed is looked for.
         limit : int, optional
             How many at most; None for all.
+
+        Raises
+        ------
+        InvalidInputError
+            Either makes no sense.
 
         Examples
         --------
@@ -197,14 +216,18 @@ class Archive(Observer):
         >>> Archive("no-such-folder").find('fox "in snow')
         PredictionList of 0
         """
+        _check_text("text", text)
         query = rows.search(text)
         if query is not None:
-            found = self._listed(
-                "p.n IN (SELECT rowid FROM words WHERE words MATCH ?)", (rows.tidy(query),), limit
-            )
+            words, signs = query
+            also = " AND instr(text, ?) > 0" * len(signs)
+            where = f"p.n IN (SELECT rowid FROM words WHERE words MATCH ?{also})"  # noqa: S608 - marks only
+            found = self._listed(where, (rows.tidy(words), *signs), limit)
             if found:
                 return found
-        return self._listed("instr(lower(p.prompt), lower(?)) > 0", (rows.tidy(text.strip()) or None,), limit)
+        none: list[int] = []
+        holding = self.database.reading(lambda db: rows.holding(db, text), none)
+        return self._listed("p.n IN (SELECT value FROM json_each(?))", (json.dumps(holding),), limit)
 
     def rows(self, origin: str | None = None) -> Iterator[dict[str, Any]]:
         """Give everything as plain rows, newest first: the fast way into a frame.
@@ -237,6 +260,7 @@ class Archive(Observer):
         >>> Archive("no-such-folder").outputs("p1")
         []
         """
+        _check_text("id", id)
 
         def read(db: sqlite3.Connection) -> list[Stored]:
             row = db.execute(
@@ -270,6 +294,8 @@ class Archive(Observer):
         >>> Archive("no-such-folder").remove("p1")
         False
         """
+        if not isinstance(prediction, Prediction):
+            _check_text("prediction", prediction)
         identifier = prediction if isinstance(prediction, str) else prediction.id
         origin = None if isinstance(prediction, str) else prediction.origin
         if not self.database.exists():
@@ -349,12 +375,22 @@ class Archive(Observer):
         self.__init__(state["path"])  # type: ignore[misc]
 
     def _listed(self, where: str, values: tuple[Any, ...], limit: int | None) -> PredictionList:
-        read = partial(rows.predictions, root=self.path, where=where, values=values, limit=limit)
+        if limit is not None and (isinstance(limit, bool) or not isinstance(limit, int) or limit < 0):
+            raise InvalidInputError(f"limit must be None or a whole number, not {limit!r}.", charged=False)
+        most = None if limit is None else min(limit, sys.maxsize)
+        read = partial(rows.predictions, root=self.path, where=where, values=values, limit=most)
         return PredictionList(self.database.reading(read, []))
 
 
 def _scalar(query: str) -> Callable[[sqlite3.Connection], int]:
     return lambda db: int(db.execute(query).fetchone()[0])
+
+
+def _check_text(name: str, value: object, *, optional: bool = False) -> None:
+    if not isinstance(value, str) and not (optional and value is None):
+        raise InvalidInputError(
+            f"{name} must be a string, not {value!r:.80}. Nothing was changed.", charged=False
+        )
 
 
 def _conditions(

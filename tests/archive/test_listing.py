@@ -82,9 +82,34 @@ def test_words_find_prompts_whatever_was_typed(filled: Archive, wanted: str, fou
     assert ids(filled.find(wanted)) == found
 
 
+@pytest.mark.parametrize(
+    ("wanted", "found"),
+    [
+        ("негу", ["p2"]),
+        ("СНЕГ", ["p2"]),
+        ("ÄHLT", ["p1"]),
+        ("zahlt", ["p1"]),
+        ("🦊", ["p3"]),
+        ("fox 🦊", ["p3"]),
+        ("fox 🐺", []),
+        ("狐、雪", ["p4"]),
+        ("x" * 5000, []),
+        ("\ud800", []),
+        ("a\x00b", []),
+    ],
+)
+def test_any_script_is_found_in_capitals_or_not_and_within_words(
+    keep: Keep, archive: Archive, wanted: str, found: list[str]
+) -> None:
+    prompts = ["Er erzählt", "лиса в СНЕГУ", "fox 🦊", "赤い狐、雪の中", "fox"]
+    for n, prompt in enumerate(prompts, start=1):
+        keep(made(f"p{n}", "x", input={"prompt": prompt}))
+    assert ids(archive.find(wanted)) == found
+
+
 def test_lyrics_are_searched_and_what_was_not_wanted_is_not(keep: Keep, archive: Archive) -> None:
     keep(made("m1", "x", input={"lyrics": "la la lighthouse", "negative_prompt": "fox"}))
-    assert ids(archive.find("lighthouse")) == ["m1"]
+    assert ids(archive.find("lighthouse")) == ids(archive.find("thous")) == ["m1"]
     assert ids(archive.find("fox")) == []
 
 
@@ -174,8 +199,29 @@ def test_limits_and_bounds_that_make_no_sense_are_refused(archive: Archive) -> N
     for bad in (-1, 2.5, True, "3"):
         with pytest.raises(InvalidInputError, match="limit"):
             archive.predictions(limit=bad)  # type: ignore[arg-type]
+        with pytest.raises(InvalidInputError, match="limit"):
+            archive.find("fox", limit=bad)  # type: ignore[arg-type]
     with pytest.raises(InvalidInputError, match="YYYY-MM-DD"):
         archive.predictions(since="yesterday")
+
+
+@pytest.mark.parametrize("wrong", [None, 5, b"p1", ["p1"], {}])
+def test_what_is_no_string_is_refused_in_words(keep: Keep, archive: Archive, wrong: Any) -> None:
+    keep(made("p1", "x"))
+    for ask in (archive.find, archive.get, archive.outputs, archive.remove):
+        with pytest.raises(InvalidInputError, match="must be a string"):
+            ask(wrong)
+    if wrong is not None:
+        for name in ("model", "status", "origin"):
+            with pytest.raises(InvalidInputError, match=name):
+                archive.predictions(**{name: wrong})
+    assert len(archive) == 1
+
+
+@pytest.mark.parametrize("wrong", ["", 5, None, b"out"])
+def test_a_path_that_names_no_folder_is_refused(wrong: Any) -> None:
+    with pytest.raises(InvalidInputError, match="path of a folder"):
+        Archive(wrong)
 
 
 def test_the_archive_is_chosen_by_argument_option_environment_and_default(

@@ -28,7 +28,6 @@ _CENTRED: Final = (
 # A fainter line than the words it surrounds, without naming a colour: it is an element of its own under them.
 _STACKED: Final = "grid-row:1;grid-column:1"
 _LINE: Final = f'<div style="{_STACKED};border:1px dashed;border-radius:6px;opacity:0.4"></div>'
-_WORD: Final = 20
 _TALLEST: Final = 125  # per cent of the column's width
 _BAR: Final = '<div style="border-left:3px solid;opacity:0.3"></div>'
 
@@ -166,7 +165,8 @@ def facts(entry: Entry, drawn: Drawn | None, frame: Frame) -> str:
     """
     prediction = None if frame.terse else entry.prediction
     said = [fact for fact in facts_told(prediction) if fact != entry.words] if prediction else []
-    first = [_bdi(fact) if frame.alone or len(fact) > _WORD else _word(fact) for fact in said]
+    model = None if prediction is None else prediction.model
+    first = [_bdi(fact) if frame.alone or fact == model else _word(fact) for fact in said]
     second = [_id(prediction.id, frame)] if prediction else []
     if drawn is not None:
         second += [f"{entry.place} of {entry.places}"] if entry.places > 1 else []
@@ -188,7 +188,7 @@ def _muted(told: Sequence[str], room: str = "overflow-wrap:break-word") -> str:
 
 
 def _word(fact: str) -> str:
-    """Write a short fact, such as a cost, so that it is neither cut nor broken in a narrow column."""
+    """Write a fact of few letters, such as a cost, so that it is neither cut nor broken in a narrow column."""
     return f'<bdi style="white-space:nowrap">{text(fact)}</bdi>'
 
 

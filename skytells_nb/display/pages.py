@@ -19,7 +19,7 @@ from .wording import bytes_told
 __all__ = ["ROOT", "Layout", "Page", "layout_for", "page"]
 
 _GAP: Final = 16
-_NARROWEST: Final = 80
+_NARROWEST: Final = 72
 _NOTE: Final = "opacity:0.65;font-size:12px;line-height:1.5;margin-top:12px"
 # MathJax would typeset a prompt with two dollar signs in it; both of its generations heed these names.
 ROOT: Final = 'class="mathjax_ignore tex2jax_ignore" style="margin:2px 0 8px;line-height:1.4"'

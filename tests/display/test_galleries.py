@@ -83,7 +83,7 @@ def test_models_are_not_for_galleries():
 
 
 def test_columns_are_as_many_as_asked(three):
-    assert "repeat(2,minmax(80px,1fr))" in gallery(three, columns=2).html
+    assert "repeat(2,minmax(72px,1fr))" in gallery(three, columns=2).html
     assert "repeat(2,minmax(40px,1fr))" in gallery(three, columns=2, size=40).html
 
 

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 import operator
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager, nullcontext, suppress
 from datetime import UTC, datetime
 from decimal import Decimal
 from functools import partial
 from importlib import import_module
-from typing import Any, Final, cast
+from typing import Any, Final, TypeVar, cast
 
 from ..archive import Archive
 from ..client import AsyncClient, Client, client_of
@@ -35,6 +36,7 @@ _SOME: Final = 256
 _PATIENCE: Final = 3.0
 _LOOKS: Final = 60
 _LONGEST_NAME: Final = 200
+_F = TypeVar("_F", bound=Callable[..., object])
 
 
 def batch(
@@ -119,6 +121,19 @@ def batch(
         given.close()
 
 
+def _explained_by(twin: Callable[..., object]) -> Callable[[_F], _F]:
+    """Put into a docstring, before its examples, what that of its twin says of parameters and errors."""
+
+    def explain(function: _F) -> _F:
+        own, more = inspect.cleandoc(function.__doc__ or ""), inspect.cleandoc(twin.__doc__ or "")
+        told = more[more.find("Parameters\n") : more.find("Examples\n")]
+        function.__doc__ = own.replace("Examples\n", f"{told}Examples\n", 1)
+        return function
+
+    return explain
+
+
+@_explained_by(batch)
 async def abatch(
     model: str | Model,
     inputs: Iterable[Any],
@@ -131,7 +146,7 @@ async def abatch(
     retry_failed: bool = False,
     retry_uncertain: bool = False,
 ) -> BatchResult:
-    """Create a prediction for every input on the running event loop; see `batch`, of which it is the twin.
+    """Create a prediction for every input on the running event loop: `batch`, to be awaited.
 
     Examples
     --------

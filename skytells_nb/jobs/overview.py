@@ -12,6 +12,7 @@ from decimal import Decimal
 from typing import Any, Final
 
 from ..archive import Archive
+from ..pricing import EXACT, plain
 
 __all__ = ["BatchList", "BatchState", "batches"]
 
@@ -109,7 +110,7 @@ def _cells(batch: BatchState) -> tuple[str, ...]:
         ", ".join(ended) or "nothing",
         ", ".join(left) or "–",
         f"{batch.started.astimezone():%Y-%m-%d %H:%M}",
-        "unknown" if batch.cost is None else f"{batch.cost.normalize():f}{unit}",
+        "unknown" if batch.cost is None else f"{plain(batch.cost)}{unit}",
         batch.origin,
     )
 
@@ -148,13 +149,14 @@ def _read(db: sqlite3.Connection) -> list[BatchState]:
         return []
     counts: dict[int, dict[str, int]] = {}
     costs: dict[int, Decimal] = {}
-    query = "SELECT batch, state, count(*) FROM jobs_items GROUP BY batch, state"
-    for batch, state, amount in db.execute(query):
+    query = "SELECT batch, state, cost, count(*) FROM jobs_items GROUP BY batch, state, cost"
+    for batch, state, cost, amount in db.execute(query):
         word = "uncertain" if state == "sent" else state
         told = counts.setdefault(batch, {})
         told[word] = told.get(word, 0) + amount
-    for batch, cost in db.execute("SELECT batch, cost FROM jobs_items WHERE cost IS NOT NULL"):
-        costs[batch] = costs.get(batch, Decimal(0)) + Decimal(cost)
+        if cost is not None:
+            paid = EXACT.multiply(Decimal(cost), Decimal(amount))
+            costs[batch] = EXACT.add(costs.get(batch, Decimal(0)), paid)
     found = []
     query = (
         "SELECT n, name, model, origin, total, started, sandbox FROM jobs_batches "

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any, cast
 
+from ..exceptions import InvalidInputError
+
 __all__ = ["labels_of", "rows_of"]
 
 
@@ -17,6 +19,11 @@ def labels_of(given: object) -> Any:
 def rows_of(given: object) -> Iterable[object]:
     """Give the inputs in a collection, one by one; those of a DataFrame are its rows.
 
+    Raises
+    ------
+    InvalidInputError
+        Two columns have one name. Nothing was sent.
+
     Examples
     --------
     >>> import pandas as pd
@@ -24,7 +31,7 @@ def rows_of(given: object) -> Iterable[object]:
     >>> list(rows_of(frame))
     [{'prompt': 'a fox', 'seed': 1}, {'prompt': 'an owl'}]
     """
-    if hasattr(given, "to_dict") and hasattr(given, "columns"):
+    if hasattr(given, "itertuples") and hasattr(given, "columns"):
         return _Rows(given)
     return cast("Iterable[object]", given)
 
@@ -33,6 +40,13 @@ class _Rows:
     """The rows of a frame, which can be read more than once."""
 
     def __init__(self, frame: Any) -> None:
+        twice = frame.columns[frame.columns.duplicated()]
+        if len(twice):
+            raise InvalidInputError(
+                f"The DataFrame has several columns {twice[0]!r}, and an input takes one. Nothing was sent. "
+                "Rename or drop one of them.",
+                charged=False,
+            )
         self._frame = frame
 
     def __iter__(self) -> Iterator[dict[Any, Any]]:

@@ -28,6 +28,7 @@ from ..exceptions import (
     WaitTimeoutError,
 )
 from ..loops import gather
+from ..pricing import added
 from ..progress import Bar, bar
 from ..types import Prediction
 from ..wire import reconciling
@@ -311,7 +312,7 @@ class Run:
         self._done += 1
         self._failed += made.status in ("failed", "canceled")
         if paid_now and made.cost is not None:
-            self._spent = made.cost + (self._spent or 0)
+            self._spent = added((made.cost, self._spent or Decimal(0)))
         self._tell()
 
     def _go_without(self, work: Work, made: str, error: SkytellsError) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 import pickle
 import threading
 from decimal import Decimal
@@ -142,6 +143,15 @@ def test_an_empty_generator_is_nothing_to_do_either(run, creates):
 def test_a_model_can_be_given_as_the_api_lists_it(client):
     model = client.models.get(TEXTER)
     assert batch(model, ["a fox"], client=client)[0].model == TEXTER
+
+
+def test_both_forms_take_the_same_and_say_so():
+    assert list(inspect.signature(batch).parameters.values()) == list(
+        inspect.signature(abatch).parameters.values()
+    )
+    for name in inspect.signature(batch).parameters:
+        assert f"\n{name} : " in inspect.getdoc(abatch)
+    assert inspect.getdoc(abatch).count("Raises\n") == inspect.getdoc(abatch).count("Examples\n") == 1
 
 
 def test_it_is_awaited_on_a_running_loop(sandbox, archive):

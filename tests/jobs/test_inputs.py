@@ -40,6 +40,12 @@ def test_a_generator_is_read_once_and_can_still_be_gone_through_again():
     inputs.close()
 
 
+def test_two_columns_of_one_name_are_no_input():
+    frame = pd.DataFrame([["a fox", 1, 2]], columns=["prompt", "seed", "seed"])
+    with pytest.raises(InvalidInputError, match="several columns 'seed'"):
+        read(frame)
+
+
 def test_equal_inputs_are_items_of_their_own():
     inputs = read(["a fox", "an owl", "a fox", {"prompt": "a fox"}])
     keys = [inputs.key(n) for n in range(4)]

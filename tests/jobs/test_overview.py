@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from decimal import Decimal
+from decimal import Decimal, localcontext
 from pathlib import Path
 
 import pandas as pd
@@ -11,6 +11,7 @@ import pytest
 
 from skytells_nb.exceptions import SkytellsWarning
 from skytells_nb.jobs import BatchList, batches
+from skytells_nb.types import Prediction
 
 from .test_again import journal_of, keys_of
 
@@ -65,6 +66,20 @@ def test_the_newest_comes_first_and_each_has_a_line(run, archive):
     assert "&lt;b&gt;newer&lt;/b&gt;" in page
     assert "<b>newer" not in page
     assert list(pd.DataFrame(found)["name"]) == ["<b>newer</b>", "older"]
+
+
+def test_a_cost_is_added_exactly_whatever_precision_a_notebook_has(client, archive):
+    client.predictions.list()
+    journal = journal_of(client, archive, name="letters", total=3)
+    for n, key in enumerate(keys_of(["a", "b", "c"])):
+        made = Prediction(id=f"p{n}", status="succeeded", cost=Decimal("1234.5678") / (1 + n // 2))
+        journal.sent(key, datetime.now(UTC))
+        journal.ended(key, made)
+    journal.flush()
+    with localcontext(prec=3):
+        (told,) = found = batches(archive)
+        assert told.cost == Decimal("3086.4195")
+        assert "3086.4195 sandbox credits" in repr(found)
 
 
 def test_an_empty_list_says_so():

@@ -27,15 +27,6 @@ BRIEF = 1
 ELSEWHERE = re.compile(r"(?:those\s+of|[Ss]ee)\s+`")
 """What a docstring says whose parameters are explained where another is."""
 
-OWED = {
-    "skytells_nb.PromptForm.__init__",
-    "skytells_nb.PromptForm.ended",
-    "skytells_nb.PromptForm.failed",
-    "skytells_nb.forms.Property.field",
-    "skytells_nb.sandbox.Faults.take",
-}
-"""What still lacks an explanation. This list only gets shorter."""
-
 
 class Html(HTMLParser):
     """The anchors of a file, and where its links lead."""
@@ -143,7 +134,7 @@ def test_no_anchor_is_there_twice(files):
 
 def test_nothing_public_goes_unexplained():
     found = {each.fullname for owner, each in described() if not explained(owner, each)}
-    assert found - OWED == set()
+    assert found == set()
 
 
 def test_parameters_are_listed_by_the_names_they_have():
@@ -157,7 +148,7 @@ def test_parameters_are_listed_by_the_names_they_have():
         ok = {*names} == taken if names else len(taken) <= BRIEF or ELSEWHERE.search(text)
         if not ok:
             found.add(each.fullname)
-    assert found - OWED == set()
+    assert found == set()
 
 
 def test_what_a_public_function_gives_back_is_explained_too():
@@ -166,8 +157,3 @@ def test_what_a_public_function_gives_back_is_explained_too():
         if owner is None and isinstance(each, doc.Function):
             given = re.findall(r"skytells_nb(?:\.\w+)*\.([A-Z]\w+)", str(each.signature.return_annotation))
             assert {*given} <= known, f"{each.fullname} gives {given}, of which no page tells"
-
-
-def test_what_is_owed_is_no_longer_than_it_has_to_be():
-    names = {each.fullname for _, each in described()}
-    assert names >= OWED, "a name that is gone cannot be owed an explanation"

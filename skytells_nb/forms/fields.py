@@ -162,8 +162,28 @@ class Property:
         return value if isinstance(value, str) else ""
 
     def field(self, kind: str, **more: Any) -> Field:
-        """Make a field of it; ``more`` are attributes of `Field`."""
+        """Make a field of it: with its name, label, help and default, and whether it is needed.
+
+        Parameters
+        ----------
+        kind : str
+            Which control it gets; see `Field`.
+        **more : object
+            Further attributes of `Field`, or others in the place of those that the schema gives.
+
+        Returns
+        -------
+        Field
+
+        Examples
+        --------
+        >>> from skytells_nb.forms import Property
+        >>> field = Property("style", {"description": "A look."}).field("text", placeholder="noir")
+        >>> field.label, field.help, field.placeholder
+        ('Style', 'A look.', 'noir')
+        """
         title = " ".join(self.text("title").split())[:80]
+        title = "" if title == self.name else title  # of an emitter that has nothing better to say
         told: dict[str, Any] = {
             "label": title or self.name.replace("_", " ").strip().capitalize()[:80],
             "help": " ".join(self.text("description").split()),

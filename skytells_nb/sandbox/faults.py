@@ -140,7 +140,20 @@ class Faults:
             ]
 
     def take(self, route: str, learner: str = "") -> tuple[Hit, ...]:
-        """Use up and return what strikes a request: any number that bend it, one that replaces its answer."""
+        """Use up and return what strikes a request: any number that bend it, one that replaces its answer.
+
+        Parameters
+        ----------
+        route : str
+            The route of the request, such as ``create``; see `next`.
+        learner : str
+            Whose request it is, in a class.
+
+        Returns
+        -------
+        tuple of Hit
+            In the order in which they were ordered; empty where nothing strikes.
+        """
         if not self._orders:
             return ()
         with self._lock:

@@ -1,4 +1,4 @@
-"""A form's own budget: what may be spent by it in all, checked before anything is sent."""
+"""A budget of a form's own, or of several together: checked before anything is sent."""
 
 from __future__ import annotations
 
@@ -49,10 +49,13 @@ class Allowance:
     @property
     def remaining(self) -> Decimal:
         """What is neither spent nor set aside."""
+        with self._lock:
+            return self._remaining()
+
+    def _remaining(self) -> Decimal:
         if self._other is not None:
             return Decimal(self._other.remaining)
-        with self._lock:
-            return self.limit - self.spent - sum(self._aside.values(), Decimal(0))
+        return self.limit - self.spent - sum(self._aside.values(), Decimal(0))
 
     def set_aside(self, key: object, estimate: Estimate) -> None:
         """Set aside the most that a prediction can cost.
@@ -62,7 +65,11 @@ class Allowance:
         BudgetExceeded
             It may cost more than is left, or nobody can say what it costs. Nothing was sent.
         """
-        left = self.remaining
+        with self._lock:  # in one breath: two forms may share it
+            left = self._remaining()
+            if estimate.high is not None and estimate.high <= left:
+                self._aside[key] = estimate.high
+                return
         if estimate.high is None:
             raise BudgetExceeded(
                 f"The form has a budget, and what this costs {estimate.basis}. Nothing was sent.",
@@ -70,17 +77,14 @@ class Allowance:
                 remaining=left,
                 charged=False,
             )
-        if estimate.high > left:
-            raise BudgetExceeded(
-                f"This may cost {money(estimate.high, estimate.currency)}; the form's budget has "
-                f"{money(left, estimate.currency)} left of {money(self.limit, estimate.currency)}. Nothing "
-                "was sent. Choose something cheaper, or make a form with a larger budget.",
-                estimate=estimate,
-                remaining=left,
-                charged=False,
-            )
-        with self._lock:
-            self._aside[key] = estimate.high
+        raise BudgetExceeded(
+            f"This may cost {money(estimate.high, estimate.currency)}; the form's budget has "
+            f"{money(left, estimate.currency)} left of {money(self.limit, estimate.currency)}. Nothing "
+            "was sent. Choose something cheaper, or make a form with a larger budget.",
+            estimate=estimate,
+            remaining=left,
+            charged=False,
+        )
 
     def settle(self, key: object, prediction: Prediction | None, *, billed: bool | None = None) -> None:
         """Replace what was set aside by what it cost; by all of it where that is not known."""

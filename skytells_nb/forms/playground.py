@@ -17,6 +17,7 @@ from ..exceptions import InvalidInputError
 from ..loops import run, submit
 from ..pricing import money
 from ..types import Model, ModelList, PredictionList
+from .allowance import Allowance
 from .fieldset import Fieldset
 from .form import PromptForm
 from .look import Look
@@ -42,7 +43,7 @@ class Playground(w.HBox):  # type: ignore[misc]
     model : str, optional
         The slug of the model to begin with; the first of the list unless given.
     budget : amount, optional
-        What each model's form may spend in all.
+        What the forms of all models together may spend.
 
     Attributes
     ----------
@@ -71,7 +72,7 @@ class Playground(w.HBox):  # type: ignore[misc]
         self, client: Client | AsyncClient | None = None, *, model: str | None = None, budget: object = None
     ) -> None:
         self._client = client_of(client)
-        self._budget = budget
+        self._allowance = None if budget is None else Allowance(budget)
         self.models: ModelList = run(self._client.models.list())
         slugs = [each.id for each in self.models]
         if model is not None and model not in slugs:
@@ -80,10 +81,12 @@ class Playground(w.HBox):  # type: ignore[misc]
             )
         self._look = Look()
         self._results = Results(self._look)
+        self._style = STYLE + self._results.keepsake.style
         self._forms: dict[str, PromptForm] = {}
         self._lock = threading.RLock()
         self._coming: Future[None] | None = None
         self.form: PromptForm | None = None
+        self._before: PromptForm | None = None
         super().__init__(_dom_classes=("sky-form", "sky-playground"), layout=w.Layout(max_width="1080px"))
         self._search = w.Text(placeholder="Search models", layout=self._look.wide, tooltip="Search models")
         self._list = w.Select(
@@ -92,7 +95,7 @@ class Playground(w.HBox):  # type: ignore[misc]
         self._about = self._look.html(layout=self._look.wide)
         self._holder = w.VBox(layout=self._look.wide)
         picker = w.VBox([self._search, self._list, self._about], _dom_classes=("sky-picker",))
-        right = w.VBox([self._holder, self._results.widget], layout=self._look.growing)
+        right = w.VBox([self._holder, self._results.widget], _dom_classes=("sky-picked",))
         self.children = [picker, right]
         self._search.observe(lambda change: self._filter(change["new"]), "value")
         self._list.observe(lambda change: self._picked(change["new"]), "value")
@@ -100,7 +103,7 @@ class Playground(w.HBox):  # type: ignore[misc]
             self.model = model or slugs[0]
             self.wait_for_form()
         else:
-            self._about.value = STYLE + '<div class="sky-muted">This key may use no models.</div>'
+            self._about.value = self._style + '<div class="sky-muted">This key may use no models.</div>'
 
     @property
     def predictions(self) -> PredictionList:
@@ -147,7 +150,7 @@ class Playground(w.HBox):  # type: ignore[misc]
         slug = change["new"]
         if self._list.value != slug and slug in [value for _, value in self._list.options]:
             self._list.value = slug
-        self._about.value = STYLE + _card(self.models[slug])
+        self._about.value = self._style + _card(self.models[slug])
         if slug in self._forms:
             self._show(self._forms[slug])
         else:
@@ -167,7 +170,7 @@ class Playground(w.HBox):  # type: ignore[misc]
         with self._lock:
             if slug not in self._forms:
                 self._forms[slug] = PromptForm(
-                    model, client=self._client, budget=self._budget, results=self._results
+                    model, client=self._client, budget=self._allowance, results=self._results
                 )
             if slug == self.model:
                 self._show(self._forms[slug])
@@ -176,10 +179,18 @@ class Playground(w.HBox):  # type: ignore[misc]
         with self._lock:
             if form is self.form:
                 return
-            before, self.form = self.form, form
-            if before is not None:
+            before, self.form, self._before = self._before, form, form
+            if before is not None and before is not form:
                 form.value = {**form.value, **kept(before.touched, form.fieldset)}
             self._holder.children = [form]
+
+    def _ipython_display_(self) -> None:
+        from IPython.display import display
+
+        told = f"A playground of {len(self.models)} models; run this cell to use it."
+        bundle = {**(super()._repr_mimebundle_() or {}), "text/html": f"<div>{told}</div>"}
+        display(bundle, raw=True)  # type: ignore[no-untyped-call]
+        self._results.keepsake.display()
 
     def __repr__(self) -> str:
         return f"Playground({self.model!r} of {len(self.models)} models)"

@@ -48,6 +48,8 @@ class Fieldset:
         self._problems: dict[str, str] = {}
         self._held: dict[str, Any] = {}
         self._pending: list[Field] = []
+        self._lid: Any = None
+        self._under_lid: frozenset[str] = frozenset()
         self._silent = 1
         self.widgets: list[Any] = []
         self._build()
@@ -87,6 +89,7 @@ class Fieldset:
             selected_index=None,
             layout=self._look.wide,
         )
+        self._lid, self._under_lid = lid, frozenset(field.name for field in fields)
         if len(fields) <= _ALL_AT_ONCE:
             inside.children = [self._grid(fields)]
             return lid
@@ -190,6 +193,8 @@ class Fieldset:
                 raise Unfit
             if value is None and control.field.nullable:
                 control.clear()
+                if control.field.default is not UNSET:  # which the API would take, were null left out
+                    self._held[name] = None
             else:
                 control.set(value)
         except Unfit:
@@ -210,9 +215,19 @@ class Fieldset:
                 found[name] = "; ".join(f"{at}: {words}" for at, words in inside.items())
         return found
 
-    def show(self, problems: Mapping[str, str]) -> None:
-        """Put each problem under its field, and take away those that are gone."""
+    def show(self, problems: Mapping[str, str], *, reveal: bool = False) -> None:
+        """Put each problem under its field, and take away those that are gone.
+
+        Parameters
+        ----------
+        problems : mapping
+            What is wrong, in words, by the name of the field.
+        reveal : bool
+            Whether to open *Advanced* where a problem stands in it.
+        """
         self._problems = dict(problems)
+        if reveal and self._under_lid & problems.keys() and self._lid.selected_index is None:
+            self._lid.selected_index = 0
         for field in self.fields:
             note = self._notes.get(field.name)
             if note is None:
@@ -228,8 +243,17 @@ class Fieldset:
 
     @property
     def unknown(self) -> list[str]:
-        """Keys of the value that no field shows."""
-        return [name for name in self._held if name not in self._controls and name not in self._groups]
+        """Keys of the value that nobody can see: of no field, or hidden and changed."""
+        known = {field.name: field for field in self.fields}
+        waiting = {field.name for field in self._pending}
+        return [
+            name
+            for name, value in self._held.items()
+            if name not in self._controls
+            and name not in self._groups
+            and name not in waiting
+            and (name not in known or known[name].default != value)
+        ]
 
     def named(self, names: Iterable[str]) -> list[Field]:
         """Give the fields of these names."""

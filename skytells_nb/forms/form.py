@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import threading
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import Future
@@ -14,7 +15,7 @@ import traitlets
 from ..client import AsyncClient, Client, client_of
 from ..exceptions import InvalidInputError, SkytellsError
 from ..loops import run, submit
-from ..pricing import Estimate, money
+from ..pricing import Estimate
 from ..pricing import estimate as reckon
 from ..types import Model, Prediction, PredictionList
 from ..validation import NEEDED, Checker, as_text, warm_up
@@ -23,17 +24,18 @@ from .actions import Actions
 from .allowance import Allowance
 from .fields import UNSET
 from .fieldset import Fieldset
+from .inputs import Inputs
 from .look import Look
-from .results import Drawings, Results
+from .report import Host, Report
+from .results import Results
 from .schema import Rule, chosen, read
 from .style import STYLE
 from .summary import summary
-from .troubles import Trouble, trouble_of
-from .working import Job, Work
 
 __all__ = ["PromptForm"]
 
 _DEBOUNCE: Final = 0.06
+_log: Final = logging.getLogger(__name__)
 _BUSY: Final = ("ignore", "queue")
 
 
@@ -55,14 +57,18 @@ class PromptForm(w.VBox):  # type: ignore[misc]
     rules : iterable of Rule
         Rules of your own for what stands for what; see `skytells_nb.forms.schema`.
     budget : amount, optional
-        What this form may spend in all. What would cross it is refused before it is sent.
+        What this form may spend in all. What would cross it is refused before it is sent. Forms that are
+        given one `skytells_nb.forms.allowance.Allowance` share it.
     on_busy : str
         What a press of *Generate* does while something runs: ``"ignore"``, or ``"queue"``.
+    results : Results, optional
+        The pane in which to show what is made, when that stands elsewhere; one of its own unless given.
 
     Attributes
     ----------
     value : dict
-        What will be sent. It can be set; inputs that are left out go back to their defaults.
+        What will be sent. It can be set as a whole, and what is left out goes back to its default; or one
+        input at a time, as in ``form.value["seed"] = 7``.
     status : str
         ``idle``, ``sending``, ``queued``, ``processing``, ``succeeded``, ``failed`` or ``canceled``.
     predictions : PredictionList
@@ -113,13 +119,10 @@ class PromptForm(w.VBox):  # type: ignore[misc]
         self._ready = False
         self._lock = threading.RLock()
         self._client = client_of(client)
-        self._allowance = None if budget is None else Allowance(budget)
-        self._on_busy = on_busy
+        self._queues = on_busy == "queue"
         self.model = (
             model if isinstance(model, Model) and model.input_schema is not None else self._model(model)
         )
-        self._work = Work(self._client, self.model.id, self)
-        self._trouble: Trouble | None = None
         self._settling: Future[None] | None = None
         self._taking = False
         reading = read(self.model.input_schema, rules=rules, important=self._priced_by())
@@ -128,10 +131,14 @@ class PromptForm(w.VBox):  # type: ignore[misc]
         self._checker = Checker(self.model.input_schema, self.fieldset.needed)
         self._results = Results(self._look) if results is None else results
         super().__init__(_dom_classes=("sky-form",), predictions=PredictionList())
-        self.children = self._parts(reading.note, own_results=results is None)
+        self.children = self._parts(
+            reading.note,
+            own_results=results is None,
+            allowance=budget if budget is None or isinstance(budget, Allowance) else Allowance(budget),
+        )
         self._ready = True
         self.set_trait("value", self.fieldset.value)
-        self._show_price()
+        self._report.price()
         warm_up()
 
     def _model(self, model: str | Model) -> Model:
@@ -142,28 +149,53 @@ class PromptForm(w.VBox):  # type: ignore[misc]
     def _priced_by(self) -> list[str]:
         return [rule.field for rule in self.model.pricing.criteria if rule.field]
 
-    def _parts(self, note: str, *, own_results: bool) -> list[Any]:
+    def _parts(self, note: str, *, own_results: bool, allowance: Allowance | None) -> list[Any]:
         look = self._look
         sandbox = self._client.connection.conversation.account.sandbox
         said = f'<div class="sky-muted">{note}</div>' if note else ""
-        head = look.html(STYLE + panels.heading(self.model, sandbox) + said, layout=look.wide)
-        self._extra = look.html()
+        style = STYLE + self._results.keepsake.style
+        head = look.html(style + panels.heading(self.model, sandbox) + said, layout=look.wide)
+        extra = look.html()
         self._actions = Actions(look, self._generate, self.cancel, self._show_panels)
-        self._standing = standing.Standing(look, standing.clicks_wait(standing.ipykernel()))
+        bar = standing.Standing(look, standing.clicks_wait(standing.ipykernel()))
+        host = Host(
+            model=self.model,
+            fieldset=self.fieldset,
+            lock=self._lock,
+            price=self._price,
+            problems=self._problems,
+            tell=self._tell,
+            made=self._made,
+        )
+        self._report = Report(
+            host,
+            self._client,
+            actions=self._actions,
+            bar=bar,
+            extra=extra,
+            results=self._results,
+            allowance=allowance,
+            queue=self._queues,
+        )
         pane = [self._results.widget] if own_results else []
-        fields = self.fieldset.widgets
-        under = [self._actions.row, self._standing.widget, self._actions.panels]
-        return [head, *fields, self._extra, *under, *pane]
+        return [
+            head,
+            *self.fieldset.widgets,
+            extra,
+            self._actions.row,
+            bar.widget,
+            self._actions.panels,
+            *pane,
+        ]
 
     # --- what is set -------------------------------------------------------------------------------------
 
     @traitlets.validate("value")
-    def _check_value(self, proposal: Any) -> dict[str, Any]:
+    def _check_value(self, proposal: Any) -> Inputs:
         with self._lock:
-            if not self._ready or self._taking:
-                return dict(proposal["value"])
-            self.fieldset.assign(proposal["value"])
-            return self.fieldset.value
+            if self._ready and not self._taking:
+                self.fieldset.assign(proposal["value"])
+            return Inputs(self.fieldset.value, lambda value: setattr(self, "value", value))
 
     @traitlets.observe("value")
     def _value_was_set(self, _: Any) -> None:
@@ -173,10 +205,9 @@ class PromptForm(w.VBox):  # type: ignore[misc]
     def _changed(self) -> None:
         """Take what somebody typed; called on whatever thread the front end's message came."""
         with self._lock:
-            value = self.fieldset.value
             self._taking = True
             try:
-                self.set_trait("value", value)
+                self._tell("value", self.fieldset.value)
             finally:
                 self._taking = False
         self._settle_soon()
@@ -189,25 +220,25 @@ class PromptForm(w.VBox):  # type: ignore[misc]
     async def _settle(self) -> None:
         """Show what follows from the inputs, a moment after the last change: price, code, problems."""
         await asyncio.sleep(_DEBOUNCE)
-        self._show_price()
+        self._report.price()
         self._show_panels()
-        value = dict(self.value)
+        value = self.value
         problems = await asyncio.to_thread(self._problems, value)
-        if value == self.value:
-            self._forget_trouble()
-            self._show_problems({name: words for name, words in problems.items() if words != NEEDED})
-
-    def _problems(self, value: Mapping[str, Any]) -> dict[str, str]:
-        return {**self._checker.problems(value), **self.fieldset.problems}
-
-    def _show_problems(self, problems: Mapping[str, str]) -> None:
-        self.fieldset.show(problems)
-        self._extra.value = panels.extra_html(self.fieldset.homeless(problems), self.fieldset.unknown)
+        if value is self.value:
+            self._report.forget()
+            self._report.problems({name: words for name, words in problems.items() if words != NEEDED})
 
     @property
     def estimate(self) -> Estimate:
         """What exactly these inputs will cost, from the model's price list."""
         return reckon(self.model, self.value)
+
+    def _price(self) -> Estimate | None:
+        """Give the estimate, or None where nobody can say anything of the price."""
+        try:
+            return self.estimate
+        except SkytellsError:
+            return None
 
     @property
     def errors(self) -> dict[str, str]:
@@ -216,8 +247,9 @@ class PromptForm(w.VBox):  # type: ignore[misc]
         Also what the API said to the last press of *Generate*, until something is changed.
         """
         found = self._problems(self.value)
-        if self._trouble is not None:
-            found.setdefault(self._trouble.field or "", f"{self._trouble.title}. {self._trouble.words}")
+        trouble = self._report.trouble
+        if trouble is not None:
+            found.setdefault(trouble.field or "", f"{trouble.title}. {trouble.words}")
         return found
 
     @property
@@ -243,7 +275,7 @@ class PromptForm(w.VBox):  # type: ignore[misc]
         """
         problems = self._problems(self.value)
         if problems:
-            self._show_problems(problems)
+            self._report.problems(problems, reveal=True)
             raise InvalidInputError(
                 f"{as_text(problems)} Nothing was sent. Set form.value, or fill the form in.", charged=False
             )
@@ -251,7 +283,7 @@ class PromptForm(w.VBox):  # type: ignore[misc]
 
     def cancel(self) -> None:
         """Cancel what runs, remotely and at once, and forget what waits behind it."""
-        self._work.cancel()
+        self._report.work.cancel()
 
     def wait(self, timeout: float | None = None) -> Prediction | None:
         """Wait until nothing runs any more, and give the newest prediction.
@@ -266,117 +298,34 @@ class PromptForm(w.VBox):  # type: ignore[misc]
         Prediction or None
             The newest, succeeded or not; None when there is none.
         """
-        self._work.wait(timeout)
+        self._report.work.wait(timeout)
         return self.predictions[0] if self.predictions else None
 
     def _generate(self) -> None:
         if self._settling is not None:
             self._settling.cancel()  # what follows from an earlier change must not wipe out what is said now
-        self._show_price()
+        self._report.price()
         self._show_panels()
-        if not self._work.start(self.value, queue=self._on_busy == "queue"):
-            return
-        job = self._work.job
-        if job is not None:
-            self.stands(job)
+        self._report.generate(self.value)
 
-    def check(self, job: Job) -> bool:
-        """Whether a job may be sent; what speaks against it is shown."""
-        problems = self._problems(job.input)
-        self._forget_trouble()
-        self._show_problems(problems)
-        if problems:
-            words = "Something above is missing or wrong. Nothing was sent."
-            self._standing.complain(Trouble("Not sent", words))
-            self.set_trait("status", "idle")
-            return False
-        if self._allowance is not None:
-            self._allowance.set_aside(job, reckon(self.model, job.input))
-        return True
+    # --- what its report asks and tells ------------------------------------------------------------------
 
-    def stands(self, job: Job) -> None:
-        """Show how a job stands."""
-        with self._lock:  # with `idle`, which may come from another thread while this is on its way
-            if self._work.job is not job:
-                return
-            prediction = job.prediction
-            line = standing.sentence(prediction, job.seconds, self._work.waiting)
-            percent = None if prediction is None else prediction.metrics.progress
-            self._standing.work(f"Canceling · {line}" if job.stopping else line, percent)
-            self._actions.working(more=self._on_busy == "queue", stopping=job.stopping)
-            self.set_trait("status", "sending" if prediction is None else prediction.status)
+    def _problems(self, value: Mapping[str, Any]) -> dict[str, str]:
+        """Tell what is wrong with an input, by the name of the field; see `errors` for what is set now."""
+        return {**self._checker.problems(value), **self.fieldset.problems}
 
-    def ended(self, job: Job, prediction: Prediction, drawings: Drawings, error: Exception | None) -> None:
-        """Show what came of a job."""
-        if self._allowance is not None:
-            self._allowance.settle(job, prediction)
-        self._results.add(prediction, drawings, lambda given: self.set_trait("value", given))
-        self.set_trait("status", prediction.status)
-        if prediction.status == "failed":
-            self.complain(error or SkytellsError(prediction.error or "The API gives no reason."))
-        self.set_trait("predictions", PredictionList([prediction, *self.predictions]))
+    def _tell(self, trait: str, value: object) -> None:
+        """Set a trait; an observer that fails is logged, and stops nothing."""
+        try:
+            self.set_trait(trait, value)
+        except Exception:  # noqa: BLE001 - somebody else's code
+            _log.warning("What observes the form's %s failed; the form goes on.", trait, exc_info=True)
 
-    def failed(self, job: Job, error: BaseException) -> None:
-        """Show why nothing came of a job."""
-        if self._allowance is not None:
-            self._allowance.settle(job, None, billed=getattr(error, "charged", None))
-        if isinstance(error, asyncio.CancelledError):
-            self.set_trait("status", "canceled")
-            self._standing.say("Canceled before the API had answered; what it accepted is canceled too.")
-            return
-        self.set_trait("status", "failed")
-        self.complain(error)
-
-    def idle(self) -> None:
-        """Show that nothing runs any more."""
-        with self._lock:
-            if self._work.job is not None:
-                return
-            self._standing.rest()
-            self._actions.resting()
-            self._show_price()
-            if self.status in ("sending", "queued", "processing"):
-                self.set_trait("status", "idle")
-        wait = None if self._trouble is None else self._trouble.wait
-        if wait:
-            submit(self._count_down(self._trouble, wait))
-
-    def complain(self, error: BaseException) -> None:
-        """Show what went wrong, under the field that it names where it names one."""
-        names = [field.name for field in self.fieldset.fields]
-        self._trouble = trouble = trouble_of(error, names)
-        self._standing.complain(trouble)
-        if trouble.field is not None:
-            self._show_problems({trouble.field: trouble.detail or trouble.words})
-
-    def _forget_trouble(self) -> None:
-        if self._trouble is not None and not self._trouble.wait:
-            self._trouble = None
-        if self._trouble is None:
-            self._standing.complain(None)
-
-    async def _count_down(self, trouble: Trouble | None, seconds: float) -> None:
-        """Hold *Generate* back until the API takes requests again, and say how long that is."""
-        loop = asyncio.get_running_loop()
-        until = loop.time() + seconds
-        while trouble is self._trouble and (left := until - loop.time()) > 0:
-            self._actions.holding(left)
-            await asyncio.sleep(min(left, 1.0))
-        if trouble is self._trouble:
-            self._trouble = None
-            self._standing.say("The API takes requests again.")
-        if self._work.job is None:
-            self._actions.resting()
+    def _made(self, prediction: Prediction) -> None:
+        """Put a prediction in front of `predictions`."""
+        self._tell("predictions", PredictionList([prediction, *self.predictions]))
 
     # --- how it looks ------------------------------------------------------------------------------------
-
-    def _show_price(self) -> None:
-        try:
-            estimate: Estimate | None = self.estimate
-        except SkytellsError:
-            estimate = None
-        left = "" if self._allowance is None else money(self._allowance.remaining, "USD")
-        self._actions.price(panels.price_html(estimate, left))
 
     def _show_panels(self) -> None:
         written = {
@@ -389,10 +338,19 @@ class PromptForm(w.VBox):  # type: ignore[misc]
         made = f", {self.predictions!r}" if self.predictions else ""
         return f"PromptForm({self.model.id!r}, {self.status}{made})"
 
-    def _repr_mimebundle_(self, **options: Any) -> dict[str, Any] | None:
-        bundle: dict[str, Any] | None = super()._repr_mimebundle_(**options)
+    def _repr_mimebundle_(self, **_: Any) -> dict[str, Any] | None:
+        return self._bundle(self._results.newest)
+
+    def _ipython_display_(self) -> None:
+        from IPython.display import display
+
+        display(self._bundle(""), raw=True)  # type: ignore[no-untyped-call]
+        self._results.keepsake.display()
+
+    def _bundle(self, newest: str) -> dict[str, Any] | None:
+        bundle: dict[str, Any] | None = super()._repr_mimebundle_()
         if bundle is not None:
-            estimate = self.estimate
-            price = estimate.price if estimate.known else ""
-            bundle["text/html"] = summary(self.model, self.value, price, self._results.newest)
+            estimate = self._price()
+            price = estimate.price if estimate is not None and estimate.known else ""
+            bundle["text/html"] = summary(self.model, self.value, price, newest)
         return bundle

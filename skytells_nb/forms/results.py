@@ -7,16 +7,21 @@ are there to be fetched.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
+from html import escape
 from typing import Any, Final
 
 from ..display import mimebundle
 from ..settings import options
 from ..types import Prediction, PredictionList
+from .keepsake import Keepsake
 from .look import Look
 
 __all__ = ["Drawings", "Results", "draw"]
+
+_log: Final = logging.getLogger(__name__)
 
 CARD_SIDE: Final = 256
 CARD_BYTES: Final = 40_000
@@ -42,10 +47,15 @@ def draw(prediction: Prediction) -> Drawings:
     >>> "Failed" in draw(Prediction(id="p1", status="failed")).small
     True
     """
-    with options(cell_budget=NEWEST_BYTES):
-        large = mimebundle(prediction)["text/html"]
-    with options(thumbnail_size=CARD_SIDE, cell_budget=CARD_BYTES):
-        small = mimebundle(prediction)["text/html"]
+    try:
+        with options(cell_budget=NEWEST_BYTES):
+            large = mimebundle(prediction)["text/html"]
+        with options(thumbnail_size=CARD_SIDE, cell_budget=CARD_BYTES):
+            small = mimebundle(prediction)["text/html"]
+    except Exception as error:  # noqa: BLE001 - it was paid for, and must not be lost because of its looks
+        _log.warning("Prediction %s could not be drawn.", prediction.id, exc_info=True)
+        words = f"{prediction.id} ({prediction.status}) could not be drawn: {error}. form.predictions has it."
+        return Drawings(escape(words), escape(words))
     return Drawings(large, small)
 
 
@@ -63,6 +73,8 @@ class Results:
         The pane.
     predictions : PredictionList
         Everything that was put there, newest first.
+    keepsake : Keepsake
+        The newest of them as plain HTML, for a notebook without its kernel.
     """
 
     def __init__(self, look: Look) -> None:
@@ -71,6 +83,7 @@ class Results:
         self._look = look
         self._cards: list[tuple[Any, Any, Drawings]] = []
         self.predictions = PredictionList()
+        self.keepsake = Keepsake()
         self.widget = w.Box(layout=look.wide, _dom_classes=("sky-results",))
 
     def add(
@@ -97,6 +110,7 @@ class Results:
         self._cards = [(card, html, drawings), *self._cards[: MOST_CARDS - 1]]
         self.predictions = PredictionList([prediction, *self.predictions])
         self.widget.children = [each for each, _, _ in self._cards]
+        self.keepsake.update(drawings.large)
 
     @property
     def newest(self) -> str:

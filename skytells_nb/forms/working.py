@@ -204,6 +204,8 @@ class Work:
                 job.future.cancel()
             return
         try:
+            if prediction.done:
+                return
             canceled = await self._client.predictions.cancel(prediction.id)
         except Exception as error:  # noqa: BLE001 - shown in the form
             job.stopping = False

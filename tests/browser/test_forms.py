@@ -64,6 +64,23 @@ def test_type_slide_generate_look_and_run_the_code(notebook: Open, lab: Lab, the
     assert lab.complaints == []
 
 
+@pytest.mark.parametrize("alive", [True, False], ids=["alive", "opened again"])
+def test_the_result_stays_where_the_form_has_gone_with_its_kernel(notebook: Open, alive: bool):
+    cells = [SETUP.format(options="seconds=0.1"), FORM.format(model="truefusion-edge")]
+    cells.append("form.value = {'prompt': 'a fox'}\nform.submit()\nform.wait(20);")
+    opened = notebook(cells, trusted=alive)  # one that is not trusted is opened again, and not run
+    kept = opened.here.locator("[class^=sky-kept]").filter(has_text="Run the cell to use the form again.")
+    if alive:
+        opened.here.locator(".sky-card img").wait_for()
+        expect(kept).to_be_hidden()
+        return
+    expect(kept).to_be_visible()
+    assert (
+        kept.locator("img").evaluate("async (img) => { await img.decode(); return img.naturalWidth }") >= 200
+    )
+    opened.shot("form 7 without its kernel")
+
+
 def test_cancel_stops_a_slow_one_and_wrong_inputs_are_marked(notebook: Open):
     opened = notebook([SETUP.format(options="seconds=90"), FORM.format(model="truefusion-pro")])
     opened.here.get_by_text("Advanced (3)").click()

@@ -118,6 +118,34 @@ class TestGenerating:
         form.wait(20)
         assert sandbox.billed == len(form.predictions) == 1
 
+    def test_an_observer_that_fails_stops_nothing(self, client: sky.Client, caplog: pytest.LogCaptureFixture):
+        form = PromptForm("truefusion-edge", client=client)
+        form.value = {"prompt": "a fox"}
+
+        def fail(_: Any) -> None:
+            raise RuntimeError("somebody else's")
+
+        form.observe(fail, ["status", "predictions"])
+        form.submit()
+        form.wait(20)
+        assert (form.status, len(form.predictions), said(form)) == ("succeeded", 1, "")
+        assert "What observes the form's predictions failed" in caplog.text
+
+    def test_what_cannot_be_drawn_is_made_all_the_same(
+        self, client: sky.Client, monkeypatch: pytest.MonkeyPatch
+    ):
+        def broken(_: sky.Prediction) -> Any:
+            raise OSError("disk full")
+
+        monkeypatch.setattr("skytells_nb.forms.results.mimebundle", broken)
+        form = PromptForm("truefusion-edge", client=client)
+        form.value = {"prompt": "a fox"}
+        form.submit()
+        prediction = form.wait(20)
+        assert prediction is not None
+        assert (prediction.status, form.status) == ("succeeded", "succeeded")
+        assert f"{prediction.id} (succeeded) could not be drawn: disk full" in form._results.newest
+
 
 class TestCanceling:
     def test_it_cancels_remotely(self, client: sky.Client):
@@ -198,6 +226,35 @@ class TestTroubles:
         until(lambda: "takes requests again" in said(form), "the API takes requests again")
         until(lambda: not form._actions._go.disabled, "Generate can be pressed")
 
+    def test_a_rate_limit_that_is_over_sooner_is_not_waited_for(
+        self, sandbox: sky.Sandbox, client: sky.Client
+    ):
+        form = PromptForm("truefusion-edge", client=client)
+        form.value = {"prompt": "a fox"}
+        sandbox.faults.next("rate_limit", on="create", retry_after=600)
+        form.submit()
+        form.wait(20)
+        until(lambda: form._actions._go.description.startswith("Generate in"), "the countdown runs")
+        form.submit()
+        form.wait(20)
+        until(lambda: form._actions._go.description == "Generate", "Generate can be pressed again")
+        assert (form.status, said(form), form.errors) == ("succeeded", "", {})
+
+    def test_a_prediction_that_was_lost_sight_of_keeps_its_id(self):
+        with sky.Sandbox(seconds=60) as slow, slow.client(max_retries=0) as waiting:
+            form = PromptForm("truefusion-edge", client=waiting, budget="0.05")
+            form.value = {"prompt": "a fox"}
+            form.submit()
+            until(lambda: form.status in ("queued", "processing"), "the API has answered")
+            slow.faults.always("unauthorized", on=("read", "list"))
+            lost = form.wait(20)
+            slow.faults.clear()
+            assert lost is not None
+            assert [p.id for p in waiting.predictions.list()] == [lost.id]
+            assert (form.status, lost.done) == ("failed", False)
+            assert "The key was refused" in said(form)
+            assert form._report._allowance.remaining == Decimal("0.04")  # type: ignore[union-attr]
+
     def test_a_field_that_the_server_refuses_is_marked(self, form_of: FormOf):
         schema = {"properties": {"prompt": {"type": "string"}, "width": {"type": "integer"}}}
         form = form_of(schema)
@@ -241,6 +298,6 @@ class TestTroubles:
             form.wait(20)
         assert "Over the budget" in said(form)
         assert sandbox.billed == 1
-        assert form._allowance.spent == Decimal("0.01")  # type: ignore[union-attr]
+        assert form._report._allowance.spent == Decimal("0.01")  # type: ignore[union-attr]
         with pytest.raises(InvalidInputError, match="budget cannot be"):
             PromptForm("truefusion-edge", client=client, budget="much")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import pickle
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -52,6 +53,51 @@ class TestValue:
         assert set(form.errors) == {"n", "c"}
         control(form, "n").box.value = "7"
         assert form.value == {"n": 7, "c": "z"}
+
+    def test_a_single_input_can_be_set_and_is_shown_and_priced(self, client: sky.Client):
+        form = PromptForm("truefusion", client=client)
+        seen: list[dict[str, Any]] = []
+        form.observe(lambda change: seen.append(change["new"]), "value")
+        form.value["prompt"] = "a fox"
+        form.value.update(number_of_images=2)
+        assert control(form, "prompt").widget.value == "a fox"
+        assert (form.estimate.price, control(form, "number_of_images").box.value) == ("$0.06", "2")
+        until(lambda: "$0.06" in form._actions._price.value, "the form shows the price")
+        assert seen[-1] == form.value
+        held = form.value
+        held["seed"] = 7
+        held["width"] = 64
+        assert form.value == held
+        del held["width"]
+        assert held.pop("seed") == 7
+        assert (form.value == held, "seed" in form.value, control(form, "seed").box.value) == (
+            True,
+            False,
+            "",
+        )
+        with pytest.raises(KeyError):
+            form.value.pop("seed")
+        assert type(pickle.loads(pickle.dumps(form.value))) is dict
+
+    def test_what_is_sent_and_not_seen_is_said(self, form_of: FormOf):
+        parts = {f"p{n}": {"type": "integer", "default": n} for n in range(60)}
+        form = form_of({"required": ["kind"], "properties": {**parts, "kind": {"const": "fox"}}})
+        assert form.value["kind"] == "fox"
+        assert form.fieldset.unknown == []
+        form.value = {**form.value, "p7": 1, "unheard_of": 2}
+        assert form.fieldset.unknown == ["unheard_of"]
+        few = form_of({"properties": parts}, fields=["p1"])
+        assert few.fieldset.unknown == []
+        few.value["p2"] = 9
+        assert few.fieldset.unknown == ["p2"]
+
+    def test_null_is_not_taken_for_left_out_where_the_default_is_another(self, form_of: FormOf):
+        form = form_of({"properties": {"steps": {"type": "integer", "nullable": True, "default": 5}}})
+        form.value = {"steps": None}
+        assert form.value == {"steps": None}
+        assert form.errors == {}
+        control(form, "steps").box.value = "6"
+        assert form.value == {"steps": 6}
 
     def test_null_is_sent_only_where_it_is_needed(self, form_of: FormOf):
         part = {"type": "integer", "nullable": True}
@@ -227,6 +273,17 @@ def test_two_hundred_fields_are_made_when_they_are_looked_at(form_of: FormOf):
     assert control(form, "p150").box.value == "7"
 
 
+def test_a_problem_under_the_lid_lifts_it_when_it_is_in_the_way(client: sky.Client):
+    form = PromptForm("truefusion-pro", client=client)
+    lid = next(each for each in form.children if isinstance(each, ipywidgets.Accordion))
+    form.value = {"prompt": "a fox", "num_inference_steps": 500}
+    until(lambda: "At most 100" in note(form, "num_inference_steps"), "it is marked")
+    assert lid.selected_index is None
+    with pytest.raises(InvalidInputError):
+        form.submit()
+    assert lid.selected_index == 0
+
+
 def test_a_viewer_without_widgets_sees_what_there_is(client: sky.Client):
     form = PromptForm("truefusion-edge", client=client)
     form.value = {"prompt": "a <b>fox</b>"}
@@ -275,6 +332,17 @@ class TestPlayground:
         playground._list.value = "beatfusion-2.0"
         assert playground.wait_for_form().model.id == "beatfusion-2.0"
 
+    def test_its_budget_is_one_for_all_models(self, sandbox: sky.Sandbox, client: sky.Client):
+        playground = Playground(client, model="truefusion-edge", budget="0.035")
+        for slug in ("truefusion-edge", "truefusion"):
+            playground.model = slug
+            form = playground.wait_for_form()
+            form.value = {"prompt": "a fox"}
+            form.submit()
+            form.wait(20)
+        assert "Over the budget" in form.errors[""]
+        assert sandbox.billed == 1
+
     def test_a_model_that_vanished_leaves_the_picker_usable(self, sandbox: sky.Sandbox, client: sky.Client):
         playground = Playground(client, model="truefusion")
         sandbox.faults.next("server_error", on="model", status=500)
@@ -283,6 +351,12 @@ class TestPlayground:
         assert "The API failed" in playground._holder.children[0].value
         playground.model = "truefusion"
         assert playground.form is not None
+        playground.form.value["prompt"] = "a fox"
+        sandbox.faults.next("server_error", on="model", status=500)
+        playground.model = "mera"
+        until(lambda: playground.form is None, "the form is gone")
+        playground.model = "truefusion-edge"
+        assert playground.wait_for_form().value["prompt"] == "a fox"
         with pytest.raises(InvalidInputError, match="no model 'luno'"):
             Playground(client, model="luno")
 

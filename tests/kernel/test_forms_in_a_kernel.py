@@ -131,11 +131,29 @@ def test_a_saved_notebook_has_the_summary_and_no_secret(kernel: Kernel):
     assert kernel.widgets[secrets[0]]["value"] == ""
 
 
+def test_the_last_result_is_written_into_the_cell_for_when_there_is_no_kernel(kernel: Kernel):
+    assert kernel.run(SETUP.format(seconds=0.05)).ok
+    cell = kernel.run(FORM)
+    widget, kept = cell.displayed
+    assert "application/vnd.jupyter.widget-view+json" in widget
+    assert "application/vnd.jupyter.widget-view+json" not in kept
+    assert "<img" not in kept["text/html"]
+    name = kept["text/html"].split('"')[1]
+    hiding = [kernel.widgets[comm]["value"] for comm in kernel.widgets_named("HTMLModel")]
+    assert any(f".{name} {{display:none}}" in value for value in hiding)
+    kernel.click(button(kernel, "Generate"))
+    again = kernel.run("form.wait(20); form")
+    assert "<img" in again.displayed[1]["text/html"]
+    ours = cell.outputs[1]["transient"]["display_id"]
+    updates = [content for kind, _, content in kernel.events if kind == "update_display_data"]
+    assert [each["transient"]["display_id"] for each in updates] == [ours]
+    assert updates[0]["data"] == again.displayed[1]
+
+
 def test_a_form_shown_twice_is_one_form(kernel: Kernel):
     opened(kernel, seconds=0.05)
     again: Cell = kernel.run("form")
-    views = [each["application/vnd.jupyter.widget-view+json"]["model_id"] for each in again.displayed]
-    assert len(views) == 1
+    assert sum("application/vnd.jupyter.widget-view+json" in each for each in again.displayed) == 1
     before = len(kernel.widgets)
     kernel.run("form")
     assert len(kernel.widgets) == before

@@ -14,6 +14,7 @@ from collections.abc import Generator, Iterable, Iterator
 from typing import Any
 
 from ..exceptions import InvalidInputError
+from ..types import Prediction
 
 __all__ = ["Awaitables"]
 
@@ -42,6 +43,9 @@ class Awaitables:
     def check(self) -> None:
         """Refuse what cannot be awaited, and a coroutine that is there twice, before anything starts."""
         seen: set[int] = set()
+        made = [item for item in self._known or () if isinstance(item, Prediction)]
+        if made:
+            raise _made_already(made)
         for item in self._known or ():
             _require_awaitable(item)
             if inspect.iscoroutine(item):
@@ -90,6 +94,18 @@ def _is_finite(source: Iterable[Any]) -> bool:
         return False
 
 
+def _made_already(made: list[Prediction]) -> InvalidInputError:
+    """Make the error for what a blocking client has made before anybody could gather it."""
+    more = f" and {len(made) - 1} more" if len(made) > 1 else ""
+    error = InvalidInputError(
+        f"gather() was given what is made already, {made[0].id}{more}: a blocking client makes one "
+        "prediction after another, before gather sees them. Nothing is lost: this error has them as .results, and what "
+        "they cost stays billed. For several at once take client.as_async(), whose creates can be awaited."
+    )
+    error.made = error.results = made  # type: ignore[attr-defined]
+    return error
+
+
 def _require_awaitable(item: object) -> None:
     if asyncio.isfuture(item) and item.get_loop() is not asyncio.get_running_loop():
         raise InvalidInputError(
@@ -99,6 +115,8 @@ def _require_awaitable(item: object) -> None:
         )
     if inspect.isawaitable(item):
         return
+    if isinstance(item, Prediction):
+        raise _made_already([item])
     hint = "Call it." if inspect.iscoroutinefunction(item) else "Methods of an AsyncClient give awaitables."
     raise InvalidInputError(
         f"gather() was given {type(item).__name__}, which cannot be awaited. It was not started, and costs "

@@ -193,6 +193,7 @@ class _Crowd:
             except (KeyboardInterrupt, SystemExit):
                 raise
             except BaseException as error:  # noqa: BLE001  the caller's own generator failed: the first error
+                self.results += getattr(error, "made", ())
                 self._end_with(error)
                 return
             if future is None:

@@ -14,6 +14,7 @@ import pytest
 
 import skytells_nb as sky
 from skytells_nb.exceptions import InvalidInputError, NetworkError
+from skytells_nb.types import Prediction
 
 from .lift import Lift, double, fail, until
 
@@ -304,3 +305,35 @@ def test_nothing_is_left_behind():
 
     assert asyncio.run(main()) == 1
     gc.collect()
+
+
+class TestWhatABlockingClientHasMadeAlready:
+    """``gather(*[client.predictions.create(...) for …])`` with the wrong client: each is paid for by then."""
+
+    made = tuple(Prediction(id=f"p{n}", status="succeeded") for n in range(3))
+
+    def test_it_is_told_apart_and_nothing_is_lost(self):
+        started: list[int] = []
+
+        async def never() -> None:
+            started.append(1)
+
+        with pytest.raises(InvalidInputError, match=r"p0 and 2 more.*as_async") as raised:
+            asyncio.run(sky.gather(never(), *self.made))
+        assert raised.value.results == list(self.made)
+        assert raised.value.charged is None
+        assert "costs nothing" not in raised.value.message
+        assert started == []
+
+    def test_a_generator_makes_no_more_of_them(self):
+        asked: list[str] = []
+
+        def one_by_one() -> Iterator[Prediction]:
+            for each in self.made:
+                asked.append(each.id)
+                yield each
+
+        with pytest.raises(InvalidInputError, match="p0: a blocking client") as raised:
+            asyncio.run(sky.gather(one_by_one(), limit=2))
+        assert raised.value.results == [self.made[0]]
+        assert asked == ["p0"]

@@ -100,8 +100,8 @@ def _made_already(made: list[Prediction]) -> InvalidInputError:
     error = InvalidInputError(
         f"gather() was given what is made already, {made[0].id}{more}: a blocking client makes one "
         "prediction after another, before gather sees them. Nothing is lost: this error has them as "
-        ".results, and what they cost stays billed. For several at once take client.as_async(), whose creates "
-        "can be awaited."
+        ".results, and what they cost stays billed. For several at once take client.as_async(), whose "
+        "creates can be awaited."
     )
     error.made = error.results = made  # type: ignore[attr-defined]
     return error

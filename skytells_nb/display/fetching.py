@@ -54,6 +54,8 @@ def _found(remote: Remote, silent_hosts: MutableSet[str]) -> Content:
     if path is not None:
         return Blob(path=path)
     form = form_of(prediction, index) if index < len(prediction.output or ()) else None
+    if form is not None and not remote.address:
+        return Notice("No output", "The API lists an output here and nothing in it.")
     if form == "data":
         return from_data_uri(remote.address)
     if form is None:

@@ -188,7 +188,7 @@ def _muted(told: Sequence[str], room: str = "overflow-wrap:break-word") -> str:
 
 
 def _word(fact: str) -> str:
-    """Write a fact of few letters, such as a cost, so that it is neither cut nor broken in a narrow column."""
+    """Write a fact of few letters, such as a cost: a narrow column neither cuts nor breaks it."""
     return f'<bdi style="white-space:nowrap">{text(fact)}</bdi>'
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 from collections.abc import Callable, Sequence
 from functools import cached_property
@@ -28,6 +29,7 @@ Captions = str | None | Sequence[str | None] | Callable[[Any], str | None]
 
 _WORDS: Final = ("prompt", "model", "cost", "none")
 _SUFFIXES: Final = (".png", ".jpg", ".jpeg", ".webp")
+_LONGEST_SIDES: Final = {".webp": 16_383, ".jpg": 65_500, ".jpeg": 65_500}
 
 
 class Gallery:
@@ -83,26 +85,42 @@ class Gallery:
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Save it: a page for ``.html``, a contact sheet for ``.png``, ``.jpg`` or ``.webp``.
 
+        Its folder is made where there is none. What is there is replaced.
+
         Raises
         ------
         InvalidInputError
-            For any other ending; nothing was written.
+            For any other ending, and for a sheet that is too long for its format; nothing was written.
         OSError
             When the file cannot be written.
         """
-        target = Path(path)
+        target = Path(path).expanduser()
         suffix = target.suffix.lower()
         if suffix in (".html", ".htm"):
-            target.write_text(_DOCUMENT.format(self.html), encoding="utf-8")
+            data = _DOCUMENT.format(self.html).encode("utf-8", "replace")
         elif suffix in _SUFFIXES:
-            self.to_image().save(target)
+            data = self._sheet_as(suffix)
         else:
             raise InvalidInputError(
                 f"A gallery cannot be saved as {target.name!r}: give a name that ends in .html, .png, .jpg "
                 "or .webp. Nothing was written.",
                 charged=False,
             )
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(data)
         return target
+
+    def _sheet_as(self, suffix: str) -> bytes:
+        sheet, file = self.to_image(), io.BytesIO()
+        most = _LONGEST_SIDES.get(suffix)
+        if most is not None and max(sheet.size) > most:
+            raise InvalidInputError(
+                f"The sheet has {sheet.width:,} × {sheet.height:,} pixels, and {suffix} takes {most:,} a "
+                "side. Nothing was written. Save it as .png, or make the gallery with more columns.",
+                charged=False,
+            )
+        sheet.save(file, "PNG" if suffix == ".png" else "WEBP" if suffix == ".webp" else "JPEG")
+        return file.getvalue()
 
     def __len__(self) -> int:
         return len(self._entries)

@@ -14,7 +14,7 @@ from skytells_nb.client.fetch import fetch, make_client
 from skytells_nb.display import gallery, mimebundle
 from skytells_nb.observers import Account
 from skytells_nb.settings import options
-from skytells_nb.types import PredictionList
+from skytells_nb.types import Prediction, PredictionList
 from skytells_nb.wire.steps import Fetch
 
 from .pictures import encoded, photograph
@@ -105,6 +105,11 @@ def test_a_server_that_does_not_answer_is_asked_once_and_its_link_is_left(make):
     assert page.text.count("Not downloaded") == 30
     assert page.text.count("127.0.0.1 does not answer.") > 10
     assert page.all("img") == []
+
+
+def test_an_output_with_nothing_in_it_is_said_to_be_that():
+    html = mimebundle(Prediction.from_api({"id": "p1", "status": "succeeded", "output": ["", "words"]}))
+    assert "The API lists an output here and nothing in it." in html["text/html"]
 
 
 def test_a_web_page_in_the_place_of_a_picture_is_said_to_be_one(away, delivery):

@@ -203,6 +203,18 @@ def test_it_is_saved_as_a_page_of_its_own(three, tmp_path):
     assert gallery(three).html in written
 
 
+def test_the_folder_it_is_saved_in_is_made(three, tmp_path):
+    assert gallery(three, size=64).save(tmp_path / "new" / "deep" / "foxes.png").is_file()
+
+
+def test_a_sheet_too_long_for_its_format_is_refused_in_words(make, tmp_path):
+    tall = gallery([make(files=[TEAL])] * 150, columns=1, size=96)
+    with pytest.raises(InvalidInputError, match=r"\.webp takes 16,383 a side\. Nothing was written"):
+        tall.save(tmp_path / "tall.webp")
+    assert not (tmp_path / "tall.webp").exists()
+    assert tall.save(tmp_path / "tall.png").is_file()
+
+
 def test_another_ending_is_refused_and_nothing_is_written(three, tmp_path):
     with pytest.raises(InvalidInputError, match=r"ends in \.html"):
         gallery(three).save(tmp_path / "foxes.docx")

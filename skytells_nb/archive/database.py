@@ -210,6 +210,8 @@ class Database:
     def _renamed(self) -> Path:
         name = f"{self.path.stem}-damaged-{time.strftime('%Y%m%d-%H%M%S')}"
         target = self.path.with_name(name + self.path.suffix)
+        while target.exists():  # damaged twice within a second: what is set aside is never written over
+            target = target.with_name(f"{target.stem}-again{target.suffix}")
         os.replace(self.path, target)
         for suffix in ("-wal", "-shm"):
             with suppress(FileNotFoundError):
@@ -218,7 +220,8 @@ class Database:
 
     def _open(self, for_writing: bool) -> sqlite3.Connection:
         if self._connection is not None:
-            if not for_writing or self._identity == self._identity_on_disk():
+            on_disk = self._identity_on_disk()
+            if self._identity == on_disk or (on_disk is None and not for_writing):
                 return self._connection
             self.close()  # the file was deleted or replaced under us
         self._refuse_newer()

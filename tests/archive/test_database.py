@@ -12,6 +12,8 @@ import sys
 import tempfile
 import textwrap
 import threading
+import time
+import types
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -199,6 +201,34 @@ def test_a_damaged_index_is_set_aside_and_made_anew(
     assert keep(made("p1", *first.output or [])).files == first.files
     assert archive.get("p2") == replace(failed, origin=again[0].origin)
     assert len(assets.asked) == 2
+
+
+def test_what_was_set_aside_is_not_written_over_by_what_is_set_aside_next(
+    keep: Keep, archive: Archive, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keep(made("p1", "fox", **TEXT))
+    still = types.SimpleNamespace(strftime=lambda _: "20261122-143100", monotonic=time.monotonic)
+    monkeypatch.setattr("skytells_nb.archive.database.time", still)
+    for _ in range(3):
+        archive.close()
+        _break_whole(archive.path / "index.sqlite")
+        with pytest.warns(SkytellsWarning):
+            assert len(archive) == 1
+    assert len(list(archive.path.glob("index-damaged-*.sqlite"))) == 3
+
+
+def test_a_reader_sees_the_index_that_another_has_made_anew(
+    keep: Keep, archive: Archive, account: Account, carry: Carry
+) -> None:
+    keep(made("p1", "fox", **TEXT))
+    with Archive(archive.path) as reader:
+        assert len(reader) == 1
+        archive.close()
+        for path in archive.path.glob("index.sqlite*"):
+            path.unlink()
+        with pytest.warns(SkytellsWarning, match="made from the JSON files"):
+            keep(made("p2", "owl", **TEXT))
+        assert len(reader) == 2
 
 
 def test_damage_found_while_writing_loses_nothing(keep: Keep, archive: Archive, assets: Assets) -> None:

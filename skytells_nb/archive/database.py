@@ -210,8 +210,8 @@ class Database:
     def _renamed(self) -> Path:
         name = f"{self.path.stem}-damaged-{time.strftime('%Y%m%d-%H%M%S')}"
         target = self.path.with_name(name + self.path.suffix)
-        while target.exists():  # damaged twice within a second: what is set aside is never written over
-            target = target.with_name(f"{target.stem}-again{target.suffix}")
+        while target.exists():  # twice within a second; this name sorts behind it
+            target = target.with_name(f"{target.stem}_again{target.suffix}")
         os.replace(self.path, target)
         for suffix in ("-wal", "-shm"):
             with suppress(FileNotFoundError):

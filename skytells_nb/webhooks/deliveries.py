@@ -5,13 +5,17 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
+import re
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, Final
 
 from ..exceptions import InvalidInputError, SkytellsError, WebhookSignatureError
 from ..types import Prediction
 
-__all__ = ["parse", "verify"]
+__all__ = ["parse", "secrets_in", "verify"]
+
+_BROKEN: Final = re.compile("[\ud800-\udfff]")
+"""Halves of characters, which no encoding has."""
 
 
 def verify(body: bytes | str, signature: str | None, secret: str | Iterable[str]) -> bool:
@@ -31,6 +35,11 @@ def verify(body: bytes | str, signature: str | None, secret: str | Iterable[str]
     -------
     bool
 
+    Raises
+    ------
+    InvalidInputError
+        The secret is none, or the body is not as it arrived, such as JSON that was decoded.
+
     Examples
     --------
     >>> from skytells_nb import webhooks
@@ -40,17 +49,34 @@ def verify(body: bytes | str, signature: str | None, secret: str | Iterable[str]
     >>> webhooks.verify(b'{"id":"p2","status":"succeeded"}', told, "sk-test")
     False
     """
-    secrets = [secret] if isinstance(secret, str) else list(secret)
-    if not secrets or not all(isinstance(each, str) and each for each in secrets):
+    keys, sent = secrets_in(secret), _arrived(body)
+    told = signature.strip().lower() if isinstance(signature, str) else ""
+    good = [_matches(sent, told, key) for key in keys]
+    return any(good)
+
+
+def secrets_in(secret: object) -> list[str]:
+    """Read one secret, or several; refuses what is none rather than believe everybody or nobody."""
+    found = [secret] if isinstance(secret, str) else list(secret) if isinstance(secret, Iterable) else []
+    if not found or not all(isinstance(each, str) and each and not _BROKEN.search(each) for each in found):
         raise InvalidInputError(
             "A webhook's secret must be a string that is not empty: the API key, or the dashboard's webhook "
             "secret. Nothing was accepted.",
             charged=False,
         )
-    sent = body.encode() if isinstance(body, str) else bytes(body)
-    told = signature.strip().lower() if isinstance(signature, str) else ""
-    good = [_matches(sent, told, each) for each in secrets]
-    return any(good)
+    return found
+
+
+def _arrived(body: object) -> bytes:
+    if isinstance(body, bytes | bytearray | memoryview):
+        return bytes(body)
+    if isinstance(body, str):
+        return body.encode("utf-8", "surrogatepass")
+    raise InvalidInputError(
+        f"A webhook's body must be bytes or a string, just as it arrived, not {type(body).__name__}. Nothing "
+        "was accepted. Take the raw body of the request, before any JSON is decoded.",
+        charged=False,
+    )
 
 
 def _matches(body: bytes, told: str, secret: str) -> bool:
@@ -74,7 +100,8 @@ def parse(
     signature : str, optional
         The ``X-Skytells-Signature`` header.
     secret : str or iterable of str, optional
-        Whom to believe. Without it nothing is checked: only for a body that was checked before.
+        Whom to believe. Without it nothing is checked, so there must be no signature either: only for a
+        body that was checked before.
     origin : str, optional
         The base URL of the API that it came from.
 
@@ -86,6 +113,8 @@ def parse(
     ------
     WebhookSignatureError
         The signature is missing or wrong.
+    InvalidInputError
+        There is a signature and no secret to check it by, or the body is not as it arrived.
     SkytellsError
         The body holds no prediction.
 
@@ -96,6 +125,13 @@ def parse(
     >>> webhooks.parse(body).error
     'NSFW'
     """
+    if secret is None and signature is not None:
+        raise InvalidInputError(
+            "A webhook delivery has a signature, and there is no secret to check it by. Nothing in it was "
+            "believed; the prediction itself is unharmed. Pass the secret too; if it comes from the "
+            "environment, see whether it is set.",
+            charged=False,
+        )
     if secret is not None and not verify(body, signature, secret):
         how = "no signature" if not signature else "a signature that does not match"
         raise WebhookSignatureError(
@@ -111,7 +147,7 @@ def parse(
 
 def _unwrapped(body: bytes | str) -> dict[str, Any]:
     try:
-        read = json.loads(body)
+        read = json.loads(_arrived(body))
     except (ValueError, RecursionError):
         read = None
     if isinstance(read, dict) and "id" not in read and isinstance(read.get("data"), dict):

@@ -23,7 +23,7 @@ from ..exceptions import SkytellsError, WaitTimeoutError, WebhookSignatureError
 from ..types import Prediction
 from ..wire import flows, requests
 from ..wire.conversation import note
-from .deliveries import parse, verify
+from .deliveries import parse, secrets_in
 
 __all__ = ["Receiver"]
 
@@ -75,8 +75,7 @@ class Receiver:
         host: str = "127.0.0.1",
         port: int = 0,
     ) -> None:
-        self._secret = [secret] if isinstance(secret, str) else list(secret)
-        verify(b"", "", self._secret)
+        self._secret = secrets_in(secret)
         self._client = client
         self._path = f"/skytells-{secrets.token_urlsafe(12)}"
         self._known: OrderedDict[tuple[str, str], None] = OrderedDict()
@@ -288,10 +287,11 @@ def _listen(host: str, port: int) -> socket.socket:
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((host, port))
-    except OSError as error:
+    except (OSError, OverflowError, TypeError) as error:
         listener.close()
+        why = getattr(error, "strerror", None) or error
         raise SkytellsError(
-            f"The receiver cannot listen on {host}:{port}: {error.strerror or error}. Nothing was started. "
+            f"The receiver cannot listen on {host}:{port}: {why}. Nothing was started. "
             "Leave port out to take a free one."
         ) from None
     listener.listen(128)

@@ -68,3 +68,38 @@ def test_a_forged_delivery_is_not_believed():
 def test_a_body_without_a_prediction_is_a_clear_error(body):
     with pytest.raises(exceptions.SkytellsError):
         webhooks.parse(body)
+
+
+@pytest.mark.parametrize("secret", [None, 5, b"sk-test", [b"sk-test"], "\ud800"])
+def test_what_can_be_no_secret_is_refused(secret):
+    with pytest.raises(exceptions.InvalidInputError, match="secret must be a string"):
+        webhooks.verify(BODY, SIGNED, secret)
+    with pytest.raises(exceptions.InvalidInputError, match="secret must be a string"):
+        webhooks.Receiver(secret)
+
+
+@pytest.mark.parametrize("body", [None, 5, [], {"id": "p1", "status": "succeeded"}])
+def test_a_body_that_is_not_as_it_arrived_is_refused(body):
+    with pytest.raises(exceptions.InvalidInputError, match="as it arrived"):
+        webhooks.verify(body, SIGNED, "sk-test")
+    with pytest.raises(exceptions.InvalidInputError, match="as it arrived"):
+        webhooks.parse(body)
+
+
+@pytest.mark.parametrize("kind", [bytearray, memoryview])
+def test_a_body_may_come_in_any_kind_of_bytes(kind):
+    assert webhooks.parse(kind(BODY), SIGNED, "sk-test").id == "p1"
+
+
+def test_a_signature_without_a_secret_is_not_taken_for_checked():
+    """As when the secret's environment variable is not set."""
+    with pytest.raises(exceptions.InvalidInputError, match="no secret"):
+        webhooks.parse(BODY, SIGNED)
+    with pytest.raises(exceptions.InvalidInputError, match="no secret"):
+        webhooks.parse(BODY, "", None)
+
+
+@pytest.mark.parametrize("port", [70_000, -1, "80"])
+def test_a_port_that_is_none_is_a_clear_error(port):
+    with pytest.raises(exceptions.SkytellsError, match="cannot listen"):
+        webhooks.Receiver("sk-test", port=port)

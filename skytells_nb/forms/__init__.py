@@ -25,5 +25,14 @@ def __getattr__(name: str) -> Any:
     if name in _HOMES:
         from importlib import import_module
 
-        return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+        try:
+            return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+        except ModuleNotFoundError as error:
+            if error.name != "ipywidgets":
+                raise
+            raise ModuleNotFoundError(
+                "A form needs ipywidgets, which this kernel's Python does not have. Nothing was sent, and "
+                "all but forms works without it. %pip install ipywidgets installs it; restart the kernel then.",
+                name=error.name,
+            ) from None
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -139,6 +139,7 @@ class Prediction:
                 charged=False,
             )
         figures = reading.mapping(raw.get("metrics")) or {}
+        bill = reading.billing(raw)
         links = reading.mapping(raw.get("urls"))
         return cls(
             id=identifier,
@@ -154,9 +155,9 @@ class Prediction:
                 image_count=reading.count(figures.get("image_count")),
                 asset_count=reading.count(figures.get("asset_count")),
                 progress=reading.number(figures.get("progress")),
-                billing=reading.billing(raw),
+                billing=bill,
             ),
-            cost=reading.credits_used(raw),
+            cost=reading.amount(bill.get("credits_used")),
             created_at=reading.time(raw.get("created_at")),
             started_at=reading.time(raw.get("started_at")),
             completed_at=reading.time(raw.get("completed_at")),

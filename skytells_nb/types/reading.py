@@ -128,6 +128,9 @@ def outputs(value: object) -> list[str] | None:
         value = [value]
     if not isinstance(value, list):
         return None
+    read = [item for item in value if isinstance(item, str)]
+    if len(read) == len(value):
+        return read
     found = [item.get("url") if isinstance(item, Mapping) else item for item in value]
     read = [item for item in found if isinstance(item, str)]
     return read if read or not value else None

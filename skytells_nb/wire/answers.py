@@ -24,7 +24,15 @@ from ..exceptions import (
 from ..types import Prediction
 from .steps import Answer, NoAnswer
 
-__all__ = ["Problem", "decoded", "error", "failed_prediction", "names_a_missing_prediction", "problem"]
+__all__ = [
+    "Problem",
+    "decoded",
+    "error",
+    "failed_prediction",
+    "names_a_missing_prediction",
+    "problem",
+    "read",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,18 +124,28 @@ def decoded(answer: Answer) -> Any:
     return None if answer.status in (204, 205) else json.loads(answer.body)
 
 
+def read(answer: Answer) -> tuple[Any, Problem | None]:
+    """Read an answer once: its decoded body, and the error that it is, if it is one."""
+    try:
+        body = decoded(answer)
+    except (ValueError, RecursionError):
+        good = 200 <= answer.status < 300
+        words = _plain(answer.body) or f"HTTP {answer.status}"
+        named = answer.headers.get("x-request-id")
+        return None, Problem(answer.status, words, words, request_id=named, readable=not good)
+    return body, _problem_in(body, answer)
+
+
 def problem(answer: Answer) -> Problem | None:
     """Read an answer's error, body shapes A to E and G; None when it is a good answer.
 
     A 2xx with a non-empty ``id`` is a prediction whatever its ``status`` says (section 4.1).
     """
+    return read(answer)[1]
+
+
+def _problem_in(body: Any, answer: Answer) -> Problem | None:
     good = 200 <= answer.status < 300
-    try:
-        body = decoded(answer)
-    except (ValueError, RecursionError):
-        words = _plain(answer.body) or f"HTTP {answer.status}"
-        named = answer.headers.get("x-request-id")
-        return Problem(answer.status, words, words, request_id=named, readable=not good)
     if not isinstance(body, dict):
         if good:
             return None

@@ -26,9 +26,9 @@ def ask(conversation: Conversation, call: Call, subject: str) -> Flow[Any]:
         conversation.heard(reply)
         if _is_done(call, reply):
             return None
-        found = _wrong(reply)
+        body, found = _read(reply)
         if found is None:
-            return answers.decoded(reply)
+            return body
         if older_spelling(conversation, call, request, found):
             continue
         if doubted and _is_gone(call, found):
@@ -52,9 +52,8 @@ def ask_all(conversation: Conversation, calls: list[Call], subject: str) -> Flow
         longest = 0.0
         for i, reply in zip(left, replies, strict=True):
             conversation.heard(reply)
-            found = _wrong(reply)
+            bodies[i], found = _read(reply)
             if found is None:
-                bodies[i] = answers.decoded(reply)
                 continue
             pause = pause_before(conversation, reply, found, attempts[i])
             if pause is None:
@@ -89,8 +88,8 @@ def seconds_asked(conversation: Conversation, reply: Reply) -> float:
     return max(1.0, conversation.pace.ready(moment) - moment)
 
 
-def _wrong(reply: Reply) -> Problem | NoAnswer | None:
-    return reply if isinstance(reply, NoAnswer) else answers.problem(reply)
+def _read(reply: Reply) -> tuple[Any, Problem | NoAnswer | None]:
+    return (None, reply) if isinstance(reply, NoAnswer) else answers.read(reply)
 
 
 def older_spelling(

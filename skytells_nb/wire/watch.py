@@ -23,7 +23,7 @@ from . import answers, requests
 from .durations import Durations, length, next_read
 from .pace import Pace
 from .retry import Policy
-from .steps import Answer, NoAnswer, Reply, Request
+from .steps import NoAnswer, Reply, Request
 
 __all__ = ["Broken", "Ended", "Event", "Seen", "Watch", "page_items"]
 
@@ -159,15 +159,14 @@ class Watch:
     def feed(self, request: Request, reply: Reply, now: float, *, wait: float | None = None) -> list[Event]:
         """Take the reply to one of `requests`; ``wait`` is what its ``Retry-After`` asks, in seconds."""
         self._flying.discard(request)
-        found = reply if isinstance(reply, NoAnswer) else answers.problem(reply)
-        if found is None and isinstance(reply, Answer):
+        body, found = (None, reply) if isinstance(reply, NoAnswer) else answers.read(reply)
+        if found is None:
             self._failures = 0
-            body = answers.decoded(reply)
             events = self._listed(body, now) if request.query else self._read(request, body, now)
-        elif found is not None and (isinstance(found, NoAnswer) or self._may_pass(found, request)):
+        elif isinstance(found, NoAnswer) or self._may_pass(found, request):
             events = self._failed(found, request, now, wait)
         else:
-            events = self._refused(found, request, now) if isinstance(found, answers.Problem) else []
+            events = self._refused(found, request, now)
         if not self._flying and not self._queue:
             self._queue.extend(requests.get(i).newest for i in self._missed(now))
         return events

@@ -374,3 +374,14 @@ def test_any_other_502_on_a_read_is_tried_again():
     api.upset = lambda request, now: replies.pop(0)
     conversation = stage.conversation()
     assert stage.run(conversation, flows.get(conversation, "p1")).id == "p1"
+
+
+def test_an_answer_is_read_once_for_its_body_and_its_error():
+    good, bad = answer(200, {"data": []}), answer(404, {"error_id": "MODEL_NOT_FOUND", "message": "m"})
+    assert answers.read(good) == ({"data": []}, None)
+    body, found = answers.read(bad)
+    assert found == answers.problem(bad)
+    assert body["error_id"] == "MODEL_NOT_FOUND"
+    body, found = answers.read(answer(200, b"<html>"))
+    assert body is None
+    assert found is not None

@@ -98,7 +98,7 @@ class Faults:
         ValueError
             If there is no such fault, route or detail; the message names those there are.
         """
-        if times < 1:
+        if not isinstance(times, int) or times < 1:
             raise ValueError(f"times={times!r}: a fault strikes at least once")
         self._order(name, times, after, on, lasting, learner, details)
 
@@ -189,7 +189,7 @@ class Faults:
         kind = KINDS.get(name)
         if kind is None:
             raise ValueError(f"there is no fault {name!r}; there are {', '.join(sorted(KINDS))}")
-        if after < 0:
+        if not isinstance(after, int) or after < 0:
             raise ValueError(f"after={after!r}: a number of requests, zero or more, is needed")
         if lasting is not None and not (_is_amount(lasting) and lasting):
             raise ValueError(f"lasting={lasting!r}: seconds, more than zero, are needed")

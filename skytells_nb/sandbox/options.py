@@ -76,14 +76,14 @@ class Options(Dialect):
         _at_least_zero("retention", self.retention)
         _at_least_zero("seconds", self.seconds)
         _at_least_zero("delay", self.delay)
-        if not self.speed > 0:
+        if not _is_number(self.speed) or not self.speed > 0:
             raise ValueError(f"speed={self.speed!r}: a number above zero is needed")
-        if not 0 <= self.port <= 65535:
-            raise ValueError(f"port={self.port!r}: ports go from 0 to 65535")
+        if not _is_whole(self.port) or not 0 <= self.port <= 65535:
+            raise ValueError(f"port={self.port!r}: ports are whole numbers and go from 0 to 65535")
         for name in ("rate_limit", "concurrency"):
             value = getattr(self, name)
-            if value is not None and value < 1:
-                raise ValueError(f"{name}={value!r}: at least 1, or None for no limit")
+            if value is not None and (not _is_whole(value) or value < 1):
+                raise ValueError(f"{name}={value!r}: a whole number, at least 1, or None for no limit")
         if self.learners is not None:
             classroom.names_of(self.learners)
         if self.budget is not None:
@@ -121,5 +121,13 @@ class Options(Dialect):
 
 
 def _at_least_zero(name: str, value: float | None) -> None:
-    if value is not None and not (value >= 0 and math.isfinite(value)):
+    if value is not None and not (_is_number(value) and value >= 0 and math.isfinite(value)):
         raise ValueError(f"{name}={value!r}: seconds, zero or more, are needed")
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _is_whole(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)

@@ -32,7 +32,7 @@ def __getattr__(name: str) -> Any:
                 raise
             raise ModuleNotFoundError(
                 "A form needs ipywidgets, which this kernel's Python does not have. Nothing was sent, and "
-                "all but forms works without it. %pip install ipywidgets installs it; restart the kernel then.",
+                "all but forms works without it. Run %pip install ipywidgets, and restart the kernel.",
                 name=error.name,
             ) from None
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

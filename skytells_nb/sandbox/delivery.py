@@ -1,4 +1,4 @@
-"""Delivers webhooks from a thread of its own, so that a slow receiver holds up nobody but itself."""
+"""Delivers webhooks from a thread of its own: a slow receiver holds up later deliveries, and no answer."""
 
 from __future__ import annotations
 

@@ -14,6 +14,8 @@ from typing import Any
 import pytest
 from kernel.harness import Kernel
 
+from skytells_nb import exceptions
+
 NOTEBOOKS = sorted((Path(__file__).parents[2] / "notebooks").glob("*.ipynb"))
 each = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 
@@ -30,11 +32,23 @@ def test_there_are_notebooks():
     assert NOTEBOOKS[0].stem == "01_first_prediction"
 
 
+def answered(path: Path) -> list[dict[str, Any]]:
+    """Give the cells of code, with the hidden answer where the learner's own would stand."""
+    prose = "\n".join("".join(cell["source"]) for cell in cells(path, "markdown"))
+    (answer,) = re.findall(r"<summary>Solution</summary>\n\n```python\n(.*?)```", prose, re.DOTALL)
+    code = cells(path, "code")
+    (turn,) = (cell for cell in code if cell["source"] == ["# your turn"])
+    turn["source"] = [answer]
+    return code
+
+
 @each
-def test_run_all_runs_every_cell_in_an_empty_folder_with_no_key(path: Path, tmp_path: Path, monkeypatch):
+def test_run_all_runs_every_cell_and_the_answer_in_an_empty_folder_with_no_key(
+    path: Path, tmp_path: Path, monkeypatch
+):
     for variable in ("SKYTELLS_API_KEY", "SKYTELLS_BASE_URL", "SKYTELLS_ARCHIVE"):
         monkeypatch.delenv(variable, raising=False)
-    code = cells(path, "code")
+    code = answered(path)
     with Kernel(tmp_path) as kernel:
         sent = kernel.run_all(*("".join(cell["source"]) for cell in code))
         kernel.finish(*sent)
@@ -66,3 +80,12 @@ def test_it_has_a_goal_an_exercise_with_a_hidden_answer_and_a_summary(path: Path
     assert "<details><summary>Solution</summary>" in prose
     assert "## Summary" in prose
     assert 'api_key="sk-…"' in prose, "the one line that switches to a real key"
+
+
+def test_the_lesson_on_errors_names_all_of_them():
+    (lesson,) = (path for path in NOTEBOOKS if path.stem == "06_when_things_go_wrong")
+    (table,) = (
+        "".join(cell["source"]) for cell in cells(lesson, "code") if "rows = [" in "".join(cell["source"])
+    )
+    named = set(re.findall(r'^    \("(\w+)"', table, re.MULTILINE))
+    assert named == set(exceptions.__all__) - {"SkytellsError", "SkytellsWarning"}

@@ -5,13 +5,14 @@ from __future__ import annotations
 import io
 import json
 import os
+import secrets
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from ..exceptions import InvalidInputError, NetworkError, OutputExpiredError, SkytellsError
 from ..types import Prediction
 from ..wire.sniffing import sniff
-from .files import inside, place
+from .files import inside, place, write_to
 from .naming import SIDECAR, day_and_stem, extension
 from .outputs import decode_data_uri, form_of, is_gone
 from .provenance import Broken, embed, record_of
@@ -62,14 +63,10 @@ def load(prediction: Prediction, index: int = 0, *, archive: Choice = None) -> I
     ...     sky.load(made).format
     'PNG'
     """
+    _check(prediction, "load")
     position = _position(prediction, index)
     path = local_file(prediction, position, archive)
-    try:
-        data = _fetched(prediction, position) if path is None else path.read_bytes()
-    except OSError as error:
-        raise InvalidInputError(
-            f"{path} cannot be read: {error.strerror or error}. Nothing was changed.", charged=False
-        ) from error
+    data = _fetched(prediction, position) if path is None else _read(path)
     media_type = sniff(data[:4096])
     if media_type == "image/svg+xml" or (media_type or "").startswith("text/"):
         return data.decode("utf-8-sig", "replace")
@@ -127,6 +124,10 @@ def _said_position(path: Path) -> object:
 
 
 def _position(prediction: Prediction, index: int) -> int:
+    if isinstance(index, bool) or not isinstance(index, int):
+        raise InvalidInputError(
+            f"index must be a whole number, not {index!r:.80}. Nothing was changed.", charged=False
+        )
     amount = len(prediction.output or ()) or len(prediction.files)
     if -amount <= index < amount:
         return index % amount
@@ -213,15 +214,16 @@ def save(
     ...         [p.name for p in sky.save(made, pathlib.Path(folder) / "fox.png")]
     ['fox.png']
     """
+    _check(prediction, "save")
+    target = _target(path)
     amount = len(prediction.output or ()) or len(prediction.files) or 1
     positions = range(amount) if index is None else [_position(prediction, index)]
-    target = Path(path).expanduser()
-    into_folder = target.is_dir() or not target.suffix
+    into_folder = _is_folder(target) or not target.suffix
     saved: list[Path] = []
     for number, wanted in enumerate(positions):
         position = _position(prediction, wanted)
         found = local_file(prediction, position, archive)
-        data = _fetched(prediction, position) if found is None else found.read_bytes()
+        data = _fetched(prediction, position) if found is None else _read(found)
         ending = extension(sniff(data[:4096]))
         more = f"-{number + 1}" if number else ""
         if into_folder:
@@ -235,6 +237,42 @@ def save(
         _write(place_at, data)
         saved.append(place_at)
     return saved
+
+
+def _check(prediction: object, name: str) -> None:
+    """Refuse what is no prediction, and say what to do with what it is."""
+    if isinstance(prediction, Prediction):
+        return
+    if isinstance(prediction, list | tuple):
+        hint = f"call it for each: [sky.{name}(p, …) for p in predictions]"
+    else:
+        hint = "client.predictions.get(id) or archive.get(id) gives one"
+    raise InvalidInputError(
+        f"sky.{name} takes one Prediction, not a {type(prediction).__name__}; {hint}. Nothing was changed.",
+        charged=False,
+    )
+
+
+def _target(path: Place) -> Path:
+    if not isinstance(path, str | os.PathLike):
+        raise InvalidInputError(f"path must be a path, not {path!r:.80}. Nothing was changed.", charged=False)
+    return Path(path).expanduser()
+
+
+def _is_folder(path: Path) -> bool:
+    try:
+        return path.is_dir()
+    except (OSError, ValueError):
+        return False  # writing it will say why
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise InvalidInputError(
+            f"{path} cannot be read: {error.strerror or error}. Nothing was changed.", charged=False
+        ) from error
 
 
 def _now() -> Any:
@@ -265,15 +303,15 @@ def _converted(data: bytes, suffix: str, ending: str) -> bytes:
 def _write(path: Path, data: bytes) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
+        temporary = path.with_name(f".{path.name[:40]}.{secrets.token_hex(8)}.part")
         try:
-            temporary.write_bytes(data)
+            write_to(temporary, data)
             place(temporary, path)
         finally:
             temporary.unlink(missing_ok=True)
-    except OSError as error:
+    except (OSError, ValueError) as error:
+        why = getattr(error, "strerror", None) or error
         raise InvalidInputError(
-            f"{path} could not be written: {error.strerror or error}. The output is not harmed. Choose "
-            "another path.",
+            f"{path} could not be written: {why}. The output is not harmed. Choose another path.",
             charged=False,
         ) from error

@@ -269,6 +269,8 @@ def holding(db: sqlite3.Connection, text: str) -> list[int]:
 
 
 def _folded(text: str) -> str:
+    if text.isascii():
+        return text.lower()
     bare = unicodedata.normalize("NFKD", text.casefold())
     return "".join(letter for letter in bare if not unicodedata.combining(letter)) or text
 

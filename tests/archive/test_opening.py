@@ -6,6 +6,7 @@ import io
 import os
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from archive.scenery import Assets, Keep, made, picture
@@ -143,3 +144,29 @@ def test_a_place_that_cannot_be_written_is_said(assets: Assets, tmp_path: Path) 
     with pytest.raises(InvalidInputError, match=r"could not be written.*not harmed"):
         save(fresh, tmp_path / "file" / "fox.png")
     assert os.listdir(tmp_path) == ["file"]
+
+
+@pytest.mark.parametrize("wrong", [None, "3b0c1f0a", [made("p1", "x")], {"id": "p1"}])
+def test_what_is_no_prediction_is_refused_with_what_to_do(wrong: Any, tmp_path: Path) -> None:
+    for ask in (lambda: load(wrong), lambda: save(wrong, tmp_path)):
+        with pytest.raises(InvalidInputError, match=r"takes one Prediction, not a \w+; (call it|client)"):
+            ask()
+
+
+@pytest.mark.parametrize("index", ["0", 0.0, True, None])
+def test_an_index_that_is_no_whole_number_is_refused(index: Any) -> None:
+    with pytest.raises(InvalidInputError, match="index must be a whole number"):
+        load(made("p1", "fox"), index)
+
+
+@pytest.mark.parametrize("path", ["x" * 300 + ".png", "a\x00b.png", 5, None])
+def test_a_path_that_cannot_be_is_refused_in_words(path: Any, keep: Keep, assets: Assets) -> None:
+    kept = keep(made("p1", assets.put("x.png", picture())))
+    with pytest.raises(InvalidInputError, match=r"path must be|could not be written"):
+        save(kept, path)
+
+
+def test_the_longest_name_a_file_can_have_is_written(keep: Keep, assets: Assets, tmp_path: Path) -> None:
+    kept = keep(made("p1", assets.put("x.png", picture())))
+    [written] = save(kept, tmp_path / ("x" * 251 + ".png"))
+    assert [path.name for path in tmp_path.glob("x*.png")] == [written.name]

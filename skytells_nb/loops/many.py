@@ -253,7 +253,8 @@ class _Crowd:
         cost = getattr(made, "cost", None)
         if isinstance(cost, Decimal) and cost.is_finite():
             self._spent = cost if self._spent is None else self._spent + cost
-            self._sandbox = self._sandbox or str(getattr(made, "id", "")).startswith("sandbox-")
+            billed = getattr(made, "prediction", made)  # which a cell of a comparison holds
+            self._sandbox = self._sandbox or str(getattr(billed, "id", "")).startswith("sandbox-")
 
     def _show(self, shown: Bar) -> None:
         shown.update(

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 import skytells_nb as sky
+from skytells_nb.comparison.grid import Cell
 from skytells_nb.loops import many
 from skytells_nb.types import Prediction
 
@@ -72,6 +73,13 @@ class TestTheBar:
 
         asyncio.run(sky.gather(made()))
         assert bars[0].told["sandbox"] is True
+
+    def test_nor_is_it_in_the_cells_of_a_comparison(self, bars: list[Drawn]):
+        async def filled() -> Cell:
+            return Cell("a fox", "truefusion", Prediction("sandbox-1", "succeeded", cost=Decimal("0.03")))
+
+        asyncio.run(sky.gather(filled()))
+        assert (bars[0].told["spent"], bars[0].told["sandbox"]) == (Decimal("0.03"), True)
 
     @pytest.mark.parametrize(
         ("option", "argument", "enabled", "delay"),

@@ -252,19 +252,23 @@ class _Create:
             self.made = yield from reconciling.search(self.conversation, self.order, self.attempt)
         except SkytellsError as error:
             self.failure = error
-            note(f"Interrupted: {error}")
+            self._note_a_doubt(f" ({error.detail})")
         else:
             self.doubted = True
+
+    def _note_a_doubt(self, why: str = "") -> None:
+        """Say what nobody else can: there is no error any more that somebody could reconcile."""
+        note(
+            f"Interrupted while a create of {self.order.model!r} was under way{why}. It may have been "
+            "accepted and billed, and was not canceled; client.predictions.list() shows it then."
+        )
 
     def _out_of_time(self) -> Flow[None]:
         """Say what can still be said when the background's time is up."""
         if self.made is not None:
             self.conversation.stopped.goes_on(self.made.id, _NO_TIME)
         elif self.send is not None:
-            note(
-                f"Interrupted while a create of {self.order.model!r} was under way. It may have been "
-                "accepted and billed; client.predictions.list() shows it then."
-            )
+            self._note_a_doubt()
             self.failure = SkytellsError("Interrupted before the API answered.", charged=None)
         while self.tickets:
             try:

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from skytells_nb.observers import Observer
-from skytells_nb.wire import flows, listing
-from skytells_nb.wire.steps import Detach, Do, Send, Sleep, Watch
+from skytells_nb.wire import flows, listing, reconciling
+from skytells_nb.wire.steps import Answer, Detach, Do, Send, Sleep, Watch
 
 from .api import LOST, Api
 from .listeners import Scribe
@@ -294,3 +294,15 @@ def test_where_the_background_takes_nothing_on_a_later_create_is_not_blocked():
     stage.play()
     assert again.result.id == "p1"
     assert step.flow.gi_frame is not None, "and what it would have carried out is still at hand"
+
+
+def test_a_doubt_after_an_interrupt_is_told_with_what_can_be_done_about_it(caplog, monkeypatch):
+    """Nobody has the error that could be reconciled: it was made in the background."""
+    monkeypatch.setattr(reconciling, "LOOKS", (0.0, 0.5))
+    stage, api, part = begin(["drop_before"])
+    api.upset = lambda request, now: Answer(403, {}, b"<h1>No</h1>") if request.method == "GET" else None
+    stage.interrupt_at(part, stage.time + 0.03)
+    stage.play()
+    assert isinstance(part.error, KeyboardInterrupt)
+    assert "client.predictions.list() shows it" in caplog.text
+    assert "reconcile" not in caplog.text

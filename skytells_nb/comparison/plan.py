@@ -74,7 +74,15 @@ def read_variations(inputs: object) -> tuple[dict[str, Any], ...]:
     if not isinstance(found, Sequence) or isinstance(found, str) or not found:
         found = [0]
     variations: list[Any] = [{} if each is None else each for each in found]
-    if not all(isinstance(each, Mapping) for each in variations):
+    if any(isinstance(each, Mapping) and "prompt" in each for each in variations):
+        raise InvalidInputError(
+            "inputs cannot hold a prompt: every row's own would take its place, and columns that differ in "
+            "nothing else would be paid for twice. Put it into prompts. Nothing was sent, so nothing was billed.",
+            charged=False,
+        )
+    if not all(
+        isinstance(each, Mapping) and all(isinstance(key, str) for key in each) for each in variations
+    ):
         raise InvalidInputError(
             f"inputs cannot be {inputs!r}: it takes a dict for all cells, or a list of dicts, one for each "
             "column of a model. Nothing was sent, so nothing was billed.",

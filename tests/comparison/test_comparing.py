@@ -156,6 +156,8 @@ def test_pictures_that_had_to_be_made_small_are_said_to_be(client):
         {"models": 5, "prompts": "a fox"},
         {"models": "truefusion", "prompts": "a fox", "inputs": "wide"},
         {"models": "truefusion", "prompts": "a fox", "inputs": []},
+        {"models": "truefusion", "prompts": "a fox", "inputs": {7: "seed"}},
+        {"models": "truefusion", "prompts": "a fox", "inputs": [{"prompt": "an owl"}, {"prompt": "a wolf"}]},
     ],
 )
 def test_axes_that_are_none_are_refused_before_anything_is_sent(sandbox, client, axes):

@@ -276,6 +276,22 @@ class _Predictions(Face):
         -------
         Prediction or None
             The prediction that the create made, or None when none is listed.
+
+        Raises
+        ------
+        UncertainCreateError
+            Once more, when the API lists something that may be it and does not say enough.
+
+        Examples
+        --------
+        >>> import skytells_nb as sky
+        >>> with sky.Sandbox() as sandbox, sandbox.client() as client:
+        ...     sandbox.faults.next("drop_before")  # the connection breaks, before or after: who can tell?
+        ...     try:
+        ...         client.predictions.create("truefusion-edge", {"prompt": "a lighthouse"})
+        ...     except sky.UncertainCreateError as error:
+        ...         print(client.predictions.reconcile(error))
+        None
         """
         return flows.reconcile(self._connection.conversation, error)
 

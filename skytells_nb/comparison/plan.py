@@ -77,7 +77,7 @@ def read_variations(inputs: object) -> tuple[dict[str, Any], ...]:
     if any(isinstance(each, Mapping) and "prompt" in each for each in variations):
         raise InvalidInputError(
             "inputs cannot hold a prompt: every row's own would take its place, and columns that differ in "
-            "nothing else would be paid for twice. Put it into prompts. Nothing was sent, so nothing was billed.",
+            "nothing else would be paid for twice. Put it into prompts. Nothing was sent or billed.",
             charged=False,
         )
     if not all(

@@ -6,6 +6,7 @@ import io
 import json
 import os
 import secrets
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -44,7 +45,8 @@ def load(prediction: Prediction, index: int = 0, *, archive: Choice = None) -> I
     index : int
         Which one, counted from 0; negative counts from the last.
     archive : Archive, path or bool, optional
-        Where to look besides the prediction's own ``files``; the default archive unless given.
+        Where to look besides the prediction's own ``files``; unless given, the default archive and those of
+        the clients at hand.
 
     Raises
     ------
@@ -106,14 +108,29 @@ def local_file(prediction: Prediction, position: int, archive: Choice = None) ->
         for path in prediction.files:
             if _said_position(path) == position and path.is_file():
                 return path
-    keeper = Archive.at(archive)
-    if keeper is None:
-        return None
-    for stored in keeper.outputs(prediction.id, prediction.origin):
-        kept = inside(keeper.path, stored.path) if stored.path and stored.position == position else None
-        if kept is not None and kept.is_file():
-            return kept
+    for keeper in _keepers(prediction, archive):
+        for stored in keeper.outputs(prediction.id, prediction.origin):
+            kept = inside(keeper.path, stored.path) if stored.path and stored.position == position else None
+            if kept is not None and kept.is_file():
+                return kept
     return None
+
+
+def _keepers(prediction: Prediction, archive: Choice) -> Iterator[Archive]:
+    """Give the archives that may have it: the one that is named, else the default and its own clients'.
+
+    A listing says nothing of files. The client that it came from may keep them where it was told to.
+    """
+    chosen = Archive.at(archive)
+    if chosen is not None:
+        yield chosen
+    if archive is None:
+        from ..client import registry
+
+        for connection in registry.everything():
+            own = connection.archive
+            if isinstance(own, Archive) and connection.conversation.account.origin == prediction.origin:
+                yield own
 
 
 def _said_position(path: Path) -> object:

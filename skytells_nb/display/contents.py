@@ -15,7 +15,9 @@ from .sniffing import HEAD
 
 __all__ = ["Blob", "Content", "Notice", "Prose", "Remote", "contents_of", "is_there"]
 
-EXPIRED: Final = "The API deletes files about five minutes after completion, and no copy was kept."
+EXPIRED: Final = (
+    "The API deletes files about five minutes after completion, and no archive at hand has a copy."
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from skytells_nb import Sandbox
-from skytells_nb.archive import Archive, load
-from skytells_nb.exceptions import PredictionError
+from skytells_nb.archive import Archive, load, save
+from skytells_nb.exceptions import OutputExpiredError, PredictionError
 from skytells_nb.types import Prediction
 
 
@@ -105,3 +106,21 @@ def test_a_canceled_prediction_is_recorded_too(archive: Archive) -> None:
         with pytest.raises(PredictionError):
             client.predictions.wait(made.id)
     assert [p.status for p in archive.predictions()] == ["canceled"]
+
+
+def test_a_listing_is_opened_from_wherever_its_own_client_keeps_things(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing is kept in the default folder here; to call the outputs gone would have them paid for again."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("SKYTELLS_ARCHIVE", raising=False)
+    with Sandbox(seconds=0.05) as sandbox, sandbox.client(archive=tmp_path / "elsewhere") as client:
+        made = client.predictions.create("truefusion-edge", {"prompt": "a red fox", "width": 256})
+        [listed] = client.predictions.list()
+        sandbox.faults.next("expired", on="asset", times=100)
+        assert listed.files == ()
+        assert load(listed).size == load(made).size  # type: ignore[union-attr]
+        assert [path.name for path in save(listed, tmp_path)] == [made.files[0].name]
+        assert "<img" in listed._repr_mimebundle_()["text/html"]
+        with pytest.raises(OutputExpiredError):
+            load(listed, archive=False)

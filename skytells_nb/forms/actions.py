@@ -51,9 +51,10 @@ class Actions:
             for name in _PANELS
         }
         self._shown = {name: look.html(layout=look.wide) for name in _PANELS}
-        space = look.html(layout=look.growing)
-        row = [self._go, self._stop, self._price, space, *self._toggles.values()]
-        self.row = w.HBox(row, layout=look.wide, _dom_classes=("sky-actions",))
+        toggles = w.HBox([*self._toggles.values()], layout=look.natural, _dom_classes=("sky-panels",))
+        self.row = w.HBox(
+            [self._go, self._stop, self._price, toggles], layout=look.wide, _dom_classes=("sky-actions",)
+        )
         self.panels = w.VBox(layout=look.wide)
         self._go.on_click(lambda _: generate())
         self._stop.on_click(lambda _: cancel())

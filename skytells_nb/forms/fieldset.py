@@ -78,7 +78,8 @@ class Fieldset:
     def _grid(self, fields: Sequence[Field]) -> Any:
         children = [widget for field in fields for widget in self._row(field)]
         layout = w.Layout(width="100%", margin="6px 0 0")
-        return w.GridBox(children, layout=layout, _dom_classes=("sky-grid",))
+        grid = w.GridBox(children, layout=layout, _dom_classes=("sky-grid",))
+        return w.VBox([grid], layout=self._look.wide, _dom_classes=("sky-room",))
 
     def _advanced(self, fields: Sequence[Field]) -> Any:
         """Put the rest behind a lid; a great many of them are made only when it is opened."""

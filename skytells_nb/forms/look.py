@@ -41,7 +41,7 @@ class Look:
     @cached_property
     def narrow(self) -> Any:
         """A box for a number alone."""
-        return w.Layout(width="200px", max_width="100%")
+        return w.Layout(width="200px", min_width="60px", max_width="100%", flex="0 1 auto")
 
     @cached_property
     def button(self) -> Any:

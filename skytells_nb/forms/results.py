@@ -25,7 +25,6 @@ _log: Final = logging.getLogger(__name__)
 
 CARD_SIDE: Final = 256
 CARD_BYTES: Final = 40_000
-NEWEST_BYTES: Final = 600_000
 MOST_CARDS: Final = 50
 
 
@@ -38,7 +37,7 @@ class Drawings:
 
 
 def draw(prediction: Prediction) -> Drawings:
-    """Draw a prediction both ways; a small one takes at most 40 kB of a saved notebook.
+    """Draw a prediction both ways: as `show` does, and small, for at most 40 kB of a saved notebook.
 
     Examples
     --------
@@ -48,8 +47,7 @@ def draw(prediction: Prediction) -> Drawings:
     True
     """
     try:
-        with options(cell_budget=NEWEST_BYTES):
-            large = mimebundle(prediction)["text/html"]
+        large = mimebundle(prediction)["text/html"]
         with options(thumbnail_size=CARD_SIDE, cell_budget=CARD_BYTES):
             small = mimebundle(prediction)["text/html"]
     except Exception as error:  # noqa: BLE001 - it was paid for, and must not be lost because of its looks

@@ -13,7 +13,7 @@ __all__ = ["STYLE"]
 STYLE: Final = """<style>
 .sky-form {max-width:780px; padding:4px 2px 10px; overflow:visible}
 .sky-form .jupyter-widgets {margin:0}
-.sky-form .widget-html > .widget-html-content {line-height:1.45}
+.sky-form .widget-html > .widget-html-content {line-height:1.45; min-width:0}
 .sky-form .sky-named > label.widget-label {position:absolute; width:1px !important; height:1px;
   overflow:hidden; clip-path:inset(50%); white-space:nowrap}
 .sky-head {display:flex; gap:10px; align-items:baseline; flex-wrap:wrap; padding-bottom:2px}
@@ -22,6 +22,7 @@ STYLE: Final = """<style>
 .sky-muted {opacity:.7; font-size:12px}
 .sky-badge {font-size:11px; line-height:16px; padding:0 8px; border-radius:9px; border:1px solid
   currentColor; opacity:.7}
+.sky-form .sky-room {container-type:inline-size; overflow:visible}
 .sky-form .sky-grid {grid-template-columns:minmax(96px,150px) minmax(0,1fr); gap:0 16px;
   align-items:start}
 .sky-form .sky-grid > :nth-child(3n+1) {grid-column:1}
@@ -29,6 +30,10 @@ STYLE: Final = """<style>
 .sky-form .sky-grid > .sky-label {padding-top:4px}
 .sky-form .sky-label .widget-html-content {font-size:13px; line-height:20px; font-weight:500;
   overflow-wrap:anywhere}
+@container (max-width:430px) {
+  .sky-form .sky-grid {grid-template-columns:minmax(0,1fr)}
+  .sky-form .sky-grid > .widget-html, .sky-form .sky-grid > :nth-child(3n+2) {grid-column:1}
+  .sky-form .sky-slides {margin-left:9px}}
 .sky-needed {color:var(--jp-error-color1,#c62828); padding-left:3px}
 .sky-form .sky-note .widget-html-content {font-size:12px; line-height:16px; padding:2px 0 10px;
   min-height:0}
@@ -55,12 +60,18 @@ STYLE: Final = """<style>
   margin:0 5px 5px 0; border-radius:4px}
 .sky-form .widget-toggle-buttons .widget-toggle-button.mod-active
   {background:var(--jp-brand-color1,#1976d2); color:#fff; box-shadow:none}
+.sky-form .widget-checkbox {height:auto}
 .sky-form .widget-checkbox label {width:auto; max-width:100%; font-size:13px; white-space:normal;
   height:auto; line-height:18px; padding:5px 0}
 .sky-group {border-left:2px solid var(--jp-border-color2,rgba(128,128,128,.4)); padding-left:12px}
 .sky-file {display:flex; gap:10px; align-items:center; padding:6px 0 2px}
 .sky-file img {border-radius:5px; max-height:72px; max-width:120px; display:block}
+.sky-form .sky-add {align-self:flex-start}
+.sky-form .sky-upload {font-size:0 !important}
+.sky-form .sky-upload::after {content:"Upload"; font-size:13px}
+.sky-form .sky-upload i {font-size:13px; margin-right:6px}
 .sky-actions {gap:8px; align-items:center; padding:10px 0 4px; flex-wrap:wrap}
+.sky-form .sky-panels {gap:8px; margin-left:auto; flex:0 0 auto}
 .sky-form button.jupyter-button {border-radius:4px}
 .sky-form button.sky-go {font-weight:600; padding:0 20px}
 .sky-form button.sky-quiet {background:transparent; border:1px solid
@@ -70,7 +81,7 @@ STYLE: Final = """<style>
 .sky-form .sky-price {padding-left:6px}
 .sky-form .sky-price .widget-html-content {font-size:14px; white-space:nowrap}
 .sky-price b {font-weight:600}
-.sky-status {align-items:center; gap:12px; padding:4px 0 6px}
+.sky-status {align-items:center; gap:0 12px; padding:4px 0 6px; flex-wrap:wrap}
 .sky-form .sky-status .widget-hprogress {height:6px}
 .sky-form .sky-status .progress {height:6px; border-radius:3px; overflow:hidden; margin:0;
   background:var(--jp-layout-color3,rgba(128,128,128,.25))}
@@ -98,8 +109,9 @@ STYLE: Final = """<style>
 .sky-form .jupyter-widget-Collapse-contents {border:0; background:transparent; padding:2px 0 0;
   color:inherit}
 .sky-form .jupyter-widget-Collapse {margin:0; background:transparent}
-.sky-form.sky-playground {max-width:1120px; gap:28px; align-items:flex-start}
-.sky-form .sky-picker {flex:0 0 310px; width:310px; gap:8px}
+.sky-form.sky-playground {max-width:1120px; gap:18px 28px; align-items:flex-start; flex-wrap:wrap}
+.sky-form .sky-picker {flex:1 1 350px; gap:8px; min-width:0}
+.sky-form .sky-picked {flex:999 1 440px; min-width:0}
 .sky-form .sky-picker select {padding:4px; font-size:12px}
 .sky-form .sky-picker option {padding:3px 2px}
 </style>"""

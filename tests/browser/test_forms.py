@@ -140,6 +140,29 @@ def test_no_label_is_cut_off_and_an_upload_arrives_with_its_thumbnail(notebook: 
     assert overflowing == []
 
 
+@pytest.mark.parametrize("width", [500, 1240])
+def test_nothing_is_cut_off_however_wide_the_page_is(notebook: Open, lab: Lab, width: int):
+    try:
+        lab.page.set_viewport_size({"width": width, "height": 1400})
+        opened = notebook([SETUP.format(options="seconds=0.1"), FORM.format(model="truefusion-pro")])
+        opened.run("playground = Playground(client, model='truefusion-ultra')\nplayground")
+        opened.here.locator(".sky-playground .sky-price b").wait_for()
+        opened.here.locator(".sky-form").get_by_role("button", name="Code").first.click()
+        opened.here.locator(".sky-copy").wait_for()
+        kinds = [f".sky-form {kind}:visible" for kind in ("button", "input", "select")]
+        found = opened.here.locator(", ".join(kinds))
+        assert found.count() > 10
+        cut_off = found.evaluate_all(
+            "found => found.filter(e => { const inner = e.getBoundingClientRect(), form ="
+            " e.closest('.sky-form').getBoundingClientRect(); return form.right > innerWidth || inner.left <"
+            " form.left - 1 || inner.right > form.right + 1 }).map(e => e.outerHTML.slice(0, 200))"
+        )
+        opened.shot(f"form 8 {width} wide")
+    finally:
+        lab.page.set_viewport_size({"width": 1240, "height": 1400})
+    assert cut_off == []
+
+
 def test_the_playground_finds_models_and_keeps_the_prompt(notebook: Open, lab: Lab):
     opened = notebook(
         [SETUP.format(options="seconds=0.1"), "playground = Playground(client)\nplayground"], theme="dark"

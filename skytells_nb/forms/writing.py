@@ -5,11 +5,15 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping
+from dataclasses import dataclass
+from mimetypes import guess_extension
 from pathlib import Path
 from typing import Any, Final
 
 from ..client import Connection
 from ..client.origin import DEFAULT_BASE_URL
+from ..types import Prediction
+from ..wire.sniffing import sniff
 from .veiled import Upload, Veiled
 
 __all__ = ["code_of", "connecting", "literal", "request_of"]
@@ -44,6 +48,7 @@ def code_of(model: str, input: Mapping[str, Any], *, connect: str = "sky.connect
         },
     )
     """
+    input = {str(name): _in_a_file(value, str(name)) for name, value in input.items()}
     lines = [f"        {literal(str(name))}: {literal(value, 8)}," for name, value in input.items()]
     body = "{\n" + "\n".join(lines) + "\n    }" if lines else "{}"
     code = f"client = {connect}\nclient.predictions.create(\n    {literal(model)},\n    {body},\n)\n"
@@ -52,11 +57,31 @@ def code_of(model: str, input: Mapping[str, Any], *, connect: str = "sky.connect
         imports.insert(0, "import os\n")
     if "Path(" in code:
         imports.insert(-1, "from pathlib import Path\n")
-    uploads = [value.name for value in _leaves(input) if isinstance(value, Upload)]
+    without_path = [value.name for value in _leaves(input) if isinstance(value, Upload | _Unsaved)]
     note = (
-        f"# Uploaded files have no path: put {', '.join(uploads)} beside this notebook.\n" if uploads else ""
+        f"# What has no path, since it was uploaded or in memory: save it as {', '.join(without_path)}.\n"
+        if without_path
+        else ""
     )
     return "\n".join(imports) + "\n\n" + note + code.rstrip()
+
+
+@dataclass(frozen=True, slots=True)
+class _Unsaved:
+    """A file that is yet to be written, by its name."""
+
+    name: str
+
+
+def _in_a_file(value: Any, name: str) -> Any:
+    """Replace pictures and bytes, which no code can spell, by files of a name that tells what they are."""
+    if isinstance(value, list | tuple):
+        return [_in_a_file(item, f"{name}_{at}") for at, item in enumerate(value, 1)]
+    if isinstance(value, Mapping):
+        return {key: _in_a_file(item, f"{name}_{key}") for key, item in value.items()}
+    if isinstance(value, bytes):
+        return _Unsaved(name + (guess_extension(sniff(value[:4096]) or "") or ".bin"))
+    return _Unsaved(f"{name}.png") if hasattr(value, "mode") and hasattr(value, "save") else value
 
 
 def connecting(connection: Connection) -> str:
@@ -73,6 +98,10 @@ def literal(value: Any, indent: int = 0) -> str:
     if isinstance(value, str):
         written = json.dumps(value, ensure_ascii=False)
         return written if written.isprintable() else repr(value)
+    if isinstance(value, Prediction):
+        return f"client.predictions.get({literal(value.id)})"
+    if isinstance(value, _Unsaved):
+        return f"Path({literal(value.name)})"
     if isinstance(value, Path):
         return f"Path({literal(os.fspath(value))})"
     inside = " " * (indent + 4)

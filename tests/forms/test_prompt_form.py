@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import io
 import json
 import pickle
@@ -217,9 +218,34 @@ class TestFiles:
 
     def test_one_that_is_too_large_is_refused_with_its_size(self, form_of: FormOf):
         form = form_of(FILES)
-        control(form, "image").upload.value = [self.upload(b"x" * 8_000_000)]
+        control(form, "image").upload.value = [self.upload(b"x" * 7_900_000)]
         assert "image" not in form.value
-        assert "8.0 MB; at most 7 MB" in form.errors["image"]
+        assert "7.9 MB; at most 7.8 MB" in form.errors["image"]
+
+    def test_the_largest_upload_that_is_promised_can_be_sent(self, client: sky.Client):
+        form = PromptForm("truefusion-ultra", client=client)
+        form.value["prompt"] = "the same at night"
+        control(form, "image").upload.value = [self.upload(PNG.getvalue().ljust(7_800_000, b"\0"))]
+        assert form.errors == {}
+        form.submit()
+        assert form.wait(20).status == "succeeded"  # type: ignore[union-attr]
+
+    def test_what_has_no_text_is_shown_by_what_it_is(self, client: sky.Client, form_of: FormOf):
+        form = form_of(FILES)
+        image = control(form, "image")
+        form.value["image"] = Image.new("RGB", (300, 200), "teal")
+        assert "A picture · 300 × 200" in image.preview.value
+        assert "data:image/" in image.preview.value
+        form.value["image"] = PNG.getvalue()
+        assert "data:image/" in image.preview.value
+        padded = PNG.getvalue().ljust(6_000, b"\0")
+        form.value["image"] = f"data:image/png;base64,{base64.b64encode(padded).decode()}"
+        assert "A data URI · 6 kB" in image.preview.value
+        assert "<img" in image.preview.value
+        earlier = client.predictions.create("truefusion-edge", {"prompt": "a fox"})
+        form.value["image"] = earlier
+        assert f"The output of {earlier.id}" in image.preview.value
+        assert f'client.predictions.get("{earlier.id}")' in form.code
 
     def test_lists_of_files_grow_and_shrink(self, form_of: FormOf):
         form = form_of(FILES)

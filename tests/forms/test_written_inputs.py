@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
 
 from skytells_nb import exceptions
 from skytells_nb.forms.standing import clicks_wait
@@ -55,7 +56,12 @@ def test_a_file_is_a_path_in_code_and_no_wall_of_text_in_a_request():
     code = code_of("m", {"image": upload, "mask": Path("mask.png")})
     assert '"image": Path("fox.png")' in code
     assert '"mask": Path("mask.png")' in code
-    assert "put fox.png beside this notebook" in code
+    assert "save it as fox.png" in code
+    in_memory = {"image": Image.new("RGB", (8, 8)), "frames": [b"GIF89a"]}
+    code = code_of("m", in_memory)
+    compile(code, "<form>", "exec")
+    assert '"image": Path("image.png")' in code
+    assert "save it as image.png, frames_1.gif." in code
     assert len(request_of("m", {"image": upload, "text": "y" * 100_000})) < 3_000
     assert str(upload).startswith("data:image/png;base64,eHh4")
 

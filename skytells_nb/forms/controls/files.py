@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+import base64
+import io
 import os
 import sys
 from collections.abc import Callable
@@ -15,6 +17,7 @@ from typing import Any, Final
 import ipywidgets as w
 
 from ...archive.inputs import LIMIT
+from ...types import Prediction
 from ...wire.sniffing import sniff
 from ..fields import UNSET, Field, Value
 from ..look import Look
@@ -24,13 +27,14 @@ from .base import Control, Unfit
 __all__ = ["Media", "Medias", "largest_upload"]
 
 _IN_COLAB: Final = 1_000_000
+_LARGEST: Final = (LIMIT - 100) // 4 * 3  # what is left of a data URI after its beginning, decoded
 _SIDE: Final = 96
 _DRAWN: Final = 30_000_000
 
 
 def largest_upload() -> int:
     """Give how many bytes an upload may have: what the request bears, or what Colab lets through."""
-    return _IN_COLAB if "google.colab" in sys.modules else LIMIT * 3 // 4
+    return _IN_COLAB if "google.colab" in sys.modules else _LARGEST
 
 
 class Media(Control):
@@ -39,7 +43,7 @@ class Media(Control):
     def build(self) -> None:
         self._given: Any = UNSET  # what has no text: an upload, a prediction, a picture
         kind = self.field.accept.removesuffix("/*") or "file"
-        self.remark = f"A URL, a path, or an upload of up to {_whole(largest_upload())} MB."
+        self.remark = f"A URL, a path, or an upload of up to {_megabytes(largest_upload())} MB."
         self.box = w.Text(
             **self.named(
                 placeholder=self.field.placeholder or f"https://… or path/to/{kind}",
@@ -48,7 +52,11 @@ class Media(Control):
             )
         )
         self.upload = w.FileUpload(
-            accept=self.field.accept, multiple=False, description="Upload", layout=self.look.button
+            accept=self.field.accept,
+            multiple=False,
+            description="Upload",  # which ipywidgets shows with a count, and the style sheet without
+            layout=self.look.button,
+            _dom_classes=("sky-upload",),
         )
         self.preview = self.look.html()
         self.box.observe(self._typed, "value")
@@ -68,9 +76,9 @@ class Media(Control):
         file = change["new"][0]
         data, name = bytes(file["content"]), Path(str(file["name"])).name or "upload"
         self.upload.value = ()  # else the saved widget state would hold the file
-        if len(data) > largest_upload():
+        if len(data) > (most := largest_upload()):
             self.problem = (
-                f"{name} has {len(data) / 1e6:.1f} MB; at most {_whole(largest_upload())} MB can be sent. "
+                f"{name} has {len(data) / 1e6:.1f} MB; at most {_megabytes(most)} MB can be sent. "
                 "Make it smaller, or give a URL."
             )
             self._changed()
@@ -96,9 +104,9 @@ class Media(Control):
         if size is None:
             self.problem = f"There is no file {typed[:80]!r} here, and it is no URL."
             return UNSET
-        if size > LIMIT * 3 // 4:
+        if size > _LARGEST:
             self.problem = (
-                f"{path.name} has {size / 1e6:.1f} MB; at most {_whole(LIMIT * 3 // 4)} MB can be sent."
+                f"{path.name} has {size / 1e6:.1f} MB; at most {_megabytes(_LARGEST)} MB can be sent."
             )
             return UNSET
         return Path(typed)
@@ -115,7 +123,7 @@ class Media(Control):
             self._given = UNSET
             self.box.value = str(text)
             self._preview()
-        elif isinstance(value, bytes) or hasattr(value, "output") or hasattr(value, "mode"):
+        elif isinstance(value, bytes | Prediction) or hasattr(value, "mode"):
             self._show(value)
         else:
             raise Unfit
@@ -137,14 +145,7 @@ class Media(Control):
         if given is UNSET:
             self.preview.value = ""
             return
-        if isinstance(given, Upload):
-            name, data = f"{given.name} · {len(given.data) / 1000:,.0f} kB", given.data
-        elif isinstance(given, Path):
-            name, data = given.name, _content(given.expanduser())
-        elif isinstance(given, str) and given.lower().startswith("http"):
-            name, data = "", b""
-        else:
-            name, data = ("", b"") if isinstance(given, str) else (str(given)[:80], b"")
+        name, data = _seen(given)
         picture = _thumbnail(data) if data else ""
         if isinstance(given, str) and given.lower().startswith("http") and self.field.accept == "image/*":
             picture = given
@@ -161,8 +162,10 @@ class Medias(Control):
         super().__init__(field, look, changed)
 
     def build(self) -> None:
-        self.remark = f"URLs, paths, or uploads of up to {_whole(largest_upload())} MB each."
-        more = w.Button(description="Add", icon="plus", layout=self.look.button, _dom_classes=("sky-quiet",))
+        self.remark = f"URLs, paths, or uploads of up to {_megabytes(largest_upload())} MB each."
+        more = w.Button(
+            description="Add", icon="plus", layout=self.look.button, _dom_classes=("sky-quiet", "sky-add")
+        )
         more.on_click(lambda _: self._add())
         self._more = more
         self.widget = w.VBox([more], layout=self.look.wide)
@@ -205,9 +208,49 @@ class Medias(Control):
         self._arrange()
 
 
-def _whole(size: int) -> int:
-    """Give a limit in whole megabytes, rounded down, so that what is promised is held."""
-    return size // 1_000_000
+def _megabytes(size: int) -> str:
+    """Write a limit in megabytes, rounded down, so that what is promised is held."""
+    return f"{size // 100_000 / 10:g}"
+
+
+def _seen(given: Any) -> tuple[str, bytes]:
+    """Give what is said of a file, and its bytes where a thumbnail can be made of them."""
+    if isinstance(given, Upload):
+        return f"{given.name} · {_size(given.data)}", given.data
+    if isinstance(given, Path):
+        return given.name, _content(given.expanduser())
+    if isinstance(given, bytes):
+        return _size(given), given
+    if isinstance(given, str):
+        if not given.lower().startswith("data:"):
+            return "", b""
+        data = _decoded(given)
+        return f"A data URI · {_size(data)}", data
+    if isinstance(given, Prediction):
+        return f"The output of {given.id}", _content(given.files[0]) if given.files else b""
+    if hasattr(given, "thumbnail"):
+        return f"A picture · {given.width} × {given.height}", _as_png(given)
+    return str(given)[:80], b""
+
+
+def _size(data: bytes) -> str:
+    return f"{max(len(data) / 1000, 1):,.0f} kB"
+
+
+def _decoded(uri: str) -> bytes:
+    try:
+        return base64.b64decode(uri.partition(",")[2], validate=True)
+    except ValueError:
+        return b""
+
+
+def _as_png(picture: Any) -> bytes:
+    """Encode a small copy of a picture that is in memory; the picture itself is sent whole."""
+    small = picture.convert("RGBA")
+    small.thumbnail((_SIDE * 2, _SIDE * 2))
+    file = io.BytesIO()
+    small.save(file, "PNG")
+    return file.getvalue()
 
 
 def _content(path: Path) -> bytes:

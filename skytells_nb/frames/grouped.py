@@ -72,7 +72,7 @@ def spend(
     [['lumo', 2, 1.0, 1.0]]
     """
     table = as_frame(frame)
-    names = _names(by)
+    names = _names(by, "period" if freq is not None else "cost")
     require(table, names)
     found = counted(table, rates, apart="currency" in names)
     zone = _zone(tz)
@@ -194,13 +194,20 @@ def _require_few(times: pd.Series, offset: Any) -> None:
         raise ValueError(f"there would be more than {_MOST:,} between {first} and {last}")
 
 
-def _names(by: object) -> list[str]:
+def _names(by: object, made: str) -> list[str]:
     given: list[Any] = [by] if isinstance(by, str) else list(by) if isinstance(by, Iterable) else [by]
     if not all(isinstance(name, str) for name in given):
         raise InvalidInputError(
             f"by must be the name of a column, or a list of names, not {by!r}. Nothing was added up.",
             charged=False,
         )
+    for name in given:
+        if name in (*FIGURES, made):
+            raise InvalidInputError(
+                f"by cannot be {name!r}, since the table has a column of that name for its own figures. "
+                "Nothing was added up. Rename the frame's column first.",
+                charged=False,
+            )
     return given
 
 

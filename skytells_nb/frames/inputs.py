@@ -74,14 +74,14 @@ def _put(columns: dict[str, list[Any]], prefix: str, given: Mapping[str, Any], r
             _put(columns, f"{name}.", value, row, depth + 1)
             continue
         column = columns.get(name)
+        while column is not None and len(column) > row:  # this row has both "a.b" and an "a" with a "b" in it
+            name += "_"
+            column = columns.get(name)
         if column is None:
             columns[name] = [None] * row + [value]
             continue
-        gap = row - len(column)
-        if gap > 0:
-            column.extend([None] * gap)
-        if gap >= 0:
-            column.append(value)
+        column.extend([None] * (row - len(column)))
+        column.append(value)
 
 
 def _nothing(length: int) -> Array:

@@ -222,6 +222,14 @@ def test_nested_inputs_are_flattened():
     ]
 
 
+def test_no_input_is_lost_to_another_of_its_name():
+    frame = predictions_frame(
+        [{"id": "a", "input": {"a": {"b": 1}, "a.b": 2}}, {"id": "b", "input": {"a.b": 3}}]
+    )
+    assert frame["input.a.b"].tolist() == [1, 3]
+    assert frame["input.a.b_"].dropna().tolist() == [2]
+
+
 def test_a_type_that_changes_late_changes_nothing_early():
     rows: list[dict[str, Any]] = [{"id": str(n), "input": {"steps": n}} for n in range(2500)]
     rows += [{"id": "late", "input": {"steps": "many", "new": 1}}, {"id": "none"}]

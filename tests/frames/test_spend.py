@@ -160,6 +160,8 @@ def test_the_local_zone_knows_summer_from_winter(monkeypatch: pytest.MonkeyPatch
         (lambda: spend(MONTHS, [], "1ms"), "more than 1,000,000"),
         (lambda: spend(SOME, freq="D", tz="Mars/Base"), "tz must be a time zone"),
         (lambda: spend(SOME, freq="D", tz=5), "tz must be a time zone"),  # type: ignore[arg-type]
+        (lambda: spend(SOME, "cost"), "by cannot be 'cost'"),
+        (lambda: spend(predictions_frame(SOME).assign(period=1), "period", "D"), "by cannot be 'period'"),
         (lambda: spend(SOME, None), "by must be the name of a column"),  # type: ignore[arg-type]
         (lambda: forecast(SOME, "lumo", -1), "count must be"),
         (lambda: forecast(SOME, "lumo", 10**30), "count must be"),

@@ -18,8 +18,13 @@ _TABLE: Final = (
     "font-size:13px;line-height:1.45"
 )
 _ROW: Final = "background:transparent;border:0"
-_CELL: Final = "text-align:left;vertical-align:top;padding:4px 20px 4px 0;white-space:normal"
-_HEAD: Final = f"{_CELL};opacity:0.65;font-weight:500;font-size:11px"
+_CELL: Final = "text-align:left;vertical-align:top;padding:4px 20px 4px 0"
+# In a narrow window a table is scrolled: and its sentences are no pillars of single words.
+_NAME: Final = f"{_CELL};white-space:nowrap"
+_WORD: Final = f"{_CELL};white-space:normal"
+_FEW_WORDS: Final = f"{_CELL};white-space:normal;min-width:110px"
+_SENTENCE: Final = f"{_CELL};white-space:normal;min-width:180px"
+_HEAD: Final = f"{_NAME};opacity:0.65;font-weight:500;font-size:11px"
 _QUIET: Final = "opacity:0.65;font-size:12px;line-height:1.5"
 _CODE: Final = "font-family:monospace;font-size:12px"
 
@@ -67,7 +72,8 @@ def _inputs(model: Model) -> str:
         return ""
     kept = [at for at in range(5) if at == 0 or any(row[at] for row in rows)]
     heads = ("input", "type", "default", "allowed", "")
-    table = _table([heads[at] for at in kept], [[row[at] for at in kept] for row in rows])
+    styles = (_NAME, _NAME, _WORD, _FEW_WORDS, _SENTENCE)
+    table = _table(heads, styles, rows, kept)
     return f'<div style="margin-top:12px">{table}</div>'
 
 
@@ -85,16 +91,20 @@ def models_table(models: Sequence[Model]) -> str:
     ]
     kept = [at for at in range(5) if at < 3 or any(row[at] for row in rows)]
     heads = ("model", "type", "price", "capabilities", "status")
+    styles = (_WORD, _NAME, _FEW_WORDS, _SENTENCE, _NAME)
     count = f"{len(models)} model{'' if len(models) == 1 else 's'}"
     head = f'<div style="{_QUIET};margin-bottom:6px">{count}</div>'
-    table = _table([heads[at] for at in kept], [[row[at] for at in kept] for row in rows]) if rows else ""
+    table = _table(heads, styles, rows, kept) if rows else ""
     return f"<div {ROOT}>{head}{table}</div>"
 
 
-def _table(heads: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
-    top = "".join(f'<th scope="col" style="{_HEAD}">{head}</th>' for head in heads)
-    lines = ("".join(f'<td style="{_CELL}">{cell}</td>' for cell in row) for row in rows)
+def _table(
+    heads: Sequence[str], styles: Sequence[str], rows: Iterable[Sequence[str]], kept: Sequence[int]
+) -> str:
+    top = "".join(f'<th scope="col" style="{_HEAD}">{heads[at]}</th>' for at in kept)
+    lines = ("".join(f'<td style="{styles[at]}">{row[at]}</td>' for at in kept) for row in rows)
     body = "".join(f'<tr style="{_ROW}">{line}</tr>' for line in lines)
     return (
-        f'<table style="{_TABLE}"><thead><tr style="{_ROW}">{top}</tr></thead><tbody>{body}</tbody></table>'
+        f'<div style="overflow-x:auto"><table style="{_TABLE}"><thead><tr style="{_ROW}">{top}</tr></thead>'
+        f"<tbody>{body}</tbody></table></div>"
     )

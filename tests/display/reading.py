@@ -51,7 +51,7 @@ STYLES = {
     "max-height": r"\d+px",
     "max-width": r"\d+(px|%)",
     "min-height": r"\d+px",
-    "min-width": "0",
+    "min-width": r"0|\d+px",
     "opacity": r"0\.\d+",
     "overflow": "hidden|auto",
     "overflow-x": "auto",

@@ -123,3 +123,17 @@ def test_an_odd_schema_is_no_error(schema):
     bundle = mimebundle(Model(id="m", input_schema=schema))
     strictly(bundle["text/html"])
     assert bundle["text/plain"].startswith("m")
+
+
+def test_a_table_is_scrolled_in_a_narrow_window_and_not_crushed():
+    schema = {"properties": {"seed": {"type": "integer", "description": "The same seed, the same result."}}}
+    one = mimebundle(Model(id="m", input_schema=schema))["text/html"]
+    several = mimebundle(ModelList([Model(id="m"), Model(id="n")]))["text/html"]
+    assert all('<div style="overflow-x:auto"><table' in html for html in (one, several))
+    assert 'min-width:180px">The same seed' in one
+
+
+def test_a_unit_is_told_in_words():
+    assert (
+        price_told(Pricing(Decimal("0.008"), "computing_second", "USD")) == "0.008 USD per computing second"
+    )

@@ -8,6 +8,7 @@ are there to be fetched.
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from html import escape
@@ -26,6 +27,10 @@ _log: Final = logging.getLogger(__name__)
 CARD_SIDE: Final = 256
 CARD_BYTES: Final = 40_000
 MOST_CARDS: Final = 50
+
+_BUDGET: Final = re.compile(r", to keep this cell under [^<]*")
+"""How `show` explains what it leaves out; a card has other reasons, and another way out."""
+_WHOLE: Final = "; sky.show(…, full=True) shows one of form.predictions whole."
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +54,7 @@ def draw(prediction: Prediction) -> Drawings:
     try:
         large = mimebundle(prediction)["text/html"]
         with options(thumbnail_size=CARD_SIDE, cell_budget=CARD_BYTES):
-            small = mimebundle(prediction)["text/html"]
+            small = _BUDGET.sub(_WHOLE, mimebundle(prediction)["text/html"])
     except Exception as error:  # noqa: BLE001 - it was paid for, and must not be lost because of its looks
         _log.warning("Prediction %s could not be drawn.", prediction.id, exc_info=True)
         words = f"{prediction.id} ({prediction.status}) could not be drawn: {error}. form.predictions has it."

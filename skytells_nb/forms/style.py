@@ -100,8 +100,8 @@ STYLE: Final = """<style>
   padding:2px 10px; border-radius:4px; cursor:pointer; background:var(--jp-layout-color1,Canvas);
   color:inherit; font-family:inherit; border:1px solid var(--jp-border-color1,currentColor)}
 .sky-form .sky-results {gap:18px 16px; flex-flow:row wrap; align-items:flex-start; padding-top:8px}
-.sky-form .sky-card {width:236px; overflow:visible}
-.sky-form .sky-card.sky-newest {width:100%; max-width:540px}
+.sky-form .sky-card {width:248px !important; max-width:100%; overflow:visible}
+.sky-form .sky-card.sky-newest {width:100% !important; max-width:540px}
 .sky-form .sky-card button.sky-again {align-self:flex-start; font-size:12px; height:26px; line-height:24px;
   padding:0 10px; margin:4px 0 2px}
 .sky-form .jupyter-widget-Collapse-header {border:0; background:transparent; padding:6px 0;

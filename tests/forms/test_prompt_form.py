@@ -387,6 +387,15 @@ class TestPlayground:
             Playground(client, model="luno")
 
 
+def test_a_clip_can_be_played_while_it_is_the_newest_and_says_afterwards_how(client: sky.Client):
+    drawings = draw(client.predictions.create("lumo", {"prompt": "waves at sunset"}))
+    assert "<video" in drawings.large
+    assert "Not embedded" not in drawings.large
+    assert len(drawings.small) < 40_000
+    assert "sky.show(…, full=True)" in drawings.small
+    assert "cell_budget" not in drawings.small
+
+
 def test_fifty_results_take_less_than_three_megabytes_of_saved_state(tmp_path: Path):
     path = tmp_path / "noise.png"
     Image.effect_noise((1024, 1024), 90).convert("RGB").save(path)

@@ -199,6 +199,24 @@ class TestUncertain:
         assert again[1].id == made.id
         assert sandbox.billed == 4
 
+    @pytest.mark.parametrize("hours", [-26, -2, 2, 26])
+    @pytest.mark.parametrize("when", ["before the kill", "after it"])
+    def test_a_clock_that_was_set_costs_nothing(self, run, client, archive, sandbox, creates, hours, when):
+        def set_clock() -> None:
+            client.connection.conversation.wall = lambda: datetime.now(UTC) + timedelta(hours=hours)
+
+        client.models.get(TEXTER)  # as a batch does first, which tells the API's own time
+        if when == "before the kill":
+            set_clock()
+        self.leave(client, archive, INPUTS, 1)
+        with of_another_process(sandbox) as killed:
+            made = killed.predictions.create(TEXTER, {"prompt": "an owl"})
+        if when == "after it":
+            set_clock()
+        assert run(INPUTS, name="animals")[1].id == made.id
+        assert ids(run(INPUTS, name="animals"))[1] == made.id
+        assert sandbox.billed == creates() == 4
+
     def test_two_equal_ones_get_one_each(self, run, client, archive, sandbox):
         self.leave(client, archive, INPUTS, 0, 2)
         with of_another_process(sandbox) as killed:

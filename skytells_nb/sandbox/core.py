@@ -198,6 +198,11 @@ class Core:
                 due = self.now + int(RETRY_WEBHOOK[attempt - 1] * SECOND)
                 self.predictions.agenda.again(due, id, event, attempt + 1)
 
+    def put_back(self, notice: notices.Notice) -> None:
+        """Take note that a notice was not sent after all; it stays due."""
+        with self._lock:
+            self.predictions.agenda.again(self.now, notice.id, notice.event, notice.attempt)
+
     def snapshot(self) -> list[dict[str, object]]:
         """Every prediction as the API shows it now, newest first, hidden ones too."""
         with self._lock:

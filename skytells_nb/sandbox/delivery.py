@@ -1,11 +1,14 @@
-"""Delivers webhooks from a thread of its own: a slow receiver holds up later deliveries, and no answer."""
+"""Delivers webhooks from threads of its own, one to a host, so that a slow receiver holds up itself alone."""
 
 from __future__ import annotations
 
 import contextlib
+import queue
 import socket
 import ssl
 import threading
+import time
+from collections.abc import Callable
 from functools import cached_property
 from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from urllib.parse import urlsplit, urlunsplit
@@ -16,6 +19,8 @@ from skytells_nb.sandbox.notices import Notice
 
 #: Seconds a receiver may take. Ours: section 7 documents no timeout.
 PATIENCE = 5.0
+#: To how many hosts it delivers at a time; those of further ones stand in a line with another's.
+LANES = 16
 #: Seconds between two looks at a clock that is not the system's.
 LOOK_AGAIN = 0.02
 
@@ -41,6 +46,7 @@ class Courier:
         self._stopped = False
         self._thread: threading.Thread | None = None
         self._lock = threading.Lock()
+        self._lanes: dict[str, _Lane] = {}
 
     def wake(self) -> None:
         """Say that something may be due."""
@@ -54,24 +60,46 @@ class Courier:
                     self._thread.start()
 
     def stop(self) -> None:
-        """Stop delivering; a delivery under way is finished first."""
+        """Stop delivering; one that is under way is finished first, and what stands in line stays due."""
         with self._lock:
             self._stopped = True
         self._news.set()
+        until = time.monotonic() + PATIENCE + 1
         if self._thread is not None:
             self._thread.join(PATIENCE + 1)
+        for lane in self._lanes.values():
+            lane.notices.put(None)
+        for lane in self._lanes.values():
+            lane.thread.join(max(until - time.monotonic(), 0))
 
     def _run(self) -> None:
         while not self._stopped:
             self._news.clear()
             notice = self._core.due_notice(self._origin)
             if notice is not None:
-                outcome = self._post(notice)
-                if not self._stopped:
-                    self._core.delivered(notice, *outcome)
+                self._lane(notice).notices.put(notice)
                 continue
             wait = self._core.next_notice()
             self._news.wait(wait if self._steady or wait is None else LOOK_AGAIN)
+
+    def _lane(self, notice: Notice) -> _Lane:
+        """Find the line for a notice's host, which keeps the order of what goes there."""
+        host = urlsplit(notice.url).netloc
+        if len(self._lanes) >= LANES and host not in self._lanes:
+            return list(self._lanes.values())[hash(host) % LANES]
+        if host not in self._lanes:
+            self._lanes[host] = _Lane(self._deliver)
+        return self._lanes[host]
+
+    def _deliver(self, notices: queue.SimpleQueue[Notice | None]) -> None:
+        while (notice := notices.get()) is not None:
+            if self._stopped:
+                self._core.put_back(notice)
+                continue
+            outcome = self._post(notice)
+            if not self._stopped:
+                self._core.delivered(notice, *outcome)
+                self._news.set()  # a failed one is due again
 
     def _post(self, notice: Notice) -> tuple[int | None, str | None]:
         """Send one; no redirect is followed, for a signed body goes to the address that was registered."""
@@ -100,6 +128,17 @@ class Courier:
     @cached_property
     def _trust(self) -> ssl.SSLContext:
         return ssl.create_default_context()
+
+
+class _Lane:
+    """The notices to one host, in order, and the thread that delivers them."""
+
+    def __init__(self, deliver: Callable[[queue.SimpleQueue[Notice | None]], None]) -> None:
+        self.notices: queue.SimpleQueue[Notice | None] = queue.SimpleQueue()
+        self.thread = threading.Thread(
+            target=deliver, args=(self.notices,), name="skytells-sandbox-webhook", daemon=True
+        )
+        self.thread.start()
 
 
 class _Line(HTTPConnection):

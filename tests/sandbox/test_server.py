@@ -300,6 +300,44 @@ def test_a_webhook_to_nobody_is_noted_and_harms_nobody(serve, client_of):
     assert "refused" in tried.error
 
 
+def test_a_receiver_that_never_answers_holds_up_nobody_else(serve, client_of, receiver):
+    with socket.create_server(("127.0.0.1", 0)) as deaf:
+        server = serve(seconds=0)
+        client = client_of(server)
+        for url in (f"http://127.0.0.1:{deaf.getsockname()[1]}/", receiver.url):
+            client.post("/predictions", json={**FOX, "webhook": url})
+        receiver.next()
+        (first,) = wait_for(lambda: server.deliveries, 1)
+    assert (first.url, first.status) == (receiver.url, 200)
+
+
+def test_what_stood_in_line_when_it_stopped_is_delivered_when_it_starts_again(serve, client_of):
+    with socket.create_server(("127.0.0.1", 0)) as deaf:
+        deaf.settimeout(30)
+        server = serve(seconds=0)
+        hook = f"http://127.0.0.1:{deaf.getsockname()[1]}/"
+        ids = [
+            client_of(server).post("/predictions", json={**FOX, "webhook": hook}).json()["id"] for _ in "12"
+        ]
+        under_way, _ = deaf.accept()
+        courier = server._running._courier
+        stopping = threading.Thread(target=server.stop)
+        stopping.start()
+        until = time.monotonic() + 5
+        while not courier._stopped and time.monotonic() < until:
+            pass
+        under_way.close()
+        stopping.join()
+        server.start()
+        in_line, _ = deaf.accept()
+        with in_line, in_line.makefile("rb") as sent:
+            head = iter(sent.readline, b"\r\n")
+            size = next(int(line.split()[1]) for line in head if line.lower().startswith(b"content-length"))
+            while sent.readline() != b"\r\n":
+                pass
+            assert json.loads(sent.read(size))["id"] == ids[1]
+
+
 def wait_for(read, count):
     """Read until there are so many; the deliveries are noted by another thread."""
     limit = time.monotonic() + 5

@@ -132,7 +132,8 @@ def _without_gaps(wide: pd.DataFrame, freq: str) -> pd.DataFrame:
     """Put in the periods in which nothing was spent, where that does not make too many to draw."""
     if not len(wide):
         return wide
-    every = pd.date_range(wide.index[0], wide.index[-1], freq=freq)
+    unit: Any = getattr(wide.index, "unit", "ns")
+    every = pd.date_range(wide.index[0], wide.index[-1], freq=freq, unit=unit)
     whole = len(every) <= _PERIODS and wide.index.isin(every).all()
     return wide.reindex(every, fill_value=0.0) if whole else wide
 

@@ -36,7 +36,7 @@ from .validation import as_text, problems
 
 __all__ = ["MagicError", "Order", "filled", "load_ipython_extension", "parse"]
 
-_FILL: Final = re.compile(r"\{\{|\}\}|\{([A-Za-z_]\w*)\}")
+_FILL: Final = re.compile(r"\{\{|\}\}|\{([A-Za-z_]\w*)\}|\{([A-Za-z_]\w*)[.\[(!:][^{}]*\}")
 _NUMBER: Final = re.compile(r"-\d")
 _COMPLETION_PATIENCE: Final = 3.0
 _USAGE: Final = (
@@ -160,7 +160,7 @@ def filled(text: str, variables: Mapping[str, Any]) -> str:
     Raises
     ------
     MagicError
-        There is no such variable. Nothing was sent.
+        There is no such variable, or more than its name is asked for. Nothing was sent.
 
     Examples
     --------
@@ -170,7 +170,15 @@ def filled(text: str, variables: Mapping[str, Any]) -> str:
     """
 
     def fill(found: re.Match[str]) -> str:
-        name = found[1]
+        name, beginning = found.groups()
+        if beginning is not None:
+            if beginning not in variables:
+                return found[0]
+            raise MagicError(
+                f"The prompt has {found[0]}, and only a name is filled in. Nothing was sent. Give it a "
+                f"name of its own, or write {{{found[0]}}} for the braces themselves.",
+                charged=False,
+            )
         if name is None:
             return found[0][0]
         if name not in variables:

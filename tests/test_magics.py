@@ -158,6 +158,16 @@ def test_braces_that_are_no_names_stay():
     assert filled('{"a": 1} {} {0} {a b} }}', {}) == '{"a": 1} {} {0} {a b} }'
 
 
+@pytest.mark.parametrize("asked", ["{fox.colour}", "{fox[0]}", "{fox:>9}", "{fox!r}", "{fox()}"])
+def test_more_than_a_name_is_not_sent_as_it_stands(asked: str):
+    with pytest.raises(MagicError, match="only a name is filled in") as raised:
+        filled(f"a {asked} in snow", {"fox": "red"})
+    assert raised.value.charged is False
+    assert f"{{{asked}}}" in str(raised.value)
+    assert filled(f"a {{{asked}}} in snow", {"fox": "red"}) == f"a {asked} in snow"
+    assert filled(f"a {asked} in snow", {}) == f"a {asked} in snow"
+
+
 def test_files_lists_and_json_are_read(shell: Shell, tmp_path: Path):
     line = "veo-3.1-fast --reference-images https://a.example/1.png --generate-audio no --estimate"
     assert "generate_audio is false" in str(shell.cell(line))

@@ -92,6 +92,14 @@ class TestValue:
         few.value["p2"] = 9
         assert few.fieldset.unknown == ["p2"]
 
+    @pytest.mark.parametrize("value", [float("inf"), float("nan"), "x", True, [1], {"b": 1}, b"z", object()])
+    def test_nonsense_in_a_number_s_place_is_kept_and_complained_of(self, form_of: FormOf, value: Any):
+        form = form_of({"properties": {"steps": {"type": "integer"}, "seed": {"type": "integer"}}})
+        form.value = {"steps": value, "seed": 7}
+        assert form.value["seed"] == 7
+        assert form.value["steps"] is value
+        assert "steps" in form.errors
+
     def test_null_is_not_taken_for_left_out_where_the_default_is_another(self, form_of: FormOf):
         form = form_of({"properties": {"steps": {"type": "integer", "nullable": True, "default": 5}}})
         form.value = {"steps": None}

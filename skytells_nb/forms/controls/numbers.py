@@ -8,6 +8,7 @@ sends whole numbers through JavaScript, which loses those above 2^53.
 
 from __future__ import annotations
 
+import math
 import random
 from decimal import Decimal, InvalidOperation
 from typing import Any, Final
@@ -96,7 +97,9 @@ class Number(Control):
         return number
 
     def set(self, value: Any) -> None:
-        if isinstance(value, bool) or not isinstance(value, int | float) or value != value:
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            raise Unfit
+        if isinstance(value, float) and not math.isfinite(value):
             raise Unfit
         self.box.value = self._written(value)
 
@@ -110,7 +113,7 @@ class Number(Control):
 
 
 class Seed(Number):
-    """A seed: empty for chance, typed, or drawn by the dice."""
+    """A seed: empty for chance, typed, or drawn by the dice. What stands there stays for the next one."""
 
     def build(self) -> None:
         super().build()

@@ -151,11 +151,11 @@ class Report:
             if self.work.job is not job:
                 return
             prediction = job.prediction
+            self._host.tell("status", "sending" if prediction is None else prediction.status)
             line = standing.sentence(prediction, job.seconds, self.work.waiting)
             percent = None if prediction is None else prediction.metrics.progress
             self._bar.work(f"Canceling · {line}" if job.stopping else line, percent)
             self._actions.working(more=self._queue, stopping=job.stopping)
-            self._host.tell("status", "sending" if prediction is None else prediction.status)
 
     def ended(self, job: Job, prediction: Prediction, drawings: Drawings, error: Exception | None) -> None:
         """Show what came of a job."""

@@ -48,7 +48,7 @@ def as_input(
     Raises
     ------
     InvalidInputError
-        No such file, or more than `LIMIT` characters once encoded. Nothing was sent.
+        No such file, text in bytes, or more than `LIMIT` characters once encoded. Nothing was sent.
     OutputExpiredError
         The output is gone, and no archive has it. Nothing was sent.
 
@@ -135,11 +135,22 @@ def _from_bytes_or_file(value: Any) -> str | None:
     if isinstance(value, Path):
         return _from_file(value)
     if isinstance(value, bytes | bytearray | memoryview):
-        return _data_uri(bytes(value), "these bytes")
+        return _data_uri(_not_text(bytes(value)), "these bytes")
     pillow = sys.modules.get("PIL.Image")
     if pillow is not None and isinstance(value, pillow.Image):
         return _data_uri(_encoded(value), "this picture")
     return None
+
+
+def _not_text(data: bytes) -> bytes:
+    """Give the bytes of a picture, a clip or a song; a prompt in bytes would be billed as a file."""
+    if (sniff(data[:4096]) or "").startswith("text/"):
+        raise InvalidInputError(
+            f"{data[:40]!r} is text in bytes, and would be sent as a file. Nothing was sent. Pass text as a "
+            "str, such as data.decode(), or a text file by its path.",
+            charged=False,
+        )
+    return data
 
 
 def _from_file(path: Path) -> str:

@@ -70,6 +70,15 @@ def test_a_text_output_is_sent_as_its_text() -> None:
     assert as_input(made("p1", "a poem", model={"name": "s", "type": "text"})) == "a poem"
 
 
+@pytest.mark.parametrize("text", [b"a fox in snow", "ein Füchslein".encode(), bytearray(b"a fox")])
+def test_a_prompt_in_bytes_is_refused_and_not_billed_as_a_file(text: bytes, tmp_path: Path) -> None:
+    with pytest.raises(InvalidInputError, match=r"text in bytes.*Nothing was sent") as caught:
+        as_input(text)
+    assert caught.value.charged is False
+    (tmp_path / "story.txt").write_bytes(text)
+    assert as_input(tmp_path / "story.txt").startswith("data:text/plain;base64,")
+
+
 def test_files_bytes_and_pictures_become_data_uris_of_what_they_are(tmp_path: Path) -> None:
     misnamed = tmp_path / "photo.txt"
     misnamed.write_bytes(picture("WEBP"))

@@ -86,7 +86,7 @@ def unauthorized() -> Refusal:
     return Refusal(401, "UNAUTHORIZED", "Invalid API key")
 
 
-def no_credit(details: str = "This account has no credit left; nothing was billed.") -> Refusal:
+def no_credit(details: str = "This account has no credit left.") -> Refusal:
     """402; the documented sample is unreadable, so the wording is ours."""
     return Refusal(402, "INSUFFICIENT_CREDITS", "Insufficient credits", details)
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hmac
 from itertools import islice
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl, quote
 
 from skytells_nb.sandbox import control, errors, wall_page
@@ -17,6 +17,7 @@ from skytells_nb.sandbox.accounts import OWNER
 from skytells_nb.sandbox.exchange import Answer, Request
 from skytells_nb.sandbox.job import SECOND, Job
 from skytells_nb.sandbox.routes import Route
+from skytells_nb.sandbox.wall_page import Card, Picture
 
 if TYPE_CHECKING:
     from skytells_nb.sandbox.core import Core
@@ -27,21 +28,6 @@ EDGE = 384
 SHOWN, SOUGHT = 4, 60
 #: Seconds between two loadings of a page that was asked to renew itself.
 SOONEST, LATEST = 5, 3600
-
-
-class Picture(NamedTuple):
-    """One picture on the wall: where its thumbnail is, what it was asked to show, and its age in seconds."""
-
-    path: str
-    prompt: str
-    age: float
-
-
-class Card(NamedTuple):
-    """One learner's pictures, the latest first."""
-
-    name: str
-    pictures: list[Picture]
 
 
 def answer(core: Core, route: Route, request: Request, now: int) -> Answer:

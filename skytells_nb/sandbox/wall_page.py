@@ -6,10 +6,7 @@ import base64
 import hashlib
 from collections.abc import Iterable, Sequence
 from html import escape
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from skytells_nb.sandbox.wall import Card, Picture
+from typing import NamedTuple
 
 #: Characters of a prompt that are shown, and that a thumbnail is described with.
 CAPTION, ALT = 240, 120
@@ -82,6 +79,21 @@ model, and none costs money.</p></footer>
 </body>
 </html>
 """
+
+
+class Picture(NamedTuple):
+    """One picture on the wall: where its thumbnail is, what it was asked to show, and its age in seconds."""
+
+    path: str
+    prompt: str
+    age: float
+
+
+class Card(NamedTuple):
+    """One learner's pictures, the latest first."""
+
+    name: str
+    pictures: list[Picture]
 
 
 def write(cards: Sequence[Card], *, path: str, every: int = 0) -> str:

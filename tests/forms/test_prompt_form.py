@@ -332,6 +332,16 @@ def test_a_viewer_without_widgets_sees_what_there_is(client: sky.Client):
     assert repr(form) == "PromptForm('truefusion-edge', succeeded, PredictionList of 1: 1 succeeded)"
 
 
+def generate_with(playground: Playground, *slugs: str) -> None:
+    """Choose one model after the other, and generate with each."""
+    for slug in slugs:
+        playground.model = slug
+        form = playground.wait_for_form()
+        form.value = {"prompt": "a fox"}
+        form.submit()
+        form.wait(20)
+
+
 class TestPlayground:
     def test_switching_keeps_what_both_know(self, client: sky.Client):
         playground = Playground(client, model="truefusion-pro")
@@ -347,12 +357,7 @@ class TestPlayground:
 
     def test_results_of_all_models_stand_together(self, client: sky.Client):
         playground = Playground(client, model="truefusion-edge")
-        for slug in ("truefusion-edge", "truefusion"):
-            playground.model = slug
-            form = playground.wait_for_form()
-            form.value = {"prompt": "a fox"}
-            form.submit()
-            form.wait(20)
+        generate_with(playground, "truefusion-edge", "truefusion")
         assert [p.model for p in playground.predictions] == ["truefusion", "truefusion-edge"]
 
     def test_models_are_found_by_name_kind_and_vendor(self, client: sky.Client):
@@ -368,12 +373,9 @@ class TestPlayground:
 
     def test_its_budget_is_one_for_all_models(self, sandbox: sky.Sandbox, client: sky.Client):
         playground = Playground(client, model="truefusion-edge", budget="0.035")
-        for slug in ("truefusion-edge", "truefusion"):
-            playground.model = slug
-            form = playground.wait_for_form()
-            form.value = {"prompt": "a fox"}
-            form.submit()
-            form.wait(20)
+        generate_with(playground, "truefusion-edge", "truefusion")
+        form = playground.form
+        assert form is not None
         assert "Over the budget" in form.errors[""]
         assert sandbox.billed == 1
 

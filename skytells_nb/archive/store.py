@@ -17,7 +17,7 @@ from ..exceptions import InvalidInputError, SkytellsError
 from ..observers import Account, Observer
 from ..settings import options
 from ..types import Prediction, PredictionList
-from ..wire.listing import bound
+from ..wire.listing import bound, check_limit
 from ..wire.steps import Flow
 from . import rows
 from .adoption import adopt
@@ -375,8 +375,7 @@ class Archive(Observer):
         self.__init__(state["path"])  # type: ignore[misc]
 
     def _listed(self, where: str, values: tuple[Any, ...], limit: int | None) -> PredictionList:
-        if limit is not None and (isinstance(limit, bool) or not isinstance(limit, int) or limit < 0):
-            raise InvalidInputError(f"limit must be None or a whole number, not {limit!r}.", charged=False)
+        check_limit(limit)
         most = None if limit is None else min(limit, sys.maxsize)
         read = partial(rows.predictions, root=self.path, where=where, values=values, limit=most)
         return PredictionList(self.database.reading(read, []))

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import concurrent.futures
 import inspect
-from contextlib import suppress
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, suppress
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from ..types import Prediction
@@ -33,7 +33,6 @@ from .blocking import SLICE, bare, closed_meanwhile, detach, over
 
 if TYPE_CHECKING:
     from .connection import Connection
-    from .gate import Place
     from .sides import LoopSide
 
 __all__ = ["LoopWatch", "Pulse", "drive"]
@@ -113,25 +112,18 @@ async def _perform(connection: Connection, side: LoopSide, step: Step) -> Any:
 
 async def exchange(connection: Connection, side: LoopSide, request: Request) -> Reply:
     """Exchange one request through the loop's gate."""
-    async with side.gate():
+    return await _exchange_inside(connection, side, side.gate(), request)
+
+
+async def _exchange_inside(
+    connection: Connection, side: LoopSide, place: AbstractAsyncContextManager[object], request: Request
+) -> Reply:
+    """Exchange one request in a place at the gate, which may be taken already, and give the place back."""
+    async with place:
         connection.require_open()
         return await http.async_exchange(
             side.client, connection.origin, request, connection.key, connection.timeout
         )
-
-
-async def _exchange_inside(connection: Connection, side: LoopSide, place: Place, request: Request) -> Reply:
-    """Exchange one request in a place at the gate that was taken already, and give the place back."""
-    try:
-        connection.require_open()
-        reply = await http.async_exchange(
-            side.client, connection.origin, request, connection.key, connection.timeout
-        )
-    except BaseException as error:
-        await place.__aexit__(type(error))
-        raise
-    await place.__aexit__(None)
-    return reply
 
 
 async def _send_surviving(connection: Connection, side: LoopSide, send: Send) -> Reply:
@@ -142,8 +134,8 @@ async def _send_surviving(connection: Connection, side: LoopSide, send: Send) ->
     known = connection.on_wire.get(send)
     if known is not None:
         return await asyncio.wrap_future(known)
-    place = side.gate()
-    await place.__aenter__()
+    place = AsyncExitStack()
+    await place.enter_async_context(side.gate())
     future: concurrent.futures.Future[Reply] = concurrent.futures.Future()
     connection.on_wire[send] = future
     task = side.loop.create_task(_exchange_inside(connection, side, place, send.request))

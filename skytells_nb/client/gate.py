@@ -17,7 +17,7 @@ from typing import Final
 
 from ..wire.pace import gate_width
 
-__all__ = ["AsyncGate", "Gate", "Place", "RoundTrips"]
+__all__ = ["AsyncGate", "Gate", "RoundTrips"]
 
 _PATIENCE: Final = 0.1
 _HARD_LIMIT: Final = 64
@@ -74,9 +74,9 @@ class AsyncGate:
         self.inside = 0
         self._queue: deque[asyncio.Future[None]] = deque()
 
-    def __call__(self) -> Place:
+    def __call__(self) -> _Place:
         """Give a place to enter with ``async with``; what is measured inside sets the width."""
-        return Place(self)
+        return _Place(self)
 
     async def enter(self) -> None:
         """Take a place, once there is one."""
@@ -114,7 +114,7 @@ class AsyncGate:
         self.inside += 1
 
 
-class Place:
+class _Place:
     """One request inside the gate; it counts against the width while it is young."""
 
     __slots__ = ("_ageing", "_began", "_gate", "_young")

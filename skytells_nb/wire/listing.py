@@ -19,7 +19,7 @@ from .likeness import same_model
 from .steps import Flow
 from .watch import page_items
 
-__all__ = ["Moment", "bound", "list_predictions"]
+__all__ = ["Moment", "bound", "check_limit", "list_predictions"]
 
 _SENT_STATUSES: Final = frozenset({"succeeded", "failed", "processing"})
 _WAVE: Final = 48
@@ -42,7 +42,7 @@ def list_predictions(
 
     ``on_page`` is told how many were read, and how many there are in all where the API says.
     """
-    _check_limit(limit)
+    check_limit(limit)
     keep = _Filter(conversation, status, model, since, until)
     found: dict[str, Prediction] = {}
     if limit == 0:
@@ -114,10 +114,12 @@ def _extent(body: Any, last: int | None) -> tuple[int | None, int | None]:
     return total if isinstance(total, int) else None, final if isinstance(final, int) else last
 
 
-def _check_limit(limit: object) -> None:
+def check_limit(limit: object) -> None:
+    """Refuse what cannot be how many of a listing are wanted at most."""
     if limit is not None and (isinstance(limit, bool) or not isinstance(limit, int) or limit < 0):
         raise InvalidInputError(
-            f"limit must be a whole number, 0 or more, or None for all, not {limit!r}. Nothing was sent.",
+            f"limit must be a whole number, 0 or more, or None for all, not {limit!r}. "
+            "Nothing was sent or changed.",
             charged=False,
         )
 

@@ -19,8 +19,8 @@ from uuid import UUID
 
 from skytells_nb.archive import Archive
 from skytells_nb.archive import rows as index
+from skytells_nb.models import Prediction
 from skytells_nb.observers import Account
-from skytells_nb.types import Prediction
 
 ENTRIES = 10_000
 ACCOUNT = Account("https://api.skytells.ai/v1", "0123456789ab")

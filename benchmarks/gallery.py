@@ -21,7 +21,7 @@ from PIL import Image
 
 from skytells_nb.display import gallery, mimebundle
 from skytells_nb.display.planning import notebook_bytes
-from skytells_nb.types import Prediction, PredictionList
+from skytells_nb.models import Prediction, PredictionList
 
 
 def picture(seed: int, side: int = 1024) -> Image.Image:

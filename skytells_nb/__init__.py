@@ -7,12 +7,16 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from . import exceptions as exceptions
     from . import webhooks as webhooks
+    from ._connect import Sandbox as Sandbox
+    from ._connect import connect as connect
+    from ._options import options as options
+    from .aio import enable_nested_asyncio as enable_nested_asyncio
+    from .aio import gather as gather
+    from .aio import run as run
     from .archive import Archive as Archive
     from .archive import load as load
     from .archive import read_provenance as read_provenance
     from .archive import save as save
-    from .backend import Sandbox as Sandbox
-    from .backend import connect as connect
     from .client import AsyncClient as AsyncClient
     from .client import Client as Client
     from .comparison import compare as compare
@@ -48,16 +52,12 @@ if TYPE_CHECKING:
     from .jobs import abatch as abatch
     from .jobs import batch as batch
     from .jobs import batches as batches
-    from .loops import enable_nested_asyncio as enable_nested_asyncio
-    from .loops import gather as gather
-    from .loops import run as run
-    from .settings import options as options
+    from .models import Model as Model
+    from .models import ModelList as ModelList
+    from .models import Prediction as Prediction
+    from .models import PredictionList as PredictionList
     from .spending import budget as budget
     from .spending import estimate as estimate
-    from .types import Model as Model
-    from .types import ModelList as ModelList
-    from .types import Prediction as Prediction
-    from .types import PredictionList as PredictionList
 
 __version__ = "0.1.0"
 
@@ -72,36 +72,36 @@ _HOMES = {
     "BudgetExceeded": "exceptions",
     "Client": "client",
     "compare": "comparison",
-    "connect": "backend",
+    "connect": "_connect",
     "ContentPolicyError": "exceptions",
-    "enable_nested_asyncio": "loops",
+    "enable_nested_asyncio": "aio",
     "estimate": "spending",
     "forecast": "frames",
     "gallery": "display",
-    "gather": "loops",
+    "gather": "aio",
     "InsufficientCreditsError": "exceptions",
     "InvalidInputError": "exceptions",
     "load": "archive",
-    "Model": "types",
-    "ModelList": "types",
+    "Model": "models",
+    "ModelList": "models",
     "NetworkError": "exceptions",
     "NotFoundError": "exceptions",
-    "options": "settings",
+    "options": "_options",
     "OutputExpiredError": "exceptions",
     "PermissionDeniedError": "exceptions",
     "Playground": "forms",
     "plot_spend": "frames",
-    "Prediction": "types",
+    "Prediction": "models",
     "PredictionError": "exceptions",
-    "PredictionList": "types",
+    "PredictionList": "models",
     "predictions_frame": "frames",
     "pricing_frame": "frames",
     "PromptForm": "forms",
     "RateLimitError": "exceptions",
     "read_frame": "frames",
     "read_provenance": "archive",
-    "run": "loops",
-    "Sandbox": "backend",
+    "run": "aio",
+    "Sandbox": "_connect",
     "save": "archive",
     "ServerError": "exceptions",
     "show": "display",
@@ -139,4 +139,4 @@ def load_ipython_extension(ipython: object) -> None:
     """Let ``%load_ext skytells_nb`` bring the magics."""
     from importlib import import_module
 
-    import_module(".magics", __name__).load_ipython_extension(ipython)
+    import_module("._magics", __name__).load_ipython_extension(ipython)

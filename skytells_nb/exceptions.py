@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from datetime import datetime
     from typing import Any
 
-    from .types import Prediction
+    from .models import Prediction
 
 __all__ = [
     "AuthenticationError",

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .types import Prediction
+    from .models import Prediction
 
 __all__ = ["Account", "Observer", "everywhere"]
 

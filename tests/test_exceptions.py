@@ -23,7 +23,7 @@ from skytells_nb.exceptions import (
     UncertainCreateError,
     WaitTimeoutError,
 )
-from skytells_nb.types import Prediction
+from skytells_nb.models import Prediction
 
 FACTS: dict[str, Any] = {
     "detail": "The key is not known.",

@@ -12,7 +12,7 @@ from IPython.core.completer import provisionalcompleter
 from IPython.core.interactiveshell import InteractiveShell
 
 import skytells_nb as sky
-from skytells_nb.magics import MagicError, filled, load_ipython_extension, parse
+from skytells_nb._magics import MagicError, filled, load_ipython_extension, parse
 
 
 @pytest.fixture

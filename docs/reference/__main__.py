@@ -29,7 +29,7 @@ PAGES: dict[str, list[str] | None] = {
     "skytells_nb.exceptions": None,
     "skytells_nb.webhooks": None,
     "skytells_nb.client": ["Predictions", "Models", "AsyncPredictions", "AsyncModels"],
-    "skytells_nb.types": ["Metrics", "Pricing", "Criterion"],
+    "skytells_nb.models": ["Metrics", "Pricing", "Criterion"],
     "skytells_nb.archive": ["Stored"],
     "skytells_nb.comparison": ["Comparison", "Cell"],
     "skytells_nb.display": ["Gallery"],
@@ -38,7 +38,7 @@ PAGES: dict[str, list[str] | None] = {
     "skytells_nb.pricing": ["Estimate"],
     "skytells_nb.sandbox": ["Options", "Dialect", "Faults", "Received"],
     "skytells_nb.spending": ["Budget"],
-    "skytells_nb.settings": ["Options", "UnknownOptionError", "OptionValueError"],
+    "skytells_nb._options": ["Options", "UnknownOptionError", "OptionValueError"],
 }
 """The pages, and which names each shows; None is all of the module's ``__all__``."""
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Final
 
-from ..types import Prediction, PredictionList
+from ..models import Prediction, PredictionList
 
 if TYPE_CHECKING:
     from ..client import AsyncClient, Client

@@ -16,7 +16,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any, Final
 
-from ..types import Metrics, Prediction
+from ..models import Metrics, Prediction
 
 __all__ = ["attachments_in", "filled_in", "merge", "noted", "pack", "restore", "without_keys"]
 

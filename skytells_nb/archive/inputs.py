@@ -15,7 +15,7 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from ..exceptions import InvalidInputError, OutputExpiredError
-from ..types import Prediction
+from ..models import Prediction
 from ..wire.addresses import kind_of_address, literal
 from ..wire.sniffing import sniff
 from .opening import local_file

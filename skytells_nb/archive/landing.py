@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
-from ..types import Prediction
+from ..models import Prediction
 from ..wire.sniffing import sniff
 from ..wire.steps import Do, Fetch, Fetched, Flow, Sleep
 from .files import temporary, write_new, write_to

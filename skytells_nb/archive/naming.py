@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from ..types import Prediction
+    from ..models import Prediction
 
 __all__ = ["SIDECAR", "day_and_stem", "extension", "file_name", "slug"]
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from ..exceptions import InvalidInputError, NetworkError, OutputExpiredError, SkytellsError
-from ..types import Prediction
+from ..models import Prediction
 from ..wire.sniffing import sniff
 from .files import inside, place, write_to
 from .naming import SIDECAR, day_and_stem, extension

@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Final, Literal, TypeAlias
 from urllib.parse import unquote_to_bytes
 
-from ..types import Prediction
+from ..models import Prediction
 
 __all__ = ["Form", "decode_data_uri", "form_of", "is_gone", "is_young"]
 

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from ..exceptions import SkytellsError
+from ..models import Prediction
 from ..observers import Account
-from ..types import Prediction
 from ..wire.conversation import note
 from ..wire.sniffing import sniff
 from . import rows

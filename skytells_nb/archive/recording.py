@@ -13,8 +13,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from ..models import Prediction
 from ..observers import Account
-from ..types import Prediction
 from ..wire.conversation import note
 from ..wire.sniffing import sniff
 from ..wire.steps import Do, Flow

@@ -13,8 +13,8 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any, Final
 
+from ..models import Prediction
 from ..observers import Account
-from ..types import Prediction
 from .documents import attachments_in, filled_in, noted, pack, restore, without_keys
 from .files import inside
 

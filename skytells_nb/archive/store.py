@@ -13,10 +13,10 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from .._options import options
 from ..exceptions import InvalidInputError, SkytellsError
+from ..models import Prediction, PredictionList
 from ..observers import Account, Observer
-from ..settings import options
-from ..types import Prediction, PredictionList
 from ..wire.listing import bound, check_limit
 from ..wire.steps import Flow
 from . import rows

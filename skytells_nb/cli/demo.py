@@ -7,11 +7,11 @@ import tempfile
 from decimal import Decimal
 from pathlib import Path
 
-from ..backend import connect
+from .._connect import connect
+from ..aio import gather, run
 from ..display import gallery
 from ..exceptions import SkytellsError
-from ..loops import gather, run
-from ..types import Prediction
+from ..models import Prediction
 
 __all__ = ["demo"]
 

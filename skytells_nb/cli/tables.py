@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from .._connect import connect
 from ..archive import Archive
-from ..backend import connect
 from ..exceptions import SkytellsError
 from ..frames import models_table, predictions_frame, spend_table
 

@@ -12,7 +12,7 @@ import inspect
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, suppress
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from ..types import Prediction
+from ..models import Prediction
 from ..wire.steps import (
     Detach,
     Do,

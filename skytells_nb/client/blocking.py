@@ -14,9 +14,9 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
+from ..aio import run
 from ..exceptions import SkytellsError
-from ..loops import run
-from ..types import Prediction
+from ..models import Prediction
 from ..wire.conversation import Conversation
 from ..wire.steps import (
     Detach,

@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from ..exceptions import InvalidInputError
-from ..types.rich import resolve
+from ..models.rich import resolve
 from .clients import AsyncClient, Client
 from .registry import latest
 
 __all__ = ["client_of"]
 
-_CONNECT = "skytells_nb.backend:connect"
+_CONNECT = "skytells_nb._connect:connect"
 
 
 def client_of(given: Client | AsyncClient | None) -> AsyncClient:

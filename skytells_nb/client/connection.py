@@ -15,8 +15,8 @@ from typing import Any, Final, NoReturn
 import httpx
 
 from ..exceptions import InvalidInputError, SkytellsError
+from ..models import Prediction
 from ..observers import Account, Observer
-from ..types import Prediction
 from ..wire import claims, flows
 from ..wire.conversation import Conversation
 from ..wire.retry import Policy

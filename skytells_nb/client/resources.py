@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from .._options import options
 from ..exceptions import UncertainCreateError
+from ..models import Model, ModelList, Prediction, PredictionList
 from ..progress import bar
-from ..settings import options
-from ..types import Model, ModelList, Prediction, PredictionList
 from ..wire import flows, listing
 from ..wire.listing import Moment
 from ..wire.steps import Flow

@@ -7,12 +7,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from ..aio import gather, run
 from ..client import AsyncClient, Client, client_of, inputs
 from ..client.awaiting import drive
 from ..exceptions import SkytellsError, UncertainCreateError
-from ..loops import gather, run
+from ..models import Model, Prediction
 from ..observers import Account, Observer
-from ..types import Model, Prediction
 from ..wire import flows
 from ..wire.conversation import Conversation
 from ..wire.steps import Flow

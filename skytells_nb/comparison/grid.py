@@ -10,6 +10,7 @@ from importlib import import_module
 from itertools import islice
 from typing import TYPE_CHECKING, Final
 
+from .._options import options
 from ..display.contents import Content, Notice, contents_of
 from ..display.drawn import Drawn
 from ..display.escaping import clip, one_line, text
@@ -22,8 +23,7 @@ from ..display.sheets import contact_sheet
 from ..display.sources import Entry
 from ..display.wording import bytes_told, cost_told, seconds_told
 from ..exceptions import SkytellsError
-from ..settings import options
-from ..types import Prediction
+from ..models import Prediction
 
 if TYPE_CHECKING:
     from pandas import DataFrame

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..exceptions import InvalidInputError
+from ..models import Model
 from ..pricing import Estimate, estimate, together
-from ..types import Model
 from ..validation import as_text, problems
 
 __all__ = ["Column", "Plan", "plan", "read_axis", "read_variations"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Final
 
-from ..types import Model
+from ..models import Model
 from .escaping import clip, one_line, text
 from .pages import ROOT
 from .pricetags import price_told, rules_told

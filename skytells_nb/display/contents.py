@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import BinaryIO, Final
 
 from ..archive.outputs import form_of, is_gone
-from ..types import Prediction
+from ..models import Prediction
 from .escaping import clip, one_line
 from .sniffing import HEAD
 

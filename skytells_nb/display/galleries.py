@@ -9,9 +9,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from .._options import options
 from ..exceptions import InvalidInputError
-from ..settings import options
-from ..types import Model, Prediction
+from ..models import Model, Prediction
 from .figures import name_of
 from .pages import page
 from .plain import things_text

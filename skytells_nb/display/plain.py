@@ -6,7 +6,7 @@ import unicodedata
 from collections.abc import Iterable, Sequence
 from typing import Final
 
-from ..types import Model, Prediction
+from ..models import Model, Prediction
 from .contents import Blob, Notice, Prose, Remote, contents_of
 from .escaping import clean, clip, one_line
 from .pricetags import price_told, rules_told

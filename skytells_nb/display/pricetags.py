@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from ..types import Pricing
+from ..models import Pricing
 from .escaping import clip, one_line
 
 __all__ = ["price_told", "rules_told"]
@@ -17,7 +17,7 @@ def price_told(pricing: Pricing) -> str:
     --------
     >>> from decimal import Decimal
     >>> from skytells_nb.display.pricetags import price_told
-    >>> from skytells_nb.types import Pricing
+    >>> from skytells_nb.models import Pricing
     >>> price_told(Pricing(Decimal("0.030"), "image", "USD"))
     '0.03 USD per image'
     """

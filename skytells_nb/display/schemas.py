@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from ..types import Model
+from ..models import Model
 from .escaping import clip, one_line
 
 __all__ = ["InputRow", "inputs_of"]

@@ -6,8 +6,8 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
-from ..settings import options
-from ..types import Model, Prediction
+from .._options import options
+from ..models import Model, Prediction
 from .catalogue import model_card, models_table
 from .galleries import Gallery, caption_of
 from .pages import page

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from ..exceptions import InvalidInputError
-from ..types import Model, Prediction
+from ..models import Model, Prediction
 from .contents import Blob, Content, Remote, contents_of, is_there
 from .escaping import clip, one_line
 from .fetching import from_data_uri, png_bytes

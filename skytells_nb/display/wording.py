@@ -8,7 +8,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Final
 
-from ..types import Prediction
+from ..models import Prediction
 
 __all__ = [
     "alt_text",

@@ -7,8 +7,8 @@ from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from ..exceptions import BudgetExceeded, InvalidInputError
+from ..models import Prediction
 from ..pricing import Estimate, money
-from ..types import Prediction
 
 __all__ = ["Allowance"]
 

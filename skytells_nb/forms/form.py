@@ -12,12 +12,12 @@ from typing import Any, Final, Literal
 import ipywidgets as w
 import traitlets
 
+from ..aio import run, submit
 from ..client import AsyncClient, Client, client_of
 from ..exceptions import InvalidInputError, SkytellsError
-from ..loops import run, submit
+from ..models import Model, Prediction, PredictionList
 from ..pricing import Estimate
 from ..pricing import estimate as reckon
-from ..types import Model, Prediction, PredictionList
 from ..validation import NEEDED, Checker, as_text, warm_up
 from . import panels, standing, writing
 from .actions import Actions

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Final
 
+from ..models import Model
 from ..pricing import Estimate
-from ..types import Model
 
 __all__ = ["code_html", "extra_html", "heading", "price_html"]
 

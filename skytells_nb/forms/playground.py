@@ -11,12 +11,12 @@ from typing import Any, Final
 import ipywidgets as w
 import traitlets
 
+from ..aio import run, submit
 from ..client import AsyncClient, Client, client_of
 from ..display.pricetags import price_told
 from ..exceptions import InvalidInputError
-from ..loops import run, submit
+from ..models import Model, ModelList, PredictionList
 from ..pricing import money
-from ..types import Model, ModelList, PredictionList
 from .allowance import Allowance
 from .fieldset import Fieldset
 from .form import PromptForm

@@ -12,12 +12,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from ..aio import submit
 from ..client import AsyncClient
 from ..exceptions import SkytellsError
-from ..loops import submit
+from ..models import Model, Prediction
 from ..pricing import Estimate, money
 from ..pricing import estimate as reckon
-from ..types import Model, Prediction
 from . import panels, standing
 from .actions import Actions
 from .allowance import Allowance

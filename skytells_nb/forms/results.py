@@ -14,9 +14,9 @@ from dataclasses import dataclass
 from html import escape
 from typing import Any, Final
 
+from .._options import options
 from ..display import mimebundle
-from ..settings import options
-from ..types import Prediction, PredictionList
+from ..models import Prediction, PredictionList
 from .keepsake import Keepsake
 from .look import Look
 

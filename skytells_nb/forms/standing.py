@@ -8,7 +8,7 @@ from typing import Any
 
 import ipywidgets as w
 
-from ..types import Prediction
+from ..models import Prediction
 from .look import Look
 from .troubles import Trouble
 

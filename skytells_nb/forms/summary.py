@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from html import escape
 from typing import Any
 
-from ..types import Model
+from ..models import Model
 from .writing import literal
 
 __all__ = ["summary"]

@@ -15,10 +15,10 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from ..aio import submit
 from ..client import AsyncClient
 from ..exceptions import PredictionError
-from ..loops import submit
-from ..types import Prediction
+from ..models import Prediction
 from .results import Drawings, draw
 
 __all__ = ["Job", "Listener", "Work"]

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from ..client import Connection
 from ..client.origin import DEFAULT_BASE_URL
-from ..types import Prediction
+from ..models import Prediction
 from ..wire.sniffing import sniff
 from .veiled import Upload, Veiled
 

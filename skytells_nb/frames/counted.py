@@ -11,7 +11,7 @@ from typing import Any, Final
 import pandas as pd
 
 from ..exceptions import InvalidInputError, SkytellsWarning
-from ..types import reading
+from ..models import reading
 from .predicted import impossible, predictions_frame, sandboxes
 
 __all__ = ["SANDBOX_CREDITS", "Counted", "as_frame", "counted", "require", "sandbox_rows", "tell"]

@@ -13,9 +13,9 @@ import numpy as np
 import pandas as pd
 
 from ..exceptions import InvalidInputError, SkytellsWarning
+from ..models import Prediction
+from ..models.reading import STATUSES
 from ..pricing import PLAUSIBLE
-from ..types import Prediction
-from ..types.reading import STATUSES
 from . import dtypes
 from .dtypes import Categories
 from .inputs import Inputs

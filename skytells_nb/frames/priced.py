@@ -9,8 +9,8 @@ from typing import Any, Final
 import pandas as pd
 
 from ..exceptions import InvalidInputError
+from ..models import Criterion, Model, Pricing
 from ..pricing import PLAUSIBLE
-from ..types import Criterion, Model, Pricing
 from . import dtypes
 from .sources import models
 

@@ -14,7 +14,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from ..types import Prediction, reading
+from ..models import Prediction, reading
 from .shortcuts import currency, models, numbers, outputs, prices, seconds, statuses
 from .stamps import micros, times
 

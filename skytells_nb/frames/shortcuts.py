@@ -1,4 +1,4 @@
-"""Short ways to read what is as documented; each gives what `skytells_nb.types.reading` gives.
+"""Short ways to read what is as documented; each gives what `skytells_nb.models.reading` gives.
 
 A whole column is tried first, with nothing but loops of the interpreter's own. Where one value is of
 another shape, the column is read value by value, by the ground floor's rules.
@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from ..types import reading
+from ..models import reading
 
 __all__ = ["currency", "models", "numbers", "outputs", "prices", "seconds", "statuses"]
 

@@ -7,12 +7,12 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any, Final
 
+from .._options import options
 from ..client import AsyncClient, Client
 from ..client.blocking import drive
 from ..exceptions import InvalidInputError
+from ..models import Model, ModelList, Prediction
 from ..progress import bar
-from ..settings import options
-from ..types import Model, ModelList, Prediction
 from ..wire import listing
 
 __all__ = ["Source", "chunks", "models", "open_source"]

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from ..types import reading
+from ..models import reading
 
 __all__ = ["micros", "times"]
 

@@ -13,8 +13,8 @@ from typing import Any, Final
 from ..archive import Archive
 from ..archive.documents import noted
 from ..exceptions import PredictionError, SkytellsError, UncertainCreateError
+from ..models import Prediction
 from ..observers import Account, Observer
-from ..types import Prediction
 from ..wire import creating, flows
 from ..wire.conversation import Conversation, note
 from ..wire.steps import Do, Flow

@@ -18,8 +18,8 @@ from typing import Any, Final, NamedTuple
 from ..archive import Archive
 from ..archive.rows import micros, tidy
 from ..exceptions import InvalidInputError, SkytellsError
+from ..models import Prediction
 from ..observers import Account
-from ..types import Prediction
 from .inputs import Key
 from .salvage import salvaged
 

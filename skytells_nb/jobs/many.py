@@ -13,14 +13,14 @@ from functools import partial
 from importlib import import_module
 from typing import Any, Final, TypeVar, cast
 
+from .._options import options
+from ..aio import run
 from ..archive import Archive
 from ..client import AsyncClient, Client, client_of
 from ..client.background import BACKGROUND
 from ..exceptions import InvalidInputError, SkytellsError
-from ..loops import run
+from ..models import Model
 from ..progress import Bar, bar
-from ..settings import options
-from ..types import Model
 from ..wire.conversation import note
 from .inputs import Inputs
 from .journal import Journal

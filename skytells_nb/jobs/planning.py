@@ -14,8 +14,8 @@ from typing import Any, Final
 
 from ..archive import Archive, rows
 from ..exceptions import UncertainCreateError
+from ..models import Prediction
 from ..observers import Account
-from ..types import Prediction
 from .entries import light
 from .inputs import Inputs, Key
 from .journal import Journal, Row

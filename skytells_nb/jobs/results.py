@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, SupportsIndex, overload
 
-from ..types import Prediction, PredictionList
+from ..models import Prediction, PredictionList
 
 if TYPE_CHECKING:
     from pandas import DataFrame

@@ -12,6 +12,7 @@ from dataclasses import replace
 from decimal import Decimal
 from typing import Final
 
+from ..aio import gather
 from ..archive import Archive
 from ..client import Connection
 from ..client.awaiting import drive
@@ -27,10 +28,9 @@ from ..exceptions import (
     UncertainCreateError,
     WaitTimeoutError,
 )
-from ..loops import gather
+from ..models import Prediction
 from ..pricing import added
 from ..progress import Bar, bar
-from ..types import Prediction
 from ..wire import reconciling
 from ..wire.conversation import note
 from .entries import Entry, carried, light

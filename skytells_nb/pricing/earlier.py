@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Final
 
-from ..types import reading
+from ..models import reading
 
 __all__ = ["FEWEST", "Spread", "spread"]
 

@@ -9,7 +9,7 @@ from decimal import Decimal, localcontext
 from typing import Any, Final, cast
 
 from ..exceptions import InvalidInputError
-from ..types import Model
+from ..models import Model
 from .amounts import EXACT, PLAUSIBLE, currency_of, money, plain, tidy
 from .earlier import Spread, spread
 from .estimates import Estimate

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Final
 
-from ..types import Criterion, Pricing
+from ..models import Criterion, Pricing
 from .told import Told, numeric, shown
 
 __all__ = ["Choice", "Rate", "choose"]

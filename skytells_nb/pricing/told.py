@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Final
 
-from ..types import reading
+from ..models import reading
 
 __all__ = ["Found", "Told", "numeric", "shown"]
 

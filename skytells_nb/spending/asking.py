@@ -7,11 +7,11 @@ from dataclasses import replace
 from typing import Any
 
 from .. import pricing
+from ..aio import run
 from ..client import AsyncClient, Client, Connection, awaiting, blocking, latest
 from ..exceptions import InvalidInputError, SkytellsError
-from ..loops import run
+from ..models import Model
 from ..pricing import Estimate
-from ..types import Model
 from ..wire.steps import Do, Flow
 from .history import Past, past
 from .prices import PRICES

@@ -26,9 +26,9 @@ from ..exceptions import (
     PermissionDeniedError,
     SkytellsError,
 )
+from ..models import Prediction, reading
 from ..observers import Account, Observer
 from ..pricing import EXACT, PLAUSIBLE, Estimate, money
-from ..types import Prediction, reading
 from ..wire.steps import Do, Flow
 from .asking import asked
 from .history import Day, spent_since

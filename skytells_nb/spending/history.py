@@ -11,8 +11,8 @@ from threading import Lock
 from typing import Any, Final
 
 from ..client import Connection
+from ..models import Model, reading
 from ..pricing import PLAUSIBLE, added
-from ..types import Model, reading
 
 __all__ = ["Day", "Past", "past", "spent_since"]
 

@@ -14,7 +14,7 @@ from threading import Lock
 from typing import Final
 
 from ..exceptions import SkytellsError
-from ..types import Model
+from ..models import Model
 from ..wire import flows
 from ..wire.conversation import Conversation
 from ..wire.steps import Flow, Sleep

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from typing import Any, Final
 
 from ..exceptions import InvalidInputError, SkytellsError, WebhookSignatureError
-from ..types import Prediction
+from ..models import Prediction
 
 __all__ = ["parse", "secrets_in", "verify"]
 

@@ -20,7 +20,7 @@ from typing import Any, Final, Self
 
 from ..client import AsyncClient, Client
 from ..exceptions import SkytellsError, WaitTimeoutError, WebhookSignatureError
-from ..types import Prediction
+from ..models import Prediction
 from ..wire import flows, requests
 from ..wire.conversation import note
 from .deliveries import parse, secrets_in

@@ -21,7 +21,7 @@ from ..exceptions import (
     ServerError,
     SkytellsError,
 )
-from ..types import Prediction
+from ..models import Prediction
 from .steps import Answer, NoAnswer
 
 __all__ = [

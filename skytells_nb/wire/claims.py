@@ -19,8 +19,8 @@ from enum import Enum
 from math import inf
 from typing import Any, Final, Literal, TypeAlias
 
+from ..models import Prediction
 from ..observers import Account, Observer
-from ..types import Prediction
 from .likeness import carries, compatible
 
 __all__ = ["BUSY", "Attempt", "Busy", "Claims", "shared", "start_afresh"]

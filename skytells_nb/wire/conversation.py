@@ -18,8 +18,8 @@ from threading import Lock
 
 from .. import observers
 from ..exceptions import SkytellsWarning
+from ..models import Model, Prediction
 from ..observers import Account, Observer
-from ..types import Model, Prediction
 from . import durations as lengths
 from . import retry
 from .claims import Claims

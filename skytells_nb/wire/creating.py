@@ -15,8 +15,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..exceptions import InvalidInputError, SkytellsError, UncertainCreateError
+from ..models import Prediction
 from ..observers import Observer
-from ..types import Prediction
 from . import answers, exchange, reconciling, requests
 from .answers import Problem
 from .claims import Attempt

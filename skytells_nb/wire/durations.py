@@ -7,7 +7,7 @@ from collections import deque
 from statistics import median
 from typing import Final
 
-from ..types import Prediction
+from ..models import Prediction
 
 __all__ = ["Durations", "everywhere", "length", "next_read"]
 

@@ -15,8 +15,8 @@ from ..exceptions import (
     UncertainCreateError,
     WaitTimeoutError,
 )
+from ..models import Prediction
 from ..observers import Observer
-from ..types import Prediction
 from . import answers, creating, exchange, reconciling, requests
 from .conversation import Conversation
 from .models import list_models, model

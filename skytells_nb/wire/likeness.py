@@ -11,7 +11,7 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final
 
-from ..types import Prediction
+from ..models import Prediction
 
 __all__ = ["carries", "compatible", "may_carry", "same", "same_model"]
 

@@ -12,7 +12,7 @@ from math import inf
 from typing import Any, Final
 
 from ..exceptions import InvalidInputError, ServerError
-from ..types import Prediction, PredictionList, reading
+from ..models import Prediction, PredictionList, reading
 from . import exchange, requests
 from .conversation import Conversation
 from .likeness import same_model

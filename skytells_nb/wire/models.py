@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..exceptions import ServerError
-from ..types import Model, ModelList
+from ..models import Model, ModelList
 from . import exchange, requests
 from .conversation import Conversation
 from .steps import Flow

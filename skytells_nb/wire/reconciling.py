@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from ..exceptions import ServerError, SkytellsError, UncertainCreateError
-from ..types import Prediction
+from ..models import Prediction
 from . import exchange, requests
 from .claims import BUSY, Attempt
 from .conversation import Conversation

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeVar
 
 if TYPE_CHECKING:
-    from ..types import Prediction
+    from ..models import Prediction
 
 __all__ = [
     "Answer",

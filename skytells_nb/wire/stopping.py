@@ -6,7 +6,7 @@ import threading
 from decimal import Decimal
 from typing import Final
 
-from ..types import Prediction
+from ..models import Prediction
 
 __all__ = ["Stopped"]
 

@@ -18,7 +18,7 @@ from typing import Any, Final, TypeAlias
 from urllib.parse import unquote
 
 from ..exceptions import SkytellsError
-from ..types import Prediction
+from ..models import Prediction
 from . import answers, requests
 from .durations import Durations, length, next_read
 from .pace import Pace

@@ -13,8 +13,8 @@ from archive.scenery import Assets, Carry, Keep
 
 from skytells_nb.archive import Archive
 from skytells_nb.client.fetch import fetch, make_client
+from skytells_nb.models import Prediction
 from skytells_nb.observers import Account
-from skytells_nb.types import Prediction
 from skytells_nb.wire.steps import Do, Fetch, Fetched, Flow, Sleep
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from PIL import Image
 
-from skytells_nb.types import Prediction
+from skytells_nb.models import Prediction
 
 Carry = Callable[..., Any]
 Keep = Callable[..., Prediction]

@@ -33,7 +33,7 @@ WRITER = """
     import sys
     from skytells_nb.archive import Archive
     from skytells_nb.observers import Account
-    from skytells_nb.types import Prediction
+    from skytells_nb.models import Prediction
 
     name, folder, amount = sys.argv[1:]
     account = Account("https://api.skytells.ai/v1", "0123456789ab")
@@ -322,7 +322,7 @@ READER = """
     from skytells_nb.archive import Archive
     from skytells_nb.exceptions import SkytellsError
     from skytells_nb.observers import Account
-    from skytells_nb.types import Prediction
+    from skytells_nb.models import Prediction
     import encodings.idna, skytells_nb.archive.opening, skytells_nb.client
     if user >= 0:
         os.setgid(user), os.setuid(user)
@@ -373,7 +373,7 @@ FILLER = """
     from skytells_nb.archive import Archive
     from skytells_nb.exceptions import SkytellsError
     from skytells_nb.observers import Account
-    from skytells_nb.types import Prediction
+    from skytells_nb.models import Prediction
     signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     archive, account = Archive(sys.argv[1]), Account("https://api.skytells.ai/v1", "0123456789ab")
     def end(text, name):

@@ -18,8 +18,8 @@ from archive.scenery import Assets, Carry, Keep, made, picture
 
 from skytells_nb.archive import Archive, read_provenance, recording
 from skytells_nb.exceptions import SkytellsWarning
+from skytells_nb.models import Prediction
 from skytells_nb.observers import Account
-from skytells_nb.types import Prediction
 from skytells_nb.wire.steps import Fetch, Fetched
 
 ID = "3b0c1f0a-5f0e-4a53-9c53-0d7d5f1f2a10"

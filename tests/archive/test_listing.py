@@ -14,10 +14,10 @@ from typing import Any
 import pytest
 from archive.scenery import Assets, Keep, made, picture
 
+from skytells_nb._options import options
 from skytells_nb.archive import Archive
 from skytells_nb.exceptions import InvalidInputError, SkytellsError
-from skytells_nb.settings import options
-from skytells_nb.types import Prediction, PredictionList
+from skytells_nb.models import Prediction, PredictionList
 
 
 def text(id: str, prompt: str, **facts: Any) -> Prediction:

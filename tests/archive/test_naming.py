@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as some
 
 from skytells_nb.archive.naming import day_and_stem, extension, file_name, slug
-from skytells_nb.types import Prediction
+from skytells_nb.models import Prediction
 
 NOW = datetime(2026, 11, 22, 14, 31, tzinfo=UTC)
 

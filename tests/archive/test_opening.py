@@ -20,7 +20,7 @@ from skytells_nb.exceptions import (
     SkytellsError,
     SkytellsWarning,
 )
-from skytells_nb.types import Prediction
+from skytells_nb.models import Prediction
 
 
 @pytest.fixture(autouse=True)

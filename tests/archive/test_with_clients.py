@@ -12,7 +12,7 @@ import pytest
 from skytells_nb import Sandbox
 from skytells_nb.archive import Archive, load, save
 from skytells_nb.exceptions import OutputExpiredError, PredictionError
-from skytells_nb.types import Prediction
+from skytells_nb.models import Prediction
 
 
 @pytest.fixture(scope="module")

@@ -300,7 +300,7 @@ def test_a_script_that_ends_without_waiting_for_its_task_cancels_it(
 ) -> None:
     sandbox = served(seconds=60)
     code = """
-from skytells_nb.loops import submit
+from skytells_nb.aio import submit
 
 begun = threading.Event()
 client = sky.AsyncClient()

@@ -11,7 +11,7 @@ import pytest
 
 import skytells_nb as sky
 from skytells_nb.exceptions import SkytellsError
-from skytells_nb.types import Prediction
+from skytells_nb.models import Prediction
 
 INPUT = {"prompt": "a lighthouse"}
 

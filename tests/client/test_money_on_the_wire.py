@@ -27,7 +27,7 @@ from skytells_nb.exceptions import (
     ServerError,
     UncertainCreateError,
 )
-from skytells_nb.types import Prediction
+from skytells_nb.models import Prediction
 
 INPUT = {"prompt": "a red fox in snow"}
 

@@ -12,8 +12,8 @@ import pytest
 
 import skytells_nb as sky
 from skytells_nb.exceptions import NotFoundError, WaitTimeoutError
+from skytells_nb.models import Prediction
 from skytells_nb.sandbox import Request
-from skytells_nb.types import Prediction
 
 INPUT = {"prompt": "a lighthouse"}
 

@@ -17,8 +17,8 @@ from skytells_nb.client import connection_for, latest
 from skytells_nb.client.background import BACKGROUND
 from skytells_nb.client.http import async_exchange, blocking_client, exchange
 from skytells_nb.client.origin import Key
+from skytells_nb.models import Prediction
 from skytells_nb.observers import Account
-from skytells_nb.types import Prediction
 from skytells_nb.wire.steps import Answer, NoAnswer, Request
 
 INPUT = {"prompt": "a lighthouse"}

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from skytells_nb.types import Prediction
+from skytells_nb.models import Prediction
 
 from .pictures import encoded, photograph
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from skytells_nb._options import options
 from skytells_nb.display import gallery, mimebundle
 from skytells_nb.display.planning import ceiling, notebook_bytes, planned_side, share
-from skytells_nb.settings import options
-from skytells_nb.types import PredictionList
+from skytells_nb.models import PredictionList
 
 from .pictures import encoded, noise, photograph
 from .reading import strictly

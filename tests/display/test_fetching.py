@@ -9,12 +9,12 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
+from skytells_nb._options import options
 from skytells_nb.archive import Archive
 from skytells_nb.client.fetch import fetch, make_client
 from skytells_nb.display import gallery, mimebundle
+from skytells_nb.models import Prediction, PredictionList
 from skytells_nb.observers import Account
-from skytells_nb.settings import options
-from skytells_nb.types import Prediction, PredictionList
 from skytells_nb.wire.steps import Fetch
 
 from .pictures import encoded, photograph

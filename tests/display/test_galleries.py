@@ -9,7 +9,7 @@ from PIL import Image
 
 from skytells_nb.display import Gallery, gallery
 from skytells_nb.exceptions import InvalidInputError
-from skytells_nb.types import Model
+from skytells_nb.models import Model
 
 from .pictures import encoded, photograph
 from .reading import strictly

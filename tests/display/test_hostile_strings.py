@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from skytells_nb.display import gallery, mimebundle
 from skytells_nb.display.escaping import clean, clip, link
-from skytells_nb.types import Model, ModelList, Prediction, PredictionList
+from skytells_nb.models import Model, ModelList, Prediction, PredictionList
 
 from .pictures import encoded, photograph
 from .reading import strictly

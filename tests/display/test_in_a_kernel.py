@@ -16,8 +16,8 @@ nbclient = pytest.importorskip("nbclient")
 CELLS = (
     "from pathlib import Path\n"
     "from skytells_nb.display import gallery, show\n"
-    "from skytells_nb.settings import options\n"
-    "from skytells_nb.types import Model, Prediction, PredictionList\n"
+    "from skytells_nb._options import options\n"
+    "from skytells_nb.models import Model, Prediction, PredictionList\n"
     "p = Prediction(id='p1', status='succeeded', model='truefusion', input={'prompt': 'a fox'},"
     " files=(Path('fox.png'),))",
     "p",

@@ -8,7 +8,7 @@ import pytest
 
 from skytells_nb.display import mimebundle
 from skytells_nb.display.pricetags import price_told
-from skytells_nb.types import Model, ModelList, Pricing
+from skytells_nb.models import Model, ModelList, Pricing
 
 from .reading import strictly
 

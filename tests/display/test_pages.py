@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from skytells_nb.display import mimebundle
-from skytells_nb.types import PredictionList
+from skytells_nb.models import PredictionList
 
 from .pictures import encoded, noise, photograph, png_header
 from .reading import bytes_in, picture_in, strictly

@@ -11,11 +11,11 @@ import wave
 import pytest
 from PIL import Image
 
+from skytells_nb._options import options
 from skytells_nb.display import mimebundle
 from skytells_nb.display.clips import listening_copy, look_at
 from skytells_nb.display.planning import notebook_bytes
-from skytells_nb.settings import options
-from skytells_nb.types import PredictionList
+from skytells_nb.models import PredictionList
 
 from .pictures import encoded, noise
 from .reading import bytes_in, picture_in, strictly

@@ -12,7 +12,7 @@ from PIL import Image
 
 from skytells_nb.display import gallery, mimebundle, show
 from skytells_nb.exceptions import InvalidInputError, SkytellsError
-from skytells_nb.types import Model, Prediction, PredictionList
+from skytells_nb.models import Model, Prediction, PredictionList
 
 from .pictures import encoded, photograph
 from .reading import strictly

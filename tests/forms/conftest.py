@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 import skytells_nb as sky
+from skytells_nb.aio import submit
 from skytells_nb.forms import PromptForm
-from skytells_nb.loops import submit
 
 PATIENCE = 20.0
 

@@ -14,11 +14,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from skytells_nb.backend import Sandbox
+from skytells_nb._connect import Sandbox
 from skytells_nb.exceptions import InvalidInputError, SkytellsError, SkytellsWarning
 from skytells_nb.frames import predictions_frame
 from skytells_nb.frames.dtypes import TEXT
-from skytells_nb.types import Model, Prediction, PredictionList
+from skytells_nb.models import Model, Prediction, PredictionList
 
 COLUMNS = [
     "id", "model", "model_type", "status", "created_at", "started_at", "completed_at", "queue_s", "predict_s",

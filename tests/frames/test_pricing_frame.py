@@ -8,11 +8,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from skytells_nb.backend import Sandbox
+from skytells_nb._connect import Sandbox
 from skytells_nb.exceptions import InvalidInputError
 from skytells_nb.frames import models_table, pricing_frame
 from skytells_nb.frames.dtypes import TEXT
-from skytells_nb.types import Model, ModelList
+from skytells_nb.models import Model, ModelList
 
 COLUMNS = [
     "model",

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from skytells_nb.exceptions import InvalidInputError, SkytellsWarning
 from skytells_nb.frames import forecast, plot_spend, predictions_frame, spend, spend_table, total
 from skytells_nb.frames.grouped import local_zone
-from skytells_nb.types import Prediction
+from skytells_nb.models import Prediction
 
 mpl.use("agg")
 

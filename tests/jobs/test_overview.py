@@ -11,7 +11,7 @@ import pytest
 
 from skytells_nb.exceptions import SkytellsWarning
 from skytells_nb.jobs import BatchList, batches
-from skytells_nb.types import Prediction
+from skytells_nb.models import Prediction
 
 from .test_again import journal_of, keys_of
 

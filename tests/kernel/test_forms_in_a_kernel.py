@@ -161,7 +161,8 @@ def test_a_form_shown_twice_is_one_form(kernel: Kernel):
 
 def test_magics_say_in_one_line_what_is_wrong_and_stop_the_run(kernel: Kernel):
     kernel.run(SETUP.format(seconds=0))
-    assert kernel.run("from skytells_nb.magics import load_ipython_extension as load; load(get_ipython())").ok
+    loaded = kernel.run("from skytells_nb._magics import load_ipython_extension as f; f(get_ipython())")
+    assert loaded.ok
     made = kernel.run("%%skytells truefusion-edge -o picture\na red fox")
     assert made.ok
     assert "<img " in made.displayed[0]["text/html"]

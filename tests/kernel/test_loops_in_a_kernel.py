@@ -51,7 +51,7 @@ def test_what_a_coroutine_prints_lands_in_the_cell_that_started_it(kernel: Kerne
     cells = kernel.run_all(
         "sky.run(talk('from run'))",
         "await sky.gather(talk('from gather'))",
-        "from skytells_nb.loops import submit; left_behind = submit(talk('from what was left behind'))",
+        "from skytells_nb.aio import submit; left_behind = submit(talk('from what was left behind'))",
         "left_behind.result()",
     )
     kernel.finish(*cells)

@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from skytells_nb.models import Model
 from skytells_nb.pricing import estimate
 from skytells_nb.pricing.units import read_unit
 from skytells_nb.sandbox import billing, catalogue
-from skytells_nb.types import Model
 
 UNITS = [
     "image", "video", "second", "prediction", "gpu", "image_megapixel", "computing_second", "audio_second",

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from skytells_nb.exceptions import InvalidInputError
+from skytells_nb.models import Model
 from skytells_nb.pricing import Estimate, estimate, money, together
-from skytells_nb.types import Model
 
 
 def priced(pricing: Any, properties: Any = None) -> Model:

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from skytells_nb.models import Model
 from skytells_nb.pricing import estimate, together
-from skytells_nb.types import Model
 
 
 def priced_if(field: str, value: Any, price: float, unit: str, operator: str = "equals") -> dict[str, Any]:

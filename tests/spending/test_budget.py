@@ -16,7 +16,7 @@ import httpx
 import pytest
 
 from skytells_nb import observers
-from skytells_nb.backend import Sandbox
+from skytells_nb._connect import Sandbox
 from skytells_nb.client import Client
 from skytells_nb.exceptions import (
     BudgetExceeded,
@@ -27,8 +27,8 @@ from skytells_nb.exceptions import (
     SkytellsError,
     UncertainCreateError,
 )
+from skytells_nb.models import Prediction
 from skytells_nb.spending import Budget, budget
-from skytells_nb.types import Prediction
 
 FOX = {"prompt": "a red fox in snow"}
 CENT = "truefusion-edge"  # 0.01 a prediction

@@ -12,12 +12,12 @@ from typing import Any
 import httpx
 import pytest
 
-from skytells_nb.backend import Sandbox
+from skytells_nb._connect import Sandbox
 from skytells_nb.client import AsyncClient, Client
 from skytells_nb.exceptions import InvalidInputError, NotFoundError, SkytellsError
+from skytells_nb.models import Model
 from skytells_nb.spending import estimate
 from skytells_nb.spending.prices import PRICES, PriceList
-from skytells_nb.types import Model
 from skytells_nb.wire.conversation import Conversation
 from skytells_nb.wire.steps import Answer, Send, Sleep
 

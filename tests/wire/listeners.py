@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Generator
 from typing import Any
 
+from skytells_nb.models import Prediction
 from skytells_nb.observers import Account, Observer
-from skytells_nb.types import Prediction
 from skytells_nb.wire.steps import Do
 
 

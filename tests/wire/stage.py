@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Protocol
 
+from skytells_nb.models import Prediction
 from skytells_nb.observers import Account, Observer
-from skytells_nb.types import Prediction
 from skytells_nb.wire.conversation import Conversation
 from skytells_nb.wire.durations import Durations
 from skytells_nb.wire.retry import Policy

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from skytells_nb import exceptions as x
-from skytells_nb.types import Prediction
+from skytells_nb.models import Prediction
 from skytells_nb.wire import answers, flows
 from skytells_nb.wire.steps import Answer, NoAnswer
 

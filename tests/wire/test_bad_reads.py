@@ -14,7 +14,7 @@ from skytells_nb.exceptions import (
     ServerError,
     WaitTimeoutError,
 )
-from skytells_nb.types import Prediction
+from skytells_nb.models import Prediction
 from skytells_nb.wire import flows
 from skytells_nb.wire.steps import Answer, NoAnswer
 

@@ -17,7 +17,7 @@ from skytells_nb.exceptions import (
     SkytellsError,
     UncertainCreateError,
 )
-from skytells_nb.types import Prediction
+from skytells_nb.models import Prediction
 from skytells_nb.wire import flows
 from skytells_nb.wire.steps import Answer, NoAnswer
 

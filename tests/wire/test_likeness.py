@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from skytells_nb.types import Prediction
+from skytells_nb.models import Prediction
 from skytells_nb.wire.likeness import carries, compatible, may_carry, same, same_model
 
 NAMES = {"truefusion-pro": "TrueFusion Professional", "sora-2": "OpenAI Sora 2"}

@@ -9,7 +9,7 @@ from urllib.parse import parse_qs
 import pytest
 
 from skytells_nb.exceptions import InvalidInputError, NotFoundError, RateLimitError, ServerError
-from skytells_nb.types import PredictionList
+from skytells_nb.models import PredictionList
 from skytells_nb.wire import flows
 from skytells_nb.wire.listing import list_predictions
 from skytells_nb.wire.steps import Answer, NoAnswer, SendAll, Sleep

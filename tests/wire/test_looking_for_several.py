@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from skytells_nb.exceptions import UncertainCreateError
-from skytells_nb.types import Prediction
+from skytells_nb.models import Prediction
 from skytells_nb.wire import flows, reconciling
 
 from .api import Api

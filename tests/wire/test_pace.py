@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from skytells_nb.models import Model
 from skytells_nb.observers import Account
-from skytells_nb.types import Model
 from skytells_nb.wire.conversation import Conversation, ServerClock
 from skytells_nb.wire.pace import Pace, gate_width
 from skytells_nb.wire.steps import Answer, NoAnswer
@@ -175,7 +175,7 @@ def test_it_remembers_what_models_are_called():
 
 
 def test_ages_are_those_of_creates_here_else_of_the_apis_clock():
-    from skytells_nb.types import Prediction
+    from skytells_nb.models import Prediction
 
     talk = conversation()
     talk.now = lambda: 50.0

@@ -8,7 +8,7 @@ from decimal import Decimal
 import pytest
 
 from skytells_nb.exceptions import SkytellsWarning
-from skytells_nb.types import Prediction
+from skytells_nb.models import Prediction
 from skytells_nb.wire import flows
 from skytells_nb.wire.conversation import note
 from skytells_nb.wire.stopping import Stopped

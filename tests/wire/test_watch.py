@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from skytells_nb.types import Prediction
+from skytells_nb.models import Prediction
 
 from .api import Api, envelope, good
 from .stage import Stage

@@ -12,7 +12,7 @@ from skytells_nb.exceptions import (
     PredictionError,
     WaitTimeoutError,
 )
-from skytells_nb.types import Prediction
+from skytells_nb.models import Prediction
 from skytells_nb.wire import flows
 from skytells_nb.wire.durations import Durations, length, next_read
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any, Final
 
-from ...types import Prediction
+from ...models import Prediction
 from ..documents import noted, without_keys
 
 __all__ = ["FORMAT", "INDEXED", "Broken", "record_of"]

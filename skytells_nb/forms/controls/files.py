@@ -17,7 +17,7 @@ from typing import Any, Final
 import ipywidgets as w
 
 from ...archive.inputs import LIMIT
-from ...types import Prediction
+from ...models import Prediction
 from ...wire.sniffing import sniff
 from ..fields import UNSET, Field, Value
 from ..look import Look

@@ -104,7 +104,7 @@ class Options:
 
     Examples
     --------
-    >>> from skytells_nb.settings import options
+    >>> from skytells_nb._options import options
     >>> with options(cell_budget=200_000):
     ...     options.cell_budget
     200000
@@ -155,7 +155,7 @@ class Options:
 
         Examples
         --------
-        >>> from skytells_nb.settings import options
+        >>> from skytells_nb._options import options
         >>> with options(thumbnail_size=256):
         ...     options.thumbnail_size
         256

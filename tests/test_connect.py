@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 import skytells_nb as sky
-from skytells_nb import backend
+from skytells_nb import _connect
 from skytells_nb.exceptions import AuthenticationError, InvalidInputError, SkytellsError
 
 PROJECT = Path(__file__).parents[1]
@@ -32,10 +32,10 @@ def in_an_empty_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 @pytest.fixture
 def no_embedded_sandbox_yet(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setattr(backend, "_embedded", None)
+    monkeypatch.setattr(_connect, "_embedded", None)
     yield
-    if backend._embedded is not None:
-        backend._embedded.stop()
+    if _connect._embedded is not None:
+        _connect._embedded.stop()
 
 
 @pytest.mark.usefixtures("no_embedded_sandbox_yet")

@@ -14,8 +14,8 @@ import threading
 import pytest
 
 import skytells_nb as sky
+from skytells_nb.aio import background, submit
 from skytells_nb.exceptions import InvalidInputError, SkytellsError
-from skytells_nb.loops import background, submit
 
 who = contextvars.ContextVar("who", default="nobody")
 
@@ -248,7 +248,7 @@ def run_a_script(code: str) -> subprocess.CompletedProcess[str]:
 
 def test_nothing_is_started_by_importing():
     done = run_a_script(
-        "import threading\nimport skytells_nb.loops, skytells_nb.progress\nprint(threading.active_count())"
+        "import threading\nimport skytells_nb.aio, skytells_nb.progress\nprint(threading.active_count())"
     )
     assert (done.stdout, done.stderr) == ("1\n", "")
 
@@ -256,7 +256,7 @@ def test_nothing_is_started_by_importing():
 def test_a_script_ends_without_a_word_though_something_is_under_way():
     done = run_a_script(
         "import asyncio\n"
-        "from skytells_nb.loops import submit\n"
+        "from skytells_nb.aio import submit\n"
         "async def quiet():\n"
         "    try:\n"
         "        await asyncio.Event().wait()\n"

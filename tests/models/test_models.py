@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from skytells_nb.exceptions import SkytellsError
-from skytells_nb.types import Criterion, Model, ModelList, Pricing, rich
+from skytells_nb.models import Criterion, Model, ModelList, Pricing, rich
 
 TRUEFUSION = {  # skytells-api.md section 5.3
     "name": "TrueFusion",

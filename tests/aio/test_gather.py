@@ -14,7 +14,7 @@ import pytest
 
 import skytells_nb as sky
 from skytells_nb.exceptions import InvalidInputError, NetworkError
-from skytells_nb.types import Prediction
+from skytells_nb.models import Prediction
 
 from .lift import Lift, double, fail, until
 

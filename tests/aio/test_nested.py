@@ -9,8 +9,8 @@ import sys
 import pytest
 
 import skytells_nb as sky
+from skytells_nb.aio import nested
 from skytells_nb.exceptions import SkytellsError
-from skytells_nb.loops import nested
 
 
 def run_a_script(code: str) -> str:

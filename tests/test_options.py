@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from skytells_nb._options import Options, OptionValueError, UnknownOptionError
 from skytells_nb.exceptions import InvalidInputError, SkytellsError
-from skytells_nb.settings import Options, OptionValueError, UnknownOptionError
 
 
 @pytest.fixture

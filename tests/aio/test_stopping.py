@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 import skytells_nb as sky
-from skytells_nb.loops import many
+from skytells_nb.aio import many
 
 from .lift import Lift, double, until
 

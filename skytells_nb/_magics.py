@@ -23,15 +23,15 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Final
 
+from ._options import options
+from .aio import run
 from .client import client_of
 from .exceptions import NotFoundError, SkytellsError
 from .forms.fields import Field
 from .forms.schema import read
-from .loops import run
+from .models import Model, Prediction
 from .pricing import estimate
 from .progress import bar
-from .settings import options
-from .types import Model, Prediction
 from .validation import as_text, problems
 
 __all__ = ["MagicError", "Order", "filled", "load_ipython_extension", "parse"]
@@ -86,7 +86,7 @@ def load_ipython_extension(ipython: Any) -> None:
 
     Examples
     --------
-    >>> from skytells_nb.magics import load_ipython_extension
+    >>> from skytells_nb._magics import load_ipython_extension
     >>> class Shell:
     ...     user_ns = {}
     ...     def register_magic_function(self, function, kind, name):
@@ -121,7 +121,7 @@ def parse(line: str) -> Order:
 
     Examples
     --------
-    >>> from skytells_nb.magics import parse
+    >>> from skytells_nb._magics import parse
     >>> parse("truefusion-pro --width 1024 --seed=7 --optimize -o picture").given
     {'width': '1024', 'seed': '7', 'optimize': True}
     """
@@ -164,7 +164,7 @@ def filled(text: str, variables: Mapping[str, Any]) -> str:
 
     Examples
     --------
-    >>> from skytells_nb.magics import filled
+    >>> from skytells_nb._magics import filled
     >>> filled("a {animal} in {{snow}}", {"animal": "red fox"})
     'a red fox in {snow}'
     """

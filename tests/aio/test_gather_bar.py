@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 import skytells_nb as sky
+from skytells_nb.aio import many
 from skytells_nb.comparison.grid import Cell
-from skytells_nb.loops import many
-from skytells_nb.types import Prediction
+from skytells_nb.models import Prediction
 
 from .lift import double, fail
 
@@ -94,7 +94,7 @@ class TestTheBar:
     def test_the_option_decides_unless_the_argument_does(
         self, bars: list[Drawn], option: Any, argument: bool | None, enabled: bool, delay: float
     ):
-        from skytells_nb.settings import options
+        from skytells_nb._options import options
 
         with options(progress=option):
             asyncio.run(sky.gather(double(1), progress=argument))

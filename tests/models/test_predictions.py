@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from skytells_nb.exceptions import SkytellsError
-from skytells_nb.types import Metrics, Prediction, PredictionList, rich
+from skytells_nb.models import Metrics, Prediction, PredictionList, rich
 
 CREATED = {  # skytells-api.md section 4.1
     "id": "3b0c1f0a-5f0e-4a53-9c53-0d7d5f1f2a10",

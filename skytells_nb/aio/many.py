@@ -17,9 +17,9 @@ from contextlib import suppress
 from decimal import Decimal
 from typing import Any, Final, Literal, TypeVar, cast, overload
 
+from .._options import options
 from ..exceptions import InvalidInputError
 from ..progress import Bar, bar
-from ..settings import options
 from .awaitables import Awaitables
 from .background import GRACE
 

@@ -14,7 +14,7 @@ from collections.abc import Generator, Iterable, Iterator
 from typing import Any
 
 from ..exceptions import InvalidInputError
-from ..types import Prediction
+from ..models import Prediction
 
 __all__ = ["Awaitables"]
 

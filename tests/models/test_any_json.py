@@ -13,8 +13,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from skytells_nb.exceptions import SkytellsError
-from skytells_nb.types import Metrics, Model, Prediction, Pricing
-from skytells_nb.types.reading import STATUSES
+from skytells_nb.models import Metrics, Model, Prediction, Pricing
+from skytells_nb.models.reading import STATUSES
 
 scalars = (
     st.none()

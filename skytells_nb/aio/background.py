@@ -170,7 +170,7 @@ def submit(coro: Coroutine[Any, Any, T]) -> concurrent.futures.Future[T]:
     Examples
     --------
     >>> import asyncio
-    >>> from skytells_nb.loops import submit
+    >>> from skytells_nb.aio import submit
     >>> submit(asyncio.sleep(0, "done")).result()
     'done'
     """

@@ -22,7 +22,7 @@ def resolve(target: str) -> Callable[..., Any]:
 
     Examples
     --------
-    >>> from skytells_nb.types.rich import resolve
+    >>> from skytells_nb.models.rich import resolve
     >>> resolve("math:floor")(2.5)
     2
     """

@@ -18,6 +18,8 @@ from decimal import Decimal
 from types import TracebackType
 from typing import Any, Final, Protocol, Self, TextIO
 
+from .formatting import format_cost, format_seconds, money_unit
+
 __all__ = ["Bar", "Tally", "bar"]
 
 _REDRAW: Final = 0.1
@@ -78,21 +80,12 @@ class Tally:
         if self.failed:
             parts.append(f"{self.failed} failed")
         if self.spent is not None:
-            parts.append(f"{self.spent:f} sandbox credits" if self.sandbox else f"${self.spent:f} spent")
+            parts.append(f"{format_cost(self.spent, money_unit(self.sandbox))} spent")
         if self.over:
-            parts.append(f"took {_duration(self.elapsed)}")
+            parts.append(f"took {format_seconds(self.elapsed, whole=True)}")
         elif self.left is not None:
-            parts.append(f"about {_duration(self.left)} left")
+            parts.append(f"about {format_seconds(self.left, whole=True)} left")
         return f"{self.label}: {' · '.join(parts)}"
-
-
-def _duration(seconds: float) -> str:
-    whole = max(round(seconds), 1)
-    if whole < 60:
-        return f"{whole} s"
-    if whole < 3600:
-        return f"{whole // 60} min {whole % 60:02} s"
-    return f"{whole // 3600} h {whole % 3600 // 60:02} min"
 
 
 class Face(Protocol):

@@ -57,12 +57,12 @@ class TestTheSentence:
             (Tally("portraits", total=8, done=8, elapsed=9), "portraits: 8 of 8"),
             (Tally("portraits", done=5, failed=2), "portraits: 5 · 2 failed"),
             (Tally("portraits", spent=Decimal("0.30")), "portraits: 0 · $0.30 spent"),
-            (Tally("portraits", spent=Decimal("0")), "portraits: 0 · $0 spent"),
-            (Tally("portraits", spent=Decimal("1E+2")), "portraits: 0 · $100 spent"),
-            (Tally("portraits", spent=Decimal("0.3"), sandbox=True), "portraits: 0 · 0.3 sandbox credits"),
+            (Tally("portraits", spent=Decimal("0")), "portraits: 0 · $0.00 spent"),
+            (Tally("portraits", spent=Decimal("1E+2")), "portraits: 0 · $100.00 spent"),
+            (Tally("portraits", spent=Decimal("0.3"), sandbox=True), "portraits: 0 · 0.3 credits spent"),
             (
                 Tally("portraits", total=3, done=3, elapsed=61, over=True),
-                "portraits: 3 of 3 · took 1 min 01 s",
+                "portraits: 3 of 3 · took 1 min 1 s",
             ),
         ],
     )
@@ -73,7 +73,7 @@ class TestTheSentence:
         ("done", "elapsed", "left"),
         [
             (1, 2.0, "about 18 s left"),
-            (5, 60.0, "about 1 min 00 s left"),
+            (5, 60.0, "about 1 min left"),
             (1, 1000.0, "about 2 h 30 min left"),
         ],
     )

@@ -7,8 +7,9 @@ from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from ..exceptions import BudgetExceeded, InvalidInputError
+from ..formatting import format_cost as money
 from ..models import Prediction
-from ..pricing import Estimate, money
+from ..pricing import Estimate
 
 __all__ = ["Allowance"]
 

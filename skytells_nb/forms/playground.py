@@ -15,8 +15,8 @@ from ..aio import run, submit
 from ..client import AsyncClient, Client, client_of
 from ..display.pricetags import price_told
 from ..exceptions import InvalidInputError
+from ..formatting import format_cost as money
 from ..models import Model, ModelList, PredictionList
-from ..pricing import money
 from .allowance import Allowance
 from .fieldset import Fieldset
 from .form import PromptForm

@@ -15,8 +15,9 @@ from typing import Any
 from ..aio import submit
 from ..client import AsyncClient
 from ..exceptions import SkytellsError
+from ..formatting import format_cost as money
 from ..models import Model, Prediction
-from ..pricing import Estimate, money
+from ..pricing import Estimate
 from ..pricing import estimate as reckon
 from . import panels, standing
 from .actions import Actions

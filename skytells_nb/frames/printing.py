@@ -8,7 +8,8 @@ from typing import Any
 
 import pandas as pd
 
-from ..pricing import added, money
+from ..formatting import format_cost as money
+from ..pricing import added
 from .counted import as_frame
 from .grouped import spend
 from .priced import pricing_frame

@@ -8,7 +8,9 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any, Final
 
-from ..pricing import EXACT, Estimate, added, checked_count, money, plain
+from ..formatting import format_cost as money
+from ..formatting import format_number as plain
+from ..pricing import EXACT, Estimate, added, checked_count
 from .counted import as_frame, counted, require, tell
 
 __all__ = ["forecast", "rounded", "total"]

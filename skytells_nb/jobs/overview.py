@@ -12,7 +12,8 @@ from decimal import Decimal
 from typing import Any, Final
 
 from ..archive import Archive
-from ..pricing import EXACT, plain
+from ..formatting import format_number as plain
+from ..pricing import EXACT
 
 __all__ = ["BatchList", "BatchState", "batches"]
 

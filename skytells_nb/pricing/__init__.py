@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .amounts import EXACT, PLAUSIBLE, added, money, plain
+from .amounts import EXACT, PLAUSIBLE, added
 from .estimates import Estimate, together
 from .reckoning import checked_count, estimate
 
@@ -13,7 +13,5 @@ __all__ = [
     "added",
     "checked_count",
     "estimate",
-    "money",
-    "plain",
     "together",
 ]

@@ -1,4 +1,4 @@
-"""Amounts of money: how they are kept tidy, and how they are written."""
+"""Amounts of money: added exactly, kept tidy, and in which currency. `formatting` writes them."""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ from collections.abc import Iterable
 from decimal import Context, Decimal
 from typing import Final
 
-__all__ = ["EXACT", "PLAUSIBLE", "added", "brief", "currency_of", "money", "plain", "tidy"]
+from ..formatting import format_number
+
+__all__ = ["EXACT", "PLAUSIBLE", "added", "currency_of", "tidy"]
 
 EXACT: Final = Context(prec=200)
 """Arithmetic that does not round on the way, whatever precision a notebook has set for itself."""
@@ -15,7 +17,6 @@ PLAUSIBLE: Final = Decimal(1_000_000)
 """A price or a cost above this is taken for a mistake."""
 
 _SMALLEST: Final = Decimal(1).scaleb(-12)
-_SIGNS: Final = {"USD": "$", "EUR": "€", "GBP": "£"}
 
 
 def added(amounts: Iterable[Decimal]) -> Decimal:
@@ -28,49 +29,7 @@ def added(amounts: Iterable[Decimal]) -> Decimal:
 
 def tidy(amount: Decimal) -> Decimal:
     """Drop what lies beyond the twelfth decimal, and zeros that say nothing."""
-    return Decimal(plain(amount.quantize(_SMALLEST, context=EXACT)))
-
-
-def plain(amount: Decimal) -> str:
-    """Write a number without an exponent and without trailing zeros."""
-    written = f"{amount:f}"
-    if "." in written:
-        written = written.rstrip("0").rstrip(".")
-    return "0" if written in ("", "-0") else written
-
-
-def brief(amount: Decimal) -> Decimal:
-    """Round to three digits that say something, and never to less than the cent."""
-    if not amount:
-        return amount
-    return tidy(amount.quantize(Decimal(1).scaleb(min(-2, amount.adjusted() - 2)), context=EXACT))
-
-
-def money(amount: Decimal, currency: str = "USD") -> str:
-    """Write an amount with its currency: two decimals, or as many more as it has.
-
-    Parameters
-    ----------
-    amount : Decimal
-        The amount.
-    currency : str
-        A code such as ``USD``, or words such as ``sandbox credits``.
-
-    Examples
-    --------
-    >>> from decimal import Decimal
-    >>> from skytells_nb.pricing import money
-    >>> money(Decimal("0.5")), money(Decimal("0.0012")), money(Decimal(3), "sandbox credits")
-    ('$0.50', '$0.0012', '3.00 sandbox credits')
-    """
-    if not amount.is_finite():
-        return "unknown"
-    digits = plain(amount.copy_abs())
-    whole, _, fraction = digits.partition(".")
-    written = f"{whole}.{fraction.ljust(2, '0')}"
-    minus = "-" if amount < 0 and digits != "0" else ""
-    sign = _SIGNS.get(currency)
-    return f"{minus}{sign}{written}" if sign else f"{minus}{written} {currency}"
+    return Decimal(format_number(amount.quantize(_SMALLEST, context=EXACT)))
 
 
 def currency_of(listed: str | None) -> tuple[str | None, str]:

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from ..exceptions import InvalidInputError
-from .amounts import added, brief, money, tidy
+from ..formatting import format_cost, format_range
+from .amounts import added, tidy
 
 __all__ = ["Estimate", "together"]
 
@@ -56,13 +57,14 @@ class Estimate:
         """The figures alone, such as ``$1.04``, ``$0.07 to $0.10`` or ``unknown``."""
         if self.low is None or self.high is None:
             return "unknown"
+        # What is not exact is not written as if it were: three digits that say something.
+        digits = None if self.exact else 3
+        span = format_range(self.low, self.high, self.currency, digits=digits)
         if self.low == self.high:
-            return self._written(self.high) if self.exact else f"about {self._written(self.high)}"
-        span = f"{self._written(self.low)} to {self._written(self.high)}"
-        return span if self.amount is None else f"about {self._written(self.amount)} ({span})"
-
-    def _written(self, amount: Decimal) -> str:
-        return money(amount if self.exact else brief(amount), self.currency)
+            return span if self.exact else f"about {span}"
+        if self.amount is None:
+            return span
+        return f"about {format_cost(self.amount, self.currency, digits=digits)} ({span})"
 
     def __str__(self) -> str:
         return f"{self.price}: {self.basis}"

@@ -5,7 +5,8 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Final
 
-from .amounts import EXACT, plain
+from ..formatting import format_number as plain
+from .amounts import EXACT
 from .sizes import megapixels
 from .spans import Span
 from .tokens import tokens

@@ -9,8 +9,10 @@ from decimal import Decimal, localcontext
 from typing import Any, Final, cast
 
 from ..exceptions import InvalidInputError
+from ..formatting import format_cost as money
+from ..formatting import format_number as plain
 from ..models import Model
-from .amounts import EXACT, PLAUSIBLE, currency_of, money, plain, tidy
+from .amounts import EXACT, PLAUSIBLE, currency_of, tidy
 from .earlier import Spread, spread
 from .estimates import Estimate
 from .quantities import quantity

@@ -6,7 +6,8 @@ import re
 from decimal import Decimal
 from typing import Final
 
-from .amounts import EXACT, plain
+from ..formatting import format_number as plain
+from .amounts import EXACT
 from .spans import Span
 from .told import Found, Told, numeric, shown
 

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any, Final
 
-from .amounts import EXACT, plain
+from ..formatting import format_number as plain
+from .amounts import EXACT
 from .spans import Span
 from .told import Told, numeric, shown
 from .units import Unit

@@ -26,9 +26,10 @@ from ..exceptions import (
     PermissionDeniedError,
     SkytellsError,
 )
+from ..formatting import format_cost as money
 from ..models import Prediction, reading
 from ..observers import Account, Observer
-from ..pricing import EXACT, PLAUSIBLE, Estimate, money
+from ..pricing import EXACT, PLAUSIBLE, Estimate
 from ..wire.steps import Do, Flow
 from .asking import asked
 from .history import Day, spent_since

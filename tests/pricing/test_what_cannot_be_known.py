@@ -9,7 +9,7 @@ import pytest
 
 from skytells_nb.exceptions import InvalidInputError
 from skytells_nb.models import Model
-from skytells_nb.pricing import Estimate, estimate, money, together
+from skytells_nb.pricing import Estimate, estimate, together
 
 
 def priced(pricing: Any, properties: Any = None) -> Model:
@@ -355,9 +355,3 @@ def test_but_not_across_currencies():
         together([euro, estimate(listed(0.05, "prediction"))])
     with pytest.raises(InvalidInputError, match="none at all"):
         together([])
-
-
-def test_money_is_written_with_two_decimals_or_as_many_more_as_it_has():
-    amounts = ["0.1", "12", "0.0000005", "-3.5", "1E+3", "0E-9", "NaN"]
-    written = [money(Decimal(amount)) for amount in amounts]
-    assert written == ["$0.10", "$12.00", "$0.0000005", "-$3.50", "$1000.00", "$0.00", "unknown"]

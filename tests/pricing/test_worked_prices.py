@@ -216,7 +216,7 @@ def test_a_price_is_not_rounded_to_what_a_notebook_set_for_itself():
     with localcontext(prec=3):
         found = estimate(priced, {}, 3000, costs=[Decimal("1.11111")] * 4)
         assert found.amount == Decimal("3703.7034")
-        assert str(found) == "$3703.7034: 3000 predictions × 1 image × $1.2345678/image"
+        assert str(found) == "$3,703.7034: 3000 predictions × 1 image × $1.2345678/image"
         assert together([found, found]).amount == Decimal("7407.4068")
 
 

@@ -62,7 +62,7 @@ def test_what_fits_is_sent_and_the_rest_is_not(sandbox: Sandbox, client: Client)
     assert error.estimate.high == Decimal("0.01")
     assert error.message == (
         "A create of 'truefusion-edge' would cost 0.01 sandbox credits (1 prediction × $0.01). The budget of "
-        "0.03 sandbox credits has 0.00 sandbox credits left: 0.03 sandbox credits is spent, 0.00 sandbox "
+        "0.03 sandbox credits has 0 sandbox credits left: 0.03 sandbox credits is spent, 0 sandbox "
         "credits reserved. Nothing was sent, and nothing was billed. Raise the budget, or ask for less."
     )
     client.predictions.create(CENT, FOX)

@@ -1,0 +1,66 @@
+"""Text from elsewhere, made fit for a terminal, a repr, a frame's print and a page.
+
+A server's names, prompts and errors may hold control characters (which clear a terminal or rename its
+window), bidirectional overrides (which reorder or hide the text around them) and lone surrogates (which no
+notebook can be saved with). Everything that a person reads goes through `clean` or `one_line` first.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from typing import Final, TextIO
+
+__all__ = ["clean", "clip", "encodable", "one_line"]
+
+# Overrides, embeddings, isolates and marks of direction; what breaks lines unseen; the byte order mark.
+_UNSEEN: Final = re.compile("[\u200e\u200f\u061c\u202a-\u202e\u2066-\u2069\u206a-\u206f\ufeff\ufff9-\ufffb]")
+_BREAKS: Final = re.compile("\r\n?|[\u2028\u2029\x85\x0b\x0c]")
+_CONTROLS: Final = re.compile("[\x00-\x08\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff]")
+
+
+def clean(text: str) -> str:
+    """Neutralise control characters, bidirectional overrides and lone surrogates; lines stay lines.
+
+    Examples
+    --------
+    >>> from skytells_nb.plaintext import clean
+    >>> clean("safe\u202etxt.exe")
+    'safetxt.exe'
+    """
+    if text.isascii() and text.isprintable():
+        return text
+    return _CONTROLS.sub("\N{REPLACEMENT CHARACTER}", _BREAKS.sub("\n", _UNSEEN.sub("", text)))
+
+
+def one_line(text: str) -> str:
+    """Clean a text and put it on one line, with single spaces."""
+    return " ".join(clean(text).split())
+
+
+def clip(text: str, length: int) -> str:
+    """Cut a text to so many characters, at the end of a word where one is near, and never inside a letter.
+
+    Examples
+    --------
+    >>> from skytells_nb.plaintext import clip
+    >>> clip("a red fox in the snow", 16)
+    'a red fox in…'
+    """
+    if len(text) <= length:
+        return text
+    cut = length - 1
+    while cut > 0 and (
+        unicodedata.combining(text[cut]) or text[cut] in "\u200d\ufe0f" or text[cut - 1] == "\u200d"
+    ):
+        cut -= 1
+    space = text.rfind(" ", 0, cut + 1)
+    if space >= length * 2 // 3:
+        cut = space
+    return text[:cut].rstrip(" ,;:.-–") + "…"
+
+
+def encodable(text: str, stream: TextIO) -> str:
+    """Replace what a stream's character set lacks, so that writing it does not fail (cp932, cp1251)."""
+    charset = getattr(stream, "encoding", None) or "utf-8"
+    return text.encode(charset, "replace").decode(charset)

@@ -1,0 +1,40 @@
+"""Text from elsewhere loses what moves a cursor, turns a line round or cannot be saved."""
+
+from __future__ import annotations
+
+import io
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from skytells_nb.plaintext import clean, clip, encodable, one_line
+
+
+@pytest.mark.parametrize("text", ["\x1b]0;title\x07\x1b[2J\x1b[31mred", "\u202eexe.txt", "\ud800", "\x9b31m"])
+def test_nothing_hostile_stays(text):
+    assert not any(letter in clean(text) for letter in "\x1b\x07\u202e\ud800\x9b")
+    clean(text).encode("utf-8")
+
+
+@given(st.text())
+def test_cleaning_twice_changes_nothing_more(text):
+    assert clean(clean(text)) == clean(text)
+    assert "\n" not in one_line(text)
+
+
+@pytest.mark.parametrize("text", ["ثعلب أحمر", "שועל אדום", "👨‍👩‍👧‍👦 🏳️‍🌈", "赤い狐", "naïve", "a\tb\nc"])
+def test_what_people_write_is_left_alone(text):
+    assert clean(text) == text
+
+
+def test_a_cut_keeps_joined_emoji_whole():
+    assert clip("fox " + "👨‍👩‍👧‍👦" * 3, 8) == "fox…"
+
+
+@pytest.mark.parametrize("charset", ["cp932", "cp1251", "ascii"])
+def test_a_console_of_few_letters_gets_what_it_has(charset):
+    stream = io.TextIOWrapper(io.BytesIO(), charset)
+    stream.write(encodable("2 × “a fox” · 赤い狐 … 🦊", stream))
+    stream.flush()
+    assert b"a fox" in stream.buffer.getvalue()

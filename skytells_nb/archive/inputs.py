@@ -15,9 +15,9 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from ..exceptions import InvalidInputError, OutputExpiredError
+from ..filetypes import sniff
 from ..models import Prediction
 from ..wire.addresses import kind_of_address, literal
-from ..wire.sniffing import sniff
 from .opening import local_file
 from .outputs import form_of, is_young
 

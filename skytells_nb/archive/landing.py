@@ -8,8 +8,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
+from ..filetypes import sniff, sniff_file
 from ..models import Prediction
-from ..wire.sniffing import sniff
 from ..wire.steps import Do, Fetch, Fetched, Flow, Sleep
 from .files import temporary, write_new, write_to
 from .outputs import decode_data_uri, form_of, is_gone
@@ -95,6 +95,8 @@ def _examined(position: int, path: Path, fetched: Fetched, model_type: str | Non
     textual = (media_type or "").startswith(("text/", "application/json", "application/xml"))
     if textual and model_type in _VISIBLE:
         return Landed(position, problem=f"its server sent {media_type} and no {model_type}", again=False)
+    if media_type == "video/mp4":
+        media_type = sniff_file(path)  # a song, perhaps: only the whole file says so
     problem = None
     if (media_type or "").startswith("image/") and size <= _EMBEDDED_AT_MOST:
         try:

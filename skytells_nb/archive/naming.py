@@ -8,53 +8,18 @@ import unicodedata
 from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
+from ..filetypes import extension
+
 if TYPE_CHECKING:
     from ..models import Prediction
 
-__all__ = ["SIDECAR", "day_and_stem", "extension", "file_name", "slug"]
+__all__ = ["SIDECAR", "day_and_stem", "file_name", "slug"]
 
 SIDECAR: Final = ".json"
 """What a record beside an output adds to the output's own name."""
 
 _SLUG_WIDTH: Final = 40
 _FOLDED: Final = str.maketrans({"æ": "ae", "œ": "oe", "ø": "o", "ł": "l", "đ": "d", "þ": "th", "ð": "d"})
-_EXTENSIONS: Final = {
-    "image/png": ".png",
-    "image/jpeg": ".jpg",
-    "image/webp": ".webp",
-    "image/gif": ".gif",
-    "image/avif": ".avif",
-    "image/heic": ".heic",
-    "image/tiff": ".tiff",
-    "image/svg+xml": ".svg.txt",
-    "video/mp4": ".mp4",
-    "video/quicktime": ".mov",
-    "video/webm": ".webm",
-    "audio/wav": ".wav",
-    "audio/mpeg": ".mp3",
-    "audio/mp4": ".m4a",
-    "audio/aac": ".aac",
-    "audio/ogg": ".ogg",
-    "audio/flac": ".flac",
-    "application/pdf": ".pdf",
-    "application/zip": ".zip",
-    "model/gltf-binary": ".glb",
-}
-
-
-def extension(media_type: str | None) -> str:
-    """Give the extension for a media type that was told from content.
-
-    Anything that a browser would run as a document (SVG, XML, HTML, JSON) becomes plain text.
-
-    Examples
-    --------
-    >>> extension("image/jpeg"), extension("image/svg+xml"), extension(None)
-    ('.jpg', '.svg.txt', '.bin')
-    """
-    if media_type is None:
-        return ".bin"
-    return _EXTENSIONS.get(media_type, ".txt")
 
 
 def slug(text: str | None, width: int = _SLUG_WIDTH) -> str:

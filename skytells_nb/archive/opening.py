@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from ..exceptions import InvalidInputError, NetworkError, OutputExpiredError, SkytellsError
+from ..filetypes import extension, sniff
 from ..models import Prediction
-from ..wire.sniffing import sniff
 from .files import inside, place, write_to
-from .naming import SIDECAR, day_and_stem, extension
+from .naming import SIDECAR, day_and_stem
 from .outputs import decode_data_uri, form_of, is_gone
 from .provenance import Broken, embed, record_of
 from .store import Archive

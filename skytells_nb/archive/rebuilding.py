@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Any, Final
 
 from ..exceptions import SkytellsError
+from ..filetypes import sniff
 from ..models import Prediction
 from ..observers import Account
 from ..wire.conversation import note
-from ..wire.sniffing import sniff
 from . import rows
 from .documents import restore
 from .naming import SIDECAR

@@ -13,10 +13,10 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from ..filetypes import sniff
 from ..models import Prediction
 from ..observers import Account
 from ..wire.conversation import note
-from ..wire.sniffing import sniff
 from ..wire.steps import Do, Flow
 from . import rows
 from .database import Database

@@ -2,35 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Final, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
-from ..wire.sniffing import sniff
+from ..filetypes import HEAD, file_type
 
 __all__ = ["HEAD", "Family", "Kind", "kind_of"]
 
 Family = Literal["image", "video", "audio", "text", "other"]
-
-HEAD: Final = 4096
-"""How many bytes of a file are enough to tell what it is."""
-
-_FORMATS: Final = {
-    "image/png": "PNG",
-    "image/jpeg": "JPEG",
-    "image/gif": "GIF",
-    "image/webp": "WEBP",
-    "image/avif": "AVIF",
-    "image/tiff": "TIFF",
-    "image/bmp": "BMP",
-}
-_OTHERS: Final = {
-    "text/html": "a web page",
-    "image/svg+xml": "an SVG drawing",
-    "image/heic": "an HEIC picture",
-    "application/pdf": "a PDF document",
-    "application/zip": "a ZIP archive",
-    "model/gltf-binary": "a 3D model",
-}
-_READABLE: Final = frozenset({"text/plain", "application/json"})
 
 
 class Kind(NamedTuple):
@@ -60,17 +38,8 @@ def kind_of(head: bytes) -> Kind:
     >>> kind_of(b"<!DOCTYPE html><title>Not found</title>").name
     'a web page'
     """
-    if not head:
-        return Kind("other", "application/octet-stream", "nothing at all")
-    mime = sniff(head) or (
-        "image/bmp" if head[:2] == b"BM" and len(head) > 26 else "application/octet-stream"
-    )
-    if mime in _FORMATS:
-        return Kind("image", mime, _FORMATS[mime])
-    if mime in _READABLE:
-        return Kind("text", mime, "text")
-    if mime.startswith("video/"):
-        return Kind("video", mime, "a clip")
-    if mime.startswith("audio/"):
-        return Kind("audio", mime, "a song")
-    return Kind("other", mime, _OTHERS.get(mime, "data of another kind"))
+    found = file_type(head)
+    if found.kind == "image" and found.pillow:
+        return Kind("image", found.media_type, found.pillow[0])
+    family: Family = "other" if found.kind in ("image", "model") else found.kind
+    return Kind(family, found.media_type, found.name)

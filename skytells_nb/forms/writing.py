@@ -12,8 +12,8 @@ from typing import Any, Final
 
 from ..client import Connection
 from ..client.origin import DEFAULT_BASE_URL
+from ..filetypes import sniff
 from ..models import Prediction
-from ..wire.sniffing import sniff
 from .veiled import Upload, Veiled
 
 __all__ = ["code_of", "connecting", "literal", "request_of"]

@@ -15,8 +15,8 @@ from functools import partial
 from typing import IO, Any, Final, TypeAlias
 from urllib.parse import SplitResult, urljoin, urlsplit
 
+from ..filetypes import sniff
 from .addresses import check_url, host_of, kind_of_address, literal, split
-from .sniffing import sniff
 from .steps import Do, Fetch, Fetched
 
 __all__ = [
@@ -30,7 +30,6 @@ __all__ = [
     "check_url",
     "fetching",
     "kind_of_address",
-    "sniff",
 ]
 
 MAX_REDIRECTS: Final = 5

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
-from skytells_nb.archive.naming import day_and_stem, extension, file_name, slug
+from skytells_nb.archive.naming import day_and_stem, file_name, slug
 from skytells_nb.models import Prediction
 
 NOW = datetime(2026, 11, 22, 14, 31, tzinfo=UTC)
@@ -52,8 +52,3 @@ def test_two_that_would_share_a_name_are_told_apart() -> None:
     plain, apart = day_and_stem(p, NOW)[1], day_and_stem(p, NOW, apart=True)[1]
     assert apart.startswith(plain)
     assert apart != day_and_stem(p, NOW, account="other", apart=True)[1]
-
-
-def test_what_a_browser_would_run_becomes_a_text() -> None:
-    kinds = ("text/html", "image/svg+xml", "application/xml", "application/json", "text/plain")
-    assert {extension(kind).rpartition(".")[2] for kind in kinds} == {"txt"}

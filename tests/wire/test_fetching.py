@@ -15,7 +15,7 @@ import pytest
 
 from skytells_nb.client.fetch import afetch, download, fetch, make_async_client, make_client
 from skytells_nb.exceptions import NetworkError, OutputExpiredError, SkytellsError
-from skytells_nb.wire.fetching import check_url, fetching, kind_of_address, sniff
+from skytells_nb.wire.fetching import check_url, fetching, kind_of_address
 from skytells_nb.wire.steps import Fetch, Fetched
 
 PNG = b"\x89PNG\r\n\x1a\n" + b"pixels" * 1000
@@ -362,34 +362,3 @@ def test_an_api_on_a_private_network_may_name_outputs_on_the_same_kind_of_networ
     assert check_url("http://files.lan/a", ["127.0.0.1"], *lan)
     assert check_url("http://169.254.169.254/a", [], *lan)
     assert check_url("http://0.0.0.0/a", [], "http://0.0.0.0/v1")
-
-
-@pytest.mark.parametrize(
-    ("head", "media_type"),
-    [
-        (b"\xff\xd8\xff\xe0", "image/jpeg"),
-        (b"RIFF\x00\x00\x00\x00WEBPVP8 ", "image/webp"),
-        (b"RIFF\x00\x00\x00\x00WAVEfmt ", "audio/wav"),
-        (b"\x00\x00\x00 ftypavif", "image/avif"),
-        (b"\x00\x00\x00 ftypisom", "video/mp4"),
-        (b"\x00\x00\x00 ftypqt  ", "video/quicktime"),
-        (b"\x1aE\xdf\xa3\x9fB\x86", "video/webm"),
-        (b"ID3\x04\x00", "audio/mpeg"),
-        (b"\xff\xfb\x90\x00", "audio/mpeg"),
-        (b"OggS\x00", "audio/ogg"),
-        (b"fLaC\x00", "audio/flac"),
-        (b"%PDF-1.7", "application/pdf"),
-        (b"\xef\xbb\xbf\n <!-- hi -->\n<html lang=en>", "text/html"),
-        (b"<script>alert(1)</script>", "text/html"),
-        (b"<?xml version='1.0'?>\n<!-- x --><svg onload='alert(1)'>", "image/svg+xml"),
-        (b"<?xml version='1.0'?><Error><Code>AccessDenied</Code></Error>", "application/xml"),
-        (b'{"error": "gone"}', "application/json"),
-        ("Ein Fuchs im Schnee. ❄".encode(), "text/plain"),
-        ("é".encode() * 2048 + b"\xc3", "text/plain"),
-        (b"\x00\x01\x02\x03", None),
-        (b"\xff\xfe\x00\x01", None),
-        (b"", None),
-    ],
-)
-def test_a_file_is_what_its_first_bytes_say(head: bytes, media_type: str | None) -> None:
-    assert sniff(head) == media_type

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from ...exceptions import InvalidInputError
-from ...wire.sniffing import sniff
+from ...filetypes import sniff
 from ..naming import SIDECAR
 from . import jpeg, png, webp
 from .record import INDEXED, Broken, record_of

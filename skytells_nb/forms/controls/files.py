@@ -17,8 +17,8 @@ from typing import Any, Final
 import ipywidgets as w
 
 from ...archive.inputs import LIMIT
+from ...filetypes import sniff
 from ...models import Prediction
-from ...wire.sniffing import sniff
 from ..fields import UNSET, Field, Value
 from ..look import Look
 from ..veiled import Upload

@@ -41,5 +41,5 @@ def kind_of(head: bytes) -> Kind:
     found = file_type(head)
     if found.kind == "image" and found.pillow:
         return Kind("image", found.media_type, found.pillow[0])
-    family: Family = "other" if found.kind in ("image", "model") else found.kind
+    family: Family = "other" if found.kind == "image" or found.kind == "model" else found.kind
     return Kind(family, found.media_type, found.name)

@@ -66,6 +66,45 @@ class SkytellsWarning(UserWarning):
     """
 
 
+def warn_user(text: str) -> None:
+    """Warn of something that must not stop the work; where warnings are errors, log it instead.
+
+    It is shown each time it is true: of warnings from one line that read alike, Python shows but the first.
+    And it is shown as a sentence, with no file and line of ours before it, since it may come from a thread of
+    the toolkit, or from the place where a cell was interrupted.
+    """
+    import warnings
+    from contextlib import suppress
+    from functools import partial
+    from logging import getLogger
+
+    global _formats_warnings
+    if not _formats_warnings:
+        _formats_warnings = True
+        warnings.formatwarning = partial(_format_warning, warnings.formatwarning)
+    try:
+        warnings.warn_explicit(text, SkytellsWarning, "skytells_nb", 0, module="skytells_nb")
+    except SkytellsWarning:
+        with suppress(Exception):
+            getLogger("skytells_nb").warning(text)
+
+
+def _format_warning(
+    otherwise: Callable[..., str],
+    message: Warning | str,
+    category: type[Warning],
+    filename: str,
+    lineno: int,
+    line: str | None = None,
+) -> str:
+    if lineno == 0 and issubclass(category, SkytellsWarning):
+        return f"{category.__name__}: {message}\n"
+    return otherwise(message, category, filename, lineno, line)
+
+
+_formats_warnings = False
+
+
 class SkytellsError(Exception):
     """Base class of every error this toolkit raises.
 

@@ -5,7 +5,11 @@ from __future__ import annotations
 import copy
 import pickle
 import re
+import subprocess
+import sys
+import textwrap
 import traceback
+import warnings
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
@@ -22,6 +26,7 @@ from skytells_nb.exceptions import (
     SkytellsWarning,
     UncertainCreateError,
     WaitTimeoutError,
+    warn_user,
 )
 from skytells_nb.models import Prediction
 
@@ -115,3 +120,35 @@ def test_a_warning_is_no_error():
 def test_every_class_says_what_it_is_for(kind: type[SkytellsError]):
     assert kind.__doc__
     assert kind.__doc__ != SkytellsError.__doc__
+
+
+class TestWarnUser:
+    def test_it_is_shown_each_time_it_is_true(self):
+        with warnings.catch_warnings(record=True) as shown:
+            warnings.simplefilter("default")
+            for _ in range(2):
+                warn_user("The archive is full.")
+        assert [str(w.message) for w in shown] == ["The archive is full."] * 2
+
+    def test_it_is_a_sentence_without_a_place_of_ours(self):
+        script = """
+            import warnings
+            from skytells_nb.exceptions import SkytellsWarning, warn_user
+            warn_user("Stopped.")
+            warn_user("Stopped again.")
+            warnings.warn_explicit("theirs", UserWarning, "cell.py", 3)
+        """
+        run = subprocess.run(
+            [sys.executable, "-c", textwrap.dedent(script)], capture_output=True, text=True, check=True
+        )
+        assert run.stderr.splitlines() == [
+            "SkytellsWarning: Stopped.",
+            "SkytellsWarning: Stopped again.",
+            "cell.py:3: UserWarning: theirs",
+        ]
+
+    def test_it_is_logged_where_warnings_are_errors(self, caplog):
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            warn_user("The archive is full.")
+        assert caplog.messages == ["The archive is full."]

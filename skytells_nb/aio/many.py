@@ -11,14 +11,13 @@ heartbeat while nothing else happens.
 from __future__ import annotations
 
 import asyncio
-import operator
 from collections.abc import Awaitable, Iterable
 from contextlib import suppress
 from decimal import Decimal
-from typing import Any, Final, Literal, TypeVar, cast, overload
+from typing import Any, Final, Literal, TypeVar, overload
 
 from .._options import options
-from ..exceptions import InvalidInputError
+from ..checks import check_whole
 from ..progress import Bar, bar
 from .awaitables import Awaitables
 from .background import GRACE
@@ -104,7 +103,7 @@ async def gather(
     """
     work = Awaitables(aws)
     try:
-        room = _checked_limit(limit)
+        room = None if limit is None else check_whole("limit", limit, 1, none="all at once")
         work.check()
     except BaseException:
         work.close()
@@ -114,24 +113,6 @@ async def gather(
     with bar(work.total, "gather", enabled=bool(wanted), delay=0.0 if wanted is True else 1.0) as shown:
         await crowd.see_through(shown)
     return crowd.results
-
-
-def _checked_limit(limit: object) -> int | None:
-    if limit is None:
-        return None
-    try:
-        if isinstance(limit, bool):
-            raise TypeError
-        room = operator.index(cast("Any", limit))
-    except TypeError:
-        room = 0
-    if room < 1:
-        raise InvalidInputError(
-            f"limit={limit!r} would let nothing start. Nothing was started, nothing was billed. Give a whole "
-            "number of 1 or more, or None for all at once.",
-            charged=False,
-        )
-    return room
 
 
 class _Crowd:

@@ -7,17 +7,14 @@ from __future__ import annotations
 
 import random
 import time
-import warnings
 from asyncio import CancelledError
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from logging import getLogger
 from threading import Lock
 
 from .. import observers
-from ..exceptions import SkytellsWarning
+from ..exceptions import warn_user as note
 from ..models import Model, Prediction
 from ..observers import Account, Observer
 from . import durations as lengths
@@ -183,15 +180,3 @@ class Conversation:
             else:
                 prediction = told if isinstance(told, Prediction) else prediction
         return prediction
-
-
-def note(text: str) -> None:
-    """Say something that must not stop the work: a warning, and a log line where warnings are errors.
-
-    It is shown each time it is true; of warnings that read alike, Python shows but the first.
-    """
-    try:
-        warnings.warn_explicit(text, SkytellsWarning, __file__, 0, module=__name__)
-    except SkytellsWarning:
-        with suppress(Exception):
-            getLogger("skytells_nb").warning(text)

@@ -1,0 +1,218 @@
+"""Checks of arguments, each with the same sentence: what was wanted, what was given, what was meant perhaps.
+
+A check returns the value as the type that was wanted, or raises `InvalidInputError`. Nothing has happened yet
+when it does, so ``charged`` is False. A caller that promises another type of error passes ``error=``.
+"""
+
+from __future__ import annotations
+
+import math
+import operator
+import os
+from collections.abc import Callable, Iterable
+from decimal import Decimal, InvalidOperation
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any, TypeVar, cast
+
+from .exceptions import InvalidInputError
+
+__all__ = [
+    "check_amount",
+    "check_callable",
+    "check_choice",
+    "check_path",
+    "check_seconds",
+    "check_text",
+    "check_whole",
+    "closest",
+    "did_you_mean",
+    "expected",
+]
+
+C = TypeVar("C", bound=Callable[..., Any])
+
+
+def expected(
+    name: str, wanted: str, value: object, *, error: type[InvalidInputError] = InvalidInputError
+) -> InvalidInputError:
+    """Return the error for an argument that is not what was wanted.
+
+    Examples
+    --------
+    >>> from skytells_nb.checks import expected
+    >>> print(expected("limit", "a whole number of 1 or more", 0))
+    limit must be a whole number of 1 or more, not 0.
+    """
+    shown = repr(value)
+    shown = shown if len(shown) <= 80 else shown[:79] + "…"
+    return error(f"{name} must be {wanted}, not {shown}.", charged=False)
+
+
+def closest(word: str, choices: Iterable[str]) -> str | None:
+    """Return the choice that a misspelt word most likely means, or None.
+
+    Upper and lower case, spaces, hyphens and underscores make no difference.
+
+    Examples
+    --------
+    >>> from skytells_nb.checks import closest
+    >>> closest("num images", ["prompt", "num_outputs", "num_images"]), closest("fox", ["prompt"])
+    ('num_images', None)
+    """
+    known = {_folded(choice): choice for choice in reversed(list(choices))}
+    found = get_close_matches(_folded(word), known, n=1)
+    return known[found[0]] if found else None
+
+
+def did_you_mean(word: str, choices: Iterable[str]) -> str:
+    """Return the sentence ``" Did you mean 'x'?"``, or nothing where nothing is like it.
+
+    Examples
+    --------
+    >>> from skytells_nb.checks import did_you_mean
+    >>> did_you_mean("sead", ["seed", "prompt"]), did_you_mean("fox", ["seed", "prompt"])
+    (" Did you mean 'seed'?", '')
+    """
+    near = closest(word, choices)
+    return "" if near is None else f" Did you mean {near!r}?"
+
+
+def check_whole(
+    name: str,
+    value: object,
+    low: int | None = None,
+    high: int | None = None,
+    *,
+    none: str = "",
+    error: type[InvalidInputError] = InvalidInputError,
+) -> int:
+    """Check a whole number; numpy's count as one, booleans do not.
+
+    Parameters
+    ----------
+    name : str
+        What the argument is called.
+    value : object
+        What was given.
+    low, high : int, optional
+        Its bounds, which are allowed.
+    none : str
+        What None would mean, such as ``all``, where the caller takes it; only for the sentence.
+    error : type
+        The error to raise.
+    """
+    try:
+        if isinstance(value, bool):
+            raise TypeError
+        number = operator.index(cast("Any", value))
+        if (low is None or low <= number) and (high is None or number <= high):
+            return number
+    except TypeError:
+        pass
+    bounds = ""
+    if low is not None:
+        bounds = f" of {low:,} or more" if high is None else f" from {low:,} to {high:,}"
+    wanted = f"a whole number{bounds}" + (f", or None for {none}" if none else "")
+    raise expected(name, wanted, value, error=error)
+
+
+def check_seconds(name: str, value: object, *, zero: bool = False, none: str = "") -> float:
+    """Check a time in seconds: a finite number above zero, or zero too.
+
+    Examples
+    --------
+    >>> from skytells_nb.checks import check_seconds
+    >>> check_seconds("timeout", 60)
+    60.0
+    """
+    try:
+        if isinstance(value, bool | str | bytes):
+            raise TypeError
+        seconds = float(cast("Any", value))
+        if math.isfinite(seconds) and (seconds > 0 or (zero and seconds == 0)):
+            return seconds
+    except (TypeError, ValueError, OverflowError):
+        pass
+    wanted = f"seconds, {'0 or more' if zero else 'more than 0'}" + (f", or None for {none}" if none else "")
+    raise expected(name, wanted, value)
+
+
+def check_amount(name: str, value: object) -> Decimal:
+    """Check an amount of money: a number, or a text that is one, of 0 or more, exactly as written.
+
+    Examples
+    --------
+    >>> from skytells_nb.checks import check_amount
+    >>> check_amount("budget", 0.1)
+    Decimal('0.1')
+    """
+    if isinstance(value, int | float | str | Decimal) and not isinstance(value, bool):
+        try:
+            text = str(float(value)) if isinstance(value, float) else str(value)  # numpy's float64, too
+            amount = Decimal(text.strip().removeprefix("$"))
+            if amount.is_finite() and amount >= 0:
+                return amount
+        except InvalidOperation:
+            pass
+    raise expected(name, "an amount of 0 or more, such as 2.50", value)
+
+
+def check_text(name: str, value: object, *, longest: int | None = None, what: str = "a text") -> str:
+    """Check a text that is not blank, and return it without white space at its edges."""
+    if isinstance(value, str) and value.strip() and (longest is None or len(value.strip()) <= longest):
+        return value.strip()
+    raise expected(name, what if longest is None else f"{what} of at most {longest} characters", value)
+
+
+def check_choice(
+    name: str,
+    value: object,
+    choices: Iterable[Any],
+    *,
+    error: type[InvalidInputError] = InvalidInputError,
+) -> Any:
+    """Check that a value is one of a closed list; of a text, say which one was meant.
+
+    Examples
+    --------
+    >>> from skytells_nb.checks import check_choice
+    >>> check_choice("status", "succeeded", ["succeeded", "failed"])
+    'succeeded'
+    """
+    allowed = list(choices)
+    for choice in allowed:  # by type too, else True were 1
+        if type(choice) is type(value) and choice == value:
+            return choice
+    wanted = [repr(choice) for choice in allowed]
+    text = ", ".join(wanted[:-1]) + f" or {wanted[-1]}" if len(wanted) > 1 else "".join(wanted)
+    refusal = expected(name, text, value, error=error)
+    hint = did_you_mean(value, [c for c in allowed if isinstance(c, str)]) if isinstance(value, str) else ""
+    raise error(refusal.message + hint, charged=False) if hint else refusal
+
+
+def check_callable(name: str, value: C, *, takes: str = "") -> C:
+    """Check something that can be called."""
+    if not callable(value):
+        raise expected(name, f"a function{f' that takes {takes}' if takes else ''}", value)
+    return value
+
+
+def check_path(name: str, value: object, *, what: str = "a path") -> Path:
+    """Check the path of a file or folder, which need not exist; ``~`` is the home folder.
+
+    Examples
+    --------
+    >>> from skytells_nb.checks import check_path
+    >>> check_path("path", "outputs/fox.png").name
+    'fox.png'
+    """
+    if isinstance(value, str | os.PathLike):
+        text = os.fspath(value)
+        if isinstance(text, str) and text.strip() and "\0" not in text:
+            return Path(text).expanduser()
+    raise expected(name, what, value)
+
+
+def _folded(word: str) -> str:
+    return word.casefold().replace("-", "_").replace(" ", "_")

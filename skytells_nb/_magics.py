@@ -27,8 +27,7 @@ from ._options import options
 from .aio import run
 from .client import client_of
 from .exceptions import NotFoundError, SkytellsError
-from .forms.fields import Field
-from .forms.schema import read
+from .forms import Field, fields_from_schema
 from .models import Model, Prediction
 from .pricing import estimate
 from .progress import bar
@@ -257,7 +256,7 @@ def _model(client: Any, slug: str) -> Model:
 
 
 def _input(model: Model, given: Mapping[str, Any], prompt: str) -> dict[str, Any]:
-    fields = {field.name: field for field in read(model.input_schema).fields}
+    fields = {field.name: field for field in fields_from_schema(model.input_schema).fields}
     input: dict[str, Any] = {
         name: field.default for name, field in fields.items() if field.kind == "fixed" and name
     }
@@ -364,7 +363,9 @@ def _complete(shell: Any, event: Any) -> Sequence[str]:
             models = run(asyncio.wait_for(client.models.list(), _COMPLETION_PATIENCE))
             return [model.id for model in models]
         model = run(asyncio.wait_for(client.models.get(words[1]), _COMPLETION_PATIENCE))
-        names = [field.name for field in read(model.input_schema).fields if field.place != "hidden"]
+        names = [
+            field.name for field in fields_from_schema(model.input_schema).fields if field.place != "hidden"
+        ]
         return [*(f"--{name}" for name in names if name), "--form", "--estimate"]
     except (SkytellsError, TimeoutError):
         return []

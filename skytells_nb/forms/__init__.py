@@ -5,19 +5,20 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .fields import Field, Property
-    from .form import PromptForm
-    from .playground import Playground
-    from .schema import Rule
+    from ._fields import Field, Property
+    from ._form import PromptForm
+    from ._playground import Playground
+    from ._rules import Rule, fields_from_schema
 
-__all__ = ["Field", "Playground", "PromptForm", "Property", "Rule"]
+__all__ = ["Field", "Playground", "PromptForm", "Property", "Rule", "fields_from_schema"]
 
 _HOMES = {
-    "Field": "fields",
-    "Playground": "playground",
-    "PromptForm": "form",
-    "Property": "fields",
-    "Rule": "schema",
+    "Field": "_fields",
+    "Playground": "_playground",
+    "PromptForm": "_form",
+    "Property": "_fields",
+    "Rule": "_rules",
+    "fields_from_schema": "_rules",
 }
 
 
@@ -31,8 +32,8 @@ def __getattr__(name: str) -> Any:
             if error.name != "ipywidgets":
                 raise
             raise ModuleNotFoundError(
-                "A form needs ipywidgets, which this kernel's Python does not have. Nothing was sent, and "
-                "all but forms works without it. Run %pip install ipywidgets, and restart the kernel.",
+                "Forms need ipywidgets, which this kernel's Python does not have. Run %pip install "
+                "ipywidgets, and restart the kernel; all else works without it.",
                 name=error.name,
             ) from None
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import Any, Final
 
-from .fields import UNSET, Number, Property
+from ._fields import UNSET, Number, Property
 
 __all__ = [
     "PROMPTS",

@@ -37,7 +37,7 @@ def test_type_slide_generate_look_and_run_the_code(notebook: Open, lab: Lab, the
     prompt.press_sequentially("a lighthouse on a cliff at dusk, waves below")
     price = opened.here.locator(".sky-price b")
     expect(price).to_have_text("$0.03")
-    handle = opened.here.locator(".sky-slides .noUi-handle")
+    handle = opened.here.locator(".sky-slider .noUi-handle")
     handle.focus()
     handle.press("ArrowRight")
     expect(price).to_have_text("$0.06")
@@ -69,7 +69,7 @@ def test_the_result_stays_where_the_form_has_gone_with_its_kernel(notebook: Open
     cells = [SETUP.format(options="seconds=0.1"), FORM.format(model="truefusion-edge")]
     cells.append("form.value = {'prompt': 'a fox'}\nform.submit()\nform.wait(20);")
     opened = notebook(cells, trusted=alive)  # one that is not trusted is opened again, and not run
-    kept = opened.here.locator("[class^=sky-kept]").filter(has_text="Run the cell to use the form again.")
+    kept = opened.here.locator("[class^=sky-static]").filter(has_text="Run the cell to use the form again.")
     if alive:
         opened.here.locator(".sky-card img").wait_for()
         expect(kept).to_be_hidden()

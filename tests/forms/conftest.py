@@ -52,7 +52,7 @@ async def _breath() -> None:
 
 
 def said(form: PromptForm) -> str:
-    return form._report._bar.told
+    return str(form._status.message.value)
 
 
 def control(form: PromptForm, name: str) -> Any:

@@ -9,15 +9,16 @@ from typing import Any
 import pytest
 
 from skytells_nb.exceptions import InvalidInputError
-from skytells_nb.forms.fields import UNSET, Field
-from skytells_nb.forms.schema import RULES, Rule, chosen, read
+from skytells_nb.forms import Rule, fields_from_schema
+from skytells_nb.forms._fields import UNSET, Field
+from skytells_nb.forms._rules import RULES, select_fields
 
 CATALOGUE = Path(__file__).parents[2] / "skytells_nb/sandbox/catalogue.json"
 
 
 def fields(properties: Any, **more: Any) -> dict[str, Field]:
     schema = {"type": "object", "properties": properties, **more}
-    return {field.name: field for field in read(schema).fields}
+    return {field.name: field for field in fields_from_schema(schema).fields}
 
 
 def field(part: Any, name: str = "thing", **more: Any) -> Field:
@@ -144,7 +145,9 @@ def test_the_prompt_comes_first_then_media_then_what_matters_then_the_rest():
 def test_what_the_price_depends_on_is_never_advanced():
     parts = {f"p{n}": {"type": "boolean", "default": False} for n in range(9)}
     schema = {"properties": parts}
-    assert {each.name for each in read(schema, important=["p7"]).fields if each.place == "main"} == {"p7"}
+    assert {
+        each.name for each in fields_from_schema(schema, important=["p7"]).fields if each.place == "main"
+    } == {"p7"}
 
 
 def test_choices_keep_their_types():
@@ -201,7 +204,7 @@ def test_an_example_is_a_hint_and_no_value():
 
 @pytest.mark.parametrize("schema", [None, [], "schema", {}, {"properties": {}}, {"properties": None}])
 def test_a_schema_that_says_nothing_gives_one_field_for_everything(schema: Any):
-    found = read(schema)
+    found = fields_from_schema(schema)
     assert [(each.name, each.kind) for each in found.fields] == [("", "json")]
     assert "JSON" in found.note
 
@@ -243,24 +246,24 @@ def test_a_rule_of_ones_own_comes_first():
     )
     broken = Rule("broken", lambda p: 1 / 0 > 1, lambda p: p.field("text"))
     schema = {"properties": {"mood": {"type": "string"}, "other": {"type": "boolean", "default": True}}}
-    found = {each.name: each.kind for each in read(schema, rules=[broken, mood]).fields}
+    found = {each.name: each.kind for each in fields_from_schema(schema, rules=[broken, mood]).fields}
     assert found == {"mood": "suggestions", "other": "checkbox"}
 
 
 def test_fields_can_be_chosen_and_misspelt_ones_are_named():
     all_fields = list(fields({"a": {"type": "string"}, "beta": {"type": "string"}}).values())
-    assert [(each.name, each.place) for each in chosen(all_fields, ["beta"])] == [
+    assert [(each.name, each.place) for each in select_fields(all_fields, ["beta"])] == [
         ("beta", "main"),
         ("a", "hidden"),
     ]
     with pytest.raises(InvalidInputError, match=r"'bta'\. Did you mean 'beta'"):
-        chosen(all_fields, ["bta"])
+        select_fields(all_fields, ["bta"])
 
 
 def test_every_model_of_the_sandbox_has_a_form_without_a_guess():
     for entry in json.loads(CATALOGUE.read_text("utf-8"))["models"]:
         schema = entry["model"]["input_schema"]
-        for each in read(schema).fields:
+        for each in fields_from_schema(schema).fields:
             stated = schema["properties"][each.name]
             assert each.default in (UNSET, stated.get("default"), (stated.get("enum") or [UNSET])[0])
             assert each.kind != "json" or each.name == "messages"

@@ -36,6 +36,6 @@ def test_without_ipywidgets_a_form_says_what_to_install_and_pictures_are_made_al
     assert done.returncode == 0, done.stderr
     *forms, status = done.stdout.splitlines()
     assert len(forms) == 2
-    assert all(line.startswith("ipywidgets A form needs ipywidgets") for line in forms)
+    assert all(line.startswith("ipywidgets Forms need ipywidgets") for line in forms)
     assert all("%pip install ipywidgets" in line for line in forms)
     assert status == "succeeded"

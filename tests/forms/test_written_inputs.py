@@ -11,10 +11,10 @@ import pytest
 from PIL import Image
 
 from skytells_nb import exceptions
-from skytells_nb.forms.standing import clicks_wait
-from skytells_nb.forms.troubles import trouble_of
-from skytells_nb.forms.veiled import Secret, Upload
-from skytells_nb.forms.writing import code_of, literal, request_of
+from skytells_nb.forms._codegen import literal, to_json, to_python
+from skytells_nb.forms._error_message import describe
+from skytells_nb.forms._masked import Secret, Upload
+from skytells_nb.forms._views import click_hint
 
 INPUTS: list[Any] = [
     {},
@@ -36,7 +36,7 @@ def test_code_says_exactly_what_is_sent(input: Any):
         def create(self, *given: Any) -> None:
             calls.append(given)
 
-    code = code_of("truefusion", input).replace("sky.connect()", "fake")
+    code = to_python("truefusion", input).replace("sky.connect()", "fake")
     exec(compile(code, "<form>", "exec"), {"fake": Client()})
     assert calls == [("truefusion", input)]
 
@@ -45,58 +45,58 @@ def test_a_secret_is_masked_everywhere_and_sent_as_it_is():
     secret = Secret.of("hunter2", "openai_api_key")
     assert (json.dumps(secret), secret) == ('"hunter2"', "hunter2")
     input = {"openai_api_key": secret}
-    for shown in (repr(input), literal(input), request_of("m", input), code_of("m", input)):
+    for shown in (repr(input), literal(input), to_json("m", input), to_python("m", input)):
         assert "hunter2" not in shown
-    assert 'os.environ["OPENAI_API_KEY"]' in code_of("m", input)
+    assert 'os.environ["OPENAI_API_KEY"]' in to_python("m", input)
     assert pickle.loads(pickle.dumps(secret)) == "hunter2"
 
 
 def test_a_file_is_a_path_in_code_and_no_wall_of_text_in_a_request():
     upload = Upload.of(b"x" * 9_000, "image/png", "fox.png")
-    code = code_of("m", {"image": upload, "mask": Path("mask.png")})
+    code = to_python("m", {"image": upload, "mask": Path("mask.png")})
     assert '"image": Path("fox.png")' in code
     assert '"mask": Path("mask.png")' in code
     assert "save it as fox.png" in code
     in_memory = {"image": Image.new("RGB", (8, 8)), "frames": [b"GIF89a"]}
-    code = code_of("m", in_memory)
+    code = to_python("m", in_memory)
     compile(code, "<form>", "exec")
     assert '"image": Path("image.png")' in code
     assert "save it as image.png, frames_1.gif." in code
-    assert len(request_of("m", {"image": upload, "text": "y" * 100_000})) < 3_000
+    assert len(to_json("m", {"image": upload, "text": "y" * 100_000})) < 3_000
     assert str(upload).startswith("data:image/png;base64,eHh4")
 
 
 @pytest.mark.parametrize(
     ("error", "title"),
     [
-        (exceptions.AuthenticationError("m"), "The key was refused"),
+        (exceptions.AuthenticationError("m"), "Key refused"),
         (exceptions.InsufficientCreditsError("m"), "No credit left"),
         (exceptions.RateLimitError("m", retry_after=7), "Too many requests"),
-        (exceptions.InvalidInputError("m"), "The input was refused"),
-        (exceptions.NotFoundError("m"), "The model is not there"),
-        (exceptions.NetworkError("m"), "The API cannot be reached"),
-        (exceptions.BudgetExceeded("m"), "Over the budget"),
-        (exceptions.ServerError("m"), "The API failed"),
-        (exceptions.SkytellsError("m"), "It did not work"),
-        (ZeroDivisionError("m"), "Something went wrong"),
+        (exceptions.InvalidInputError("m"), "Input refused"),
+        (exceptions.NotFoundError("m"), "Model not found"),
+        (exceptions.NetworkError("m"), "API unreachable"),
+        (exceptions.BudgetExceeded("m"), "Over budget"),
+        (exceptions.ServerError("m"), "API error"),
+        (exceptions.SkytellsError("m"), "Error"),
+        (ZeroDivisionError("m"), "Error"),
     ],
 )
 def test_errors_have_a_title_in_words(error: Exception, title: str):
-    found = trouble_of(error)
+    found = describe(error)
     assert found.title == title
-    assert "m" in found.words
-    assert found.wait == (7 if title == "Too many requests" else None)
+    assert "m" in found.text
+    assert found.retry_after == (7 if title == "Too many requests" else None)
 
 
 def test_the_server_s_complaint_finds_its_field():
     error = exceptions.InvalidInputError("Refused.", detail="'width' must be a multiple of 8, not 1001")
-    assert trouble_of(error, ["prompt", "width", "height"]).field == "width"
+    assert describe(error, ["prompt", "width", "height"]).field == "width"
     vague = exceptions.InvalidInputError("Refused.", detail="width and height do not match")
-    assert trouble_of(vague, ["prompt", "width", "height"]).field is None
+    assert describe(vague, ["prompt", "width", "height"]).field is None
 
 
 def test_what_an_error_says_cannot_become_markup():
-    assert "<script>" not in trouble_of(exceptions.ServerError("<script>")).html
+    assert "<script>" not in describe(exceptions.ServerError("<script>")).html
 
 
 @pytest.mark.parametrize(
@@ -111,4 +111,4 @@ def test_what_an_error_says_cannot_become_markup():
     ],
 )
 def test_the_form_knows_where_a_click_waits_for_a_cell(version: Any, waits: bool):
-    assert bool(clicks_wait(version)) is waits
+    assert bool(click_hint(version)) is waits

@@ -10,22 +10,22 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Final
 
-from ..fields import Field
-from ..look import Look
-from .base import Control, Unfit
-from .choosing import Checkbox, Choice, Choices, Suggestions
-from .files import Media, Medias
-from .numbers import Number, Seed
-from .words import Colour, Custom, Json, Lines, Password, Prose, Text
+from .._fields import Field
+from .._views import Layouts
+from .base import Control, UnsupportedValue
+from .choice import Checkbox, Choice, Choices, Suggestions
+from .media import Media, MediaList
+from .number import Number, Seed
+from .text import Colour, Custom, Json, Lines, Password, Prose, Text
 
-__all__ = ["CONTROLS", "Control", "Unfit", "control_for"]
+__all__ = ["CONTROLS", "Control", "UnsupportedValue", "control_for"]
 
 CONTROLS: Final[Mapping[str, type[Control]]] = {
     "prose": Prose,
     "text": Text,
     "secret": Password,
     "media": Media,
-    "medias": Medias,
+    "medias": MediaList,
     "choice": Choice,
     "choices": Choices,
     "suggestions": Suggestions,
@@ -40,7 +40,7 @@ CONTROLS: Final[Mapping[str, type[Control]]] = {
 }
 
 
-def control_for(field: Field, look: Look, changed: Callable[[], None]) -> Control:
+def control_for(field: Field, layouts: Layouts, changed: Callable[[], None]) -> Control:
     """Make the control of a field; what has no other gets a JSON text area."""
     kind = "custom" if field.widget is not None else field.kind
-    return CONTROLS.get(kind, Json)(field, look, changed)
+    return CONTROLS.get(kind, Json)(field, layouts, changed)

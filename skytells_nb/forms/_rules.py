@@ -21,9 +21,9 @@ from typing import Any, Final, NamedTuple
 from ..exceptions import InvalidInputError
 from ..validation.folding import fold
 from . import kinds
-from .fields import UNSET, Field, Place, Property
+from ._fields import UNSET, Field, Place, Property
 
-__all__ = ["RULES", "Reading", "Rule", "chosen", "field_of", "read"]
+__all__ = ["RULES", "Rule", "SchemaFields", "field_for", "fields_from_schema", "select_fields"]
 
 
 class Rule(NamedTuple):
@@ -45,7 +45,7 @@ class Rule(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class SchemaFields:
     """What was read of a schema.
 
     Attributes
@@ -96,7 +96,9 @@ _PLACES: Final[tuple[Place, ...]] = ("prompt", "media", "main", "advanced", "hid
 _ORDERS: Final = ("x-fal-order-properties", "propertyOrdering", "ui:order", "x-order")
 
 
-def read(schema: object, *, rules: Iterable[Rule] = (), important: Iterable[str] = ()) -> Reading:
+def fields_from_schema(
+    schema: object, *, rules: Iterable[Rule] = (), important: Iterable[str] = ()
+) -> SchemaFields:
     """Read an input schema as fields, whatever it looks like; nothing here raises.
 
     Parameters
@@ -110,28 +112,28 @@ def read(schema: object, *, rules: Iterable[Rule] = (), important: Iterable[str]
 
     Returns
     -------
-    Reading
+    SchemaFields
 
     Examples
     --------
-    >>> from skytells_nb.forms.schema import read
+    >>> from skytells_nb.forms import fields_from_schema
     >>> schema = {"required": ["prompt"], "properties": {
     ...     "steps": {"type": "integer", "minimum": 1, "maximum": 50},
     ...     "prompt": {"type": "string"}}}
-    >>> [(field.name, field.kind, field.default) for field in read(schema).fields]
+    >>> [(field.name, field.kind, field.default) for field in fields_from_schema(schema).fields]
     [('prompt', 'prose', UNSET), ('steps', 'slider', UNSET)]
     """
     if not isinstance(schema, Mapping):
-        return Reading((_WHOLE,), "This model says nothing about its inputs. Write them as JSON.")
+        return SchemaFields((_WHOLE,), "This model says nothing about its inputs. Write them as JSON.")
     root = fold(schema, schema)
     if not _properties(root):
-        return Reading((_WHOLE,), "This model lists no inputs. Write them as JSON, if it takes any.")
+        return SchemaFields((_WHOLE,), "This model lists no inputs. Write them as JSON, if it takes any.")
     table = (*rules, *RULES)
-    found = [field_of(each, table) for each in _in_order(root, schema)]
-    return Reading(_arranged(found, frozenset(important)))
+    found = [field_for(each, table) for each in _in_order(root, schema)]
+    return SchemaFields(_arranged(found, frozenset(important)))
 
 
-def chosen(fields: Sequence[Field], names: Sequence[str] | None) -> list[Field]:
+def select_fields(fields: Sequence[Field], names: Sequence[str] | None) -> list[Field]:
     """Give the fields of these names in this order, and the others hidden; all of them for None.
 
     Raises
@@ -156,7 +158,7 @@ def chosen(fields: Sequence[Field], names: Sequence[str] | None) -> list[Field]:
     return [*shown, *rest]
 
 
-def field_of(p: Property, rules: Sequence[Rule] = RULES) -> Field:
+def field_for(p: Property, rules: Sequence[Rule] = RULES) -> Field:
     """Make the field of one property by the first rule that fits; a rule that fails is passed over."""
     for rule in rules:
         try:
@@ -280,7 +282,7 @@ def _number(p: Property, kind: str) -> Field:
 
 def _group(p: Property) -> Field:
     inside = _in_order(p.schema, p.root, p.depth + 1)
-    fields = [field_of(each) for each in inside]
+    fields = [field_for(each) for each in inside]
     shown = [
         each.moved("main") if each.place != "hidden" and not each.deprecated else each for each in fields
     ]

@@ -15,15 +15,14 @@ from ..aio import run, submit
 from ..client import AsyncClient, Client, client_of
 from ..display.pricetags import price_told
 from ..exceptions import InvalidInputError
-from ..formatting import format_cost as money
+from ..formatting import format_cost
 from ..models import Model, ModelList, PredictionList
-from .allowance import Allowance
-from .fieldset import Fieldset
-from .form import PromptForm
-from .look import Look
-from .results import Results
-from .style import STYLE
-from .troubles import trouble_of
+from ._allowance import Allowance
+from ._error_message import describe
+from ._fieldset import Fieldset
+from ._form import PromptForm
+from ._results import Results
+from ._views import Layouts, style_sheet
 
 __all__ = ["Playground", "found", "kept"]
 
@@ -79,21 +78,21 @@ class Playground(w.HBox):  # type: ignore[misc]
             raise InvalidInputError(
                 f"There is no model {model!r}; there are {', '.join(slugs)}. Nothing was sent.", charged=False
             )
-        self._look = Look()
-        self._results = Results(self._look)
-        self._style = STYLE + self._results.keepsake.style
+        self._layouts = Layouts()
+        self._results = Results(self._layouts)
+        self._style = style_sheet() + self._results.static.style
         self._forms: dict[str, PromptForm] = {}
         self._lock = threading.RLock()
         self._coming: Future[None] | None = None
         self.form: PromptForm | None = None
         self._before: PromptForm | None = None
         super().__init__(_dom_classes=("sky-form", "sky-playground"), layout=w.Layout(max_width="1080px"))
-        self._search = w.Text(placeholder="Search models", layout=self._look.wide, tooltip="Search models")
+        self._search = w.Text(placeholder="Search models", layout=self._layouts.wide, tooltip="Search models")
         self._list = w.Select(
-            options=self._options(""), value=None, rows=_ROWS, layout=self._look.wide, tooltip="Models"
+            options=self._options(""), value=None, rows=_ROWS, layout=self._layouts.wide, tooltip="Models"
         )
-        self._about = self._look.html(layout=self._look.wide)
-        self._holder = w.VBox(layout=self._look.wide)
+        self._about = self._layouts.html(layout=self._layouts.wide)
+        self._holder = w.VBox(layout=self._layouts.wide)
         picker = w.VBox([self._search, self._list, self._about], _dom_classes=("sky-picker",))
         right = w.VBox([self._holder, self._results.widget], _dom_classes=("sky-picked",))
         self.children = [picker, right]
@@ -162,7 +161,7 @@ class Playground(w.HBox):  # type: ignore[misc]
         except Exception as error:  # noqa: BLE001 - shown where the form would stand
             if slug == self.model:
                 self.form = None
-                self._holder.children = [self._look.html(trouble_of(error).html, layout=self._look.wide)]
+                self._holder.children = [self._layouts.html(describe(error).html, layout=self._layouts.wide)]
             return
         self._arrived(slug, model)
 
@@ -181,7 +180,7 @@ class Playground(w.HBox):  # type: ignore[misc]
                 return
             before, self.form, self._before = self._before, form, form
             if before is not None and before is not form:
-                form.value = {**form.value, **kept(before.touched, form.fieldset)}
+                form.value = {**form.value, **kept(before.changed_values, form.fieldset)}
             self._holder.children = [form]
 
     def _ipython_display_(self) -> None:
@@ -190,7 +189,7 @@ class Playground(w.HBox):  # type: ignore[misc]
         told = f"A playground of {len(self.models)} models; run this cell to use it."
         bundle = {**(super()._repr_mimebundle_() or {}), "text/html": f"<div>{told}</div>"}
         display(bundle, raw=True)  # type: ignore[no-untyped-call]
-        self._results.keepsake.display()
+        self._results.static.display()
 
     def __repr__(self) -> str:
         return f"Playground({self.model!r} of {len(self.models)} models)"
@@ -202,7 +201,7 @@ def found(models: ModelList, words: str) -> list[Model]:
     Examples
     --------
     >>> from skytells_nb import Model, ModelList
-    >>> from skytells_nb.forms.playground import found
+    >>> from skytells_nb.forms._playground import found
     >>> found(ModelList([Model(id="lumo", type="video"), Model(id="truefusion", type="image")]), "VID")
     [Model('lumo', video)]
     """
@@ -216,12 +215,12 @@ def found(models: ModelList, words: str) -> list[Model]:
     return kept_ones
 
 
-def kept(touched: Mapping[str, Any], fieldset: Fieldset) -> dict[str, Any]:
+def kept(changed: Mapping[str, Any], fieldset: Fieldset) -> dict[str, Any]:
     """Give what another form's user had set and this form understands as well."""
     return {
-        field.name: touched[field.name]
-        for field in fieldset.named(touched)
-        if field.kind not in ("fixed", "secret") and _takes(field, touched[field.name])
+        field.name: changed[field.name]
+        for field in fieldset.named(changed)
+        if field.kind not in ("fixed", "secret") and _takes(field, changed[field.name])
     }
 
 
@@ -240,7 +239,9 @@ def _takes(field: Any, value: Any) -> bool:
 
 def _line(model: Model) -> str:
     price = (
-        "" if model.pricing.amount is None else money(model.pricing.amount, model.pricing.currency or "USD")
+        ""
+        if model.pricing.amount is None
+        else format_cost(model.pricing.amount, model.pricing.currency or "USD")
     )
     price += f"/{model.pricing.unit.replace('_', ' ')}" if price and model.pricing.unit else ""
     away = "" if model.status in (None, "operational") else f" ({model.status})"

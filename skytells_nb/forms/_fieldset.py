@@ -11,9 +11,9 @@ from typing import Any, Final
 
 import ipywidgets as w
 
-from .controls import Control, Unfit, control_for
-from .fields import UNSET, Field, Value
-from .look import Look, label_html, note_html
+from ._controls import Control, UnsupportedValue, control_for
+from ._fields import UNSET, Field, Value
+from ._views import Layouts, label_html, note_html
 
 __all__ = ["Fieldset"]
 
@@ -27,8 +27,8 @@ class Fieldset:
     ----------
     fields : sequence of Field
         What to show, in order.
-    look : Look
-        The form's look.
+    layouts : Layouts
+        The form's.
     changed : callable
         Called when somebody changed something.
 
@@ -38,9 +38,9 @@ class Fieldset:
         What stands in the form, top to bottom.
     """
 
-    def __init__(self, fields: Sequence[Field], look: Look, changed: Callable[[], None]) -> None:
+    def __init__(self, fields: Sequence[Field], layouts: Layouts, changed: Callable[[], None]) -> None:
         self.fields = tuple(fields)
-        self._look = look
+        self._layouts = layouts
         self._changed = changed
         self._controls: dict[str, Control] = {}
         self._groups: dict[str, Fieldset] = {}
@@ -56,7 +56,7 @@ class Fieldset:
         self._silent = 0
 
     @property
-    def needed(self) -> tuple[str, ...]:
+    def required(self) -> tuple[str, ...]:
         """Which of its fields must be filled in; none where one field stands for the whole input."""
         if any(not field.name for field in self.fields):
             return ()
@@ -68,7 +68,7 @@ class Fieldset:
         middle = [field for field in shown if field.place in ("media", "main")]
         rest = [field for field in shown if field.place == "advanced"]
         for field in prompts:
-            label = self._look.html(label_html(field.label, field.required), classes=("sky-label",))
+            label = self._layouts.html(label_html(field.label, field.required), classes=("sky-label",))
             self.widgets += [label, *self._row(field)[1:]]
         if middle:
             self.widgets.append(self._grid(middle))
@@ -79,16 +79,16 @@ class Fieldset:
         children = [widget for field in fields for widget in self._row(field)]
         layout = w.Layout(width="100%", margin="6px 0 0")
         grid = w.GridBox(children, layout=layout, _dom_classes=("sky-grid",))
-        return w.VBox([grid], layout=self._look.wide, _dom_classes=("sky-room",))
+        return w.VBox([grid], layout=self._layouts.wide, _dom_classes=("sky-container",))
 
     def _advanced(self, fields: Sequence[Field]) -> Any:
         """Put the rest behind a lid; a great many of them are made only when it is opened."""
-        inside = w.VBox(layout=self._look.wide)
+        inside = w.VBox(layout=self._layouts.wide)
         lid = w.Accordion(
             children=[inside],
             titles=(f"Advanced ({len(fields)})",),
             selected_index=None,
-            layout=self._look.wide,
+            layout=self._layouts.wide,
         )
         self._lid, self._under_lid = lid, frozenset(field.name for field in fields)
         if len(fields) <= _ALL_AT_ONCE:
@@ -113,20 +113,20 @@ class Fieldset:
         return lid
 
     def _row(self, field: Field) -> list[Any]:
-        look = self._look
+        layouts = self._layouts
         words = label_html(field.label, field.required, field.deprecated)
-        label = look.html(words, classes=("sky-label",), layout=look.natural)
+        label = layouts.html(words, classes=("sky-label",), layout=layouts.natural)
         if field.kind == "group" and field.widget is None:
-            group = Fieldset(field.fields, look, self._heard(field.name))
+            group = Fieldset(field.fields, layouts, self._heard(field.name))
             self._groups[field.name] = group
-            widget = w.VBox(group.widgets, layout=look.wide, _dom_classes=("sky-group",))
+            widget = w.VBox(group.widgets, layout=layouts.wide, _dom_classes=("sky-group",))
             help = field.help
         else:
-            control = control_for(field, look, self._heard(field.name))
+            control = control_for(field, layouts, self._heard(field.name))
             self._controls[field.name] = control
             widget = control.widget
             help = self._help(field)
-        note = look.html(note_html(help), classes=("sky-note",), layout=look.wide)
+        note = layouts.html(note_html(help), classes=("sky-note",), layout=layouts.wide)
         self._notes[field.name] = note
         return [label, widget, note]
 
@@ -191,14 +191,14 @@ class Fieldset:
             return
         try:
             if control is None:
-                raise Unfit
+                raise UnsupportedValue
             if value is None and control.field.nullable:
                 control.clear()
                 if control.field.default is not UNSET:  # which the API would take, were null left out
                     self._held[name] = None
             else:
                 control.set(value)
-        except Unfit:
+        except UnsupportedValue:
             if control is not None:
                 control.clear()
             self._held[name] = value
@@ -238,7 +238,7 @@ class Fieldset:
             if note.value != words:
                 note.value = words
 
-    def homeless(self, problems: Mapping[str, str]) -> dict[str, str]:
+    def unplaced(self, problems: Mapping[str, str]) -> dict[str, str]:
         """Give the problems that stand under no field that can be seen."""
         return {name: words for name, words in problems.items() if name not in self._notes}
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from ..fields import UNSET, Field, Value
-from ..look import Look
+from .._fields import UNSET, Field, Value
+from .._views import Layouts
 
-__all__ = ["Control", "Unfit"]
+__all__ = ["Control", "UnsupportedValue"]
 
 
-class Unfit(ValueError):
+class UnsupportedValue(ValueError):
     """A control cannot show this value; the form keeps it all the same."""
 
 
@@ -32,9 +32,9 @@ class Control:
 
     widget: Any
 
-    def __init__(self, field: Field, look: Look, changed: Callable[[], None]) -> None:
+    def __init__(self, field: Field, layouts: Layouts, changed: Callable[[], None]) -> None:
         self.field = field
-        self.look = look
+        self.layouts = layouts
         self.problem = ""
         self.remark = ""
         self._changed = changed
@@ -50,7 +50,7 @@ class Control:
         raise NotImplementedError
 
     def set(self, value: Any) -> None:
-        """Show a value; `Unfit` when this control cannot."""
+        """Show a value; `UnsupportedValue` when this control cannot."""
         raise NotImplementedError
 
     def clear(self) -> None:
@@ -64,18 +64,18 @@ class Control:
         else:
             try:
                 self.set(self.field.default)
-            except Unfit:
+            except UnsupportedValue:
                 self.clear()
 
     def watch(self, widget: Any) -> None:
         """Let the form hear of a widget's changes."""
         widget.observe(lambda _: self._changed(), "value")
 
-    def named(self, **more: Any) -> dict[str, Any]:
+    def accessible_traits(self, **more: Any) -> dict[str, Any]:
         """Give the traits by which assistive technology knows the name of a control."""
         return {
             "description": self.field.label,
-            "style": self.look.text_style,
-            "_dom_classes": ("sky-named", *more.pop("classes", ())),
+            "style": self.layouts.text_style,
+            "_dom_classes": ("sky-labelled", *more.pop("classes", ())),
             **more,
         }

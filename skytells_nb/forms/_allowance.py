@@ -7,7 +7,7 @@ from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from ..exceptions import BudgetExceeded, InvalidInputError
-from ..formatting import format_cost as money
+from ..formatting import format_cost
 from ..models import Prediction
 from ..pricing import Estimate
 
@@ -79,8 +79,8 @@ class Allowance:
                 charged=False,
             )
         raise BudgetExceeded(
-            f"This may cost {money(estimate.high, estimate.currency)}; the form's budget has "
-            f"{money(left, estimate.currency)} left of {money(self.limit, estimate.currency)}. Nothing "
+            f"This may cost {format_cost(estimate.high, estimate.currency)}; the form's budget has "
+            f"{format_cost(left, estimate.currency)} left of {format_cost(self.limit, estimate.currency)}. Nothing "
             "was sent. Choose something cheaper, or make a form with a larger budget.",
             estimate=estimate,
             remaining=left,

@@ -1,7 +1,5 @@
 """Controls for what is written: prompts, short texts, secrets, lists by the line, colours, JSON."""
 
-# ruff: noqa: D102 - the verbs of a control are explained once, in `base.Control`
-
 from __future__ import annotations
 
 import json
@@ -9,9 +7,9 @@ from typing import Any
 
 import ipywidgets as w
 
-from ..fields import UNSET, Value
-from ..veiled import Secret
-from .base import Control, Unfit
+from .._fields import UNSET, Value
+from .._masked import Secret
+from .base import Control, UnsupportedValue
 
 __all__ = ["Colour", "Custom", "Json", "Lines", "Password", "Prose", "Text"]
 
@@ -21,7 +19,9 @@ class Text(Control):
 
     def build(self) -> None:
         self.widget = w.Text(
-            **self.named(placeholder=self.field.placeholder, layout=self.look.wide, continuous_update=True)
+            **self.accessible_traits(
+                placeholder=self.field.placeholder, layout=self.layouts.wide, continuous_update=True
+            )
         )
         self.watch(self.widget)
 
@@ -31,7 +31,7 @@ class Text(Control):
 
     def set(self, value: Any) -> None:
         if not isinstance(value, str):
-            raise Unfit
+            raise UnsupportedValue
         self.widget.value = value
 
     def clear(self) -> None:
@@ -44,12 +44,12 @@ class Prose(Text):
     def build(self) -> None:
         rows = 4 if self.field.place == "prompt" else 2
         self.widget = w.Textarea(
-            **self.named(
+            **self.accessible_traits(
                 placeholder=self.field.placeholder,
-                layout=self.look.wide,
+                layout=self.layouts.wide,
                 rows=rows,
                 continuous_update=True,
-                classes=("sky-said",) if self.field.place == "prompt" else (),
+                classes=("sky-prompt",) if self.field.place == "prompt" else (),
             )
         )
         self.watch(self.widget)
@@ -60,7 +60,9 @@ class Lines(Control):
 
     def build(self) -> None:
         self.widget = w.Textarea(
-            **self.named(placeholder="one a line", layout=self.look.wide, rows=3, continuous_update=True)
+            **self.accessible_traits(
+                placeholder="one a line", layout=self.layouts.wide, rows=3, continuous_update=True
+            )
         )
         self.watch(self.widget)
 
@@ -70,7 +72,7 @@ class Lines(Control):
 
     def set(self, value: Any) -> None:
         if not isinstance(value, list | tuple) or not all(isinstance(item, str) for item in value):
-            raise Unfit
+            raise UnsupportedValue
         self.widget.value = "\n".join(value)
 
     def clear(self) -> None:
@@ -82,7 +84,7 @@ class Password(Control):
 
     def build(self) -> None:
         self._secret: Secret | None = None
-        self.widget = w.Password(**self.named(layout=self.look.wide, continuous_update=False))
+        self.widget = w.Password(**self.accessible_traits(layout=self.layouts.wide, continuous_update=False))
         self.widget.observe(self._take, "value")
 
     def _take(self, change: Any) -> None:
@@ -104,7 +106,7 @@ class Password(Control):
 
     def set(self, value: Any) -> None:
         if not isinstance(value, str):
-            raise Unfit
+            raise UnsupportedValue
         self._secret = value if isinstance(value, Secret) else Secret.of(value, self.field.name)
         self._tell()
 
@@ -120,7 +122,7 @@ class Colour(Control):
         self._touched = False
         self.widget = w.ColorPicker(
             value="#000000",
-            **self.named(layout=self.look.natural),
+            **self.accessible_traits(layout=self.layouts.natural),
         )
         self.widget.observe(self._take, "value")
 
@@ -135,7 +137,7 @@ class Colour(Control):
         try:
             self.widget.value = value
         except Exception as error:
-            raise Unfit from error
+            raise UnsupportedValue from error
         self._touched = True
 
     def clear(self) -> None:
@@ -151,9 +153,9 @@ class Json(Control):
             str(self.field.schema.get("type")), "JSON"
         )
         self.widget = w.Textarea(
-            **self.named(
+            **self.accessible_traits(
                 placeholder=hint,
-                layout=self.look.wide,
+                layout=self.layouts.wide,
                 rows=3,
                 continuous_update=True,
                 classes=("sky-json",),
@@ -186,7 +188,7 @@ class Json(Control):
         try:
             self.widget.value = json.dumps(value, ensure_ascii=False, indent=None if _flat(value) else 2)
         except (TypeError, ValueError, RecursionError) as error:
-            raise Unfit from error
+            raise UnsupportedValue from error
 
     def clear(self) -> None:
         self.widget.value = ""
@@ -207,7 +209,7 @@ class Custom(Control):
         try:
             self.widget.value = value
         except Exception as error:
-            raise Unfit from error
+            raise UnsupportedValue from error
 
     def clear(self) -> None:
         self.widget.value = self._first

@@ -4,8 +4,6 @@ The box is a text box on purpose. A number box of ipywidgets clamps in silence, 
 sends whole numbers through JavaScript, which loses those above 2^53.
 """
 
-# ruff: noqa: D102 - the verbs of a control are explained once, in `base.Control`
-
 from __future__ import annotations
 
 import math
@@ -15,9 +13,9 @@ from typing import Any, Final
 
 import ipywidgets as w
 
-from ..fields import UNSET, Value
+from .._fields import UNSET, Value
 from ..kinds import range_told
-from .base import Control, Unfit
+from .base import Control, UnsupportedValue
 
 __all__ = ["Number", "Seed"]
 
@@ -31,10 +29,10 @@ class Number(Control):
         field, bounded = self.field, self.field.kind == "slider"
         self._following = False
         self.box = w.Text(
-            **self.named(
+            **self.accessible_traits(
                 placeholder=field.placeholder,
                 continuous_update=True,
-                layout=self.look.typed if bounded else self.look.narrow,
+                layout=self.layouts.beside_slider if bounded else self.layouts.narrow,
             )
         )
         self.box.observe(self._typed, "value")
@@ -49,13 +47,13 @@ class Number(Control):
                 step=field.step,
                 readout=False,
                 continuous_update=True,
-                layout=self.look.growing,
-                style=self.look.slider_style,
+                layout=self.layouts.growing,
+                style=self.layouts.slider_style,
                 tooltip=field.label,
-                _dom_classes=("sky-slides", "sky-unset"),
+                _dom_classes=("sky-slider", "sky-unset"),
             )
             self.slider.observe(self._slid, "value")
-            self.widget = w.HBox([self.slider, self.box], layout=self.look.wide, _dom_classes=("sky-row",))
+            self.widget = w.HBox([self.slider, self.box], layout=self.layouts.wide, _dom_classes=("sky-row",))
 
     def _slid(self, change: Any) -> None:
         if not self._following:
@@ -75,7 +73,7 @@ class Number(Control):
             if value is not UNSET and self.field.low is not None and self.field.high is not None:
                 shown = min(max(value, self.field.low), self.field.high)
                 self.slider.value = round(shown) if isinstance(self.slider, w.IntSlider) else float(shown)
-            classes = ("sky-slides", "sky-unset") if value is UNSET else ("sky-slides",)
+            classes = ("sky-slider", "sky-unset") if value is UNSET else ("sky-slider",)
             if tuple(self.slider._dom_classes) != classes:  # noqa: SLF001 - what add_class sets, in one message
                 self.slider._dom_classes = classes  # noqa: SLF001
         finally:
@@ -98,9 +96,9 @@ class Number(Control):
 
     def set(self, value: Any) -> None:
         if isinstance(value, bool) or not isinstance(value, int | float):
-            raise Unfit
+            raise UnsupportedValue
         if isinstance(value, float) and not math.isfinite(value):
-            raise Unfit
+            raise UnsupportedValue
         self.box.value = self._written(value)
 
     def clear(self) -> None:
@@ -118,10 +116,10 @@ class Seed(Number):
     def build(self) -> None:
         super().build()
         dice = w.Button(
-            icon="dice", tooltip="Roll a seed", layout=self.look.button, _dom_classes=("sky-quiet",)
+            icon="dice", tooltip="Roll a seed", layout=self.layouts.button, _dom_classes=("sky-quiet",)
         )
         dice.on_click(lambda _: self.roll())
-        self.widget = w.HBox([self.box, dice], layout=self.look.wide, _dom_classes=("sky-row",))
+        self.widget = w.HBox([self.box, dice], layout=self.layouts.wide, _dom_classes=("sky-row",))
 
     def roll(self) -> None:
         """Draw a seed within its bounds."""

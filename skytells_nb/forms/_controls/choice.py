@@ -1,16 +1,14 @@
 """Controls for choosing among what there is: buttons, a list, checkboxes, suggestions."""
 
-# ruff: noqa: D102 - the verbs of a control are explained once, in `base.Control`
-
 from __future__ import annotations
 
 from typing import Any
 
 import ipywidgets as w
 
-from ..fields import UNSET, Value
+from .._fields import UNSET, Value
 from ..kinds import short
-from .base import Control, Unfit
+from .base import Control, UnsupportedValue
 
 __all__ = ["Checkbox", "Choice", "Choices", "Suggestions"]
 
@@ -31,13 +29,13 @@ class Choice(Control):
             self.widget = w.ToggleButtons(
                 options=options,
                 value=self._nothing,
-                layout=self.look.wide,
-                style=self.look.buttons_style,
+                layout=self.layouts.wide,
+                style=self.layouts.buttons_style,
                 tooltip=field.label,
             )
         else:
             self.widget = w.Dropdown(
-                options=options, value=self._nothing, **self.named(layout=self.look.natural)
+                options=options, value=self._nothing, **self.accessible_traits(layout=self.layouts.natural)
             )
         self.watch(self.widget)
 
@@ -53,7 +51,7 @@ class Choice(Control):
             if known == value and isinstance(known, bool) == isinstance(value, bool):
                 self.widget.value = at
                 return
-        raise Unfit
+        raise UnsupportedValue
 
     def clear(self) -> None:
         self.widget.value = self._nothing
@@ -66,8 +64,8 @@ class Checkbox(Control):
         self.widget = w.Checkbox(
             description=self.field.help or self.field.label,
             indent=False,
-            layout=self.look.wide,
-            style=self.look.checkbox_style,
+            layout=self.layouts.wide,
+            style=self.layouts.checkbox_style,
         )
         self.watch(self.widget)
 
@@ -76,7 +74,7 @@ class Checkbox(Control):
 
     def set(self, value: Any) -> None:
         if not isinstance(value, bool):
-            raise Unfit
+            raise UnsupportedValue
         self.widget.value = value
 
     def clear(self) -> None:
@@ -92,12 +90,12 @@ class Choices(Control):
         if len(choices) > 6:
             options = [(label, at) for at, (label, _) in enumerate(choices)]
             self.widget = w.SelectMultiple(
-                options=options, rows=min(8, len(options)), **self.named(layout=self.look.wide)
+                options=options, rows=min(8, len(options)), **self.accessible_traits(layout=self.layouts.wide)
             )
             self.watch(self.widget)
             return
         for label, _ in choices:
-            box = w.Checkbox(description=label, indent=False, layout=self.look.button)
+            box = w.Checkbox(description=label, indent=False, layout=self.layouts.button)
             self.watch(box)
             self._boxes.append(box)
         self.widget = w.HBox(self._boxes, layout=w.Layout(flex_flow="row wrap"), _dom_classes=("sky-row",))
@@ -114,7 +112,7 @@ class Choices(Control):
     def set(self, value: Any) -> None:
         known = [each for _, each in self.field.choices]
         if not isinstance(value, list | tuple) or any(item not in known for item in value):
-            raise Unfit
+            raise UnsupportedValue
         self._mark([at for at, each in enumerate(known) if each in value])
 
     def clear(self) -> None:
@@ -135,7 +133,9 @@ class Suggestions(Control):
         self.widget = w.Combobox(
             options=[label for label, _ in self.field.choices],
             ensure_option=False,
-            **self.named(placeholder=self.field.placeholder, layout=self.look.wide, continuous_update=True),
+            **self.accessible_traits(
+                placeholder=self.field.placeholder, layout=self.layouts.wide, continuous_update=True
+            ),
         )
         self.watch(self.widget)
 
@@ -144,7 +144,7 @@ class Suggestions(Control):
 
     def set(self, value: Any) -> None:
         if not isinstance(value, str):
-            raise Unfit
+            raise UnsupportedValue
         self.widget.value = value
 
     def clear(self) -> None:

@@ -1,7 +1,5 @@
 """Controls for files: a URL, a path, or an upload, with a thumbnail of what it is."""
 
-# ruff: noqa: D102 - the verbs of a control are explained once, in `base.Control`
-
 from __future__ import annotations
 
 import base64
@@ -19,12 +17,12 @@ import ipywidgets as w
 from ...archive.inputs import LIMIT
 from ...filetypes import sniff
 from ...models import Prediction
-from ..fields import UNSET, Field, Value
-from ..look import Look
-from ..veiled import Upload
-from .base import Control, Unfit
+from .._fields import UNSET, Field, Value
+from .._masked import Upload
+from .._views import Layouts
+from .base import Control, UnsupportedValue
 
-__all__ = ["Media", "Medias", "largest_upload"]
+__all__ = ["Media", "MediaList", "largest_upload"]
 
 _IN_COLAB: Final = 1_000_000
 _LARGEST: Final = (LIMIT - 100) // 4 * 3  # what is left of a data URI after its beginning, decoded
@@ -45,24 +43,24 @@ class Media(Control):
         kind = self.field.accept.removesuffix("/*") or "file"
         self.remark = f"A URL, a path, or an upload of up to {_megabytes(largest_upload())} MB."
         self.box = w.Text(
-            **self.named(
+            **self.accessible_traits(
                 placeholder=self.field.placeholder or f"https://… or path/to/{kind}",
                 continuous_update=False,
-                layout=self.look.growing,
+                layout=self.layouts.growing,
             )
         )
         self.upload = w.FileUpload(
             accept=self.field.accept,
             multiple=False,
             description="Upload",  # which ipywidgets shows with a count, and the style sheet without
-            layout=self.look.button,
+            layout=self.layouts.button,
             _dom_classes=("sky-upload",),
         )
-        self.preview = self.look.html()
+        self.preview = self.layouts.html()
         self.box.observe(self._typed, "value")
         self.upload.observe(self._uploaded, "value")
-        row = w.HBox([self.box, self.upload], layout=self.look.wide, _dom_classes=("sky-row",))
-        self.widget = w.VBox([row, self.preview], layout=self.look.wide)
+        row = w.HBox([self.box, self.upload], layout=self.layouts.wide, _dom_classes=("sky-row",))
+        self.widget = w.VBox([row, self.preview], layout=self.layouts.wide)
 
     def _typed(self, change: Any) -> None:
         if change["new"]:
@@ -126,7 +124,7 @@ class Media(Control):
         elif isinstance(value, bytes | Prediction) or hasattr(value, "mode"):
             self._show(value)
         else:
-            raise Unfit
+            raise UnsupportedValue
 
     def clear(self) -> None:
         self.problem = ""
@@ -154,28 +152,28 @@ class Media(Control):
         self.preview.value = f'<div class="sky-file">{drawn}{words}</div>' if drawn or words else ""
 
 
-class Medias(Control):
+class MediaList(Control):
     """A list of files: one row each, with a button for one more."""
 
-    def __init__(self, field: Field, look: Look, changed: Callable[[], None]) -> None:
+    def __init__(self, field: Field, layouts: Layouts, changed: Callable[[], None]) -> None:
         self._rows: list[tuple[Media, Any]] = []
-        super().__init__(field, look, changed)
+        super().__init__(field, layouts, changed)
 
     def build(self) -> None:
         self.remark = f"URLs, paths, or uploads of up to {_megabytes(largest_upload())} MB each."
         more = w.Button(
-            description="Add", icon="plus", layout=self.look.button, _dom_classes=("sky-quiet", "sky-add")
+            description="Add", icon="plus", layout=self.layouts.button, _dom_classes=("sky-quiet", "sky-add")
         )
         more.on_click(lambda _: self._add())
         self._more = more
-        self.widget = w.VBox([more], layout=self.look.wide)
+        self.widget = w.VBox([more], layout=self.layouts.wide)
 
     def _add(self) -> Media:
-        media = Media(replace(self.field, kind="media", default=UNSET), self.look, self._changed)
+        media = Media(replace(self.field, kind="media", default=UNSET), self.layouts, self._changed)
         less = w.Button(
-            icon="minus", tooltip="Remove this one", layout=self.look.button, _dom_classes=("sky-quiet",)
+            icon="minus", tooltip="Remove this one", layout=self.layouts.button, _dom_classes=("sky-quiet",)
         )
-        row = w.HBox([media.widget, less], layout=self.look.wide, _dom_classes=("sky-row",))
+        row = w.HBox([media.widget, less], layout=self.layouts.wide, _dom_classes=("sky-row",))
         entry = (media, row)
         less.on_click(lambda _: self._remove(entry))
         self._rows.append(entry)

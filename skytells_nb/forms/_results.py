@@ -1,4 +1,4 @@
-"""What a form has made, newest first: the newest as `show` draws it, the earlier ones as small cards.
+"""What a form has made, newest first: the newest as `show` draws it, earlier ones as small cards.
 
 A card is HTML in a widget, so it needs no kernel to be looked at; and it is small, because a front end saves
 every widget's state with the notebook. Both drawings are made as soon as a prediction ends, while its outputs
@@ -12,13 +12,17 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from html import escape
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
+
+import ipywidgets as w
 
 from .._options import options
 from ..display import mimebundle
 from ..models import Prediction, PredictionList
-from .keepsake import Keepsake
-from .look import Look
+from ._static_output import StaticOutput
+
+if TYPE_CHECKING:
+    from ._views import Layouts
 
 __all__ = ["Drawings", "Results", "draw"]
 
@@ -42,15 +46,7 @@ class Drawings:
 
 
 def draw(prediction: Prediction) -> Drawings:
-    """Draw a prediction both ways: as `show` does, and small, for at most 40 kB of a saved notebook.
-
-    Examples
-    --------
-    >>> from skytells_nb import Prediction
-    >>> from skytells_nb.forms.results import draw
-    >>> "Failed" in draw(Prediction(id="p1", status="failed")).small
-    True
-    """
+    """Draw a prediction both ways: as `show` does, and small, for at most 40 kB of a saved notebook."""
     try:
         large = mimebundle(prediction)["text/html"]
         with options(thumbnail_size=CARD_SIDE, cell_budget=CARD_BYTES):
@@ -67,8 +63,8 @@ class Results:
 
     Parameters
     ----------
-    look : Look
-        The form's look.
+    layouts : Layouts
+        The form's.
 
     Attributes
     ----------
@@ -76,44 +72,40 @@ class Results:
         The pane.
     predictions : PredictionList
         Everything that was put there, newest first.
-    keepsake : Keepsake
+    static : StaticOutput
         The newest of them as plain HTML, for a notebook without its kernel.
     """
 
-    def __init__(self, look: Look) -> None:
-        import ipywidgets as w
-
-        self._look = look
+    def __init__(self, layouts: Layouts) -> None:
+        self._layouts = layouts
         self._cards: list[tuple[Any, Any, Drawings]] = []
         self.predictions = PredictionList()
-        self.keepsake = Keepsake()
-        self.widget = w.Box(layout=look.wide, _dom_classes=("sky-results",))
+        self.static = StaticOutput()
+        self.widget = w.Box(layout=layouts.wide, _dom_classes=("sky-results",))
 
     def add(
         self, prediction: Prediction, drawings: Drawings, again: Callable[[dict[str, Any]], object]
     ) -> None:
         """Put a prediction on top; ``again`` is called with its input when somebody wants to use it again."""
-        import ipywidgets as w
-
         if self._cards:
             card, html, earlier = self._cards[0]
             html.value = earlier.small
-            card._dom_classes = ("sky-card",)  # noqa: SLF001 - what remove_class sets
+            card._dom_classes = ("sky-card",)  # noqa: SLF001 - as in `_views._set_classes`
         given = dict(prediction.input or {})
         button = w.Button(
             description="Use these inputs again",
             icon="repeat",
-            layout=self._look.button,
+            layout=self._layouts.button,
             _dom_classes=("sky-quiet", "sky-again"),
         )
         button.on_click(lambda _: again(given))
-        html = self._look.html(drawings.large, layout=self._look.wide)
+        html = self._layouts.html(drawings.large, layout=self._layouts.wide)
         children = [html, button] if prediction.input else [html]
-        card = w.VBox(children, layout=self._look.natural, _dom_classes=("sky-card", "sky-newest"))
+        card = w.VBox(children, layout=self._layouts.natural, _dom_classes=("sky-card", "sky-newest"))
         self._cards = [(card, html, drawings), *self._cards[: MOST_CARDS - 1]]
         self.predictions = PredictionList([prediction, *self.predictions])
         self.widget.children = [each for each, _, _ in self._cards]
-        self.keepsake.update(drawings.large)
+        self.static.update(drawings.large)
 
     @property
     def newest(self) -> str:

@@ -1,4 +1,4 @@
-"""An input written down: as the Python call that sends it, and as the JSON that is sent."""
+"""An input as code: the Python call that sends it, and the JSON that is sent."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from ..client import Connection
 from ..client.origin import DEFAULT_BASE_URL
 from ..filetypes import sniff
 from ..models import Prediction
-from .veiled import Upload, Veiled
+from ._masked import MaskedStr, Upload
 
-__all__ = ["code_of", "connecting", "literal", "request_of"]
+__all__ = ["connect_line", "literal", "to_json", "to_python"]
 
 _WIDTH: Final = 88
 _LONG: Final = 2_000
 
 
-def code_of(model: str, input: Mapping[str, Any], *, connect: str = "sky.connect()") -> str:
+def to_python(model: str, input: Mapping[str, Any], *, connect: str = "sky.connect()") -> str:
     """Write the Python that does what *Generate* does.
 
     Parameters
@@ -36,8 +36,8 @@ def code_of(model: str, input: Mapping[str, Any], *, connect: str = "sky.connect
 
     Examples
     --------
-    >>> from skytells_nb.forms.writing import code_of
-    >>> print(code_of("truefusion", {"prompt": "a red fox"}))
+    >>> from skytells_nb.forms._codegen import to_python
+    >>> print(to_python("truefusion", {"prompt": "a red fox"}))
     import skytells_nb as sky
     <BLANKLINE>
     client = sky.connect()
@@ -84,7 +84,7 @@ def _in_a_file(value: Any, name: str) -> Any:
     return _Unsaved(f"{name}.png") if hasattr(value, "mode") and hasattr(value, "save") else value
 
 
-def connecting(connection: Connection) -> str:
+def connect_line(connection: Connection) -> str:
     """Write the Python that connects as this connection does; the key is not in it."""
     if connection.conversation.account.sandbox or connection.origin == DEFAULT_BASE_URL:
         return "sky.connect()"
@@ -93,7 +93,7 @@ def connecting(connection: Connection) -> str:
 
 def literal(value: Any, indent: int = 0) -> str:
     """Write a value as Python, in double quotes, over several lines where one is too short."""
-    if isinstance(value, Veiled):
+    if isinstance(value, MaskedStr):
         return value.code
     if isinstance(value, str):
         written = json.dumps(value, ensure_ascii=False)
@@ -119,13 +119,13 @@ def literal(value: Any, indent: int = 0) -> str:
     return opening + "".join(f"\n{inside}{part}," for part in parts) + f"\n{' ' * indent}{closing}"
 
 
-def request_of(model: str, input: Mapping[str, Any]) -> str:
+def to_json(model: str, input: Mapping[str, Any]) -> str:
     """Write what will be sent as JSON; secrets are masked, and files and endless texts cut.
 
     Examples
     --------
-    >>> from skytells_nb.forms.writing import request_of
-    >>> print(request_of("truefusion", {"prompt": "a red fox"}))
+    >>> from skytells_nb.forms._codegen import to_json
+    >>> print(to_json("truefusion", {"prompt": "a red fox"}))
     {
       "model": "truefusion",
       "input": {
@@ -133,11 +133,13 @@ def request_of(model: str, input: Mapping[str, Any]) -> str:
       }
     }
     """
-    return json.dumps({"model": model, "input": _shown(input)}, ensure_ascii=False, indent=2, default=_told)
+    return json.dumps(
+        {"model": model, "input": _shown(input)}, ensure_ascii=False, indent=2, default=_describe
+    )
 
 
 def _shown(value: Any) -> Any:
-    if isinstance(value, Veiled):
+    if isinstance(value, MaskedStr):
         return value.shown
     if isinstance(value, str) and len(value) > _LONG:
         return f"{value[:_LONG]}… ({len(value):,} characters)"
@@ -146,7 +148,7 @@ def _shown(value: Any) -> Any:
     return [_shown(item) for item in value] if isinstance(value, list | tuple) else value
 
 
-def _told(value: object) -> str:
+def _describe(value: object) -> str:
     return f"<the file {value}>" if isinstance(value, Path) else f"<{type(value).__name__}>"
 
 

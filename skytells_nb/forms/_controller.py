@@ -1,0 +1,354 @@
+"""What a press of *Generate* does, and where a form stands meanwhile.
+
+A `FormController` has one trait, ``state``, which views observe: a frozen `FormState`, replaced as a whole.
+Everything that changes it runs on the toolkit's own loop, one thing after the other. So a click is over at
+once on whatever thread it arrives, no lock is needed, and an interrupt, which only reaches the main thread,
+never finds a press half done. A press ends in `_ended`, the done callback of its task, which asyncio calls
+however the task ends, also when it was cancelled before its first step.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, Final, Literal
+
+import traitlets
+
+from ..aio import run, submit
+from ..client import AsyncClient
+from ..exceptions import PredictionError, SkytellsError
+from ..models import Model, Prediction, PredictionList
+from ..pricing import Estimate, estimate
+from ..validation import NEEDED
+from ._allowance import Allowance
+from ._error_message import NOT_SENT, ErrorMessage, describe
+from ._results import Drawings, draw
+
+__all__ = ["FormController", "FormState", "FormStatus"]
+
+_DEBOUNCE: Final = 0.06
+_log: Final = logging.getLogger(__name__)
+
+FormStatus = Literal["idle", "sending", "queued", "processing", "succeeded", "failed", "canceled"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FormState:
+    """Where a form stands.
+
+    Attributes
+    ----------
+    status : str
+        Of the prediction that runs, or of the last one; ``idle`` before the first, and after a refusal.
+    running, canceling : bool
+        Whether something runs; whether it is being canceled.
+    prediction : Prediction or None
+        What runs, as last seen; None until the API has answered.
+    seconds : float
+        How long it has been running.
+    waiting : int
+        How many presses wait behind it.
+    predictions : PredictionList
+        Everything that was made, newest first.
+    newest : tuple of Prediction and Drawings, or None
+        The last that ended, and how it looks.
+    error : ErrorMessage or None
+        What the last press ended with, until something is changed.
+    retry_in : float or None
+        Seconds until the API takes requests again.
+    note : str
+        Something worth saying that is no error.
+    problems : mapping
+        What is wrong with the inputs, by the name of the field; ``""`` for what concerns none of them.
+    reveal : bool
+        Whether fields that are folded away are opened where they have a problem.
+    estimate : Estimate or None
+        What the inputs will cost; None where nothing can be said.
+    """
+
+    status: FormStatus = "idle"
+    running: bool = False
+    canceling: bool = False
+    prediction: Prediction | None = None
+    seconds: float = 0.0
+    waiting: int = 0
+    predictions: PredictionList = field(default_factory=PredictionList)
+    newest: tuple[Prediction, Drawings] | None = None
+    error: ErrorMessage | None = None
+    retry_in: float | None = None
+    note: str = ""
+    problems: Mapping[str, str] = field(default_factory=dict)
+    reveal: bool = False
+    estimate: Estimate | None = None
+
+
+class _Submission:
+    """One press of *Generate*."""
+
+    def __init__(self, input: Mapping[str, Any]) -> None:
+        self.input = dict(input)
+        self.prediction: Prediction | None = None
+        self.began = 0.0
+        self.task: asyncio.Task[dict[str, Any]] | None = None
+
+
+class FormController(traitlets.HasTraits):
+    """Checks, prices and sends a form's inputs, one press after the other.
+
+    Parameters
+    ----------
+    client : AsyncClient
+        What to send with.
+    model : Model
+        What to send to.
+    check : callable
+        Tells what is wrong with an input, by the name of the field.
+    names : sequence of str
+        The names of the inputs.
+    budget : Allowance, optional
+        What may be spent.
+    queue : bool
+        Whether a press while something runs waits for its turn; it is ignored unless set.
+
+    Attributes
+    ----------
+    state : FormState
+        Where it stands. Observers are called on the toolkit's loop; one that fails stops nothing.
+    """
+
+    state = traitlets.Instance(FormState)
+
+    def __init__(
+        self,
+        client: AsyncClient,
+        model: Model,
+        check: Callable[[Mapping[str, Any]], dict[str, str]],
+        *,
+        names: tuple[str, ...] = (),
+        budget: Allowance | None = None,
+        queue: bool = False,
+    ) -> None:
+        super().__init__(state=FormState())
+        self.budget = budget
+        self._client = client
+        self._model = model
+        self._check = check
+        self._names = names
+        self._queues = queue
+        self._queue: deque[_Submission] = deque()
+        self._current: _Submission | None = None
+        self._resting = asyncio.Event()
+        self._resting.set()
+        self._settling: asyncio.Task[None] | None = None
+        self._counting: asyncio.Task[None] | None = None
+
+    # --- from any thread -----------------------------------------------------------------------------------
+
+    def press(self, input: Mapping[str, Any]) -> None:
+        """Send an input, let it wait for its turn, or do nothing while something runs; returns at once."""
+        submit(self._press(_Submission(input)))
+
+    def cancel(self) -> None:
+        """Cancel what runs, remotely, and forget what waits behind it; returns at once."""
+        submit(self._cancel())
+
+    def inputs_changed(self, input: Mapping[str, Any]) -> None:
+        """Show what follows from the inputs, a moment after the last change: price and problems."""
+        submit(self._settle_soon(dict(input)))
+
+    def refuse(self, problems: Mapping[str, str]) -> None:
+        """Show problems that keep an input from being sent."""
+        submit(self._refuse(problems))
+
+    def wait(self, timeout: float | None = None) -> None:
+        """Wait until nothing runs any more, at most so many seconds."""
+        run(self._rest(timeout))
+
+    def price(self, input: Mapping[str, Any]) -> Estimate | None:
+        """Estimate what an input will cost; None where nothing can be said."""
+        try:
+            return estimate(self._model, dict(input))
+        except SkytellsError:
+            return None
+
+    # --- on the toolkit's loop -----------------------------------------------------------------------------
+
+    def _update(self, **changes: Any) -> None:
+        """Replace the state; observers hear of it."""
+        if "error" in changes:
+            error = changes["error"]
+            if self._counting is not None:
+                self._counting.cancel()
+                self._counting = None
+            changes["retry_in"] = None if error is None else error.retry_after
+            if changes["retry_in"]:
+                self._counting = asyncio.get_running_loop().create_task(self._count_down(error))
+        try:
+            self.state = replace(self.state, **changes)
+        except Exception:  # noqa: BLE001 - a view that fails must not stop what is paid for
+            _log.warning("A view of the form failed; the form goes on.", exc_info=True)
+
+    async def _press(self, submission: _Submission) -> None:
+        if self._current is None:
+            self._start(submission)
+        elif self._queues:
+            self._queue.append(submission)
+            self._update(waiting=len(self._queue))
+
+    def _start(self, submission: _Submission) -> None:
+        loop = asyncio.get_running_loop()
+        if self._settling is not None:
+            self._settling.cancel()  # what follows from an earlier change must not wipe out what is said now
+        self._current = submission
+        self._resting.clear()
+        submission.began = loop.time()
+        submission.task = loop.create_task(self._run(submission))
+        submission.task.add_done_callback(self._ended)
+        self._update(
+            status="sending",
+            running=True,
+            canceling=False,
+            prediction=None,
+            seconds=0.0,
+            waiting=len(self._queue),
+            note="",
+        )
+
+    def _ended(self, task: asyncio.Task[dict[str, Any]]) -> None:
+        """Take what a press came to, and start the next; nothing else ends a press."""
+        if task.cancelled():
+            changes: dict[str, Any] = {"status": "canceled", "error": None}
+            changes["note"] = "Canceled before the API responded."
+        elif (error := task.exception()) is not None:
+            changes = {"status": "failed", **self._complaint(error)}
+        else:
+            changes = task.result()
+        self._current = None
+        following = self._queue.popleft() if self._queue else None
+        self._update(**changes, running=False, canceling=False, prediction=None, waiting=len(self._queue))
+        if following is not None:
+            self._start(following)
+        else:
+            self._resting.set()
+
+    async def _run(self, submission: _Submission) -> dict[str, Any]:
+        """Check and send an input, follow it to its end, and return what changes in the state."""
+        priced = await asyncio.to_thread(self.price, submission.input)
+        problems = await asyncio.to_thread(self._check, submission.input)
+        self._update(estimate=priced, problems=problems, reveal=True, error=None)
+        if problems:
+            return {"status": "idle", "error": NOT_SENT}
+        ticking = asyncio.get_running_loop().create_task(self._tick(submission))
+        try:
+            if self.budget is not None:
+                self.budget.set_aside(submission, estimate(self._model, submission.input))
+            prediction, error = await self._predict(submission)
+            if self.budget is not None:
+                self.budget.settle(submission, prediction)
+        except BaseException as error:
+            if self.budget is not None:
+                self.budget.settle(submission, None, billed=getattr(error, "charged", None))
+            if submission.prediction is None or not isinstance(error, Exception):
+                raise
+            # What the API had accepted all the same is not lost: it is shown with its id.
+            return {**await self._made(submission.prediction), "status": "failed", **self._complaint(error)}
+        finally:
+            ticking.cancel()
+        made = await self._made(prediction)
+        if prediction.status == "failed":
+            made |= self._complaint(
+                error or SkytellsError(prediction.error or "The API gives no reason.", charged=None)
+            )
+        return {"error": None, **made}
+
+    async def _predict(self, submission: _Submission) -> tuple[Prediction, PredictionError | None]:
+        def see(prediction: Prediction) -> None:
+            submission.prediction = prediction
+            self._update(status=prediction.status, prediction=prediction)
+
+        try:
+            prediction = await self._client.predictions.create(self._model.id, submission.input, wait=False)
+            see(prediction)
+            if not prediction.done:
+                prediction = await self._client.predictions.wait(prediction, on_progress=see)
+        except PredictionError as error:
+            if error.prediction is None:
+                raise
+            return error.prediction, error
+        return prediction, None
+
+    async def _made(self, prediction: Prediction) -> dict[str, Any]:
+        drawings = await asyncio.to_thread(draw, prediction)
+        predictions = PredictionList([prediction, *self.state.predictions])
+        return {"status": prediction.status, "newest": (prediction, drawings), "predictions": predictions}
+
+    def _complaint(self, error: BaseException) -> dict[str, Any]:
+        message = describe(error, self._names)
+        if message.field is None:
+            return {"error": message}
+        return {"error": message, "problems": {message.field: message.detail or message.text}, "reveal": True}
+
+    async def _tick(self, submission: _Submission) -> None:
+        while True:
+            await asyncio.sleep(1)
+            self._update(seconds=asyncio.get_running_loop().time() - submission.began)
+
+    async def _cancel(self) -> None:
+        self._queue.clear()
+        submission = self._current
+        if submission is None or submission.task is None or self.state.canceling:
+            return
+        self._update(canceling=True, waiting=0)
+        if submission.prediction is None:
+            submission.task.cancel()  # what the API may have accepted is then canceled in the background
+            return
+        if submission.prediction.done:
+            return
+        try:
+            canceled = await self._client.predictions.cancel(submission.prediction.id)
+        except Exception as error:  # noqa: BLE001 - shown in the form
+            if self._current is submission:
+                self._update(canceling=False, **self._complaint(error))
+            return
+        self._client.connection.tell(canceled)
+
+    async def _refuse(self, problems: Mapping[str, str]) -> None:
+        self._update(problems=problems, reveal=True)
+
+    async def _settle_soon(self, input: dict[str, Any]) -> None:
+        if self._settling is not None:
+            self._settling.cancel()
+        self._settling = asyncio.get_running_loop().create_task(self._settle(input))
+
+    async def _settle(self, input: dict[str, Any]) -> None:
+        await asyncio.sleep(_DEBOUNCE)
+        priced = await asyncio.to_thread(self.price, input)
+        problems = await asyncio.to_thread(self._check, input)
+        changes: dict[str, Any] = {} if self.state.retry_in else {"error": None}
+        self._update(
+            estimate=priced,
+            problems={name: text for name, text in problems.items() if text != NEEDED},
+            reveal=False,
+            note="",
+            **changes,
+        )
+
+    async def _rest(self, timeout: float | None) -> None:
+        try:
+            await asyncio.wait_for(self._resting.wait(), timeout)
+        except TimeoutError:
+            return
+
+    async def _count_down(self, error: ErrorMessage) -> None:
+        """Hold *Generate* back until the API takes requests again, and say how long that is."""
+        loop = asyncio.get_running_loop()
+        until = loop.time() + (error.retry_after or 0.0)
+        while (left := until - loop.time()) > 0:
+            self._update(retry_in=left)
+            await asyncio.sleep(min(left, 1.0))
+        self._counting = None
+        self._update(error=None, note="The API accepts requests again.")

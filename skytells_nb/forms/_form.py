@@ -1,0 +1,386 @@
+"""`PromptForm`: type a prompt, press *Generate*, see the picture."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, Final, Literal, Self
+
+import ipywidgets as w
+import traitlets
+
+from ..aio import run
+from ..client import AsyncClient, Client, client_of
+from ..exceptions import InvalidInputError
+from ..formatting import format_cost
+from ..models import Model, Prediction, PredictionList
+from ..pricing import Estimate, estimate
+from ..validation import Checker, as_text, warm_up
+from ._allowance import Allowance
+from ._codegen import connect_line, to_json, to_python
+from ._controller import FormController, FormState
+from ._error_message import NOT_SENT
+from ._fields import UNSET
+from ._fieldset import Fieldset
+from ._results import Results
+from ._rules import Rule, fields_from_schema, select_fields
+from ._static_output import summary_html
+from ._views import (
+    ActionBar,
+    Layouts,
+    StatusBar,
+    click_hint,
+    code_html,
+    heading_html,
+    ipykernel_version,
+    style_sheet,
+    unplaced_html,
+)
+
+__all__ = ["Inputs", "PromptForm"]
+
+_log: Final = logging.getLogger(__name__)
+
+
+class PromptForm(w.VBox):  # type: ignore[misc]
+    """A form for a model's inputs, made from the model's own input schema.
+
+    It is a widget: as a cell's last line it shows itself, and it can stand inside other widgets.
+    *Generate* returns at once and works in the background, so other cells can be run, and this object can be
+    asked, meanwhile.
+
+    Parameters
+    ----------
+    model : str or Model
+        The model's slug, or a model that has its input schema.
+    client : Client or AsyncClient, optional
+        The newest open client, or else ``sky.connect()``, unless given.
+    fields : sequence of str, optional
+        Show only these inputs, in this order. The others keep the model's defaults.
+    rules : iterable of Rule
+        Rules of your own for which property gets which control; see `skytells_nb.forms.Rule`.
+    budget : amount, optional
+        What this form may spend in all. What would cross it is refused before it is sent.
+    on_busy : str
+        What a press of *Generate* does while something runs: ``"ignore"``, or ``"queue"``.
+    results : Results, optional
+        The pane in which to show what is made, when that stands elsewhere; one of its own unless given.
+
+    Attributes
+    ----------
+    value : dict
+        What will be sent. It can be set as a whole, and what is left out goes back to its default; or one
+        input at a time, as in ``form.value["seed"] = 7``.
+    status : str
+        ``idle``, ``sending``, ``queued``, ``processing``, ``succeeded``, ``failed`` or ``canceled``.
+    predictions : PredictionList
+        What was made, newest first.
+    fieldset : Fieldset
+        Its fields, and their controls.
+    controller : FormController
+        What sends, and the whole of where that stands.
+
+    Raises
+    ------
+    NotFoundError
+        There is no such model.
+    InvalidInputError
+        An argument that makes no sense.
+
+    Examples
+    --------
+    >>> import skytells_nb as sky
+    >>> with sky.Sandbox(seconds=0.1) as sandbox, sandbox.client() as client:
+    ...     form = sky.PromptForm("truefusion", client=client)
+    ...     form.value = {"prompt": "a lighthouse at dusk", "number_of_images": 2}
+    ...     form.estimate.price
+    ...     form.submit()
+    ...     form.wait().status
+    '$0.06'
+    'succeeded'
+    """
+
+    value = traitlets.Dict(help="What will be sent.")
+    status = traitlets.Unicode("idle", help="Where the prediction stands.")
+    predictions = traitlets.Any(help="What was made, newest first.")
+
+    def __init__(
+        self,
+        model: str | Model,
+        *,
+        client: Client | AsyncClient | None = None,
+        fields: Sequence[str] | None = None,
+        rules: Iterable[Rule] = (),
+        budget: object = None,
+        on_busy: Literal["ignore", "queue"] = "ignore",
+        results: Results | None = None,
+    ) -> None:
+        if on_busy not in ("ignore", "queue"):
+            raise InvalidInputError(f'on_busy must be "ignore" or "queue", not {on_busy!r}.', charged=False)
+        self._ready = False
+        self._typing = False
+        self._lock = threading.RLock()  # typing comes on the main thread or a subshell's
+        self._client = client_of(client)
+        self.model = self._with_schema(model)
+        priced_by = [rule.field for rule in self.model.pricing.criteria if rule.field]
+        schema = fields_from_schema(self.model.input_schema, rules=rules, important=priced_by)
+        layouts = Layouts()
+        self.fieldset = Fieldset(select_fields(schema.fields, fields), layouts, self._typed)
+        self._checker = Checker(self.model.input_schema, self.fieldset.required)
+        self._results = Results(layouts) if results is None else results
+        super().__init__(_dom_classes=("sky-form",), predictions=PredictionList())
+        self.controller = FormController(
+            self._client,
+            self.model,
+            self._check,
+            names=tuple(field.name for field in self.fieldset.fields),
+            budget=budget if budget is None or isinstance(budget, Allowance) else Allowance(budget),
+            queue=on_busy == "queue",
+        )
+        queue = on_busy == "queue"
+        sandbox = self._client.connection.conversation.account.sandbox
+        note = f'<div class="sky-muted">{schema.note}</div>' if schema.note else ""
+        style = style_sheet() + self._results.static.style
+        self._unplaced = layouts.html()
+        self._actions = ActionBar(layouts, self._generate, self.cancel, self._render_panels, queue=queue)
+        self._status = StatusBar(layouts, click_hint(ipykernel_version()))
+        self.children = [
+            layouts.html(style + heading_html(self.model, sandbox) + note, layout=layouts.wide),
+            *self.fieldset.widgets,
+            self._unplaced,
+            self._actions.row,
+            self._status.widget,
+            self._actions.panels,
+            *([self._results.widget] if results is None else []),
+        ]
+        self._ready = True
+        self.set_trait("value", self.fieldset.value)
+        self.controller.state = FormState(estimate=self.controller.price(self.value))
+        self._actions.render(self.controller.state, self._budget_left())
+        self.controller.observe(lambda change: self._render(change["old"], change["new"]), "state")
+        warm_up()
+
+    def _with_schema(self, model: str | Model) -> Model:
+        if isinstance(model, Model) and model.input_schema is not None:
+            return model
+        found = run(self._client.models.get(model.id if isinstance(model, Model) else model))
+        return found if found.input_schema is not None or not isinstance(model, Model) else model
+
+    # --- what is set -------------------------------------------------------------------------------------
+
+    @traitlets.validate("value")
+    def _show_value(self, proposal: Any) -> Inputs:
+        with self._lock:
+            if self._ready and not self._typing:
+                self.fieldset.assign(proposal["value"])
+            return Inputs(self.fieldset.value, lambda value: setattr(self, "value", value))
+
+    @traitlets.observe("value")
+    def _value_was_set(self, _: Any) -> None:
+        if self._ready:
+            self.controller.inputs_changed(self.value)
+
+    def _typed(self) -> None:
+        """Take what somebody typed; called on whatever thread the front end's message came."""
+        with self._lock:
+            self._typing = True
+            try:
+                self._set("value", self.fieldset.value)
+            finally:
+                self._typing = False
+        self.controller.inputs_changed(self.value)  # also where it is no value yet, and so none has changed
+
+    @property
+    def estimate(self) -> Estimate:
+        """What these inputs will cost, from the model's price list."""
+        return estimate(self.model, self.value)
+
+    @property
+    def errors(self) -> dict[str, str]:
+        """What stands in the way, by the name of the input; under ``""`` what concerns none of them.
+
+        Also what the API said to the last press of *Generate*, until something is changed.
+        """
+        found = self._check(self.value)
+        error = self.controller.state.error
+        if error is not None and error is not NOT_SENT:
+            found.setdefault(error.field or "", f"{error.title}. {error.text}")
+        return found
+
+    @property
+    def code(self) -> str:
+        """The Python that does what *Generate* does; secrets are read from the environment."""
+        return to_python(self.model.id, self.value, connect=connect_line(self._client.connection))
+
+    @property
+    def changed_values(self) -> dict[str, Any]:
+        """What is set, and is not the schema's default."""
+        defaults = {field.name: field.default for field in self.fieldset.fields}
+        return {name: item for name, item in self.value.items() if defaults.get(name, UNSET) != item}
+
+    def _check(self, value: Mapping[str, Any]) -> dict[str, str]:
+        """Tell what is wrong with an input, by the name of the field."""
+        return {**self._checker.problems(value), **self.fieldset.problems}
+
+    # --- what is done ------------------------------------------------------------------------------------
+
+    def submit(self) -> None:
+        """Do what *Generate* does, and return at once; `wait` waits for what comes of it.
+
+        Raises
+        ------
+        InvalidInputError
+            The inputs cannot be sent as they are; they are marked in the form too.
+        """
+        problems = self._check(self.value)
+        if problems:
+            self.controller.refuse(problems)
+            raise InvalidInputError(
+                f"{as_text(problems)} Nothing was sent. Set form.value, or fill the form in.", charged=False
+            )
+        self._generate()
+
+    def cancel(self) -> None:
+        """Cancel what runs, remotely and at once, and forget what waits behind it."""
+        self.controller.cancel()
+
+    def wait(self, timeout: float | None = None) -> Prediction | None:
+        """Wait until nothing runs any more, and return the newest prediction.
+
+        Parameters
+        ----------
+        timeout : float, optional
+            Seconds to wait at most.
+
+        Returns
+        -------
+        Prediction or None
+            The newest, succeeded or not; None when there is none.
+        """
+        self.controller.wait(timeout)
+        return self.predictions[0] if self.predictions else None
+
+    def _generate(self) -> None:
+        self.controller.press(self.value)
+
+    # --- what is shown -----------------------------------------------------------------------------------
+
+    def _render(self, old: FormState, new: FormState) -> None:
+        """Show a new state, on the toolkit's loop. Traits first: who sees a widget finds them as they are."""
+        if new.predictions is not old.predictions:
+            self._set("predictions", new.predictions)
+        self._set("status", new.status)
+        self._actions.render(new, self._budget_left())
+        self._status.render(new)
+        if new.problems != old.problems or new.reveal:
+            with self._lock:
+                self.fieldset.show(new.problems, reveal=new.reveal)
+        self._unplaced.value = unplaced_html(self.fieldset.unplaced(new.problems), self.fieldset.unknown)
+        if new.estimate is not old.estimate:
+            self._render_panels()
+        if new.newest is not None and new.newest is not old.newest:
+            self._results.add(*new.newest, lambda given: self._set("value", given))
+
+    def _set(self, trait: str, value: object) -> None:
+        """Set a trait; an observer of it that fails is logged, and stops nothing."""
+        try:
+            self.set_trait(trait, value)
+        except Exception:  # noqa: BLE001 - somebody else's code
+            _log.warning("What observes the form's %s failed; the form goes on.", trait, exc_info=True)
+
+    def _budget_left(self) -> str:
+        budget = self.controller.budget
+        return "" if budget is None else format_cost(budget.remaining, "USD")
+
+    def _render_panels(self) -> None:
+        html: dict[str, Callable[[], str]] = {
+            "Code": lambda: code_html(self.code, "python"),
+            "Request": lambda: code_html(to_json(self.model.id, self.value), "json"),
+        }
+        self._actions.show_panels({name: html[name]() for name in self._actions.open})
+
+    def __repr__(self) -> str:
+        made = f", {self.predictions!r}" if self.predictions else ""
+        return f"PromptForm({self.model.id!r}, {self.status}{made})"
+
+    def _repr_mimebundle_(self, **_: Any) -> dict[str, Any] | None:
+        return self._bundle(self._results.newest)
+
+    def _ipython_display_(self) -> None:
+        from IPython.display import display
+
+        display(self._bundle(""), raw=True)  # type: ignore[no-untyped-call]
+        self._results.static.display()
+
+    def _bundle(self, newest: str) -> dict[str, Any] | None:
+        bundle: dict[str, Any] | None = super()._repr_mimebundle_()
+        if bundle is not None:
+            priced = self.controller.price(self.value)
+            price = priced.price if priced is not None and priced.known else ""
+            bundle["text/html"] = summary_html(self.model, self.value, price, newest)
+        return bundle
+
+
+class Inputs(dict[str, Any]):
+    """A form's value: a dict that shows in the form whatever changes it, so that what is shown is sent.
+
+    Parameters
+    ----------
+    items : mapping
+        What is in it.
+    changed : callable
+        Called with what will be in it, before it is.
+    """
+
+    __slots__ = ("_changed",)
+
+    def __init__(self, items: Mapping[str, Any], changed: Callable[[dict[str, Any]], object]) -> None:
+        super().__init__(items)
+        self._changed = changed
+
+    def _replace(self, items: Mapping[str, Any]) -> None:
+        self._changed(dict(items))
+        super().clear()
+        super().update(items)
+
+    def __setitem__(self, name: str, value: Any) -> None:
+        self._replace({**self, name: value})
+
+    def __delitem__(self, name: str) -> None:
+        self.pop(name)
+
+    def __ior__(self, other: Any) -> Self:  # type: ignore[override,misc]
+        self.update(other)
+        return self
+
+    def clear(self) -> None:
+        """Go back to the defaults."""
+        self._replace({})
+
+    def pop(self, name: str, *default: Any) -> Any:
+        """Take one input out, and return it."""
+        items = dict(self)
+        value = items.pop(name, *default)
+        self._replace(items)
+        return value
+
+    def popitem(self) -> tuple[str, Any]:
+        """Take the last input out, and return its name and value."""
+        items = dict(self)
+        last = items.popitem()
+        self._replace(items)
+        return last
+
+    def setdefault(self, name: str, default: Any = None) -> Any:
+        """Return an input, after setting it where it is not set."""
+        if name not in self:
+            self[name] = default
+        return self[name]
+
+    def update(self, *others: Any, **more: Any) -> None:
+        """Set several inputs at once."""
+        self._replace({**self, **dict(*others, **more)})
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return dict, (dict(self),)

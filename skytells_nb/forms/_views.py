@@ -1,0 +1,345 @@
+"""The widgets around a form's fields: heading, buttons and price, progress and errors, code to copy.
+
+Each view has one method, ``render``, that shows a `FormState` whatever it showed before. The layouts are made
+once a form, because a widget's layout and style are models of their own that the front end has to be sent;
+sharing them halves the time a form takes.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache, cached_property
+from html import escape
+from importlib.resources import files
+from typing import Any, Final
+
+import ipywidgets as w
+
+from ..models import Model, Prediction
+from ..pricing import Estimate
+from ._controller import FormState
+
+__all__ = [
+    "ActionBar",
+    "Layouts",
+    "StatusBar",
+    "click_hint",
+    "code_html",
+    "heading_html",
+    "ipykernel_version",
+    "label_html",
+    "note_html",
+    "price_html",
+    "status_line",
+    "style_sheet",
+    "unplaced_html",
+]
+
+# Inside a widget's HTML a handler is the only script there can be. Where the page may not write to the
+# clipboard (plain HTTP, some front ends), the text is selected instead, ready for Ctrl-C.
+_COPY: Final = (
+    "const pre=this.parentElement.querySelector('pre');const done=()=>{this.textContent='Copied';"
+    "setTimeout(()=>{this.textContent='Copy'},1500)};const select=()=>"
+    "{getSelection().selectAllChildren(pre);this.textContent='Selected'};"
+    "navigator.clipboard?navigator.clipboard.writeText(pre.textContent).then(done,select):select()"
+)
+_LONGEST_CODE: Final = 200_000
+
+
+@cache
+def style_sheet() -> str:
+    """Return the style sheet of every form, as HTML."""
+    return f"<style>{files(__package__).joinpath('_form.css').read_text('utf-8')}</style>"
+
+
+class Layouts:
+    """The layouts and styles that the widgets of one form share."""
+
+    @cached_property
+    def wide(self) -> Any:
+        """As wide as there is room."""
+        return w.Layout(width="100%")
+
+    @cached_property
+    def natural(self) -> Any:
+        """As wide as it needs."""
+        return w.Layout(width="auto")
+
+    @cached_property
+    def growing(self) -> Any:
+        """Takes the room that is left."""
+        return w.Layout(flex="1 1 auto", width="auto", min_width="60px")
+
+    @cached_property
+    def beside_slider(self) -> Any:
+        """The box beside a slider."""
+        return w.Layout(width="92px", flex="0 0 92px", min_width="0")
+
+    @cached_property
+    def narrow(self) -> Any:
+        """A box for a number alone."""
+        return w.Layout(width="200px", min_width="60px", max_width="100%", flex="0 1 auto")
+
+    @cached_property
+    def button(self) -> Any:
+        """A button as wide as its words."""
+        return w.Layout(width="auto", flex="0 0 auto")
+
+    @cached_property
+    def html_style(self) -> Any:
+        """The style of HTML."""
+        return w.HTML.style.klass()
+
+    @cached_property
+    def text_style(self) -> Any:
+        """The style of boxes to type in."""
+        return w.Text.style.klass()
+
+    @cached_property
+    def slider_style(self) -> Any:
+        """The style of sliders."""
+        return w.IntSlider.style.klass()
+
+    @cached_property
+    def buttons_style(self) -> Any:
+        """The style of choices that are buttons."""
+        return w.ToggleButtons.style.klass()
+
+    @cached_property
+    def checkbox_style(self) -> Any:
+        """The style of checkboxes."""
+        return w.Checkbox.style.klass()
+
+    def html(self, value: str = "", *, classes: tuple[str, ...] = (), layout: Any = None) -> Any:
+        """Make a piece of HTML."""
+        return w.HTML(value, layout=layout or self.natural, style=self.html_style, _dom_classes=classes)
+
+
+class ActionBar:
+    """The row under the fields: *Generate*, *Cancel*, the price; and the code and the request on demand.
+
+    Parameters
+    ----------
+    layouts : Layouts
+        The form's.
+    generate, cancel, toggled : callable
+        Called when a button is pressed, and when a panel is opened or closed.
+    queue : bool
+        Whether *Generate* can be pressed while something runs.
+
+    Attributes
+    ----------
+    widget : ipywidgets.VBox
+        The row, and under it the panels that are open.
+    """
+
+    PANELS: Final = ("Code", "Request")
+
+    def __init__(
+        self,
+        layouts: Layouts,
+        generate: Callable[[], object],
+        cancel: Callable[[], object],
+        toggled: Callable[[], object],
+        *,
+        queue: bool = False,
+    ) -> None:
+        self._queue = queue
+        self.generate = w.Button(
+            description="Generate",
+            button_style="primary",
+            layout=layouts.button,
+            _dom_classes=("sky-generate",),
+        )
+        self.cancel = w.Button(
+            description="Cancel", layout=w.Layout(width="auto", display="none"), _dom_classes=("sky-quiet",)
+        )
+        self.price = layouts.html(classes=("sky-price",))
+        self._toggles = {
+            name: w.ToggleButton(description=name, layout=layouts.button, _dom_classes=("sky-quiet",))
+            for name in self.PANELS
+        }
+        self._panels = {name: layouts.html(layout=layouts.wide) for name in self.PANELS}
+        toggles = w.HBox([*self._toggles.values()], layout=layouts.natural, _dom_classes=("sky-panels",))
+        row = w.HBox(
+            [self.generate, self.cancel, self.price, toggles],
+            layout=layouts.wide,
+            _dom_classes=("sky-actions",),
+        )
+        self._below = w.VBox(layout=layouts.wide)
+        self.row, self.panels = row, self._below
+        self.generate.on_click(lambda _: generate())
+        self.cancel.on_click(lambda _: cancel())
+        for toggle in self._toggles.values():
+            toggle.observe(lambda _: toggled(), "value")
+
+    @property
+    def open(self) -> list[str]:
+        """Which panels are open."""
+        return [name for name, toggle in self._toggles.items() if toggle.value]
+
+    def show_panels(self, panels: Mapping[str, str]) -> None:
+        """Show panels, as HTML by their names, and close the others."""
+        for name, html in panels.items():
+            self._panels[name].value = html
+        self._below.children = tuple(self._panels[name] for name in panels)
+
+    def render(self, state: FormState, left: str = "") -> None:
+        """Show what can be pressed, and what it costs; ``left`` is what is left of a budget."""
+        self.price.value = price_html(state.estimate, left)
+        if state.running:
+            self.generate.description = "Generate another" if self._queue else "Generating…"
+            self.generate.disabled = not self._queue
+        elif state.retry_in is not None:
+            self.generate.description = f"Generate in {max(1, round(state.retry_in))} s"
+            self.generate.disabled = True
+        else:
+            self.generate.description = "Generate"
+            self.generate.disabled = False
+        self.cancel.disabled = state.canceling
+        _display(self.cancel, state.running)
+
+
+class StatusBar:
+    """Under the buttons: the progress of what runs, and what went wrong.
+
+    Attributes
+    ----------
+    widget : ipywidgets.VBox
+        Both.
+    """
+
+    def __init__(self, layouts: Layouts, hint: str = "") -> None:
+        self._hint = f' <span class="sky-muted sky-hint">{escape(hint)}</span>' if hint else ""
+        self._bar = w.IntProgress(value=0, min=0, max=100, layout=w.Layout(width="160px", flex="0 0 auto"))
+        self._line = layouts.html()
+        self._row = w.HBox(
+            [self._bar, self._line], layout=w.Layout(display="none"), _dom_classes=("sky-status",)
+        )
+        self.message = layouts.html()
+        self.widget = w.VBox([self._row, self.message], layout=layouts.wide)
+
+    def render(self, state: FormState) -> None:
+        """Show the progress of what runs, and the error or the note there is."""
+        if state.running:
+            progress = None if state.prediction is None else state.prediction.metrics.progress
+            line = status_line(state.prediction, state.seconds, state.waiting)
+            line = f"Canceling · {line}" if state.canceling else line
+            self._line.value = f"<span>{escape(line)}</span>{self._hint}"
+            self._bar.value = 100 if progress is None else max(0, min(100, round(progress)))
+            _set_classes(self._bar, ("sky-indeterminate",) if progress is None else ())
+        _display(self._row, state.running)
+        if state.error is not None:
+            self.message.value = state.error.html
+        elif state.note:
+            self.message.value = f'<div class="sky-muted" role="status">{escape(state.note)}</div>'
+        else:
+            self.message.value = ""
+
+
+def _display(widget: Any, shown: bool) -> None:
+    wanted = None if shown else "none"
+    if widget.layout.display != wanted:
+        widget.layout.display = wanted
+
+
+def _set_classes(widget: Any, classes: tuple[str, ...]) -> None:
+    """Set all classes of a widget in one message; ``add_class`` and ``remove_class`` take one each."""
+    if tuple(widget._dom_classes) != classes:  # noqa: SLF001
+        widget._dom_classes = classes  # noqa: SLF001
+
+
+def status_line(prediction: Prediction | None, seconds: float, waiting: int = 0) -> str:
+    """Describe a prediction that runs, in a line of plain text."""
+    if prediction is None:
+        status = "Sending"
+    else:
+        progress = prediction.metrics.progress
+        status = prediction.status.capitalize() + ("" if progress is None else f" · {progress:.0f} %")
+    more = f" · {waiting} more waiting" if waiting else ""
+    return f"{status} · {seconds:.0f} s{more}"
+
+
+def click_hint(version: tuple[Any, ...] | None) -> str:
+    """Say that a click waits while a cell blocks, where it does; by the version of ipykernel.
+
+    ipykernel 7.0 to 7.3 take widgets' messages on a subshell's thread, the others one after the other.
+    """
+    if version is None or (version[0] == 7 and version[:2] < (7, 4)):
+        return ""
+    return "While a cell runs, a click here waits for its end."
+
+
+def ipykernel_version() -> tuple[Any, ...] | None:
+    """Return the version of the kernel that this runs in; None elsewhere."""
+    return getattr(sys.modules.get("ipykernel"), "version_info", None)
+
+
+def label_html(label: str, required: bool, deprecated: bool = False) -> str:
+    """Format a label, with a mark where the field is required."""
+    mark = '<span class="sky-required" title="required">*</span>' if required else ""
+    old = ' <span class="sky-muted">(deprecated)</span>' if deprecated else ""
+    return f"<span>{escape(label)}{mark}{old}</span>"
+
+
+def note_html(help: str, problem: str = "") -> str:
+    """Format what stands under a field: what is wrong with it, and what it is for."""
+    wrong = f'<div class="sky-problem" role="alert">{escape(problem)}</div>' if problem else ""
+    return wrong + (f'<div class="sky-help" dir="auto">{escape(help)}</div>' if help else "")
+
+
+def heading_html(model: Model, sandbox: bool) -> str:
+    """Format the name of a model, what kind it is, and whether any of this is real."""
+    facts = [fact for fact in (model.type, model.vendor) if fact]
+    if model.status and model.status != "operational":
+        facts.append(model.status)
+    beside = f'<span class="sky-muted">{escape(" · ".join(facts))}</span>' if facts else ""
+    badge = '<span class="sky-badge" title="Nothing here costs money">sandbox</span>' if sandbox else ""
+    about = " ".join((model.description or "").split())[:300]
+    below = f'<div class="sky-muted sky-about" dir="auto">{escape(about)}</div>' if about else ""
+    return f'<div class="sky-head"><b>{escape(model.name or model.id)}</b>{beside}{badge}</div>{below}'
+
+
+def price_html(estimate: Estimate | None, left: str = "") -> str:
+    """Format a price, with the arithmetic in its tooltip and beside it."""
+    if estimate is None:
+        return '<span class="sky-muted">price unknown</span>'
+    basis = " ".join(estimate.basis.split())
+    budget = f' <span class="sky-muted">· {escape(left)} left</span>' if left else ""
+    if not estimate.known:
+        return f'<span class="sky-muted" title="{escape(basis)}">price not known beforehand</span>{budget}'
+    short = len(basis) <= 46 and "×" in basis
+    arithmetic = f' <span class="sky-muted">{escape(basis)}</span>' if short else ""
+    return f'<span title="{escape(basis)}"><b>{escape(estimate.price)}</b>{arithmetic}</span>{budget}'
+
+
+def unplaced_html(problems: Mapping[str, str], unknown: Sequence[str]) -> str:
+    """Format problems that concern no field one can see, and keys that are sent without one."""
+    lines = [
+        f'<span class="sky-problem">{escape(f"{name}: {text}" if name else text)}</span>'
+        for name, text in problems.items()
+    ]
+    if unknown:
+        lines.append(f'<span class="sky-muted">Also sent: {escape(", ".join(unknown))}.</span>')
+    return "<br>".join(lines)
+
+
+def code_html(code: str, language: str) -> str:
+    """Format code with a button that copies it, coloured where that takes no time."""
+    shown = code if len(code) <= _LONGEST_CODE else code[:_LONGEST_CODE] + "\n…"
+    body = _highlighted(shown, language) if len(shown) < 20_000 else escape(shown)
+    return (
+        '<div class="sky-code jp-RenderedHTMLCommon"><div class="highlight">'
+        f'<pre>{body}</pre></div><button type="button" class="sky-copy" '
+        f'onclick="{escape(_COPY)}">Copy</button></div>'
+    )
+
+
+def _highlighted(code: str, language: str) -> str:
+    from pygments import highlight  # type: ignore[import-untyped]
+    from pygments.formatters import HtmlFormatter  # type: ignore[import-untyped]
+    from pygments.lexers import get_lexer_by_name  # type: ignore[import-untyped]
+
+    lexer = get_lexer_by_name(language, stripnl=False, ensurenl=False)
+    return str(highlight(code, lexer, HtmlFormatter(nowrap=True)))

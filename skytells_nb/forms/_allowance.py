@@ -79,9 +79,8 @@ class Allowance:
                 charged=False,
             )
         raise BudgetExceeded(
-            f"This may cost {format_cost(estimate.high, estimate.currency)}; the form's budget has "
-            f"{format_cost(left, estimate.currency)} left of {format_cost(self.limit, estimate.currency)}. Nothing "
-            "was sent. Choose something cheaper, or make a form with a larger budget.",
+            f"This may cost {format_cost(estimate.high, estimate.currency)}, and the form's budget has "
+            f"{format_cost(left, estimate.currency)} left. Choose something cheaper, or raise the budget.",
             estimate=estimate,
             remaining=left,
             charged=False,

@@ -3,6 +3,8 @@
 ``import skytells_nb as sky`` costs next to nothing: every name below is loaded when it is first used.
 """
 
+import sys
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from . import exceptions as exceptions
@@ -127,6 +129,8 @@ def __getattr__(name: str) -> object:
     if name in _HOMES:
         found = getattr(import_module("." + _HOMES[name], __name__), name)
         globals()[name] = found
+        if "IPython" in sys.modules:
+            import_module("._tracebacks", __name__).install()
         return found
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 

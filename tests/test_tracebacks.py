@@ -1,0 +1,114 @@
+"""What a notebook shows of an error: the user's line and what it says, and no line of ours."""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Iterator
+from types import SimpleNamespace
+
+import pytest
+from IPython.core.interactiveshell import InteractiveShell
+
+import skytells_nb as sky
+from skytells_nb import _tracebacks
+from skytells_nb.exceptions import InvalidInputError, SkytellsError
+
+
+@pytest.fixture
+def shell() -> Iterator[InteractiveShell]:
+    running = InteractiveShell.instance(colors="nocolor")
+    _tracebacks.install()
+    yield running
+    _tracebacks.uninstall()
+    InteractiveShell.clear_instance()
+
+
+def shown(shell: InteractiveShell, capsys: pytest.CaptureFixture[str], code: str) -> list[str]:
+    shell.run_cell(code)
+    captured = capsys.readouterr()
+    return (captured.out + captured.err).rstrip().split("\n")
+
+
+FAIL = "import skytells_nb as sky\n\ndef ask():\n    sky.Client('a b')\n\nask()"
+
+
+def test_a_cell_shows_its_own_lines_and_the_error(
+    shell: InteractiveShell, capsys: pytest.CaptureFixture[str]
+):
+    lines = shown(shell, capsys, FAIL)
+    assert len(lines) <= _tracebacks.MOST_LINES
+    assert [line for line in lines if "---->" in line] == ["----> ask()", "----> sky.Client('a b')"]
+    assert "skytells_nb/" not in "\n".join(lines)
+    assert any(line.startswith("AuthenticationError: ") for line in lines)
+
+
+def test_long_messages_and_notes_are_wrapped_at_words():
+    error = InvalidInputError("every word of it is whole " * 60)
+    error.add_note("Prediction p1 is kept.")
+    lines = _tracebacks.short_traceback(error)
+    assert len(lines) <= _tracebacks.MOST_LINES
+    assert all(len(line) < 120 and not line.endswith("wor") for line in lines)
+    short = InvalidInputError("Refused.")
+    short.add_note("Prediction p1 is kept.")
+    said = ["InvalidInputError: Refused.", "Prediction p1 is kept."]
+    assert _tracebacks.short_traceback(short)[-2:] == said
+
+
+def test_deep_code_shows_where_it_began_and_where_it_ended():
+    def deeper(depth: int) -> None:
+        if depth:
+            deeper(depth - 1)
+        sky.Client("a b")
+
+    with pytest.raises(SkytellsError) as raised:
+        deeper(30)
+    lines = _tracebacks.short_traceback(raised.value)
+    assert len(lines) <= _tracebacks.MOST_LINES
+    assert lines[-1].count("\n") == 0
+    assert [line for line in lines if "---->" in line][-1] == '----> sky.Client("a b")'
+
+
+def test_an_error_that_says_nothing_is_shown_by_its_name():
+    assert _tracebacks.short_traceback(SkytellsError(""))[-1] == "SkytellsError"
+
+
+def test_all_frames_are_shown_where_that_is_wanted(
+    shell: InteractiveShell, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(_tracebacks, "options", SimpleNamespace(tracebacks="full"))
+    lines = shown(shell, capsys, FAIL)
+    assert len(lines) > _tracebacks.MOST_LINES
+    assert "skytells_nb/" in "\n".join(lines)
+
+
+def test_errors_of_others_stay_as_they_are_and_all_can_be_taken_back(
+    shell: InteractiveShell, capsys: pytest.CaptureFixture[str]
+):
+    ours = shown(shell, capsys, "1 / 0")
+    before = shell.events.callbacks["post_run_cell"][:]
+    _tracebacks.install()
+    assert shell.events.callbacks["post_run_cell"] == before
+    _tracebacks.uninstall()
+    assert [line for line in shown(shell, capsys, "1 / 0") if "In[" not in line] == [
+        line for line in ours if "In[" not in line
+    ]
+    assert not hasattr(SkytellsError, "_render_traceback_")
+    assert len(before) - 1 == len(shell.events.callbacks["post_run_cell"])
+
+
+def test_outside_of_a_notebook_nothing_changes():
+    _tracebacks.install()
+    assert not hasattr(SkytellsError, "_render_traceback_")
+    assert "Refused." in "".join(traceback.format_exception(InvalidInputError("Refused.")))
+
+
+def test_asyncio_run_in_a_cell_points_to_what_works(
+    shell: InteractiveShell, capsys: pytest.CaptureFixture[str]
+):
+    code = (
+        "import asyncio\nasync def main(): ...\ncoro = main()\nasync def cell():\n    try:\n"
+        "        asyncio.run(coro)\n    finally:\n        coro.close()\nawait cell()"
+    )
+    text = "\n".join(shown(shell, capsys, code))
+    assert _tracebacks.ASYNCIO_RUN_HINT in text
+    assert all(way in text for way in ("await main()", "sky.run(main())", "enable_nested_asyncio"))

@@ -91,7 +91,7 @@ def connect(api_key: str | None = None, **options: Any) -> Client:
     given = hidden(api_key)
     blank = api_key is None or api_key == ""
     del api_key  # else a traceback could show it
-    options = {**options, "archive": Archive.at(options.get("archive"))}
+    options = {**options, "archive": Archive.resolve(options.get("archive"))}
     if blank and not has_key():
         return _connect_to_the_sandbox(options)
     key = find_key(None if blank else given)

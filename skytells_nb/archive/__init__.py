@@ -2,10 +2,31 @@
 
 from __future__ import annotations
 
-from .inputs import as_input, prepare
-from .opening import load, save
-from .provenance import read_provenance
-from .rows import Stored
-from .store import Archive
+from ._archive import Archive
+from ._as_input import LIMIT, as_input, prepare
+from ._database import archive_error
+from ._index import Stored, replace_surrogates, to_micros
+from ._load_save import load, local_file, save
+from ._metadata import read_provenance
+from ._outputs import form_of, is_gone
+from ._serialize import Rating, decode_data_uri, elide_data_uris
 
-__all__ = ["Archive", "Stored", "as_input", "load", "prepare", "read_provenance", "save"]
+__all__ = [
+    "LIMIT",
+    "Archive",
+    "Rating",
+    "Stored",
+    "archive_error",
+    "as_input",
+    "decode_data_uri",
+    "elide_data_uris",
+    "form_of",
+    "is_gone",
+    "load",
+    "local_file",
+    "prepare",
+    "read_provenance",
+    "replace_surrogates",
+    "save",
+    "to_micros",
+]

@@ -10,7 +10,7 @@ from ..models import Prediction, PredictionList
 
 if TYPE_CHECKING:
     from ..client import AsyncClient, Client
-    from .store import Archive
+    from ._archive import Archive
 
 __all__ = ["adopt"]
 

@@ -285,4 +285,4 @@ def _archive(given: object) -> object:
     if given is None or given is False or isinstance(given, Observer):
         return given or None
     module, _, name = _ARCHIVE.partition(":")
-    return getattr(import_module(module), name).at(given)
+    return getattr(import_module(module), name).resolve(given)

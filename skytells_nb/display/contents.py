@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Final
 
-from ..archive.outputs import form_of, is_gone
+from ..archive import form_of, is_gone
 from ..models import Prediction
 from .escaping import clip, one_line
 from .sniffing import HEAD

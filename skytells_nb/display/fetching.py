@@ -11,7 +11,7 @@ from collections.abc import MutableSet
 from typing import Any
 from urllib.parse import urlsplit
 
-from ..archive.outputs import decode_data_uri, form_of, is_gone
+from ..archive import decode_data_uri, form_of, is_gone
 from ..exceptions import NetworkError, OutputExpiredError, SkytellsError
 from .contents import EXPIRED, Blob, Content, Notice, Remote
 from .escaping import clip, one_line
@@ -47,7 +47,7 @@ def fetch(remote: Remote, silent_hosts: MutableSet[str]) -> Content:
 
 
 def _found(remote: Remote, silent_hosts: MutableSet[str]) -> Content:
-    from ..archive.opening import local_file
+    from ..archive import local_file
 
     prediction, index = remote.prediction, remote.index
     path = local_file(prediction, index) if prediction.id != remote.address else None

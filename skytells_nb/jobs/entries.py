@@ -10,8 +10,7 @@ from dataclasses import replace
 from functools import partial
 from typing import Any, Final
 
-from ..archive import Archive
-from ..archive.documents import noted
+from ..archive import Archive, elide_data_uris
 from ..exceptions import PredictionError, SkytellsError, UncertainCreateError
 from ..models import Prediction
 from ..observers import Account, Observer
@@ -155,4 +154,4 @@ def light(prediction: Prediction) -> Prediction:
     Ten thousand such predictions take some 25 MB.
     """
     kept: dict[str, Any] = {name: prediction.raw[name] for name in _KEPT if name in prediction.raw}
-    return replace(prediction, raw=kept, urls=None, input=noted(prediction.input))
+    return replace(prediction, raw=kept, urls=None, input=elide_data_uris(prediction.input))

@@ -15,8 +15,7 @@ from datetime import datetime
 from functools import partial
 from typing import Any, Final, NamedTuple
 
-from ..archive import Archive
-from ..archive.rows import micros, tidy
+from ..archive import Archive, replace_surrogates, to_micros
 from ..exceptions import InvalidInputError, SkytellsError
 from ..models import Prediction
 from ..observers import Account
@@ -100,9 +99,9 @@ class Journal:
     ) -> None:
         self._database = archive.database
         self._account = account
-        self._named = (account.origin, account.fingerprint, tidy(name))
+        self._named = (account.origin, account.fingerprint, replace_surrogates(name))
         self._place = (self._database.path, *self._named)
-        self._batch = (*self._named, tidy(model), account.sandbox, total, micros(now))
+        self._batch = (*self._named, replace_surrogates(model), account.sandbox, total, to_micros(now))
         self._n = 0
         self._lock = threading.Lock()
         self._writing = threading.Lock()
@@ -148,7 +147,7 @@ class Journal:
 
     def sent(self, key: Key, since: datetime) -> int:
         """List that an item is about to be sent; `flush` writes it."""
-        return self._put(_SENT, self._n, *key, micros(since))
+        return self._put(_SENT, self._n, *key, to_micros(since))
 
     def withdrawn(self, key: Key) -> int:
         """List that an item was certainly not accepted."""
@@ -156,18 +155,19 @@ class Journal:
 
     def running(self, key: Key, identifier: str) -> int:
         """List an item's id. Another item that took it from the listing by mistake has to give it back."""
-        self._put(_OWNED, tidy(identifier), self._n, *key, *self._named[:2])
-        return self._put(_RUNNING, tidy(identifier), self._n, *key)
+        self._put(_OWNED, replace_surrogates(identifier), self._n, *key, *self._named[:2])
+        return self._put(_RUNNING, replace_surrogates(identifier), self._n, *key)
 
     def ended(self, key: Key, prediction: Prediction) -> int:
         """List how an item ended."""
         cost = None if prediction.cost is None else str(prediction.cost)
-        values = (prediction.status, tidy(prediction.id), cost, tidy(prediction.error))
+        identifier, error = map(replace_surrogates, (prediction.id, prediction.error))
+        values = (prediction.status, identifier, cost, error)
         return self._put(_ENDED, *values, self._n, *key)
 
     def came_to_nothing(self, key: Key, state: str, error: str) -> int:
         """List that an item has failed without a prediction, or that nobody knows what became of it."""
-        return self._put(_NOTHING, self._n, *key, state, tidy(error))
+        return self._put(_NOTHING, self._n, *key, state, replace_surrogates(error))
 
     def flush(self, number: int | None = None) -> None:
         """Write what is listed, up to a number at least; whoever comes meanwhile finds it done.

@@ -193,7 +193,7 @@ class _Job:
         self.client = client_of(client)
         connection = self.client.connection
         own = connection.archive if isinstance(connection.archive, Archive) else None
-        self.archive = own or cast("Archive", Archive.at(True))
+        self.archive = own or cast("Archive", Archive.resolve(True))
 
     async def carried_out(
         self, given: Inputs, budget: object, retry_failed: bool, retry_uncertain: bool

@@ -140,7 +140,7 @@ def batches(archive: Archive | str | os.PathLike[str] | None = None) -> BatchLis
     ...         [(b.name, b.succeeded, b.done) for b in batches(archive)]
     [('foxes', 1, True)]
     """
-    found = Archive.at(True if archive is None else archive)
+    found = Archive.resolve(True if archive is None else archive)
     nothing: list[BatchState] = []
     return BatchList(nothing if found is None else found.database.reading(_read, nothing))
 

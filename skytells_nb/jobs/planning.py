@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any, Final
 
-from ..archive import Archive, rows
+from ..archive import Archive
 from ..exceptions import UncertainCreateError
 from ..models import Prediction
 from ..observers import Account
@@ -160,16 +160,7 @@ class Plan:
         return replace(bare, error="It was finished and paid for earlier, and has left the archive since.")
 
     def _kept(self, ids: list[str]) -> dict[str, Prediction]:
-        if not ids:
-            return {}
-        marks = ", ".join("?" * len(ids))
-        where = f"p.origin = ? AND p.account = ? AND p.id IN ({marks})"
-        values = (self._account.origin, self._account.fingerprint, *ids)
-        nothing: list[Prediction] = []
-        found = self._archive.database.reading(
-            lambda db: rows.predictions(db, self._archive.path, where, values, None), nothing
-        )
-        return {prediction.id: prediction for prediction in found}
+        return self._archive.by_ids(ids, self._account) if ids else {}
 
     def _doubt(self, work: Work, row: Row, known: frozenset[str]) -> UncertainCreateError:
         since = None if row.since is None else _EPOCH + timedelta(microseconds=row.since)

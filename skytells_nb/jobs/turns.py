@@ -16,8 +16,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Final
 
-from ..archive import Archive
-from ..archive.troubles import trouble
+from ..archive import Archive, archive_error
 from ..exceptions import SkytellsError
 from ..observers import Account
 
@@ -77,7 +76,7 @@ class Turn:
             began = time.strftime("%Y-%m-%d %H:%M:%S")
             os.write(self._file, b" " + f"process {os.getpid()}, since {began}".encode())
         except OSError as error:
-            raise trouble(error, self.path.parent.parent) from error
+            raise archive_error(error, self.path.parent.parent) from error
         return True
 
     def begin(self) -> None:

@@ -120,9 +120,8 @@ def test_an_index_that_points_out_of_the_folder_is_not_followed(
     precious.write_text("mine")
     keep(made("p1", assets.put("a", picture())))
     for evil in ("../precious.txt", str(precious), "2026-11-22/../../precious.txt"):
-        with archive.database.write() as db:
-            db.execute("UPDATE outputs SET path = ?", (evil,))
-            db.execute("UPDATE predictions SET stem = ?", (evil,))
+        for update in ("UPDATE outputs SET path = ?", "UPDATE predictions SET stem = ?"):
+            archive.database.writing(lambda db, update=update, evil=evil: db.execute(update, (evil,)))
         assert archive.predictions()[0].files == ()
         assert archive.get("p1") is not None
     archive.remove("p1")

@@ -11,9 +11,7 @@ import pytest
 from archive.scenery import Assets, Keep, made, picture
 from PIL import Image
 
-from skytells_nb.archive import as_input, prepare
-from skytells_nb.archive.inputs import LIMIT
-from skytells_nb.archive.outputs import decode_data_uri
+from skytells_nb.archive import LIMIT, as_input, decode_data_uri, prepare
 from skytells_nb.exceptions import InvalidInputError, OutputExpiredError
 
 CDN = "https://delivery.skytells.cloud/a.png"

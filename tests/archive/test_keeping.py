@@ -16,7 +16,8 @@ from typing import Any, NoReturn
 import pytest
 from archive.scenery import Assets, Carry, Keep, made, picture
 
-from skytells_nb.archive import Archive, read_provenance, recording
+from skytells_nb.archive import Archive, read_provenance
+from skytells_nb.archive._files import FileStore
 from skytells_nb.exceptions import SkytellsWarning
 from skytells_nb.models import Prediction
 from skytells_nb.observers import Account
@@ -321,8 +322,9 @@ def test_what_a_crash_left_between_rename_and_row_is_written_over(
 ) -> None:
     prediction = made(ID, assets.put("x.png", picture()))
     kept = keep(prediction)
-    with archive.database.write() as db:
-        db.execute("DELETE FROM predictions")  # as if the row had never been written
+    archive.database.writing(
+        lambda db: db.execute("DELETE FROM predictions")
+    )  # as if the row had never been written
     assert keep(prediction).files == kept.files
 
 
@@ -331,8 +333,7 @@ def test_what_a_crash_left_is_found_again_when_it_cannot_be_fetched_any_more(
 ) -> None:
     prediction = made(ID, assets.put("x.png", picture()), assets.put("y.png", picture()))
     kept = keep(prediction)
-    with archive.database.write() as db:
-        db.execute("DELETE FROM predictions")
+    archive.database.writing(lambda db: db.execute("DELETE FROM predictions"))
     assets.files.clear()
     assert keep(prediction).files == kept.files
     assert [stored.problem for stored in archive.outputs(ID)] == [None, None]
@@ -345,7 +346,12 @@ def _full(error: int = errno.ENOSPC) -> NoReturn:
 def test_a_disk_without_room_for_a_second_copy_keeps_the_picture_as_it_came(
     keep: Keep, assets: Assets, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("skytells_nb.archive.landing.write_new", lambda *_: _full())
+    write = FileStore.write_temporary
+
+    def refuse_pictures(self: FileStore, data: bytes) -> Path:
+        return _full() if data.startswith(b"\x89PNG") else write(self, data)
+
+    monkeypatch.setattr(FileStore, "write_temporary", refuse_pictures)
     kept = keep(made(ID, assets.put("x.png", data := picture())))
     assert kept.files[0].read_bytes() == data
     assert (read_provenance(kept.files[0]) or {})["id"] == ID, "its record lies beside it"
@@ -355,8 +361,14 @@ def test_a_disk_that_fills_up_keeps_what_found_room(
     keep: Keep, archive: Archive, assets: Assets, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     roomy = iter([True, False])
-    write = recording.write_new
-    monkeypatch.setattr(recording, "write_new", lambda *told: write(*told) if next(roomy) else _full())
+    write = FileStore.write_temporary
+
+    def refuse_the_second_record(self: FileStore, data: bytes) -> Path:
+        if data.startswith(b"{") and not next(roomy):
+            _full()
+        return write(self, data)
+
+    monkeypatch.setattr(FileStore, "write_temporary", refuse_the_second_record)
     prediction = made(ID, assets.put("x.png", picture()), assets.put("y.png", picture()))
     with pytest.warns(SkytellsWarning, match="1 of 2 outputs .* the disk is full. Its record is kept"):
         kept = keep(prediction)

@@ -13,7 +13,8 @@ from archive.scenery import Assets, Keep, made, picture
 from PIL import Image
 
 from skytells_nb.archive import read_provenance
-from skytells_nb.archive.provenance import Broken, embed, measure, record_of
+from skytells_nb.archive._metadata import BrokenImageError, embed, measure
+from skytells_nb.archive._serialize import record_of
 from skytells_nb.exceptions import InvalidInputError
 
 RECORD = record_of(made("p1", "x", input={"prompt": 'Ein "Fuchs" & <Schnee> ❄\n🦊', "seed": 7}))
@@ -90,7 +91,7 @@ def test_a_second_record_takes_the_place_of_the_first(name: str, tmp_path: Path)
 def test_a_picture_cut_short_is_found_out(name: str) -> None:
     data = PICTURES[name]
     for end in (*range(13, 60), len(data) // 2, len(data) - 3):
-        with pytest.raises(Broken):
+        with pytest.raises(BrokenImageError):
             measure(data[:end])
 
 

@@ -14,7 +14,7 @@ from typing import Any, Final
 
 import ipywidgets as w
 
-from ...archive.inputs import LIMIT
+from ...archive import LIMIT
 from ...filetypes import sniff
 from ...models import Prediction
 from .._fields import UNSET, Field, Value

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import glob
 import json
+import os
 import sqlite3
 import threading
 from contextlib import suppress
@@ -13,23 +14,21 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from ..exceptions import SkytellsError
 from ..filetypes import sniff
 from ..models import Prediction
 from ..observers import Account
 from ..wire.conversation import note
 from ..wire.steps import Do, Flow
-from . import rows
-from .database import Database
-from .documents import filled_in, merge, noted, without_keys
-from .files import clear_leftovers, inside, place, sync_folder, write_new
-from .landing import Landed, land, stamp
-from .naming import SIDECAR, day_and_stem, file_name
-from .outputs import is_young
-from .provenance import record_of
-from .rows import Stored
-from .troubles import reason, trouble
+from . import _index as index
+from ._database import Database, archive_error, reason
+from ._download import Landed, land, stamp
+from ._files import SIDECAR, FileStore, day_and_stem, file_name
+from ._index import Stored
+from ._outputs import is_young
+from ._serialize import Rating, input_digest, merge, record_of, sidecar_of
 
-__all__ = ["Keeper", "sidecar_of"]
+__all__ = ["ArchiveWriter"]
 
 
 @dataclass(slots=True)
@@ -42,10 +41,10 @@ class _Plan:
 
 
 @dataclass(slots=True)
-class Keeper:
+class ArchiveWriter:
     """Writes predictions into one folder and its index; every method but ``ended`` blocks."""
 
-    root: Path
+    store: FileStore
     database: Database
     _cleared: bool = False
 
@@ -58,12 +57,12 @@ class Keeper:
         taken = threading.Lock()  # whoever gets it, the flow or the last step, clears up
         try:
             for position in plan.wanted:
-                found = yield from land(self.root, account.origin, plan.prediction, position)
+                found = yield from land(self.store, account.origin, plan.prediction, position)
                 landed.append(found)
             keep = partial(self._keep, account, plan, landed, taken)
             files: tuple[Path, ...] = yield Do(partial(self._guarded, keep))
         except OSError as error:
-            raise trouble(error, self.root) from error
+            raise archive_error(error, self.store.root) from error
         finally:
             if taken.acquire(blocking=False):
                 _clear(landed)
@@ -74,7 +73,7 @@ class Keeper:
         try:
             return function()
         except OSError as error:
-            raise trouble(error, self.root) from error
+            raise archive_error(error, self.store.root) from error
 
     def _plan(self, account: Account, prediction: Prediction) -> _Plan:
         found = self.database.reading(lambda db: _same(db, account, prediction), None)
@@ -96,8 +95,7 @@ class Keeper:
         return stored.expired or self._there(stored) is not None
 
     def _there(self, stored: Stored) -> Path | None:
-        path = inside(self.root, stored.path) if stored.path else None
-        return path if path is not None and path.is_file() else None
+        return self.store.path(stored.path) if self.store.exists(stored.path) else None
 
     def _files(self, stored: dict[int, Stored]) -> tuple[Path, ...]:
         found = [self._there(stored[position]) for position in sorted(stored)]
@@ -110,7 +108,7 @@ class Keeper:
             return ()  # the flow was interrupted before this began
         if not self._cleared:
             self._cleared = True
-            clear_leftovers(self.root)
+            self.store.clear_leftovers()
         own = replace(plan.prediction, origin=account.origin)
         beside: dict[int | None, Path] = {}
         try:
@@ -132,7 +130,7 @@ class Keeper:
         self, account: Account, own: Prediction, found: Landed, beside: dict[int | None, Path]
     ) -> None:
         """Give a file its record; without one it is not kept, which makes room for the others."""
-        stamp(self.root, found, record_of(own, found.position))
+        stamp(self.store, found, record_of(own, found.position))
         try:
             beside[found.position] = self._sidecar(account, own, found.position)
         except OSError as error:
@@ -140,8 +138,10 @@ class Keeper:
             found.temporary, found.problem = None, reason(error)
 
     def _sidecar(self, account: Account, prediction: Prediction, position: int | None) -> Path:
-        text = json.dumps(sidecar_of(account, prediction, position), indent=1, default=str)
-        return write_new(self.root, text.encode())
+        rating = self.database.reading(lambda db: _rating(db, account, prediction), None)
+        digest = input_digest(prediction.model, prediction.input)
+        record = sidecar_of(account, prediction, position, rating, digest)
+        return self.store.write_temporary(json.dumps(record, indent=1, default=str).encode())
 
     def _committed(
         self,
@@ -155,8 +155,8 @@ class Keeper:
         found = _same(db, account, prediction, forget=True)
         stored = {} if found is None else found[2]
         whole = prediction if found is None else merge(found[1], prediction)
-        n = rows.save_prediction(db, account, whole, datetime.now(UTC))
-        stem = self._stem(db, n, account, prediction, landed)
+        rowid = index.save_prediction(db, account, whole, datetime.now(UTC))
+        stem = self._stem(db, rowid, account, prediction, landed)
         for item in landed:
             have = stored.get(item.position)
             if have is not None and self._there(have) is not None:
@@ -164,53 +164,121 @@ class Keeper:
             path = None
             if item.temporary is not None:
                 path = file_name(stem, item.position, item.media_type)
-                place(beside[item.position], self.root / (path + SIDECAR))
-                place(item.temporary, self.root / path)
+                self.store.put(beside[item.position], path + SIDECAR)
+                self.store.put(item.temporary, path)
             entry = Stored(item.position, path, item.media_type, item.size, item.problem, item.expired)
             if path is None and (left := self._left_behind(stem, item.position, account, prediction)):
                 entry, item.problem = left, None
             stored[item.position] = entry
-            rows.put_output(db, n, entry)
+            index.put_output(db, rowid, entry)
         for position in beside.keys() - {item.position for item in landed}:
             have = stored.get(position) if position is not None else None
             if have is not None and have.path:
-                place(beside[position], self.root / (have.path + SIDECAR))
+                self.store.put(beside[position], have.path + SIDECAR)
         files = self._files(stored)
         if not files and None in beside:
-            place(beside[None], self.root / (stem + SIDECAR))
-        sync_folder((self.root / stem).parent)
+            self.store.put(beside[None], stem + SIDECAR)
+        self.store.sync(stem.partition("/")[0])
         return files
 
     def _stem(
         self,
         db: sqlite3.Connection,
-        n: int,
+        rowid: int,
         account: Account,
         prediction: Prediction,
         landed: list[Landed],
     ) -> str:
-        known = db.execute("SELECT stem FROM predictions WHERE n = ?", (n,)).fetchone()[0]
-        if known and inside(self.root, known):
+        known = db.execute("SELECT stem FROM predictions WHERE rowid = ?", (rowid,)).fetchone()[0]
+        if known and self.store.path(known):
             return str(known)
         now = datetime.now().astimezone()
         stem = "/".join(day_and_stem(prediction, now, account=account.fingerprint))
         names = [file_name(stem, item.position, item.media_type) for item in landed]
-        taken = db.execute("SELECT 1 FROM predictions WHERE stem = ? AND n != ?", (stem, n)).fetchone()
+        taken = db.execute(
+            "SELECT 1 FROM predictions WHERE stem = ? AND rowid != ?", (stem, rowid)
+        ).fetchone()
         if taken or any(self._others(name, account, prediction) for name in (stem, *names)):
-            stem = "/".join(day_and_stem(prediction, now, account=account.fingerprint, apart=True))
-        db.execute("UPDATE predictions SET stem = ? WHERE n = ?", (stem, n))
-        new_day = not (self.root / stem).parent.exists()
-        (self.root / stem).parent.mkdir(parents=True, exist_ok=True)
+            stem = "/".join(day_and_stem(prediction, now, account=account.fingerprint, distinct=True))
+        db.execute("UPDATE predictions SET stem = ? WHERE rowid = ?", (stem, rowid))
+        new_day = not (self.store.root / stem).parent.exists()
+        (self.store.root / stem).parent.mkdir(parents=True, exist_ok=True)
         if new_day:
-            sync_folder(self.root)
+            self.store.sync()
         return stem
+
+    def rate(self, rowids: list[int], rating: Rating) -> None:
+        """Write a rating into the rows and into the JSON beside the outputs."""
+        rated = {"rating": rating.stars, "tags": list(rating.tags), "note": rating.note}
+        temporary: list[Path] = []
+
+        def write(db: sqlite3.Connection) -> None:
+            for rowid in rowids:
+                index.put_rating(db, rowid, rating)
+                for name in self._names(db, rowid):
+                    if name.endswith(SIDECAR) and (record := _read_record(self.store.root / name)):
+                        text = json.dumps({**record, **rated}, indent=1)
+                        temporary.append(self.store.write_temporary(text.encode()))
+                        self.store.put(temporary[-1], name)
+
+        try:
+            self._guarded(partial(self.database.writing, write))
+        finally:
+            for path in temporary:
+                path.unlink(missing_ok=True)
+
+    def remove(self, rowids: list[int]) -> bool:
+        """Delete the files and the rows of a prediction; files are moved aside first, and back on failure."""
+        aside: list[tuple[Path, Path]] = []
+
+        def take_out(db: sqlite3.Connection) -> bool:
+            removed = False
+            for rowid in rowids:
+                removed |= (
+                    db.execute("SELECT 1 FROM predictions WHERE rowid = ?", (rowid,)).fetchone() is not None
+                )
+                for name in self._names(db, rowid):
+                    source, target = self.store.root / name, self.store.temporary()
+                    os.replace(source, target)
+                    aside.append((source, target))
+                index.delete(db, rowid)
+            return removed
+
+        try:
+            removed = self.database.writing(take_out)
+        except (SkytellsError, OSError) as error:
+            for source, target in reversed(aside):
+                with suppress(OSError):
+                    os.replace(target, source)
+            raise SkytellsError(
+                f"The prediction could not be removed, and nothing of it was deleted: {error}. Close the "
+                "program that has one of its files open, and try again."
+            ) from error
+        for source, target in aside:
+            with suppress(OSError):
+                target.unlink()
+            with suppress(OSError):
+                source.parent.rmdir()
+        return removed
+
+    def _names(self, db: sqlite3.Connection, rowid: int) -> list[str]:
+        """List the names of a prediction's files that are there: outputs, and the JSON beside them."""
+        stem = db.execute("SELECT stem FROM predictions WHERE rowid = ?", (rowid,)).fetchone()
+        paths = [stored.path for stored in index.outputs_of(db, rowid).values() if stored.path]
+        names = [
+            *paths,
+            *(path + SIDECAR for path in paths),
+            *([stem[0] + SIDECAR] if stem and stem[0] else []),
+        ]
+        found = [(name, self.store.path(name)) for name in names]
+        return [name for name, path in found if path is not None and os.path.lexists(path)]
 
     def _others(self, name: str, account: Account, prediction: Prediction) -> bool:
         """Whether a name on disk belongs to something else than this prediction."""
-        beside = self.root / (name + SIDECAR)
-        if not (self.root / name).exists() and not beside.exists():
+        beside = self.store.root / (name + SIDECAR)
+        if not (self.store.root / name).exists() and not beside.exists():
             return False
-        return not _is_record_of(_said_in(beside), account, prediction)
+        return not _is_record_of(_read_record(beside), account, prediction)
 
     def _left_behind(
         self, stem: str, position: int, account: Account, prediction: Prediction
@@ -219,24 +287,24 @@ class Keeper:
 
         A process that was killed, or ran out of disk, between rename and row has left them.
         """
-        begun = self.root / stem
+        begun = self.store.root / stem
         for beside in sorted(begun.parent.glob(glob.escape(begun.name) + "*" + SIDECAR)):
-            said, file = _said_in(beside), beside.with_name(beside.name.removesuffix(SIDECAR))
+            said, file = _read_record(beside), beside.with_name(beside.name.removesuffix(SIDECAR))
             same = _is_record_of(said, account, prediction) and said.get("output_index") == position
             if same and said.get("created_at") == record_of(prediction)["created_at"] and file.is_file():
                 with open(file, "rb") as opened:
                     media_type = sniff(opened.read(4096))
-                relative = file.relative_to(self.root).as_posix()
+                relative = file.relative_to(self.store.root).as_posix()
                 return Stored(position, relative, media_type, file.stat().st_size)
         return None
 
 
-def _said_in(beside: Path) -> dict[str, Any]:
+def _read_record(beside: Path) -> dict[str, Any]:
     try:
-        said = json.loads(beside.read_text("utf-8"))
+        record = json.loads(beside.read_text("utf-8"))
     except (OSError, ValueError):
         return {}
-    return said if isinstance(said, dict) else {}
+    return record if isinstance(record, dict) else {}
 
 
 def _is_record_of(said: dict[str, Any], account: Account, prediction: Prediction) -> bool:
@@ -259,28 +327,26 @@ def _same(
     That happens with a sandbox that is started again with the same seed on the same port. The API's own
     ids are never used twice: whatever times it tells later, what is kept of one stays.
     """
-    found = rows.look_up(db, account, prediction.id)
+    found = index.look_up(db, account, prediction.id)
     if found is None:
         return None
+    if found[1] is None:  # a damaged row: what is there now is written over it
+        return found[0], Prediction(id=prediction.id, status=prediction.status), found[2]
     before, after = found[1].created_at, prediction.created_at
     apart = before is not None and after is not None and abs((before - after).total_seconds()) > 1
     if account.sandbox and apart:
         if forget:
-            rows.delete(db, found[0])
+            index.delete(db, found[0])
         return None
-    return found
+    return found[0], found[1], found[2]
 
 
-def sidecar_of(account: Account, prediction: Prediction, position: int | None) -> dict[str, Any]:
-    """Make the record that lies beside an output, from which the index can be made anew."""
-    raw = {key: value for key, value in prediction.raw.items() if key not in ("webhook", "webhook_url")}
-    filled = {key: value for key, value in filled_in(prediction).items() if key != "webhook"}
-    return {
-        **record_of(prediction, position),
-        "account": account.fingerprint,
-        "sandbox": account.sandbox,
-        "prediction": noted(without_keys({"raw": raw, "filled": filled})),
-    }
+def _rating(db: sqlite3.Connection, account: Account, prediction: Prediction) -> Rating | None:
+    row = db.execute(
+        "SELECT rowid FROM predictions WHERE origin = ? AND account = ? AND id = ?",
+        (account.origin, account.fingerprint, index.replace_surrogates(prediction.id)),
+    ).fetchone()
+    return None if row is None else index.rating_of(db, row[0])
 
 
 def _say(prediction: Prediction, landed: list[Landed]) -> None:

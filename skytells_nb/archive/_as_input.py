@@ -18,8 +18,8 @@ from ..exceptions import InvalidInputError, OutputExpiredError
 from ..filetypes import sniff
 from ..models import Prediction
 from ..wire.addresses import kind_of_address, literal
-from .opening import local_file
-from .outputs import form_of, is_young
+from ._load_save import local_file
+from ._outputs import form_of, is_young
 
 __all__ = ["LIMIT", "as_input", "prepare"]
 

@@ -11,10 +11,11 @@ from typing import Any, Final
 from ..filetypes import sniff, sniff_file
 from ..models import Prediction
 from ..wire.steps import Do, Fetch, Fetched, Flow, Sleep
-from .files import temporary, write_new, write_to
-from .outputs import decode_data_uri, form_of, is_gone
-from .provenance import Broken, embed, measure
-from .troubles import reason
+from ._database import reason
+from ._files import FileStore, write_to
+from ._metadata import BrokenImageError, embed, measure
+from ._outputs import form_of, is_gone
+from ._serialize import decode_data_uri
 
 __all__ = ["Landed", "land", "stamp"]
 
@@ -40,7 +41,7 @@ class Landed:
     again: bool = False
 
 
-def land(root: Path, origin: str | None, prediction: Prediction, position: int) -> Flow[Landed]:
+def land(store: FileStore, origin: str | None, prediction: Prediction, position: int) -> Flow[Landed]:
     """Bring one output to disk, trying a few times where that can help.
 
     A disk that refuses it is a problem of this output: others, smaller ones perhaps, may still find room.
@@ -52,7 +53,7 @@ def land(root: Path, origin: str | None, prediction: Prediction, position: int) 
     for attempt in range(TRIES):
         path: Path | None = None
         try:
-            path = yield Do(partial(temporary, root))
+            path = yield Do(store.temporary)
             if form != "url":
                 landed = yield Do(partial(_written, position, path, output, form))
             else:
@@ -101,7 +102,7 @@ def _examined(position: int, path: Path, fetched: Fetched, model_type: str | Non
     if (media_type or "").startswith("image/") and size <= _EMBEDDED_AT_MOST:
         try:
             area = measure(path.read_bytes())
-        except Broken as error:
+        except BrokenImageError as error:
             return Landed(position, problem=str(error), again=True)
         if area is not None and area[0] * area[1] > _most_pixels():
             problem = f"refused to open: {area[0]:,} × {area[1]:,} pixels are more than Pillow's limit"
@@ -114,7 +115,7 @@ def _most_pixels() -> float:
     return float("inf") if Image.MAX_IMAGE_PIXELS is None else 2 * Image.MAX_IMAGE_PIXELS
 
 
-def stamp(root: Path, landed: Landed, record: dict[str, Any]) -> None:
+def stamp(store: FileStore, landed: Landed, record: dict[str, Any]) -> None:
     """Write the record into an image that takes one; the file under the temporary name changes.
 
     Where there is no room for a second copy the picture stays as it came: its record lies beside it.
@@ -126,9 +127,9 @@ def stamp(root: Path, landed: Landed, record: dict[str, Any]) -> None:
     data = path.read_bytes()
     try:
         stamped = embed(data, record)
-    except Broken:
+    except BrokenImageError:
         return
     if stamped is not data:
         with suppress(OSError):
-            landed.temporary, landed.size = write_new(root, stamped), len(stamped)
+            landed.temporary, landed.size = store.write_temporary(stamped), len(stamped)
             path.unlink(missing_ok=True)

@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from ..exceptions import InvalidInputError, NetworkError, OutputExpiredError, SkytellsError
 from ..filetypes import extension, sniff
 from ..models import Prediction
-from .files import inside, place, write_to
-from .naming import SIDECAR, day_and_stem
-from .outputs import decode_data_uri, form_of, is_gone
-from .provenance import Broken, embed, record_of
-from .store import Archive
+from ._archive import Archive
+from ._files import SIDECAR, FileStore, day_and_stem, write_to
+from ._metadata import BrokenImageError, embed
+from ._outputs import form_of, is_gone
+from ._serialize import decode_data_uri, record_of
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -110,7 +110,7 @@ def local_file(prediction: Prediction, position: int, archive: Choice = None) ->
                 return path
     for keeper in _keepers(prediction, archive):
         for stored in keeper.outputs(prediction.id, prediction.origin):
-            kept = inside(keeper.path, stored.path) if stored.path and stored.position == position else None
+            kept = FileStore(keeper.path).path(stored.path) if stored.position == position else None
             if kept is not None and kept.is_file():
                 return kept
     return None
@@ -121,7 +121,7 @@ def _keepers(prediction: Prediction, archive: Choice) -> Iterator[Archive]:
 
     A listing says nothing of files. The client that it came from may keep them where it was told to.
     """
-    chosen = Archive.at(archive)
+    chosen = Archive.resolve(archive)
     if chosen is not None:
         yield chosen
     if archive is None:
@@ -301,7 +301,7 @@ def _now() -> Any:
 def _stamped(data: bytes, prediction: Prediction, position: int) -> bytes:
     try:
         return embed(data, record_of(prediction, position))
-    except Broken:
+    except BrokenImageError:
         return data
 
 
@@ -323,7 +323,7 @@ def _write(path: Path, data: bytes) -> None:
         temporary = path.with_name(f".{path.name[:40]}.{secrets.token_hex(8)}.part")
         try:
             write_to(temporary, data)
-            place(temporary, path)
+            os.replace(temporary, path)
         finally:
             temporary.unlink(missing_ok=True)
     except (OSError, ValueError) as error:

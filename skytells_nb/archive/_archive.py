@@ -6,26 +6,29 @@ import json
 import os
 import sqlite3
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from datetime import date, datetime, time
 from functools import partial
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from .._options import options
 from ..exceptions import InvalidInputError, SkytellsError
 from ..models import Prediction, PredictionList
 from ..observers import Account, Observer
+from ..wire.conversation import note
 from ..wire.listing import bound, check_limit
 from ..wire.steps import Flow
-from . import rows
+from . import _index as index
+from . import _reindex as reindex
+from ._database import Database
+from ._files import FileStore
+from ._index import Stored
+from ._serialize import Rating, input_digest
+from ._writer import ArchiveWriter
 from .adoption import adopt
-from .database import Database
-from .rebuilding import create, has_records
-from .recording import Keeper
-from .removal import remove
-from .rows import Stored
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -33,6 +36,8 @@ if TYPE_CHECKING:
     from ..client import AsyncClient, Client
 
 __all__ = ["Archive"]
+
+T = TypeVar("T")
 
 _DEFAULT: Final = "skytells_outputs"
 _FRAME: Final = "skytells_nb.frames:predictions_frame"
@@ -77,20 +82,22 @@ class Archive(Observer):
 
     def __init__(self, path: str | os.PathLike[str] = _DEFAULT) -> None:
         if not isinstance(path, str | os.PathLike) or not os.fspath(path):
-            raise InvalidInputError(
-                f"path must be the path of a folder, not {path!r}. Nothing was changed.", charged=False
-            )
+            raise InvalidInputError(f"path must be the path of a folder, not {path!r}.", charged=False)
         self.path = Path(path).expanduser().absolute()
+        self._files = FileStore(self.path)
         self.database = Database(
             self.path / "index.sqlite",
-            version=rows.VERSION,
-            create=partial(create, self.path),
-            expected=partial(has_records, self.path),
+            version=index.VERSION,
+            create=partial(reindex.create, self._files),
+            upgrade=index.upgrade,
+            check=index.check,
+            expected=partial(reindex.has_records, self._files),
         )
-        self._keeper = Keeper(self.path, self.database)
+        self._writer = ArchiveWriter(self._files, self.database)
+        self._beyond_mending: set[int] = set()
 
     @classmethod
-    def at(cls, value: Archive | str | os.PathLike[str] | bool | None = None) -> Archive | None:
+    def resolve(cls, value: Archive | str | os.PathLike[str] | bool | None = None) -> Archive | None:
         """Choose an archive as ``archive=`` does.
 
         Parameters
@@ -108,7 +115,7 @@ class Archive(Observer):
         Examples
         --------
         >>> from skytells_nb.archive import Archive
-        >>> Archive.at(False) is None, Archive.at("pictures").path.name
+        >>> Archive.resolve(False) is None, Archive.resolve("pictures").path.name
         (True, 'pictures')
         """
         if isinstance(value, Archive):
@@ -117,10 +124,9 @@ class Archive(Observer):
             set_to = options.archive
             chosen: object = set_to if set_to not in (None, True) else None
             if chosen is None:
-                told = os.environ.get("SKYTELLS_ARCHIVE", "").strip()
-                chosen = (
-                    False if told.lower() in _OFF else _DEFAULT if told.lower() in _ON else told or _DEFAULT
-                )
+                named = os.environ.get("SKYTELLS_ARCHIVE", "").strip()
+                word = named.lower()
+                chosen = False if word in _OFF else _DEFAULT if word in _ON else named or _DEFAULT
             if chosen is False:
                 return cls(_DEFAULT) if value is True else None
             value = chosen  # type: ignore[assignment]
@@ -129,15 +135,14 @@ class Archive(Observer):
         if isinstance(value, str | os.PathLike) and os.fspath(value):
             return cls(value)
         raise InvalidInputError(
-            f"archive must be an Archive, a path, True, False or None, not {value!r}. Nothing was changed.",
-            charged=False,
+            f"archive must be an Archive, a path, True, False or None, not {value!r}.", charged=False
         )
 
     def ended(self, account: Account, prediction: Prediction) -> Flow[Prediction]:
         """Record a prediction that has ended and fetch its outputs; the client calls this."""
         if not prediction.done:
             return prediction
-        return (yield from self._keeper.ended(account, prediction))
+        return (yield from self._writer.ended(account, prediction))
 
     def predictions(
         self,
@@ -148,6 +153,8 @@ class Archive(Observer):
         until: date | datetime | str | None = None,
         status: str | None = None,
         origin: str | None = None,
+        min_rating: int | None = None,
+        tag: str | None = None,
     ) -> PredictionList:
         """List what is kept, newest first, of all accounts and origins unless ``origin`` is given.
 
@@ -159,6 +166,10 @@ class Archive(Observer):
             Only these.
         since, until : date, datetime or str, optional
             Bounds of the time of creation, both inclusive. A day alone means the whole of it, in UTC.
+        min_rating : int, optional
+            Only those rated with at least so many stars; see `rate`.
+        tag : str, optional
+            Only those rated with this tag.
 
         Examples
         --------
@@ -166,13 +177,25 @@ class Archive(Observer):
         >>> Archive("no-such-folder").predictions(status="succeeded", since="2026-11-01")
         PredictionList of 0
         """
-        for name, value in (("model", model), ("status", status), ("origin", origin)):
+        for name, value in (("model", model), ("status", status), ("origin", origin), ("tag", tag)):
             _check_text(name, value, optional=True)
-        where, values = _conditions(model, since, until, status, origin)
+        if min_rating is not None:
+            _check_stars("min_rating", min_rating)
+        where, values = _conditions(
+            {
+                "p.model = ?": model,
+                "p.status = ?": "canceled" if status == "cancelled" else status,
+                "p.origin = ?": origin,
+                "p.moment >= ?": index.to_micros(bound("since", since, time.min)),
+                "p.moment <= ?": index.to_micros(bound("until", until, time.max)),
+                "p.rating >= ?": min_rating,
+                "? IN (SELECT value FROM json_each(p.tags))": tag,
+            }
+        )
         return self._listed(where, values, limit)
 
     def get(self, id: str, origin: str | None = None) -> Prediction | None:
-        """Give one prediction by its id, the newest where several accounts have it; None if unknown.
+        """Return one prediction by its id, the newest where several accounts have it; None if unknown.
 
         Parameters
         ----------
@@ -188,7 +211,9 @@ class Archive(Observer):
         True
         """
         _check_text("id", id)
-        found = self._listed("p.id = ? AND (? IS NULL OR p.origin = ?)", (rows.tidy(id), origin, origin), 1)
+        found = self._listed(
+            "p.id = ? AND (? IS NULL OR p.origin = ?)", (index.replace_surrogates(id), origin, origin), 1
+        )
         return found[0] if found else None
 
     def find(self, text: str, limit: int | None = 100) -> PredictionList:
@@ -217,20 +242,20 @@ class Archive(Observer):
         PredictionList of 0
         """
         _check_text("text", text)
-        query = rows.search(text)
+        query = index.match_query(text)
         if query is not None:
             words, signs = query
             also = " AND instr(text, ?) > 0" * len(signs)
-            where = f"p.n IN (SELECT rowid FROM words WHERE words MATCH ?{also})"  # noqa: S608 - marks only
-            found = self._listed(where, (rows.tidy(words), *signs), limit)
+            where = f"p.rowid IN (SELECT rowid FROM words WHERE words MATCH ?{also})"  # noqa: S608 - marks only
+            found = self._listed(where, (index.replace_surrogates(words), *signs), limit)
             if found:
                 return found
-        none: list[int] = []
-        holding = self.database.reading(lambda db: rows.holding(db, text), none)
-        return self._listed("p.n IN (SELECT value FROM json_each(?))", (json.dumps(holding),), limit)
+        nothing: list[int] = []
+        rowids = self.database.reading(lambda db: index.containing(db, text), nothing)
+        return self._of_rows(rowids, limit)
 
     def rows(self, origin: str | None = None) -> Iterator[dict[str, Any]]:
-        """Give everything as plain rows, newest first: the fast way into a frame.
+        """Return everything as plain rows, newest first: the fast way into a frame.
 
         Each has the columns of a predictions frame, ``input`` as a dict, and also ``account`` (the
         key's fingerprint) and ``sandbox``, so that rehearsals are never added to money.
@@ -241,11 +266,12 @@ class Archive(Observer):
         >>> sum(row["cost"] or 0 for row in Archive("no-such-folder").rows() if not row["sandbox"])
         0
         """
-        where, values = _conditions(None, None, None, None, origin)
-        return self.database.reading(lambda db: rows.plain_rows(db, where, values), iter(()))
+        where, values = _conditions({"p.origin = ?": origin})
+        nothing: Iterator[dict[str, Any]] = iter(())
+        return self._read(lambda db, damaged: index.plain_rows(db, where, values, damaged), nothing)
 
     def outputs(self, id: str, origin: str | None = None) -> list[Stored]:
-        """Tell what is kept of each output of a prediction, and why one is missing.
+        """List what is kept of each output of a prediction, and why one is missing.
 
         Parameters
         ----------
@@ -264,10 +290,11 @@ class Archive(Observer):
 
         def read(db: sqlite3.Connection) -> list[Stored]:
             row = db.execute(
-                "SELECT n FROM predictions WHERE id = ? AND (? IS NULL OR origin = ?) ORDER BY moment DESC",
-                (rows.tidy(id), origin, origin),
+                "SELECT rowid FROM predictions WHERE id = ? AND (? IS NULL OR origin = ?) "
+                "ORDER BY moment DESC",
+                (index.replace_surrogates(id), origin, origin),
             ).fetchone()
-            found = {} if row is None else rows.outputs_of(db, row[0])
+            found = {} if row is None else index.outputs_of(db, row[0])
             return [found[position] for position in sorted(found)]
 
         return self.database.reading(read, [])
@@ -278,8 +305,98 @@ class Archive(Observer):
         frame: DataFrame = getattr(import_module(module), name)(self)
         return frame
 
+    def rate(
+        self,
+        prediction: Prediction | str,
+        stars: int | None = None,
+        *,
+        tags: Iterable[str] = (),
+        note: str = "",
+    ) -> Rating:
+        """Keep what you think of a prediction, in the index and in the JSON beside its outputs.
+
+        It takes the place of what was said before.
+
+        Parameters
+        ----------
+        prediction : Prediction or str
+            Which, or its id.
+        stars : int or None
+            1 to 5; 0 rejects it; None takes the rating back.
+        tags : iterable of str
+            Words to find it by.
+        note : str
+            Anything else.
+
+        Raises
+        ------
+        InvalidInputError
+            The stars are none, or there is no such prediction here.
+        """
+        if stars is not None:
+            _check_stars("stars", stars)
+        words = (tags,) if isinstance(tags, str) else tuple(tags)
+        for word in words:
+            _check_text("a tag", word)
+        _check_text("note", note)
+        rating = Rating(stars, tuple(dict.fromkeys(word.strip() for word in words if word.strip())), note)
+        rowids = self._rows_of(prediction)
+        if not rowids:
+            identifier = prediction if isinstance(prediction, str) else prediction.id
+            raise InvalidInputError(
+                f"Prediction {identifier!r:.80} is not in the archive in {self.path}, so it cannot be rated. "
+                "archive.adopt(client) takes over what the API still lists.",
+                charged=False,
+            )
+        self._writer.rate(rowids, rating)
+        return rating
+
+    def rating(self, prediction: Prediction | str) -> Rating:
+        """Return what you think of a prediction: its ``stars``, ``tags`` and ``note``, empty if unrated."""
+        rowids = self._rows_of(prediction)
+        if not rowids:
+            return Rating()
+        return self.database.reading(lambda db: index.rating_of(db, rowids[0]), Rating())
+
+    def equal_inputs(
+        self,
+        account: Account,
+        model: str,
+        input: Mapping[str, Any],
+        *,
+        defaults: Mapping[str, Any] | None = None,
+    ) -> list[Prediction]:
+        """List what this account has made of an equal input and whose files are there, newest first.
+
+        Parameters
+        ----------
+        account : Account
+            Whose predictions.
+        model, input : str, mapping
+            What would be sent: plain JSON, with files as data URIs.
+        defaults : mapping, optional
+            The defaults of the model's schema: a value that is left out counts as its default.
+        """
+        digests = {input_digest(model, input), input_digest(model, input, defaults)}
+        wanted = [digest for digest in digests if digest is not None]
+        nothing: list[int] = []
+        rowids = self.database.reading(lambda db: index.equal_inputs(db, account, wanted), nothing)
+        found = self._of_rows(rowids, None) if rowids else []
+        return [
+            prediction
+            for prediction in found
+            if len(prediction.files) >= len(prediction.output or ())
+            and all(path.is_file() for path in prediction.files)
+        ]
+
+    def by_ids(self, ids: Sequence[str], account: Account) -> dict[str, Prediction]:
+        """Return those of an account's predictions that are here, by their id."""
+        where = "p.origin = ? AND p.account = ? AND p.id IN (SELECT value FROM json_each(?))"
+        values = (account.origin, account.fingerprint, json.dumps([*map(index.replace_surrogates, ids)]))
+        return {prediction.id: prediction for prediction in self._listed(where, values, None)}
+
     def remove(self, prediction: Prediction | str) -> bool:
-        """Delete a prediction's files, the JSON beside them, and its row; say whether there was one.
+        """Delete a prediction's files, the JSON beside them, and its row; False where there was none.
 
         Either all of it goes or, where a file is open in another program on Windows, nothing does.
 
@@ -294,13 +411,8 @@ class Archive(Observer):
         >>> Archive("no-such-folder").remove("p1")
         False
         """
-        if not isinstance(prediction, Prediction):
-            _check_text("prediction", prediction)
-        identifier = prediction if isinstance(prediction, str) else prediction.id
-        origin = None if isinstance(prediction, str) else prediction.origin
-        if not self.database.exists():
-            return False
-        return remove(self.path, self.database, rows.tidy(identifier) or "", origin)
+        rowids = self._rows_of(prediction)
+        return bool(rowids) and self._writer.remove(rowids)
 
     def size(self) -> int:
         """Count the bytes of all outputs that are kept; ``len(archive)`` counts the predictions.
@@ -374,11 +486,51 @@ class Archive(Observer):
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__init__(state["path"])  # type: ignore[misc]
 
+    def _rows_of(self, prediction: Prediction | str) -> list[int]:
+        if not isinstance(prediction, Prediction):
+            _check_text("prediction", prediction)
+        identifier = prediction if isinstance(prediction, str) else prediction.id
+        origin = None if isinstance(prediction, str) else prediction.origin
+        query = (
+            "SELECT rowid FROM predictions WHERE id = ? AND (? IS NULL OR origin = ?) ORDER BY moment DESC"
+        )
+        values = (index.replace_surrogates(identifier), origin, origin)
+        nothing: list[tuple[int]] = []
+        found = self.database.reading(lambda db: db.execute(query, values).fetchall(), nothing)
+        return [row[0] for row in found]
+
+    def _of_rows(self, rowids: list[int], limit: int | None) -> PredictionList:
+        return self._listed("p.rowid IN (SELECT value FROM json_each(?))", (json.dumps(rowids),), limit)
+
     def _listed(self, where: str, values: tuple[Any, ...], limit: int | None) -> PredictionList:
         check_limit(limit)
         most = None if limit is None else min(limit, sys.maxsize)
-        read = partial(rows.predictions, root=self.path, where=where, values=values, limit=most)
-        return PredictionList(self.database.reading(read, []))
+        nothing: list[Prediction] = []
+        return PredictionList(
+            self._read(
+                lambda db, damaged: index.predictions(db, self._files, where, values, most, damaged), nothing
+            )
+        )
+
+    def _read(self, query: Callable[[sqlite3.Connection, list[int]], T], missing: T) -> T:
+        """Read, and once more where damaged rows could be written anew; those that cannot be are left out."""
+        damaged: list[int] = []
+        found = self.database.reading(lambda db: query(db, damaged), missing)
+        new = [rowid for rowid in damaged if rowid not in self._beyond_mending]
+        if not new:
+            return found
+        self._beyond_mending.update(new)
+        with suppress(SkytellsError):  # a read-only archive stays as it is
+            if self.database.writing(lambda db: reindex.mend(db, self._files, new)):
+                damaged.clear()
+                found = self.database.reading(lambda db: query(db, damaged), missing)
+        self._beyond_mending.difference_update(set(new) - set(damaged))
+        if lost := len(self._beyond_mending.intersection(damaged)):
+            note(
+                f"{lost:,} rows of the archive's index in {self.path} are damaged, and no JSON file beside "
+                "their outputs says what was in them; they are left out."
+            )
+        return found
 
 
 def _scalar(query: str) -> Callable[[sqlite3.Connection], int]:
@@ -387,24 +539,16 @@ def _scalar(query: str) -> Callable[[sqlite3.Connection], int]:
 
 def _check_text(name: str, value: object, *, optional: bool = False) -> None:
     if not isinstance(value, str) and not (optional and value is None):
+        raise InvalidInputError(f"{name} must be a string, not {value!r:.80}.", charged=False)
+
+
+def _check_stars(name: str, value: object) -> None:
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= 5:
         raise InvalidInputError(
-            f"{name} must be a string, not {value!r:.80}. Nothing was changed.", charged=False
+            f"{name} must be a whole number from 0 to 5, not {value!r:.80}.", charged=False
         )
 
 
-def _conditions(
-    model: str | None,
-    since: date | datetime | str | None,
-    until: date | datetime | str | None,
-    status: str | None,
-    origin: str | None,
-) -> tuple[str, tuple[Any, ...]]:
-    chosen: list[tuple[str, Any]] = [
-        ("p.model = ?", model),
-        ("p.status = ?", "canceled" if status == "cancelled" else status),
-        ("p.origin = ?", origin),
-        ("p.moment >= ?", rows.micros(bound("since", since, time.min))),
-        ("p.moment <= ?", rows.micros(bound("until", until, time.max))),
-    ]
-    used = [(condition, value) for condition, value in chosen if value is not None]
-    return " AND ".join(condition for condition, _ in used) or "1", tuple(value for _, value in used)
+def _conditions(chosen: dict[str, Any]) -> tuple[str, tuple[Any, ...]]:
+    used = {condition: value for condition, value in chosen.items() if value is not None}
+    return " AND ".join(used) or "1", tuple(used.values())

@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Final, Literal, TypeAlias
-from urllib.parse import unquote_to_bytes
 
 from ..models import Prediction
+from ._serialize import is_data_uri
 
-__all__ = ["Form", "decode_data_uri", "form_of", "is_gone", "is_young"]
+__all__ = ["Form", "form_of", "is_gone", "is_young"]
 
 Form: TypeAlias = Literal["url", "data", "text"]
 
 _URL: Final = re.compile(r"https?://\S+", re.IGNORECASE)
-_DATA: Final = re.compile(r"data:([^,;]*)((?:;[^,;]*)*),", re.IGNORECASE)
 _TEXTUAL: Final = frozenset({"text", "code"})
 _KEPT: Final = timedelta(minutes=5)
 
@@ -38,7 +35,7 @@ def form_of(prediction: Prediction, position: int) -> Form:
     textual = prediction.model_type in _TEXTUAL
     if _URL.fullmatch(output):
         return "text" if textual and output not in _stored_at(prediction) else "url"
-    return "data" if not textual and _DATA.match(output) else "text"
+    return "data" if not textual and is_data_uri(output) else "text"
 
 
 def _stored_at(prediction: Prediction) -> set[str]:
@@ -65,29 +62,3 @@ def is_young(prediction: Prediction, margin: float = 60.0) -> bool:
     if is_gone(prediction) or ended is None:
         return False
     return datetime.now(UTC) - ended < _KEPT - timedelta(seconds=margin)
-
-
-def decode_data_uri(text: str) -> bytes:
-    """Give the bytes within a data URI.
-
-    Raises
-    ------
-    ValueError
-        When it holds none.
-
-    Examples
-    --------
-    >>> decode_data_uri("data:text/plain;base64,Zm94")
-    b'fox'
-    """
-    head = _DATA.match(text)
-    if head is None:
-        raise ValueError("no data URI")
-    body = text[head.end() :]
-    if ";base64" not in head[2].lower():
-        return unquote_to_bytes(body)
-    packed = re.sub(rb"\s+", b"", unquote_to_bytes(body)).replace(b"-", b"+").replace(b"_", b"/")
-    try:
-        return base64.b64decode(packed + b"=" * (-len(packed) % 4), validate=True)
-    except binascii.Error as error:
-        raise ValueError(f"its base64 is broken: {error}") from error

@@ -1,0 +1,494 @@
+"""The index: its tables, how a prediction becomes rows and rows predictions again, and its upgrades."""
+
+from __future__ import annotations
+
+import json
+import re
+import sqlite3
+import unicodedata
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from functools import cache
+from pathlib import Path
+from typing import Any, Final
+
+from ..models import Prediction
+from ..observers import Account
+from ..wire.conversation import note
+from ._database import DamagedIndexError
+from ._files import FileStore
+from ._serialize import (
+    UNREADABLE,
+    Rating,
+    attachments_in,
+    dumps,
+    elide_data_uris,
+    extra_fields,
+    input_digest,
+    loads,
+    redact_keys,
+    restore,
+)
+
+__all__ = [
+    "SCHEMA",
+    "VERSION",
+    "Stored",
+    "check",
+    "containing",
+    "delete",
+    "equal_inputs",
+    "look_up",
+    "match_query",
+    "outputs_of",
+    "owed",
+    "plain_rows",
+    "predictions",
+    "put_output",
+    "put_rating",
+    "rating_of",
+    "replace_surrogates",
+    "save_prediction",
+    "to_micros",
+    "upgrade",
+]
+
+VERSION: Final = 2
+"""The version of `SCHEMA`. Whoever changes a table adds a step to `_UPGRADES` and raises this."""
+
+SCHEMA: Final = (
+    """CREATE TABLE predictions (
+        rowid INTEGER PRIMARY KEY, origin TEXT NOT NULL, account TEXT NOT NULL, id TEXT NOT NULL,
+        sandbox INTEGER NOT NULL, status TEXT NOT NULL, model TEXT, model_type TEXT, prompt TEXT,
+        created INTEGER, started INTEGER, completed INTEGER, moment INTEGER NOT NULL,
+        predict_s REAL, total_s REAL, cost TEXT, stem TEXT, n_outputs INTEGER, output TEXT, input TEXT,
+        error TEXT, source TEXT, input_digest BLOB, rating INTEGER, tags TEXT, note TEXT,
+        UNIQUE (origin, account, id))""",
+    "CREATE INDEX predictions_by_stem ON predictions (stem)",
+    "CREATE INDEX predictions_newest ON predictions (moment DESC, rowid DESC)",
+    "CREATE INDEX predictions_by_id ON predictions (id)",
+    "CREATE INDEX predictions_by_input ON predictions (input_digest) WHERE input_digest IS NOT NULL",
+    """CREATE TABLE documents (
+        prediction INTEGER PRIMARY KEY REFERENCES predictions ON DELETE CASCADE,
+        raw TEXT NOT NULL, filled TEXT NOT NULL)""",
+    """CREATE TABLE outputs (
+        prediction INTEGER NOT NULL REFERENCES predictions ON DELETE CASCADE, position INTEGER NOT NULL,
+        path TEXT, media_type TEXT, size INTEGER, problem TEXT, expired INTEGER NOT NULL,
+        PRIMARY KEY (prediction, position)) WITHOUT ROWID""",
+    "CREATE INDEX outputs_by_path ON outputs (path)",
+    "CREATE INDEX outputs_owed ON outputs (prediction) WHERE path IS NULL AND expired = 0",
+    "CREATE TABLE attachments (sha TEXT PRIMARY KEY, body TEXT NOT NULL) WITHOUT ROWID",
+    """CREATE TABLE attached (
+        prediction INTEGER NOT NULL REFERENCES predictions ON DELETE CASCADE, sha TEXT NOT NULL,
+        PRIMARY KEY (prediction, sha)) WITHOUT ROWID""",
+    "CREATE INDEX attached_by_sha ON attached (sha)",
+    "CREATE VIRTUAL TABLE words USING fts5 (text, tokenize = 'unicode61 remove_diacritics 2')",
+)
+
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_COLUMNS: Final = (
+    "id, model, model_type, status, created, started, completed, predict_s, total_s, cost, n_outputs, "
+    "output, error, prompt, source, origin, input, account, sandbox, rating, tags, note, rowid"
+)
+_SEARCHED: Final = ("prompt", "text", "lyrics", "caption")
+
+
+def upgrade(db: sqlite3.Connection, version: int) -> None:
+    """Bring an older index up to `VERSION`, step by step; other packages' tables stay as they are."""
+    for step in range(version, VERSION):
+        _UPGRADES[step](db)
+    kept = db.execute("SELECT count(*) FROM predictions").fetchone()[0]
+    note(f"The archive's index was upgraded from format {version} to {VERSION}: {kept:,} predictions.")
+
+
+def _from_1_to_2(db: sqlite3.Connection) -> None:
+    """Ratings, what is owed, and look-up by equal input (0.1.0 had none of them)."""
+    for statement in (
+        "ALTER TABLE predictions RENAME COLUMN n TO rowid",
+        "ALTER TABLE documents RENAME COLUMN n TO prediction",
+        "ALTER TABLE outputs RENAME COLUMN n TO prediction",
+        "ALTER TABLE attached RENAME COLUMN n TO prediction",
+        "ALTER TABLE predictions ADD COLUMN input_digest BLOB",
+        "ALTER TABLE predictions ADD COLUMN rating INTEGER",
+        "ALTER TABLE predictions ADD COLUMN tags TEXT",
+        "ALTER TABLE predictions ADD COLUMN note TEXT",
+        "CREATE INDEX predictions_by_input ON predictions (input_digest) WHERE input_digest IS NOT NULL",
+        "CREATE INDEX outputs_owed ON outputs (prediction) WHERE path IS NULL AND expired = 0",
+    ):
+        db.execute(statement)
+    digests = []
+    for rowid, model, raw, filled in db.execute(
+        "SELECT p.rowid, p.model, d.raw, d.filled "
+        "FROM predictions p JOIN documents d ON d.prediction = p.rowid"
+    ):
+        try:
+            bodies = _bodies(db, raw, filled)
+            asked = loads(filled, bodies).get("input") or loads(raw, bodies).get("input")
+            digests.append((input_digest(model, asked), rowid))
+        except UNREADABLE:
+            continue  # a damaged row; `predictions` mends it when it is next read
+    db.executemany("UPDATE predictions SET input_digest = ? WHERE rowid = ?", digests)
+
+
+_UPGRADES: Final[dict[int, Callable[[sqlite3.Connection], None]]] = {1: _from_1_to_2}
+
+
+def check(db: sqlite3.Connection) -> None:
+    """Raise `DamagedIndexError` where a table or a column that this version needs is gone."""
+    found = _columns(db)
+    lost = [f"{table}.{column}" for table, column in _needed() if (table, column) not in found]
+    if lost:
+        raise DamagedIndexError(f"the index has lost {', '.join(lost[:3])}")
+
+
+@cache
+def _needed() -> frozenset[tuple[str, str]]:
+    db = sqlite3.connect(":memory:")
+    try:
+        for statement in SCHEMA:
+            db.execute(statement)
+        return _columns(db)
+    finally:
+        db.close()
+
+
+def _columns(db: sqlite3.Connection) -> frozenset[tuple[str, str]]:
+    return frozenset(
+        db.execute(
+            "SELECT m.name, c.name FROM sqlite_master m, pragma_table_info(m.name) c WHERE m.type = 'table'"
+        )
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """What the archive has of one output: a file, or the reason why there is none.
+
+    Attributes
+    ----------
+    position : int
+        Which output of its prediction it is, from 0.
+    path : str or None
+        Its file, relative to the archive's folder; None where there is none.
+    media_type : str or None
+        What it is, by its content, such as ``image/png``.
+    size : int
+        Bytes on disk.
+    problem : str or None
+        Why it is missing; or of a file that is there, why it will not be opened.
+    expired : bool
+        Whether it is gone for good.
+    """
+
+    position: int
+    path: str | None = None
+    media_type: str | None = None
+    size: int = 0
+    problem: str | None = None
+    expired: bool = False
+
+
+def to_micros(moment: datetime | None) -> int | None:
+    """Count microseconds since 1970, exactly."""
+    return None if moment is None else (moment - _EPOCH) // timedelta(microseconds=1)
+
+
+def _from_micros(value: int | None) -> datetime | None:
+    return None if value is None else _EPOCH + timedelta(microseconds=value)
+
+
+def replace_surrogates(text: str | None) -> str | None:
+    """Replace what no UTF-8 can hold, such as half a surrogate pair."""
+    return None if text is None else text.encode("utf-8", "replace").decode("utf-8")
+
+
+def look_up(
+    db: sqlite3.Connection, account: Account, identifier: str
+) -> tuple[int, Prediction | None, dict[int, Stored]] | None:
+    """Find one prediction of one account: its row number, itself (None if damaged), and its outputs."""
+    row = db.execute(
+        "SELECT rowid FROM predictions WHERE origin = ? AND account = ? AND id = ?",
+        (account.origin, account.fingerprint, replace_surrogates(identifier)),
+    ).fetchone()
+    if row is None:
+        return None
+    found = predictions(db, FileStore(Path()), "p.rowid = ?", (row[0],), 1)
+    return row[0], found[0] if found else None, outputs_of(db, row[0])
+
+
+def outputs_of(db: sqlite3.Connection, rowid: int) -> dict[int, Stored]:
+    """Read what is stored of one prediction's outputs, by their position."""
+    found = db.execute(
+        "SELECT position, path, media_type, size, problem, expired FROM outputs WHERE prediction = ?",
+        (rowid,),
+    )
+    return {
+        position: Stored(position, path, media_type, size or 0, problem, bool(expired))
+        for position, path, media_type, size, problem, expired in found
+    }
+
+
+def owed(db: sqlite3.Connection, account: Account, since: datetime) -> list[str]:
+    """List the ids of an account's predictions whose outputs are recorded and were never fetched."""
+    found = db.execute(
+        "SELECT DISTINCT p.id FROM outputs o CROSS JOIN predictions p ON p.rowid = o.prediction "
+        "WHERE o.path IS NULL AND o.expired = 0 AND p.origin = ? AND p.account = ? "
+        "AND coalesce(p.completed, p.moment) >= ?",
+        (account.origin, account.fingerprint, to_micros(since)),
+    )
+    return [row[0] for row in found]
+
+
+def save_prediction(
+    db: sqlite3.Connection,
+    account: Account,
+    prediction: Prediction,
+    now: datetime,
+    digest: bytes | None = None,
+) -> int:
+    """Write everything but the outputs of a prediction, and return its row number."""
+    safe = replace(
+        prediction,
+        raw=redact_keys(prediction.raw),
+        input=redact_keys(prediction.input),
+        output=redact_keys(prediction.output),
+    )
+    bodies: dict[str, str] = {}
+    raw, filled = dumps(safe.raw, bodies), dumps(extra_fields(safe), bodies)
+    values = {
+        "origin": account.origin,
+        "account": account.fingerprint,
+        "id": replace_surrogates(safe.id),
+        "sandbox": account.sandbox,
+        "status": safe.status,
+        "model": replace_surrogates(safe.model),
+        "model_type": replace_surrogates(safe.model_type),
+        "prompt": replace_surrogates(safe.prompt),
+        "created": to_micros(safe.created_at),
+        "started": to_micros(safe.started_at),
+        "completed": to_micros(safe.completed_at),
+        "moment": to_micros(safe.created_at or safe.completed_at or now),
+        "predict_s": safe.metrics.predict_time,
+        "total_s": safe.seconds,
+        "cost": None if safe.cost is None else str(safe.cost),
+        "n_outputs": None if safe.output is None else len(safe.output),
+        "output": None if safe.output is None else json.dumps(elide_data_uris(safe.output)),
+        "input": None if safe.input is None else json.dumps(elide_data_uris(safe.input), default=str),
+        "error": replace_surrogates(safe.error),
+        "source": replace_surrogates(safe.raw["source"]) if isinstance(safe.raw.get("source"), str) else None,
+        "input_digest": digest or input_digest(prediction.model, prediction.input),
+    }
+    names = ", ".join(values)
+    marks = ", ".join(f":{name}" for name in values)
+    updates = ", ".join(
+        f"{name} = coalesce(excluded.{name}, {name})"
+        if name == "input_digest"
+        else f"{name} = excluded.{name}"
+        for name in values
+        if name not in ("origin", "account", "id")
+    )
+    db.execute(
+        f"INSERT INTO predictions ({names}) VALUES ({marks}) "  # noqa: S608 - names are written above
+        f"ON CONFLICT (origin, account, id) DO UPDATE SET {updates}",
+        values,
+    )
+    rowid: int = db.execute(
+        "SELECT rowid FROM predictions WHERE origin = :origin AND account = :account AND id = :id", values
+    ).fetchone()[0]
+    db.execute("INSERT OR REPLACE INTO documents VALUES (?, ?, ?)", (rowid, raw, filled))
+    db.execute("DELETE FROM words WHERE rowid = ?", (rowid,))
+    asked = safe.input or {}
+    if words := [str(asked[key]) for key in _SEARCHED if asked.get(key)]:
+        text = replace_surrogates("\n".join(words))
+        db.execute("INSERT INTO words (rowid, text) VALUES (?, ?)", (rowid, text))
+    for sha, body in bodies.items():
+        db.execute("INSERT OR IGNORE INTO attachments VALUES (?, ?)", (sha, replace_surrogates(body)))
+        db.execute("INSERT OR IGNORE INTO attached VALUES (?, ?)", (rowid, sha))
+    return rowid
+
+
+def put_output(db: sqlite3.Connection, rowid: int, stored: Stored) -> None:
+    """Write what became of one output."""
+    db.execute(
+        "INSERT OR REPLACE INTO outputs VALUES (?, ?, ?, ?, ?, ?, ?)",
+        (rowid, stored.position, stored.path, stored.media_type, stored.size, stored.problem, stored.expired),
+    )
+
+
+def put_rating(db: sqlite3.Connection, rowid: int, rating: Rating) -> None:
+    """Write what somebody thought of a prediction."""
+    db.execute(
+        "UPDATE predictions SET rating = ?, tags = ?, note = ? WHERE rowid = ?",
+        (
+            rating.stars,
+            json.dumps(rating.tags) if rating.tags else None,
+            replace_surrogates(rating.note) or None,
+            rowid,
+        ),
+    )
+
+
+def rating_of(db: sqlite3.Connection, rowid: int) -> Rating:
+    """Read what somebody thought of a prediction."""
+    stars, tags, words = db.execute(
+        "SELECT rating, tags, note FROM predictions WHERE rowid = ?", (rowid,)
+    ).fetchone()
+    return Rating(stars, _tags(tags), words or "")
+
+
+def _tags(text: str | None) -> tuple[str, ...]:
+    return () if text is None else tuple(json.loads(text))
+
+
+def equal_inputs(db: sqlite3.Connection, account: Account, digests: Sequence[bytes]) -> list[int]:
+    """List the rows of an account's succeeded predictions that were asked the same, newest first."""
+    marks = ", ".join("?" * len(digests))
+    found = db.execute(
+        f"SELECT rowid FROM predictions WHERE input_digest IN ({marks}) "  # noqa: S608 - marks only
+        "AND origin = ? AND account = ? AND status = 'succeeded' ORDER BY moment DESC, rowid DESC",
+        (*digests, account.origin, account.fingerprint),
+    )
+    return [row[0] for row in found]
+
+
+def delete(db: sqlite3.Connection, rowid: int) -> None:
+    """Take a prediction out of every table, and the attachments that only it used."""
+    db.execute("DELETE FROM words WHERE rowid = ?", (rowid,))
+    shas = [row[0] for row in db.execute("SELECT sha FROM attached WHERE prediction = ?", (rowid,))]
+    db.execute("DELETE FROM predictions WHERE rowid = ?", (rowid,))
+    for sha in shas:
+        db.execute(
+            "DELETE FROM attachments WHERE sha = ? AND NOT EXISTS (SELECT 1 FROM attached WHERE sha = ?)",
+            (sha, sha),
+        )
+
+
+def predictions(
+    db: sqlite3.Connection,
+    files: FileStore,
+    where: str,
+    values: Sequence[Any],
+    limit: int | None,
+    damaged: list[int] | None = None,
+) -> list[Prediction]:
+    """Build the predictions that a condition selects, newest first, with the files that are there.
+
+    A row that cannot be read is left out, and its number added to ``damaged``.
+    """
+    chosen = (
+        f"SELECT p.rowid FROM predictions p WHERE {where} "  # noqa: S608 - conditions are written in this package
+        "ORDER BY p.moment DESC, p.rowid DESC LIMIT ?"
+    )
+    amount = -1 if limit is None else limit
+    paths: dict[int, list[Path]] = {}
+    for rowid, name in db.execute(
+        "SELECT prediction, path FROM outputs "  # noqa: S608
+        f"WHERE path IS NOT NULL AND prediction IN ({chosen}) ORDER BY prediction, position",
+        (*values, amount),
+    ):
+        path = files.path(name)
+        if path is not None:
+            paths.setdefault(rowid, []).append(path)
+    found = db.execute(
+        "SELECT p.rowid, p.id, p.origin, d.raw, d.filled "  # noqa: S608
+        "FROM predictions p LEFT JOIN documents d ON d.prediction = p.rowid "
+        f"WHERE p.rowid IN ({chosen}) ORDER BY p.moment DESC, p.rowid DESC",
+        (*values, amount),
+    ).fetchall()
+    bodies: dict[str, str] = {}
+    built = []
+    for rowid, identifier, origin, raw, filled in found:
+        try:
+            bodies |= _bodies(db, raw, filled, known=bodies)
+            prediction = restore(identifier, origin, raw, filled, bodies)
+        except UNREADABLE:
+            if damaged is not None:
+                damaged.append(rowid)
+            continue
+        built.append(replace(prediction, files=tuple(paths[rowid])) if rowid in paths else prediction)
+    return built
+
+
+def _bodies(db: sqlite3.Connection, *documents: str, known: Mapping[str, str] = {}) -> dict[str, str]:
+    """Read the data URIs that were taken out of these documents."""
+    found = {}
+    for sha in {sha for text in documents for sha in attachments_in(text)} - known.keys():
+        row = db.execute("SELECT body FROM attachments WHERE sha = ?", (sha,)).fetchone()
+        found[sha] = row[0] if row else ""
+    return found
+
+
+def match_query(text: str) -> tuple[str, list[str]] | None:
+    """Turn what a user typed into a full-text query: every word, each also as a beginning, and the signs.
+
+    Examples
+    --------
+    >>> match_query('red "fox" OR 🦊')
+    ('"red"* "fox"* "OR"*', ['🦊'])
+    """
+    words = re.findall(r"\w+", text)
+    signs = [letter for letter in text if unicodedata.category(letter) == "So"]
+    return (" ".join(f'"{word}"*' for word in words), signs) if words else None
+
+
+def containing(db: sqlite3.Connection, text: str) -> list[int]:
+    """List the numbers of the rows whose words hold a text anywhere, whatever its capitals and accents."""
+    wanted = _folded(replace_surrogates(text.strip()) or "")
+    found = db.execute("SELECT rowid, text FROM words") if wanted else ()
+    return [rowid for rowid, words in found if wanted in _folded(words)]
+
+
+def _folded(text: str) -> str:
+    if text.isascii():
+        return text.lower()
+    bare = unicodedata.normalize("NFKD", text.casefold())
+    return "".join(letter for letter in bare if not unicodedata.combining(letter)) or text
+
+
+def plain_rows(
+    db: sqlite3.Connection, where: str, values: Sequence[Any], damaged: list[int] | None = None
+) -> Iterator[dict[str, Any]]:
+    """Read plain rows, newest first, without building predictions; damaged ones as in `predictions`."""
+    found = db.execute(
+        f"SELECT {_COLUMNS} FROM predictions p WHERE {where} ORDER BY p.moment DESC, p.rowid DESC",  # noqa: S608
+        values,
+    ).fetchall()
+    rows = []
+    for row in found:
+        try:
+            rows.append(_plain(row))
+        except UNREADABLE:
+            if damaged is not None:
+                damaged.append(row[-1])
+    return iter(rows)
+
+
+def _plain(row: tuple[Any, ...]) -> dict[str, Any]:
+    return {
+        "id": row[0],
+        "model": row[1],
+        "model_type": row[2],
+        "status": row[3],
+        "created_at": _from_micros(row[4]),
+        "started_at": _from_micros(row[5]),
+        "completed_at": _from_micros(row[6]),
+        "queue_s": (row[5] - row[4]) / 1e6 if row[4] is not None and row[5] is not None else None,
+        "predict_s": row[7],
+        "total_s": row[8],
+        "cost": None if row[9] is None else Decimal(row[9]),
+        "currency": None if row[9] is None else "USD",
+        "n_outputs": row[10],
+        "output": None if row[11] is None else json.loads(row[11]),
+        "error": row[12],
+        "prompt": row[13],
+        "source": row[14],
+        "origin": row[15],
+        "input": None if row[16] is None else json.loads(row[16]),
+        "account": row[17],
+        "sandbox": bool(row[18]),
+        "rating": row[19],
+        "tags": list(_tags(row[20])),
+        "note": row[21],
+    }

@@ -15,10 +15,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from .._options import options
-from ..exceptions import InvalidInputError, SkytellsError
+from ..checks import check_whole, expected
+from ..exceptions import InvalidInputError, SkytellsError, warn_user
 from ..models import Prediction, PredictionList
 from ..observers import Account, Observer
-from ..wire.conversation import note
 from ..wire.listing import bound, check_limit
 from ..wire.steps import Flow
 from . import _index as index
@@ -82,7 +82,7 @@ class Archive(Observer):
 
     def __init__(self, path: str | os.PathLike[str] = _DEFAULT) -> None:
         if not isinstance(path, str | os.PathLike) or not os.fspath(path):
-            raise InvalidInputError(f"path must be the path of a folder, not {path!r}.", charged=False)
+            raise expected("path", "the path of a folder", path)
         self.path = Path(path).expanduser().absolute()
         self._files = FileStore(self.path)
         self.database = Database(
@@ -134,9 +134,7 @@ class Archive(Observer):
             return None
         if isinstance(value, str | os.PathLike) and os.fspath(value):
             return cls(value)
-        raise InvalidInputError(
-            f"archive must be an Archive, a path, True, False or None, not {value!r}.", charged=False
-        )
+        raise expected("archive", "an Archive, a path, True, False or None", value)
 
     def ended(self, account: Account, prediction: Prediction) -> Flow[Prediction]:
         """Record a prediction that has ended and fetch its outputs; the client calls this."""
@@ -180,7 +178,7 @@ class Archive(Observer):
         for name, value in (("model", model), ("status", status), ("origin", origin), ("tag", tag)):
             _check_text(name, value, optional=True)
         if min_rating is not None:
-            _check_stars("min_rating", min_rating)
+            check_whole("min_rating", min_rating, 0, 5)
         where, values = _conditions(
             {
                 "p.model = ?": model,
@@ -334,7 +332,7 @@ class Archive(Observer):
             The stars are none, or there is no such prediction here.
         """
         if stars is not None:
-            _check_stars("stars", stars)
+            check_whole("stars", stars, 0, 5, none="taking it back")
         words = (tags,) if isinstance(tags, str) else tuple(tags)
         for word in words:
             _check_text("a tag", word)
@@ -526,7 +524,7 @@ class Archive(Observer):
                 found = self.database.reading(lambda db: query(db, damaged), missing)
         self._beyond_mending.difference_update(set(new) - set(damaged))
         if lost := len(self._beyond_mending.intersection(damaged)):
-            note(
+            warn_user(
                 f"{lost:,} rows of the archive's index in {self.path} are damaged, and no JSON file beside "
                 "their outputs says what was in them; they are left out."
             )
@@ -539,14 +537,7 @@ def _scalar(query: str) -> Callable[[sqlite3.Connection], int]:
 
 def _check_text(name: str, value: object, *, optional: bool = False) -> None:
     if not isinstance(value, str) and not (optional and value is None):
-        raise InvalidInputError(f"{name} must be a string, not {value!r:.80}.", charged=False)
-
-
-def _check_stars(name: str, value: object) -> None:
-    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= 5:
-        raise InvalidInputError(
-            f"{name} must be a whole number from 0 to 5, not {value!r:.80}.", charged=False
-        )
+        raise expected(name, "a string", value)
 
 
 def _conditions(chosen: dict[str, Any]) -> tuple[str, tuple[Any, ...]]:

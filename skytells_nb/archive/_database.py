@@ -21,8 +21,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final, TypeVar
 
-from ..exceptions import SkytellsError
-from ..wire.conversation import note
+from ..exceptions import SkytellsError, warn_user
 
 __all__ = ["DamagedIndexError", "Database", "archive_error", "is_locked", "reason"]
 
@@ -189,7 +188,7 @@ class Database:
             if readonly:
                 raise PermissionError(errno.EROFS, "the index is damaged and cannot be set aside")
             target = self._renamed()
-        note(
+        warn_user(
             f"The archive's index {self.path} was damaged. No output is lost: it was set aside as "
             f"{target.name}, and an index is made anew from the JSON files beside the outputs."
         )

@@ -14,9 +14,9 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
+from ..exceptions import warn_user
 from ..models import Prediction
 from ..observers import Account
-from ..wire.conversation import note
 from ._database import DamagedIndexError
 from ._files import FileStore
 from ._serialize import (
@@ -100,7 +100,7 @@ def upgrade(db: sqlite3.Connection, version: int) -> None:
     for step in range(version, VERSION):
         _UPGRADES[step](db)
     kept = db.execute("SELECT count(*) FROM predictions").fetchone()[0]
-    note(f"The archive's index was upgraded from format {version} to {VERSION}: {kept:,} predictions.")
+    warn_user(f"The archive's index was upgraded from format {version} to {VERSION}: {kept:,} predictions.")
 
 
 def _from_1_to_2(db: sqlite3.Connection) -> None:

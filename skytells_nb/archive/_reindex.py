@@ -9,10 +9,10 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, Final
 
+from ..exceptions import warn_user
 from ..filetypes import sniff
 from ..models import Prediction
 from ..observers import Account
-from ..wire.conversation import note
 from . import _index as index
 from ._files import SIDECAR, FileStore
 from ._serialize import UNREADABLE, Rating, restore
@@ -34,7 +34,7 @@ def create(files: FileStore, db: sqlite3.Connection) -> int:
     found = sum(take_in(db, files, name) for name in files.list(SIDECAR))
     if found:
         kept = db.execute("SELECT count(*) FROM predictions").fetchone()[0]
-        note(
+        warn_user(
             f"The archive in {files.root} had no usable index. One was made from the JSON files beside the "
             f"outputs: {kept:,} predictions, nothing downloaded again."
         )
@@ -52,7 +52,7 @@ def mend(db: sqlite3.Connection, files: FileStore, damaged: list[int]) -> int:
         read = [take_in(db, files, name) for name in files.list(SIDECAR, start=stem)]
         mended += any(read)
     if mended:
-        note(
+        warn_user(
             f"{mended:,} damaged rows of the archive's index in {files.root} were written anew from the JSON "
             "files beside the outputs."
         )

@@ -14,11 +14,10 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from ..exceptions import SkytellsError
+from ..exceptions import SkytellsError, warn_user
 from ..filetypes import sniff
 from ..models import Prediction
 from ..observers import Account
-from ..wire.conversation import note
 from ..wire.steps import Do, Flow
 from . import _index as index
 from ._database import Database, archive_error, reason
@@ -360,4 +359,4 @@ def _say(prediction: Prediction, landed: list[Landed]) -> None:
         if all(item.expired for item in lost)
         else "Its record is kept. Ask for the prediction again within 5 minutes of its end to try once more."
     )
-    note(f"{of} of prediction {prediction.id} could not be archived: {lost[0].problem}. {hope}")
+    warn_user(f"{of} of prediction {prediction.id} could not be archived: {lost[0].problem}. {hope}")

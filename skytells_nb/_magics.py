@@ -19,7 +19,6 @@ import shlex
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import redirect_stdout
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Final
 
@@ -31,7 +30,7 @@ from .forms import Field, fields_from_schema
 from .models import Model, Prediction
 from .pricing import estimate
 from .progress import bar
-from .validation import as_text, problems
+from .schema import as_text, check, closest, closest_model
 
 __all__ = ["MagicError", "Order", "filled", "load_ipython_extension", "parse"]
 
@@ -228,7 +227,7 @@ def _create(ipython: Any, line: str, cell: str) -> object:
         return _kept(ipython, order, form)
     if order.estimate:
         return _kept(ipython, order, estimate(model, input))
-    if told := as_text(problems(input, model.input_schema)):
+    if told := as_text(check(input, model.input_schema)):
         raise MagicError(f"{told} Nothing was sent.", charged=False)
     with bar(1, model.id, enabled=bool(options.progress)) as shown:
 
@@ -248,9 +247,10 @@ def _model(client: Any, slug: str) -> Model:
     try:
         found: Model = client.models.get(slug)
     except NotFoundError:
-        slugs = [model.id for model in client.models.list()]
-        near = get_close_matches(slug, slugs, n=1)
-        hint = f"Did you mean {near[0]!r}?" if near else f"There are {', '.join(slugs)}."
+        models = client.models.list()
+        _, near = closest_model(slug, models)
+        there_are = f"There are {', '.join(model.id for model in models)}."
+        hint = there_are if near is None else f"Did you mean {near.id!r}?"
         raise MagicError(f"There is no model {slug!r}. Nothing was sent. {hint}", charged=False) from None
     return found
 
@@ -264,8 +264,8 @@ def _input(model: Model, given: Mapping[str, Any], prompt: str) -> dict[str, Any
         input[_prompt_name(model, fields.values())] = prompt
     for name, typed in given.items():
         if name not in fields and "" not in fields:
-            near = get_close_matches(name, fields, n=1)
-            hint = f"Did you mean --{near[0]}?" if near else f"It has {', '.join(fields)}."
+            near = closest(name, fields)
+            hint = f"It has {', '.join(fields)}." if near is None else f"Did you mean --{near}?"
             raise MagicError(f"{model.id} has no input {name!r}. Nothing was sent. {hint}", charged=False)
         input[name] = _read_as(fields.get(name), name, typed)
     return input

@@ -9,7 +9,7 @@ from typing import Any
 from ..exceptions import InvalidInputError
 from ..models import Model
 from ..pricing import Estimate, estimate, together
-from ..validation import as_text, problems
+from ..schema import as_text, check
 
 __all__ = ["Column", "Plan", "plan", "read_axis", "read_variations"]
 
@@ -110,7 +110,7 @@ def plan(models: Sequence[Model], prompts: Sequence[str], variations: Sequence[M
     for column in columns:
         for prompt in prompts:
             input = {**column.input, "prompt": prompt}
-            found = problems(input, known[column.model].input_schema)
+            found = check(input, known[column.model].input_schema)
             wrong.update(
                 {f"{column.label}: {as_text({field: words})}": None for field, words in found.items()}
             )

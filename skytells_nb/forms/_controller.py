@@ -23,7 +23,7 @@ from ..client import AsyncClient
 from ..exceptions import PredictionError, SkytellsError
 from ..models import Model, Prediction, PredictionList
 from ..pricing import Estimate, estimate
-from ..validation import NEEDED
+from ..schema import NEEDED
 from ._allowance import Allowance
 from ._error_message import NOT_SENT, ErrorMessage, describe
 from ._results import Drawings, draw

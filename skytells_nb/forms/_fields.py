@@ -2,36 +2,20 @@
 
 from __future__ import annotations
 
-import enum
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, Final, Literal
+from typing import Any, Literal
 
-from ..validation.folding import types_of
+from .. import schema as schemas
+from ..schema import UNSET, Number, Unset
 
 __all__ = ["UNSET", "Field", "Place", "Property", "Unset", "Value"]
 
-
-class Unset(enum.Enum):
-    """The one value that means: not set, left out of the request."""
-
-    UNSET = "not set"
-
-    def __repr__(self) -> str:
-        return "UNSET"
-
-    def __bool__(self) -> bool:
-        return False
-
-
-UNSET: Final = Unset.UNSET
 
 Value = Any
 """A JSON value, or `UNSET`."""
 
 Place = Literal["prompt", "media", "main", "advanced", "hidden"]
-
-Number = int | float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,6 +48,9 @@ class Field:
         For media: the kind of file, such as ``image/*``.
     fields : tuple of Field
         Of a group: what is in it.
+    conditions : tuple
+        When it is asked for: where all of one of these hold; empty for always. `skytells_nb.schema.Checker`
+        says whether it ``applies`` to an input.
     schema : mapping
         The property, folded.
     widget : callable, optional
@@ -87,6 +74,7 @@ class Field:
     place: Place = "advanced"
     accept: str = ""
     fields: tuple[Field, ...] = ()
+    conditions: tuple[Any, ...] = field(default=(), repr=False)
     schema: Mapping[str, Any] = field(default_factory=dict, repr=False)
     widget: Callable[[], Any] | None = field(default=None, repr=False)
 
@@ -97,11 +85,10 @@ class Field:
         return replace(self, place=place)
 
 
-@dataclass(frozen=True, slots=True)
-class Property:
-    """One property of a schema, folded, as the rules look at it.
+class Property(schemas.Property):
+    """One property of a schema, as the rules look at it, with `field` to make a field of it.
 
-    Attributes
+    Parameters
     ----------
     name : str
         Its name.
@@ -109,57 +96,9 @@ class Property:
         It, without references and alternatives where these could be folded.
     required : bool
         Whether the request must have it.
-    root : mapping
-        The whole schema.
-    depth : int
-        How many objects it lies in.
     """
 
-    name: str
-    schema: Mapping[str, Any]
-    required: bool = False
-    root: Mapping[str, Any] = field(default_factory=dict)
-    depth: int = 0
-
-    __hash__ = None  # type: ignore[assignment]
-
-    @property
-    def types(self) -> frozenset[str]:
-        """Its JSON types, without null."""
-        return types_of(self.schema)
-
-    def is_only(self, kind: str) -> bool:
-        """Whether it can be of this type alone."""
-        return self.types == {kind}
-
-    @property
-    def enum(self) -> list[Any]:
-        """The values it lists, where it lists any."""
-        listed = self.schema.get("enum")
-        return listed if isinstance(listed, list) else []
-
-    @property
-    def words(self) -> tuple[str, ...]:
-        """The words of its name, in lower case."""
-        return tuple(word for word in self.name.lower().replace("-", "_").split("_") if word)
-
-    @property
-    def ui(self) -> Mapping[str, Any]:
-        """Hints for forms that some emitters write."""
-        hints = self.schema.get("ui")
-        return hints if isinstance(hints, Mapping) else {}
-
-    def number(self, key: str) -> Number | None:
-        """Give a keyword's value where it is a finite number."""
-        value = self.schema.get(key)
-        if isinstance(value, bool) or not isinstance(value, int | float) or value != value:
-            return None
-        return value if abs(value) != float("inf") else None
-
-    def text(self, key: str) -> str:
-        """Give a keyword's value where it is text."""
-        value = self.schema.get(key)
-        return value if isinstance(value, str) else ""
+    __slots__ = ()
 
     def field(self, kind: str, **more: Any) -> Field:
         """Make a field of it: with its name, label, help and default, and whether it is needed.
@@ -182,15 +121,14 @@ class Property:
         >>> field.label, field.help, field.placeholder
         ('Style', 'A look.', 'noir')
         """
-        title = " ".join(self.text("title").split())[:80]
-        title = "" if title == self.name else title  # of an emitter that has nothing better to say
-        told: dict[str, Any] = {
-            "label": title or self.name.replace("_", " ").strip().capitalize()[:80],
-            "help": " ".join(self.text("description").split()),
+        known: dict[str, Any] = {
+            "label": self.title,
+            "help": self.description,
             "required": self.required,
-            "nullable": self.schema.get("nullable") is True,
-            "deprecated": self.schema.get("deprecated") is True,
-            "default": self.schema.get("default", UNSET),
+            "nullable": self.nullable,
+            "deprecated": self.deprecated,
+            "default": self.default,
+            "conditions": self.conditions,
             "schema": self.schema,
         }
-        return Field(name=self.name, kind=kind, **{**told, **more})
+        return Field(name=self.name, kind=kind, **{**known, **more})

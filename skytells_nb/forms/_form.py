@@ -16,7 +16,7 @@ from ..exceptions import InvalidInputError
 from ..formatting import format_cost
 from ..models import Model, Prediction, PredictionList
 from ..pricing import Estimate, estimate
-from ..validation import Checker, as_text, warm_up
+from ..schema import Checker, as_text, warm_up
 from ._allowance import Allowance
 from ._codegen import connect_line, to_json, to_python
 from ._controller import FormController, FormState

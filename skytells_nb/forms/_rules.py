@@ -12,16 +12,15 @@ A rule of one's own is put in front:
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
-from difflib import get_close_matches
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 from ..exceptions import InvalidInputError
-from ..validation.folding import fold
+from ..schema import COUNT_NAMES, LENGTH_NAMES, UNSET, did_you_mean, parse
+from ..schema import Property as SchemaProperty
 from . import kinds
-from ._fields import UNSET, Field, Place, Property
+from ._fields import Field, Place, Property
 
 __all__ = ["RULES", "Rule", "SchemaFields", "field_for", "fields_from_schema", "select_fields"]
 
@@ -62,24 +61,24 @@ class SchemaFields:
 
 # fmt: off
 RULES: Final[tuple[Rule, ...]] = (
-    Rule("fixed",       lambda p: _is_fixed(p),                              lambda p: _fixed(p)),
-    Rule("recursive",   lambda p: "x-recursive" in p.schema or p.depth > 1,  lambda p: p.field("json")),
-    Rule("secret",      kinds.is_secret,                                     lambda p: p.field("secret")),
-    Rule("media",       kinds.is_media,                                      lambda p: _media(p, "media")),
-    Rule("medias",      lambda p: _lists(p, kinds.is_media),                 lambda p: _media(p, "medias")),
-    Rule("choices",     lambda p: _lists(p, lambda item: bool(item.enum)),   lambda p: _choices(p)),
-    Rule("lines",       lambda p: _lists(p, lambda item: item.is_only("string")), lambda p: p.field("lines")),
-    Rule("group",       lambda p: p.is_only("object") and _has_properties(p), lambda p: _group(p)),
-    Rule("choice",      kinds.is_closed,                                     lambda p: _choice(p)),
-    Rule("checkbox",    lambda p: p.is_only("boolean"),                      lambda p: p.field("checkbox")),
-    Rule("seed",        kinds.is_seed,                                       lambda p: _number(p, "seed")),
-    Rule("slider",      kinds.is_slider,                                     lambda p: _number(p, "slider")),
-    Rule("number",      kinds.is_numeric,                                    lambda p: _number(p, "number")),
-    Rule("colour",      kinds.is_colour,                                     lambda p: p.field("colour")),
-    Rule("prose",       kinds.is_long,                                       lambda p: p.field("prose")),
-    Rule("suggestions", lambda p: p.is_only("string") and len(_examples(p)) > 1, lambda p: _suggestions(p)),
-    Rule("text",        lambda p: p.is_only("string"),                       lambda p: p.field("text")),
-    Rule("json",        lambda _: True,                                      lambda p: p.field("json")),
+    Rule("fixed",       lambda p: p.constant is not UNSET,                    lambda p: _fixed(p)),
+    Rule("recursive",   lambda p: p.recursive or p.depth > 1,                 lambda p: p.field("json")),
+    Rule("secret",      kinds.is_secret,                                      lambda p: p.field("secret")),
+    Rule("media",       lambda p: bool(p.media),                              lambda p: _media(p, "media")),
+    Rule("medias",      lambda p: _lists(p, lambda i: bool(i.media)),         lambda p: _media(p, "medias")),
+    Rule("choices",     lambda p: _lists(p, lambda i: bool(i.enum)),          lambda p: _choices(p)),
+    Rule("lines",       lambda p: _lists(p, lambda i: i.is_only("string")),   lambda p: p.field("lines")),
+    Rule("group",       lambda p: p.is_only("object") and bool(p.properties), lambda p: _group(p)),
+    Rule("choice",      kinds.is_closed,                                      lambda p: _choice(p)),
+    Rule("checkbox",    lambda p: p.is_only("boolean"),                       lambda p: p.field("checkbox")),
+    Rule("seed",        kinds.is_seed,                                        lambda p: _number(p, "seed")),
+    Rule("slider",      kinds.is_slider,                                      lambda p: _number(p, "slider")),
+    Rule("number",      lambda p: p.is_number,                                lambda p: _number(p, "number")),
+    Rule("colour",      kinds.is_colour,                                      lambda p: p.field("colour")),
+    Rule("prose",       kinds.is_long,                                        lambda p: p.field("prose")),
+    Rule("suggestions", lambda p: p.is_only("string") and len(p.examples) > 1, lambda p: _suggestions(p)),
+    Rule("text",        lambda p: p.is_only("string"),                        lambda p: p.field("text")),
+    Rule("json",        lambda _: True,                                       lambda p: p.field("json")),
 )
 # fmt: on
 """The whole mapping, in order of precedence. What nothing else knows becomes a JSON text area."""
@@ -87,13 +86,13 @@ RULES: Final[tuple[Rule, ...]] = (
 _IMPORTANT: Final = frozenset(
     (
         *("aspect_ratio", "width", "height", "size", "resolution", "style", "quality", "voice", "seed"),
-        *("num_outputs", "number_of_images", "n", "duration", "duration_seconds", "seconds"),
+        *COUNT_NAMES,
+        *LENGTH_NAMES,
         *("generate_audio", "max_tokens", "temperature"),
     )
 )
 _FEW: Final = 6
 _PLACES: Final[tuple[Place, ...]] = ("prompt", "media", "main", "advanced", "hidden")
-_ORDERS: Final = ("x-fal-order-properties", "propertyOrdering", "ui:order", "x-order")
 
 
 def fields_from_schema(
@@ -123,13 +122,13 @@ def fields_from_schema(
     >>> [(field.name, field.kind, field.default) for field in fields_from_schema(schema).fields]
     [('prompt', 'prose', UNSET), ('steps', 'slider', UNSET)]
     """
-    if not isinstance(schema, Mapping):
+    known = parse(schema)
+    if not known.stated:
         return SchemaFields((_WHOLE,), "This model says nothing about its inputs. Write them as JSON.")
-    root = fold(schema, schema)
-    if not _properties(root):
+    if not known:
         return SchemaFields((_WHOLE,), "This model lists no inputs. Write them as JSON, if it takes any.")
     table = (*rules, *RULES)
-    found = [field_for(each, table) for each in _in_order(root, schema)]
+    found = [field_for(_for_rules(each), table) for each in known.values()]
     return SchemaFields(_arranged(found, frozenset(important)))
 
 
@@ -147,12 +146,8 @@ def select_fields(fields: Sequence[Field], names: Sequence[str] | None) -> list[
     known = {field.name: field for field in fields}
     for name in wanted:
         if name not in known:
-            near = get_close_matches(str(name), known, n=1)
-            hint = f" Did you mean {near[0]!r}?" if near else ""
-            raise InvalidInputError(
-                f"This model has no input {name!r}.{hint} It has {', '.join(known)}. Nothing was sent.",
-                charged=False,
-            )
+            hint = did_you_mean(name, known) or f"It has {', '.join(known)}."
+            raise InvalidInputError(f"This model has no input {name!r}. {hint}", charged=False)
     shown = [known[name].moved("main") if known[name].place == "advanced" else known[name] for name in wanted]
     rest = [field.moved("hidden") for field in fields if field.name not in wanted]
     return [*shown, *rest]
@@ -172,33 +167,14 @@ def field_for(p: Property, rules: Sequence[Rule] = RULES) -> Field:
 _WHOLE: Final = Field(name="", kind="json", label="Input", place="prompt", placeholder='{"prompt": "…"}')
 
 
-def _properties(schema: Mapping[str, Any]) -> Mapping[str, Any]:
-    found = schema.get("properties")
-    return found if isinstance(found, Mapping) else {}
-
-
-def _in_order(folded: Mapping[str, Any], root: Mapping[str, Any], depth: int = 0) -> list[Property]:
-    needed = folded.get("required")
-    required = {name for name in needed if isinstance(name, str)} if isinstance(needed, list) else set()
-    found = [
-        Property(str(name), fold(part, root), name in required, root, depth)
-        for name, part in _properties(folded).items()
-    ]
-    listed: list[Any] = next((folded[key] for key in _ORDERS if isinstance(folded.get(key), list)), [])
-    place = {name: at for at, name in enumerate(listed) if isinstance(name, str)}
-
-    def rank(p: Property) -> float:
-        stated = p.number("x-order")
-        stated = p.number("propertyOrder") if stated is None else stated
-        return place.get(p.name, math.inf) if stated is None else stated
-
-    return sorted(found, key=rank)
+def _for_rules(p: SchemaProperty) -> Property:
+    return Property(p.name, p.schema, p.required, p.root, p.depth, p.conditions)
 
 
 def _finished(field: Field, p: Property) -> Field:
     """Fill in what every field has: a default that fits, a placeholder, its place."""
     default, remark = kinds.fitting_default(p)
-    examples = _examples(p)
+    examples = p.examples
     longest = p.number("maxLength")
     told = [field.help, f"Up to {longest:,} characters." if longest and field.kind == "prose" else "", remark]
     return replace(
@@ -239,37 +215,31 @@ def _arranged(fields: Sequence[Field], important: frozenset[str]) -> tuple[Field
     return tuple(sorted(found, key=lambda field: (_PLACES.index(field.place), not field.required)))
 
 
-def _has_properties(p: Property) -> bool:
-    return bool(_properties(p.schema))
-
-
-def _is_fixed(p: Property) -> bool:
-    return "const" in p.schema or (len(p.enum) == 1 and p.required and p.schema.get("x-open") is not True)
+def _lists(p: Property, fits: Callable[[Property], bool]) -> bool:
+    item = p.item
+    return item is not None and p.is_only("array") and fits(item)
 
 
 def _fixed(p: Property) -> Field:
-    return p.field("fixed", default=p.schema["const"] if "const" in p.schema else p.enum[0])
-
-
-def _lists(p: Property, fits: Callable[[Property], bool]) -> bool:
-    return p.is_only("array") and isinstance(p.schema.get("items"), Mapping) and fits(kinds.items(p))
+    return p.field("fixed", default=p.constant)
 
 
 def _media(p: Property, kind: str) -> Field:
-    return p.field(kind, accept=kinds.accept(p))
+    found = p.media or (p.item.media if p.item is not None else "")
+    return p.field(kind, accept="" if found in ("", "file") else f"{found}/*")
 
 
 def _choices(p: Property) -> Field:
-    return p.field("choices", choices=kinds.choices(kinds.items(p)))
+    return p.field("choices", choices=() if p.item is None else p.item.choices)
 
 
 def _choice(p: Property) -> Field:
-    return p.field("choice", choices=kinds.choices(p))
+    return p.field("choice", choices=p.choices)
 
 
 def _number(p: Property, kind: str) -> Field:
-    low, high = kinds.bounds(p)
-    step = kinds.stops(p) if kind == "slider" else p.number("multipleOf")
+    low, high = p.bounds
+    step = kinds.stops(p) if kind == "slider" else p.step
     return p.field(
         kind,
         low=low,
@@ -281,18 +251,12 @@ def _number(p: Property, kind: str) -> Field:
 
 
 def _group(p: Property) -> Field:
-    inside = _in_order(p.schema, p.root, p.depth + 1)
-    fields = [field_for(each) for each in inside]
+    fields = [field_for(each) for each in p.properties]
     shown = [
         each.moved("main") if each.place != "hidden" and not each.deprecated else each for each in fields
     ]
     return p.field("group", fields=tuple(shown))
 
 
-def _examples(p: Property) -> list[Any]:
-    listed = p.schema.get("examples")
-    return listed if isinstance(listed, list) else []
-
-
 def _suggestions(p: Property) -> Field:
-    return p.field("suggestions", choices=tuple((str(value), value) for value in _examples(p)))
+    return p.field("suggestions", choices=tuple((str(value), value) for value in p.examples))

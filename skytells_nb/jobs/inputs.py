@@ -18,7 +18,7 @@ from typing import Any, Final
 from ..archive import prepare
 from ..exceptions import InvalidInputError, SkytellsError
 from ..models import Model
-from ..validation import Checker, as_text
+from ..schema import Checker, as_text
 from ..wire import requests
 from .rows import labels_of, rows_of
 

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any, Final
+from typing import Any
 
 from ..models import reading
+from ..schema import UNSET, InputSchema, parse, to_plain
 
 __all__ = ["Found", "Told", "numeric", "shown"]
-
-_DEPTH: Final = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,26 +38,22 @@ class Told:
     (4, None)
     """
 
-    def __init__(self, schema: Mapping[str, Any] | None, input: Mapping[str, Any]) -> None:
-        self.input = {name: _plain(value) for name, value in input.items()}
-        self.schema_known = isinstance(schema, Mapping)
-        self._schema: Mapping[str, Any] = schema if isinstance(schema, Mapping) else {}
-        properties = self._schema.get("properties")
-        self._properties: Mapping[str, Any] = properties if isinstance(properties, Mapping) else {}
+    def __init__(self, schema: object, input: Mapping[str, Any]) -> None:
+        self.input: dict[str, Any] = to_plain(input)
+        self._schema = schema if isinstance(schema, InputSchema) else parse(schema)
+        self.schema_known = self._schema.stated
 
     def declares(self, name: str) -> bool:
         """Whether the schema has such a property."""
-        return name in self._properties
+        return name in self._schema
 
     def find(self, name: str) -> Found | None:
         """Give the value of one name, or its default; None when there is neither."""
         value = self.input.get(name)
         if value is not None:
             return Found(name, value, given=True)
-        default = next(
-            (part["default"] for part in self._parts(name) if part.get("default") is not None), None
-        )
-        return None if default is None else Found(name, default, given=False)
+        default = self._schema[name].default if name in self._schema else UNSET
+        return None if default in (UNSET, None) else Found(name, default, given=False)
 
     def all_of(self, names: Iterable[str]) -> list[Found]:
         """Give those of several names that are told; given ones first, then in the order of names."""
@@ -67,52 +62,25 @@ class Told:
 
     def bounds(self, name: str) -> tuple[Decimal, Decimal] | None:
         """Give the smallest and largest number that the schema allows, where it bounds both."""
-        low = high = None
-        for part in self._parts(name):
-            listed = part.get("enum")
-            if isinstance(listed, list):
-                numbers = [n for n in map(numeric, listed) if n is not None]
-                if numbers and len(numbers) == len([one for one in listed if one is not None]):
-                    return min(numbers), max(numbers)
-            low = numeric(part.get("minimum")) if low is None else low
-            high = numeric(part.get("maximum")) if high is None else high
-        return None if low is None or high is None or low > high else (low, high)
+        if name not in self._schema:
+            return None
+        field = self._schema[name]
+        numbers = (
+            [numeric(value) for value in field.enum] if field.closed else list(map(numeric, field.bounds))
+        )
+        found = [number for number in numbers if number is not None]
+        if not found or len(found) < len(numbers) or (found[0] > found[-1] and not field.closed):
+            return None
+        return min(found), max(found)
 
     def choices(self, name: str) -> list[Any]:
         """Give every value that the schema allows, where it lists them."""
-        for part in self._parts(name):
-            if isinstance(part.get("enum"), list):
-                return list(part["enum"])
-            if part.get("type") == "boolean":
-                return [True, False]
-        return []
-
-    def _parts(self, name: str) -> Iterator[Mapping[str, Any]]:
-        """Give a property and whatever it refers to: enums often sit behind ``allOf`` and ``$ref``."""
-        waiting: list[Any] = [self._properties.get(name)]
-        for _ in range(_DEPTH):
-            if not waiting:
-                return
-            part = waiting.pop(0)
-            if not isinstance(part, Mapping):
-                continue
-            yield part
-            merged = part.get("allOf")
-            waiting += merged if isinstance(merged, list) else []
-            if isinstance(part.get("$ref"), str):
-                waiting.append(self._at(part["$ref"]))
-
-    def _at(self, reference: str) -> Any:
-        place: Any = self._schema
-        for step in reference.removeprefix("#/").split("/"):
-            place = place.get(step) if isinstance(place, Mapping) else None
-        return place
-
-
-def _plain(value: Any) -> Any:
-    """Turn a number of numpy's, as what-if tables hold them, into Python's own."""
-    from_numpy = type(value).__module__ == "numpy" and not getattr(value, "shape", None)
-    return value.item() if from_numpy else value
+        field = self._schema.get(name)
+        return (
+            []
+            if field is None or not (field.closed or field.is_only("boolean"))
+            else [choice.value for choice in field.choices]
+        )
 
 
 def numeric(value: object) -> Decimal | None:

@@ -287,7 +287,7 @@ class TestTheArchive:
 
     def test_pictures_that_were_sent_are_left_to_the_archive(self, client, archive):
         picture = "data:image/png;base64," + "A" * 5000
-        made = batch(TEXTER, [{"prompt": "what is this?", "notes": picture}], client=client)
-        assert made[0].input["notes"].startswith("data:image/png;… (5,022 characters")
-        assert archive.get(made[0].id).input["notes"] == picture
-        assert batch(TEXTER, [{"prompt": "what is this?", "notes": picture}], client=client) == made
+        made = batch(TEXTER, [{"prompt": picture}], client=client)
+        assert made[0].input["prompt"].startswith("data:image/png;… (5,022 characters")
+        assert archive.get(made[0].id).input["prompt"] == picture
+        assert batch(TEXTER, [{"prompt": picture}], client=client) == made

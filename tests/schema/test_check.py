@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from skytells_nb.validation import Checker, as_text, problems
+from skytells_nb.schema import Checker, as_text, check
 
 COMPLAINTS: list[tuple[Any, Any, str]] = [
     ({"type": "integer"}, "many", "This takes a whole number, not many."),
@@ -32,7 +32,7 @@ COMPLAINTS: list[tuple[Any, Any, str]] = [
 
 @pytest.mark.parametrize(("part", "value", "words"), COMPLAINTS)
 def test_each_complaint_is_a_sentence(part: Any, value: Any, words: str):
-    assert problems({"thing": value}, {"properties": {"thing": part}})["thing"].startswith(words)
+    assert check({"thing": value}, {"properties": {"thing": part}})["thing"].startswith(words)
 
 
 @pytest.mark.parametrize(
@@ -54,25 +54,26 @@ def test_each_complaint_is_a_sentence(part: Any, value: Any, words: str):
     ],
 )
 def test_what_is_allowed_or_cannot_be_judged_passes(part: Any, value: Any):
-    assert problems({"thing": value}, {"properties": {"thing": part}}) == {}
+    assert check({"thing": value}, {"properties": {"thing": part}}) == {}
 
 
-def test_what_is_missing_is_needed_and_what_is_unknown_passes_unless_forbidden():
+def test_what_is_missing_is_needed_and_what_is_unknown_is_refused():
     schema: dict[str, Any] = {"required": ["prompt", 7], "properties": {"prompt": {"type": "string"}}}
-    assert problems({"other": 1}, schema) == {"prompt": "This is needed."}
-    schema["additionalProperties"] = False
-    assert problems({"prompt": "x", "other": 1}, schema) == {"": "This model takes no input 'other'."}
+    unknown = {"other": "This model has no input 'other'. It has prompt."}
+    assert check({}, schema) == {"prompt": "This is needed."}
+    assert check({"prompt": "x", "other": 1}, schema) == unknown
+    assert check({"prompt": "x", "other": 1}, {**schema, "additionalProperties": True}) == {}
 
 
 def test_conditions_on_the_whole_stand_under_no_field():
     schema = {"properties": {"a": {}, "b": {}}, "anyOf": [{"required": ["a"]}, {"required": ["b"]}]}
-    assert set(problems({}, schema)) == {""}
-    assert problems({"b": 1}, schema) == {}
+    assert set(check({}, schema)) == {""}
+    assert check({"b": 1}, schema) == {}
 
 
 @pytest.mark.parametrize("schema", [None, [], 7, {}, {"properties": None}, {"required": "prompt"}])
 def test_no_schema_allows_anything(schema: Any):
-    assert problems({"x": 1}, schema) == {}
+    assert check({"x": 1}, schema) == {}
 
 
 def test_what_the_form_needs_besides_is_said_too():
@@ -94,8 +95,8 @@ def test_every_problem_stands_under_its_field_and_is_told_as_one_text():
         },
         "definitions": {"size": {"enum": ["s", "l"]}},
     }
-    assert problems({"prompt": "a fox", "width": 512, "seed": None, "size": "s", "new": 1}, schema) == {}
-    found = problems({"width": 4096, "seed": "x", "size": "m"}, schema)
+    assert check({"prompt": "a fox", "width": 512, "seed": None, "size": "s"}, schema) == {}
+    found = check({"width": 4096, "seed": "x", "size": "m"}, schema)
     assert as_text(found) == (
         "prompt: This is needed. width: At most 2,048, not 4,096. seed: This takes a whole number, not x. "
         "size: One of s, l, not m."
@@ -104,7 +105,7 @@ def test_every_problem_stands_under_its_field_and_is_told_as_one_text():
 
 @pytest.mark.parametrize("schema", [{"enum": ["a"]}, {"type": "integer"}, {"pattern": "^x"}, {"const": "a"}])
 def test_a_long_value_is_not_repeated_whole(schema: dict[str, Any]):
-    assert 0 < len(problems({"prompt": "é" * 100_000}, {"properties": {"prompt": schema}})["prompt"]) < 250
+    assert 0 < len(check({"prompt": "é" * 100_000}, {"properties": {"prompt": schema}})["prompt"]) < 250
 
 
 @pytest.mark.parametrize(
@@ -116,7 +117,7 @@ def test_a_long_value_is_not_repeated_whole(schema: dict[str, Any]):
     ],
 )
 def test_a_schema_that_cannot_be_understood_leaves_the_word_to_the_api(schema: Any):
-    assert problems({"a": 1}, schema) == {}
+    assert check({"a": 1}, schema) == {}
 
 
 @pytest.mark.parametrize("place", ["part", "inside", "whole"])
@@ -144,6 +145,6 @@ def test_a_reference_out_of_the_schema_is_never_followed(place: str):
         }[place]
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # jsonschema's own warning would stop it before it asks
-            assert problems({"a": 1}, schema) == {}
+            assert check({"a": 1}, schema) == {}
         server.shutdown()
     assert asked == []

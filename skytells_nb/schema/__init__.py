@@ -1,0 +1,49 @@
+"""What a model's input schema says, and whether an input is what it takes.
+
+The one reader: `parse` turns any JSON schema, in whatever roundabout way it is written, into plain
+properties (kind, choices, bounds, default, title). Forms, cards, estimates, magics and checks ask it, so that
+they cannot disagree. `Checker` checks values; the jsonschema library decides, and this package phrases.
+
+A schema comes from the API. Reading one never raises, never follows a reference out of it, and takes a
+bounded number of steps, however it is nested.
+"""
+
+from __future__ import annotations
+
+from ._check import NEEDED, Checker, as_text, check, warm_up
+from ._names import (
+    COUNT_NAMES,
+    LENGTH_NAMES,
+    PROMPT_NAMES,
+    closest,
+    closest_model,
+    did_you_mean,
+    misspelt,
+    unknown_inputs,
+)
+from ._property import UNSET, Choice, InputSchema, Number, Property, Unset, parse
+from ._values import to_plain
+
+__all__ = [
+    "COUNT_NAMES",
+    "LENGTH_NAMES",
+    "NEEDED",
+    "PROMPT_NAMES",
+    "UNSET",
+    "Checker",
+    "Choice",
+    "InputSchema",
+    "Number",
+    "Property",
+    "Unset",
+    "as_text",
+    "check",
+    "closest",
+    "closest_model",
+    "did_you_mean",
+    "misspelt",
+    "parse",
+    "to_plain",
+    "unknown_inputs",
+    "warm_up",
+]

@@ -1,0 +1,408 @@
+"""Inputs against a schema: what is wrong with each field, in words, before anything is sent or billed.
+
+jsonschema decides. Every keyword of it is wrapped, so that a part of a schema that cannot be used (a
+reference into nowhere, an unknown type, a recursion without end) is passed over instead of hiding what is
+wrong beside it: the server has the last word anyway.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextvars import ContextVar
+from decimal import Decimal
+from functools import cache
+from pathlib import Path
+from typing import Any, Final
+
+from .._options import options
+from ._flatten import modern_throughout
+from ._names import closest, unknown_inputs
+from ._property import UNSET, InputSchema, Property, parse
+from ._values import to_plain
+
+__all__ = ["NEEDED", "Checker", "as_text", "check", "warm_up"]
+
+NEEDED: Final = "This is needed."
+
+_MOST_STEPS: Final = 100_000
+_DEEPEST: Final = 120
+_MOST_PROBLEMS: Final = 200
+_LINK: Final = "data:,"
+_FORWARDING: Final = frozenset(
+    {
+        *("properties", "patternProperties", "additionalProperties", "allOf", "$ref", "$dynamicRef"),
+        *("items", "prefixItems", "dependentSchemas"),
+    }
+)
+"""Keywords that only hand on what others find. Any other that rests on an unusable part says nothing."""
+
+_warming: threading.Thread | None = None
+
+
+def warm_up() -> None:
+    """Start importing jsonschema in the background, once: that takes longer than a form takes to appear."""
+    global _warming
+    if _warming is None:
+        _warming = threading.Thread(target=_validator_class, name="skytells-jsonschema", daemon=True)
+        _warming.start()
+
+
+def check(input: Mapping[str, Any], schema: object) -> dict[str, str]:
+    """Check one input against an input schema; for many inputs, make one `Checker`.
+
+    Parameters
+    ----------
+    input : mapping
+        What would be sent.
+    schema : mapping or None
+        A model's ``input_schema``. None, or one that cannot be understood, finds no problem: the API has
+        the last word then.
+
+    Returns
+    -------
+    dict
+        What is wrong, in words, by the name of the field; ``""`` holds what concerns none alone.
+
+    Examples
+    --------
+    >>> from skytells_nb.schema import check
+    >>> schema = {"required": ["prompt"], "properties": {
+    ...     "prompt": {"type": "string"}, "width": {"type": "integer", "maximum": 2048}}}
+    >>> check({"promt": "a fox", "width": 4096}, schema)
+    {'promt': "This model has no input 'promt'. Did you mean 'prompt'?", 'width': 'At most 2,048, not 4,096.'}
+    """
+    return Checker(schema).problems(input)
+
+
+def as_text(problems: Mapping[str, str]) -> str:
+    """Format what is wrong with several fields as one text.
+
+    Examples
+    --------
+    >>> from skytells_nb.schema import as_text
+    >>> as_text({"": "One of a, b is needed.", "width": "At most 2,048, not 4,096."})
+    'One of a, b is needed. width: At most 2,048, not 4,096.'
+    """
+    return " ".join(
+        words if not name or f"{name!r}" in words else f"{name}: {words}" for name, words in problems.items()
+    )
+
+
+class Checker:
+    """Checks inputs against one schema, which is read once.
+
+    Parameters
+    ----------
+    schema : mapping, InputSchema or None
+        A model's ``input_schema``; None, or what is none, allows anything.
+    needed : iterable of str
+        Fields that are needed besides those that the schema says are required.
+
+    Attributes
+    ----------
+    inputs : InputSchema
+        What the schema says.
+
+    Examples
+    --------
+    >>> from skytells_nb.schema import Checker
+    >>> checker = Checker({"required": ["prompt"], "properties": {"prompt": {"type": "string"}}})
+    >>> checker.problems({"prompt": "a fox"}), checker.problems({"prompt": 5})
+    ({}, {'prompt': 'This takes text, not 5.'})
+    """
+
+    def __init__(self, schema: object, needed: Iterable[str] = ()) -> None:
+        self.inputs = schema if isinstance(schema, InputSchema) else parse(schema)
+        self._needed = tuple(needed)
+        self._validators: dict[int, Any] = {}
+
+    @property
+    def takes(self) -> tuple[str, ...]:
+        """Which inputs there are; empty where the schema does not say."""
+        return tuple(self.inputs)
+
+    def problems(self, input: Mapping[str, Any]) -> dict[str, str]:
+        """Return what is wrong with an input, by field; under ``""`` what concerns the whole."""
+        found: dict[str, str] = dict(unknown_inputs(self.inputs, input, policy=_policy(), stacklevel=3))
+        meant = {closest(name, [n for n in self.inputs if n not in input]) for name in found}
+        required = [name for name, p in self.inputs.items() if p.required and not p.conditions]
+        for name in dict.fromkeys([*self._needed, *required, *self._also_required()]):
+            if name not in input and name not in meant:
+                found[name] = NEEDED
+        if not self.inputs.root:
+            return found
+        plain = _with_links(to_plain(input))
+        defaults = {name: p.default for name, p in self.inputs.items()}
+        for error in self._errors(plain):
+            for name, words in _by_field(error, self.inputs, plain):
+                if name in meant or (name in plain and _same(plain[name], defaults.get(name, UNSET))):
+                    continue  # said already; or the model's own default, which the model must take
+                if name not in found:
+                    found[name] = words
+        in_order = [name for name in self.inputs if name in found]
+        return {name: found[name] for name in dict.fromkeys([*in_order, *found])}
+
+    def applies(self, field: Property, input: Mapping[str, Any]) -> bool:
+        """Return whether an input is asked for a property, which some are only under a condition."""
+        if not field.conditions:
+            return True
+        defaults = {
+            n: p.default for n, p in self.inputs.items() if p.default is not UNSET and not p.conditions
+        }
+        value = _with_links({**defaults, **to_plain(input)})
+        return any(
+            all(self._fits(part, value) is holds for part, holds in alternative)
+            for alternative in field.conditions
+        )
+
+    def _also_required(self) -> list[str]:
+        listed = self.inputs.flat.get("required")
+        return [name for name in listed if isinstance(name, str)] if isinstance(listed, list) else []
+
+    def _errors(self, value: Any) -> list[Any]:
+        errors = list(_run(self._validator(self.inputs.root), value))
+        return sorted(errors, key=lambda error: len(error.absolute_path))
+
+    def _fits(self, part: Mapping[str, Any], value: Any) -> bool:
+        return not list(_run(self._validator(part), value))
+
+    def _validator(self, part: Mapping[str, Any]) -> Any:
+        if id(part) not in self._validators:
+            from referencing import Registry
+
+            root = self._validators.get(id(self.inputs.root))
+            if root is None:
+                nothing_but_this: Registry[Any] = Registry()  # jsonschema's own would ask the network
+                schema = modern_throughout(self.inputs.root)
+                # Its address would change what references mean, and an input is an object anyway.
+                schema = {key: part for key, part in schema.items() if key not in ("$schema", "$id", "type")}
+                root = _validator_class()(schema, registry=nothing_but_this)
+                self._validators[id(self.inputs.root)] = root
+            if part is not self.inputs.root:
+                self._validators[id(part)] = root.evolve(schema=modern_throughout(part))
+        return self._validators[id(part)]
+
+
+def _policy() -> Any:
+    return getattr(options, "unknown_inputs", "refuse")
+
+
+class _Run:
+    """How far one check has come: parts that it may still look at, how deep it is, what could not be used."""
+
+    def __init__(self) -> None:
+        self.left, self.depth, self.unusable = _MOST_STEPS, 0, 0
+
+
+_current: ContextVar[_Run] = ContextVar("skytells_nb_check")
+
+
+class _TooManyError(Exception):
+    """There is no end to it."""
+
+
+def _run(validator: Any, value: Any) -> Iterator[Any]:
+    token = _current.set(_Run())
+    try:
+        found = []
+        for error in validator.iter_errors(value):
+            found.append(error)
+            if len(found) >= _MOST_PROBLEMS:
+                break
+        return iter(found)
+    except _TooManyError:
+        return iter(())
+    finally:
+        _current.reset(token)
+
+
+@cache
+def _validator_class() -> Any:
+    from jsonschema import validators
+
+    extend: Any = validators.extend  # which has no annotations
+    base = validators.Draft202012Validator
+    # Many schemas write oneOf and mean anyOf: a number that is an integer, too. The server decides that.
+    keywords = {**base.VALIDATORS, "multipleOf": _multiple_of, "oneOf": base.VALIDATORS["anyOf"]}
+    return extend(base, {name: _guarded(name, keyword) for name, keyword in keywords.items()})
+
+
+def _guarded(name: str, keyword: Callable[..., Any]) -> Callable[..., Iterator[Any]]:
+    """Wrap one of jsonschema's keywords: bounded, and silent where it rests on what cannot be used."""
+
+    def guarded(validator: Any, limit: Any, value: Any, schema: Any) -> Iterator[Any]:
+        run = _current.get()
+        run.left -= 1
+        if run.left < 0:
+            raise _TooManyError
+        if run.depth >= _DEEPEST:
+            run.unusable += 1
+            return
+        run.depth += 1
+        unusable = run.unusable
+        try:
+            errors = list(keyword(validator, limit, value, schema) or ())
+        except _TooManyError:
+            raise
+        except Exception:  # noqa: BLE001 - a schema that cannot be used is no reason not to ask the server
+            run.unusable += 1
+            return
+        finally:
+            run.depth -= 1
+        if run.unusable == unusable or name in _FORWARDING:
+            yield from errors
+
+    return guarded
+
+
+def _multiple_of(validator: Any, step: Any, value: Any, _: Any) -> Iterator[Exception]:
+    """Decide multiples as they are written: jsonschema divides floats, and by those 0.3 is none of 0.1."""
+    from jsonschema import ValidationError
+
+    if validator.is_type(value, "number") and Decimal(str(value)) % Decimal(str(step)):
+        yield ValidationError(f"{value!r} is not a multiple of {step!r}")
+
+
+def _with_links(value: Any) -> Any:
+    """Replace what only becomes JSON on its way (a file, a picture, a prediction) by a link."""
+    if isinstance(value, dict):
+        return {name: _with_links(item) for name, item in value.items()}
+    if isinstance(value, list):
+        return [_with_links(item) for item in value]
+    if value is None or isinstance(value, str | int | float):
+        return value
+    becomes_link = isinstance(value, Path | bytes) or any(
+        hasattr(value, key) for key in ("id", "size", "read")
+    )
+    return _LINK if becomes_link else value
+
+
+def _same(value: Any, default: Any) -> bool:
+    return default is not UNSET and type(value) is type(default) and bool(value == default)
+
+
+def _by_field(error: Any, inputs: InputSchema, value: Any) -> Iterator[tuple[str, str]]:
+    """Return under which field an error stands, and its words."""
+    if error.instance == _LINK and error.validator != "type":
+        return  # what will be uploaded cannot be judged yet
+    path = list(error.absolute_path)
+    if path:
+        name, *inner = path
+        where = "".join(f"[{step!r}]" if isinstance(step, str) else f"[{step}]" for step in inner)
+        words = _sentence(error)
+        yield str(name), f"{where}: {words}" if where else words
+        return
+    match error.validator:
+        case "required":
+            yield from ((name, NEEDED) for name in error.validator_value if name not in value)
+        case "dependentRequired":
+            for name, needed in error.validator_value.items():
+                if name in value:
+                    yield from (
+                        (n, f"This is needed where {name} is given.") for n in needed if n not in value
+                    )
+        case "additionalProperties" | "unevaluatedProperties":
+            extra = [name for name in value if name not in inputs]
+            if extra:
+                yield "", f"This model takes no input {_short(', '.join(map(repr, extra)))}."
+        case "anyOf" | "oneOf" if error.context:
+            yield from _of_variants(error, inputs, value)
+        case _:
+            yield "", _sentence(error)
+
+
+def _of_variants(error: Any, inputs: InputSchema, value: Any) -> Iterator[tuple[str, str]]:
+    """Say what every variant of the whole input lacks, or what is wrong with the nearest one."""
+    by_variant: dict[int, list[Any]] = {}
+    for inner in error.context:
+        by_variant.setdefault(inner.relative_schema_path[0], []).append(inner)
+    missing = [
+        [name for name in each.validator_value if name not in value]
+        for errors in by_variant.values()
+        for each in errors
+        if each.validator == "required" and not each.relative_path
+    ]
+    if len(missing) >= len(by_variant) and all(len(names) == 1 for names in missing):
+        names = list(dict.fromkeys(names[0] for names in missing))
+        yield "", f"{names[0]} is needed." if len(names) == 1 else f"One of {', '.join(names)} is needed."
+        return
+    fewest = min(by_variant.values(), key=len)
+    for inner in fewest:
+        yield from _by_field(inner, inputs, value)
+
+
+_TYPE_NAMES: Final = {
+    "integer": "a whole number",
+    "number": "a number",
+    "string": "text",
+    "boolean": "true or false",
+    "array": "a list",
+    "object": "an object",
+    "null": "null",
+}
+
+
+def _sentence(error: Any) -> str:
+    """Say in one sentence what is wrong; the error is one of jsonschema's."""
+    if error.validator in ("anyOf", "oneOf") and error.context:
+        return _sentence_of_alternatives(error)
+    return _by_keyword(error.validator, error.validator_value, error.instance) or _short(error.message) + "."
+
+
+def _sentence_of_alternatives(error: Any) -> str:
+    inner = [each for each in error.context if each.validator_value != "null" and not each.relative_path]
+    constants = [each.validator_value for each in inner if each.validator == "const"]
+    enums = [value for each in inner if each.validator == "enum" for value in each.validator_value]
+    if constants + enums and len(inner) == sum(each.validator in ("const", "enum") for each in inner):
+        return _by_keyword("enum", constants + enums, error.instance)
+    kinds = [each.validator_value for each in inner if each.validator == "type"]
+    if kinds and len(kinds) == len(inner):
+        names = [name for kind in kinds for name in ([kind] if isinstance(kind, str) else kind)]
+        return _by_keyword("type", list(dict.fromkeys(names)), error.instance)
+    best = [each for each in inner if each.validator != "type"] or inner or list(error.context)
+    return _sentence(best[0])
+
+
+def _by_keyword(keyword: str, limit: Any, value: Any) -> str:
+    match keyword:
+        case "required":
+            missing = [name for name in limit if name not in value]
+            return f"{', '.join(missing)} needed."
+        case "type":
+            kinds = [limit] if isinstance(limit, str) else [kind for kind in limit if kind != "null"]
+            return (
+                f"This takes {' or '.join(_TYPE_NAMES.get(k, str(k)) for k in kinds)}, not {_short(value)}."
+            )
+        case "enum":
+            choices = ", ".join(str(choice) for choice in limit if choice is not None)
+            return f"One of {_short(choices)}, not {_short(value)}."
+        case "const":
+            return f"This must be {_short(limit)}."
+        case "minimum":
+            return f"At least {limit:,}, not {value:,}."
+        case "maximum":
+            return f"At most {limit:,}, not {value:,}."
+        case "exclusiveMinimum":
+            return f"More than {limit:,}, not {value:,}."
+        case "exclusiveMaximum":
+            return f"Less than {limit:,}, not {value:,}."
+        case "multipleOf":
+            return f"A multiple of {limit}, not {value}."
+        case "minLength":
+            return f"At least {limit:,} characters; this has {len(value):,}."
+        case "maxLength":
+            return f"At most {limit:,} characters; this has {len(value):,}."
+        case "minItems":
+            return f"At least {limit:,} of them; there are {len(value):,}."
+        case "maxItems":
+            return f"At most {limit:,} of them; there are {len(value):,}."
+        case "pattern":
+            return f"This does not have the form {_short(limit)}."
+    return ""
+
+
+def _short(value: object, length: int = 80) -> str:
+    text = value if isinstance(value, str) else repr(value)
+    text = " ".join(text.split())
+    return text if len(text) <= length else text[: length - 1] + "…"

@@ -1,0 +1,93 @@
+"""Values as people have them, as the plain JSON that they mean: numpy's and pandas', enums, decimals, dates.
+
+One conversion for ``create``, ``batch``, ``compare``, forms and the code that they write. What becomes a file
+(a path, a picture, bytes, a prediction) is left alone: that is the upload's to convert.
+"""
+
+from __future__ import annotations
+
+import datetime
+import enum
+from collections.abc import Mapping
+from decimal import Decimal
+from fractions import Fraction
+from typing import Any, Final
+from uuid import UUID
+
+__all__ = ["to_plain"]
+
+_PLAIN: Final = frozenset({str, int, float, bool, type(None)})
+_LIBRARIES: Final = ("numpy", "pandas")
+
+
+def to_plain(value: Any) -> Any:
+    """Return a value with whatever stands for plain JSON replaced by it; the rest, such as a path, as it is.
+
+    Parameters
+    ----------
+    value : object
+        An input, or anything in one. A missing value of pandas (``NA``, ``NaT``) becomes None; dates and
+        times become ISO 8601, durations seconds; a list of numpy becomes a list, a picture of it stays.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skytells_nb.schema import to_plain
+    >>> to_plain({"seed": np.int64(7), "tiled": np.True_, "sizes": (np.float32(0.5), 2)})
+    {'seed': 7, 'tiled': True, 'sizes': [0.5, 2]}
+    """
+    kind = type(value)
+    if kind in _PLAIN:
+        return value
+    if isinstance(value, enum.Enum):
+        return to_plain(value.value)
+    if isinstance(value, Mapping):
+        return {name if type(name) is str else _name(name): to_plain(item) for name, item in value.items()}
+    if isinstance(value, list | tuple | set | frozenset | range):
+        return [to_plain(item) for item in value]
+    if isinstance(value, Decimal):
+        return _number(value)
+    if isinstance(value, Fraction):
+        return float(value)
+    if kind.__module__.partition(".")[0] in _LIBRARIES:
+        return _of_a_library(value)
+    if isinstance(value, datetime.date | datetime.time):
+        return value.isoformat()
+    if isinstance(value, datetime.timedelta):
+        return value.total_seconds()
+    return str(value) if isinstance(value, UUID) else value
+
+
+def _name(name: object) -> str:
+    plain = to_plain(name)
+    return plain if isinstance(plain, str) else str(plain)
+
+
+def _number(value: Decimal) -> int | float | Decimal:
+    if not value.is_finite():
+        return float(value)
+    whole = value == value.to_integral_value()
+    return int(value) if whole and value.adjusted() < 30 else float(value)  # 1E+999 would fill the memory
+
+
+def _of_a_library(value: Any) -> Any:
+    """Convert what numpy or pandas made; told by its shape, so that neither is imported here."""
+    name = type(value).__name__
+    if name in ("NAType", "NaTType"):
+        return None
+    if name == "datetime64":
+        return None if str(value) == "NaT" else str(value)
+    if name == "timedelta64":
+        return None if str(value) == "NaT" else float(value / type(value)(1, "s"))
+    if isinstance(value, datetime.timedelta):
+        return value.total_seconds()
+    if isinstance(value, datetime.date):  # a Timestamp
+        return value.isoformat()
+    if name in ("Period", "Interval"):
+        return str(value)
+    shape = getattr(value, "shape", None)
+    if shape == ():
+        return to_plain(value.item())
+    if isinstance(shape, tuple) and len(shape) == 1 and hasattr(value, "tolist"):
+        return [to_plain(item) for item in value.tolist()]
+    return value  # a picture

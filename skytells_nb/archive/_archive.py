@@ -10,10 +10,10 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import date, datetime, time
 from functools import partial
-from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
+from .. import _lazy
 from .._options import options
 from ..checks import check_whole, expected
 from ..exceptions import InvalidInputError, SkytellsError, warn_user
@@ -40,7 +40,6 @@ __all__ = ["Archive"]
 T = TypeVar("T")
 
 _DEFAULT: Final = "skytells_outputs"
-_FRAME: Final = "skytells_nb.frames:predictions_frame"
 _OFF: Final = frozenset({"0", "false", "off", "no", "none"})
 _ON: Final = frozenset({"1", "true", "on", "yes"})
 
@@ -299,8 +298,7 @@ class Archive(Observer):
 
     def to_pandas(self) -> DataFrame:
         """Tabulate everything: a DataFrame with one row per prediction."""
-        module, _, name = _FRAME.partition(":")
-        frame: DataFrame = getattr(import_module(module), name)(self)
+        frame: DataFrame = _lazy.predictions_frame(self)
         return frame
 
     def rate(

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+from .. import _lazy
 from ..exceptions import InvalidInputError
-from ..models.rich import resolve
 from .clients import AsyncClient, Client
 from .registry import latest
 
 __all__ = ["client_of"]
-
-_CONNECT = "skytells_nb._connect:connect"
 
 
 def client_of(given: Client | AsyncClient | None) -> AsyncClient:
@@ -26,7 +24,7 @@ def client_of(given: Client | AsyncClient | None) -> AsyncClient:
         connection = latest()
         if connection is not None:
             return AsyncClient.of(connection)
-        made: Any = resolve(_CONNECT)()
+        made: Any = _lazy.connect()
         given = made
     if not isinstance(given, Client | AsyncClient):
         raise InvalidInputError(

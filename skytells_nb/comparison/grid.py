@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from functools import cached_property
-from importlib import import_module
 from itertools import islice
 from typing import TYPE_CHECKING, Final
 
@@ -31,7 +30,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Cell", "Comparison"]
 
-_FRAME: Final = "skytells_nb.frames:predictions_frame"
 _TABLE: Final = "border-collapse:collapse;margin:0;white-space:normal"
 _HEAD: Final = "text-align:left;vertical-align:bottom;font-weight:600;padding:6px 8px;max-width:260px"
 _SIDE: Final = (
@@ -155,9 +153,9 @@ class Comparison:
 
     def to_pandas(self) -> DataFrame:
         """Give a DataFrame with a row for every cell, failed ones too."""
-        module, _, name = _FRAME.partition(":")
-        frame: DataFrame = getattr(import_module(module), name)([cell.prediction for cell in self.cells])
-        return frame
+        from ..frames import predictions_frame
+
+        return predictions_frame([cell.prediction for cell in self.cells])
 
     def _shown(self, cell: Cell) -> list[Entry]:
         contents = _contents(cell)

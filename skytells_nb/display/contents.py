@@ -6,7 +6,7 @@ import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, Final
+from typing import BinaryIO, Final, assert_never
 
 from ..archive import form_of, is_gone
 from ..models import Prediction
@@ -124,18 +124,24 @@ def is_there(path: Path) -> bool:
 def _state(prediction: Prediction) -> Notice:
     """Say how a prediction stands that has nothing to show."""
     told = clip(one_line(prediction.error or ""), 400)
-    if prediction.status == "failed":
-        return Notice("Failed", told or "The API gives no reason.")
-    if prediction.status == "canceled":
-        return Notice("Canceled", told or "It was stopped before it was done.")
-    if prediction.status == "queued":
-        return Notice("Queued", "Waiting for its turn; client.predictions.wait(prediction) follows it.")
-    if prediction.status == "processing":
-        done = prediction.metrics.progress
-        return Notice(
-            "Running" if done is None else f"Running, {done:.0f} %",
-            "Not finished yet; client.predictions.wait(prediction) follows it.",
-        )
-    if is_gone(prediction):
-        return Notice("No longer there", EXPIRED)
-    return Notice("No output", "It succeeded, and the API lists nothing that it made.")
+    match prediction.status:
+        case "failed":
+            return Notice("Failed", told or "The API gives no reason.")
+        case "canceled":
+            return Notice("Canceled", told or "It was stopped before it was done.")
+        case "not_sent":
+            return Notice("Not sent", told or "Its batch stopped before its turn. Nothing was billed for it.")
+        case "queued":
+            return Notice("Queued", "Waiting for its turn; client.predictions.wait(prediction) follows it.")
+        case "processing":
+            done = prediction.metrics.progress
+            return Notice(
+                "Running" if done is None else f"Running, {done:.0f} %",
+                "Not finished yet; client.predictions.wait(prediction) follows it.",
+            )
+        case "succeeded":
+            if is_gone(prediction):
+                return Notice("No longer there", EXPIRED)
+            return Notice("No output", "It succeeded, and the API lists nothing that it made.")
+        case _:
+            assert_never(prediction.status)

@@ -6,7 +6,8 @@ import unicodedata
 from collections.abc import Iterable, Sequence
 from typing import Final
 
-from ..models import Model, Prediction
+from ..formatting import format_count
+from ..models import Model, Prediction, count_statuses
 from .contents import Blob, Notice, Prose, Remote, contents_of
 from .escaping import clean, clip, one_line
 from .pricetags import price_told, rules_told
@@ -109,11 +110,8 @@ def told(predictions: Sequence[Prediction]) -> str:
     >>> told([Prediction(id="a", status="succeeded"), Prediction(id="b", status="failed")])
     '2 predictions: 1 succeeded, 1 failed'
     """
-    order = ("succeeded", "processing", "queued", "failed", "canceled")
-    counts = [(word, sum(p.status == word for p in predictions)) for word in order]
-    said = ", ".join(f"{count:,} {word}" for word, count in counts if count)
-    noun = "prediction" if len(predictions) == 1 else "predictions"
-    return f"{len(predictions):,} {noun}" + (f": {said}" if said else "")
+    counts = count_statuses(p.status for p in predictions)
+    return format_count(len(predictions), "prediction") + (f": {counts}" if counts else "")
 
 
 def model_text(model: Model) -> str:

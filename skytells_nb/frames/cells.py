@@ -10,7 +10,7 @@ from typing import Any, Final
 import pandas as pd
 
 from ..exceptions import InvalidInputError
-from ..models.reading import STATUSES
+from ..models import STATUSES
 from . import dtypes
 
 __all__ = ["cells", "column", "is_plain", "kind_of", "parsed"]

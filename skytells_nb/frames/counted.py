@@ -11,13 +11,13 @@ from typing import Any, Final
 import pandas as pd
 
 from ..exceptions import InvalidInputError, SkytellsWarning
-from ..models import reading
+from ..models import STATUSES, is_done, reading
 from .predicted import impossible, predictions_frame, sandboxes
 
 __all__ = ["SANDBOX_CREDITS", "Counted", "as_frame", "counted", "require", "sandbox_rows", "tell"]
 
 SANDBOX_CREDITS: Final = "sandbox credits"
-_OPEN: Final = ("queued", "processing")
+_OPEN: Final = [each for each in STATUSES if not is_done(each)]
 
 
 @dataclass(slots=True)

@@ -16,7 +16,7 @@ from zoneinfo import ZoneInfo
 import pandas as pd
 
 from ..exceptions import InvalidInputError, SkytellsError
-from ..models.reading import STATUSES
+from ..models import STATUSES
 from . import dtypes
 from .cells import cells, column, kind_of, parsed
 from .workbooks import read_workbook, write_workbook

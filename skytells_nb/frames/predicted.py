@@ -13,8 +13,7 @@ import numpy as np
 import pandas as pd
 
 from ..exceptions import InvalidInputError, SkytellsWarning
-from ..models import Prediction
-from ..models.reading import STATUSES
+from ..models import STATUSES, Prediction, is_done
 from ..pricing import PLAUSIBLE
 from . import dtypes
 from .dtypes import Categories
@@ -232,7 +231,7 @@ def _once_each(frame: pd.DataFrame, notes: list[str]) -> pd.DataFrame:
         {
             "origin": frame["origin"],
             "id": frame["id"],
-            "open": frame["status"].isin(["queued", "processing"]),
+            "open": frame["status"].isin([each for each in STATUSES if not is_done(each)]),
             "unpriced": frame["cost"].isna(),
         }
     ).sort_values(["open", "unpriced"], kind="stable")

@@ -31,7 +31,6 @@ from .working import Run
 
 __all__ = ["abatch", "batch"]
 
-_BUDGET: Final = "skytells_nb.spending:budget"
 _SOME: Final = 256
 _PATIENCE: Final = 3.0
 _LOOKS: Final = 60
@@ -278,9 +277,9 @@ def _is_many(inputs: object) -> bool:
 def _budget(amount: object) -> AbstractContextManager[object]:
     if amount is None:
         return nullcontext()
-    module, _, name = _BUDGET.partition(":")
-    opened: AbstractContextManager[object] = getattr(import_module(module), name)(amount)
-    return opened
+    from ..spending import budget
+
+    return budget(cast("Any", amount))
 
 
 def _checked_model(model: object) -> str:

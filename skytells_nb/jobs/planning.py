@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from ..archive import Archive
 from ..exceptions import UncertainCreateError
-from ..models import Prediction
+from ..models import Prediction, parse_status
 from ..observers import Account
 from .entries import light
 from .inputs import Inputs, Key
@@ -148,7 +148,7 @@ class Plan:
             return light(kept[row.id])
         bare = Prediction(
             id=row.id or f"not-created-{work.position}",
-            status=row.state,
+            status=parse_status(row.state) or "failed",
             model=self._model,
             input=work.input,
             error=row.error,

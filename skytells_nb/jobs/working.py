@@ -28,7 +28,7 @@ from ..exceptions import (
     UncertainCreateError,
     WaitTimeoutError,
 )
-from ..models import Prediction
+from ..models import Prediction, Status
 from ..pricing import added
 from ..progress import Bar, bar
 from ..wire import reconciling
@@ -339,7 +339,7 @@ class Run:
         words = f"Not sent: {why.message}"
         self._settle(work.position, self._stand_in(work, f"not-created-{work.position}", "queued", words))
 
-    def _stand_in(self, work: Work, identifier: str, status: str, error: str) -> Prediction:
+    def _stand_in(self, work: Work, identifier: str, status: Status, error: str) -> Prediction:
         return Prediction(
             id=identifier,
             status=status,

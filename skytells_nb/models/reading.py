@@ -7,15 +7,18 @@ API reference, skytells-api.md.
 
 from __future__ import annotations
 
+import json
 import math
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any, Final
 
+from ._status import STATUSES, parse_status, status_from_wire
+
 __all__ = [
     "STATUSES",
-    "TERMINAL",
     "amount",
     "billing",
     "count",
@@ -34,20 +37,20 @@ __all__ = [
     "webhook_target",
 ]
 
-STATUSES: Final = ("queued", "processing", "succeeded", "failed", "canceled")
-TERMINAL: Final = frozenset({"succeeded", "failed", "canceled"})
-
-_STATUS_WORDS: Final = {
-    "pending": "queued",
-    "queued": "queued",
-    "starting": "queued",
-    "started": "processing",
-    "processing": "processing",
-    "succeeded": "succeeded",
-    "failed": "failed",
-    "canceled": "canceled",
-    "cancelled": "canceled",
-}
+_ADDRESS: Final = re.compile(r"(?:[a-z][a-z0-9+.-]{1,20}://|data:)\S+", re.IGNORECASE)
+# Addresses beside an output that lead to something else.
+_NO_OUTPUTS: Final = frozenset(
+    {"thumbnail", "thumbnail_url", "preview_url", "webhook", "webhook_url", "status_url", "response_url"}
+    | {"cancel_url", "urls", "$schema", "input", "prompt"}
+)
+# Where the field's models put their words, the most telling first.
+_TEXT_KEYS: Final = (
+    *("text", "output_text", "generated_text", "transcription", "transcript", "translation", "caption"),
+    *("captions", "summary", "answer", "content", "completion", "response", "result", "output", "texts"),
+    *("outputs", "lyrics", "markdown", "description"),
+)
+# Names by which other packages still know them.
+known_status, status_word = parse_status, status_from_wire
 _PLAUSIBLE_DIGITS: Final = 30  # beyond that it is no money, and writing it out would fill the memory
 
 
@@ -105,35 +108,89 @@ def time(value: object) -> datetime | None:
         return None
 
 
-def known_status(word: str) -> str | None:
-    """Translate a documented word for a status into the course's; None when it is none (section 4.8)."""
-    return _STATUS_WORDS.get(word.strip().lower())
+def outputs(value: object) -> list[str] | None:
+    """Parse an output, in whatever shape a model gives it, into a flat list of texts: URLs, data URIs, words.
 
+    A list may hold lists. Of an object the files count (``{"url": …}``, or any other value that is a URL,
+    at any depth), else its text; an object with neither is its JSON. ``Prediction.raw`` keeps what came.
 
-def status_word(value: object) -> str:
-    """Translate any status on the wire into the course's five words (section 4.8).
-
-    What nobody documents, also the boolean of ``status: false`` (section 4.1), is not finished.
+    Examples
+    --------
+    >>> outputs({"images": [{"url": "https://cdn.example/a.png", "width": 40}], "seed": 3})
+    ['https://cdn.example/a.png']
+    >>> outputs({"text": "Good morning.", "segments": [{"start": 0, "text": "Good morning."}]})
+    ['Good morning.']
     """
     if isinstance(value, str):
-        return known_status(value) or "processing"
-    return "queued"
-
-
-def outputs(value: object) -> list[str] | None:
-    """Read an output as a list of strings: URLs, or the text of a text model (section 6)."""
-    if isinstance(value, str):
         return [value]
-    if isinstance(value, Mapping):
-        value = [value]
-    if not isinstance(value, list):
+    if not isinstance(value, list | Mapping):
         return None
-    read = [item for item in value if isinstance(item, str)]
-    if len(read) == len(value):
-        return read
-    found = [item.get("url") if isinstance(item, Mapping) else item for item in value]
-    read = [item for item in found if isinstance(item, str)]
-    return read if read or not value else None
+    try:
+        read = list(_items(value))
+        if read or (isinstance(value, list) and not value):
+            return read
+        return [json.dumps(value, ensure_ascii=False)] if _has_object(value) else None
+    except RecursionError:
+        return None
+
+
+def _items(value: object) -> Iterator[str]:
+    """Yield what a list or an object holds, in order."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, list):
+        for item in value:
+            yield from _items(item)
+    elif isinstance(value, Mapping):
+        # An object may name one file twice, as ``image`` and in ``images``; a list that does means it.
+        files = list(dict.fromkeys(_files(value)))
+        yield from files or _words(value)
+
+
+def _files(value: object) -> Iterator[str]:
+    if isinstance(value, str):
+        if _ADDRESS.fullmatch(value):
+            yield value
+    elif isinstance(value, list):
+        for item in value:
+            yield from _files(item)
+    elif isinstance(value, Mapping):
+        found = next((text(value[key]) for key in ("url", "uri") if text(value.get(key))), None)
+        packed = next((text(value[key]) for key in ("b64_json", "base64") if text(value.get(key))), None)
+        if found:
+            yield found
+        elif packed:
+            media_type = text(value.get("content_type")) or "application/octet-stream"
+            yield f"data:{media_type};base64,{packed.rpartition(',')[2]}"
+        else:
+            for key, item in value.items():
+                if key not in _NO_OUTPUTS:
+                    yield from _files(item)
+
+
+def _words(value: object) -> Iterator[str]:
+    if isinstance(value, list):
+        for item in value:
+            yield from _words(item)
+    elif isinstance(value, Mapping):
+        for key in _TEXT_KEYS:
+            found = value.get(key)
+            if isinstance(found, str) and found:
+                yield found
+                return
+            if isinstance(found, list) and found and all(isinstance(item, str) for item in found):
+                yield from found
+                return
+        for item in value.values():
+            yield from _words(item)
+
+
+def _has_object(value: object) -> bool:
+    return (
+        bool(value)
+        if isinstance(value, Mapping)
+        else isinstance(value, list) and any(map(_has_object, value))
+    )
 
 
 def failure_text(raw: Mapping[str, Any]) -> str | None:
@@ -141,7 +198,7 @@ def failure_text(raw: Mapping[str, Any]) -> str | None:
     error = raw.get("error")
     if isinstance(error, str) and error:
         return error
-    if status_word(raw.get("status")) not in ("failed", "canceled"):
+    if status_from_wire(raw.get("status")) not in ("failed", "canceled"):
         return None
     if isinstance(error, Mapping) and isinstance(error.get("message"), str):
         return str(error["message"])

@@ -113,15 +113,15 @@ with Client("sk-test") as entered:
 """
 
 REVEALED = [
-    "skytells_nb.models.prediction.Prediction",
-    "skytells_nb.models.prediction.Prediction",
+    "skytells_nb.models._prediction.Prediction",
+    "skytells_nb.models._prediction.Prediction",
     "None",
-    "skytells_nb.models.prediction.PredictionList",
-    "skytells_nb.models.model.Model",
+    "skytells_nb.models._prediction.PredictionList",
+    "skytells_nb.models._model.Model",
     "skytells_nb.client.clients.AsyncClient",
-    "typing.Coroutine[Any, Any, skytells_nb.models.prediction.Prediction]",
-    "skytells_nb.models.prediction.Prediction",
-    "skytells_nb.models.model.ModelList",
+    "typing.Coroutine[Any, Any, skytells_nb.models._prediction.Prediction]",
+    "skytells_nb.models._prediction.Prediction",
+    "skytells_nb.models._model.ModelList",
     "skytells_nb.client.clients.Client",
     "skytells_nb.client.clients.Client",
 ]

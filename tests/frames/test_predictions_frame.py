@@ -105,7 +105,7 @@ def test_a_row_with_nothing_but_an_id_is_a_row():
 
 def test_categories_know_every_status():
     frame = predictions_frame([FINISHED])
-    known = ["queued", "processing", "succeeded", "failed", "canceled"]
+    known = ["queued", "processing", "succeeded", "failed", "canceled", "not_sent"]
     assert list(frame["status"].cat.categories) == known
 
 

@@ -13,8 +13,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from skytells_nb.exceptions import SkytellsError
-from skytells_nb.models import Metrics, Model, Prediction, Pricing
-from skytells_nb.models.reading import STATUSES
+from skytells_nb.models import STATUSES, Metrics, Model, Prediction, Pricing
 
 scalars = (
     st.none()

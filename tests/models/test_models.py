@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
+from skytells_nb import _lazy
 from skytells_nb.exceptions import SkytellsError
-from skytells_nb.models import Criterion, Model, ModelList, Pricing, rich
+from skytells_nb.models import Criterion, Model, ModelList, Pricing
 
 TRUEFUSION = {  # skytells-api.md section 5.3
     "name": "TrueFusion",
@@ -177,7 +178,7 @@ class TestAsAValue:
         assert repr(Model("m")) == "Model('m', unknown type)"
 
     def test_a_value_that_cannot_be_drawn_says_so_in_text(self, monkeypatch: pytest.MonkeyPatch):
-        monkeypatch.setattr(rich, "MIMEBUNDLE", "skytells_nb.no_such_room:draw")
+        monkeypatch.setattr(_lazy.display_mimebundle, "package", "no_such_package")
         for value in (Model("m"), ModelList([Model("m")])):
             assert "could not be drawn" in value._repr_mimebundle_(include=["text/plain"])["text/plain"]
 

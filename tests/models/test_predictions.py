@@ -11,8 +11,9 @@ from typing import Any
 
 import pytest
 
+from skytells_nb import _lazy
 from skytells_nb.exceptions import SkytellsError
-from skytells_nb.models import Metrics, Prediction, PredictionList, rich
+from skytells_nb.models import Metrics, Prediction, PredictionList
 
 CREATED = {  # skytells-api.md section 4.1
     "id": "3b0c1f0a-5f0e-4a53-9c53-0d7d5f1f2a10",
@@ -172,6 +173,23 @@ def test_a_model_is_a_slug_or_an_object(wire: object, slug: str | None):
         ([{"url": "https://a", "type": "image/png"}], ["https://a"]),
         ({"url": "https://a"}, ["https://a"]),
         (["https://a", None], ["https://a"]),
+        ([["https://a"], ["https://b"]], ["https://a", "https://b"]),
+        ([["one", "two"], "three"], ["one", "two", "three"]),
+        ({"images": [{"url": "https://a", "width": 40}], "seed": 3}, ["https://a"]),
+        ({"image": "https://a", "mask": "https://b"}, ["https://a", "https://b"]),
+        ([{"image": "https://a", "mask": "https://b"}], ["https://a", "https://b"]),
+        ({"image": {"url": "https://a"}, "images": [{"url": "https://a"}]}, ["https://a"]),
+        ({"video": {"url": "https://a", "thumbnail": "https://t"}}, ["https://a"]),
+        ({"video": "https://a", "thumbnail_url": "https://t"}, ["https://a"]),
+        ({"audio": {"uri": "gs://bucket/a.wav"}}, ["gs://bucket/a.wav"]),
+        ([{"b64_json": "Zm94", "content_type": "image/png"}], ["data:image/png;base64,Zm94"]),
+        ({"text": "Hi.", "segments": [{"text": "Hi."}], "language": "en"}, ["Hi."]),
+        ({"chunks": [{"text": "Hi"}, {"text": "there"}]}, ["Hi", "there"]),
+        ({"choices": [{"message": {"role": "assistant", "content": "Hi."}}]}, ["Hi."]),
+        ({"captions": ["a fox", "an owl"], "model": "m"}, ["a fox", "an owl"]),
+        ([{"label": "fox", "score": 0.9}], ['[{"label": "fox", "score": 0.9}]']),
+        ({"text": "See https://a for more."}, ["See https://a for more."]),
+        ({}, None),
         ([], []),
         ([7], None),
         (None, None),
@@ -343,7 +361,7 @@ class TestAsAValue:
         assert whole.created_at == datetime(2026, 3, 4, 21, 20, 58, tzinfo=UTC)
 
     def test_a_value_that_cannot_be_drawn_says_so_in_text(self, monkeypatch: pytest.MonkeyPatch):
-        monkeypatch.setattr(rich, "MIMEBUNDLE", "skytells_nb.no_such_room:draw")
+        monkeypatch.setattr(_lazy.display_mimebundle, "package", "no_such_package")
         bundle = Prediction("p", "queued")._repr_mimebundle_()
         assert list(bundle) == ["text/plain"]
         assert "could not be drawn" in bundle["text/plain"]

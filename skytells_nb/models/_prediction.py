@@ -9,8 +9,10 @@ from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, SupportsIndex, overload
 
+from .. import _lazy
 from ..exceptions import SkytellsError
-from . import reading, rich
+from . import reading
+from ._status import Status, count_statuses, is_done
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -55,15 +57,15 @@ class Prediction:
     id : str
         The API's name for it.
     status : str
-        ``queued``, ``processing``, ``succeeded``, ``failed`` or ``canceled``, whatever was
-        spelt on the wire (skytells-api.md section 4.8).
+        ``queued``, ``processing``, ``succeeded``, ``failed`` or ``canceled``, whatever was spelt on the wire
+        (skytells-api.md section 4.8); ``not_sent`` for an item of a batch that stopped before its turn.
     model, model_type : str or None
         The model's slug, and its kind: image, video, music, audio, text.
     input : dict or None
         What the model was given.
     output : list of str or None
-        URLs of what was made, or the text of a text model. The API deletes files about five
-        minutes after completion.
+        URLs of what was made, or the text of a text model, in a flat list whatever shape the model
+        gives it. The API deletes files about five minutes after completion.
     files : tuple of Path
         Local paths of the outputs, once an archive has them.
     error : str or None
@@ -90,7 +92,7 @@ class Prediction:
     """
 
     id: str
-    status: str
+    status: Status
     model: str | None = None
     model_type: str | None = None
     input: dict[str, Any] | None = None
@@ -180,7 +182,7 @@ class Prediction:
     @property
     def done(self) -> bool:
         """Whether it has ended, well or not."""
-        return self.status in reading.TERMINAL
+        return is_done(self.status)
 
     @property
     def prompt(self) -> str | None:
@@ -213,7 +215,7 @@ class Prediction:
     def _repr_mimebundle_(
         self, include: Collection[str] | None = None, exclude: Collection[str] | None = None
     ) -> dict[str, str]:
-        return rich.mimebundle(self, include, exclude)
+        return _lazy.mimebundle(self, include, exclude)
 
 
 def _clip(value: str, width: int = 80) -> str:
@@ -243,16 +245,15 @@ class PredictionList(list[Prediction]):
         return super().__getitem__(index)
 
     def __repr__(self) -> str:
-        counts = [(word, sum(p.status == word for p in self)) for word in reading.STATUSES]
-        told = ", ".join(f"{n} {word}" for word, n in counts if n)
-        return f"PredictionList of {len(self)}" + (f": {told}" if told else "")
+        counts = count_statuses(p.status for p in self)
+        return f"PredictionList of {len(self)}" + (f": {counts}" if counts else "")
 
     def _repr_mimebundle_(
         self, include: Collection[str] | None = None, exclude: Collection[str] | None = None
     ) -> dict[str, str]:
-        return rich.mimebundle(self, include, exclude)
+        return _lazy.mimebundle(self, include, exclude)
 
     def to_pandas(self) -> DataFrame:
         """Tabulate them: a DataFrame with one row per prediction (``sky.predictions_frame``)."""
-        frame: DataFrame = rich.resolve(rich.PREDICTIONS_FRAME)(self)
+        frame: DataFrame = _lazy.predictions_frame(self)
         return frame

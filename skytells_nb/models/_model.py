@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final, Self, SupportsIndex, overload
 
+from .. import _lazy
 from ..exceptions import SkytellsError
-from . import reading, rich
+from . import reading
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -203,7 +204,7 @@ class Model:
     def _repr_mimebundle_(
         self, include: Collection[str] | None = None, exclude: Collection[str] | None = None
     ) -> dict[str, str]:
-        return rich.mimebundle(self, include, exclude)
+        return _lazy.mimebundle(self, include, exclude)
 
 
 class ModelList(list[Model]):
@@ -240,9 +241,9 @@ class ModelList(list[Model]):
     def _repr_mimebundle_(
         self, include: Collection[str] | None = None, exclude: Collection[str] | None = None
     ) -> dict[str, str]:
-        return rich.mimebundle(self, include, exclude)
+        return _lazy.mimebundle(self, include, exclude)
 
     def to_pandas(self) -> DataFrame:
         """Tabulate their prices: a DataFrame with one row per model (``sky.pricing_frame``)."""
-        frame: DataFrame = rich.resolve(rich.PRICING_FRAME)(self)
+        frame: DataFrame = _lazy.pricing_frame(self)
         return frame

@@ -1,0 +1,75 @@
+"""What plain values look up in the packages above them: by name, and only when it is asked for.
+
+A prediction must not import pandas or draw pictures to exist. So ``prediction.show()`` and ``.to_pandas()``
+go through here: this is the one place where a function is named by a text, and a test resolves all of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from importlib import import_module
+from typing import Any
+
+__all__ = ["UPWARD", "Upward", "mimebundle"]
+
+
+class Upward:
+    """A function or class of a package further up, imported when it is first called.
+
+    Examples
+    --------
+    >>> from skytells_nb._lazy import Upward
+    >>> Upward("models", "Prediction")(id="p1", status="queued").id
+    'p1'
+    """
+
+    def __init__(self, package: str, name: str) -> None:
+        self.package = package
+        self.name = name
+
+    def resolve(self) -> Any:
+        """Return the function itself."""
+        return getattr(import_module(f"skytells_nb.{self.package}"), self.name)
+
+    def __call__(self, *args: Any, **options: Any) -> Any:
+        """Call it."""
+        return self.resolve()(*args, **options)
+
+    def __repr__(self) -> str:
+        return f"Upward({self.package!r}, {self.name!r})"
+
+
+display_mimebundle = Upward("display", "mimebundle")
+show = Upward("display", "show")
+load = Upward("archive", "load")
+save = Upward("archive", "save")
+predictions_frame = Upward("frames", "predictions_frame")
+pricing_frame = Upward("frames", "pricing_frame")
+archive_class = Upward("archive", "Archive")
+prepare_input = Upward("archive", "prepare")
+connect = Upward("_connect", "connect")
+
+UPWARD = tuple(found for found in vars().copy().values() if isinstance(found, Upward))
+
+
+def mimebundle(
+    value: object, include: Collection[str] | None = None, exclude: Collection[str] | None = None
+) -> dict[str, str]:
+    """Draw a value for a notebook; it never raises, since a cell must not fail for being looked at.
+
+    Parameters
+    ----------
+    value : object
+        What is looked at.
+    include, exclude : collection of str, optional
+        MIME types that are wanted, or not, as IPython asks for them.
+    """
+    try:
+        bundle: dict[str, str] = display_mimebundle(value)
+    except Exception as error:  # noqa: BLE001 - whatever fails here, the value itself is still good
+        bundle = {"text/plain": f"{value!r}\n(it could not be drawn: {type(error).__name__}: {error})"}
+    return {
+        mime: drawn
+        for mime, drawn in bundle.items()
+        if (not include or mime in include) and not (exclude and mime in exclude)
+    }

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from skytells_nb.sandbox.media import draw, file_type
-from skytells_nb.sandbox.media.asked import clip_size, picture_size
-from skytells_nb.sandbox.media.scene import read_scene
-from skytells_nb.sandbox.media.vocabulary import PLACES, SUBJECTS, USUAL_LIGHT
+from skytells_nb.sandbox.media._data import load
+from skytells_nb.sandbox.media._params import clip_size, picture_size
+from skytells_nb.sandbox.media._scene import read_scene
 
 FOX = "A red fox in snow"
 LIGHTS = ("morning light", "golden hour", "moonlight", "overcast")
@@ -125,7 +125,7 @@ def test_the_file_has_exactly_the_size_asked_for(wide, tall):
 
 @pytest.mark.parametrize("prompt", ["snow", "night", "abstract", "A quick preview sketch"])
 def test_every_picture_carries_the_sandbox_s_mark(prompt):
-    from skytells_nb.sandbox.media.picture import render
+    from skytells_nb.sandbox.media._picture import render
 
     input = {"prompt": prompt, "width": 512, "height": 512}
     marked, bare = pixels(picture(prompt, side=512)), pixels(render(input, (512, 512)))
@@ -157,8 +157,9 @@ def test_the_words_of_a_prompt_choose_the_scene(prompt, place, light, subject):
 
 
 def test_every_place_has_a_usual_light_and_every_place_and_subject_can_be_painted():
-    assert {name for name, _ in PLACES} == set(USUAL_LIGHT)
-    for name in [name for name, _ in PLACES] + [name for name, _ in SUBJECTS]:
+    words = load("words")
+    assert set(words["places"]) == set(words["usual_light"])
+    for name in [*words["places"], *words["subjects"]]:
         seen = pixels(picture(name, side=96))
         assert seen.std() > 8, f"{name} is an empty picture"
 

@@ -48,7 +48,7 @@ def file_type(kind: str, input: Mapping[str, Any]) -> tuple[str, str]:
     """
     del input  # every format so far depends on the kind alone; callers need not know that
     if kind == "video":
-        from .clip import can_encode_mp4
+        from ._clip import can_encode_mp4
 
         return ("video/mp4", "mp4") if can_encode_mp4() else ("image/webp", "webp")
     if kind not in _FIXED:
@@ -87,19 +87,19 @@ def draw(kind: str, input: Mapping[str, Any], *, index: int = 0) -> tuple[bytes,
     ('image/png', b'\x89PNG')
     """
     if kind == "image":
-        from .picture import draw_picture
+        from ._picture import draw_picture
 
         return draw_picture(input, index=index), "image/png"
     if kind == "video":
-        from .clip import draw_clip
+        from ._clip import draw_clip
 
         return draw_clip(input, index=index)
     if kind == "music":
-        from .song import play_song
+        from ._song import play_song
 
         return play_song(input, index=index), "audio/wav"
     if kind == "audio":
-        from .voice import speak
+        from ._voice import speak
 
         return speak(input, index=index), "audio/wav"
     if kind == "text":
@@ -125,7 +125,7 @@ def write_text(input: Mapping[str, Any]) -> str:
     >>> "sandbox" in write_text({"prompt": "Why is the sea blue?"})
     True
     """
-    from .prose import answer
+    from ._prose import answer
 
     return answer(input)
 

@@ -1,1 +1,0 @@
-"""The backdrops: sky, land, water, trees, towns, and what falls from above."""

@@ -19,8 +19,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from skytells_nb.display import gallery, mimebundle
-from skytells_nb.display.planning import notebook_bytes
+from skytells_nb.display import gallery, mimebundle, notebook_bytes
 from skytells_nb.models import Prediction, PredictionList
 
 

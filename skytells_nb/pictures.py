@@ -130,7 +130,7 @@ def decode(source: Source, side: int | None = None) -> Picture:
         return Picture(_in_srgb(image), width, height, animated)
 
 
-def encode(source: Source, format: str, *, quality: int = 95) -> bytes:
+def encode(source: Source, format: str, *, quality: int = 95, fast: bool = False) -> bytes:
     """Write a picture in a format, upright and in sRGB, with as much of it as the format can hold.
 
     What is transparent becomes white where the format knows no transparency; sixteen bits stay sixteen in PNG
@@ -144,6 +144,8 @@ def encode(source: Source, format: str, *, quality: int = 95) -> bytes:
         One of the values of `FORMATS`.
     quality : int
         Of JPEG, WebP and AVIF.
+    fast : bool
+        A PNG sooner, and larger.
 
     Raises
     ------
@@ -159,6 +161,8 @@ def encode(source: Source, format: str, *, quality: int = 95) -> bytes:
     'L'
     """
     settings: dict[str, Any] = {"quality": quality} if format in ("JPEG", "WEBP", "AVIF", "HEIF") else {}
+    if fast and format == "PNG":
+        settings["compress_level"] = 1
     with _opened(source) as image, _typed("Damaged picture", "it cannot be decoded"):
         limit = _LONGEST_SIDES.get(format)
         if limit is not None and max(image.size) > limit:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .comparing import compare
-from .grid import Cell, Comparison
+from ._compare import compare
+from ._grid import Cell, Comparison
 
 __all__ = ["Cell", "Comparison", "compare"]

@@ -2,7 +2,36 @@
 
 from __future__ import annotations
 
-from .galleries import Gallery, gallery
-from .showing import mimebundle, show
+from ._contact_sheet import contact_sheet, png_budget, png_within
+from ._gallery import Gallery, gallery
+from ._html import ROOT, Frame, media_html, text_html
+from ._items import DisplayItem, Message, outputs_of
+from ._pipeline import data_uri, draw, fetch, notebook_bytes
+from ._show import mimebundle, show, to_html
+from ._text import seconds_text
+from ._thumbnails import Thumbnail, make_thumbnail
 
-__all__ = ["Gallery", "gallery", "mimebundle", "show"]
+__all__ = [
+    "ROOT",
+    "DisplayItem",
+    "Frame",
+    "Gallery",
+    "Message",
+    "Thumbnail",
+    "contact_sheet",
+    "data_uri",
+    "draw",
+    "fetch",
+    "gallery",
+    "make_thumbnail",
+    "media_html",
+    "mimebundle",
+    "notebook_bytes",
+    "outputs_of",
+    "png_budget",
+    "png_within",
+    "seconds_text",
+    "show",
+    "text_html",
+    "to_html",
+]

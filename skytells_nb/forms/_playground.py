@@ -13,10 +13,10 @@ import traitlets
 
 from ..aio import run, submit
 from ..client import AsyncClient, Client, client_of
-from ..display.pricetags import price_told
 from ..exceptions import InvalidInputError
 from ..formatting import format_cost
 from ..models import Model, ModelList, PredictionList
+from ..pricing import list_price
 from ._allowance import Allowance
 from ._error_message import describe
 from ._fieldset import Fieldset
@@ -251,7 +251,7 @@ def _line(model: Model) -> str:
 def _card(model: Model) -> str:
     rows = [
         ("kind", model.type),
-        ("price", price_told(model.pricing) or "unknown"),
+        ("price", list_price(model) or "unknown"),
         ("status", model.status),
         ("slug", model.id),
     ]

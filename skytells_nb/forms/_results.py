@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Final
 import ipywidgets as w
 
 from .._options import options
-from ..display import mimebundle
+from ..display import to_html
 from ..models import Prediction, PredictionList
 from ._static_output import StaticOutput
 
@@ -48,9 +48,9 @@ class Drawings:
 def draw(prediction: Prediction) -> Drawings:
     """Draw a prediction both ways: as `show` does, and small, for at most 40 kB of a saved notebook."""
     try:
-        large = mimebundle(prediction)["text/html"]
+        large = to_html(prediction)
         with options(thumbnail_size=CARD_SIDE, cell_budget=CARD_BYTES):
-            small = _BUDGET.sub(_WHOLE, mimebundle(prediction)["text/html"])
+            small = _BUDGET.sub(_WHOLE, to_html(prediction))
     except Exception as error:  # noqa: BLE001 - it was paid for, and must not be lost because of its looks
         _log.warning("Prediction %s could not be drawn.", prediction.id, exc_info=True)
         words = f"{prediction.id} ({prediction.status}) could not be drawn: {error}. form.predictions has it."

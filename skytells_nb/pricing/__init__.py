@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ._list_price import list_price, list_price_rules
 from .amounts import EXACT, PLAUSIBLE, added
 from .estimates import Estimate, together
 from .reckoning import checked_count, estimate
@@ -13,5 +14,7 @@ __all__ = [
     "added",
     "checked_count",
     "estimate",
+    "list_price",
+    "list_price_rules",
     "together",
 ]

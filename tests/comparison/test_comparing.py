@@ -7,7 +7,7 @@ import pytest
 
 import skytells_nb as sky
 from skytells_nb import exceptions
-from skytells_nb.comparison.grid import Cell, Comparison
+from skytells_nb.comparison._grid import Cell, Comparison
 
 PROMPTS = ["a red fox in snow", "a lighthouse at dusk"]
 MODELS = ["truefusion", "truefusion-edge"]

@@ -143,7 +143,8 @@ def strictly(html: str) -> Page:
             if name in ("src", "poster"):
                 bytes_in(value)
             if name == "href":
-                assert re.match(r"https?://[^\s\"<>\\]+$", value or ""), value
+                # A web address, or a file beside the notebook.
+                assert re.match(r"https?://[^\s\"<>\\]+$|(?!/)(?![^/]*:)[\w./%~-]+$", value or ""), value
         if tag == "img":
             assert attributes.get("alt")
             assert int(attributes["width"] or 0) > 0

@@ -6,7 +6,7 @@ import pytest
 
 from skytells_nb._options import options
 from skytells_nb.display import gallery, mimebundle
-from skytells_nb.display.planning import ceiling, notebook_bytes, planned_side, share
+from skytells_nb.display._pipeline import ceiling, notebook_bytes, planned_side, share
 from skytells_nb.models import PredictionList
 
 from .pictures import encoded, noise, photograph

@@ -109,12 +109,12 @@ def test_a_server_that_does_not_answer_is_asked_once_and_its_link_is_left(make):
 
 def test_an_output_with_nothing_in_it_is_said_to_be_that():
     html = mimebundle(Prediction.from_api({"id": "p1", "status": "succeeded", "output": ["", "words"]}))
-    assert "The API lists an output here and nothing in it." in html["text/html"]
+    assert "Empty output." in html["text/html"]
 
 
 def test_a_web_page_in_the_place_of_a_picture_is_said_to_be_one(away, delivery):
     delivery.has["/a.png"] = b"<!DOCTYPE html><html>Sign in</html>"
-    assert "The file holds a web page." in drawn(away()).text
+    assert "A web page" in drawn(away()).text
 
 
 def test_a_url_that_was_typed_is_fetched_wherever_it_points(delivery):

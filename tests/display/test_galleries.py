@@ -27,7 +27,7 @@ def three(make):
     [
         ("prompt", ["fox number 1", "fox number 2", "fox number 3"]),
         ("model", ["truefusion"] * 3),
-        ("cost", ["0.02 credits"] * 3),
+        ("cost", ["$0.02"] * 3),
         (["one", None, "three"], ["one", "three"]),
         (lambda p: p.prompt.upper(), ["FOX NUMBER 1", "FOX NUMBER 2", "FOX NUMBER 3"]),
         (lambda p: None, []),
@@ -63,7 +63,7 @@ def test_an_error_in_a_caption_function_is_the_caller_s_to_see(three):
 @pytest.mark.parametrize(
     ("settings", "told"),
     [
-        ({"captions": "prompts"}, "captions cannot be 'prompts'"),
+        ({"captions": "prompts"}, "captions must be 'prompt', 'model', 'cost' or 'none', not 'prompts'"),
         ({"captions": ["only one"]}, "1 captions for 3"),
         ({"columns": 0}, "columns"),
         ({"columns": 2.5}, "columns"),
@@ -135,9 +135,9 @@ def test_it_shows_itself_and_is_short_in_print(three):
 
 
 def test_looking_at_it_never_raises(three, monkeypatch):
-    from skytells_nb.display import galleries
+    from skytells_nb.display import _gallery
 
-    monkeypatch.setattr(galleries, "page", lambda *args, **settings: 1 / 0)
+    monkeypatch.setattr(_gallery, "page", lambda *args, **settings: 1 / 0)
     assert "ZeroDivisionError" in gallery(three)._repr_mimebundle_()["text/plain"]
 
 
@@ -209,7 +209,7 @@ def test_the_folder_it_is_saved_in_is_made(three, tmp_path):
 
 def test_a_sheet_too_long_for_its_format_is_refused_in_words(make, tmp_path):
     tall = gallery([make(files=[TEAL])] * 150, columns=1, size=96)
-    with pytest.raises(InvalidInputError, match=r"\.webp takes 16,383 a side\. Nothing was written"):
+    with pytest.raises(InvalidInputError, match="WEBP holds 16,383 a side"):
         tall.save(tmp_path / "tall.webp")
     assert not (tmp_path / "tall.webp").exists()
     assert tall.save(tmp_path / "tall.png").is_file()
@@ -237,6 +237,6 @@ def test_a_picture_larger_than_its_column_is_bounded_by_itself(make):
 
 
 def test_what_the_caption_says_is_not_said_again(three, tmp_path):
-    assert strictly(gallery(three, captions="cost").html).text.count("0.02 credits") == 3
+    assert strictly(gallery(three, captions="cost").html).text.count("$0.02") == 3
     (tmp_path / "owl.png").write_bytes(TEAL)
     assert strictly(gallery([tmp_path / "owl.png"]).html).text.count("owl.png") == 1

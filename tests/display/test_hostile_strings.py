@@ -9,8 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from skytells_nb.display import gallery, mimebundle
-from skytells_nb.display.escaping import clean, clip, link
+from skytells_nb.display._html import link_html
 from skytells_nb.models import Model, ModelList, Prediction, PredictionList
+from skytells_nb.plaintext import clean, clip
 
 from .pictures import encoded, photograph
 from .reading import strictly
@@ -164,12 +165,12 @@ def test_a_path_with_quotes_and_tags_is_only_text(tmp_path, make):
         "https://a.example/" + "a" * 3_000,
     ],
 )
-def test_what_is_no_web_address_is_never_a_link(address):
-    assert "<a" not in link(address)
+def test_what_is_no_web_address_is_never_a_link_html(address):
+    assert "<a" not in link_html(address)
 
 
 def test_a_web_address_is_a_link_that_tells_nobody_where_it_was_followed_from():
-    page = strictly(link("https://a.example/?x=1&y='2'"))
+    page = strictly(link_html("https://a.example/?x=1&y='2'"))
     (anchor,) = page.all("a")
     assert anchor["href"] == "https://a.example/?x=1&y='2'"
     assert anchor["rel"] == "noopener noreferrer"

@@ -7,8 +7,8 @@ from decimal import Decimal
 import pytest
 
 from skytells_nb.display import mimebundle
-from skytells_nb.display.pricetags import price_told
 from skytells_nb.models import Model, ModelList, Pricing
+from skytells_nb.pricing import list_price
 
 from .reading import strictly
 
@@ -53,10 +53,10 @@ def test_a_model_is_a_card_with_its_inputs_in_their_order():
     page = strictly(mimebundle(Model.from_api(RAW))["text/html"])
     for words in (
         "TrueFusion Pro",
-        "truefusion-pro · image · 0.10 USD per image, by its inputs · operational · by Skytells",
+        "truefusion-pro · image · $0.07 to $0.10/image, by its inputs · operational · by Skytells",
         "High-resolution images.",
         "text-to-image, fast",
-        "0.07 USD per image where resolution is 720p",
+        "$0.07/image where resolution is 720p",
         "prompt string, required up to 4,000 characters What to draw. steps integer 28 1 to 50 seed integer "
         "ratio string 1:1 1:1, 16:9 image URL",
     ):
@@ -66,7 +66,7 @@ def test_a_model_is_a_card_with_its_inputs_in_their_order():
 
 def test_a_model_in_a_terminal_is_the_same_in_text():
     lines = mimebundle(Model.from_api(RAW))["text/plain"].splitlines()
-    assert lines[0] == "truefusion-pro · image · 0.10 USD per image, by its inputs · operational"
+    assert lines[0] == "truefusion-pro · image · $0.07 to $0.10/image, by its inputs · operational"
     assert "  prompt*  string                up to 4,000 characters" in lines
     assert "  steps    integer  default 28   1 to 50" in lines
 
@@ -94,17 +94,17 @@ def test_models_in_a_terminal_are_aligned():
     ("pricing", "told"),
     [
         (Pricing(), ""),
-        (Pricing(Decimal("0.03"), "image", "USD"), "0.03 USD per image"),
-        (Pricing(Decimal("2"), "prediction", "USD"), "2.00 USD per prediction"),
-        (Pricing(Decimal("0.000002"), "token", "USD"), "0.000002 USD per token"),
+        (Pricing(Decimal("0.03"), "image", "USD"), "$0.03/image"),
+        (Pricing(Decimal("2"), "prediction", "USD"), "$2.00/prediction"),
+        (Pricing(Decimal("0.000002"), "token", "USD"), "$0.000002/token"),
         (Pricing(Decimal("0.1"), None, None), "0.10"),
-        (Pricing(Decimal("0"), "image", "USD"), "0.00 USD per image"),
+        (Pricing(Decimal("0"), "image", "USD"), "$0.00/image"),
         (Pricing(None, None, "USD", formula={"type": "x"}), "by formula"),
-        (Pricing(Decimal("1E+400"), "image", "USD"), "1e+400 USD per image"),
+        (Pricing(Decimal("1E+400"), "image", "USD"), "$1e+400/image"),
     ],
 )
 def test_a_price_is_told_and_an_unknown_one_is_not(pricing, told):
-    assert price_told(pricing) == told
+    assert list_price(Model(id="m", pricing=pricing)) == told
 
 
 @pytest.mark.parametrize(
@@ -135,5 +135,6 @@ def test_a_table_is_scrolled_in_a_narrow_window_and_not_crushed():
 
 def test_a_unit_is_told_in_words():
     assert (
-        price_told(Pricing(Decimal("0.008"), "computing_second", "USD")) == "0.008 USD per computing second"
+        list_price(Model(id="m", pricing=Pricing(Decimal("0.008"), "computing_second", "USD")))
+        == "$0.008/computing second"
     )

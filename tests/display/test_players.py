@@ -13,8 +13,8 @@ from PIL import Image
 
 from skytells_nb._options import options
 from skytells_nb.display import mimebundle
-from skytells_nb.display.clips import listening_copy, look_at
-from skytells_nb.display.planning import notebook_bytes
+from skytells_nb.display._av import listening_copy, probe
+from skytells_nb.display._pipeline import notebook_bytes
 from skytells_nb.models import PredictionList
 
 from .pictures import encoded, noise
@@ -104,7 +104,7 @@ def test_a_long_song_is_embedded_as_a_small_copy(make):
     (audio,) = strictly(html).all("audio")
     assert (audio["src"] or "").startswith("data:audio/mpeg;base64,")
     assert notebook_bytes(html) < 400_000
-    assert look_at(io.BytesIO(bytes_in(audio["src"]))).seconds == pytest.approx(8, abs=0.2)
+    assert probe(io.BytesIO(bytes_in(audio["src"]))).seconds == pytest.approx(8, abs=0.2)
 
 
 def test_without_pyav_a_long_song_is_named_and_not_embedded(make, monkeypatch):

@@ -117,7 +117,7 @@ def test_a_generator_of_predictions_is_a_list():
 def test_what_cannot_be_shown_is_refused_by_name(x):
     with pytest.raises(InvalidInputError) as caught:
         show(x)
-    assert "Nothing was changed" in caught.value.message
+    assert "cannot be shown" in caught.value.message or "neither a file nor a URL" in caught.value.message
     assert caught.value.charged is False
 
 
@@ -129,7 +129,7 @@ def test_json_that_is_no_prediction_says_so():
 def test_in_a_terminal_it_writes_text(make, capsys):
     assert show(make("a fox", files=[PIXELS])) is None
     said = capsys.readouterr().out
-    assert said.startswith("truefusion · succeeded · 10.5 s · 0.02 credits · 3b0c1f0a")
+    assert said.startswith("truefusion · succeeded · 10.5 s · $0.02 · 3b0c1f0a")
     assert "“a fox”" in said
     assert "1431-output-0000-0.png" in said
     show(gallery([make("an owl", files=[PIXELS])]))
@@ -144,7 +144,7 @@ def test_in_a_kernel_it_publishes_both_kinds(make, monkeypatch):
     monkeypatch.setitem(sys.modules, "IPython", types.SimpleNamespace(get_ipython=lambda: shell))
     show(make(files=[PIXELS]))
     show(gallery([make(files=[PIXELS])]))
-    assert [sorted(bundle) for bundle in published] == [["text/html", "text/plain"]] * 2
+    assert [sorted(bundle) for bundle in published] == [["image/png", "text/html", "text/plain"]] * 2
 
 
 def test_a_list_in_a_terminal_is_aligned(make):
@@ -173,7 +173,7 @@ def test_looking_in_a_terminal_needs_no_pillow_and_no_network(make, monkeypatch)
 
 
 def mimebundle_text(x) -> str:
-    from skytells_nb.display.plain import things_text
-    from skytells_nb.display.sources import things_in
+    from skytells_nb.display._items import things_in
+    from skytells_nb.display._text import things_text
 
     return things_text(things_in(x))

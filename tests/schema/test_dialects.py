@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-
 from skytells_nb.display.schemas import inputs_of
+
 from skytells_nb.forms._rules import fields_from_schema
 from skytells_nb.models import Model
 from skytells_nb.pricing import estimate

@@ -259,11 +259,11 @@ def _content(path: Path) -> bytes:
 
 
 def _thumbnail(data: bytes) -> str:
-    from ...display.drawn import data_uri
-    from ...display.thumbnails import PictureRefused, thumbnail
+    from ...display import data_uri, make_thumbnail
+    from ...pictures import PictureError
 
     try:
-        small = thumbnail(data, _SIDE, limit=12_000)
-    except PictureRefused:
+        small = make_thumbnail(data, _SIDE, limit=12_000)
+    except PictureError:
         return ""
     return data_uri(small.data, small.mime)

@@ -1,7 +1,8 @@
-"""Running a comparison: checked and priced first, then side by side, whatever fails."""
+"""``sky.compare``: checked and priced first, then side by side, whatever fails."""
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
@@ -13,19 +14,20 @@ from ..client.awaiting import drive
 from ..exceptions import SkytellsError, UncertainCreateError
 from ..models import Model, Prediction
 from ..observers import Account, Observer
+from ..plaintext import encodable
 from ..wire import flows
 from ..wire.conversation import Conversation
 from ..wire.steps import Flow
-from .grid import Cell, Comparison
-from .plan import Column, Plan, plan, read_axis, read_variations
+from ._grid import Cell, Comparison
+from ._plan import Column, Plan, check_axis, check_variations, plan
 
 __all__ = ["compare"]
 
 
 def compare(
-    *,
     models: str | Iterable[str],
     prompts: str | Iterable[str],
+    *,
     inputs: Mapping[str, Any] | Sequence[Mapping[str, Any]] | None = None,
     client: Client | AsyncClient | None = None,
     limit: int = 8,
@@ -63,35 +65,36 @@ def compare(
     --------
     >>> import skytells_nb as sky
     >>> with sky.Sandbox(seconds=0.05) as sandbox, sandbox.client() as client:
-    ...     sky.compare(models=["truefusion", "truefusion-edge"], prompts="a fox", client=client)
+    ...     sky.compare(["truefusion", "truefusion-edge"], "a fox", client=client)
     2 predictions: 1 prompt × 2 columns, $0.04 in all
     <Comparison of 1 prompt × 2 columns>
     """
-    names, texts = read_axis("models", models), read_axis("prompts", prompts)
-    variations = read_variations(inputs)
-    facing = client_of(client)
-    known = run(_models(facing, names))
-    laid_out = plan(known, texts, variations)
-    print(laid_out, flush=True)  # noqa: T201 - the price before the work is its promise
-    return run(_carry_out(facing, laid_out, limit))
+    names, texts = check_axis("models", models), check_axis("prompts", prompts)
+    variations = check_variations(inputs)
+    used = client_of(client)
+    known = run(_models(used, names))
+    planned = plan(known, texts, variations)
+    # The price before the work is the promise of this function.
+    print(encodable(str(planned), sys.stdout), flush=True)  # noqa: T201
+    return run(_carry_out(used, planned, limit))
 
 
 async def _models(client: AsyncClient, names: Sequence[str]) -> list[Model]:
     return await gather(*(client.models.get(name) for name in names), progress=False)
 
 
-async def _carry_out(client: AsyncClient, laid_out: Plan, limit: int) -> Comparison:
-    places = [(prompt, column) for prompt in laid_out.prompts for column in laid_out.columns]
+async def _carry_out(client: AsyncClient, planned: Plan, limit: int) -> Comparison:
+    places = [(prompt, column) for prompt in planned.prompts for column in planned.columns]
     cells = await gather(
-        *(_fill(client, laid_out, n, prompt, column) for n, (prompt, column) in enumerate(places)),
+        *(_fill(client, planned, n, prompt, column) for n, (prompt, column) in enumerate(places)),
         limit=limit,
     )
-    return Comparison(laid_out.prompts, [column.label for column in laid_out.columns], cells)
+    return Comparison(planned.prompts, [column.label for column in planned.columns], cells)
 
 
-async def _fill(client: AsyncClient, laid_out: Plan, place: int, prompt: str, column: Column) -> Cell:
+async def _fill(client: AsyncClient, planned: Plan, place: int, prompt: str, column: Column) -> Cell:
     """Make one cell, whatever comes of it."""
-    input, began, seen = laid_out.input(prompt, column), time.monotonic(), _Created()
+    input, began, seen = planned.input(prompt, column), time.monotonic(), _Created()
     raised: SkytellsError | None = None
     connection = client.connection
     try:

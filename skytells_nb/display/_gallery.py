@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-import io
 import os
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from .._options import options
+from ..checks import check_choice, check_whole
 from ..exceptions import InvalidInputError
 from ..models import Model, Prediction
-from .figures import name_of
-from .pages import page
-from .plain import things_text
-from .sheets import contact_sheet
-from .sources import Entry, entries_of, things_in
-from .wording import cost_told
+from ..pictures import FORMATS, PictureError, encode
+from ._contact_sheet import contact_sheet, png_budget, png_within
+from ._items import DisplayItem, items_of, things_in
+from ._layout import Page, page
+from ._text import cost_text, things_text
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -27,9 +27,13 @@ __all__ = ["Captions", "Gallery", "caption_of", "gallery"]
 Captions = str | None | Sequence[str | None] | Callable[[Any], str | None]
 """What stands under a picture: "prompt", "model", "cost", "none", a function of the prediction, or a list."""
 
-_WORDS: Final = ("prompt", "model", "cost", "none")
-_SUFFIXES: Final = (".png", ".jpg", ".jpeg", ".webp")
-_LONGEST_SIDES: Final = {".webp": 16_383, ".jpg": 65_500, ".jpeg": 65_500}
+_CAPTIONS: Final = ("prompt", "model", "cost", "none")
+_PICTURES: Final = (".png", ".jpg", ".jpeg", ".webp")
+_DOCUMENT: Final = (
+    '<!DOCTYPE html>\n<html><head><meta charset="utf-8"><meta name="color-scheme" content="light dark">'
+    '<meta name="viewport" content="width=device-width"><title>Gallery</title></head>\n'
+    '<body style="font-family:system-ui,sans-serif;margin:24px">{}</body></html>\n'
+)
 
 
 class Gallery:
@@ -57,30 +61,42 @@ class Gallery:
 
     def __init__(
         self,
-        entries: Sequence[Entry],
+        items: Sequence[DisplayItem],
         *,
         columns: int | None,
         size: int,
         budget: int | None,
         text: str,
     ) -> None:
-        self._entries = tuple(entries)
+        self._items = tuple(items)
         self._columns = columns
         self._size = size
         self._budget = budget
+        self._reserve = png_budget(options.cell_budget if budget is None else budget)
         self.text = text
 
-    @cached_property
+    @property
     def html(self) -> str:
         """The whole gallery as a piece of HTML that needs no script and no style sheet."""
-        if not self._entries:
-            return "<div>Nothing to show.</div>"
-        made = page(self._entries, columns=self._columns, size=self._size, budget=self._budget)
-        return made.html
+        return self._page.html
+
+    @cached_property
+    def _page(self) -> Page:
+        if not self._items:
+            return Page("<div>Nothing to show.</div>", [])
+        return page(
+            self._items, columns=self._columns, size=self._size, budget=self._budget, reserve=self._reserve
+        )
+
+    def mimebundle(self) -> dict[str, str]:
+        """Return its HTML, its text and, where it has pictures, a PNG for exports without HTML."""
+        bundle = {"text/html": self.html, "text/plain": self.text}
+        png = png_within(self._page.items, self._reserve) if self._reserve else None
+        return bundle if png is None else {**bundle, "image/png": png}
 
     def to_image(self) -> Image.Image:
         """Draw a contact sheet: all pictures and their captions as one Pillow image."""
-        return contact_sheet(self._entries, columns=self._columns, size=self._size)
+        return contact_sheet(self._items, columns=self._columns, size=self._size)
 
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Save it: a page for ``.html``, a contact sheet for ``.png``, ``.jpg`` or ``.webp``.
@@ -98,40 +114,34 @@ class Gallery:
         suffix = target.suffix.lower()
         if suffix in (".html", ".htm"):
             data = _DOCUMENT.format(self.html).encode("utf-8", "replace")
-        elif suffix in _SUFFIXES:
-            data = self._sheet_as(suffix)
+        elif suffix in _PICTURES:
+            try:
+                data = encode(self.to_image(), FORMATS[suffix], quality=85)
+            except PictureError as error:
+                raise InvalidInputError(
+                    f"The sheet cannot be saved: {error.detail} Or make the gallery with more columns.",
+                    charged=False,
+                ) from error
         else:
             raise InvalidInputError(
-                f"A gallery cannot be saved as {target.name!r}: give a name that ends in .html, .png, .jpg "
-                "or .webp. Nothing was written.",
+                f"A gallery cannot be saved as {target.name!r}. Use a name that ends in .html, .png, .jpg or "
+                ".webp.",
                 charged=False,
             )
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_bytes(data)
         return target
 
-    def _sheet_as(self, suffix: str) -> bytes:
-        sheet, file = self.to_image(), io.BytesIO()
-        most = _LONGEST_SIDES.get(suffix)
-        if most is not None and max(sheet.size) > most:
-            raise InvalidInputError(
-                f"The sheet has {sheet.width:,} × {sheet.height:,} pixels, and {suffix} takes {most:,} a "
-                "side. Nothing was written. Save it as .png, or make the gallery with more columns.",
-                charged=False,
-            )
-        sheet.save(file, "PNG" if suffix == ".png" else "WEBP" if suffix == ".webp" else "JPEG")
-        return file.getvalue()
-
     def __len__(self) -> int:
-        return len(self._entries)
+        return len(self._items)
 
     def __repr__(self) -> str:
-        return f"<Gallery of {len(self._entries)}>"
+        return f"<Gallery of {len(self._items)}>"
 
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:
         del include, exclude
         try:
-            return {"text/html": self.html, "text/plain": self.text}
+            return self.mimebundle()
         except Exception as error:  # noqa: BLE001 - a cell must not fail for being looked at
             return {"text/plain": f"{self.text}\n(it could not be drawn: {type(error).__name__}: {error})"}
 
@@ -178,62 +188,44 @@ def gallery(
     >>> gallery([Image.new("RGB", (64, 64), "teal")], captions=["a teal square"])
     <Gallery of 1>
     """
-    if columns is not None and not _is_whole(columns, 1, 24):
-        raise _refused(f"columns cannot be {columns!r}: it takes a whole number from 1 to 24, or None")
-    if not _is_whole(size, 16, 4096):
-        raise _refused(f"size cannot be {size!r}: it takes a whole number of pixels from 16 to 4096")
+    if columns is not None:
+        columns = check_whole("columns", columns, 1, 24, none="as many as fit")
+    size = check_whole("size", size, 16, 4096)
     things = things_in(predictions)
     drawable = [thing for thing in things if not isinstance(thing, Model)]
     if len(drawable) != len(things):
-        raise _refused("A gallery shows what models made, not models: sky.show takes those")
-    return Gallery(
-        entries_of(drawable, _captions(captions, drawable)),
-        columns=columns,
-        size=size,
-        budget=None if full else options.cell_budget,
-        text=things_text(drawable),
-    )
+        raise InvalidInputError("gallery() takes predictions; use sky.show() for models.", charged=False)
+    items = items_of(drawable, _captions(captions, drawable))
+    if captions == "cost":  # a prediction is billed once, however many outputs it has
+        items = [replace(item, caption=None) if item.index > 1 else item for item in items]
+    budget = None if full else options.cell_budget
+    return Gallery(items, columns=columns, size=size, budget=budget, text=things_text(drawable))
 
 
-def caption_of(thing: Prediction | Entry, kind: str = "prompt") -> str | None:
-    """Give the caption that a word asks for; of a loose file, its name."""
-    if isinstance(thing, Entry):
-        return None if kind == "none" else name_of(thing) or None
+def caption_of(thing: Prediction | DisplayItem, kind: str = "prompt") -> str | None:
+    """Return the caption that a word asks for; of a loose file, its name."""
+    if isinstance(thing, DisplayItem):
+        return None if kind == "none" else thing.name or None
     if kind == "prompt":
         return thing.prompt
     if kind == "model":
         return thing.model
-    return cost_told(thing.cost) or "cost unknown" if kind == "cost" else None
+    return cost_text(thing) or "cost unknown" if kind == "cost" else None
 
 
-def _captions(captions: Captions, things: Sequence[Prediction | Entry]) -> list[str | None]:
+def _captions(captions: Captions, things: Sequence[Prediction | DisplayItem]) -> list[str | None]:
     if captions is None:
         return [None] * len(things)
     if isinstance(captions, str):
-        if captions not in _WORDS:
-            raise _refused(
-                f"captions cannot be {captions!r}: it takes {', '.join(_WORDS)}, a function or a list"
-            )
-        return [caption_of(thing, captions) for thing in things]
+        kind = check_choice("captions", captions, _CAPTIONS)
+        return [caption_of(thing, kind) for thing in things]
     if callable(captions):
-        said = [captions(thing.subject if isinstance(thing, Entry) else thing) for thing in things]
+        made = [captions(thing.subject if isinstance(thing, DisplayItem) else thing) for thing in things]
     else:
-        said = list(captions)
-        if len(said) != len(things):
-            raise _refused(f"There are {len(said)} captions for {len(things)} predictions; give one for each")
-    return [None if words is None else str(words) for words in said]
-
-
-def _is_whole(value: object, low: int, high: int) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and low <= value <= high
-
-
-def _refused(message: str) -> InvalidInputError:
-    return InvalidInputError(f"{message}. Nothing was drawn.", charged=False)
-
-
-_DOCUMENT: Final = (
-    '<!DOCTYPE html>\n<html><head><meta charset="utf-8"><meta name="color-scheme" content="light dark">'
-    '<meta name="viewport" content="width=device-width"><title>Gallery</title></head>\n'
-    '<body style="font-family:system-ui,sans-serif;margin:24px">{}</body></html>\n'
-)
+        made = list(captions)
+        if len(made) != len(things):
+            raise InvalidInputError(
+                f"There are {len(made)} captions for {len(things)} predictions. Pass one for each.",
+                charged=False,
+            )
+    return [None if caption is None else str(caption) for caption in made]

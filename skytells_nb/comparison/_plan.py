@@ -11,7 +11,7 @@ from ..models import Model
 from ..pricing import Estimate, estimate, together
 from ..schema import as_text, check
 
-__all__ = ["Column", "Plan", "plan", "read_axis", "read_variations"]
+__all__ = ["Column", "Plan", "check_axis", "check_variations", "plan"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +47,7 @@ class Plan:
         return f"{total}: {prompts} × {columns}, {self.price.price} in all"
 
 
-def read_axis(name: str, values: object) -> tuple[str, ...]:
+def check_axis(name: str, values: object) -> tuple[str, ...]:
     """Read one axis: a name, or several, each once.
 
     Raises
@@ -68,7 +68,7 @@ def read_axis(name: str, values: object) -> tuple[str, ...]:
     return tuple(dict.fromkeys(found))
 
 
-def read_variations(inputs: object) -> tuple[dict[str, Any], ...]:
+def check_variations(inputs: object) -> tuple[dict[str, Any], ...]:
     """Read the inputs besides the prompt: one dict for all cells, or a list of them, each its own column."""
     found = [inputs] if isinstance(inputs, Mapping) or inputs is None else inputs
     if not isinstance(found, Sequence) or isinstance(found, str) or not found:

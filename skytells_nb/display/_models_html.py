@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Final
 
+from ..formatting import format_count
 from ..models import Model
-from .escaping import clip, one_line, text
-from .pages import ROOT
-from .pricetags import price_told, rules_told
-from .schemas import inputs_of
+from ..plaintext import clip, one_line
+from ..pricing import list_price, list_price_rules
+from ._html import ROOT
+from ._html import text_html as text
+from ._input_rows import input_rows
 
 __all__ = ["model_card", "models_table"]
 
@@ -32,12 +34,12 @@ _CODE: Final = "font-family:monospace;font-size:12px"
 def model_card(model: Model) -> str:
     """Draw one model: its names, type, price and description, and what it takes."""
     name = one_line(model.name or model.id)
-    facts = [model.type, price_told(model.pricing), model.status, model.vendor and f"by {model.vendor}"]
-    told = [f'<span style="{_CODE}">{text(one_line(model.id))}</span>']
-    told += [f"<bdi>{text(clip(one_line(fact), 80))}</bdi>" for fact in facts if fact]
+    facts = [model.type, list_price(model), model.status, model.vendor and f"by {model.vendor}"]
+    words = [f'<span style="{_CODE}">{text(one_line(model.id))}</span>']
+    words += [f"<bdi>{text(clip(one_line(fact), 80))}</bdi>" for fact in facts if fact]
     parts = [
         f'<div style="font-size:16px;font-weight:600"><bdi>{text(clip(name, 120))}</bdi></div>',
-        f'<div style="{_QUIET}">{" · ".join(told)}</div>',
+        f'<div style="{_QUIET}">{" · ".join(words)}</div>',
     ]
     if model.description:
         shown = text(clip(one_line(model.description), 600))
@@ -45,7 +47,7 @@ def model_card(model: Model) -> str:
     if model.capabilities:
         shown = text(clip(one_line(", ".join(model.capabilities)), 300))
         parts.append(f'<div style="{_QUIET};margin-top:4px">{shown}</div>')
-    rules = rules_told(model.pricing)
+    rules = list_price_rules(model)
     if rules:
         items = "".join(f"<div><bdi>{text(rule)}</bdi></div>" for rule in rules[:20])
         parts.append(f'<div style="font-size:12px;margin-top:8px">{items}</div>')
@@ -66,7 +68,7 @@ def _inputs(model: Model) -> str:
             text(row.limits),
             text(clip(row.description, 300)),
         )
-        for row in inputs_of(model)
+        for row in input_rows(model)
     ]
     if not rows:
         return ""
@@ -83,7 +85,7 @@ def models_table(models: Sequence[Model]) -> str:
         [
             f'<span style="font-weight:600"><bdi>{text(clip(one_line(m.id), 60))}</bdi></span>',
             text(one_line(m.type or "")),
-            f"<bdi>{text(price_told(m.pricing))}</bdi>",
+            f"<bdi>{text(list_price(m))}</bdi>",
             f'<span style="opacity:0.75">{text(clip(one_line(", ".join(m.capabilities)), 120))}</span>',
             text(one_line(m.status or "")) if m.status != "operational" else "",
         ]
@@ -92,8 +94,7 @@ def models_table(models: Sequence[Model]) -> str:
     kept = [at for at in range(5) if at < 3 or any(row[at] for row in rows)]
     heads = ("model", "type", "price", "capabilities", "status")
     styles = (_WORD, _NAME, _FEW_WORDS, _SENTENCE, _NAME)
-    count = f"{len(models)} model{'' if len(models) == 1 else 's'}"
-    head = f'<div style="{_QUIET};margin-bottom:6px">{count}</div>'
+    head = f'<div style="{_QUIET};margin-bottom:6px">{format_count(len(models), "model")}</div>'
     table = _table(heads, styles, rows, kept) if rows else ""
     return f"<div {ROOT}>{head}{table}</div>"
 

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from typing import Final
 
 from ..models import Model
+from ..plaintext import clip, one_line
 from ..schema import UNSET, Property, parse
-from .escaping import clip, one_line
 
-__all__ = ["InputRow", "inputs_of"]
+__all__ = ["InputRow", "input_rows"]
 
 _MOST_CHOICES: Final = 12
 
@@ -27,15 +27,15 @@ class InputRow:
     description: str
 
 
-def inputs_of(model: Model) -> list[InputRow]:
+def input_rows(model: Model) -> list[InputRow]:
     """Read a model's input schema in the order it is meant to be shown (``x-order``); odd ones give no rows.
 
     Examples
     --------
     >>> from skytells_nb import Model
-    >>> from skytells_nb.display.schemas import inputs_of
+    >>> from skytells_nb.display._input_rows import input_rows
     >>> schema = {"properties": {"steps": {"type": "integer", "minimum": 1, "maximum": 50, "default": 28}}}
-    >>> row = inputs_of(Model(id="m", input_schema=schema))[0]
+    >>> row = input_rows(Model(id="m", input_schema=schema))[0]
     >>> row.kind, row.default, row.limits
     ('integer', '28', '1 to 50')
     """

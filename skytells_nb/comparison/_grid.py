@@ -1,4 +1,4 @@
-"""The grid that `compare` gives: it shows itself, becomes an image or a DataFrame."""
+"""`Comparison`, the grid that `compare` returns: it shows itself, becomes an image or a DataFrame."""
 
 from __future__ import annotations
 
@@ -10,19 +10,26 @@ from itertools import islice
 from typing import TYPE_CHECKING, Final
 
 from .._options import options
-from ..display.contents import Content, Notice, contents_of
-from ..display.drawn import Drawn
-from ..display.escaping import clip, one_line, text
-from ..display.figures import Frame, media
-from ..display.fitting import draw
-from ..display.pages import ROOT
-from ..display.planning import notebook_bytes
-from ..display.preparing import resolve
-from ..display.sheets import contact_sheet
-from ..display.sources import Entry
-from ..display.wording import bytes_told, cost_told, seconds_told
+from ..display import (
+    ROOT,
+    DisplayItem,
+    Frame,
+    Message,
+    contact_sheet,
+    draw,
+    fetch,
+    media_html,
+    notebook_bytes,
+    outputs_of,
+    png_budget,
+    png_within,
+    seconds_text,
+    text_html,
+)
 from ..exceptions import SkytellsError
+from ..formatting import format_bytes, format_cost, format_count, money_unit
 from ..models import Prediction
+from ..plaintext import clip, one_line
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -106,10 +113,16 @@ class Comparison:
         ]
 
     def __repr__(self) -> str:
-        failed = sum(cell.error is not None for cell in self.cells)
-        told = f", {failed} failed" if failed else ""
-        axes = f"{_count(len(self.prompts), 'prompt')} × {_count(len(self.columns), 'column')}"
-        return f"<Comparison of {axes}{told}>"
+        axes = f"{format_count(len(self.prompts), 'prompt')} × {format_count(len(self.columns), 'column')}"
+        return f"<Comparison of {axes}{f', {self._failed} failed' if self._failed else ''}>"
+
+    @property
+    def _failed(self) -> int:
+        return sum(cell.error is not None for cell in self.cells)
+
+    @property
+    def _unit(self) -> str:
+        return money_unit(any(cell.prediction.id.startswith("sandbox-") for cell in self.cells))
 
     @property
     def cost(self) -> Decimal | None:
@@ -117,27 +130,30 @@ class Comparison:
         costs = [cell.cost for cell in self.cells]
         return None if None in costs else sum((c for c in costs if c is not None), Decimal(0))
 
-    @cached_property
+    @property
     def html(self) -> str:
         """The grid as HTML that needs no script and no style sheet."""
-        cells = [self._shown(cell) for cell in self.cells]
-        entries = resolve([entry for shown in cells for entry in shown])
-        width = max(140, min(320, 960 // max(1, len(self.columns))))
-        frame = Frame(width)
+        return self._drawn[0]
 
-        def written(drawn: Sequence[Drawn], note: str = "") -> str:
-            pieces = iter([media(*pair, frame) for pair in zip(entries, drawn, strict=True)])
-            inside = [_STACK.join(islice(pieces, len(shown))) for shown in cells]
-            return self._table([*map(_cell, self.cells, inside)], note)
+    @cached_property
+    def _drawn(self) -> tuple[str, list[DisplayItem]]:
+        shown = [_items(cell) for cell in self.cells]
+        frame = Frame(max(140, min(320, 960 // max(1, len(self.columns)))))
+        budget = options.cell_budget
 
-        made = draw(
-            entries,
-            size=width,
-            budget=options.cell_budget,
-            page_length=lambda drawn: notebook_bytes(written(drawn)),
+        def html(items: Sequence[DisplayItem], note: str = "") -> str:
+            pieces = iter([media_html(item, frame) for item in items])
+            inside = [_STACK.join(islice(pieces, len(outputs))) for outputs in shown]
+            return self._table([self._cell(*pair) for pair in zip(self.cells, inside, strict=True)], note)
+
+        drawing = draw(
+            fetch([item for outputs in shown for item in outputs]),
+            size=frame.width,
+            budget=budget - png_budget(budget),
+            page_length=lambda items: notebook_bytes(html(items)),
         )
-        small = f"Shown small, to keep this cell under {bytes_told(options.cell_budget)} "
-        return written(made.drawn, f"{small}(sky.options.cell_budget)." if made.squeezed else "")
+        small = f"Shown small, to keep this cell under {format_bytes(budget)} (sky.options.cell_budget)."
+        return html(drawing.items, small if drawing.squeezed else ""), drawing.items
 
     def to_image(self, size: int = 320) -> Image.Image:
         """Draw the grid as one Pillow image, every picture with its column and prompt under it.
@@ -147,19 +163,14 @@ class Comparison:
         size : int
             Side of a cell, in pixels. Of several outputs the first is drawn.
         """
-        firsts = [(cell, self._shown(cell)[0]) for cell in self.cells]
-        entries = [replace(first, words=f"{cell.column}: {cell.prompt}") for cell, first in firsts]
-        return contact_sheet(entries, columns=len(self.columns), size=size)
+        items = [replace(_items(cell)[0], caption=f"{cell.column}: {cell.prompt}") for cell in self.cells]
+        return contact_sheet(items, columns=len(self.columns), size=size)
 
     def to_pandas(self) -> DataFrame:
-        """Give a DataFrame with a row for every cell, failed ones too."""
+        """Return a DataFrame with a row for every cell, failed ones too."""
         from ..frames import predictions_frame
 
         return predictions_frame([cell.prediction for cell in self.cells])
-
-    def _shown(self, cell: Cell) -> list[Entry]:
-        contents = _contents(cell)
-        return [Entry(item, cell.prediction, at, len(contents)) for at, item in enumerate(contents, start=1)]
 
     def _table(self, cells: Sequence[str], note: str) -> str:
         wide = len(self.columns)
@@ -175,55 +186,59 @@ class Comparison:
             f'<div style="padding:0 8px">{_muted(self._foot())}{_muted(note)}</div></div>'
         )
 
+    def _cell(self, cell: Cell, inside: str) -> str:
+        return f'<td style="{_CELL}">{inside}{_muted(" · ".join(self._facts(cell)))}</td>'
+
+    def _facts(self, cell: Cell) -> list[str]:
+        cost = "" if cell.cost is None else format_cost(cell.cost, self._unit)
+        return [fact for fact in (seconds_text(cell.seconds), cost) if fact]
+
     def _foot(self) -> str:
-        failed = sum(cell.error is not None for cell in self.cells)
-        cost = "cost not wholly known" if self.cost is None else f"{cost_told(self.cost)} in all"
-        told = [_count(len(self.cells), "prediction"), f"{failed} failed" if failed else "", cost]
-        return ", ".join(part for part in told if part)
+        cost = (
+            "cost not wholly known" if self.cost is None else f"{format_cost(self.cost, self._unit)} in all"
+        )
+        failed = f"{self._failed} failed" if self._failed else ""
+        return ", ".join(part for part in (format_count(len(self.cells), "prediction"), failed, cost) if part)
 
     def _text(self) -> str:
         lines = [repr(self)]
         for cell in self.cells:
-            told = [cell.error or cell.prediction.status, seconds_told(cell.seconds), cost_told(cell.cost)]
-            lines.append(f"  {cell.column} | {cell.prompt} | {', '.join(part for part in told if part)}")
+            facts = [cell.error or cell.prediction.status, *self._facts(cell)]
+            lines.append("  " + one_line(f"{cell.column} | {cell.prompt} | {', '.join(facts)}"))
         return "\n".join(lines)
 
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:
         del include, exclude
         try:
-            return {"text/html": self.html, "text/plain": self._text()}
+            html, items = self._drawn
+            bundle = {"text/html": html, "text/plain": self._text()}
+            png = png_within(items, png_budget(options.cell_budget))
+            return bundle if png is None else {**bundle, "image/png": png}
         except Exception as error:  # noqa: BLE001 - a cell must not fail for being looked at
             return {"text/plain": f"{self._text()}\n(it could not be drawn: {type(error).__name__}: {error})"}
 
 
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}{'' if number == 1 else 's'}"
+def _items(cell: Cell) -> list[DisplayItem]:
+    """List what there is to draw of a cell; never empty."""
+    made, error = cell.prediction, cell.raised
+    if made.id.startswith("not-created"):
+        return [DisplayItem(Message("Not created", made.error or ""), made)]
+    if made.id.startswith("uncertain"):
+        return [DisplayItem(Message("In doubt", made.error or ""), made)]
+    if error is not None and not made.done:
+        return [DisplayItem(Message("Not followed to its end", error.message), made)]
+    contents = outputs_of(made)
+    return [DisplayItem(each, made, index, len(contents)) for index, each in enumerate(contents, start=1)]
 
 
 def _label(words: str, style: str) -> str:
-    """Write the style and the words of an axis; a long label is cut, and whole in its tooltip."""
+    """Return the style and the words of an axis; a long label is cut, and whole in its tooltip."""
     line = one_line(words)
     shown = clip(line, _LONGEST_LABEL)
-    whole = f' title="{text(clip(line, 1_000))}"' if shown != line else ""
-    return f' dir="auto"{whole} style="{style}">{text(shown)}'
+    whole = f' title="{text_html(clip(line, 1_000))}"' if shown != line else ""
+    return f' dir="auto"{whole} style="{style}">{text_html(shown)}'
 
 
-def _cell(cell: Cell, inside: str) -> str:
-    told = [seconds_told(cell.seconds), cost_told(cell.cost)]
-    return f'<td style="{_CELL}">{inside}{_muted(" · ".join(part for part in told if part))}</td>'
-
-
-def _muted(told: str) -> str:
+def _muted(words: str) -> str:
     style = "opacity:0.65;font-size:12px;margin-top:4px"
-    return f'<div style="{style}">{text(told)}</div>' if told else ""
-
-
-def _contents(cell: Cell) -> Sequence[Content]:
-    made, raised = cell.prediction, cell.raised
-    if made.id.startswith("not-created"):
-        return [Notice("Not created", made.error or "")]
-    if made.id.startswith("uncertain"):
-        return [Notice("In doubt", made.error or "")]
-    if raised is not None and not made.done:
-        return [Notice("Not followed to its end", raised.message)]
-    return contents_of(made)
+    return f'<div style="{style}">{text_html(words)}</div>' if words else ""

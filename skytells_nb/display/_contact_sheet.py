@@ -1,0 +1,286 @@
+"""A contact sheet: pictures and their captions as one bitmap, for a slide, a message or an export."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import math
+import re
+from base64 import b64encode
+from bisect import bisect_left
+from collections.abc import Sequence
+from functools import cache
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from ..formatting import format_clock
+from ..plaintext import clip, one_line
+from ._items import DisplayItem, Message, Text
+from ._pipeline import decode, each, fetch
+from ._text import prediction_facts
+from ._thumbnails import CACHE, Thumbnail
+
+if TYPE_CHECKING:
+    from PIL import Image, ImageDraw
+
+__all__ = ["contact_sheet", "png_budget", "png_within"]
+
+_PAPER: Final = "white"
+_INK: Final = (32, 32, 32)
+_MUTED: Final = (112, 112, 112)
+_PANEL: Final = (243, 243, 243)
+_MOST_PIXELS: Final = 16_000_000
+_LEAST_SIDE: Final = 96
+_TRIES: Final = 5
+_LEAST_PNG: Final = 8_000
+# Pillow's own font has Latin letters only; these, where there are any, have more.
+_FONTS: Final = (
+    "DejaVuSans.ttf",
+    "NotoSans-Regular.ttf",
+    "NotoSansCJK-Regular.ttc",
+    "NotoSansHebrew-Regular.ttf",
+    "NotoNaskhArabic-Regular.ttf",
+    "wqy-zenhei.ttc",
+    "Arial Unicode.ttf",
+    "arial.ttf",
+    "msyh.ttc",
+    "msgothic.ttc",
+    "PingFang.ttc",
+)
+
+
+class _Caption(NamedTuple):
+    words: str
+    facts: str
+
+
+def contact_sheet(
+    items: Sequence[DisplayItem], *, columns: int | None = None, size: int = 512
+) -> Image.Image:
+    """Draw items on one sheet, white and opaque, with their captions.
+
+    Parameters
+    ----------
+    items : sequence of DisplayItem
+        What to draw, in order.
+    columns : int, optional
+        How many columns; None makes the sheet about square.
+    size : int
+        Side of a cell in pixels; less where the sheet would have over 16 million pixels.
+    """
+    count = max(1, len(items))
+    across = columns or math.ceil(math.sqrt(count))
+    side = max(_LEAST_SIDE, min(size, int((_MOST_PIXELS / (across * math.ceil(count / across))) ** 0.5)))
+    return _sheet(decode(fetch(items), side=side, size=side, longest=1_200), across, side)
+
+
+def png_budget(cell_budget: int) -> int:
+    """Return how many bytes of a cell a PNG beside the HTML may take; none where a tenth is too little."""
+    share = min(60_000, cell_budget // 10)
+    return share if share >= _LEAST_PNG else 0
+
+
+def png_within(items: Sequence[DisplayItem], limit: int) -> str | None:
+    """Return drawn items as a PNG of at most so many base64 characters; None where there is no picture.
+
+    It is for what shows no HTML: exports to LaTeX and PDF. One picture stands alone, several on a sheet.
+    """
+    pictured = [item for item in items if item.thumbnail is not None]
+    if not pictured:
+        return None
+    digest = hashlib.sha256(repr([items[0].caption, len(items), limit]).encode())
+    for item in items:
+        digest.update(
+            item.thumbnail.data if item.thumbnail else repr(item.content).encode("utf-8", "replace")
+        )
+    path = pictured[0].path
+    key = CACHE.key(path, "sheet", digest.hexdigest())
+    kept = CACHE.get(key, path)
+    if kept is None:
+        if len(items) == 1:
+            image = _opened(pictured[0])
+        else:
+            across = math.ceil(math.sqrt(len(items)))
+            image = _sheet(items, across, max(_LEAST_SIDE, min(256, 1_024 // across)))
+        made = _png(image, limit // 4 * 3)
+        if made is None:
+            return None
+        kept = Thumbnail(made, "image/png", *image.size)
+        CACHE.put(key, kept, path)
+    return b64encode(kept.data).decode("ascii")
+
+
+def _png(image: Image.Image, limit: int) -> bytes | None:
+    """Encode a picture in a palette, smaller until it takes at most so many bytes."""
+    side = min(max(image.size), 1_024)
+    for _ in range(_TRIES):
+        smaller = image.convert("RGB")
+        smaller.thumbnail((side, side))
+        file = io.BytesIO()
+        smaller.quantize(128).save(file, "PNG")
+        if file.tell() <= limit:
+            return file.getvalue()
+        side = max(48, int(side * (limit / file.tell()) ** 0.5 * 0.95))
+    return None
+
+
+def _sheet(items: Sequence[DisplayItem], across: int, side: int) -> Image.Image:
+    from PIL import Image, ImageDraw
+
+    captions = [_caption(item) for item in items]
+    letter = max(11, min(20, side // 24))
+    gap = max(8, side // 24)
+    under = _height_under(captions, letter)
+    pictures = each(lambda item: _picture(item, side), items)
+    rows = [range(start, min(start + across, len(items))) for start in range(0, len(items), across)]
+    heights = [max([side * 3 // 8, *(p.height if (p := pictures[i]) else 0 for i in row)]) for row in rows]
+    width = across * side + (across + 1) * gap
+    sheet = Image.new("RGB", (width, sum(h + under + gap for h in heights) + gap if rows else gap), _PAPER)
+    pen = ImageDraw.Draw(sheet)
+    top = gap
+    for row, height in zip(rows, heights, strict=True):
+        for place, index in enumerate(row):
+            left = gap + place * (side + gap)
+            picture = pictures[index]
+            if picture is not None:
+                at = (left + (side - picture.width) // 2, top + (height - picture.height) // 2)
+                sheet.paste(picture, at)
+            else:
+                _draw_words(pen, (left, top, side, height), items[index], letter)
+            _draw_caption(pen, (left, top + height + letter // 2), side, captions[index], letter)
+        top += height + under + gap
+    return sheet
+
+
+def _picture(item: DisplayItem, side: int) -> Image.Image | None:
+    if item.thumbnail is None:
+        return None
+    image = _opened(item)
+    image.thumbnail((side, side))
+    return image
+
+
+def _opened(item: DisplayItem) -> Image.Image:
+    from PIL import Image
+
+    data = b"" if item.thumbnail is None else item.thumbnail.data
+    return Image.open(io.BytesIO(data)).convert("RGB")
+
+
+def _draw_words(
+    pen: ImageDraw.ImageDraw, box: tuple[int, int, int, int], item: DisplayItem, letter: int
+) -> None:
+    """Draw a panel with the words of an item that has no picture."""
+    left, top, side, height = box
+    pen.rectangle((left, top, left + side - 1, top + height - 1), fill=_PANEL)
+    room = max(1, (height - letter) // (letter + 4))
+    if isinstance(item.content, Text):
+        lines = _wrapped(item.content.text, side - 2 * letter, letter, room)
+        y = top + letter // 2
+    else:
+        title, detail = _message(item)
+        lines = [
+            *_wrapped(title, side - 2 * letter, letter, 2),
+            *_wrapped(detail, side - 2 * letter, letter, room - 2),
+        ]
+        y = top + max(0, (height - len(lines) * (letter + 4)) // 2)
+    for line in lines[:room]:
+        pen.text((left + letter, y), line, fill=_INK, font=_font_for(line, letter))
+        y += letter + 4
+
+
+def _message(item: DisplayItem) -> tuple[str, str]:
+    if isinstance(item.content, Message):
+        return item.content.title, item.content.detail
+    if item.type is None:
+        return "", ""
+    length = "" if item.seconds is None else format_clock(item.seconds)
+    return item.type.name[:1].upper() + item.type.name[1:], length or item.name
+
+
+def _caption(item: DisplayItem) -> _Caption:
+    prediction = item.prediction
+    facts = [] if prediction is None or not item.caption else prediction_facts(prediction)
+    return _Caption(one_line(item.caption or ""), " · ".join(facts))
+
+
+def _height_under(captions: Sequence[_Caption], letter: int) -> int:
+    lines = max((2 * bool(caption.words) + bool(caption.facts) for caption in captions), default=0)
+    return lines * (letter + 4) + (letter // 2 if lines else 0)
+
+
+def _draw_caption(
+    pen: ImageDraw.ImageDraw, at: tuple[int, int], side: int, caption: _Caption, letter: int
+) -> None:
+    left, y = at
+    for line in _wrapped(caption.words, side, letter, 2):
+        pen.text((left, y), line, fill=_INK, font=_font_for(line, letter))
+        y += letter + 4
+    for line in _wrapped(caption.facts, side, letter - 1, 1):
+        pen.text((left, y), line, fill=_MUTED, font=_font_for(line, letter - 1))
+
+
+# Words
+
+
+def _wrapped(words: str, width: int, letter: int, most: int) -> list[str]:
+    """Break words into at most so many lines, and end the last with an ellipsis where more was to come."""
+    words = clip(words, 2_000)
+    font, lines = _font_for(words, letter), []
+    for paragraph in _drawable(words, letter).split("\n"):
+        line = ""
+        for word in paragraph.split(" "):
+            longer = f"{line} {word}" if line else word
+            if font.getlength(longer) <= width:
+                line = longer
+                continue
+            if line:
+                lines.append(line)
+            line = _cut(word, width, font)
+        lines.append(line)
+    if len(lines) > max(most, 0):
+        lines = lines[: max(most, 0)]
+        if lines:
+            full = font.getlength(lines[-1] + "…") > width
+            lines[-1] = _cut(lines[-1] + " …" * 9, width, font) if full else lines[-1] + "…"
+    return lines
+
+
+def _cut(word: str, width: int, font: Any) -> str:
+    if font.getlength(word) <= width:
+        return word
+    fitting = bisect_left(range(len(word)), True, key=lambda n: font.getlength(word[:n] + "…") > width)
+    return word[: max(0, fitting - 1)] + "…"
+
+
+def _drawable(words: str, size: int) -> str:
+    """Put an ellipsis where no font at hand has a letter, which would be drawn as an empty box."""
+    font = _font_for(words, size)
+    kept = "".join(letter if letter in " \n" or _has(font, letter) else "\0" for letter in words)
+    return re.sub(r"\0[\0 ]*\0|\0", "…", kept)
+
+
+def _font_for(words: str, size: int) -> Any:
+    """Return the font that has the most letters of a text; Pillow's own where it has all of them."""
+    letters = {letter for letter in words if letter > "\u02ff" and not letter.isspace()}
+    own = _font("", size)
+    if all(_has(own, letter) for letter in letters):
+        return own
+    fonts = [own, *(font for name in _FONTS if (font := _font(name, size)) is not None)]
+    return max(fonts, key=lambda font: sum(_has(font, letter) for letter in letters))
+
+
+@cache
+def _font(name: str, size: int) -> Any:
+    from PIL import ImageFont
+
+    if not name:
+        return ImageFont.load_default(size)
+    try:
+        return ImageFont.truetype(name, size)
+    except OSError:
+        return None
+
+
+@cache
+def _has(font: Any, letter: str) -> bool:
+    return bytes(font.getmask(letter)) != bytes(font.getmask("\uffff"))

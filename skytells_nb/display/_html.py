@@ -1,0 +1,311 @@
+"""Items as HTML: a picture, a player, a text, a card or words, and under it caption, facts and local path.
+
+Only plain inline styles, inherited colours and opacity: that is what JupyterLab leaves of a page in a
+notebook that is not trusted, and it looks right on a light theme and a dark one. Every string is escaped; a
+server's addresses become links only where they are web addresses.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from html import escape
+from pathlib import Path
+from typing import Final
+from urllib.parse import quote, urlsplit
+
+from ..formatting import format_bytes, format_clock
+from ..plaintext import clean, clip, one_line
+from ._items import DisplayItem, FileContent, Message, Text
+from ._text import alt_text, format_path, prediction_facts, short_id
+
+__all__ = [
+    "ROOT",
+    "Frame",
+    "caption_html",
+    "facts_html",
+    "figure_html",
+    "link_html",
+    "media_html",
+    "text_html",
+]
+
+# MathJax would typeset a prompt with two dollar signs in it; both of its generations heed these names.
+ROOT: Final = 'class="mathjax_ignore tex2jax_ignore" style="margin:2px 0 8px;line-height:1.4"'
+
+_LONGEST_LINK: Final = 2_000
+_CLIPPED: Final = "overflow:hidden;text-overflow:ellipsis;white-space:nowrap"
+_MUTED: Final = "opacity:0.65;font-size:11px;line-height:1.5"
+_CENTRED: Final = (
+    "box-sizing:border-box;display:flex;flex-direction:column;justify-content:center;text-align:center;"
+    "overflow-wrap:break-word;min-width:0;opacity:0.75"
+)
+# A fainter line than the words it surrounds, without naming a colour: it is an element of its own under them.
+_STACKED: Final = "grid-row:1;grid-column:1"
+_LINE: Final = f'<div style="{_STACKED};border:1px dashed;border-radius:6px;opacity:0.4"></div>'
+_TALLEST: Final = 125  # per cent of the column's width
+_BAR: Final = '<div style="border-left:3px solid;opacity:0.3"></div>'
+_HEIC: Final = "The package pillow-heif, once installed, shows it."
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """How much room a figure has.
+
+    Attributes
+    ----------
+    width : int
+        Of its column, in CSS pixels, at least.
+    alone : bool
+        Whether it stands by itself, with room for the whole of its words.
+    terse : bool
+        Whether what its neighbours share with it is said once, under all of them.
+    """
+
+    width: int
+    alone: bool = False
+    terse: bool = False
+
+    @property
+    def letters(self) -> int:
+        """How many letters of a caption fill the two lines it has, three times as many alone."""
+        return 600 if self.alone else max(36, self.width // 8 * 2)
+
+
+# Strings
+
+
+def text_html(value: str) -> str:
+    """Escape a string for the text of an element or the value of a quoted attribute."""
+    return escape(clean(value), quote=True)
+
+
+def link_html(address: str, words: str | None = None) -> str:
+    """Return an address as a link where it is a web address, else as mere text."""
+    shown = text_html(one_line(words if words is not None else clip(address, 90)))
+    if not _is_web_address(address):
+        return shown
+    return f'<a href="{text_html(address)}" target="_blank" rel="noopener noreferrer">{shown}</a>'
+
+
+def _is_web_address(address: str) -> bool:
+    if len(address) > _LONGEST_LINK or address != clean(address) or re.search(r'[\s\\"<>]', address):
+        return False
+    try:
+        parts = urlsplit(address)
+    except ValueError:
+        return False
+    return parts.scheme in ("http", "https") and bool(parts.hostname)
+
+
+def _linked(item: DisplayItem, inside: str) -> str:
+    """Put a picture into a link to its whole file, which opens large; a file elsewhere has none.
+
+    Jupyter's front ends resolve a relative address against the notebook, trusted or not, and a browser
+    against the page; an absolute path could not be followed from either.
+    """
+    path, subject = item.path, item.subject
+    if isinstance(item.content, FileContent) and path is not None:
+        shown = format_path(path)
+        if Path(shown).is_absolute() or ".." in Path(shown).parts:
+            return inside
+        address = quote(Path(shown).as_posix())
+        address = f"./{address}" if ":" in address.partition("/")[0] else address
+    elif isinstance(subject, str) and _is_web_address(subject):
+        address = text_html(subject)
+    else:
+        return inside
+    return f'<a href="{address}" target="_blank" rel="noopener noreferrer">{inside}</a>'
+
+
+# What is seen
+
+
+def figure_html(item: DisplayItem, frame: Frame) -> str:
+    """Return one figure with everything under it."""
+    words = ("" if frame.terse else caption_html(item, frame)) + facts_html(item, frame)
+    below = f'<figcaption style="margin-top:6px">{words}</figcaption>' if words else ""
+    return f'<figure style="margin:0;min-width:0">{media_html(item, frame)}{below}</figure>'
+
+
+def media_html(item: DisplayItem, frame: Frame) -> str:
+    """Return what is seen of an item, without the words under it."""
+    if isinstance(item.content, Text):
+        return _text_block(item.content, frame)
+    if isinstance(item.content, Message):
+        return _message(item.content, frame)
+    prediction = item.prediction
+    prompt, model = (None, None) if prediction is None else (prediction.prompt, prediction.model)
+    alt = alt_text(prompt, model, item.name or "untitled output")
+    if item.count > 1:
+        alt = f"{alt}, {item.index} of {item.count}"
+    if item.kind == "image" and item.source is not None:
+        return _linked(item, _picture(item, item.source, alt, frame))
+    if item.kind == "audio" and item.source is not None:
+        title = f'title="{text_html(alt)}" style="display:block;width:100%;min-width:0"'
+        return f'<audio controls preload="metadata" src="{item.source}" {title}></audio>'
+    if item.kind == "video" and item.source is not None:
+        return _video(item, item.source, alt, frame)
+    still = "" if item.poster is None else _linked(item, _picture(item, item.poster, alt, frame))
+    return still + _file_card(item, frame, slim=bool(still))
+
+
+def _picture(item: DisplayItem, source: str, alt: str, frame: Frame) -> str:
+    width, height = item.shown
+    # A tall picture takes less of its column, or a row is all gap.
+    part = min(100, max(20, round(_TALLEST * width / max(1, height))))
+    style = "max-width:100%" if frame.alone else f"width:{part}%;max-width:{width}px"
+    return (
+        f'<img src="{source}" alt="{text_html(alt)}" width="{width}" height="{height}" '
+        f'style="display:block;{style};height:auto;border-radius:6px">'
+    )
+
+
+def _video(item: DisplayItem, source: str, alt: str, frame: Frame) -> str:
+    width, height = item.shown if item.thumbnail is not None else (0, 0)
+    poster = "" if item.poster is None else f' poster="{item.poster}"'
+    sized = f' width="{width}" height="{height}"' if width else ""
+    style = "max-width:100%" if frame.alone and width else "width:100%"
+    limit = f";max-width:{width}px" if width and not frame.alone else ""
+    return (
+        f'<video controls preload="metadata" src="{source}"{poster}{sized} title="{text_html(alt)}" '
+        f'style="display:block;{style}{limit};height:auto;border-radius:6px"></video>'
+    )
+
+
+def _file_card(item: DisplayItem, frame: Frame, *, slim: bool) -> str:
+    """Return a card for what is not shown here: what it is, how large, and a link to it."""
+    known = item.type
+    if known is None:
+        return _message(Message("Not shown"), frame)
+    title = known.name[:1].upper() + known.name[1:]
+    if item.kind in ("video", "audio") or known.media_type == "image/svg+xml":
+        detail = "Not embedded, to keep the notebook small."
+    elif known.media_type == "image/heic":
+        detail = _HEIC
+    else:
+        detail = "It is kept as a file, and not drawn here."
+    # A picture above is a link to the file already.
+    name = "" if slim or not item.name else _linked(item, text_html(item.name))
+    link = f'<div style="font-size:12px;margin-top:4px">{name}</div>' if name else ""
+    return _boxed(title, [_detail(detail, frame), link], frame, slim=slim)
+
+
+def _message(message: Message, frame: Frame) -> str:
+    lines = [_detail(message.detail, frame)]
+    if message.address:
+        short = clip(one_line(message.address), 90 if frame.alone else 48)
+        lines.append(f'<div style="font-size:11px;margin-top:4px">{link_html(message.address, short)}</div>')
+    return _boxed(message.title, lines, frame)
+
+
+def _detail(detail: str, frame: Frame) -> str:
+    shown = text_html(clip(detail, 400 if frame.alone else 160))
+    style = "font-size:12px;line-height:1.45;margin-top:4px"
+    return f'<div dir="auto" style="{style}">{shown}</div>' if shown else ""
+
+
+def _boxed(title: str, lines: Sequence[str], frame: Frame, *, slim: bool = False) -> str:
+    head = f'<div style="font-weight:600;font-size:13px">{text_html(title)}</div>'
+    least = 96 if frame.alone else min(160, frame.width * 2 // 3)
+    room = "padding:8px 12px" if slim else f"padding:16px;min-height:{least}px"
+    above = ";margin-top:6px" if slim else ""
+    words = f'<div style="{_STACKED};{_CENTRED};{room}">{head}{"".join(lines)}</div>'
+    return f'<div style="display:grid;grid-template-columns:minmax(0,1fr){above}">{_LINE}{words}</div>'
+
+
+def _text_block(content: Text, frame: Frame) -> str:
+    height = 640 if frame.alone else 260
+    shown = text_html(content.text) or " "
+    style = (
+        "margin:0;padding:1px 0;font-family:inherit;font-size:13px;line-height:1.55;white-space:pre-wrap;"
+        f"word-break:normal;overflow-wrap:break-word;max-height:{height}px;overflow:auto"
+    )
+    block = (
+        f'<div style="display:grid;grid-template-columns:3px minmax(0,1fr);gap:12px">{_BAR}'
+        f'<pre dir="auto" style="{style}">{shown}</pre></div>'
+    )
+    if content.length > len(content.text):
+        note = f"Cut: {len(content.text):,} of {content.length:,} characters."
+        return f'{block}<div style="{_MUTED};margin-top:4px">{note}</div>'
+    return block
+
+
+# The words under it
+
+
+def caption_html(item: DisplayItem, frame: Frame) -> str:
+    """Return a caption: two lines of it in a grid, with the whole in its tooltip."""
+    line = one_line(item.caption or "")
+    if not line or (item.prediction is None and item.path is not None and line == item.name):
+        return ""  # the name of a loose file stands below, with its place
+    shown = clip(line, frame.letters)
+    whole = f' title="{text_html(clip(line, 1_000))}"' if shown != line else ""
+    clamp = "" if frame.alone else "max-height:36px;overflow:hidden;"
+    style = f"{clamp}font-size:13px;line-height:18px;overflow-wrap:break-word"
+    return f'<div dir="auto"{whole} style="{style}">{text_html(shown)}</div>'
+
+
+def facts_html(item: DisplayItem, frame: Frame, *, shared: bool = False) -> str:
+    """Return the muted lines under a caption: model, seconds and cost; then the id and the local path.
+
+    ``shared`` facts are those that several outputs of one prediction have in common.
+    """
+    # A prediction is billed once, so of several outputs the first alone says what it cost.
+    prediction = None if frame.terse else item.prediction
+    facts = [fact for fact in prediction_facts(prediction) if fact != item.caption] if prediction else []
+    if prediction is not None and item.index > 1 and not shared:
+        facts = facts[:1] if prediction.model and facts[:1] == [prediction.model] else []
+    model = None if prediction is None else prediction.model
+    first = [_bdi(fact) if frame.alone or fact == model else _word(fact) for fact in facts]
+    second = [_id(prediction.id, frame)] if prediction else []
+    if not shared:
+        second += [f"{item.index} of {item.count}"] if item.count > 1 else []
+        size = _size_text(item)
+        file = [text_html(size)] if size and (item.prediction is None or item.kind != "image") else []
+        path = item.path
+        if frame.alone:
+            file = [_bdi(format_path(path)), *file] if path is not None else file
+            return _muted([*first, *second]) + _muted(file)
+        second += file
+        second += [_bdi(path.name, format_path(path))] if path is not None else []
+    if frame.alone:
+        return _muted([*first, *second])
+    return _muted(first) + _muted(second, _CLIPPED)
+
+
+def _muted(words: Sequence[str], room: str = "overflow-wrap:break-word") -> str:
+    return f'<div style="{_MUTED};{room}">{" · ".join(words)}</div>' if words else ""
+
+
+def _word(fact: str) -> str:
+    """Return a fact of few letters, such as a cost: a narrow column neither cuts nor breaks it."""
+    return f'<bdi style="white-space:nowrap">{text_html(fact)}</bdi>'
+
+
+def _bdi(words: str, whole: str | None = None) -> str:
+    """Return words so that their direction of writing is theirs alone."""
+    more = "" if whole is None else f' title="{text_html(one_line(whole))}"'
+    return f"<bdi{more}>{text_html(one_line(words))}</bdi>"
+
+
+def _size_text(item: DisplayItem) -> str:
+    if not item.kind or not isinstance(item.content, FileContent):
+        return ""
+    length = "" if item.seconds is None else format_clock(item.seconds)
+    if item.kind == "image" and item.width:
+        length = f"{item.width} × {item.height}"
+        if item.animated and not item.whole:
+            length += ", an animation: its first frame"
+    try:
+        size = format_bytes(item.content.size())
+    except OSError:
+        size = ""
+    return " · ".join(fact for fact in (length, size) if fact)
+
+
+def _id(identifier: str, frame: Frame) -> str:
+    whole = clip(one_line(identifier), 200)
+    shown = whole if frame.alone else short_id(whole)
+    return _bdi(shown) if shown == whole else _bdi(shown, whole)

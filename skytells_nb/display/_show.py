@@ -1,0 +1,135 @@
+"""``sky.show``, and what a value shows when it is a cell's last line: one and the same."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+from .._options import options
+from ..models import Model, Prediction
+from ..plaintext import encodable
+from ._contact_sheet import png_budget, png_within
+from ._gallery import Gallery, caption_of
+from ._items import DisplayItem, items_of, things_in
+from ._layout import page
+from ._models_html import model_card, models_table
+from ._text import count_text, things_text, total_text
+
+__all__ = ["mimebundle", "show", "to_html"]
+
+
+def mimebundle(x: object, *, full: bool = False) -> dict[str, str]:
+    """Draw anything that can be shown, as HTML, as text and, where there are pictures, as one PNG.
+
+    Front ends show the HTML; the PNG is for exports that have none (LaTeX, PDF). Together they keep to
+    ``sky.options.cell_budget``.
+
+    Parameters
+    ----------
+    x : object
+        Whatever ``show`` takes.
+    full : bool
+        Embed the originals, whatever they take.
+
+    Returns
+    -------
+    dict
+        ``text/html``, ``text/plain`` and perhaps ``image/png``.
+
+    Examples
+    --------
+    >>> from skytells_nb import Prediction
+    >>> from skytells_nb.display import mimebundle
+    >>> sorted(mimebundle(Prediction(id="p1", status="queued")))
+    ['text/html', 'text/plain']
+    """
+    if isinstance(x, Gallery):
+        return x.mimebundle()
+    things = things_in(x)
+    budget = None if full else options.cell_budget
+    reserve = png_budget(options.cell_budget)
+    html, items = _draw(things, budget, reserve)
+    bundle = {"text/html": html, "text/plain": things_text(things)}
+    png = png_within(items, reserve) if reserve else None
+    return bundle if png is None else {**bundle, "image/png": png}
+
+
+def to_html(x: object, *, full: bool = False) -> str:
+    """Return the HTML of anything that can be shown, for a page or a widget of one's own."""
+    if isinstance(x, Gallery):
+        return x.html
+    return _draw(things_in(x), None if full else options.cell_budget, 0)[0]
+
+
+def show(x: object, *, full: bool = False) -> None:
+    """Show something where you are: drawn in a notebook, as text in a terminal.
+
+    Parameters
+    ----------
+    x : object
+        A prediction or a model, a list of them, the API's JSON for one, a result of the ``skytells`` package,
+        a URL, a path, bytes, a Pillow image, an array of numbers, or a mixed list of all of these.
+    full : bool
+        Embed the originals, whatever they take, instead of thumbnails within ``sky.options.cell_budget``.
+
+    Raises
+    ------
+    InvalidInputError
+        For something that cannot be shown.
+
+    Examples
+    --------
+    >>> from skytells_nb import Prediction
+    >>> from skytells_nb.display import show
+    >>> show(Prediction(id="p1", status="queued", model="truefusion"))
+    truefusion · queued · p1
+      Queued: Waiting for its turn; client.predictions.wait(prediction) follows it.
+    """
+    # In a notebook's kernel somebody has imported IPython already.
+    ipython = sys.modules.get("IPython")
+    shell: Any = None if ipython is None else ipython.get_ipython()
+    if shell is None or not hasattr(shell, "kernel"):
+        text = x.text if isinstance(x, Gallery) else things_text(things_in(x))
+        sys.stdout.write(encodable(text + "\n", sys.stdout))
+        return
+    shell.display_pub.publish(mimebundle(x, full=full))
+
+
+def _draw(
+    things: Sequence[Prediction | Model | DisplayItem], budget: int | None, reserve: int
+) -> tuple[str, list[DisplayItem]]:
+    """Draw things in order: runs of models as cards and tables, everything else as figures."""
+    if not things:
+        return "<div>Nothing to show.</div>", []
+    parts: list[str] = []
+    items: list[DisplayItem] = []
+    run: list[Any] = []
+    for thing in [*things, None]:
+        if run and (thing is None or isinstance(thing, Model) != isinstance(run[0], Model)):
+            if isinstance(run[0], Model):
+                parts.append(model_card(run[0]) if len(run) == 1 else models_table(run))
+            else:
+                html, drawn = _draw_outputs(run, budget, reserve)
+                parts.append(html)
+                items += drawn
+            run = []
+        run.append(thing)
+    return "".join(parts), items
+
+
+def _draw_outputs(
+    things: Sequence[Prediction | DisplayItem], budget: int | None, reserve: int
+) -> tuple[str, list[DisplayItem]]:
+    predictions = [thing for thing in things if isinstance(thing, Prediction)]
+    head = ""
+    if len(predictions) == len(things) > 1:
+        head = " · ".join(part for part in (count_text(predictions), total_text(predictions)) if part)
+    return page(
+        items_of(things, map(caption_of, things)),
+        size=options.thumbnail_size,
+        budget=budget,
+        reserve=reserve,
+        head=head,
+        together=len(things) == 1,
+    )

@@ -1,0 +1,231 @@
+"""What a terminal shows, and the few words under a picture: aligned columns, costs, seconds, ids, paths."""
+
+from __future__ import annotations
+
+import os
+import re
+import unicodedata
+from collections.abc import Iterable, Sequence
+from decimal import Decimal
+from pathlib import Path
+from typing import Final
+
+from ..formatting import CREDITS, DOLLARS, format_bytes, format_cost, format_count, format_seconds
+from ..models import Model, Prediction, count_statuses
+from ..plaintext import clean, clip, one_line
+from ..pricing import list_price, list_price_rules
+from ._input_rows import input_rows
+from ._items import DisplayItem, FileContent, Message, RemoteOutput, Text, outputs_of
+
+__all__ = [
+    "alt_text",
+    "cost_text",
+    "count_text",
+    "format_path",
+    "prediction_facts",
+    "short_id",
+    "things_text",
+    "total_text",
+]
+
+_MOST_ROWS: Final = 40
+_PROMPT: Final = 60
+_EXCERPT: Final = 2_000
+_SHORT: Final = 16
+
+
+# The few words under a picture
+
+
+def cost_text(prediction: Prediction) -> str:
+    """Format what a prediction cost; an unknown cost is not mentioned."""
+    return "" if prediction.cost is None else format_cost(prediction.cost, _unit(prediction))
+
+
+def total_text(predictions: Sequence[Prediction]) -> str:
+    """Format what predictions cost together; a sandbox's credits and money are not added to each other."""
+    totals: dict[str, Decimal] = {}
+    for prediction in predictions:
+        if prediction.cost is not None:
+            unit = _unit(prediction)
+            totals[unit] = totals.get(unit, Decimal(0)) + prediction.cost
+    known = sum(prediction.cost is not None for prediction in predictions)
+    text = " and ".join(format_cost(total, unit) for unit, total in totals.items())
+    return f"{text} for {known:,} of them" if text and known < len(predictions) else text
+
+
+def _unit(prediction: Prediction) -> str:
+    return CREDITS if prediction.id.startswith("sandbox-") else DOLLARS
+
+
+def seconds_text(seconds: float | None) -> str:
+    """Format how long something took; an unknown time is not mentioned."""
+    return "" if seconds is None or seconds < 0 else format_seconds(seconds)
+
+
+def prediction_facts(prediction: Prediction) -> list[str]:
+    """List model, seconds and cost, as far as they are known."""
+    facts = (prediction.model or "", seconds_text(prediction.seconds), cost_text(prediction))
+    return [clip(one_line(fact), 80) for fact in facts if fact]
+
+
+def short_id(identifier: str) -> str:
+    """Shorten an id to the part that identifies it, which is also in its file's name.
+
+    ``3b0c1f0a-5f0e-4a53-9c53-0d7d5f1f2a10`` is ``3b0c1f0a…``; every id of a sandbox begins alike, so
+    ``sandbox-cba6324ec14d43d0a19ca64d6c8e018b`` is ``cba6324e…``.
+    """
+    whole = one_line(identifier)
+    bare = re.sub(r"^(pred|sandbox)[_-]", "", whole)
+    return whole if len(whole) <= _SHORT else bare if len(bare) <= 8 else f"{bare[:8]}…"
+
+
+def format_path(path: Path) -> str:
+    """Format a path as it is shortest: from the working directory where it lies inside it."""
+    try:
+        return str(path.relative_to(Path.cwd())) if path.is_absolute() else os.fspath(path)
+    except (ValueError, OSError):
+        return str(path)
+
+
+def alt_text(prompt: str | None, model: str | None, otherwise: str) -> str:
+    """Describe a picture for those who do not see it: the prompt, cut to 120 characters, and the model."""
+    words = clip(one_line(prompt or ""), 120)
+    maker = clip(one_line(model or ""), 60)
+    if words and maker:
+        return f"{words} ({maker})"
+    return words or maker or otherwise
+
+
+# A terminal
+
+
+def things_text(things: Sequence[Prediction | Model | DisplayItem]) -> str:
+    """Format anything that can be shown as text."""
+    predictions = [thing for thing in things if isinstance(thing, Prediction)]
+    if len(things) > 1 and len(predictions) == len(things):
+        return _predictions_text(predictions)
+    models = [thing for thing in things if isinstance(thing, Model)]
+    if len(things) > 1 and len(models) == len(things):
+        return _models_text(models)
+    return "\n\n".join(_thing_text(thing) for thing in things) or "Nothing to show."
+
+
+def _thing_text(thing: Prediction | Model | DisplayItem) -> str:
+    if isinstance(thing, Prediction):
+        return _prediction_text(thing)
+    if isinstance(thing, Model):
+        return _model_text(thing)
+    content = thing.content
+    if isinstance(content, FileContent):
+        try:
+            size = format_bytes(content.size())
+        except OSError:
+            size = "gone"
+        return f"{clean(format_path(content.path)) if content.path else 'a file in memory'} ({size})"
+    return _content_text(content)
+
+
+def _content_text(content: FileContent | Text | Message | RemoteOutput) -> str:
+    if isinstance(content, Text):
+        shown = clean(content.text)
+        more = len(shown) - _EXCERPT
+        return shown if more <= 0 else f"{shown[:_EXCERPT]}… ({more:,} more characters)"
+    if isinstance(content, FileContent):
+        return one_line(format_path(content.path)) if content.path else "in memory"
+    if isinstance(content, RemoteOutput):
+        return clip(one_line(content.address), 200)
+    words = f"{content.title}: {content.detail}" if content.detail else content.title
+    return clip(one_line(words), 400)
+
+
+def _prediction_text(prediction: Prediction) -> str:
+    """Format a prediction on a few lines: its facts, its prompt, and where its outputs are."""
+    model, *rest = prediction_facts(prediction) if prediction.model else ["", *prediction_facts(prediction)]
+    head = [word for word in (model, prediction.status, *rest, one_line(prediction.id)) if word]
+    lines = [" · ".join(head)]
+    if prediction.prompt:
+        lines.append(f"  “{clip(one_line(prediction.prompt), 200)}”")
+    for content in outputs_of(prediction):
+        lines += ["  " + line for line in _content_text(content).splitlines()]
+    return "\n".join(lines)
+
+
+def _predictions_text(predictions: Sequence[Prediction]) -> str:
+    """Format predictions as aligned columns, the first forty of them."""
+    rows = [("id", "status", "model", "time", "cost", "prompt")]
+    rows += [
+        (
+            short_id(p.id),
+            p.status,
+            clip(one_line(p.model or ""), 28),
+            seconds_text(p.seconds),
+            cost_text(p),
+            clip(one_line(p.prompt or ""), _PROMPT),
+        )
+        for p in predictions[:_MOST_ROWS]
+    ]
+    more = len(predictions) - _MOST_ROWS
+    return "\n".join(
+        [count_text(predictions), *_aligned(rows), *([f"… and {more:,} more"] if more > 0 else [])]
+    )
+
+
+def count_text(predictions: Sequence[Prediction]) -> str:
+    """Count predictions by status, on one line: ``2 predictions: 1 succeeded, 1 failed``."""
+    counts = count_statuses(p.status for p in predictions)
+    total = format_count(len(predictions), "prediction")
+    return f"{total}: {counts}" if counts else total
+
+
+def _model_text(model: Model) -> str:
+    """Format a model: what it is, what it costs, and what it takes."""
+    head = [model.id, model.type, list_price(model), model.status]
+    lines = [" · ".join(one_line(word) for word in head if word)]
+    if model.description:
+        lines.append("  " + clip(one_line(model.description), 200))
+    lines += ["  " + rule for rule in list_price_rules(model)]
+    rows = [
+        (
+            "  " + row.name + ("*" if row.required else ""),
+            row.kind,
+            f"default {row.default}" if row.default else "",
+            clip(row.limits or row.description, _PROMPT),
+        )
+        for row in input_rows(model)
+    ]
+    return "\n".join([*lines, *_aligned(rows)])
+
+
+def _models_text(models: Sequence[Model]) -> str:
+    """Format models as aligned columns."""
+    rows = [("model", "type", "price", "capabilities")]
+    rows += [
+        (
+            clip(one_line(m.id), 32),
+            one_line(m.type or ""),
+            clip(list_price(m), 40),
+            clip(one_line(", ".join(m.capabilities)), _PROMPT),
+        )
+        for m in models
+    ]
+    return "\n".join([format_count(len(models), "model"), *_aligned(rows)])
+
+
+def _aligned(rows: Iterable[Sequence[str]]) -> list[str]:
+    """Align columns by the width their letters take in a terminal."""
+    table = [list(row) for row in rows]
+    widths = [max(map(_width, column)) for column in zip(*table, strict=True)]
+    return [
+        "  ".join(
+            cell + " " * (width - _width(cell)) for cell, width in zip(row, widths, strict=True)
+        ).rstrip()
+        for row in table
+    ]
+
+
+def _width(words: str) -> int:
+    return sum(
+        0 if unicodedata.combining(letter) else 2 if unicodedata.east_asian_width(letter) in "WF" else 1
+        for letter in words
+    )

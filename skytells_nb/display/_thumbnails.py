@@ -1,0 +1,235 @@
+"""Thumbnails: small pictures in few bytes, made once and kept.
+
+WebP at quality 80, JPEG where Pillow was built without WebP; the same bytes out for the same bytes in. What
+is transparent stands on a checkerboard, which can be told from the picture on light pages and on dark ones.
+
+Making them is what a gallery's time goes into (some 10 ms for a megapixel). They are kept in memory, and
+those of an archive's files also in its folder ``.thumbnails``, so that a notebook that is run again finds
+them there. Anything in that folder can be deleted.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import io
+import json
+import os
+import secrets
+import threading
+from collections import OrderedDict
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO, Final
+
+from ..pictures import Picture, decode, flatten
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+__all__ = ["CACHE", "Thumbnail", "ThumbnailCache", "encode_within", "make_thumbnail", "on_checkerboard"]
+
+QUALITY: Final = 80
+_LOWER_QUALITY: Final = 60
+_SAVED_BY_LOWER_QUALITY: Final = 0.65
+_SMALLEST_SIDE: Final = 48
+_MANY: Final = 320
+_LIGHT, _DARK = (255, 255, 255), (221, 221, 221)
+_FOLDER: Final = ".thumbnails"
+_INDEX: Final = "index.sqlite"  # what an archive's folder is known by
+_VERSION: Final = 1
+_FACTS: Final = ("mime", "width", "height", "animated")
+_MIMES: Final = ("image/webp", "image/jpeg", "image/png", "audio/mpeg")
+_MOST_IN_MEMORY: Final = 32_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Thumbnail:
+    """An encoded picture, and what is known of the original.
+
+    Attributes
+    ----------
+    data : bytes
+        The file.
+    mime : str
+        Its media type.
+    width, height : int
+        Of the original, upright, in pixels.
+    animated : bool
+        Whether the original is an animation.
+    """
+
+    data: bytes
+    mime: str
+    width: int
+    height: int
+    animated: bool = False
+
+
+def make_thumbnail(
+    source: bytes | BinaryIO | Picture, side: int = 512, limit: int | None = None, *, webp: bool | None = None
+) -> Thumbnail:
+    """Make a thumbnail of a picture.
+
+    Parameters
+    ----------
+    source : bytes, binary file or Picture
+        What to draw.
+    side : int
+        Longest side, in pixels; a smaller picture is not enlarged.
+    limit : int, optional
+        Bytes the result may take; where it would take more, quality and then size are lowered.
+    webp : bool, optional
+        WebP or JPEG; None takes WebP where Pillow has it.
+
+    Raises
+    ------
+    PictureError
+        For anything that is no picture, is damaged, or is too large to decode.
+    """
+    picture = source if isinstance(source, Picture) else decode(source, side)
+    image = on_checkerboard(picture.image)
+    data, mime = encode_within(image, limit, webp=webp)
+    return Thumbnail(data, mime, picture.width, picture.height, picture.animated)
+
+
+def on_checkerboard(image: Image.Image) -> Image.Image:
+    """Put a picture with transparency on a light checkerboard of 8 by 8 pixels."""
+    if image.mode != "RGBA":
+        return image
+    from PIL import Image
+
+    tile = Image.new("RGB", (16, 16), _LIGHT)
+    for place in ((8, 0), (0, 8)):
+        tile.paste(_DARK, (*place, place[0] + 8, place[1] + 8))
+    ground = Image.new("RGB", image.size)
+    row = Image.new("RGB", (image.width, 16))
+    for left in range(0, image.width, 16):
+        row.paste(tile, (left, 0))
+    for top in range(0, image.height, 16):
+        ground.paste(row, (0, top))
+    ground.paste(image, mask=image.getchannel("A"))
+    return ground
+
+
+def encode_within(
+    image: Image.Image, limit: int | None = None, *, webp: bool | None = None
+) -> tuple[bytes, str]:
+    """Encode a small picture in at most so many bytes: lower quality first, then fewer pixels."""
+    data, mime = _encoded(image, QUALITY, webp)
+    quality, side = QUALITY, max(image.size)
+    while limit is not None and len(data) > limit and side > _SMALLEST_SIDE:
+        ratio = limit / len(data)
+        if quality != _LOWER_QUALITY:
+            quality, ratio = _LOWER_QUALITY, ratio / _SAVED_BY_LOWER_QUALITY
+        if ratio < 1:
+            side = max(_SMALLEST_SIDE, int(side * ratio**0.5 * 0.97))
+        smaller = image.copy()
+        smaller.thumbnail((side, side))
+        data, mime = _encoded(smaller, quality, webp)
+    return data, mime
+
+
+def _encoded(image: Image.Image, quality: int, webp: bool | None) -> tuple[bytes, str]:
+    from PIL import features
+
+    file = io.BytesIO()
+    if features.check("webp") if webp is None else webp:
+        # The slower method saves a fifteenth at 512 pixels and next to nothing on small ones.
+        image.save(file, "WEBP", quality=quality, method=4 if max(image.size) > _MANY else 2)
+        return file.getvalue(), "image/webp"
+    flatten(image).save(file, "JPEG", quality=quality, optimize=True)
+    return file.getvalue(), "image/jpeg"
+
+
+class ThumbnailCache:
+    """Thumbnails that were made before, by file, size and time of change, side and limit.
+
+    A file that was changed has another key. What cannot be read or written is made anew: a cache must not
+    fail a cell.
+    """
+
+    def __init__(self, most: int = _MOST_IN_MEMORY) -> None:
+        self._most = most
+        self._bytes = 0
+        self._kept: OrderedDict[str, Thumbnail] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def key(self, path: Path | None, *details: object) -> str | None:
+        """Return the key of a file as it is now; None for one that is in memory or has gone."""
+        if path is None:
+            return None
+        try:
+            found = path.stat()
+        except OSError:
+            return None
+        return json.dumps([str(path.absolute()), found.st_size, found.st_mtime_ns, *details])
+
+    def get(self, key: str | None, path: Path | None = None) -> Thumbnail | None:
+        """Return what was kept, from memory or from the archive that a path lies in."""
+        if key is None:
+            return None
+        with self._lock:
+            if key in self._kept:
+                self._kept.move_to_end(key)
+                return self._kept[key]
+        place = self._place(key, path)
+        found = None if place is None else _read(place)
+        if found is not None:
+            self._remember(key, found)
+        return found
+
+    def put(self, key: str | None, thumbnail: Thumbnail, path: Path | None = None) -> None:
+        """Keep a thumbnail; those of an archive's files beside them, too."""
+        if key is None:
+            return
+        self._remember(key, thumbnail)
+        place = self._place(key, path)
+        if place is not None:
+            with contextlib.suppress(OSError):  # a folder that is read-only, or full
+                _write(place, thumbnail)
+
+    def _remember(self, key: str, thumbnail: Thumbnail) -> None:
+        with self._lock:
+            old = self._kept.pop(key, None)
+            self._kept[key] = thumbnail
+            self._bytes += len(thumbnail.data) - (0 if old is None else len(old.data))
+            while self._bytes > self._most and len(self._kept) > 1:
+                self._bytes -= len(self._kept.popitem(last=False)[1].data)
+
+    def _place(self, key: str, path: Path | None) -> Path | None:
+        """Find where a thumbnail stands on disk: ``.thumbnails/<day>/<name of its file>.<digest>``."""
+        if path is None:
+            return None
+        whole = path.absolute()
+        for root in list(whole.parents)[:3]:
+            if (root / _INDEX).is_file():
+                _, *details = json.loads(key)  # the archive may be moved, and its thumbnails with it
+                digest = hashlib.sha256(json.dumps([_VERSION, *details]).encode()).hexdigest()[:20]
+                return root / _FOLDER / whole.relative_to(root).parent / f"{whole.name}.{digest}"
+        return None
+
+
+CACHE: Final = ThumbnailCache()
+
+
+def _read(place: Path) -> Thumbnail | None:
+    try:
+        head, _, data = place.read_bytes().partition(b"\n")
+        facts: dict[str, Any] = json.loads(head)
+        whole = len(data) == facts["size"] and facts["mime"] in _MIMES
+        return Thumbnail(data, **{name: facts[name] for name in _FACTS}) if whole else None
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def _write(place: Path, thumbnail: Thumbnail) -> None:
+    """Write one line of JSON and the picture, under a temporary name first."""
+    facts = {name: getattr(thumbnail, name) for name in _FACTS} | {"size": len(thumbnail.data)}
+    place.parent.mkdir(parents=True, exist_ok=True)
+    temporary = place.with_name(f".{secrets.token_hex(8)}.part")
+    try:
+        temporary.write_bytes(json.dumps(facts).encode() + b"\n" + thumbnail.data)
+        os.replace(temporary, place)
+    finally:
+        temporary.unlink(missing_ok=True)

@@ -114,10 +114,10 @@ def _require_awaitable(item: object) -> None:
             "Await it on its own loop, or pass the coroutine instead of the task.",
             charged=False,
         )
-    if inspect.isawaitable(item):
-        return
     if isinstance(item, Prediction):
         raise _made_already([item])
+    if inspect.isawaitable(item):
+        return
     hint = "Call it." if inspect.iscoroutinefunction(item) else "Methods of an AsyncClient give awaitables."
     raise InvalidInputError(
         f"gather() was given {type(item).__name__}, which cannot be awaited. It was not started, and costs "

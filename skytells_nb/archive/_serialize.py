@@ -63,7 +63,7 @@ _MARK: Final = "\x00attachment:"
 _MARK_IN_JSON: Final = json.dumps(_MARK)[1:-1]
 _DATA: Final = re.compile(r"data:([^,;]*)((?:;[^,;]*)*),", re.IGNORECASE)
 _ELIDED: Final = re.compile(r"… \(([0-9,]+ characters, not kept here|kept in the archive)\)$")
-_DERIVED: Final = ("files", "origin", "raw", "id")
+_DERIVED: Final = ("files", "origin", "raw", "id", "reused")
 _TIMES: Final = frozenset({"created_at", "started_at", "completed_at"})
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+import os
+from collections.abc import Collection, Generator, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
@@ -10,12 +11,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, SupportsIndex, overload
 
 from .. import _lazy
-from ..exceptions import SkytellsError
+from ..exceptions import InvalidInputError, SkytellsError, warn_user
 from . import reading
 from ._status import Status, count_statuses, is_done
 
 if TYPE_CHECKING:
     from pandas import DataFrame
+    from PIL.Image import Image
 
 __all__ = ["Metrics", "Prediction", "PredictionList"]
 
@@ -80,6 +82,8 @@ class Prediction:
         The API's links for it; where it reports to.
     origin : str or None
         The base URL of the API it came from.
+    reused : bool
+        Whether it came from the archive in place of a new create, at no cost.
     raw : dict
         The API's answer, untouched.
 
@@ -107,6 +111,7 @@ class Prediction:
     urls: dict[str, str] | None = None
     webhook: dict[str, Any] | None = None
     origin: str | None = None
+    reused: bool = False
     raw: dict[str, Any] = field(default_factory=dict)
 
     @classmethod
@@ -197,6 +202,60 @@ class Prediction:
         if self.created_at is not None and self.completed_at is not None:
             return (self.completed_at - self.created_at).total_seconds()
         return self.metrics.predict_time
+
+    @property
+    def url(self) -> str | None:
+        """The address of its first output; None where that is no file, such as a text.
+
+        The API deletes it about five minutes after completion; an archive's copies are in ``files``.
+        """
+        first = self.output[0] if self.output else ""
+        return first if reading.is_address(first) else None
+
+    @property
+    def image(self) -> Image:
+        """Its first picture, as a Pillow image.
+
+        Raises
+        ------
+        InvalidInputError
+            It has none.
+        OutputExpiredError, NetworkError
+            As ``load`` does.
+        """
+        for index in range(len(self.output or ()) or len(self.files)):
+            found = self.load(index)
+            if not isinstance(found, bytes | str):
+                return found
+        raise InvalidInputError(f"Prediction {self.id} has no picture.", charged=False)
+
+    def show(self, *, full: bool = False) -> None:
+        """Show it here: drawn in a notebook, as text in a terminal (``sky.show``)."""
+        _lazy.show(self, full=full)
+
+    def save(self, path: str | os.PathLike[str], index: int | None = None) -> list[Path]:
+        """Copy its outputs to a file or a folder, and return the paths (``sky.save``).
+
+        Parameters
+        ----------
+        path : str or Path
+            A file such as ``fox.png``, whose ending says the format, or a folder.
+        index : int, optional
+            Only this output.
+        """
+        saved: list[Path] = _lazy.save(self, path, index)
+        return saved
+
+    def load(self, index: int = 0) -> Image | bytes | str:
+        """Open one output: a Pillow image, a text, or the bytes of anything else (``sky.load``)."""
+        found: Image | bytes | str = _lazy.load(self, index)
+        return found
+
+    def __await__(self) -> Generator[Any, None, Self]:
+        """Return itself: one ``await`` too many must not lose what is paid for."""
+        warn_user(f"Prediction {self.id} was here already: a blocking client's calls need no `await`.")
+        yield from ()  # nothing to wait for
+        return self
 
     def __hash__(self) -> int:
         return hash((self.origin, self.id))

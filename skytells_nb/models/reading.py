@@ -24,6 +24,7 @@ __all__ = [
     "count",
     "credits_used",
     "failure_text",
+    "is_address",
     "known_status",
     "mapping",
     "model_name",
@@ -134,6 +135,11 @@ def outputs(value: object) -> list[str] | None:
         return None
 
 
+def is_address(value: str) -> bool:
+    """Whether a text is a URL or a data URI, and nothing else."""
+    return _ADDRESS.fullmatch(value) is not None
+
+
 def _items(value: object) -> Iterator[str]:
     """Yield what a list or an object holds, in order."""
     if isinstance(value, str):
@@ -149,7 +155,7 @@ def _items(value: object) -> Iterator[str]:
 
 def _files(value: object) -> Iterator[str]:
     if isinstance(value, str):
-        if _ADDRESS.fullmatch(value):
+        if is_address(value):
             yield value
     elif isinstance(value, list):
         for item in value:

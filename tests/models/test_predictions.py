@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+import base64
 import copy
+import io
 import pickle
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -10,9 +13,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
 
 from skytells_nb import _lazy
-from skytells_nb.exceptions import SkytellsError
+from skytells_nb.exceptions import InvalidInputError, SkytellsError, SkytellsWarning
 from skytells_nb.models import Metrics, Prediction, PredictionList
 
 CREATED = {  # skytells-api.md section 4.1
@@ -385,3 +389,34 @@ class TestAList:
         several = PredictionList([Prediction.from_api(FINISHED)])
         twin = pickle.loads(pickle.dumps(several))
         assert (type(twin), twin) == (PredictionList, several)
+
+
+class TestVerbs:
+    def test_its_url_is_its_first_outputs(self):
+        assert read(output=["https://a/1.png", "https://a/2.png"]).url == "https://a/1.png"
+        assert read(output="A poem.").url is None
+        assert read(output=None).url is None
+
+    def test_it_opens_saves_and_shows_itself(self, tmp_path, capsys):
+        dot = io.BytesIO()
+        Image.new("RGB", (2, 1)).save(dot, "PNG")
+        uri = "data:image/png;base64," + base64.b64encode(dot.getvalue()).decode()
+        fox = read(status="succeeded", model="truefusion", output=["data:text/plain;base64,Zm94", uri])
+        assert fox.load() == "fox"
+        assert fox.image.size == fox.load(1).size == (2, 1)
+        assert [path.name for path in fox.save(tmp_path / "fox.png", 1)] == ["fox.png"]
+        fox.show()
+        assert "truefusion · succeeded" in capsys.readouterr().out
+
+    def test_one_without_a_picture_says_so(self):
+        with pytest.raises(InvalidInputError, match=r"^Prediction p1 has no picture\.$"):
+            _ = read(output="data:text/plain;base64,Zm94").image
+
+    def test_one_await_too_many_gives_it_back_and_says_so(self):
+        fox = read(status="succeeded")
+
+        async def too_many():
+            return await fox
+
+        with pytest.warns(SkytellsWarning, match="need no `await`"):
+            assert asyncio.run(too_many()) is fox

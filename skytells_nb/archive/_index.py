@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from ..exceptions import warn_user
+from ..formatting import CREDITS
 from ..models import Prediction
 from ..observers import Account
 from ._database import DamagedIndexError
@@ -37,6 +38,7 @@ __all__ = [
     "VERSION",
     "Stored",
     "check",
+    "columns",
     "containing",
     "delete",
     "equal_inputs",
@@ -92,6 +94,7 @@ _COLUMNS: Final = (
     "id, model, model_type, status, created, started, completed, predict_s, total_s, cost, n_outputs, "
     "output, error, prompt, source, origin, input, account, sandbox, rating, tags, note, rowid"
 )
+_CHUNK: Final = 10_000
 _SEARCHED: Final = ("prompt", "text", "lyrics", "caption")
 
 
@@ -345,9 +348,9 @@ def _tags(text: str | None) -> tuple[str, ...]:
 def equal_inputs(db: sqlite3.Connection, account: Account, digests: Sequence[bytes]) -> list[int]:
     """List the rows of an account's succeeded predictions that were asked the same, newest first."""
     marks = ", ".join("?" * len(digests))
-    found = db.execute(
+    found = db.execute(  # the plus signs keep SQLite from walking all of the account's rows
         f"SELECT rowid FROM predictions WHERE input_digest IN ({marks}) "  # noqa: S608 - marks only
-        "AND origin = ? AND account = ? AND status = 'succeeded' ORDER BY moment DESC, rowid DESC",
+        "AND +origin = ? AND +account = ? AND status = 'succeeded' ORDER BY moment DESC, rowid DESC",
         (*digests, account.origin, account.fingerprint),
     )
     return [row[0] for row in found]
@@ -447,48 +450,90 @@ def _folded(text: str) -> str:
     return "".join(letter for letter in bare if not unicodedata.combining(letter)) or text
 
 
-def plain_rows(
-    db: sqlite3.Connection, where: str, values: Sequence[Any], damaged: list[int] | None = None
-) -> Iterator[dict[str, Any]]:
-    """Read plain rows, newest first, without building predictions; damaged ones as in `predictions`."""
-    found = db.execute(
+def columns(
+    db: sqlite3.Connection, where: str, values: Sequence[Any], damaged: list[int]
+) -> list[dict[str, Sequence[Any]]]:
+    """Read plain columns, newest first, some thousand rows at a time; damaged rows as in `predictions`."""
+    cursor = db.execute(
         f"SELECT {_COLUMNS} FROM predictions p WHERE {where} ORDER BY p.moment DESC, p.rowid DESC",  # noqa: S608
         values,
-    ).fetchall()
-    rows = []
-    for row in found:
+    )
+    chunks = []
+    while rows := cursor.fetchmany(_CHUNK):
         try:
-            rows.append(_plain(row))
+            chunks.append(_decoded(rows))
         except UNREADABLE:
-            if damaged is not None:
-                damaged.append(row[-1])
-    return iter(rows)
+            readable = [row for row in rows if _is_readable(row)]
+            damaged.extend({row[-1] for row in rows} - {row[-1] for row in readable})
+            chunks.append(_decoded(readable))
+    return chunks
 
 
-def _plain(row: tuple[Any, ...]) -> dict[str, Any]:
-    return {
-        "id": row[0],
-        "model": row[1],
-        "model_type": row[2],
-        "status": row[3],
-        "created_at": _from_micros(row[4]),
-        "started_at": _from_micros(row[5]),
-        "completed_at": _from_micros(row[6]),
-        "queue_s": (row[5] - row[4]) / 1e6 if row[4] is not None and row[5] is not None else None,
-        "predict_s": row[7],
-        "total_s": row[8],
-        "cost": None if row[9] is None else Decimal(row[9]),
-        "currency": None if row[9] is None else "USD",
-        "n_outputs": row[10],
-        "output": None if row[11] is None else json.loads(row[11]),
-        "error": row[12],
-        "prompt": row[13],
-        "source": row[14],
-        "origin": row[15],
-        "input": None if row[16] is None else json.loads(row[16]),
-        "account": row[17],
-        "sandbox": bool(row[18]),
-        "rating": row[19],
-        "tags": list(_tags(row[20])),
-        "note": row[21],
-    }
+def _decoded(rows: Sequence[tuple[Any, ...]]) -> dict[str, Sequence[Any]]:
+    """Turn rows into columns; raises one of `UNREADABLE` where a value is not what this version wrote."""
+    names = [name.strip() for name in _COLUMNS.split(",")]
+    found: dict[str, Sequence[Any]] = (
+        dict(zip(names, zip(*rows, strict=True), strict=True)) if rows else dict.fromkeys(names, ())
+    )
+    for kinds, of in (
+        ((int,), ("created", "started", "completed", "n_outputs", "rating")),
+        ((int, float), ("predict_s", "total_s")),
+    ):
+        for name in of:
+            if not {*map(type, found[name])} <= {*kinds, type(None)}:
+                raise TypeError(f"{name} holds what is no number")
+    for cost in found["cost"]:
+        if cost is not None:
+            float(cost)
+    for name in ("input", "output", "tags"):
+        found[name] = _json_column(found[name])
+    return found
+
+
+def _json_column(texts: Sequence[str | None]) -> list[Any]:
+    """Decode many JSON texts as one, which takes half the time of one by one."""
+    decoded: list[Any] = json.loads(f"[{','.join('null' if text is None else text for text in texts)}]")
+    if len(decoded) != len(texts):
+        raise ValueError("a text holds more than one value")
+    return decoded
+
+
+def _is_readable(row: tuple[Any, ...]) -> bool:
+    try:
+        _decoded([row])
+    except UNREADABLE:
+        return False
+    return True
+
+
+def plain_rows(chunk: dict[str, Sequence[Any]]) -> Iterator[dict[str, Any]]:
+    """Turn `columns` into rows with the names of a predictions frame."""
+    for values in zip(*chunk.values(), strict=True):
+        row = dict(zip(chunk, values, strict=True))
+        created, started = row["created"], row["started"]
+        yield {
+            "id": row["id"],
+            "model": row["model"],
+            "model_type": row["model_type"],
+            "status": row["status"],
+            "created_at": _from_micros(created),
+            "started_at": _from_micros(started),
+            "completed_at": _from_micros(row["completed"]),
+            "queue_s": None if created is None or started is None else (started - created) / 1e6,
+            "predict_s": row["predict_s"],
+            "total_s": row["total_s"],
+            "cost": None if row["cost"] is None else Decimal(row["cost"]),
+            "currency": None if row["cost"] is None else CREDITS if row["sandbox"] else "USD",
+            "n_outputs": row["n_outputs"],
+            "output": row["output"],
+            "error": row["error"],
+            "prompt": row["prompt"],
+            "source": row["source"],
+            "origin": row["origin"],
+            "input": row["input"],
+            "account": row["account"],
+            "sandbox": bool(row["sandbox"]),
+            "rating": row["rating"],
+            "tags": row["tags"] or [],
+            "note": row["note"],
+        }

@@ -12,7 +12,17 @@ import re
 from dataclasses import dataclass
 from typing import IO, Final, Literal
 
-__all__ = ["FILE_TYPES", "HEAD", "FileType", "OutputKind", "extension", "file_type", "sniff", "sniff_file"]
+__all__ = [
+    "FILE_TYPES",
+    "HEAD",
+    "FileType",
+    "OutputKind",
+    "extension",
+    "file_type",
+    "is_path_like",
+    "sniff",
+    "sniff_file",
+]
 
 OutputKind = Literal["image", "video", "audio", "text", "model", "other"]
 
@@ -136,6 +146,27 @@ _BRANDS: Final = {
     b"qt  ": "video/quicktime",
 }
 _BMP_HEADERS: Final = frozenset({12, 40, 52, 56, 64, 108, 124})
+_ENDINGS: Final = {row.extension.rpartition(".")[2] for row in _TABLE} | {
+    *(
+        "jpeg",
+        "jpe",
+        "jfif",
+        "tif",
+        "heif",
+        "svg",
+        "m4v",
+        "mpeg",
+        "oga",
+        "opus",
+        "aif",
+        "midi",
+        "gltf",
+        "obj",
+    ),
+    *("stl", "csv", "json", "md", "doc", "docx"),
+}
+_SCHEME: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:")  # two letters at least: C:\ is a drive
+_LONGEST_PATH: Final = 1_000
 _MOVIE_AT_MOST: Final = 16 * 2**20  # the tables of an hour's clip take a few MiB
 _HANDLER: Final = re.compile(rb"hdlr.{8}(vide|soun)", re.DOTALL)
 _HTML: Final = re.compile(r"<(!doctype\s+html|html|head|body|script|title|iframe|meta)\b", re.IGNORECASE)
@@ -171,6 +202,20 @@ def extension(media_type: str | None) -> str:
         return ".bin"
     known = FILE_TYPES.get(media_type)
     return ".txt" if known is None else known.extension
+
+
+def is_path_like(text: str) -> bool:
+    """Check whether a text reads like the path of a file: no URL, on one line, and with a file's ending.
+
+    Examples
+    --------
+    >>> from skytells_nb.filetypes import is_path_like
+    >>> [is_path_like(text) for text in ("fox.png", "~/in/clip.MOV", "a fox", "https://cdn.example/fox.png")]
+    [True, True, False, False]
+    """
+    if len(text) > _LONGEST_PATH or not text.isprintable() or _SCHEME.match(text):
+        return False
+    return text.rpartition(".")[2].lower() in _ENDINGS or text.startswith(("~/", "./", "../"))
 
 
 def sniff(data: bytes) -> str | None:

@@ -1,22 +1,25 @@
 """From what people have (an output, a file, a picture) to what a model takes (a URL, a data URI).
 
-Only a Prediction, a ``pathlib.Path``, a PIL image and bytes are converted. A string always stays as it
-is: whether it is a prompt or a path cannot be told.
+A Prediction, a path, an open file, a picture and bytes are converted wherever they stand. A text is taken for
+a path only where the model's schema wants a file, since elsewhere "fox.png" may well be the prompt.
 """
 
 from __future__ import annotations
 
 import base64
-import io
-import sys
-from collections.abc import Mapping
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
 
 from ..exceptions import InvalidInputError, OutputExpiredError
-from ..filetypes import sniff
+from ..filetypes import HEAD, file_type, is_path_like, sniff
+from ..formatting import format_bytes
 from ..models import Prediction
+from ..pictures import PictureError, encode, is_picture
+from ..schema import Property, parse, to_plain
 from ..wire.addresses import kind_of_address, literal
 from ._load_save import local_file
 from ._outputs import form_of, is_young
@@ -25,6 +28,9 @@ __all__ = ["LIMIT", "as_input", "prepare"]
 
 LIMIT: Final = 10 * 2**20
 """How many characters a data URI may have. A larger file has to be put on the web and named by URL."""
+
+_SENT_BY_NAME: Final = frozenset({"image", "video", "audio", "model"})
+"""Kinds of file that a text may name. Others need a Path: a table from elsewhere could name anything."""
 
 
 def as_input(
@@ -36,11 +42,12 @@ def as_input(
     ----------
     value : object
         A Prediction becomes the URL of its first output while that lives for another minute, else a data
-        URI from its archived file, or its text. A Path, a PIL image and bytes become data URIs whose type
-        is told from content. Lists and dicts are converted inside. Anything else is given back.
+        URI from its archived file, or its text. A Path, an open file, bytes, and a picture (of Pillow, or
+        an array) become data URIs whose type is recognised by content; pictures are sent upright. Lists
+        and dicts are converted inside, and so is what stands for plain JSON, such as numpy's numbers.
     schema_property : mapping, optional
         The parameter's JSON schema; where it takes an array, one value becomes a list of one, and a
-        Prediction the list of its outputs.
+        Prediction the list of its outputs. Where it takes a file, so does a text that is a file's path.
     origin : str, optional
         The base URL of the API it goes to. An output of another API is sent as data, since that API's
         URLs may be out of its reach.
@@ -57,19 +64,8 @@ def as_input(
     >>> as_input(b"GIF89a")
     'data:image/gif;base64,R0lGODlh'
     """
-    wants_list = (schema_property or {}).get("type") == "array"
-    if isinstance(value, Prediction):
-        amount = len(value.output or ()) if wants_list else 1
-        found = [_from_prediction(value, position, origin) for position in range(max(1, amount))]
-        return found if wants_list else found[0]
-    if isinstance(value, Mapping):
-        return {key: as_input(item, origin=origin) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [as_input(item, origin=origin) for item in value]
-    converted = _from_bytes_or_file(value)
-    if converted is None:
-        return value
-    return [converted] if wants_list else converted
+    rule = None if schema_property is None else parse({"properties": {"input": schema_property}}).get("input")
+    return to_plain(_converted(value, rule, origin))
 
 
 def prepare(
@@ -91,14 +87,53 @@ def prepare(
     >>> prepare({"prompt": "the same fox, older", "strength": 0.4})
     {'prompt': 'the same fox, older', 'strength': 0.4}
     """
-    known = (schema or {}).get("properties")
-    rules: Mapping[str, Any] = known if isinstance(known, Mapping) else {}
+    rules = parse(schema)
+    return {name: to_plain(_converted(value, rules.get(name), origin)) for name, value in input.items()}
 
-    def rule(name: str) -> Mapping[str, Any] | None:
-        found = rules.get(name)
-        return found if isinstance(found, Mapping) else None
 
-    return {name: as_input(value, rule(name), origin=origin) for name, value in input.items()}
+def _converted(value: Any, rule: Property | None, origin: str | None) -> Any:
+    wants_list = rule is not None and "array" in rule.types and "string" not in rule.types
+    if isinstance(value, Prediction):
+        amount = len(value.output or ()) if wants_list else 1
+        found = [_from_prediction(value, position, origin) for position in range(max(1, amount))]
+        return found if wants_list else found[0]
+    if isinstance(value, Mapping):
+        inner = {} if rule is None else {each.name: each for each in rule.properties}
+        return {key: _converted(item, inner.get(key), origin) for key, item in value.items()}
+    item_rule = None if rule is None else rule.item
+    if isinstance(value, list | tuple):
+        return [_converted(item, item_rule, origin) for item in value]
+    if isinstance(value, str):
+        uri = _from_text(value, item_rule if wants_list else rule)
+    elif is_picture(value) and rule is not None and not rule.media and not (item_rule and item_rule.media):
+        uri = None if hasattr(value, "ndim") else _from_picture(value)  # an array that is no picture here
+    else:
+        uri = _from_file_or_picture(value)
+    if uri is None:
+        return value
+    return [uri] if wants_list else uri
+
+
+def _from_text(text: str, rule: Property | None) -> str | None:
+    """Read the file that a text names, where the schema wants one; None where it is a URL or an id."""
+    if rule is None or not rule.media or not is_path_like(text):
+        return None
+    path = Path(text).expanduser()
+    if not path.is_file():
+        raise InvalidInputError(
+            f"{rule.name} is {text!r:.200}, and there is no such file here, nor is it a URL. Check the "
+            f"name and the folder, {os.getcwd()}.",
+            charged=False,
+        )
+    with _readable(path), path.open("rb") as file:
+        kind = file_type(file.read(HEAD))
+    if kind.kind not in _SENT_BY_NAME:
+        raise InvalidInputError(
+            f"{rule.name} is {text!r:.200}, a file that holds {kind.name} and no picture, clip or song. Pass "
+            f"Path({text!r:.200}) to send it all the same.",
+            charged=False,
+        )
+    return _from_path(path)
 
 
 def _from_prediction(prediction: Prediction, position: int, origin: str | None) -> str:
@@ -111,14 +146,14 @@ def _from_prediction(prediction: Prediction, position: int, origin: str | None) 
         return outputs[position]
     path = local_file(prediction, position)
     if path is not None:
-        return _from_file(path)
+        return _from_path(path)
     if form == "url" and is_young(prediction, margin=0.0):
         from ..client.fetch import download
 
         return _data_uri(download(outputs[position], prediction.origin), f"prediction {prediction.id}")
     raise OutputExpiredError(
         f"Prediction {prediction.id} cannot be an input: the API has deleted its output, and no archive here "
-        "has a copy. Nothing was sent. Create it again, with an archive.",
+        "has a copy. Create it again, with an archive.",
         prediction=prediction,
         charged=False,
     )
@@ -131,54 +166,77 @@ def _public(url: str, prediction: Prediction) -> bool:
     return not at or hosts[0] == hosts[1]
 
 
-def _from_bytes_or_file(value: Any) -> str | None:
-    if isinstance(value, Path):
-        return _from_file(value)
+def _from_file_or_picture(value: Any) -> str | None:
+    if isinstance(value, os.PathLike):
+        return _from_path(Path(os.fsdecode(value)))
     if isinstance(value, bytes | bytearray | memoryview):
         return _data_uri(_not_text(bytes(value)), "these bytes")
-    pillow = sys.modules.get("PIL.Image")
-    if pillow is not None and isinstance(value, pillow.Image):
-        return _data_uri(_encoded(value), "this picture")
-    return None
+    if is_picture(value):
+        return _from_picture(value)
+    return _from_open_file(value) if callable(getattr(value, "read", None)) else None
+
+
+def _from_picture(picture: Any) -> str:
+    try:
+        return _data_uri(encode(picture, "PNG"), "this picture")
+    except PictureError as error:
+        raise InvalidInputError(f"This picture cannot be sent: {error}", charged=False) from error
+
+
+def _from_open_file(file: Any) -> str:
+    """Read an open file whole, and leave it where it was: the same input may be sent again."""
+    name = str(getattr(file, "name", "") or f"this {type(file).__name__}")
+    try:
+        at = file.tell() if file.seekable() else None
+        if at is not None:
+            file.seek(0)
+        data = file.read(LIMIT + 1)
+        if at is not None:
+            file.seek(at)
+    except (OSError, ValueError) as error:
+        raise InvalidInputError(
+            f"{name} cannot be read: {error}. Open it again, or pass its path.", charged=False
+        ) from error
+    if not isinstance(data, bytes | bytearray):
+        raise InvalidInputError(
+            f'{name} is open as text. Open it with open(…, "rb"), or pass its path; pass a prompt as a str.',
+            charged=False,
+        )
+    return _data_uri(_not_text(bytes(data)), name)
 
 
 def _not_text(data: bytes) -> bytes:
-    """Give the bytes of a picture, a clip or a song; a prompt in bytes would be billed as a file."""
-    if (sniff(data[:4096]) or "").startswith("text/"):
+    """Return the bytes of a picture, a clip or a song; a prompt in bytes would be billed as a file."""
+    if (sniff(data[:HEAD]) or "").startswith("text/"):
         raise InvalidInputError(
-            f"{data[:40]!r} is text in bytes, and would be sent as a file. Nothing was sent. Pass text as a "
-            "str, such as data.decode(), or a text file by its path.",
+            f"{data[:40]!r} is text in bytes, and would be sent as a file. Pass text as a str, such as "
+            "data.decode(), or a text file by its path.",
             charged=False,
         )
     return data
 
 
-def _from_file(path: Path) -> str:
+def _from_path(path: Path) -> str:
     place = path.expanduser()
-    try:
+    with _readable(path):
         size = place.stat().st_size
         if size > LIMIT:
             raise _too_large(str(path), size * 4 // 3)
-        data = place.read_bytes()
+        return _data_uri(place.read_bytes(), str(path))
+
+
+@contextmanager
+def _readable(path: Path) -> Iterator[None]:
+    try:
+        yield
     except OSError as error:
         raise InvalidInputError(
-            f"{path} cannot be an input: {error.strerror or error}. Nothing was sent. Pass the path of "
-            "a file.",
-            charged=False,
+            f"{path} cannot be an input: {error.strerror or error}. Pass the path of a file.", charged=False
         ) from error
-    return _data_uri(data, str(path))
-
-
-def _encoded(picture: Any) -> bytes:
-    file = io.BytesIO()
-    if picture.mode not in ("1", "L", "LA", "P", "RGB", "RGBA", "I;16"):
-        picture = picture.convert("RGB")
-    picture.save(file, "PNG")
-    return file.getvalue()
 
 
 def _data_uri(data: bytes, name: str) -> str:
-    media_type = sniff(data[:4096]) or "application/octet-stream"
+    media_type = sniff(data[:HEAD]) or "application/octet-stream"
     head = f"data:{media_type};base64,"
     length = len(head) + (len(data) + 2) // 3 * 4
     if length > LIMIT:
@@ -188,8 +246,7 @@ def _data_uri(data: bytes, name: str) -> str:
 
 def _too_large(name: str, length: int) -> InvalidInputError:
     return InvalidInputError(
-        f"{name} is too large to be sent as an input: {length / 2**20:.1f} MiB encoded, and at most "
-        f"{LIMIT // 2**20} MiB are. Nothing was sent. Make it smaller, save it as JPEG or WebP, or pass "
-        "a URL.",
+        f"{name} is too large to be sent as an input: {format_bytes(length)} encoded, and at most "
+        f"{format_bytes(LIMIT)} are. Make it smaller, save it as JPEG or WebP, or pass a URL.",
         charged=False,
     )

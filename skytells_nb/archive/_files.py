@@ -48,7 +48,7 @@ class FileStore:
         self.root = root
 
     def put(self, source: Path, name: str) -> None:
-        """Give a whole file its lasting name, replacing what an interrupted try left there.
+        """Move a whole file to its lasting name, replacing what an interrupted try left there.
 
         Doing so again is no error: a transaction may have to be repeated.
         """

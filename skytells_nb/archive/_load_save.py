@@ -1,4 +1,4 @@
-"""Getting an output into Python or into a file: from the archive, else from its URL while it lives."""
+"""`load` and `save`: an output in Python or in a file, from the archive, else from its URL while it lives."""
 
 from __future__ import annotations
 
@@ -7,12 +7,15 @@ import json
 import os
 import secrets
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
+from ..checks import check_path, check_whole
 from ..exceptions import InvalidInputError, NetworkError, OutputExpiredError, SkytellsError
-from ..filetypes import extension, sniff
+from ..filetypes import extension, file_type, sniff
 from ..models import Prediction
+from ..pictures import FORMATS, PictureError, encode
 from ._archive import Archive
 from ._files import SIDECAR, FileStore, day_and_stem, write_to
 from ._metadata import BrokenImageError, embed
@@ -26,13 +29,6 @@ __all__ = ["load", "local_file", "save"]
 
 Place: TypeAlias = "str | os.PathLike[str]"
 Choice: TypeAlias = "Archive | str | os.PathLike[str] | bool | None"
-
-_WRITES: dict[str, tuple[str, str]] = {
-    ".png": ("image/png", "PNG"),
-    ".jpg": ("image/jpeg", "JPEG"),
-    ".jpeg": ("image/jpeg", "JPEG"),
-    ".webp": ("image/webp", "WEBP"),
-}
 
 
 def load(prediction: Prediction, index: int = 0, *, archive: Choice = None) -> Image | bytes | str:
@@ -68,7 +64,7 @@ def load(prediction: Prediction, index: int = 0, *, archive: Choice = None) -> I
     _check(prediction, "load")
     position = _position(prediction, index)
     path = local_file(prediction, position, archive)
-    data = _fetched(prediction, position) if path is None else _read(path)
+    data = _fetch(prediction, position) if path is None else _read(path)
     media_type = sniff(data[:4096])
     if media_type == "image/svg+xml" or (media_type or "").startswith("text/"):
         return data.decode("utf-8-sig", "replace")
@@ -78,24 +74,23 @@ def load(prediction: Prediction, index: int = 0, *, archive: Choice = None) -> I
 
 
 def _picture(data: bytes, name: str) -> Image | bytes:
-    from PIL import Image, UnidentifiedImageError
+    from PIL import Image, ImageOps, UnidentifiedImageError
 
     try:
         with Image.open(io.BytesIO(data)) as picture:
             picture.load()
+            ImageOps.exif_transpose(picture, in_place=True)
             return picture
     except UnidentifiedImageError:
         return data
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise InvalidInputError(
-            f"{name} is too large to open: {error} The file itself is kept and unharmed. Raise "
-            "PIL.Image.MAX_IMAGE_PIXELS if you trust it.",
+            f"{name} is too large to open: {error} The file is kept. Raise PIL.Image.MAX_IMAGE_PIXELS if you "
+            "trust it.",
             charged=False,
         ) from error
     except (OSError, ValueError, SyntaxError) as error:
-        raise SkytellsError(
-            f"{name} is a damaged image: {error}. It is paid for already, and the file was left as it is."
-        ) from error
+        raise SkytellsError(f"{name} is a damaged image: {error}. The file was left as it is.") from error
 
 
 def local_file(prediction: Prediction, position: int, archive: Choice = None) -> Path | None:
@@ -106,9 +101,9 @@ def local_file(prediction: Prediction, position: int, archive: Choice = None) ->
             return prediction.files[position]
     else:
         for path in prediction.files:
-            if _said_position(path) == position and path.is_file():
+            if _recorded_position(path) == position and path.is_file():
                 return path
-    for keeper in _keepers(prediction, archive):
+    for keeper in _archives(prediction, archive):
         for stored in keeper.outputs(prediction.id, prediction.origin):
             kept = FileStore(keeper.path).path(stored.path) if stored.position == position else None
             if kept is not None and kept.is_file():
@@ -116,8 +111,8 @@ def local_file(prediction: Prediction, position: int, archive: Choice = None) ->
     return None
 
 
-def _keepers(prediction: Prediction, archive: Choice) -> Iterator[Archive]:
-    """Give the archives that may have it: the one that is named, else the default and its own clients'.
+def _archives(prediction: Prediction, archive: Choice) -> Iterator[Archive]:
+    """Yield the archives that may have it: the one that is named, else the default and its own clients'.
 
     A listing says nothing of files. The client that it came from may keep them where it was told to.
     """
@@ -133,7 +128,7 @@ def _keepers(prediction: Prediction, archive: Choice) -> Iterator[Archive]:
                 yield own
 
 
-def _said_position(path: Path) -> object:
+def _recorded_position(path: Path) -> object:
     try:
         return json.loads(path.with_name(path.name + SIDECAR).read_text("utf-8"))["output_index"]
     except (OSError, ValueError, KeyError, TypeError):
@@ -141,10 +136,7 @@ def _said_position(path: Path) -> object:
 
 
 def _position(prediction: Prediction, index: int) -> int:
-    if isinstance(index, bool) or not isinstance(index, int):
-        raise InvalidInputError(
-            f"index must be a whole number, not {index!r:.80}. Nothing was changed.", charged=False
-        )
+    index = check_whole("index", index)
     amount = len(prediction.output or ()) or len(prediction.files)
     if -amount <= index < amount:
         return index % amount
@@ -156,10 +148,10 @@ def _position(prediction: Prediction, index: int) -> int:
         has = f"has no output: it is {prediction.status}" + (
             f", {prediction.error}" if prediction.error else ""
         )
-    raise InvalidInputError(f"Prediction {prediction.id} {has}. Nothing was changed.", charged=False)
+    raise InvalidInputError(f"Prediction {prediction.id} {has}.", charged=False)
 
 
-def _fetched(prediction: Prediction, position: int) -> bytes:
+def _fetch(prediction: Prediction, position: int) -> bytes:
     output = (prediction.output or [""])[position] if prediction.output else ""
     if not output:
         raise _expired(prediction)
@@ -183,17 +175,16 @@ def _fetched(prediction: Prediction, position: int) -> bytes:
         raise _expired(prediction) from error
     if sniff(data[:4096]) == "text/html":
         raise NetworkError(
-            f"The server of prediction {prediction.id} sent a web page instead of the output. It is paid for "
-            "already; try again within 5 minutes of its end."
+            f"The server of prediction {prediction.id} sent a web page instead of the output. Try again "
+            "within 5 minutes of its end."
         )
     return data
 
 
 def _expired(prediction: Prediction) -> OutputExpiredError:
     return OutputExpiredError(
-        f"The output of prediction {prediction.id} is gone: the API deletes outputs about 5 minutes after "
-        "completion, and no archive here has a copy. What it cost stays spent. Create it again to have it, "
-        "and use connect() or Client(archive=True), which keep outputs as they are made.",
+        f"The output of prediction {prediction.id} has expired (the API keeps outputs for about 5 minutes) "
+        "and is in no archive. Use connect() or Client(archive=True), which keep outputs as they are made.",
         prediction=prediction,
     )
 
@@ -201,7 +192,7 @@ def _expired(prediction: Prediction) -> OutputExpiredError:
 def save(
     prediction: Prediction, path: Place, index: int | None = None, *, archive: Choice = None
 ) -> list[Path]:
-    """Copy outputs to a folder or a file of your own; gives the paths.
+    """Copy outputs to a folder or a file of your own, and return the paths.
 
     Parameters
     ----------
@@ -209,8 +200,9 @@ def save(
         Whose outputs.
     path : str or Path
         A folder (one that is there, or a name without an ending), or a file. Further outputs get
-        ``-2``, ``-3`` and so on. A picture is converted when the ending asks for another format of
-        PNG, JPEG and WebP; anything else is copied byte for byte. What is there is replaced.
+        ``-2``, ``-3`` and so on. A picture is converted, upright and in sRGB, when the ending asks for
+        another format (PNG, JPEG, WebP, GIF, TIFF, BMP, AVIF); anything else is copied byte for byte. What
+        is there is replaced.
     index : int, optional
         Only this output.
     archive : Archive, path or bool, optional
@@ -232,7 +224,7 @@ def save(
     ['fox.png']
     """
     _check(prediction, "save")
-    target = _target(path)
+    target = check_path("path", path)
     amount = len(prediction.output or ()) or len(prediction.files) or 1
     positions = range(amount) if index is None else [_position(prediction, index)]
     into_folder = _is_folder(target) or not target.suffix
@@ -240,15 +232,17 @@ def save(
     for number, wanted in enumerate(positions):
         position = _position(prediction, wanted)
         found = local_file(prediction, position, archive)
-        data = _fetched(prediction, position) if found is None else _read(found)
+        data = _fetch(prediction, position) if found is None else _read(found)
         ending = extension(sniff(data[:4096]))
         more = f"-{number + 1}" if number else ""
         if into_folder:
-            stem = day_and_stem(prediction, _now())[1]
+            stem = day_and_stem(prediction, datetime.now().astimezone())[1]
             place_at = target / (found.name if found else f"{stem}{more}{ending}")
         else:
             place_at = target.with_name(f"{target.stem}{more}{target.suffix}")
-            data = _converted(data, target.suffix.lower(), ending)
+            data, came = _converted(data, target.suffix.lower()), data
+            if data is not came:  # a new file, which says nothing yet of where it came from
+                found = None
         if found is None:
             data = _stamped(data, prediction, position)
         _write(place_at, data)
@@ -265,15 +259,9 @@ def _check(prediction: object, name: str) -> None:
     else:
         hint = "client.predictions.get(id) or archive.get(id) gives one"
     raise InvalidInputError(
-        f"sky.{name} takes one Prediction, not a {type(prediction).__name__}; {hint}. Nothing was changed.",
+        f"sky.{name} takes one Prediction, not a {type(prediction).__name__}; {hint}.",
         charged=False,
     )
-
-
-def _target(path: Place) -> Path:
-    if not isinstance(path, str | os.PathLike):
-        raise InvalidInputError(f"path must be a path, not {path!r:.80}. Nothing was changed.", charged=False)
-    return Path(path).expanduser()
 
 
 def _is_folder(path: Path) -> bool:
@@ -288,14 +276,8 @@ def _read(path: Path) -> bytes:
         return path.read_bytes()
     except OSError as error:
         raise InvalidInputError(
-            f"{path} cannot be read: {error.strerror or error}. Nothing was changed.", charged=False
+            f"{path} cannot be read: {error.strerror or error}.", charged=False
         ) from error
-
-
-def _now() -> Any:
-    from datetime import datetime
-
-    return datetime.now().astimezone()
 
 
 def _stamped(data: bytes, prediction: Prediction, position: int) -> bytes:
@@ -305,16 +287,20 @@ def _stamped(data: bytes, prediction: Prediction, position: int) -> bytes:
         return data
 
 
-def _converted(data: bytes, suffix: str, ending: str) -> bytes:
-    wanted = _WRITES.get(suffix)
-    if wanted is None or sniff(data[:4096]) == wanted[0] or ending not in _WRITES:
+def _converted(data: bytes, suffix: str) -> bytes:
+    """Write a picture in the format that a name asks for; whatever else is asked for, it stays as it is."""
+    kind = file_type(data)
+    wanted = FORMATS.get(suffix)
+    if wanted is None or kind.kind != "image" or wanted in kind.pillow or suffix == kind.extension:
         return data
-    picture: Any = _picture(data, "the output")
-    file = io.BytesIO()
-    if wanted[1] == "JPEG" and picture.mode not in ("RGB", "L"):
-        picture = picture.convert("RGB")
-    picture.save(file, wanted[1], quality=95)
-    return file.getvalue()
+    if kind.media_type == "image/svg+xml":
+        return data
+    try:
+        return encode(data, wanted)
+    except PictureError as error:
+        raise InvalidInputError(
+            f"The picture cannot be saved as {suffix}: {error} It is not harmed.", charged=False
+        ) from error
 
 
 def _write(path: Path, data: bytes) -> None:
@@ -329,6 +315,6 @@ def _write(path: Path, data: bytes) -> None:
     except (OSError, ValueError) as error:
         why = getattr(error, "strerror", None) or error
         raise InvalidInputError(
-            f"{path} could not be written: {why}. The output is not harmed. Choose another path.",
+            f"{path} could not be written: {why}. Choose another path; the output is not harmed.",
             charged=False,
         ) from error

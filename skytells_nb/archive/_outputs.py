@@ -20,7 +20,7 @@ _KEPT: Final = timedelta(minutes=5)
 
 
 def form_of(prediction: Prediction, position: int) -> Form:
-    """Tell what one output of a prediction is.
+    """Return what one output of a prediction is.
 
     A text model may well answer with nothing but a URL; that is its text, unless the API lists the
     URL among the files it stores (skytells-api.md section 6, ``metadata.storage.files``).

@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import numpy as np
 import pytest
 from archive.scenery import Assets, Keep, made, picture
 from PIL import Image
@@ -59,7 +60,7 @@ def test_an_output_of_another_api_is_sent_as_data(keep: Keep, assets: Assets) ->
 
 
 def test_an_output_that_is_gone_and_in_no_archive_is_refused() -> None:
-    with pytest.raises(OutputExpiredError, match=r"cannot be an input.*Nothing was sent") as told:
+    with pytest.raises(OutputExpiredError, match=r"cannot be an input") as told:
         as_input(made("p1", CDN, data_removed=True))
     assert told.value.charged is False
 
@@ -70,7 +71,7 @@ def test_a_text_output_is_sent_as_its_text() -> None:
 
 @pytest.mark.parametrize("text", [b"a fox in snow", "ein Füchslein".encode(), bytearray(b"a fox")])
 def test_a_prompt_in_bytes_is_refused_and_not_billed_as_a_file(text: bytes, tmp_path: Path) -> None:
-    with pytest.raises(InvalidInputError, match=r"text in bytes.*Nothing was sent") as caught:
+    with pytest.raises(InvalidInputError, match=r"text in bytes") as caught:
         as_input(text)
     assert caught.value.charged is False
     (tmp_path / "story.txt").write_bytes(text)
@@ -114,12 +115,124 @@ def test_more_than_the_limit_is_refused_before_anything_is_sent(tmp_path: Path) 
     big = tmp_path / "big.bin"
     big.write_bytes(bytes(most + 3))
     for value in (bytes(most + 3), big, bytes(LIMIT + 1)):
-        with pytest.raises(InvalidInputError, match=r"too large.*at most 10 MiB.*Nothing was sent") as told:
+        with pytest.raises(InvalidInputError, match=r"too large.*at most 10.5 MB") as told:
             as_input(value)
         assert told.value.charged is False
 
 
 def test_no_such_file_is_said(tmp_path: Path) -> None:
     for path in (Path("no-such.png"), tmp_path):
-        with pytest.raises(InvalidInputError, match=r"cannot be an input.*Nothing was sent"):
+        with pytest.raises(InvalidInputError, match=r"cannot be an input"):
             as_input(path)
+
+
+PICTURE = {"type": "string", "format": "uri"}
+SCHEMA = {
+    "properties": {
+        "prompt": {"type": "string"},
+        "image": PICTURE,
+        "images": {"type": "array", "items": PICTURE},
+        "loras": {"type": "array", "items": {"type": "object", "properties": {"mask_image": PICTURE}}},
+    }
+}
+
+
+def test_the_path_of_a_file_as_text_is_uploaded_where_a_file_is_wanted(tmp_path: Path) -> None:
+    (tmp_path / "fox.png").write_bytes(picture())
+    sent = prepare(
+        {
+            "prompt": "fox.png",
+            "image": "fox.png",
+            "images": ["./fox.png", CDN],
+            "loras": [{"mask_image": str(tmp_path / "fox.png"), "scale": 0.5}],
+        },
+        SCHEMA,
+    )
+    uri = as_input(Path("fox.png"))
+    assert sent == {
+        "prompt": "fox.png",
+        "image": uri,
+        "images": [uri, CDN],
+        "loras": [{"mask_image": uri, "scale": 0.5}],
+    }
+    assert prepare({"images": "fox.png"}, SCHEMA) == {"images": [uri]}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        CDN,
+        "s3://bucket/fox.png",
+        "hf://models/fox.png",
+        "data:image/png;base64,iVBORw0KGgo=",
+        "3b0c1f0a-5f0e-4a53",
+        "/9j/4AAQSkZJRgABAQAAAQABAAD",
+        "",
+    ],
+)
+def test_a_text_that_is_no_path_passes_as_it_is(text: str) -> None:
+    assert prepare({"image": text}, SCHEMA) == {"image": text}
+
+
+@pytest.mark.parametrize("text", ["fox.png", "~/no-such/fox.JPEG", "../fox", "C:\\pictures\\fox.webp"])
+def test_a_text_that_looks_like_a_path_and_is_none_is_refused(text: str) -> None:
+    with pytest.raises(InvalidInputError, match="no such file here, nor is it a URL") as told:
+        prepare({"image": text}, SCHEMA)
+    assert told.value.charged is False
+
+
+@pytest.mark.parametrize("data", [b"TOKEN=sk-hush", b"{}", b"\x00\x01\x02", b"PK\x03\x04"])
+def test_a_text_names_pictures_clips_and_songs_only(data: bytes, tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_bytes(data)
+    with pytest.raises(InvalidInputError, match=r"no picture, clip or song.*Path\('notes.txt'\)"):
+        prepare({"image": "notes.txt"}, SCHEMA)
+    assert prepare({"image": Path("notes.txt")}, SCHEMA)["image"].startswith("data:")
+
+
+def test_an_open_file_is_sent_whole_and_can_be_sent_again(tmp_path: Path) -> None:
+    (tmp_path / "fox.png").write_bytes(picture())
+    uri = as_input(tmp_path / "fox.png")
+    written = io.BytesIO()
+    written.write(picture())  # and so stands at its end
+    with (tmp_path / "fox.png").open("rb") as file:
+        for given in (file, written, file, written):
+            assert as_input(given) == uri
+    with pytest.raises(InvalidInputError, match=r"cannot be read: .*closed"):
+        as_input(file)
+    with (
+        (tmp_path / "fox.png").open(encoding="latin-1") as text,
+        pytest.raises(InvalidInputError, match="as text"),
+    ):
+        as_input(text)
+
+
+def test_a_photo_from_a_phone_is_sent_upright() -> None:
+    photo = Image.open(io.BytesIO(picture("JPEG", exif=_turned(6))))
+    assert opened(as_input(photo)).size == (48, 64)
+
+
+def _turned(orientation: int) -> Image.Exif:
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    return exif
+
+
+def test_an_array_is_a_picture_where_one_is_wanted() -> None:
+    ramp = np.linspace(0, 1, 100, dtype=np.float32).reshape(10, 10)
+    for array in (ramp, (ramp * 255).astype(np.uint8), np.dstack([ramp] * 3)):
+        grey = opened(prepare({"image": array}, SCHEMA)["image"]).convert("L")
+        assert 100 < np.median(np.asarray(grey)) < 155
+    numbers = {"properties": {"matrix": {"type": "array", "items": {"type": "array"}}}}
+    assert isinstance(prepare({"matrix": ramp}, numbers)["matrix"], np.ndarray), (
+        "refused later, and not uploaded"
+    )
+    with pytest.raises(InvalidInputError, match="cannot be sent: Empty picture"):
+        as_input(np.zeros((0, 5)))
+
+
+def test_what_stands_for_plain_json_becomes_it() -> None:
+    assert prepare({"seed": np.int64(7), "on": np.True_, "sizes": (np.float32(0.5), 2)}) == {
+        "seed": 7,
+        "on": True,
+        "sizes": [0.5, 2],
+    }

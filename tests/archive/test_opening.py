@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import io
 import os
 from dataclasses import replace
@@ -10,7 +11,7 @@ from typing import Any
 
 import pytest
 from archive.scenery import Assets, Keep, made, picture
-from PIL import Image
+from PIL import Image, ImageOps
 
 from skytells_nb.archive import Archive, load, read_provenance, save
 from skytells_nb.exceptions import (
@@ -77,7 +78,7 @@ def test_what_is_gone_is_said_helpfully(assets: Assets) -> None:
         made("p1", assets.put("a", picture()), data_removed=True),
         made("p1", output=None, data_removed=True),
     ):
-        with pytest.raises(OutputExpiredError, match=r"about 5 minutes.*no archive.*stays spent") as told:
+        with pytest.raises(OutputExpiredError, match=r"has expired.*about 5 minutes.*no archive") as told:
             load(at(assets, gone))
         assert told.value.prediction == at(assets, gone)
 
@@ -170,3 +171,47 @@ def test_the_longest_name_a_file_can_have_is_written(keep: Keep, assets: Assets,
     kept = keep(made("p1", assets.put("x.png", picture())))
     [written] = save(kept, tmp_path / ("x" * 251 + ".png"))
     assert [path.name for path in tmp_path.glob("x*.png")] == [written.name]
+
+
+def photo(kind: str = "JPEG", mode: str = "RGB", **options: Any) -> Prediction:
+    """A prediction whose output is a data URI, so nothing has to be fetched."""
+    data = base64.b64encode(picture(kind, mode, **options)).decode()
+    return made("p1", f"data:image/{kind.lower()};base64,{data}")
+
+
+@pytest.mark.parametrize("name", ["a.jpg", "a.png", "a.webp", "a.tiff"])
+def test_a_photo_lying_on_its_side_is_upright_everywhere(name: str) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    turned = photo(exif=exif)
+    loaded = load(turned)
+    assert isinstance(loaded, Image.Image)
+    assert (loaded.size, loaded.format) == ((48, 64), "JPEG")
+    save(turned, name)
+    with Image.open(name) as saved:
+        assert ImageOps.exif_transpose(saved).size == (48, 64)
+
+
+@pytest.mark.parametrize(
+    ("mode", "kind", "name"),
+    [("CMYK", "JPEG", "a.png"), ("I;16", "PNG", "a.jpg"), ("RGBA", "PNG", "a.jpeg"), ("P", "PNG", "a.webp")],
+)
+def test_any_mode_is_saved_in_any_format(mode: str, kind: str, name: str) -> None:
+    image = Image.linear_gradient("L").resize((64, 48))
+    if mode == "I;16":
+        image = image.convert("I").point(lambda grey: grey * 257).convert("I;16")
+    file = io.BytesIO()
+    (image if mode == "I;16" else image.convert(mode)).save(file, kind)
+    data = base64.b64encode(file.getvalue()).decode()
+    save(made("p1", f"data:image/{kind.lower()};base64,{data}"), name)
+    with Image.open(name) as saved:
+        middle = saved.convert("L").getpixel((32, 24))
+    assert isinstance(middle, int)
+    assert 90 < middle < 165
+    assert (read_provenance(name) or {})["id"] == "p1"
+
+
+def test_a_picture_too_wide_for_a_format_is_refused_in_words() -> None:
+    with pytest.raises(InvalidInputError, match=r"cannot be saved as .webp: Too large for WEBP.*16,383"):
+        save(photo("PNG", size=(20_000, 2)), "a.webp")
+    assert not os.path.exists("a.webp")

@@ -13,9 +13,7 @@ from urllib.parse import quote
 from urllib.request import ProxyHandler, Request, build_opener
 
 from ..exceptions import SkytellsError
-from ..sandbox.fault_kinds import KINDS
-from ..sandbox.routes import API_ROUTES
-from ..sandbox.whereabouts import started
+from ..sandbox import API_ROUTES, FAULT_KINDS, find_running
 
 __all__ = ["faults"]
 
@@ -62,8 +60,8 @@ def _order(parsed: argparse.Namespace) -> dict[str, Any] | None:
     given = {"for": parsed.lasting, "times": parsed.times, "on": parsed.on, "learner": parsed.learner}
     told = [f"--{name}" for name, value in given.items() if value is not None]
     told += ["--set"] if parsed.details else []
-    if parsed.name is not None and parsed.name not in KINDS:
-        raise SkytellsError(f"There is no fault {parsed.name!r}; there are {', '.join(sorted(KINDS))}.")
+    if parsed.name is not None and parsed.name not in FAULT_KINDS:
+        raise SkytellsError(f"There is no fault {parsed.name!r}; there are {', '.join(sorted(FAULT_KINDS))}.")
     if told and (parsed.name is None or parsed.clear):
         raise SkytellsError(f"{', '.join(told)}: of which fault that is switched on? Nothing was changed.")
     if parsed.name is None or parsed.clear:
@@ -92,7 +90,7 @@ def _find(url: str | None, key: str | None) -> Desk:
         url, key = os.environ.get("SKYTELLS_BASE_URL"), os.environ.get("SKYTELLS_API_KEY", "").strip()
         if not (url and key.startswith(SANDBOX_KEY)):
             return _last_started()
-    for place in started():
+    for place in find_running():
         if url is None and place.api_key == key:
             url = place.url
         if key is None and place.url.rstrip("/") == str(url).rstrip("/"):
@@ -110,7 +108,7 @@ def _find(url: str | None, key: str | None) -> Desk:
 
 
 def _last_started() -> Desk:
-    for place in started():
+    for place in find_running():
         desk = Desk(place.url, place.api_key)
         try:
             _ask(desk, "GET", "faults")
@@ -155,7 +153,7 @@ def _refused(desk: Desk, error: HTTPError) -> str:
 
 def _table(waiting: Sequence[dict[str, Any]], url: str) -> str:
     if not waiting:
-        return f"Nothing goes wrong at {url}. There are: {', '.join(sorted(KINDS))}."
+        return f"Nothing goes wrong at {url}. There are: {', '.join(sorted(FAULT_KINDS))}."
     rows = [("fault", "on", "for", "until", "told")]
     rows += [
         (each["name"], _on(each), each.get("learner", "everybody"), _until(each), _told(each))
@@ -177,5 +175,5 @@ def _until(order: dict[str, Any]) -> str:
 
 
 def _told(order: dict[str, Any]) -> str:
-    details = KINDS[order["name"]].details if order["name"] in KINDS else ()
+    details = FAULT_KINDS[order["name"]].details if order["name"] in FAULT_KINDS else ()
     return ", ".join(f"{name}={order[name]}" for name in details if name in order)

@@ -4,31 +4,33 @@ It is a building of its own. Nothing of the toolkit is imported here, only HTTP 
 third-party clients of the API work against it. It is written from the published documentation; where that
 contradicts itself an option chooses the form, and where it is silent the choice is marked as ours.
 
-`Server` is the front door; `InProcess` answers in this process without a socket; `Core` is what both ask.
+`Server` listens on a socket; `InProcess` answers in this process without one; `Core` is what both ask.
 """
 
 from __future__ import annotations
 
-from skytells_nb.sandbox.core import Core, Received
-from skytells_nb.sandbox.dialect import Dialect
-from skytells_nb.sandbox.errors import StateError
-from skytells_nb.sandbox.exchange import Answer, Request
-from skytells_nb.sandbox.faults import Faults
-from skytells_nb.sandbox.inprocess import ConnectionDroppedError, InProcess, NeverAnsweredError
-from skytells_nb.sandbox.options import Options
-from skytells_nb.sandbox.server import Server
+from .core import Core, Received
+from .errors import StateError
+from .faults import FAULT_KINDS, Faults
+from .inprocess import ConnectionDroppedError, InProcess, NeverAnsweredError
+from .messages import API_ROUTES, Request, Response
+from .options import Options
+from .runfile import find_running
+from .server import Server
 
 __all__ = [
-    "Answer",
+    "API_ROUTES",
+    "FAULT_KINDS",
     "ConnectionDroppedError",
     "Core",
-    "Dialect",
     "Faults",
     "InProcess",
     "NeverAnsweredError",
     "Options",
     "Received",
     "Request",
+    "Response",
     "Server",
     "StateError",
+    "find_running",
 ]

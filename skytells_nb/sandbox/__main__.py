@@ -1,7 +1,7 @@
 """Runs the sandbox in a process of its own: ``python -m skytells_nb.sandbox --port 0 --seconds 0.2``.
 
 One JSON line with the base URL and the key goes to standard output; then it serves until it is told to stop
-(SIGINT, SIGTERM). Its log, its bill and its faults are reached over HTTP (`skytells_nb.sandbox.control`).
+(SIGINT, SIGTERM). Its log, its bill and its faults are reached over HTTP (`control`).
 For a class (``--class 30``) the keys are written instead, for a teacher to read.
 """
 
@@ -16,14 +16,15 @@ import sys
 import threading
 from collections.abc import Sequence
 from decimal import Decimal
+from typing import Final
 
-from skytells_nb.sandbox import classroom, handout, whereabouts
-from skytells_nb.sandbox.dialect import choices
-from skytells_nb.sandbox.errors import StateError
-from skytells_nb.sandbox.server import Server
+from . import classroom, runfile
+from .errors import StateError
+from .options import choices, learner_names, parse_budget
+from .server import Server
 
 #: Every plain option of the server: what it is read as, how its value is called, and what it does.
-_PLAIN: dict[str, tuple[type, str, str]] = {
+_PLAIN: Final[dict[str, tuple[type, str, str]]] = {
     "host": (
         str,
         "HOST",
@@ -74,7 +75,7 @@ def parser() -> argparse.ArgumentParser:
         help=f"what each learner may spend (default: {classroom.USUAL_BUDGET}); --rate-limit is of each, too",
     )
     room.add_argument(
-        "--wall",
+        "--gallery",
         action="store_true",
         default=argparse.SUPPRESS,
         help="serve a page with everybody's latest pictures",
@@ -94,7 +95,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = vars(parser().parse_args(arguments))
     with_parent, keys = options.pop("with_parent"), options.pop("keys")
     if "learners" not in options and "state" not in options:
-        for name in ("budget", "wall"):
+        for name in ("budget", "gallery"):
             if name in options:
                 parser().error(f"--{name} belongs to a class; say how large it is with --class")
     parent = os.getppid() if with_parent else None
@@ -105,28 +106,28 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 stack.callback(signal.signal, number, signal.signal(number, lambda *_: stopped.set()))
             server = stack.enter_context(Server(**options))
             if not with_parent:
-                stack.enter_context(whereabouts.noted(server.url, server.api_key))
-            _tell(server, keys)
+                stack.enter_context(runfile.registered(server.url, server.api_key))
+            _announce(server, keys)
             while not stopped.wait(None if parent is None else 1.0) and os.getppid() == parent:
                 pass
-    except (OSError, StateError, ValueError, handout.KeysFileError) as error:
+    except (OSError, StateError, ValueError, classroom.KeysFileError) as error:
         sys.stderr.write(f"The sandbox did not start: {error}\n")
         return 1
     return 0
 
 
-def _tell(server: Server, keys: str | None) -> None:
+def _announce(server: Server, keys: str | None) -> None:
     """Say where it is: to a teacher in words, to a program as a line of JSON."""
     if keys is not None and not server.learners:
-        raise handout.KeysFileError("--keys is for a class; say how large it is with --class")
+        raise classroom.KeysFileError("--keys is for a class; say how large it is with --class")
     if keys is not None:
-        handout.write_keys(keys, server.learners, server.addresses[0])
+        classroom.write_keys(keys, server.learners, server.addresses[0])
     if server.learners:
-        sys.stdout.write(handout.for_a_class(server, keys) + "\n")
+        sys.stdout.write(classroom.class_instructions(server, keys) + "\n")
     else:
         sys.stdout.write(json.dumps({"url": server.url, "api_key": server.api_key}) + "\n")
         if server.options.exposed:
-            sys.stderr.write(handout.for_others(server) + "\n")
+            sys.stderr.write(classroom.exposure_notice(server) + "\n")
             sys.stderr.flush()
     sys.stdout.flush()
 
@@ -138,7 +139,7 @@ def _learners(text: str) -> int | list[str]:
     except ValueError:
         wanted = [name.strip() for name in text.split(",")]
     try:
-        classroom.names_of(wanted)
+        learner_names(wanted)
     except ValueError as error:
         raise argparse.ArgumentTypeError(str(error)) from None
     return wanted
@@ -146,7 +147,7 @@ def _learners(text: str) -> int | list[str]:
 
 def _budget(text: str) -> Decimal:
     try:
-        return classroom.read_budget(text)
+        return parse_budget(text)
     except ValueError as error:
         raise argparse.ArgumentTypeError(str(error)) from None
 

@@ -1,20 +1,139 @@
-"""Whose a request is: one account answers to every key, or, in a class, each learner's key to its own.
+"""Whose a request is: API keys, the accounts that they open, and how many requests each may send.
 
-An account has predictions that nobody else sees, a quota of requests a minute, and a budget. The account
-named ``""`` is the owner's: everybody's in an open sandbox, the teacher's in a class.
+One account answers to every key, or, in a class, each learner's key to its own. An account has predictions
+that nobody else sees, a quota of requests a minute, and a budget. The account named ``""`` is the owner's:
+everybody's in an open sandbox, the teacher's in a class.
+
+Source: skytells-api.md, sections 2, 11 and 14 (2); skytells-api-text.md, section 10, for the forms of a key.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import hashlib
+import math
+import re
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import NamedTuple
+from email.utils import formatdate
+from functools import lru_cache
+from typing import Final, NamedTuple
 
-from skytells_nb.sandbox import errors, keys
-from skytells_nb.sandbox.limits import Window
+from . import errors
+from .jobs import SECOND
 
-OWNER = ""
+#: Keys that begin so are always refused, on every route or on create alone, to rehearse an error without
+#: any code.
+ERROR_KEYS: Final[tuple[tuple[str, str, Callable[[], errors.Refusal]], ...]] = (
+    ("sk-unauthorized", "any", errors.unauthorized),
+    ("sk-suspended", "any", errors.suspended),
+    ("sk-forbidden", "any", errors.forbidden),
+    ("sk-rate-limited", "any", lambda: errors.rate_limited(retry_after="1")),
+    ("sk-no-credit", "create", errors.no_credit),
+)
+
+
+def parse_key(headers: Mapping[str, str]) -> str | None:
+    """Find the key in ``x-api-key`` or ``Authorization: Bearer`` (contradiction 31)."""
+    key = headers.get("x-api-key", "").strip()
+    if key:
+        return key
+    scheme, _, token = headers.get("authorization", "").partition(" ")
+    return token.strip() or None if scheme.lower() == "bearer" else None
+
+
+def check_key(key: str | None, route: str) -> str:
+    """Let a key in, or raise the refusal it stands for."""
+    if key is None or not re.fullmatch(r"sk(-|_live_|_test_|_proj_).+", key, re.DOTALL):
+        raise errors.unauthorized()
+    for prefix, where, refusal in ERROR_KEYS:
+        if key.startswith(prefix) and where in ("any", route):
+            raise refusal()
+    return key
+
+
+@lru_cache(maxsize=1024)
+def fingerprint(key: str) -> str:
+    """Name a key by eight hex digits, so that logs can tell keys apart and never hold one."""
+    return hashlib.sha256(key.encode("utf-8", "surrogatepass")).hexdigest()[:8]
+
+
+WINDOW: Final = 60
+
+
+class Window:
+    """A rolling minute of requests."""
+
+    def __init__(self, limit: int | None) -> None:
+        self.limit = limit
+        self._seen: deque[int] = deque()
+
+    def admit(self, now: int) -> float | None:
+        """Count a request in, or say in how many seconds the next one will be let in."""
+        if self.limit is None:
+            return None
+        while self._seen and self._seen[0] <= now - WINDOW * SECOND:
+            self._seen.popleft()
+        if len(self._seen) >= self.limit:
+            return (self._seen[0] + WINDOW * SECOND - now) / SECOND
+        self._seen.append(now)
+        return None
+
+    @property
+    def remaining(self) -> int:
+        """How many more requests this minute allows."""
+        return 0 if self.limit is None else self.limit - len(self._seen)
+
+    def resets_at(self, now: int) -> int:
+        """Say at which Unix second the oldest request leaves the window."""
+        return math.ceil((self._seen[0] if self._seen else now) / SECOND) + WINDOW
+
+
+def rate_headers(
+    form: str, window: Window, concurrency: int | None, running: int, now: int
+) -> dict[str, str]:
+    """Write the rate headers of one of the two documented forms; ``-`` stands for what is not limited."""
+    if form == "old":
+        return {
+            "x-ratelimit-limit-rpm": _or_dash(window.limit),
+            "x-ratelimit-remaining-rpm": _or_dash(window.limit and window.remaining, window.limit),
+            "x-ratelimit-limit-concurrent": _or_dash(concurrency),
+            "x-ratelimit-remaining-concurrent": _or_dash(
+                concurrency and max(concurrency - running, 0), concurrency
+            ),
+            "x-ratelimit-reset": str(window.resets_at(now)),
+        }
+    return {
+        "x-skytells-ratelimit-limit-requests": _or_dash(window.limit),
+        "x-skytells-ratelimit-remaining-requests": _or_dash(window.limit and window.remaining, window.limit),
+        "x-skytells-ratelimit-window": str(WINDOW),
+        "x-skytells-ratelimit-limit-tokens-in": "-",
+        "x-skytells-ratelimit-remaining-tokens-in": "-",
+        "x-skytells-ratelimit-limit-tokens-out": "-",
+        "x-skytells-ratelimit-remaining-tokens-out": "-",
+    }
+
+
+def retry_after(seconds: float, form: str, now: int) -> str:
+    """Write a Retry-After header: whole seconds rounded up, a fraction, or an HTTP date.
+
+    Examples
+    --------
+    >>> retry_after(1.2, "seconds", 0), retry_after(1.25, "fraction", 0)
+    ('2', '1.25')
+    """
+    if form == "fraction":
+        return f"{max(seconds, 0.01):.2f}"
+    whole = max(math.ceil(seconds), 1)
+    return formatdate(now / SECOND + whole, usegmt=True) if form == "date" else str(whole)
+
+
+def _or_dash(value: int | None, limit: int | None = 0) -> str:
+    return "-" if value is None or limit is None else str(value)
+
+
+OWNER: Final = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,8 +200,8 @@ class Accounts:
         for each in self.learners.values():
             account = Account(each.name, Window(each.rate_limit), each.budget)
             self._by_name[each.name] = self._by_key[each.key] = account
-        #: Whose limits are told to somebody whose key opens nothing.
-        self.stranger = Account(OWNER, Window(None)) if closed else self.owner
+        #: Whose limits are shown to somebody whose key opens nothing.
+        self.anonymous = Account(OWNER, Window(None)) if closed else self.owner
 
     def admit(self, key: str | None, route: str) -> Caller:
         """Find the account that a key opens.
@@ -90,15 +209,15 @@ class Accounts:
         Raises
         ------
         Refusal
-            401 for a key that opens none, or the error that a key stands for (`keys.FORCED`).
+            401 for a key that opens none, or the error that a key stands for (`ERROR_KEYS`).
         """
         if not self._closed:
-            return Caller(keys.admit(key, route), self.owner)
+            return Caller(check_key(key, route), self.owner)
         account = self._by_key.get(key or "")
         if key is None or account is None:
             raise errors.unauthorized()
         return Caller(key, account)
 
     def named(self, name: str) -> Account:
-        """Find an account by its name; the stranger's when there is none."""
-        return self._by_name.get(name, self.stranger)
+        """Find an account by its name; the anonymous one when there is none."""
+        return self._by_name.get(name, self.anonymous)

@@ -1,26 +1,129 @@
-"""The ASGI application: carries requests to the core and answers back, or breaks the connection instead."""
+"""The ASGI application: carries requests to the core and responses back, or breaks the connection instead.
+
+It also keeps out what would harm a machine on which it runs: pages that reach it under a name of their own,
+bodies that are too large, too many or never end, and connections that say nothing.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import ipaddress
 import logging
-from collections.abc import Awaitable, Callable
-from typing import Any
+import socket
+import struct
+from collections import defaultdict
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from functools import partial
+from typing import Any, Final
 
-from skytells_nb.sandbox.assets import Darkroom
-from skytells_nb.sandbox.core import Core
-from skytells_nb.sandbox.exchange import Answer, Asset, Request, as_json
+from uvicorn.protocols.http.h11_impl import H11Protocol
 
-LARGEST_BODY = 64 * 1024 * 1024
-#: Seconds after which a waiting request looks again whether its prediction was cancelled, or the clock was
-#: moved.
-LOOK_AGAIN = 0.1
+from . import errors
+from .accounts import OWNER
+from .core import Core
+from .messages import Asset, Request, Response
+from .options import WILDCARDS
+from .rendering import RenderCache, serve_file
+
+#: The largest body of a request; of a learner's, in a class.
+LARGEST_BODY: Final = 64 * 1024 * 1024
+LARGEST_OF_A_LEARNER: Final = 16 * 1024 * 1024
+#: Bytes of unfinished bodies that are held together, and of one learner's; a further one waits its turn
+#: unread. Bodies of at most `SMALL` bytes, which nearly all are, never wait.
+UNFINISHED: Final = 96 * 1024 * 1024
+UNFINISHED_OF_A_LEARNER: Final = 16 * 1024 * 1024
+SMALL: Final = 64 * 1024
+#: Seconds without a byte of a request after which its connection is closed, and bytes a second that a whole
+#: body has to come with, beside as many seconds.
+SILENCE: Final = 15.0
+SLOWEST: Final = 256 * 1024
+#: Seconds in which a client may go on sending a body that was refused unread, so that it sees the refusal.
+LINGER: Final = 2.0
+#: Connections at a time; further ones are closed.
+CONNECTIONS: Final = 4096
+#: Seconds after which a waiting request looks again whether its prediction was cancelled, or the clock moved.
+LOOK_AGAIN: Final = 0.1
 
 Message = dict[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 
 log = logging.getLogger(__name__)
+HTTP_LOG: Final = logging.getLogger("skytells_nb.sandbox.http")
+HTTP_LOG.addHandler(logging.NullHandler())
+HTTP_LOG.propagate = False
+
+
+class BreakableProtocol(H11Protocol):
+    """uvicorn's HTTP protocol without a log of its own, and with a limit to silence and to connections.
+
+    Hands its transport to the application, as ``scope["state"]["transport"]``, to be broken.
+    """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.logger = HTTP_LOG
+        self.access_log = False
+        self._head: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Take a connection, unless there are too many."""
+        super().connection_made(transport)
+        self.app_state = {**self.app_state, "transport": transport}
+        if len(self.connections) > CONNECTIONS:
+            transport.abort()
+        else:
+            self._head = self.loop.call_later(SILENCE, transport.abort)
+
+    def data_received(self, data: bytes) -> None:
+        """Take bytes; a request's head has to be there in time (uvicorn itself waits for it for ever)."""
+        super().data_received(data)
+        idle = self.cycle is None or self.cycle.response_complete
+        if not idle and self._head is not None:
+            self._head.cancel()
+            self._head = None
+        elif idle and self._head is None:
+            self._head = self.loop.call_later(SILENCE, self.transport.abort)
+
+    def on_response_complete(self) -> None:
+        """End a request; the next one's head has its own time."""
+        super().on_response_complete()
+        if self._head is not None:
+            self._head.cancel()
+            self._head = None
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Let go."""
+        if self._head is not None:
+            self._head.cancel()
+        super().connection_lost(exc)
+
+
+class BodyRoom:
+    """How many bytes of unfinished bodies are held, all together and by account."""
+
+    def __init__(self, of_an_account: int) -> None:
+        self._of_an_account = of_an_account
+        self._held: defaultdict[str, int] = defaultdict(int)
+        self._changed = asyncio.Condition()
+
+    @contextlib.asynccontextmanager
+    async def hold(self, account: str, size: int) -> AsyncIterator[None]:
+        """Wait until there is room for a whole body, and keep it: one that was begun can always end."""
+        async with self._changed:
+            await self._changed.wait_for(lambda: self._fits(account, size))
+            self._held[account] += size
+        try:
+            yield
+        finally:
+            async with self._changed:
+                self._held[account] -= size
+                self._changed.notify_all()
+
+    def _fits(self, account: str, size: int) -> bool:
+        own = account == OWNER or self._held[account] + size <= self._of_an_account
+        return own and sum(self._held.values()) + size <= UNFINISHED
 
 
 class App:
@@ -30,91 +133,143 @@ class App:
     ----------
     core : Core
         Answers.
-    darkroom : Darkroom
+    files : RenderCache
         Draws files.
     origin : str
         Scheme, host and port for absolute URLs; empty to take the host a request names, as behind a
         wildcard address.
+    names : sequence of str
+        Under which host names it is reached, besides addresses and ``localhost``.
     """
 
-    def __init__(self, core: Core, darkroom: Darkroom, origin: str) -> None:
+    def __init__(self, core: Core, files: RenderCache, origin: str, names: Sequence[str] = ()) -> None:
         self._core = core
-        self._darkroom = darkroom
+        self._files = files
         self._origin = origin
+        self._names = frozenset(name.lower() for name in names)
+        self._room = BodyRoom(UNFINISHED_OF_A_LEARNER)
         #: Set when the server stops: whoever waits lets go of its connection.
         self.stopping = asyncio.Event()
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         """Answer one HTTP request."""
-        body = await _read(receive)
-        if body is None:
-            return
         headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
-        request = Request(
+        transport: asyncio.Transport = scope["state"]["transport"]
+        head = partial(
+            Request,
             scope["method"],
             scope["raw_path"].decode("ascii"),
             scope["query_string"].decode("latin-1"),
             headers,
-            body,
-            self._origin or f"http://{headers.get('host', 'localhost')}",
-            (scope.get("client") or ("",))[0],
+            origin=self._origin or f"http://{headers.get('host', 'localhost')}",
+            asker=(scope.get("client") or ("",))[0],
         )
         try:
-            answer = await self._answer(request)
+            response = await self._answer(head, receive)
         except Exception as error:
-            log.exception("the sandbox failed on %s %s", request.method, request.target)
-            answer = self._core.failure(error)
-        await self._send(answer, scope, receive, send)
+            log.exception("the sandbox failed on %s %r", scope["method"], scope["raw_path"])
+            response = self._core.failure(error)
+        if response is None:
+            transport.abort()
+            return
+        await self._send(response, transport, receive, send)
 
-    async def _answer(self, request: Request) -> Answer:
-        if len(request.body) > LARGEST_BODY:
-            return as_json({"error_id": "INVALID_REQUEST", "message": "The request body is too large"}, 413)
-        answer = self._core.answer(request)
-        if answer.ending in ("drop", "hang"):
-            return answer
-        if answer.hold is not None:
-            late = answer.after
-            while left := self._core.left(answer.hold):
-                if not await self._pause(min(left, LOOK_AGAIN)):
-                    return Answer(ending="drop")
-            answer = self._core.held(answer.hold, request)
-            answer.after += late
-        if answer.asset is not None:
-            answer = await self._developed(answer, answer.asset)
-        return answer
-
-    async def _developed(self, answer: Answer, asset: Asset) -> Answer:
-        """Fill an answer with its file; a server that stops waits for no drawing."""
-        stopping = asyncio.ensure_future(self.stopping.wait())
-        developing = asyncio.ensure_future(self._darkroom.develop(answer, asset))
+    async def _answer(self, head: Callable[..., Request], receive: Receive) -> Response | None:
+        """Read and answer; None when the body did not come."""
+        request = head(b"")
+        if not is_own_name(request.headers.get("host", ""), self._names):
+            # DNS rebinding: a page of evil.example whose name was made to mean this machine
+            return self._unread(self._core.refuse(errors.foreign_host()))
         try:
-            await asyncio.wait((developing, stopping), return_when=asyncio.FIRST_COMPLETED)
-            if self.stopping.is_set():
-                return Answer(ending="drop")
-            return developing.result()
-        finally:
-            for each in (developing, stopping):
-                each.cancel()
-            await asyncio.gather(developing, stopping, return_exceptions=True)
+            async with self._body(request, receive) as body:
+                if isinstance(body, Response):
+                    return self._unread(body)
+                if body is None:
+                    return None
+                response = self._core.answer(head(body))
+        except TimeoutError:
+            return self._unread(self._core.refuse(errors.too_slow()))
+        if response.ending in ("drop", "hang"):
+            return response
+        if response.hold is not None:
+            late = response.after
+            while left := self._core.seconds_left(response.hold):
+                if not await self._pause(min(left, LOOK_AGAIN)):
+                    return Response(ending="drop")
+            response = self._core.answer_held(response.hold, head(b""))
+            response.after += late
+        if response.asset is not None:
+            response = await self._drawn(response, response.asset)
+        return response
 
-    async def _send(self, answer: Answer, scope: Message, receive: Receive, send: Send) -> None:
-        transport: asyncio.Transport = scope["state"]["transport"]
-        late = answer.after + self._core.options.delay
-        if answer.ending == "hang":
+    @contextlib.asynccontextmanager
+    async def _body(self, request: Request, receive: Receive) -> AsyncIterator[bytes | Response | None]:
+        """Read a body; a refusal where it is not read at all, None when the client left before its end."""
+        length = request.headers.get("content-length", "")
+        chunked = "transfer-encoding" in request.headers
+        size = int(length) if length.isascii() and length.isdigit() and not chunked else 0
+        if size <= SMALL and not chunked:
+            yield await _read(receive, size or SMALL, SILENCE * 2)
+            return
+        account = self._core.account_of(request)
+        if account is None:  # refused whatever it brings
+            yield self._core.answer(request)
+            return
+        most = LARGEST_BODY if account.name == OWNER else LARGEST_OF_A_LEARNER
+        if size > most:
+            yield self._core.refuse(errors.too_large(most))
+            return
+        size = most if chunked else size
+        limit = SILENCE * 2 + size / SLOWEST
+        async with asyncio.timeout(limit), self._room.hold(account.name, size):
+            body = await _read(receive, size, limit)
+            yield self._core.refuse(errors.too_large(most)) if body is not None and len(body) > size else body
+
+    def _unread(self, response: Response) -> Response:
+        response.unread = True
+        return response
+
+    async def _drawn(self, response: Response, asset: Asset) -> Response:
+        """Fill a response with its file; a server that stops waits for no drawing."""
+        stopping = asyncio.ensure_future(self.stopping.wait())
+        drawing = asyncio.ensure_future(self._files.find(asset))
+        try:
+            await asyncio.wait((drawing, stopping), return_when=asyncio.FIRST_COMPLETED)
+            if self.stopping.is_set():
+                return Response(ending="drop")
+            return serve_file(response, drawing.result(), asset.range)
+        finally:
+            for each in (drawing, stopping):
+                each.cancel()
+            await asyncio.gather(drawing, stopping, return_exceptions=True)
+
+    async def _send(
+        self, response: Response, transport: asyncio.Transport, receive: Receive, send: Send
+    ) -> None:
+        late = response.after + self._core.options.delay
+        if response.ending == "hang":
             await self._until_left(receive)
-        elif (late and not await self._pause(late)) or answer.ending == "drop":
+        elif (late and not await self._pause(late)) or response.ending == "drop":
             pass
         else:
-            cut = answer.ending == "cut"
-            await send({"type": "http.response.start", "status": answer.status, "headers": _headers(answer)})
-            content = answer.body[: len(answer.body) // 2] if cut else answer.body
-            await send({"type": "http.response.body", "body": content, "more_body": cut})
+            cut = response.ending == "cut"
+            if response.unread:
+                response.headers["connection"] = "close"
+            await send(
+                {"type": "http.response.start", "status": response.status, "headers": _headers(response)}
+            )
+            content = response.body[: len(response.body) // 2] if cut else response.body
+            more = cut or response.unread
+            await send({"type": "http.response.body", "body": content, "more_body": more})
+            if response.unread:
+                # an immediate close would be a reset, which takes the refusal out of the client's hands; so
+                # what is still sent is thrown away for a while
+                await _thrown_away(receive)
+                await send({"type": "http.response.body", "body": b""})
             if not cut:
                 return
             await _flushed(transport)
-        from skytells_nb.sandbox.protocol import break_off
-
-        break_off(transport, reset=answer.reset)
+        break_off(transport, reset=response.reset)
         await _gone(receive)
 
     async def _pause(self, seconds: float) -> bool:
@@ -136,21 +291,70 @@ class App:
         await asyncio.gather(*pending, return_exceptions=True)
 
 
-async def _read(receive: Receive) -> bytes | None:
-    """Read a body whole; None when the client left before it was."""
-    message = await receive()
-    if message["type"] == "http.request" and not message.get("more_body"):
-        body: bytes = message["body"]
-        return body
-    parts, size = [], 0
-    while message["type"] == "http.request":
-        size += len(message["body"])
-        if size <= LARGEST_BODY + 1:
-            parts.append(message["body"])
-        if not message.get("more_body"):
-            return b"".join(parts) if size <= LARGEST_BODY else b" " * (LARGEST_BODY + 1)
-        message = await receive()
-    return None
+def is_own_name(host: str, names: frozenset[str] = frozenset()) -> bool:
+    """Return whether a Host header names this machine: an address, ``localhost``, or one of its names.
+
+    An address is enough, since rebinding needs a name that somebody else's DNS answers for.
+
+    Examples
+    --------
+    >>> [is_own_name(host) for host in ("127.0.0.1:80", "[::1]:80", "a.localhost", "evil.example:80", "")]
+    [True, True, True, False, False]
+    """
+    name = host.rpartition(":")[0] if not host.endswith("]") and ":" in host else host
+    name = name.rstrip(".").lower()
+    if name == "localhost" or name.endswith(".localhost") or name in names:
+        return True
+    try:
+        ipaddress.ip_address(name.removeprefix("[").removesuffix("]"))
+    except ValueError:
+        return False
+    return True
+
+
+def own_names(host: str) -> list[str]:
+    """Return the names under which other machines reach a server that listens on `host`."""
+    if host not in WILDCARDS:
+        return [host]
+    name = socket.gethostname()
+    short = name.partition(".")[0]
+    return [name, short, f"{short}.local"]
+
+
+def break_off(transport: asyncio.Transport, *, reset: bool) -> None:
+    """Close a connection without another byte: orderly, or by a TCP reset."""
+    if reset:
+        connection: socket.socket | None = transport.get_extra_info("socket")
+        if connection is not None:
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    transport.abort()
+
+
+async def _read(receive: Receive, most: int, seconds: float) -> bytes | None:
+    """Read a body of so many bytes, or the first that are too many; None when the client left before its end.
+
+    Raises
+    ------
+    TimeoutError
+        It takes longer than that, or nothing came for `SILENCE` seconds.
+    """
+    body = bytearray()
+    async with asyncio.timeout(seconds):
+        while True:
+            async with asyncio.timeout(SILENCE):
+                message = await receive()
+            if message["type"] != "http.request":
+                return None
+            body += message["body"]
+            if len(body) > most or not message.get("more_body"):
+                return bytes(body)
+
+
+async def _thrown_away(receive: Receive) -> None:
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(LINGER):
+            while (await receive()).get("more_body"):
+                pass
 
 
 async def _gone(receive: Receive) -> None:
@@ -166,8 +370,8 @@ async def _flushed(transport: asyncio.Transport) -> None:
         await asyncio.sleep(0.01)
 
 
-def _headers(answer: Answer) -> list[tuple[bytes, bytes]]:
+def _headers(response: Response) -> list[tuple[bytes, bytes]]:
     pairs = [
-        (name.encode("ascii"), value.encode("latin-1", "replace")) for name, value in answer.headers.items()
+        (name.encode("ascii"), value.encode("latin-1", "replace")) for name, value in response.headers.items()
     ]
-    return [*pairs, (b"content-length", b"%d" % len(answer.body))]
+    return [*pairs, (b"content-length", b"%d" % len(response.body))]

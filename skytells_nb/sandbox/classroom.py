@@ -1,74 +1,33 @@
-"""Enrols a class: a key, a quota and a budget for each learner, all generated, none derived from a seed."""
+"""A class: a key, a quota and a budget for each learner, and what the teacher reads at the start.
+
+Keys are generated, and none is derived from a seed.
+"""
 
 from __future__ import annotations
 
-import re
+import csv
+import io
+import os
 import secrets
 from collections.abc import Sequence
 from dataclasses import replace
-from decimal import Decimal, InvalidOperation
-from typing import TYPE_CHECKING
+from decimal import Decimal
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
 
-from skytells_nb.sandbox.accounts import Learner
+from .accounts import Learner
+from .options import learner_names, parse_budget
+from .runfile import write_private
 
 if TYPE_CHECKING:
-    from skytells_nb.sandbox.options import Options
-    from skytells_nb.sandbox.state import State
+    from .options import Options
+    from .server import Server
+    from .state import State
 
-#: The most learners of one class.
-LARGEST = 500
 #: Requests a minute of each learner: four a second, so that twenty pictures at once fit in.
-USUAL_RATE = 240
+USUAL_RATE: Final = 240
 #: Credits of each learner: some three hundred pictures.
-USUAL_BUDGET = Decimal(10)
-
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,39}")
-_TAKEN = ("teacher",)
-
-
-def names_of(learners: int | Sequence[str]) -> list[str]:
-    """Name the learners of a class: those given, or numbered ones.
-
-    Raises
-    ------
-    ValueError
-        If there are none or too many, or a name is not possible; the message says so in one sentence.
-
-    Examples
-    --------
-    >>> names_of(2), names_of(["ada", "grace"])
-    (['learner-01', 'learner-02'], ['ada', 'grace'])
-    """
-    count = learners if isinstance(learners, int) else len(learners)
-    if isinstance(learners, bool | str) or not 1 <= count <= LARGEST:
-        raise ValueError(f"a class has 1 to {LARGEST} learners, not {learners!r}")
-    if isinstance(learners, int):
-        return [f"learner-{number:02d}" for number in range(1, count + 1)]
-    for name in learners:
-        if not isinstance(name, str) or not _NAME.fullmatch(name) or name.lower() in _TAKEN:
-            raise ValueError(
-                f"{name!r} cannot be a learner's name; letters, digits, - _ and . can, 40 at most"
-            )
-    if len({name.lower() for name in learners}) < count:
-        raise ValueError("two learners of a class have the same name")
-    return list(learners)
-
-
-def read_budget(value: object) -> Decimal:
-    """Read a budget in credits.
-
-    Raises
-    ------
-    ValueError
-        If it is no amount of zero or more.
-    """
-    try:
-        amount = Decimal(str(value))
-    except InvalidOperation:
-        amount = Decimal("NaN")
-    if not amount.is_finite() or amount < 0:
-        raise ValueError(f"a budget is a number of credits, zero or more, not {value!r}")
-    return amount
+USUAL_BUDGET: Final = Decimal(10)
 
 
 def enrol(state: State, options: Options) -> None:
@@ -78,16 +37,16 @@ def enrol(state: State, options: Options) -> None:
     that is given now holds for all of them.
     """
     if options.learners is None and not state.learners:
-        if options.budget is not None or options.wall:
-            raise ValueError("budget and wall belong to a class; say how large it is with learners=")
+        if options.budget is not None or options.gallery:
+            raise ValueError("budget and gallery belong to a class; say how large it is with learners=")
         if options.exposed and not state.has_own_key:
             state.use_key("sk-sandbox-" + secrets.token_hex(16))
         return
     if not state.has_own_key:
         state.use_key("sk-sandbox-teacher-" + secrets.token_hex(16))
-    if not state.wall:
-        state.use_wall(secrets.token_urlsafe(18))
-    budget = None if options.budget is None else read_budget(options.budget)
+    if not state.gallery:
+        state.use_gallery(secrets.token_urlsafe(18))
+    budget = None if options.budget is None else parse_budget(options.budget)
     rate = options.rate_limit
     learners = [
         replace(
@@ -98,7 +57,7 @@ def enrol(state: State, options: Options) -> None:
         for each in state.learners
     ]
     known = {each.name.lower() for each in learners}
-    for name in names_of(options.learners) if options.learners is not None else ():
+    for name in learner_names(options.learners) if options.learners is not None else ():
         if name.lower() not in known:
             key = f"sk-sandbox-{name}-{secrets.token_hex(12)}"
             learners.append(
@@ -106,3 +65,100 @@ def enrol(state: State, options: Options) -> None:
             )
     if learners != state.learners:
         state.enrol(learners)
+
+
+COLUMNS: Final = ("learner", "api_key", "base_url", "budget", "requests_per_minute")
+
+PLAIN: Final = (
+    "Traffic is plain HTTP: whoever shares the network can read keys, prompts and pictures. Use it in a room "
+    "you trust, and no real key with it."
+)
+LOOPBACK: Final = "Only this computer can reach it. --host 0.0.0.0 lets the room in."
+
+
+class KeysFileError(RuntimeError):
+    """A file for the keys that cannot be written; the message says why, and what to do."""
+
+
+def write_keys(path: str | os.PathLike[str], learners: Sequence[Learner], url: str) -> None:
+    """Write everybody's key as CSV, readable by the user alone; an earlier such file is replaced.
+
+    Raises
+    ------
+    KeysFileError
+        If it cannot be written, or something else is there.
+    """
+    place = Path(path)
+    file = io.StringIO()
+    rows = csv.writer(file)
+    rows.writerow(COLUMNS)
+    for each in learners:
+        rows.writerow((each.name, each.key, url, _credits(each), each.rate_limit))
+    head = ",".join(COLUMNS).encode()
+    try:
+        if place.exists():
+            with place.open("rb") as there:
+                if there.read(len(head)) != head:
+                    raise KeysFileError(
+                        f"{place} is there already, and holds no keys of a class. Nothing was changed; "
+                        "choose another file."
+                    )
+        write_private(place, file.getvalue())
+    except OSError as error:
+        raise KeysFileError(
+            f"the keys cannot be written to {place} ({error.strerror or error}). Choose another file, or "
+            "leave --keys out to see them here."
+        ) from error
+
+
+def class_instructions(server: Server, keys: str | None = None) -> str:
+    """Write what a teacher has to know about a running class.
+
+    Parameters
+    ----------
+    server : Server
+        Runs, with a class.
+    keys : str, optional
+        The file that holds the learners' keys; without one they are listed.
+    """
+    learners, urls = server.learners, server.addresses
+    first = learners[0]
+    facts = [("base URL", urls[0]), *(("or", url) for url in urls[1:]), ("teacher's key", server.api_key)]
+    gallery = server.gallery_url
+    if gallery is not None:
+        facts.append(("gallery", urls[0].removesuffix("/v1") + gallery[gallery.index("/class/") :]))
+    facts.append(("each learner", f"{_credits(first)} credits, {first.rate_limit} requests a minute"))
+    width = max(len(name) for name, _ in facts)
+    lines = [f"Sandbox for a class of {len(learners)}: nothing here is real, and nothing costs money.", ""]
+    lines += [f"  {name:<{width}}  {value}" for name, value in facts]
+    lines += ["", PLAIN if server.options.exposed else LOOPBACK, ""]
+    if keys is None:
+        width = max(len("learner"), *(len(each.name) for each in learners))
+        lines += [f"  {'learner':<{width}}  API key"]
+        lines += [f"  {each.name:<{width}}  {each.key}" for each in learners]
+    else:
+        lines += [f"Everybody's key is in {keys}, which only you can read."]
+    lines += [
+        "",
+        "A learner begins with",
+        "",
+        "  import skytells_nb as sky",
+        f'  client = sky.connect("<key>", base_url="{urls[0]}")',
+        "",
+        "or opens the notebooks with",
+        "",
+        f"  SKYTELLS_API_KEY=<key> SKYTELLS_BASE_URL={urls[0]} skytells-nb lab",
+        "",
+        "Something goes wrong for a minute: skytells-nb faults rate_limit --for 60",
+        "Stop with Ctrl+C.",
+    ]
+    return "\n".join(lines)
+
+
+def exposure_notice(server: Server) -> str:
+    """Write what to know about a sandbox without a class that other machines can reach."""
+    return f"Reached at {', '.join(server.addresses)}, with the generated key only. {PLAIN}"
+
+
+def _credits(learner: Learner) -> str:
+    return "unlimited" if learner.budget is None else f"{learner.budget.normalize():f}"

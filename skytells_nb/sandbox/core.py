@@ -1,7 +1,8 @@
-"""The API itself, without a socket: a request goes in, an answer comes out, and the clock is an argument.
+"""The API itself, without a socket: a request goes in, a response comes out, and the clock is an option.
 
-Everything the sandbox promises about the wire is decided here or below; `skytells_nb.sandbox.app` only
-carries it. One lock makes it safe to ask from any thread.
+Everything the sandbox promises about the wire is decided here or below; `app` and `inprocess` only carry it.
+Nothing runs in the background: jobs end by the clock, and webhooks are handed over when somebody asks for
+those that are due. One lock makes it safe to ask from any thread.
 
 Source: skytells-api.md, sections 2 to 6.
 """
@@ -10,43 +11,29 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from email.utils import formatdate
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Final, NamedTuple
 from urllib.parse import parse_qs
 
-from skytells_nb.sandbox import (
-    bodies,
-    classroom,
-    control,
-    errors,
-    limits,
-    mishaps,
-    notices,
-    pages,
-    routes,
-    wall,
-)
-from skytells_nb.sandbox.accounts import Account, Accounts, Caller
-from skytells_nb.sandbox.catalogue import SCHEMAS, Catalogue, standard
-from skytells_nb.sandbox.drawing import Media, standard_media
-from skytells_nb.sandbox.errors import Refusal
-from skytells_nb.sandbox.exchange import Answer, Request, as_json
-from skytells_nb.sandbox.faults import Faults, Hit
-from skytells_nb.sandbox.job import SECOND
-from skytells_nb.sandbox.keys import fingerprint, read_key
-from skytells_nb.sandbox.options import Options
-from skytells_nb.sandbox.predictions import Predictions
-from skytells_nb.sandbox.routes import Route
-from skytells_nb.sandbox.state import State
+from . import errors, faults, jobs
+from .accounts import Account, Accounts, Caller, fingerprint, parse_key, rate_headers, retry_after
+from .classroom import enrol
+from .errors import Refusal
+from .faults import ActiveFault, Faults
+from .jobs import SECOND
+from .messages import API_ROUTES, INFERENCE, ROUTES, UNKNOWN, Request, Response, Route, as_json, find_route
+from .models import SCHEMAS, Catalogue, standard_catalogue
+from .options import Options
+from .predictions import Predictions
+from .rendering import Media, standard_media
+from .state import State
+from .webhooks import RETRIES, Delivery, WebhookEvent
 
 #: How many requests and deliveries the logs remember.
-LOG_LENGTH = 100_000
-#: Seconds to the second and third try of a webhook; then it is given up. Ours: section 7 documents no
-#: retries.
-RETRY_WEBHOOK = (0.5, 2.0)
+LOG_LENGTH: Final = 100_000
 
 
 class Received(NamedTuple):
@@ -71,11 +58,14 @@ class Core:
     state : State, optional
         What there is already; nothing, unless given.
     faults : Faults, optional
-        The order book of faults.
+        What shall go wrong.
     catalogue : Catalogue, optional
         The models.
     media : Media, optional
-        Who draws.
+        Draws the files.
+    handlers : Mapping of str to callable, optional
+        Who answers the routes that are not the API's, by the route's name: ``control``, ``gallery``,
+        ``home``.
 
     Examples
     --------
@@ -92,13 +82,14 @@ class Core:
         faults: Faults | None = None,
         catalogue: Catalogue | None = None,
         media: Media | None = None,
+        handlers: Mapping[str, Callable[[Core, Route, Request, int], Response]] | None = None,
     ) -> None:
         self.options = options or Options()
         self.state = state or State(seed=self.options.seed)
         self.faults = faults or Faults(self.options.clock)
-        self.catalogue = catalogue or standard()
+        self.catalogue = catalogue or standard_catalogue()
         self.media = media or standard_media()
-        classroom.enrol(self.state, self.options)
+        enrol(self.state, self.options)
         #: Whether there is a class: learners with accounts of their own.
         self.has_class = bool(self.state.learners)
         self.accounts = Accounts(
@@ -109,9 +100,10 @@ class Core:
         )
         self.predictions = Predictions(self.state, self.options, self.catalogue, self.media)
         self.log: deque[Received] = deque(maxlen=LOG_LENGTH)
-        self.deliveries: deque[notices.Delivery] = deque(maxlen=LOG_LENGTH)
-        #: Called whenever a webhook may have been put on the agenda.
-        self.on_notice: Callable[[], None] = lambda: None
+        self.deliveries: deque[Delivery] = deque(maxlen=LOG_LENGTH)
+        #: Called whenever a webhook may have been scheduled.
+        self.on_webhook: Callable[[], None] = lambda: None
+        self._handlers = handlers or {}
         self._lock = threading.RLock()
 
     @property
@@ -119,96 +111,107 @@ class Core:
         """The moment, in microseconds since the epoch."""
         return int(self.options.clock() * SECOND)
 
-    def answer(self, request: Request) -> Answer:
-        """Answer one request. Nothing is raised: what goes wrong is an answer too."""
-        route = routes.find(request.method, request.target, self.options.paths)
+    def answer(self, request: Request) -> Response:
+        """Answer one request. Nothing is raised: what goes wrong is a response too."""
+        route = find_route(request.method, request.target, self.options.paths)
         with self._lock:
             now = self.now
-            hits: Sequence[Hit] = ()
-            caller = Caller("", self.accounts.stranger)
+            active: Sequence[ActiveFault] = ()
+            caller = Caller("", self.accounts.anonymous)
             try:
                 caller = self._identify(route, request)
-                hits = self._let_in(route, caller.account, now)
-                answer = self._strike(route, request, caller, hits, now)
+                active = self._check_limits(route, caller.account, now)
+                response = self._handle_with_faults(route, request, caller, active, now)
             except Refusal as refusal:
-                answer = self._refuse(refusal)
-            mishaps.bend_answer(hits, answer)
-            self._finish(answer, route, caller.account, now)
-            self._note(request, route, answer, hits, now)
-        if self.predictions.agenda.news:
-            self.predictions.agenda.news = False
-            self.on_notice()
-        return answer
+                response = self._refuse(refusal)
+            faults.modify_response(active, response)
+            self._finish(response, route, caller.account, now)
+            self._record(request, route, response, active, now)
+        if self.predictions.schedule.news:
+            self.predictions.schedule.news = False
+            self.on_webhook()
+        return response
 
-    def left(self, id: str) -> float:
+    def account_of(self, request: Request) -> Account | None:
+        """Return the account that a request's head opens; None where it will be refused whatever its body."""
+        route = find_route(request.method, request.target, self.options.paths)
+        with self._lock:
+            try:
+                return self._identify(route, request).account
+            except Refusal:
+                return None
+
+    def seconds_left(self, id: str) -> float:
         """Seconds until an awaited prediction ends; 0 when it has, or is gone."""
         with self._lock:
             job = self.state.jobs.get(id)
             return 0.0 if job is None else max(job.ends - self.now, 0) / SECOND
 
-    def held(self, id: str, request: Request) -> Answer:
+    def answer_held(self, id: str, request: Request) -> Response:
         """Answer an awaited create, now that its prediction has ended (section 4.7)."""
         with self._lock:
             now = self.now
             try:
-                answer = self.predictions.show(id, request, now)
+                response = self.predictions.show(id, request, now)
             except Refusal as refusal:
-                answer = self._refuse(refusal)
-            self._finish(answer, Route("create"), self._owner_of(id), now)
-            return answer
+                response = self._refuse(refusal)
+            self._finish(response, Route("create"), self._owner_of(id), now)
+            return response
 
-    def drawn(self, id: str, name: str, size: int) -> None:
-        """Take note of how large a file turned out."""
+    def note_size(self, id: str, name: str, size: int) -> None:
+        """Keep how large a file turned out."""
         with self._lock:
             job = self.state.jobs.get(id)
             if job is not None:
                 job.sizes[name] = size
                 job.rendered = None
 
-    def failure(self, error: BaseException) -> Answer:
-        """Answer for a mistake of the sandbox's own: 500, in the documented envelope."""
-        answer = self._refuse(Refusal(500, "INTERNAL_ERROR", "The sandbox itself has failed", repr(error)))
-        self._finish(answer, routes.UNKNOWN, self.accounts.stranger, self.now)
-        return answer
+    def refuse(self, refusal: Refusal) -> Response:
+        """Answer a request that was not even read, in the documented envelope."""
+        response = self._refuse(refusal)
+        self._finish(response, UNKNOWN, self.accounts.anonymous, self.now)
+        return response
 
-    def due_notice(self, origin: str) -> notices.Notice | None:
+    def failure(self, error: BaseException) -> Response:
+        """Answer for a mistake of the sandbox's own: 500."""
+        return self.refuse(Refusal(500, "INTERNAL_ERROR", "The sandbox itself has failed", repr(error)))
+
+    def due_webhook(self, origin: str) -> WebhookEvent | None:
         """Take the next webhook that is due; None when none is.
 
         Its links begin with `origin`, or, when that is empty, as those did that its create was answered with.
         """
         with self._lock:
-            return self.predictions.due_notice(origin, self.now)
+            return self.predictions.due_webhook(origin, self.now)
 
-    def next_notice(self) -> float | None:
-        """Say in how many seconds the next webhook is due; None when there is none."""
+    def seconds_to_webhook(self) -> float | None:
+        """Return in how many seconds the next webhook is due; None when there is none."""
         with self._lock:
-            due = self.predictions.agenda.next
+            due = self.predictions.schedule.next
             return None if due is None else max(due - self.now, 0) / SECOND
 
-    def delivered(self, notice: notices.Notice, status: int | None, error: str | None) -> None:
-        """Take note of a delivery, and try a failed one again, twice at most."""
+    def delivered(self, event: WebhookEvent, status: int | None, error: str | None) -> None:
+        """Log a delivery, and schedule a failed one again, twice at most."""
         with self._lock:
-            id, event, attempt, url = notice[:4]
-            self.deliveries.append(
-                notices.Delivery(self.options.clock(), id, event, url, attempt, status, error)
-            )
+            id, name, attempt, url = event[:4]
+            self.deliveries.append(Delivery(self.options.clock(), id, name, url, attempt, status, error))
             if status is not None and 200 <= status < 300:
-                self.predictions.notified(id, event)
-            elif attempt <= len(RETRY_WEBHOOK):
-                due = self.now + int(RETRY_WEBHOOK[attempt - 1] * SECOND)
-                self.predictions.agenda.again(due, id, event, attempt + 1)
+                self.predictions.notified(id, name)
+            elif attempt <= len(RETRIES):
+                due = self.now + int(RETRIES[attempt - 1] * SECOND)
+                self.predictions.schedule.again(due, id, name, attempt + 1)
 
-    def put_back(self, notice: notices.Notice) -> None:
-        """Take note that a notice was not sent after all; it stays due."""
+    def requeue(self, event: WebhookEvent) -> None:
+        """Schedule an event that was not sent after all; it stays due."""
         with self._lock:
-            self.predictions.agenda.again(self.now, notice.id, notice.event, notice.attempt)
+            self.predictions.schedule.again(self.now, event.id, event.event, event.attempt)
 
     def snapshot(self) -> list[dict[str, object]]:
         """Every prediction as the API shows it now, newest first, hidden ones too."""
         with self._lock:
             now, base = self.now, "http://sandbox"
-            jobs = reversed(self.state.jobs.values())
-            return [bodies.view(job, now, base, self.options, self.catalogue) for job in jobs]
+            every = reversed(self.state.jobs.values())
+            return [jobs.prediction_json(job, now, base, self.options, self.catalogue) for job in every]
 
     @property
     def billed(self) -> dict[str, Decimal]:
@@ -224,49 +227,53 @@ class Core:
 
     def _identify(self, route: Route, request: Request) -> Caller:
         """Check path and key, in this order; a file belongs to whoever made it, and needs no key."""
-        if route is routes.UNKNOWN:
-            raise self._no_such_endpoint(request)
+        if route is UNKNOWN:
+            inference = request.target.removeprefix("/v1") in INFERENCE
+            details = (
+                "The sandbox serves predictions and models, not the inference routes." if inference else None
+            )
+            raise errors.endpoint_not_found(request.method, request.target, details)
         if route.name == "asset":
             return Caller("", self._owner_of(route.argument))
-        if route.name not in routes.API_ROUTES:
-            return Caller("", self.accounts.stranger)
-        return self.accounts.admit(read_key(request.headers), route.name)
+        if route.name not in API_ROUTES:
+            return Caller("", self.accounts.anonymous)
+        return self.accounts.admit(parse_key(request.headers), route.name)
 
-    def _let_in(self, route: Route, account: Account, now: int) -> Sequence[Hit]:
-        """Check the rate, and take the faults that strike."""
-        if route.name not in routes.ROUTES:
+    def _check_limits(self, route: Route, account: Account, now: int) -> Sequence[ActiveFault]:
+        """Check the rate, and use up the faults that strike."""
+        if route.name not in ROUTES:
             return ()
         wait = account.window.admit(now) if route.name != "asset" else None
         if wait is not None:
-            raise errors.rate_limited(retry_after=limits.retry_after(wait, self.options.retry_after, now))
+            raise errors.rate_limited(retry_after=retry_after(wait, self.options.retry_after, now))
         return self.faults.take(route.name, account.name)
 
     def _owner_of(self, id: str) -> Account:
         job = self.state.jobs.get(id)
-        return self.accounts.stranger if job is None else self.accounts.named(job.account)
+        return self.accounts.anonymous if job is None else self.accounts.named(job.account)
 
-    def _strike(
-        self, route: Route, request: Request, caller: Caller, hits: Sequence[Hit], now: int
-    ) -> Answer:
-        """Handle a request, unless a fault strikes before, and let a fault replace the answer."""
-        early = mishaps.before(hits) if hits else None
+    def _handle_with_faults(
+        self, route: Route, request: Request, caller: Caller, active: Sequence[ActiveFault], now: int
+    ) -> Response:
+        """Handle a request, unless a fault strikes before, and let a fault replace the response."""
+        early = faults.early_response(active)
         if early is not None:
             return early
         try:
-            answer = self._handle(route, request, caller, hits, now)
+            response = self._handle(route, request, caller, active, now)
         except Refusal as refusal:
-            answer = self._refuse(refusal)
-        return mishaps.replace(hits, answer) if hits else answer
+            response = self._refuse(refusal)
+        return faults.replace_response(active, response)
 
     def _handle(
-        self, route: Route, request: Request, caller: Caller, hits: Sequence[Hit], now: int
-    ) -> Answer:
+        self, route: Route, request: Request, caller: Caller, active: Sequence[ActiveFault], now: int
+    ) -> Response:
         id = route.argument
         match route.name:
             case "create":
-                return self.predictions.create(request, caller, hits, now)
+                return self.predictions.create(request, caller, active, now)
             case "read":
-                return self.predictions.read(id, request, caller, hits, now)
+                return self.predictions.read(id, request, caller, active, now)
             case "list":
                 return self.predictions.list(request, caller, now)
             case "cancel":
@@ -279,65 +286,47 @@ class Core:
                 wanted = _fields(request.query)
                 return as_json([entry.body(wanted) for entry in self.catalogue.values()])
             case "model":
-                return self._model(route.argument, request)
+                entry = self.catalogue.get(id)
+                if entry is None:
+                    raise errors.model_not_found(id)
+                return as_json(entry.body(_fields(request.query)))
             case "asset":
-                return self.predictions.asset(id, route.rest, request, hits, now)
-            case "control":
-                return control.answer(self, id, request)
-            case "wall":
-                return wall.answer(self, route, request, now)
-            case _:
-                return pages.home(
-                    request.headers.get("accept", ""),
-                    request.origin,
-                    models=len(self.catalogue),
-                    predictions=len(self.state.jobs),
-                    billed=len(self.state.ledger),
-                    closed=self.accounts.stranger is not self.accounts.owner,
-                )
+                return self.predictions.asset(id, route.rest, request, active, now)
+        handler = self._handlers.get(route.name)
+        if handler is None:
+            raise errors.endpoint_not_found(request.method, request.target)
+        return handler(self, route, request, now)
 
-    def _model(self, slug: str, request: Request) -> Answer:
-        entry = self.catalogue.get(slug)
-        if entry is None:
-            raise errors.model_not_found(slug)
-        return as_json(entry.body(_fields(request.query)))
-
-    def _no_such_endpoint(self, request: Request) -> Refusal:
-        inference = request.target.removeprefix("/v1") in routes.INFERENCE
-        details = (
-            "The sandbox serves predictions and models, not the inference routes." if inference else None
-        )
-        return errors.endpoint_not_found(request.method, request.target, details)
-
-    def _refuse(self, refusal: Refusal) -> Answer:
+    def _refuse(self, refusal: Refusal) -> Response:
         request_id = f"req_sandbox_{len(self.log)}"
-        answer = as_json(errors.body_of(refusal, self.options.error_shape, request_id), refusal.status)
-        answer.headers.update(refusal.headers)
-        return answer
+        response = as_json(errors.body_of(refusal, self.options.error_shape, request_id), refusal.status)
+        response.headers.update(refusal.headers)
+        return response
 
-    def _finish(self, answer: Answer, route: Route, account: Account, now: int) -> None:
-        headers = answer.headers
+    def _finish(self, response: Response, route: Route, account: Account, now: int) -> None:
+        headers = response.headers
         headers["x-skytells-sandbox"] = "1"
         headers.setdefault("date", _date(now // SECOND))
         if not headers["date"]:
             del headers["date"]
-        if route.name in routes.API_ROUTES:
-            running = 0 if self.options.concurrency is None else self.state.running(now, account.name)
-            headers |= limits.headers(
-                self.options.rate_headers, account.window, self.options.concurrency, running, now
-            )
+        if route.name in API_ROUTES:
+            limit = self.options.concurrency
+            running = 0 if limit is None else self.state.running(now, account.name)
+            headers |= rate_headers(self.options.rate_headers, account.window, limit, running, now)
 
-    def _note(self, request: Request, route: Route, answer: Answer, hits: Sequence[Hit], now: int) -> None:
-        key = read_key(request.headers)
+    def _record(
+        self, request: Request, route: Route, response: Response, active: Sequence[ActiveFault], now: int
+    ) -> None:
+        key = parse_key(request.headers)
         self.log.append(
             Received(
                 now / SECOND,
                 request.method,
                 f"{request.target}?{request.query}" if request.query else request.target,
                 None if key is None else fingerprint(key),
-                answer.status if answer.ending in ("send", "cut") else None,
+                response.status if response.ending in ("send", "cut") else None,
                 route.name,
-                tuple(hit.name for hit in hits),
+                tuple(each.name for each in active),
             )
         )
 
@@ -348,7 +337,7 @@ def _date(second: int) -> str:
 
 
 def _fields(query: str) -> frozenset[str]:
-    """Which schemas a query asks for (section 5.2)."""
+    """Parse which schemas a query asks for (section 5.2)."""
     if not query:
         return frozenset()
     asked = parse_qs(query).get("fields", [])

@@ -1,4 +1,4 @@
-"""Refusals: every documented error with its body, in each of the five shapes the sources show.
+"""Every documented error with its body, in each of the shapes that the sources show.
 
 Source: skytells-api.md, sections 9.1 and 9.2. What no source documents is marked *ours*.
 """
@@ -6,7 +6,7 @@ Source: skytells-api.md, sections 9.1 and 9.2. What no source documents is marke
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 
 class Refusal(Exception):
@@ -194,7 +194,7 @@ def already_finished(id: str, status: str) -> Refusal:
     )
 
 
-SERVER_ERROR_IDS = {
+SERVER_ERROR_IDS: Final = {
     500: "INTERNAL_ERROR",
     502: "INFRASTRUCTURE_ERROR",
     503: "SERVICE_UNAVAILABLE",
@@ -206,6 +206,25 @@ def server_error(status: int) -> Refusal:
     """5xx in the API's own envelope."""
     error_id = SERVER_ERROR_IDS.get(status, "INTERNAL_ERROR")
     return Refusal(status, error_id, "Something went wrong on our side")
+
+
+def foreign_host() -> Refusal:
+    """421 for a request under a host name that is not this machine's."""
+    return Refusal(
+        421, "INVALID_REQUEST", "The sandbox is not reached under this host name", "Use its address instead."
+    )
+
+
+def too_large(most: int) -> Refusal:
+    """413 for a body, or for what one learner keeps here."""
+    return Refusal(
+        413, "PAYLOAD_TOO_LARGE", "The request body is too large", f"At most {most // 2**20} MB are taken."
+    )
+
+
+def too_slow() -> Refusal:
+    """408 for a body that does not come."""
+    return Refusal(408, "REQUEST_TIMEOUT", "The request body did not arrive in time")
 
 
 def file_gone(name: str) -> Refusal:

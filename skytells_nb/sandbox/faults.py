@@ -1,8 +1,7 @@
-"""Everything that can go wrong on the wire, put in order by name: ``faults.next("rate_limit", times=2)``.
+"""Every way in which the wire is known to go wrong, ordered by name: ``faults.next("rate_limit", times=2)``.
 
-A fault either takes the place of an answer (at most one per request) or bends the request that goes through
-(any number at once). This module only keeps the order book; `skytells_nb.sandbox.mishaps` carries the
-orders out.
+A fault either takes the place of a response (at most one per request) or modifies what goes through (any
+number at once).
 """
 
 from __future__ import annotations
@@ -12,13 +11,108 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
-from skytells_nb.sandbox.fault_kinds import FAILURE_SHAPES, KINDS, Kind
-from skytells_nb.sandbox.routes import API_ROUTES
+from . import errors
+from .jobs import SECOND, Job
+from .messages import API_ROUTES, ROUTES, Response, as_json
 
 
-class Hit(NamedTuple):
+class FaultKind(NamedTuple):
+    """A fault there is: what it does, where it strikes unless told, what it can be told, where it may."""
+
+    says: str
+    on: tuple[str, ...]
+    details: Mapping[str, Any]
+    bends: bool = False
+    allowed: tuple[str, ...] = ROUTES
+
+
+_CREATE, _ASSET = ("create",), ("asset",)
+
+#: Where the reason of a failed job is written (contradiction 10); ``error`` writes ``response`` too.
+FAILURE_SHAPES: Final = ("error", "response", "error_message")
+
+FAULT_KINDS: Final[dict[str, FaultKind]] = {
+    "rate_limit": FaultKind(
+        "429 with Retry-After (None: without; a string goes out as it is)", API_ROUTES, {"retry_after": 1}
+    ),
+    "server_error": FaultKind(
+        "5xx in the API's envelope; accepted=True handles the request first",
+        API_ROUTES,
+        {"status": 500, "accepted": False},
+    ),
+    "html_gateway": FaultKind(
+        "a gateway's HTML page; accepted=True handles the request first",
+        API_ROUTES,
+        {"status": 502, "accepted": False},
+    ),
+    "drop_before": FaultKind(
+        "the connection closes before the request is handled", _CREATE, {"reset": False}
+    ),
+    "drop_after": FaultKind(
+        "the request is handled, then the connection closes without an answer", _CREATE, {"reset": False}
+    ),
+    "hang_after": FaultKind(
+        "the request is handled, then nothing comes until the client gives up", _CREATE, {}
+    ),
+    "error_after": FaultKind(
+        "the request is handled, then answered with 5xx in the API's envelope", _CREATE, {"status": 500}
+    ),
+    "queued_false": FaultKind(
+        "HTTP 200 with status false and the id of a job that runs (section 4.1)",
+        _CREATE,
+        {},
+        allowed=("create", "read"),
+    ),
+    "no_credit": FaultKind("402", _CREATE, {}),
+    "suspended": FaultKind("403, or 401 as another page has it", API_ROUTES, {"status": 403}),
+    "forbidden": FaultKind("403", API_ROUTES, {}),
+    "unauthorized": FaultKind("401 although the key is good", API_ROUTES, {}),
+    "content_policy": FaultKind("451", _CREATE, {}),
+    "broken_json": FaultKind(
+        "the request is handled, half of the answer's JSON is sent as if it were all", API_ROUTES, {}
+    ),
+    "empty_body": FaultKind(
+        "the request is handled, the answer is an empty JSON object", API_ROUTES, {"status": 200}
+    ),
+    "cut_short": FaultKind("the connection closes in the middle of the body", _ASSET, {}),
+    "slow": FaultKind(
+        "the request is handled, its answer comes later", API_ROUTES, {"seconds": 2.0}, bends=True
+    ),
+    "missing_date": FaultKind("the answer has no Date header", API_ROUTES, {}, bends=True),
+    "failed": FaultKind(
+        "the job fails; shape: error, response or error_message",
+        _CREATE,
+        {"reason": "Failed to generate image.", "shape": "error"},
+        bends=True,
+        allowed=_CREATE,
+    ),
+    "failed_as_502": FaultKind(
+        "the job fails, and reads report that by a 502",
+        _CREATE,
+        {"reason": "Failed to generate image."},
+        bends=True,
+        allowed=("create", "read"),
+    ),
+    "expired": FaultKind(
+        "the files are gone: those asked for, or those of the job created",
+        _ASSET,
+        {},
+        bends=True,
+        allowed=("asset", "create"),
+    ),
+    "hidden": FaultKind(
+        "the job is missing from listings for so many seconds",
+        _CREATE,
+        {"seconds": 1.0},
+        bends=True,
+        allowed=_CREATE,
+    ),
+}
+
+
+class ActiveFault(NamedTuple):
     """A fault that strikes this request."""
 
     name: str
@@ -26,7 +120,7 @@ class Hit(NamedTuple):
 
 
 @dataclass(slots=True)
-class Order:
+class FaultRule:
     """A fault that was ordered: where it strikes, how often yet (None: always), how many it lets pass.
 
     `until` is the moment at which it ends by itself, and `learner` the one it strikes; None for no end, and
@@ -61,7 +155,7 @@ class Faults:
     def __init__(self, clock: Callable[[], float] = time.time) -> None:
         self._clock = clock
         self._lock = threading.Lock()
-        self._orders: list[Order] = []
+        self._orders: list[FaultRule] = []
 
     def next(
         self,
@@ -139,7 +233,7 @@ class Faults:
                 for each in self._orders
             ]
 
-    def take(self, route: str, learner: str = "") -> tuple[Hit, ...]:
+    def take(self, route: str, learner: str = "") -> tuple[ActiveFault, ...]:
         """Use up and return what strikes a request: any number that bend it, one that replaces its answer.
 
         Parameters
@@ -160,7 +254,7 @@ class Faults:
             self._end(self._clock())
             hits, replaced = [], False
             for order in list(self._orders):
-                bends = KINDS[order.name].bends
+                bends = FAULT_KINDS[order.name].bends
                 if route not in order.on or (replaced and not bends):
                     continue
                 if order.learner is not None and order.learner != learner:
@@ -169,7 +263,7 @@ class Faults:
                     order.skip -= 1
                     continue
                 replaced = replaced or not bends
-                hits.append(Hit(order.name, order.details))
+                hits.append(ActiveFault(order.name, order.details))
                 if order.left is not None:
                     order.left -= 1
                     if not order.left:
@@ -186,9 +280,9 @@ class Faults:
         learner: str | None,
         details: dict[str, Any],
     ) -> None:
-        kind = KINDS.get(name)
+        kind = FAULT_KINDS.get(name)
         if kind is None:
-            raise ValueError(f"there is no fault {name!r}; there are {', '.join(sorted(KINDS))}")
+            raise ValueError(f"there is no fault {name!r}; there are {', '.join(sorted(FAULT_KINDS))}")
         if not isinstance(after, int) or after < 0:
             raise ValueError(f"after={after!r}: a number of requests, zero or more, is needed")
         if lasting is not None and not (_is_amount(lasting) and lasting):
@@ -203,7 +297,7 @@ class Faults:
             _check(name, detail, value, kind.details[detail])
         until = None if lasting is None else self._clock() + lasting
         told = {**kind.details, **details}
-        order = Order(name, _routes(name, kind, on), times, after, told, until, learner)
+        order = FaultRule(name, _routes(name, kind, on), times, after, told, until, learner)
         with self._lock:
             self._orders.append(order)
 
@@ -211,7 +305,7 @@ class Faults:
         self._orders = [each for each in self._orders if each.until is None or each.until > now]
 
 
-def _routes(name: str, kind: Kind, on: str | Iterable[str] | None) -> frozenset[str]:
+def _routes(name: str, kind: FaultKind, on: str | Iterable[str] | None) -> frozenset[str]:
     if on is None:
         return frozenset(kind.on)
     if on == "any":
@@ -244,3 +338,88 @@ def _is_amount(value: Any) -> bool:
     return (
         isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value) and value >= 0
     )
+
+
+GATEWAY_PAGE: Final = b"""<html><head><title>502 Bad Gateway</title></head>
+<body><center><h1>502 Bad Gateway</h1></center></body></html>
+"""
+
+_REFUSALS: Final[dict[str, Callable[[], errors.Refusal]]] = {
+    "no_credit": errors.no_credit,
+    "forbidden": errors.forbidden,
+    "unauthorized": errors.unauthorized,
+    "content_policy": errors.content_policy,
+}
+
+
+def early_response(active: Iterable[ActiveFault]) -> Response | None:
+    """Answer in place of the API, or raise a refusal, where a fault strikes before the request is handled."""
+    for name, details in active:
+        if name in _REFUSALS:
+            raise _REFUSALS[name]()
+        if name == "rate_limit":
+            wait = details["retry_after"]
+            raise errors.rate_limited(retry_after=None if wait is None else str(wait))
+        if name == "suspended":
+            raise errors.suspended(details["status"])
+        if name == "drop_before":
+            return Response(ending="drop", reset=details["reset"])
+        if name == "server_error" and not details["accepted"]:
+            raise errors.server_error(details["status"])
+        if name == "html_gateway" and not details["accepted"]:
+            return _gateway(details["status"])
+    return None
+
+
+def modify_job(job: Job, active: Iterable[ActiveFault], now: int) -> None:
+    """Change the job that a create has just made, before it is kept."""
+    for name, details in active:
+        if name in ("failed", "failed_as_502"):
+            job.outcome, job.reason = "failed", details["reason"]
+            job.failure_shape = details.get("shape", "error")
+            job.failed_as_502 = name == "failed_as_502"
+        elif name == "expired":
+            job.purged_at_end = True
+        elif name == "hidden":
+            job.hidden_until = now + int(details["seconds"] * SECOND)
+
+
+def replace_response(active: Iterable[ActiveFault], response: Response) -> Response:
+    """Put what a fault makes of it in the place of the answer to a request that has been handled."""
+    for name, details in active:
+        response = _replaced(name, details, response)
+    return response
+
+
+def modify_response(active: Iterable[ActiveFault], response: Response) -> None:
+    """Delay an answer, or take its Date header away, whatever it says."""
+    for name, details in active:
+        if name == "slow":
+            response.after += details["seconds"]
+        elif name == "missing_date":
+            response.headers["date"] = ""
+
+
+def _replaced(name: str, details: Any, response: Response) -> Response:
+    match name:
+        case "drop_after":
+            return Response(ending="drop", reset=details["reset"])
+        case "hang_after":
+            return Response(ending="hang")
+        case "cut_short":
+            response.ending = "cut"
+        case "error_after" | "server_error":
+            raise errors.server_error(details["status"])
+        case "html_gateway":
+            return _gateway(details["status"])
+        case "queued_false" if response.about is not None:
+            return as_json({"id": response.about, "status": False, "error": {"message": "still queued"}})
+        case "broken_json":
+            response.body, response.hold = response.body[: max(len(response.body) // 2, 1)], None
+        case "empty_body":
+            return as_json({}, details["status"])
+    return response
+
+
+def _gateway(status: int) -> Response:
+    return Response(status, GATEWAY_PAGE, {"content-type": "text/html"})

@@ -9,19 +9,19 @@ import re
 from collections.abc import Iterable
 from datetime import UTC, date, datetime, timedelta
 from itertools import islice
-from typing import NamedTuple
+from typing import Final, NamedTuple
 from urllib.parse import parse_qsl
 
-from skytells_nb.sandbox import errors
-from skytells_nb.sandbox.catalogue import Catalogue
-from skytells_nb.sandbox.exchange import dump
-from skytells_nb.sandbox.job import SECOND, Job
+from . import errors
+from .jobs import SECOND, Job
+from .messages import dump
+from .models import Catalogue
 
-LARGEST_PAGE = 50
-USUAL_PAGE = 20
+LARGEST_PAGE: Final = 50
+USUAL_PAGE: Final = 20
 
 #: Every documented word for a status, and the phases it stands for (section 4.8).
-WORDS: dict[str, tuple[str, ...]] = {
+STATUS_WORDS: Final[dict[str, tuple[str, ...]]] = {
     "pending": ("pending",),
     "queued": ("pending", "starting"),
     "starting": ("starting",),
@@ -50,7 +50,7 @@ class Query(NamedTuple):
         return any(each is not None for each in self[2:])
 
 
-def read_query(text: str, catalogue: Catalogue) -> Query:
+def parse_query(text: str, catalogue: Catalogue) -> Query:
     """Read and check a listing's query string; unknown parameters are let through, as servers do.
 
     Raises
@@ -70,19 +70,19 @@ def read_query(text: str, catalogue: Catalogue) -> Query:
             raise errors.model_not_found(model)
         model = catalogue[model].slug
     status = given.get("status") or None
-    if status is not None and status not in WORDS:
-        raise errors.invalid_parameter(f"'status' must be one of {', '.join(WORDS)}.")
+    if status is not None and status not in STATUS_WORDS:
+        raise errors.invalid_parameter(f"'status' must be one of {', '.join(STATUS_WORDS)}.")
     return Query(
         page,
         per_page,
         model,
-        WORDS[status] if status else None,
+        STATUS_WORDS[status] if status else None,
         None if since is None else _moment(since),
         None if until is None else _moment(until) + 86_400 * SECOND,
     )
 
 
-def choose(jobs: Iterable[Job], query: Query, now: int, size: int) -> tuple[list[Job], int]:
+def select_page(jobs: Iterable[Job], query: Query, now: int, size: int) -> tuple[list[Job], int]:
     """Pick one page out of all predictions, given newest first.
 
     Returns
@@ -97,7 +97,7 @@ def choose(jobs: Iterable[Job], query: Query, now: int, size: int) -> tuple[list
     return matching[start : start + query.per_page], len(matching)
 
 
-def frame(query: Query, total: int, rendered: Iterable[bytes], form: str) -> bytes:
+def page_json(query: Query, total: int, rendered: Iterable[bytes], form: str) -> bytes:
     """Put rendered predictions into one of the two documented answers."""
     items = b"[" + b",".join(rendered) + b"]"
     if form == "array":

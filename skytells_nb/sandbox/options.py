@@ -1,18 +1,104 @@
-"""Everything that can be set on a sandbox, checked once, so that a typo is not a silent default."""
+"""Everything that can be set on a sandbox, checked once, so that a typo is not a silent default.
+
+The sources contradict each other; the options of the dialect say which of the documented forms the sandbox
+speaks. Its defaults are the forms that the published Python SDK understands.
+
+Source: skytells-api.md, section 13.
+"""
 
 from __future__ import annotations
 
+import ipaddress
 import math
 import os
+import re
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
-from decimal import Decimal
-from typing import Any
+from decimal import Decimal, InvalidOperation
+from typing import Any, Final, Literal, get_args, get_type_hints
 
-from skytells_nb.sandbox import classroom
-from skytells_nb.sandbox.dialect import Dialect
-from skytells_nb.sandbox.listening import is_loopback
+#: The most learners of one class.
+LARGEST: Final = 500
+WILDCARDS: Final = ("0.0.0.0", "::", "")  # noqa: S104 - compared with, not bound to
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Dialect:
+    """Which documented form each answer takes.
+
+    Attributes
+    ----------
+    listing : {"page", "array"}
+        ``{data, pagination}``, or a bare array of predictions.
+    filters : {"honoured", "ignored"}
+        Whether listings obey ``model``, ``status``, ``from`` and ``to``; old versions of the API need not.
+    canceled : {"cancelled", "canceled"}
+        The spelling of that status. The published SDKs poll for ever on ``canceled``, hence the default.
+    model : {"object", "display", "string"}
+        ``{name, type}`` with the slug or with the display name as name, or the slug alone.
+    first_status : {"pending", "queued", "starting"}
+        The status of a job that has not begun.
+    billing : {"metadata", "metrics"}
+        Where ``billing.credits_used`` sits.
+    cancel_answer : {"prediction", "success"}
+        What cancel and delete answer: the prediction, or ``{"success": true}``.
+    output : {"model", "array", "string"}
+        As the model's catalogue entry says, always a list, or a string where there is one file.
+    ids : {"sandbox", "uuid"}
+        ``sandbox-`` and 32 hex digits, or plain UUIDs.
+    paths : {"both", "new", "old"}
+        Which spellings of create, get-model and delete exist; the others are 404 ``ENDPOINT_NOT_FOUND``.
+    timestamps : {"zulu", "offset", "mixed"}
+        ``…000000Z``, ``…+00:00``, or the first for created and updated and the second for started and
+        completed.
+    error_shape : {"A", "B", "C", "D", "E"}
+        The error body (section 9.1).
+    webhook_payload : {"bare", "envelope"}
+        The prediction, or ``{type, created_at, data}`` around it.
+    rate_headers : {"new", "old"}
+        ``x-skytells-ratelimit-*`` or ``X-RateLimit-*`` (section 11).
+    retry_after : {"seconds", "fraction", "date"}
+        How ``Retry-After`` is written when a real limit is met.
+    missing_prediction : {"502", "404"}
+        The status of an answer about an unknown prediction.
+    create_status : {"200", "202"}
+        The status of a successful create.
+    inputs : {"echoed", "empty"}
+        Whether predictions show their input, or ``{}``, as the privacy pages say.
+    """
+
+    listing: Literal["page", "array"] = "page"
+    filters: Literal["honoured", "ignored"] = "honoured"
+    canceled: Literal["cancelled", "canceled"] = "cancelled"
+    model: Literal["object", "display", "string"] = "object"
+    first_status: Literal["pending", "queued", "starting"] = "pending"
+    billing: Literal["metadata", "metrics"] = "metadata"
+    cancel_answer: Literal["prediction", "success"] = "prediction"
+    output: Literal["model", "array", "string"] = "model"
+    ids: Literal["sandbox", "uuid"] = "sandbox"
+    paths: Literal["both", "new", "old"] = "both"
+    timestamps: Literal["zulu", "offset", "mixed"] = "zulu"
+    error_shape: Literal["A", "B", "C", "D", "E"] = "A"
+    webhook_payload: Literal["bare", "envelope"] = "bare"
+    rate_headers: Literal["new", "old"] = "new"
+    retry_after: Literal["seconds", "fraction", "date"] = "seconds"
+    missing_prediction: Literal["502", "404"] = "502"
+    create_status: Literal["200", "202"] = "200"
+    inputs: Literal["echoed", "empty"] = "echoed"
+
+    def __post_init__(self) -> None:
+        allowed = choices()
+        for name, values in allowed.items():
+            value = getattr(self, name)
+            if value not in values:
+                raise ValueError(f"{name}={value!r}: choose one of {', '.join(map(repr, values))}")
+
+
+def choices() -> dict[str, tuple[str, ...]]:
+    """Every option of the dialect with the words it accepts, the default first."""
+    hints = get_type_hints(Dialect)
+    return {each.name: get_args(hints[each.name]) for each in fields(Dialect)}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -49,8 +135,13 @@ class Options(Dialect):
         own, and no other key is accepted.
     budget : Decimal or None
         Credits that each learner may spend, 10 unless given; beyond them 402.
-    wall : bool
+    gallery : bool
         Whether a page shows everybody's latest pictures, under an address that nobody can guess.
+    storage : int
+        Bytes of inputs that each learner of a class may keep here, files in them included; beyond them 413.
+    names : sequence of str
+        Host names under which it may be reached besides addresses, ``localhost`` and this machine's own; any
+        other is refused with 421, because a page in a browser could use it to read what is here.
     clock : callable
         Seconds since the epoch; `time.time` unless a test brings its own.
     """
@@ -68,7 +159,9 @@ class Options(Dialect):
     webhook_secret: str | None = None
     learners: int | Sequence[str] | None = None
     budget: Decimal | float | str | None = None
-    wall: bool = False
+    gallery: bool = False
+    storage: int = 64 * 1024 * 1024
+    names: Sequence[str] = ()
     clock: Callable[[], float] = time.time
 
     def __post_init__(self) -> None:
@@ -85,9 +178,9 @@ class Options(Dialect):
             if value is not None and (not _is_whole(value) or value < 1):
                 raise ValueError(f"{name}={value!r}: a whole number, at least 1, or None for no limit")
         if self.learners is not None:
-            classroom.names_of(self.learners)
+            learner_names(self.learners)
         if self.budget is not None:
-            classroom.read_budget(self.budget)
+            parse_budget(self.budget)
         if self.exposed and self.seed is not None:
             raise ValueError(
                 f"seed={self.seed!r} and host={self.host!r}: anybody can work out the links to "
@@ -131,3 +224,66 @@ def _is_number(value: object) -> bool:
 
 def _is_whole(value: object) -> bool:
     return isinstance(value, int) and not isinstance(value, bool)
+
+
+def is_loopback(host: str) -> bool:
+    """Say whether only this machine can reach an address.
+
+    Examples
+    --------
+    >>> [is_loopback(host) for host in ("127.0.0.1", "::1", "localhost", "0.0.0.0", "192.168.1.5", "")]
+    [True, True, True, False, False, False]
+    """
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host.lower() == "localhost"
+
+
+_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,39}")
+_TAKEN: Final = ("teacher",)
+
+
+def learner_names(learners: int | Sequence[str]) -> list[str]:
+    """Name the learners of a class: those given, or numbered ones.
+
+    Raises
+    ------
+    ValueError
+        If there are none or too many, or a name is not possible; the message says so in one sentence.
+
+    Examples
+    --------
+    >>> learner_names(2), learner_names(["ada", "grace"])
+    (['learner-01', 'learner-02'], ['ada', 'grace'])
+    """
+    count = learners if isinstance(learners, int) else len(learners)
+    if isinstance(learners, bool | str) or not 1 <= count <= LARGEST:
+        raise ValueError(f"a class has 1 to {LARGEST} learners, not {learners!r}")
+    if isinstance(learners, int):
+        return [f"learner-{number:02d}" for number in range(1, count + 1)]
+    for name in learners:
+        if not isinstance(name, str) or not _NAME.fullmatch(name) or name.lower() in _TAKEN:
+            raise ValueError(
+                f"{name!r} cannot be a learner's name; letters, digits, - _ and . can, 40 at most"
+            )
+    if len({name.lower() for name in learners}) < count:
+        raise ValueError("two learners of a class have the same name")
+    return list(learners)
+
+
+def parse_budget(value: object) -> Decimal:
+    """Read a budget in credits.
+
+    Raises
+    ------
+    ValueError
+        If it is no amount of zero or more.
+    """
+    try:
+        amount = Decimal(str(value))
+    except InvalidOperation:
+        amount = Decimal("NaN")
+    if not amount.is_finite() or amount < 0:
+        raise ValueError(f"a budget is a number of credits, zero or more, not {value!r}")
+    return amount

@@ -8,23 +8,22 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Sequence
-from typing import Any, NoReturn
+from typing import Any, Final, NoReturn
 
-from skytells_nb.sandbox import billing, bodies, drawing, errors, limits, listing, mishaps, notices
-from skytells_nb.sandbox.accounts import Account, Caller
-from skytells_nb.sandbox.catalogue import Catalogue, Entry
-from skytells_nb.sandbox.exchange import Answer, Asset, Request, as_json
-from skytells_nb.sandbox.faults import Hit
-from skytells_nb.sandbox.job import ENDED, SECOND, Job, moments
-from skytells_nb.sandbox.keys import fingerprint
-from skytells_nb.sandbox.options import Options
-from skytells_nb.sandbox.state import State
-from skytells_nb.sandbox.validation import problems
+from . import errors, listing, webhooks
+from .accounts import Account, Caller, fingerprint, retry_after
+from .faults import ActiveFault, modify_job
+from .jobs import ENDED, SECOND, Job, format_time, plan_times, prediction_bytes
+from .messages import Asset, Request, Response, as_json
+from .models import Catalogue, Model, count, price, schema_errors
+from .options import Options
+from .rendering import Media, drawn_from, file_names
+from .state import State
 
 #: Every further file of a prediction takes this share of the first one's time.
-FURTHER_FILE = 0.3
+FURTHER_FILE: Final = 0.3
 #: How far the length of a job strays from the catalogue's.
-SPREAD = 0.1
+SPREAD: Final = 0.1
 
 
 class Predictions:
@@ -44,27 +43,27 @@ class Predictions:
         Names files, and answers for text models.
     """
 
-    def __init__(self, state: State, options: Options, catalogue: Catalogue, media: drawing.Media) -> None:
+    def __init__(self, state: State, options: Options, catalogue: Catalogue, media: Media) -> None:
         self.state = state
         self.options = options
         self.catalogue = catalogue
         self.media = media
-        self.agenda = notices.Agenda()
+        self.schedule = webhooks.Schedule()
         self._keys = {
             fingerprint(key): key for key in (state.api_key, *(each.key for each in state.learners))
         }
         for job in state.jobs.values():
-            self.agenda.add(job)
+            self.schedule.add(job)
 
-    def create(self, request: Request, caller: Caller, hits: Sequence[Hit], now: int) -> Answer:
+    def create(self, request: Request, caller: Caller, hits: Sequence[ActiveFault], now: int) -> Response:
         """Accept a prediction: check it, plan its life, bill it, keep it (section 4.1).
 
         Ours: a job is billed when it is accepted, and taken off the bill again if it is cancelled before
         its end.
         """
-        body = read_body(request.body)
+        body = parse_body(request.body)
         entry, input = self._asked(body)
-        webhook, wanted = notices.read_webhook(body, request.asker if self.options.exposed else None)
+        webhook, wanted = webhooks.parse_webhook(body, request.asker if self.options.exposed else None)
         account = caller.account
         self._refuse_if_busy(account, now)
         job = self._plan(entry, input, self.state.moment(now))
@@ -74,17 +73,19 @@ class Predictions:
         if wanted:
             job.asker, job.origin = request.asker, request.origin
         job.key, job.account = fingerprint(caller.key), account.name
-        mishaps.bend_job(job, hits, now)
+        modify_job(job, hits, now)
         self.state.add(job, job.amount if job.outcome == "succeeded" else None)
         if wanted:
             self._keys[job.key] = caller.key
-            self.agenda.add(job)
+            self.schedule.add(job)
         answer = self._show(job, max(now, job.created), request, int(self.options.create_status))
         if body.get("await") is True and job.type != "video" and job.ends > now:
             answer.hold = job.id
         return answer
 
-    def read(self, id: str, request: Request, caller: Caller, hits: Sequence[Hit], now: int) -> Answer:
+    def read(
+        self, id: str, request: Request, caller: Caller, hits: Sequence[ActiveFault], now: int
+    ) -> Response:
         """Show one prediction (section 4.2)."""
         job = self.find(id, caller)
         for name, details in hits:
@@ -94,18 +95,18 @@ class Predictions:
             raise errors.prediction_failed(job.reason)
         return self._show(job, now, request)
 
-    def list(self, request: Request, caller: Caller, now: int) -> Answer:
+    def list(self, request: Request, caller: Caller, now: int) -> Response:
         """Show a page of predictions, newest first (section 4.3)."""
-        query = listing.read_query(request.query, self.catalogue)
+        query = listing.parse_query(request.query, self.catalogue)
         if self.options.filters == "ignored":
             query = listing.Query(query.page, query.per_page)
         jobs, size = self.state.newest_first(now, caller.account.name)
-        page, total = listing.choose(jobs, query, now, size)
-        rendered = (bodies.render(job, now, request.origin, self.options, self.catalogue) for job in page)
-        body = listing.frame(query, total, rendered, self.options.listing)
-        return Answer(200, body, {"content-type": "application/json"})
+        page, total = listing.select_page(jobs, query, now, size)
+        rendered = (prediction_bytes(job, now, request.origin, self.options, self.catalogue) for job in page)
+        body = listing.page_json(query, total, rendered, self.options.listing)
+        return Response(200, body, {"content-type": "application/json"})
 
-    def cancel(self, id: str, request: Request, caller: Caller, now: int) -> Answer:
+    def cancel(self, id: str, request: Request, caller: Caller, now: int) -> Response:
         """Cancel a running prediction; cancelling twice is no error, so that it can be retried (section 4.4).
 
         Ours: cancelled predictions are not billed, and finished ones are refused politely.
@@ -118,10 +119,10 @@ class Predictions:
             self._stop(job, now)
             self.state.save(job)
             if "canceled" in job.notices:
-                self.agenda.again(now, job.id, "canceled", 1)
+                self.schedule.again(now, job.id, "canceled", 1)
         return self._confirm(job, request, now)
 
-    def delete(self, id: str, request: Request, caller: Caller, now: int) -> Answer:
+    def delete(self, id: str, request: Request, caller: Caller, now: int) -> Response:
         """Forget a prediction and its files; one that runs is cancelled first (section 4.5)."""
         job = self.find(id, caller)
         if job.phase(now) not in ENDED:
@@ -130,11 +131,11 @@ class Predictions:
         self.state.remove(job)
         return answer
 
-    def show(self, id: str, request: Request, now: int, caller: Caller | None = None) -> Answer:
+    def show(self, id: str, request: Request, now: int, caller: Caller | None = None) -> Response:
         """Show one prediction as stream information, or as an awaited create's end (section 4.6)."""
         return self._show(self.find(id, caller), now, request)
 
-    def asset(self, id: str, name: str, request: Request, hits: Sequence[Hit], now: int) -> Answer:
+    def asset(self, id: str, name: str, request: Request, hits: Sequence[ActiveFault], now: int) -> Response:
         """Find an output file (section 12); it is drawn by whoever sends the answer."""
         job = self.state.jobs.get(id)
         if job is not None and any(hit.name == "expired" for hit in hits):
@@ -144,15 +145,15 @@ class Predictions:
         if job is None or name not in names or not job.has_files(now, self.options.retention):
             raise errors.file_gone(name)
         file = self.file(job, names.index(name), request.headers.get("range", ""))
-        return Answer(asset=file, headers={"content-type": file.mime})
+        return Response(asset=file, headers={"content-type": file.mime})
 
     def file(self, job: Job, index: int, wanted: str = "", *, edge: int = 0) -> Asset:
         """Say what one of a prediction's files is drawn from."""
         chance = int.from_bytes(self.state.digest("picture", job.number)[:4], "big")
         entry = self.catalogue.get(job.model)
-        input = drawing.drawn_from(entry, job.input, chance) if entry is not None else job.input
+        input = drawn_from(entry, job.input, chance) if entry is not None else job.input
         name, mime = job.files[index]
-        return Asset(job.id, name, mime, job.kind, input, index, wanted, edge)
+        return Asset(job.id, name, mime, job.kind, input, index, job.account, wanted, edge)
 
     def find(self, id: str, caller: Caller | None = None) -> Job:
         """Find a prediction that the caller may see, or refuse as the dialect says."""
@@ -161,22 +162,22 @@ class Predictions:
             raise errors.missing_prediction(id, self.options.missing_prediction)
         return job
 
-    def due_notice(self, origin: str, now: int) -> notices.Notice | None:
+    def due_webhook(self, origin: str, now: int) -> webhooks.WebhookEvent | None:
         """Take the next webhook that is due off the agenda, written and signed."""
-        while taken := self.agenda.take(now):
+        while taken := self.schedule.take(now):
             id, event, attempt = taken
             job = self.state.jobs.get(id)
             secret = self.options.webhook_secret or (self._keys.get(job.key) if job is not None else None)
-            if job is None or secret is None or not notices.still_wanted(job, event):
+            if job is None or secret is None or not webhooks.still_wanted(job, event):
                 continue
-            body = bodies.render(job, now, origin or job.origin, self.options, self.catalogue)
+            body = prediction_bytes(job, now, origin or job.origin, self.options, self.catalogue)
             if self.options.webhook_payload == "envelope":
-                stamp = bodies.stamp(now)
-                head = f'{{"type":"{notices.TYPES[event]}","created_at":"{stamp}","data":'
+                moment = format_time(now)
+                head = f'{{"type":"{webhooks.TYPES[event]}","created_at":"{moment}","data":'
                 body = head.encode("ascii") + body + b"}"
             asker = job.asker if self.options.exposed else None
-            url, signature = job.webhook["url"], notices.sign(body, secret)
-            return notices.Notice(id, event, attempt, url, body, signature, asker)
+            url, signature = job.webhook["url"], webhooks.sign(body, secret)
+            return webhooks.WebhookEvent(id, event, attempt, url, body, signature, asker)
         return None
 
     def notified(self, id: str, event: str) -> None:
@@ -186,7 +187,7 @@ class Predictions:
             job.notified.append(event)
             self.state.save(job)
 
-    def _asked(self, body: dict[str, Any]) -> tuple[Entry, dict[str, Any]]:
+    def _asked(self, body: dict[str, Any]) -> tuple[Model, dict[str, Any]]:
         model, input = body.get("model"), body.get("input")
         if model is None or model == "":
             raise errors.required("model")
@@ -201,7 +202,7 @@ class Predictions:
             raise errors.model_not_found(model)
         if entry.inference_only:
             raise errors.model_not_supported(entry.slug)
-        wrong = problems(entry.input_schema, input)
+        wrong = schema_errors(entry.input_schema, input)
         if wrong:
             raise errors.invalid_input("; ".join(wrong))
         return entry, input
@@ -223,13 +224,13 @@ class Predictions:
             wait = (self.state.next_end(now, name) - now) / SECOND
             raise errors.rate_limited(
                 f"Too many predictions are running: {limit} at a time",
-                limits.retry_after(wait, self.options.retry_after, now),
+                retry_after(wait, self.options.retry_after, now),
             )
 
-    def _plan(self, entry: Entry, input: dict[str, Any], created: int) -> Job:
-        starting, processing, end = moments(created, self._seconds(entry, input))
+    def _plan(self, entry: Model, input: dict[str, Any], created: int) -> Job:
+        starting, processing, end = plan_times(created, self._seconds(entry, input))
         text = self.media.write_text(input) if entry.kind == "text" else None
-        price = billing.price(entry, input, computing=(end - processing) / SECOND, text=text)
+        amount = price(entry, input, computing=(end - processing) / SECOND, text=text)
         return Job(
             id=self.state.new_id(self.options.ids),
             number=self.state.number + 1,
@@ -241,18 +242,18 @@ class Predictions:
             starting=starting,
             processing=processing,
             end=end,
-            files=drawing.file_names(self.media, entry, input) if text is None else [],
+            files=file_names(self.media, entry, input) if text is None else [],
             text=text,
             listed=entry.listed,
-            credits=str(price),
+            credits=str(amount),
         )
 
-    def _seconds(self, entry: Entry, input: dict[str, Any]) -> float:
+    def _seconds(self, entry: Model, input: dict[str, Any]) -> float:
         if self.options.seconds is not None:
             return self.options.seconds
         chance = self.state.digest("seconds", self.state.number + 1)[0] / 255
         stray = 1 + SPREAD * (2 * chance - 1)
-        further = 1 + FURTHER_FILE * (billing.count(entry, input) - 1)
+        further = 1 + FURTHER_FILE * (count(entry, input) - 1)
         return entry.seconds * stray * further / self.options.speed
 
     def _stop(self, job: Job, now: int) -> None:
@@ -267,17 +268,17 @@ class Predictions:
         self.state.settle(job)
         self.state.save(job)
 
-    def _show(self, job: Job, now: int, request: Request, status: int = 200) -> Answer:
-        body = bodies.render(job, now, request.origin, self.options, self.catalogue)
-        return Answer(status, body, {"content-type": "application/json"}, about=job.id)
+    def _show(self, job: Job, now: int, request: Request, status: int = 200) -> Response:
+        body = prediction_bytes(job, now, request.origin, self.options, self.catalogue)
+        return Response(status, body, {"content-type": "application/json"}, about=job.id)
 
-    def _confirm(self, job: Job, request: Request, now: int) -> Answer:
+    def _confirm(self, job: Job, request: Request, now: int) -> Response:
         if self.options.cancel_answer == "success":
             return as_json({"success": True})
         return self._show(job, now, request)
 
 
-def read_body(raw: bytes) -> dict[str, Any]:
+def parse_body(raw: bytes) -> dict[str, Any]:
     """Read a request's JSON object, refusing what JSON does not have (NaN, numbers beyond a float)."""
     try:
         body = json.loads(raw, parse_constant=_no_constant, parse_float=_finite)

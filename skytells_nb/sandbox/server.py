@@ -2,50 +2,48 @@
 
 from __future__ import annotations
 
+import asyncio
 import atexit
-from decimal import Decimal
-from types import TracebackType
-from typing import Any, Self
+import contextlib
+import errno
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, Final, Self
 
-from skytells_nb.sandbox.accounts import Learner
-from skytells_nb.sandbox.core import Core, Received
-from skytells_nb.sandbox.drawing import Media
-from skytells_nb.sandbox.faults import Faults
-from skytells_nb.sandbox.journal import Journal
-from skytells_nb.sandbox.listening import WILDCARDS, addresses, listen
-from skytells_nb.sandbox.notices import Delivery
-from skytells_nb.sandbox.options import Options
-from skytells_nb.sandbox.running import Running
-from skytells_nb.sandbox.state import State
+from .base import Sandbox
+from .core import Core
+from .options import WILDCARDS, is_loopback
+from .rendering import Media, RenderCache, RenderPool, pool_size, standard_media
+
+BACKLOG: Final = 2048
+#: Seconds an idle connection is kept open.
+KEEP_ALIVE: Final = 75
+#: Seconds that connections have which are being accepted when the server stops.
+ACCEPTING: Final = 0.01
+#: Seconds to wait for the socket at the start, and for what is under way at the end.
+PATIENCE: Final = 10.0
 
 
-class Server:
+class ListenError(OSError):
+    """An address or port that cannot be had; the message says why, and what to do."""
+
+
+class Server(Sandbox):
     """A running stand-in for the Skytells API.
 
-    The options are those of `skytells_nb.sandbox.options.Options`; with none of them it speaks as the
-    published Python SDK expects. Start it with ``with`` or `start`; it can be started again after `stop`,
-    on the same port, and then still knows its predictions, as an API after an outage.
+    The options are those of `skytells_nb.sandbox.Options`; with none of them it speaks as the published
+    Python SDK expects. Start it with ``with`` or `start`; it can be started again after `stop`, on the same
+    port, and then still knows its predictions, as an API after an outage.
 
     Parameters
     ----------
     media : Media, optional
-        Who draws the files; `skytells_nb.sandbox.media`, unless given.
+        Draws the files; `skytells_nb.sandbox.media`, unless given.
     **options
-        See `skytells_nb.sandbox.options.Options` and `skytells_nb.sandbox.dialect.Dialect`.
-
-    Raises
-    ------
-    TypeError
-        If an option does not exist; the message names those that do.
-    ValueError
-        If an option's value is not possible.
-
-    Attributes
-    ----------
-    faults : Faults
-        What shall go wrong: ``server.faults.next("rate_limit", times=2, retry_after=1)``.
-    options : Options
-        What it was started with.
+        See `skytells_nb.sandbox.Options`.
 
     Examples
     --------
@@ -55,13 +53,9 @@ class Server:
     """
 
     def __init__(self, *, media: Media | None = None, **options: Any) -> None:
-        self.options = Options.read(options)
-        self.faults = Faults(self.options.clock)
-        self._media = media
-        self._core: Core | None = None
-        self._origin = ""
+        super().__init__(media=media, **options)
         self._port = 0
-        self._running: Running | None = None
+        self._thread: _ServerThread | None = None
 
     def start(self) -> Self:
         """Listen; returns the server itself.
@@ -75,126 +69,209 @@ class Server:
         RuntimeError
             If it runs already.
         """
-        if self._running is not None:
+        if self._thread is not None:
             raise RuntimeError(f"this sandbox runs already, at {self.url}")
         core = self._make_core()
         try:
             listener = listen(self.options.host, self.options.port, core.state.port)
+            host, self._port = listener.getsockname()[:2]
+            wildcard = host in WILDCARDS
+            name = "127.0.0.1" if wildcard else f"[{host}]" if ":" in host else host
+            self._origin = f"http://{name}:{self._port}"
+            core.state.use_port(self._port)
+            self._core = core
+            thread = _ServerThread(core, "" if wildcard else self._origin, listener)
+            thread.start()
         except BaseException:
             core.state.close()
             raise
-        host, port = listener.getsockname()[:2]
-        name = "127.0.0.1" if host in WILDCARDS else f"[{host}]" if ":" in host else host
-        self._origin = f"http://{name}:{port}"
-        self._port = port
-        core.state.use_port(port)
-        self._core = core
-        running = Running(core, self._origin, listener, wildcard=host in WILDCARDS)
-        try:
-            running.start()
-        except BaseException:
-            core.state.close()
-            raise
-        self._running = running
+        self._thread = thread
         atexit.register(self.stop)
         return self
 
     def stop(self) -> None:
         """Stop listening and let go of everything; what was logged and billed can still be read."""
-        running, self._running = self._running, None
-        if running is None:
+        thread, self._thread = self._thread, None
+        if thread is None:
             return
         atexit.unregister(self.stop)
-        running.stop()
-        self._known.state.close()
-
-    def __enter__(self) -> Self:
-        return self.start()
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.stop()
+        thread.stop()
+        self.core.state.close()
 
     def __repr__(self) -> str:
-        where = f"at {self.url}" if self._running is not None else "stopped"
+        where = f"at {self.url}" if self._thread is not None else "stopped"
         return f"<Skytells sandbox {where}>"
-
-    @property
-    def url(self) -> str:
-        """The base URL for clients; ends in ``/v1``."""
-        self._known  # noqa: B018 - says what to do when it was never started
-        return f"{self._origin}/v1"
-
-    @property
-    def api_key(self) -> str:
-        """The sandbox's own key, ``sk-sandbox-…``; in a class, the teacher's.
-
-        Any other that starts with ``sk-`` is accepted too, unless there is a class or others can reach it.
-        """
-        return self._known.state.api_key
-
-    @property
-    def learners(self) -> list[Learner]:
-        """The class, with everybody's key; empty when there is none."""
-        return list(self._known.state.learners)
-
-    @property
-    def wall_url(self) -> str | None:
-        """The page with everybody's latest pictures, for who knows its address; None when it is off."""
-        word = self._known.state.wall
-        return f"{self._origin}/class/{word}" if self.options.wall and word else None
 
     @property
     def addresses(self) -> list[str]:
         """The base URLs under which it can be reached, the likeliest for another machine first."""
-        self._known  # noqa: B018 - says what to do when it was never started
+        self.core  # noqa: B018 - says what to do when it was never started
         return addresses(self.options.host, self._port)
 
-    @property
-    def log(self) -> list[Received]:
-        """Every request received, oldest first; keys are shown as fingerprints."""
-        return self._known.received
 
-    @property
-    def billed(self) -> int:
-        """How many predictions are billed: accepted, and neither failed nor cancelled."""
-        return len(self._known.billed)
+class _ServerThread:
+    """uvicorn on an event loop of its own, in a daemon thread, with what draws and what sends webhooks."""
 
-    @property
-    def billed_amount(self) -> Decimal:
-        """What they cost together, in US dollars of play money."""
-        return sum(self._known.billed.values(), Decimal(0))
+    def __init__(self, core: Core, origin: str, listener: socket.socket) -> None:
+        self._core, self._origin, self._listener = core, origin, listener
+        self._ready = threading.Event()
+        self._failure: BaseException | None = None
+        self._halt: Callable[[], object] = lambda: None
+        self._thread = threading.Thread(target=self._run, name="skytells-sandbox", daemon=True)
 
-    @property
-    def predictions(self) -> list[dict[str, Any]]:
-        """Every prediction as the API would show it now, newest first; a snapshot for tests."""
-        return self._known.snapshot()
+    def start(self) -> None:
+        """Serve; returns when the first request can come."""
+        self._thread.start()
+        if not self._ready.wait(PATIENCE) or self._failure is not None:
+            self._listener.close()
+            raise RuntimeError("the sandbox's server did not start") from self._failure
 
-    @property
-    def deliveries(self) -> list[Delivery]:
-        """Every webhook delivery that was tried, oldest first."""
-        return list(self._known.deliveries)
+    def stop(self) -> None:
+        """Deliver and serve no more, and wait until thread and sockets are gone."""
+        self._core.on_webhook = lambda: None
+        self._halt()
+        self._thread.join(PATIENCE)
 
-    @property
-    def _known(self) -> Core:
-        if self._core is None:
-            raise RuntimeError(
-                "this sandbox has not been started; use `with Server() as server:` or server.start()"
-            )
-        return self._core
-
-    def _make_core(self) -> Core:
-        path = self.options.state
-        if path is not None:
-            state: State | None = State(Journal(path), self.options.seed)
-        elif self._core is not None:
-            return self._core
-        else:
-            state = None
+    def _run(self) -> None:
         try:
-            return Core(self.options, state=state, faults=self.faults, media=self._media)
-        except BaseException:
-            if state is not None:
-                state.close()
-            raise
+            with (
+                _painter(self._core) as (media, threads),
+                asyncio.Runner(loop_factory=asyncio.new_event_loop) as runner,
+            ):
+                runner.run(self._serve(media, threads))
+        except BaseException as error:  # noqa: BLE001 - handed to the thread that called start
+            self._failure = error
+        finally:
+            self._ready.set()
+
+    async def _serve(self, media: Media, threads: ThreadPoolExecutor) -> None:
+        # imported here, so that importing the sandbox costs nothing
+        import uvicorn
+
+        from .app import App, BreakableProtocol, own_names
+        from .webhooks import WebhookSender
+
+        loop, core = asyncio.get_running_loop(), self._core
+        at_once = max(pool_size() - 1, 1) if core.has_class else None
+        files = RenderCache(media, core.note_size, threads, at_once)
+        host = core.options.host
+        names = [*core.options.names, *([] if is_loopback(host) else own_names(host))]
+        app = App(core, files, self._origin, names)
+        sender = WebhookSender(core, self._origin, steady=core.options.clock is time.time)
+        core.on_webhook = sender.wake
+        config = uvicorn.Config(
+            app,
+            http=BreakableProtocol,
+            loop="asyncio",
+            ws="none",
+            interface="asgi3",
+            lifespan="off",
+            backlog=BACKLOG,
+            log_config=None,
+            server_header=False,
+            date_header=False,
+            proxy_headers=False,
+            timeout_keep_alive=KEEP_ALIVE,
+            timeout_graceful_shutdown=2,
+        )
+        ready, listener = self._ready, self._listener
+
+        class Quiet(uvicorn.Server):
+            """Waits to be stopped instead of looking ten times a second whether it should."""
+
+            async def main_loop(self) -> None:
+                ready.set()
+                async with sender:
+                    await app.stopping.wait()
+                    threads.shutdown(wait=False, cancel_futures=True)
+                # asyncio forgets a connection that is being accepted when its server closes, and does not
+                # close it either: the client would wait for ever. So no more are accepted first.
+                with contextlib.suppress(NotImplementedError):
+                    loop.remove_reader(listener)
+                await asyncio.sleep(ACCEPTING)
+
+        def halt() -> None:
+            # the loop may be gone already when the interpreter ends
+            with contextlib.suppress(RuntimeError):
+                loop.call_soon_threadsafe(app.stopping.set)
+
+        self._halt = halt
+        await Quiet(config).serve(sockets=[listener])
+
+
+@contextlib.contextmanager
+def _painter(core: Core) -> Iterator[tuple[Media, ThreadPoolExecutor]]:
+    """Return who draws and on how many threads: for a class, processes of their own, a thread to each.
+
+    It is left when the loop has ended, so that no client waits for what is being drawn by then.
+    """
+    many = core.has_class and core.media is standard_media()
+    pool = RenderPool(core.media)
+    threads = ThreadPoolExecutor(pool_size() if many else 2, thread_name_prefix="skytells-sandbox-draw")
+    try:
+        yield pool if many else core.media, threads
+    finally:
+        threads.shutdown(cancel_futures=True)
+        pool.close()
+
+
+def listen(host: str, port: int, last: int = 0) -> socket.socket:
+    """Bind a socket: to the port asked for, else to the one used last time, else to a free one.
+
+    Raises
+    ------
+    ListenError
+        If there is no such address here, or the port is in use or not allowed.
+    """
+    if port == 0 and last:
+        with contextlib.suppress(OSError):
+            return _bind(host, last)
+    try:
+        return _bind(host, port)
+    except OSError as error:
+        raise ListenError(_explained(error, host, port)) from error
+
+
+def addresses(host: str, port: int) -> list[str]:
+    """Return the base URLs under which a socket bound to a host is reached, the likeliest first."""
+    if host not in WILDCARDS:
+        return [_url(host, port)]
+    found = []
+    with contextlib.suppress(OSError), socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        probe.connect(("192.0.2.1", 9))  # TEST-NET-1: a datagram socket only looks up the route
+        found.append(str(probe.getsockname()[0]))
+    with contextlib.suppress(OSError):
+        infos = socket.getaddrinfo(socket.gethostname(), None, socket.AF_INET, socket.SOCK_STREAM)
+        found += [str(info[4][0]) for info in infos]
+    others = [each for each in dict.fromkeys(found) if not is_loopback(each)]
+    return [_url(each, port) for each in (*others, "127.0.0.1")]
+
+
+def _url(host: str, port: int) -> str:
+    return f"http://{f'[{host}]' if ':' in host else host}:{port}/v1"
+
+
+def _bind(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    # asyncio turns Nagle's algorithm off only where a socket says it is TCP; left on, answers are 40 ms late
+    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((host, port))
+    except BaseException:
+        listener.close()
+        raise
+    return listener
+
+
+def _explained(error: OSError, host: str, port: int) -> str:
+    if error.errno == errno.EADDRINUSE:
+        return (
+            f"port {port} of {host or 'this machine'} is in use by another program. Stop that one, or choose "
+            "another port; port 0 takes a free one."
+        )
+    if error.errno == errno.EACCES:
+        return f"port {port} may not be opened by this user. Choose one above 1023; port 0 takes a free one."
+    if error.errno == errno.EADDRNOTAVAIL or isinstance(error, socket.gaierror):
+        return f"this machine has no address {host!r}. 127.0.0.1 is always there; 0.0.0.0 means all it has."
+    return f"{host}:{port} cannot be listened on ({error.strerror or error})."

@@ -1,18 +1,220 @@
-"""What the sandbox knows: its keys, its predictions and its bill, in memory and perhaps in a journal."""
+"""What the sandbox knows: its keys, predictions and bill, in memory and perhaps in an SQLite file.
+
+The file outlives the process. It is read once, at the start, and written once per change; a create is in the
+write-ahead log before it is answered, so killing the process loses nothing that was promised.
+"""
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import heapq
+import json
+import os
 import secrets
+import sqlite3
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from decimal import Decimal
+from typing import Final, NamedTuple
 from uuid import UUID
 
-from skytells_nb.sandbox.accounts import OWNER, Learner
-from skytells_nb.sandbox.job import Job
-from skytells_nb.sandbox.journal import Journal
+from .accounts import OWNER, Learner
+from .errors import StateError
+from .jobs import Job
+
+#: Written into the file's header: whose it is ("sky!") and of which version.
+APPLICATION_ID: Final = 0x736B7921
+VERSION: Final = 2
+
+_TABLES: Final = """
+CREATE TABLE facts (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE predictions (number INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, record TEXT);
+CREATE TABLE ledger (id TEXT PRIMARY KEY, amount TEXT NOT NULL) WITHOUT ROWID;
+"""
+#: What made version 2 of version 1: accounts.
+_ACCOUNTS: Final = """
+ALTER TABLE ledger ADD COLUMN account TEXT NOT NULL DEFAULT '';
+CREATE TABLE learners (number INTEGER PRIMARY KEY, name TEXT, key TEXT, budget TEXT, rate INTEGER);
+"""
+_ALL_RECORDS: Final = "SELECT record FROM predictions WHERE record IS NOT NULL ORDER BY number"
+
+
+class Kept(NamedTuple):
+    """What a state file holds: small things by name, predictions oldest first, the bill, the newest number.
+
+    Deleted predictions are gone, stay billed, and their numbers are never used again. `spent` is the bill by
+    account.
+    """
+
+    facts: dict[str, str]
+    jobs: list[Job]
+    ledger: dict[str, Decimal]
+    number: int
+    spent: dict[str, Decimal]
+    learners: list[Learner]
+
+
+class StateFile:
+    """One open state file.
+
+    Parameters
+    ----------
+    path : str or path
+        The file; made when it does not exist.
+
+    Raises
+    ------
+    StateError
+        If the file is damaged, of a newer version, of another program, or in use by another sandbox.
+    """
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        self.path = os.fspath(path)
+        with self._explained():
+            _make_private(self.path)
+            self._db = sqlite3.connect(self.path, isolation_level=None, check_same_thread=False, timeout=0.5)
+        try:
+            with self._explained():
+                self._prepare()
+        except BaseException:
+            self._db.close()
+            raise
+
+    def load(self) -> Kept:
+        """Read the whole file.
+
+        Raises
+        ------
+        StateError
+            If it is damaged; the file is closed then.
+        """
+        try:
+            with self._explained():
+                return Kept(
+                    dict(self._db.execute("SELECT name, value FROM facts")),
+                    [Job.from_record(json.loads(record)) for (record,) in self._db.execute(_ALL_RECORDS)],
+                    {id: Decimal(amount) for id, amount in self._db.execute("SELECT id, amount FROM ledger")},
+                    self._db.execute("SELECT COALESCE(MAX(number), 0) FROM predictions").fetchone()[0],
+                    self._spent(),
+                    [
+                        Learner(name, key, None if budget is None else Decimal(budget), rate)
+                        for name, key, budget, rate in self._db.execute(
+                            "SELECT name, key, budget, rate FROM learners ORDER BY number"
+                        )
+                    ],
+                )
+        except BaseException:
+            self._db.close()
+            raise
+
+    def remember(self, name: str, value: str) -> None:
+        """Keep one of the small things."""
+        self._db.execute("INSERT OR REPLACE INTO facts VALUES (?, ?)", (name, value))
+
+    def enrol(self, learners: Iterable[Learner]) -> None:
+        """Keep a class in the place of the one before."""
+        rows = [
+            (number, each.name, each.key, None if each.budget is None else str(each.budget), each.rate_limit)
+            for number, each in enumerate(learners)
+        ]
+        with contextlib.suppress(OSError):
+            os.chmod(self.path, 0o600)  # a file from before there was a class may be readable by others
+        with self._at_once():
+            self._db.execute("DELETE FROM learners")
+            self._db.executemany("INSERT INTO learners VALUES (?, ?, ?, ?, ?)", rows)
+
+    def add(self, job: Job, amount: Decimal | None) -> None:
+        """Keep a new prediction, and what it costs, both or neither."""
+        record = json.dumps(job.to_record())
+        with self._at_once():
+            self._db.execute("INSERT INTO predictions VALUES (?, ?, ?)", (job.number, job.id, record))
+            if amount is not None:
+                self._db.execute("INSERT INTO ledger VALUES (?, ?, ?)", (job.id, str(amount), job.account))
+
+    def save(self, job: Job) -> None:
+        """Keep what changed about a prediction."""
+        record = json.dumps(job.to_record())
+        self._db.execute("UPDATE predictions SET record = ? WHERE number = ?", (record, job.number))
+
+    def remove(self, job: Job) -> None:
+        """Forget a prediction; its number and id are never used again."""
+        self._db.execute("UPDATE predictions SET record = NULL WHERE number = ?", (job.number,))
+
+    def uncharge(self, id: str) -> None:
+        """Take a prediction off the bill."""
+        self._db.execute("DELETE FROM ledger WHERE id = ?", (id,))
+
+    def close(self) -> None:
+        """Close the file; its write-ahead log is folded in."""
+        self._db.close()
+
+    def _prepare(self) -> None:
+        """Lock the file, see whose it is before anything is changed, and make its tables if it is new."""
+        db = self._db
+        db.execute("PRAGMA locking_mode = EXCLUSIVE")
+        (owner,) = db.execute("PRAGMA application_id").fetchone()
+        (version,) = db.execute("PRAGMA user_version").fetchone()
+        (tables,) = db.execute("SELECT COUNT(*) FROM sqlite_master").fetchone()
+        if tables and owner != APPLICATION_ID:
+            raise StateError(
+                f"{self.path} is a database of another program; nothing was changed. Choose another path."
+            )
+        if version > VERSION:
+            raise StateError(
+                f"{self.path} was written by a newer sandbox (version {version}, this one reads {VERSION}); "
+                "nothing was changed. Update skytells-nb, or choose another path."
+            )
+        db.execute("PRAGMA journal_mode = WAL")
+        db.execute("PRAGMA synchronous = NORMAL")
+        db.execute("BEGIN IMMEDIATE")
+        if not tables:
+            for statement in _TABLES.strip().splitlines():
+                db.execute(statement)
+            db.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+        if version < VERSION:
+            for statement in _ACCOUNTS.strip().splitlines():
+                db.execute(statement)
+            db.execute(f"PRAGMA user_version = {VERSION}")
+        db.execute("COMMIT")
+
+    def _spent(self) -> dict[str, Decimal]:
+        spent: dict[str, Decimal] = {}
+        for account, amount in self._db.execute("SELECT account, amount FROM ledger"):
+            spent[account] = spent.get(account, Decimal(0)) + Decimal(amount)
+        return spent
+
+    @contextlib.contextmanager
+    def _at_once(self) -> Iterator[None]:
+        """Keep several changes, or none of them."""
+        self._db.execute("BEGIN")
+        try:
+            yield
+        except BaseException:
+            self._db.execute("ROLLBACK")
+            raise
+        self._db.execute("COMMIT")
+
+    @contextlib.contextmanager
+    def _explained(self) -> Iterator[None]:
+        """Say what an error of SQLite means for the file, and what to do."""
+        try:
+            yield
+        except (sqlite3.Error, ValueError, TypeError, KeyError) as error:
+            if "locked" in str(error):
+                raise StateError(
+                    f"{self.path} is in use by another sandbox; stop that one, or choose another path."
+                ) from error
+            raise StateError(
+                f"{self.path} cannot be used as a state file ({error}); nothing was changed. "
+                "Move it away, or choose another path."
+            ) from error
+
+
+def _make_private(path: str) -> None:
+    """Make the file, if it is new, so that nobody else can read the keys in it; SQLite says what fails."""
+    with contextlib.suppress(OSError):
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
 
 
 class State:
@@ -35,17 +237,17 @@ class State:
         The same by account.
     learners : list of Learner
         The class; empty when there is none.
-    wall : str
+    gallery : str
         The word in the path of the class's page that nobody can guess.
     """
 
-    def __init__(self, journal: Journal | None = None, seed: int | None = None) -> None:
+    def __init__(self, journal: StateFile | None = None, seed: int | None = None) -> None:
         self.journal = journal
         self.jobs: dict[str, Job] = {}
         self.ledger: dict[str, Decimal] = {}
         self.spent: dict[str, Decimal] = defaultdict(Decimal)
         self.learners: list[Learner] = []
-        self.wall = ""
+        self.gallery = ""
         self.number = 0
         self.port = 0
         self._last = 0
@@ -72,10 +274,10 @@ class State:
         self._own_key = key
         self._remember("key", key)
 
-    def use_wall(self, word: str) -> None:
+    def use_gallery(self, secret: str) -> None:
         """Set the word that leads to the class's page."""
-        self.wall = word
-        self._remember("wall", word)
+        self.gallery = secret
+        self._remember("wall", secret)  # the name that version 2 of the file has for it
 
     def enrol(self, learners: list[Learner]) -> None:
         """Keep a class."""
@@ -171,12 +373,12 @@ class State:
         if self.journal is not None:
             self.journal.remember(name, value)
 
-    def _load(self, journal: Journal) -> None:
+    def _load(self, journal: StateFile) -> None:
         kept = journal.load()
         self.seed = kept.facts.get("seed", self.seed)
         self.port = int(kept.facts.get("port", "0"))
         self.number, self.ledger, self.learners = kept.number, kept.ledger, kept.learners
-        self._own_key, self.wall = kept.facts.get("key", ""), kept.facts.get("wall", "")
+        self._own_key, self.gallery = kept.facts.get("key", ""), kept.facts.get("wall", "")
         self.spent.update(kept.spent)
         journal.remember("seed", self.seed)
         for job in kept.jobs:

@@ -17,10 +17,10 @@ import pytest
 
 import skytells_nb as sky
 from skytells_nb.cli import main
-from skytells_nb.sandbox import Server, whereabouts
+from skytells_nb.sandbox import Server, runfile
 from skytells_nb.sandbox.__main__ import main as serve
 from skytells_nb.sandbox.__main__ import parser
-from skytells_nb.sandbox.dialect import choices
+from skytells_nb.sandbox.options import choices
 
 FOX = {"model": "truefusion", "input": {"prompt": "a fox"}}
 
@@ -81,7 +81,7 @@ def running():
 
         def start(**options):
             server = stack.enter_context(Server(seconds=0, **options))
-            stack.enter_context(whereabouts.noted(server.url, server.api_key))
+            stack.enter_context(runfile.registered(server.url, server.api_key))
             return server
 
         yield start
@@ -105,7 +105,7 @@ def refuses(words, capsys, code=1):
 
 
 def test_a_class_is_told_where_it_is_who_has_which_key_and_what_to_be_careful_about(room):
-    started = room("--class", "3", "--budget", "0.05", "--seconds", "0", "--wall")
+    started = room("--class", "3", "--budget", "0.05", "--seconds", "0", "--gallery")
     assert started.told.startswith(
         "Sandbox for a class of 3: nothing here is real, and nothing costs money.\n"
     )
@@ -114,7 +114,7 @@ def test_a_class_is_told_where_it_is_who_has_which_key_and_what_to_be_careful_ab
     assert "0.05 credits, 240 requests a minute" in started.told
     assert [started.create(started.keys["learner-01"]) for _ in range(2)] == [200, 402]
     assert [started.create(key) for key in ("sk-anyone", started.keys["learner-02"])] == [401, 200]
-    assert httpx.get(started.fact("wall"), trust_env=False).status_code == 200
+    assert httpx.get(started.fact("gallery"), trust_env=False).status_code == 200
     assert started.stop() == 0
 
 
@@ -203,10 +203,10 @@ def test_without_an_end_a_fault_stays_until_it_is_cleared(running, capsys):
 
 def test_the_last_sandbox_that_still_runs_is_found(running, capsys, tmp_path):
     first, last = running(), running()
-    assert [place.url for place in whereabouts.started()] == [last.url, first.url]
-    dead = whereabouts.Place("http://127.0.0.1:1/v1", "sk-sandbox-dead", 9e9)
-    folder = whereabouts.folder()
-    whereabouts.write_private(folder / "sandbox-1.json", json.dumps(dead._asdict()))
+    assert [place.url for place in runfile.find_running()] == [last.url, first.url]
+    dead = runfile.RunningSandbox("http://127.0.0.1:1/v1", "sk-sandbox-dead", 9e9)
+    folder = runfile.folder()
+    runfile.write_private(folder / "sandbox-1.json", json.dumps(dead._asdict()))
     (folder / "sandbox-2.json").write_text("{ damaged")
     assert main(["faults"]) == 0
     assert last.url in capsys.readouterr().out
@@ -237,25 +237,25 @@ def test_a_real_key_in_the_environment_is_never_sent(running, monkeypatch, capsy
 
 def test_where_sandboxes_run_is_known_to_their_user_alone_and_forgotten_when_they_stop(running):
     with ExitStack() as stack:
-        stack.enter_context(whereabouts.noted("http://127.0.0.1:1/v1", "sk-sandbox-a"))
-        (file,) = whereabouts.folder().iterdir()
+        stack.enter_context(runfile.registered("http://127.0.0.1:1/v1", "sk-sandbox-a"))
+        (file,) = runfile.folder().iterdir()
         assert os.name == "nt" or stat.S_IMODE(file.stat().st_mode) == 0o600
         assert os.name == "nt" or stat.S_IMODE(file.parent.stat().st_mode) == 0o700
-    assert list(whereabouts.folder().iterdir()) == []
+    assert list(runfile.folder().iterdir()) == []
 
 
 def test_without_a_runtime_folder_it_is_the_state_folder(monkeypatch, tmp_path):
     monkeypatch.setenv("XDG_RUNTIME_DIR", "")
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
     monkeypatch.setattr(sys, "platform", "linux")
-    assert whereabouts.folder() == tmp_path / "state" / "skytells-nb"
+    assert runfile.folder() == tmp_path / "state" / "skytells-nb"
 
 
 def test_a_place_that_cannot_be_noted_keeps_no_sandbox_from_running(monkeypatch, tmp_path):
     (tmp_path / "runtime" / "skytells-nb").write_text("in the way")
-    with whereabouts.noted("http://127.0.0.1:1/v1", "sk-sandbox-a") as noted:
+    with runfile.registered("http://127.0.0.1:1/v1", "sk-sandbox-a") as noted:
         assert not noted
-    assert whereabouts.started() == []
+    assert runfile.find_running() == []
 
 
 @pytest.mark.parametrize(
@@ -267,7 +267,7 @@ def test_a_place_that_cannot_be_noted_keeps_no_sandbox_from_running(monkeypatch,
         (["--class", "3", "--budget", "-1"], 2, "a budget is a number of credits, zero or more, not '-1'"),
         (["--class", "3", "--budget", "lots"], 2, "zero or more, not 'lots'"),
         (["--budget", "3"], 2, "--budget belongs to a class; say how large it is with --class"),
-        (["--wall"], 2, "--wall belongs to a class"),
+        (["--gallery"], 2, "--gallery belongs to a class"),
         (["--class", "3", "--rate-limit", "0"], 1, "at least 1"),
         (["--class", "3", "--keys", "nowhere/keys.csv"], 1, "the keys cannot be written to nowhere"),
         (["--class", "3", "--keys", "notes.txt"], 1, "holds no keys of a class. Nothing was changed"),
@@ -338,7 +338,7 @@ def test_a_sandbox_that_serves_another_program_is_not_the_last_one_started(capfd
     command = [sys.executable, "-m", "skytells_nb", "sandbox", "--with-parent"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         process.stdout.readline()
-        assert whereabouts.started() == []
+        assert runfile.find_running() == []
         process.terminate()
 
 

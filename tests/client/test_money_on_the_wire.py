@@ -180,7 +180,7 @@ def test_what_was_left_in_doubt_can_be_looked_for_again() -> None:
         with pytest.raises(UncertainCreateError) as caught:
             client.predictions.create("truefusion", INPUT)
         assert client.predictions.reconcile(caught.value) is None
-        [job] = sandbox._known.state.jobs.values()  # what only time or a support team would do
+        [job] = sandbox.core.state.jobs.values()  # what only time or a support team would do
         job.hidden_until = 0
         found = client.predictions.reconcile(caught.value)
         assert found is not None
@@ -196,7 +196,7 @@ def test_what_is_found_later_is_paid_by_the_budget_and_kept_by_the_archive(tmp_p
             with pytest.raises(UncertainCreateError) as caught:
                 client.predictions.create("truefusion", INPUT)
             assert (wall.spent, wall.reserved, wall.estimated) == (0, Decimal("0.03"), Decimal("0.03"))
-            [job] = sandbox._known.state.jobs.values()
+            [job] = sandbox.core.state.jobs.values()
             job.hidden_until = 0
             with sandbox.client(archive=tmp_path) as another:
                 found = another.predictions.reconcile(pickle.loads(pickle.dumps(caught.value)))

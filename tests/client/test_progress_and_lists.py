@@ -28,7 +28,7 @@ def fill(sandbox: sky.Sandbox, count: int) -> list[str]:
     headers = {"x-api-key": sandbox.api_key, "content-type": "application/json"}
     for number in range(count):
         body = b'{"model":"truefusion","input":{"prompt":"number %d"}}' % number
-        answer = sandbox._known.answer(Request("POST", "/v1/predictions", "", headers, body, "http://x"))
+        answer = sandbox.core.answer(Request("POST", "/v1/predictions", "", headers, body, "http://x"))
         assert answer.status == 200
     return [each["id"] for each in sandbox.predictions]
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from skytells_nb.models import Model
 from skytells_nb.pricing import estimate
 from skytells_nb.pricing.units import read_unit
-from skytells_nb.sandbox import billing, catalogue
+from skytells_nb.sandbox import models as sandbox_models
 
 UNITS = [
     "image", "video", "second", "prediction", "gpu", "image_megapixel", "computing_second", "audio_second",
@@ -135,7 +135,7 @@ def test_history_lies_within_its_own_spread(number: int, costs: list[Decimal]):
     assert min(costs) * number <= found.amount <= max(costs) * number
 
 
-ENTRIES = list(catalogue.standard().values())
+ENTRIES = list(sandbox_models.standard_catalogue().values())
 INPUTS: list[dict[str, Any]] = [
     {},
     {"num_outputs": 3},
@@ -155,18 +155,18 @@ INPUTS: list[dict[str, Any]] = [
 
 @pytest.mark.parametrize("entry", ENTRIES, ids=[entry.slug for entry in ENTRIES])
 @pytest.mark.parametrize("given_input", INPUTS, ids=str)
-def test_the_sandbox_bills_what_was_estimated(entry: catalogue.Entry, given_input: dict[str, Any]):
+def test_the_sandbox_bills_what_was_estimated(entry: sandbox_models.Entry, given_input: dict[str, Any]):
     model = Model.from_api(copy.deepcopy(dict(entry.public)))
     input = {"prompt": "a red fox in snow", **given_input}
     answer = "word " * 20
     found = estimate(model, input, durations=[2.0, 3.0, 2.5])
-    billed = billing.price(entry, input, computing=2.5, text=answer)
+    billed = sandbox_models.price(entry, input, computing=2.5, text=answer)
     if found.exact:
         assert found.amount is not None
-        assert found.amount.quantize(billing.SMALLEST_UNIT) == billed
+        assert found.amount.quantize(sandbox_models.SMALLEST_UNIT) == billed
     elif found.low is not None:
         assert found.high is not None
-        cent = billing.SMALLEST_UNIT
+        cent = sandbox_models.SMALLEST_UNIT
         assert found.low.quantize(cent) <= billed <= found.high.quantize(cent), str(found)
     else:
         assert model.pricing.formula or "holds media" in found.basis, str(found)

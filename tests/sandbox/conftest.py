@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 
 from skytells_nb.sandbox import Core, Options, Request, Server
-from skytells_nb.sandbox.exchange import Answer
+from skytells_nb.sandbox.base import OWN_ROUTES
+from skytells_nb.sandbox.messages import Response
 
 NOON = 1_790_000_000.0
 
@@ -51,7 +52,7 @@ class Painter:
 class Reply:
     """An answer, read."""
 
-    answer: Answer
+    answer: Response
     status: int = 0
     headers: dict[str, str] = field(default_factory=dict)
 
@@ -77,7 +78,7 @@ class Talk:
     def __init__(self, clock: Clock, **options: Any) -> None:
         self.clock = clock
         self.painter = Painter()
-        self.core = Core(Options(clock=clock, **options), media=self.painter)
+        self.core = Core(Options(clock=clock, **options), media=self.painter, handlers=OWN_ROUTES)
         self.faults = self.core.faults
 
     def ask(self, method: str, path: str, body: Any = None, **headers: str) -> Reply:

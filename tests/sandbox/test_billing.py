@@ -4,8 +4,8 @@ from decimal import Decimal
 
 import pytest
 
-from skytells_nb.sandbox import billing
-from skytells_nb.sandbox.catalogue import standard
+from skytells_nb.sandbox import models as billing
+from skytells_nb.sandbox.models import standard_catalogue
 
 
 @pytest.mark.parametrize(
@@ -35,11 +35,11 @@ from skytells_nb.sandbox.catalogue import standard
     ],
 )
 def test_a_price_is_what_is_made_times_the_rate(model, input, price):
-    assert billing.price(standard()[model], input, computing=2.0) == Decimal(price)
+    assert billing.price(standard_catalogue()[model], input, computing=2.0) == Decimal(price)
 
 
 def test_tokens_are_those_of_question_and_answer():
-    scribe, gpt = standard()["sandbox-scribe"], standard()["gpt-5"]
+    scribe, gpt = standard_catalogue()["sandbox-scribe"], standard_catalogue()["gpt-5"]
     asked, told = {"prompt": "x" * 40}, "y" * 400
     assert billing.price(scribe, asked, computing=1, text=told) == Decimal("0.00022")
     assert billing.price(gpt, asked, computing=1, text=told) == Decimal("0.000055")
@@ -52,14 +52,16 @@ def test_what_a_model_does_not_know_costs_nothing_and_makes_nothing(talk):
 
 
 def test_null_counts_as_left_open():
-    assert billing.price(standard()["truefusion"], {"number_of_images": None}, computing=1) == Decimal("0.03")
+    assert billing.price(
+        standard_catalogue()["truefusion"], {"number_of_images": None}, computing=1
+    ) == Decimal("0.03")
 
 
 def test_the_bill_and_the_prediction_name_the_same_figure(talk, clock):
     api = talk()
     made = [api.made(slug, input={"lyrics": "la", "image": "http://a/b", "face_image_url": "http://a/b",
                                   "audio_url": "http://a/b"})["id"]
-            for slug in standard() if slug != "gpt-5"]  # fmt: skip
+            for slug in standard_catalogue() if slug != "gpt-5"]  # fmt: skip
     clock.forward(120)
     for id in made:
         shown = api.read(id)

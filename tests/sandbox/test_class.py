@@ -8,8 +8,7 @@ from decimal import Decimal
 import pytest
 
 from skytells_nb.sandbox import Core, Options, Request, Server
-from skytells_nb.sandbox.journal import Journal
-from skytells_nb.sandbox.state import State
+from skytells_nb.sandbox.state import State, StateFile
 
 
 @pytest.fixture
@@ -203,8 +202,8 @@ def test_a_webhook_is_signed_with_the_learners_own_key(room):
     api = room()
     hook = {"model": "truefusion", "input": {"prompt": "a"}, "webhook": "http://a.test/b"}
     api.ask("POST", "/v1/predictions", hook, **api.as_("learner-02"))
-    notice = api.core.due_notice("http://sandbox.test")
-    from skytells_nb.sandbox.notices import sign
+    notice = api.core.due_webhook("http://sandbox.test")
+    from skytells_nb.sandbox.webhooks import sign
 
     assert notice.signature == sign(notice.body, api.keys["learner-02"])
 
@@ -217,7 +216,7 @@ def reopen(tmp_path, clock, painter):
     def open(**options):
         if states:
             states[-1].close()
-        states.append(State(Journal(tmp_path / "class.db")))
+        states.append(State(StateFile(tmp_path / "class.db")))
         return Core(Options(clock=clock, seconds=0, **options), state=states[-1], media=painter)
 
     yield open
@@ -235,13 +234,13 @@ FOX = {"model": "truefusion", "input": {"prompt": "a fox"}}
 
 
 def test_keys_budgets_and_predictions_outlive_the_process(reopen):
-    first = reopen(learners=2, budget="0.06", rate_limit=7, wall=True)
-    teacher, wall, learners = first.state.api_key, first.state.wall, first.state.learners
+    first = reopen(learners=2, budget="0.06", rate_limit=7, gallery=True)
+    teacher, gallery, learners = first.state.api_key, first.state.gallery, first.state.learners
     kept = ask(first, 0, "POST", body=FOX)[1]["id"]
     gone = ask(first, 0, "POST", body=FOX)[1]["id"]
     ask(first, 0, "DELETE", f"/v1/predictions/{gone}")
     second = reopen(learners=2)
-    assert (second.state.api_key, second.state.wall, second.state.learners) == (teacher, wall, learners)
+    assert (second.state.api_key, second.state.gallery, second.state.learners) == (teacher, gallery, learners)
     assert [each["id"] for each in ask(second, 0)[1]["data"]] == [kept]
     assert ask(second, 1)[1]["data"] == []
     assert ask(second, 0, "POST", body=FOX)[0] == 402
@@ -290,7 +289,7 @@ def test_a_state_file_of_the_version_before_is_read(tmp_path):
         db.execute("PRAGMA user_version = 1")
     db.close()
     for _ in range(2):
-        state = State(Journal(path))
+        state = State(StateFile(path))
         assert (state.seed, state.ledger, dict(state.spent)) == (
             "old",
             {"a": Decimal("0.03")},
@@ -302,10 +301,10 @@ def test_a_state_file_of_the_version_before_is_read(tmp_path):
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no such permissions")
 def test_a_state_file_is_readable_by_its_owner_alone(tmp_path):
     new, old = tmp_path / "new.db", tmp_path / "old.db"
-    Journal(new).close()
-    Journal(old).close()
+    StateFile(new).close()
+    StateFile(old).close()
     old.chmod(0o644)
-    state = State(Journal(old))
+    state = State(StateFile(old))
     Core(Options(learners=1), state=state)
     state.close()
     assert [path.stat().st_mode & 0o777 for path in (new, old)] == [0o600, 0o600]
@@ -334,7 +333,7 @@ def test_an_impossible_class_is_refused_in_words(options, says):
     assert says in str(caught.value)
 
 
-@pytest.mark.parametrize("options", [{"budget": 1}, {"wall": True}])
+@pytest.mark.parametrize("options", [{"budget": 1}, {"gallery": True}])
 def test_what_belongs_to_a_class_is_refused_without_one(options, tmp_path):
     for state in (None, tmp_path / "sandbox.db"):
         with pytest.raises(ValueError, match="belong to a class"):

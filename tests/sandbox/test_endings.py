@@ -139,5 +139,5 @@ def test_the_size_of_a_file_is_told_once_it_was_drawn(talk):
     api = talk(seconds=0)
     id = api.made()["id"]
     assert api.read(id)["metadata"]["storage"]["files"][0]["size"] is None
-    api.core.drawn(id, "output_0.png", 1234)
+    api.core.note_size(id, "output_0.png", 1234)
     assert api.read(id)["metadata"]["storage"]["files"][0]["size"] == 1234

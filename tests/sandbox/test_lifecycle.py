@@ -115,7 +115,7 @@ def test_await_holds_the_answer_back_except_for_a_video(talk):
     api = talk(seconds=10)
     held = api.create(**{"await": True}).answer
     assert held.hold is not None
-    assert api.core.left(held.hold) == pytest.approx(10, abs=0.001)
+    assert api.core.seconds_left(held.hold) == pytest.approx(10, abs=0.001)
     assert api.create("truefusion-video-pro", **{"await": True}).answer.hold is None
     assert api.create().answer.hold is None
 

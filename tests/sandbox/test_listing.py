@@ -22,8 +22,8 @@ def test_the_newest_come_first_in_pages(talk):
 
 def test_no_two_predictions_share_a_moment(talk):
     api = talk()
-    moments = [api.made()["created_at"] for _ in range(20)]
-    assert moments == sorted(set(moments))
+    plan_times = [api.made()["created_at"] for _ in range(20)]
+    assert plan_times == sorted(set(plan_times))
 
 
 def test_a_listing_can_be_a_bare_array(talk):

@@ -5,7 +5,7 @@ import json
 import pytest
 from jsonschema import Draft202012Validator
 
-from skytells_nb.sandbox.catalogue import standard
+from skytells_nb.sandbox.models import standard_catalogue
 
 UNITS = {
     "image", "video", "second", "prediction", "gpu", "image_megapixel", "megapixel", "computing_second",
@@ -30,7 +30,7 @@ DOCUMENTED = {
     "beatfusion-1.0": ("music", "prediction", 0.45),
     "gpt-5": ("text", "million_token", 0.5),
 }
-ENTRIES = list(standard().values())
+ENTRIES = list(standard_catalogue().values())
 
 
 def properties():
@@ -48,7 +48,7 @@ def test_every_kind_of_model_is_there():
 
 @pytest.mark.parametrize("slug", DOCUMENTED)
 def test_documented_types_units_and_prices_are_as_documented(slug):
-    entry = standard()[slug]
+    entry = standard_catalogue()[slug]
     pricing = entry.public["pricing"]
     assert (entry.type, pricing["unit"], pricing["amount"]) == DOCUMENTED[slug]
 

@@ -11,8 +11,7 @@ import httpx
 import pytest
 
 from skytells_nb.sandbox import Core, Options, Request, Server, StateError
-from skytells_nb.sandbox.journal import Journal
-from skytells_nb.sandbox.state import State
+from skytells_nb.sandbox.state import State, StateFile
 
 FOX = json.dumps({"model": "truefusion", "input": {"prompt": "a fox"}}).encode()
 
@@ -25,7 +24,7 @@ def reopen(tmp_path, clock, painter):
     def open(**options):
         if states:
             states[-1].close()
-        states.append(State(Journal(tmp_path / "sandbox.db")))
+        states.append(State(StateFile(tmp_path / "sandbox.db")))
         return Core(Options(clock=clock, **options), state=states[-1], media=painter)
 
     yield open
@@ -87,10 +86,10 @@ def test_a_webhook_that_came_due_while_the_sandbox_was_down_is_delivered_once(re
     ask(reopen(seconds=10), "POST", "/v1/predictions", body)
     clock.forward(20)
     core = reopen()
-    notice = core.due_notice("http://sandbox.test")
+    notice = core.due_webhook("http://sandbox.test")
     assert notice is not None
     core.delivered(notice, 200, None)
-    assert reopen().due_notice("http://sandbox.test") is None
+    assert reopen().due_webhook("http://sandbox.test") is None
 
 
 def test_a_file_of_something_else_is_refused_and_left_alone(tmp_path):
@@ -98,7 +97,7 @@ def test_a_file_of_something_else_is_refused_and_left_alone(tmp_path):
     path.write_text("these are my notes, not a database, and they matter to me " * 50)
     before = path.read_bytes()
     with pytest.raises(StateError, match="cannot be used as a state file"):
-        Journal(path)
+        StateFile(path)
     assert path.read_bytes() == before
 
 
@@ -109,34 +108,34 @@ def test_a_database_of_another_program_is_refused_and_left_alone(tmp_path):
     db.close()
     before = path.read_bytes()
     with pytest.raises(StateError, match="another program"):
-        Journal(path)
+        StateFile(path)
     assert path.read_bytes() == before
 
 
 def test_a_file_of_a_newer_sandbox_is_refused(tmp_path):
     path = tmp_path / "sandbox.db"
-    Journal(path).close()
+    StateFile(path).close()
     with sqlite3.connect(path) as db:
         db.execute("PRAGMA user_version = 99")
     db.close()
     with pytest.raises(StateError, match="newer sandbox"):
-        Journal(path)
+        StateFile(path)
 
 
 def test_a_damaged_record_is_refused(tmp_path):
     path = tmp_path / "sandbox.db"
-    Journal(path).close()
+    StateFile(path).close()
     with sqlite3.connect(path) as db:
         db.execute("""INSERT INTO predictions VALUES (1, 'a', '{"id": "a"}')""")
     db.close()
     with pytest.raises(StateError, match="cannot be used"):
-        State(Journal(path))
+        State(StateFile(path))
 
 
 def test_a_file_in_use_is_refused(tmp_path):
-    journal = Journal(tmp_path / "sandbox.db")
+    journal = StateFile(tmp_path / "sandbox.db")
     with pytest.raises(StateError, match="in use by another sandbox"):
-        Journal(tmp_path / "sandbox.db")
+        StateFile(tmp_path / "sandbox.db")
     journal.close()
 
 
@@ -166,7 +165,7 @@ def test_a_create_that_was_answered_survives_being_killed(tmp_path):
         with httpx.Client(headers={"x-api-key": info["api_key"]}, base_url=info["url"]) as client:
             ids = {client.post("/predictions", content=FOX).json()["id"] for _ in range(5)}
         os.kill(process.pid, signal.SIGKILL)
-    state = State(Journal(path))
+    state = State(StateFile(path))
     assert set(state.jobs) == ids == set(state.ledger)
     assert state.api_key == info["api_key"]
     state.close()

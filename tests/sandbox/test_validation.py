@@ -5,11 +5,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator, FormatChecker
 
-from skytells_nb.sandbox import validation
-from skytells_nb.sandbox.catalogue import standard
-from skytells_nb.sandbox.validation import is_file_uri, problems
+from skytells_nb.sandbox import models as validation
+from skytells_nb.sandbox.models import is_file_uri, schema_errors, standard_catalogue
 
-SCHEMAS = {entry.slug: entry.input_schema for entry in standard().values()}
+SCHEMAS = {entry.slug: entry.input_schema for entry in standard_catalogue().values()}
 FORMATS = FormatChecker(formats=())
 FORMATS.checks("uri")(lambda value: not isinstance(value, str) or is_file_uri(value))
 
@@ -53,7 +52,7 @@ def test_it_judges_as_jsonschema_does(slug):
     @settings(max_examples=30, deadline=None, database=None)
     @given(value=inputs(SCHEMAS[slug]))
     def agree(value):
-        assert (problems(SCHEMAS[slug], value) == []) is JUDGES[slug].is_valid(value)
+        assert (schema_errors(SCHEMAS[slug], value) == []) is JUDGES[slug].is_valid(value)
 
     agree()
 
@@ -72,7 +71,7 @@ def test_it_knows_every_keyword_that_the_catalogue_uses():
 
 
 def test_a_value_of_any_length_is_quoted_short():
-    (said,) = problems({"properties": {"a": {"type": "string"}}}, {"a": list(range(1000))})
+    (said,) = schema_errors({"properties": {"a": {"type": "string"}}}, {"a": list(range(1000))})
     assert len(said) < 120
-    (said,) = problems({"properties": {"a": {"maximum": 3}}}, {"a": 10**5000})
+    (said,) = schema_errors({"properties": {"a": {"maximum": 3}}}, {"a": 10**5000})
     assert said == "a: a very long number is greater than the maximum of 3"

@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from skytells_nb.sandbox.notices import sign
+from skytells_nb.sandbox.webhooks import sign
 
 URL = "https://example.org/hook"
 
@@ -13,7 +13,7 @@ URL = "https://example.org/hook"
 def due(api):
     """Everything that is due, delivered."""
     found = []
-    while notice := api.core.due_notice("http://sandbox.test"):
+    while notice := api.core.due_webhook("http://sandbox.test"):
         found.append(notice)
         api.core.delivered(notice, 200, None)
     return found
@@ -60,12 +60,12 @@ def test_notices_go_out_when_their_moment_comes(talk, clock):
     api = talk(seconds=10)
     api.made(webhook={"url": URL, "events": ["started", "completed"]})
     assert events(api) == []
-    assert 0 < api.core.next_notice() < 1
+    assert 0 < api.core.seconds_to_webhook() < 1
     clock.forward(1)
     assert events(api) == ["started"]
     clock.forward(9)
     assert events(api) == ["succeeded"]
-    assert api.core.next_notice() is None
+    assert api.core.seconds_to_webhook() is None
 
 
 def test_a_failed_job_is_told_with_its_error(talk, clock):
@@ -125,7 +125,7 @@ def test_a_failed_delivery_is_tried_twice_more_and_then_given_up(talk, clock):
     api.made(webhook=URL)
     tries = []
     for _ in range(10):
-        notice = api.core.due_notice("http://sandbox.test")
+        notice = api.core.due_webhook("http://sandbox.test")
         if notice is not None:
             tries.append(notice.attempt)
             api.core.delivered(notice, 500, "Internal Server Error")

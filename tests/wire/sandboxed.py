@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from skytells_nb.sandbox import exchange
-from skytells_nb.sandbox.core import Core
-from skytells_nb.sandbox.options import Options
+from skytells_nb import sandbox
 from skytells_nb.wire.steps import Answer, NoAnswer, Reply, Request
 
 from .stage import EPOCH
@@ -17,7 +15,7 @@ class SandboxApi:
 
     def __init__(self, **options: Any) -> None:
         self.now = 100.0
-        self.core = Core(Options(clock=lambda: EPOCH + self.now, seed=7, **options))
+        self.core = sandbox.Core(sandbox.Options(clock=lambda: EPOCH + self.now, seed=7, **options))
         self.key = self.core.state.api_key
 
     @property
@@ -34,7 +32,7 @@ class SandboxApi:
     def handle(self, request: Request, now: float) -> tuple[Reply, float]:
         self.now = now
         answer = self.core.answer(
-            exchange.Request(
+            sandbox.Request(
                 request.method,
                 "/v1" + request.path,
                 request.query,

@@ -12,10 +12,11 @@ from __future__ import annotations
 import contextlib
 import ipaddress
 import socket
+from typing import Final
 from urllib.parse import urlsplit
 
 #: NAT64: its last four bytes are an address of IPv4.
-_TRANSLATED = ipaddress.ip_network("64:ff9b::/96")
+_TRANSLATED: Final = ipaddress.ip_network("64:ff9b::/96")
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 

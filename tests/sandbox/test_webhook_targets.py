@@ -6,8 +6,8 @@ import socket
 import httpx
 import pytest
 
-from skytells_nb.sandbox import Core, Options, Request, Server, addressees
-from skytells_nb.sandbox.delivery import Courier
+from skytells_nb.sandbox import Core, Options, Request, Server, webhook_targets
+from skytells_nb.sandbox.webhooks import post
 
 LEARNER = "192.168.1.20"
 
@@ -85,7 +85,7 @@ def test_a_webhook_into_the_teachers_machine_or_network_is_refused_and_nothing_i
 def test_a_webhook_to_ones_own_machine_or_to_the_internet_is_taken(room, host):
     core = room()
     assert core.create(f"http://{host}:9/hook")[0] == 200
-    assert core.due_notice("http://sandbox.test").asker == LEARNER
+    assert core.due_webhook("http://sandbox.test").asker == LEARNER
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "[::1]", "localhost", "0.0.0.0"])
@@ -97,13 +97,13 @@ def test_who_sits_at_the_sandboxs_own_machine_may_name_it(room, host):
 def test_where_only_its_own_machine_reaches_it_a_webhook_goes_anywhere(room):
     core = room(host="127.0.0.1")
     assert core.create("http://10.0.0.1/hook")[0] == 200
-    assert core.due_notice("http://sandbox.test").asker is None
+    assert core.due_webhook("http://sandbox.test").asker is None
 
 
 @pytest.mark.parametrize("name", ["127.1", "2130706433", "0x7f000001", "localhost"])
 def test_a_name_that_leads_inside_is_not_connected_to(name, listener):
-    with pytest.raises(addressees.NotAllowedError, match="sandbox's machine or network"):
-        addressees.connect(name, listener.getsockname()[1], LEARNER, timeout=5)
+    with pytest.raises(webhook_targets.NotAllowedError, match="sandbox's machine or network"):
+        webhook_targets.connect(name, listener.getsockname()[1], LEARNER, timeout=5)
     with pytest.raises(BlockingIOError):
         listener.accept()
 
@@ -113,8 +113,8 @@ def test_a_notice_to_such_a_name_is_noted_as_not_delivered(room, listener):
     tried = []
     for scheme in ("http", "https"):
         assert core.create(f"{scheme}://127.1:{listener.getsockname()[1]}/hook")[0] == 200
-        notice = core.due_notice("http://sandbox.test")
-        tried.append(Courier(core, "", steady=True)._post(notice))
+        notice = core.due_webhook("http://sandbox.test")
+        tried.append(post(notice))
     assert [status for status, _ in tried] == [None, None]
     assert all("sandbox's machine or network" in error for _, error in tried)
     with pytest.raises(BlockingIOError):
@@ -122,12 +122,11 @@ def test_a_notice_to_such_a_name_is_noted_as_not_delivered(room, listener):
 
 
 def test_who_asked_and_where_is_kept_over_a_restart(tmp_path, painter, clock):
-    from skytells_nb.sandbox.journal import Journal
-    from skytells_nb.sandbox.state import State
+    from skytells_nb.sandbox.state import State, StateFile
 
     notices = []
     for _ in range(2):
-        state = State(Journal(tmp_path / "class.db"))
+        state = State(StateFile(tmp_path / "class.db"))
         core = Core(Options(host="0.0.0.0", learners=1, seconds=10, clock=clock), state=state, media=painter)
         if not state.jobs:
             body = {"model": "truefusion", "input": {"prompt": "a"}, "webhook": f"http://{LEARNER}/hook"}
@@ -136,7 +135,7 @@ def test_who_asked_and_where_is_kept_over_a_restart(tmp_path, painter, clock):
             core.answer(Request("POST", "/v1/predictions", "", headers, content, origin, LEARNER))
         else:
             clock.forward(20)
-            notices.append(core.due_notice(""))
+            notices.append(core.due_webhook(""))
         state.close()
     (notice,) = notices
     assert notice.asker == LEARNER

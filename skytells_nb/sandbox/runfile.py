@@ -1,7 +1,7 @@
 """Remembers where sandboxes run, in files that only their user can read, so that a second command finds one.
 
-Each running sandbox has a file of its own; it goes when the sandbox stops. One that
-was killed leaves it behind, and whoever reads it finds nobody there.
+Each running sandbox has a file of its own; it goes when the sandbox stops. One that was killed leaves it
+behind, and whoever reads it finds nobody there.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from pathlib import Path
 from typing import NamedTuple
 
 
-class Place(NamedTuple):
+class RunningSandbox(NamedTuple):
     """A sandbox that was started: its base URL, its owner's key, and when, in seconds since the epoch."""
 
     url: str
     api_key: str
-    started: float
+    find_running: float
 
 
 def folder() -> Path:
@@ -39,12 +39,12 @@ def folder() -> Path:
 
 
 @contextlib.contextmanager
-def noted(url: str, api_key: str) -> Iterator[bool]:
+def registered(url: str, api_key: str) -> Iterator[bool]:
     """Remember a sandbox while it runs; gives whether that was possible, for it does not depend on it."""
     path = folder() / f"sandbox-{os.getpid()}-{secrets.token_hex(4)}.json"
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        write_private(path, json.dumps(Place(url, api_key, time.time())._asdict()))
+        write_private(path, json.dumps(RunningSandbox(url, api_key, time.time())._asdict()))
         written = True
     except OSError:
         written = False
@@ -56,14 +56,14 @@ def noted(url: str, api_key: str) -> Iterator[bool]:
                 path.unlink(missing_ok=True)
 
 
-def started() -> list[Place]:
+def find_running() -> list[RunningSandbox]:
     """Find the sandboxes that were started and not stopped, the last one first."""
     found = []
     with contextlib.suppress(OSError):
         for path in folder().glob("sandbox-*.json"):
             with contextlib.suppress(OSError, ValueError, TypeError):
-                found.append(Place(**json.loads(path.read_text("utf-8"))))
-    return sorted(found, key=lambda place: place.started, reverse=True)
+                found.append(RunningSandbox(**json.loads(path.read_text("utf-8"))))
+    return sorted(found, key=lambda place: place.find_running, reverse=True)
 
 
 def write_private(path: Path, text: str) -> None:

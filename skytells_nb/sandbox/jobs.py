@@ -1,36 +1,155 @@
-"""The prediction object as it goes over the wire, in the words of the dialect.
+"""A prediction's life, read off the clock, and the JSON that shows it in the words of the dialect.
 
-Source: skytells-api.md, section 6.
+Nothing ticks. Everything is fixed when a prediction is accepted: a job knows the moments at which it starts,
+works and ends, and asked at any time it says what it is then. Moments are whole microseconds since the epoch,
+so that no two predictions share one.
+
+Source: skytells-api.md, sections 4.8 and 6.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from decimal import Decimal
+from typing import Any, Final, Literal
 from urllib.parse import quote
 
-from skytells_nb.sandbox.catalogue import Catalogue
-from skytells_nb.sandbox.exchange import dump
-from skytells_nb.sandbox.job import ENDED, SECOND, Job
-from skytells_nb.sandbox.options import Options
+from .messages import dump
+from .models import Catalogue
+from .options import Options
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+SECOND: Final = 1_000_000
+Phase = Literal["pending", "starting", "processing", "succeeded", "failed", "canceled"]
+ENDED: Final[frozenset[str]] = frozenset({"succeeded", "failed", "canceled"})
+
+#: Which share of a job is spent waiting and which starting, and the most seconds of each.
+WAITING, STARTING = (0.10, 0.6), (0.06, 0.4)
 
 
-def render(job: Job, now: int, origin: str, options: Options, catalogue: Catalogue) -> bytes:
+@dataclass(slots=True)
+class Job:
+    """One accepted prediction, as the state file keeps it."""
+
+    id: str
+    number: int
+    model: str
+    type: str
+    kind: str
+    input: dict[str, Any]
+    created: int
+    starting: int
+    processing: int
+    end: int
+    files: list[tuple[str, str]] = field(default_factory=list)
+    text: str | None = None
+    listed: bool = True
+    credits: str = "0"
+    outcome: Literal["succeeded", "failed"] = "succeeded"
+    reason: str = ""
+    failure_shape: str = "error"
+    failed_as_502: bool = False
+    canceled: int | None = None
+    purged: int | None = None
+    purged_at_end: bool = False
+    hidden_until: int = 0
+    stream: bool = False
+    webhook: dict[str, Any] = field(default_factory=lambda: {"url": None, "events": []})
+    notices: list[str] = field(default_factory=list)
+    notified: list[str] = field(default_factory=list)
+    key: str = ""
+    account: str = ""
+    #: Of a webhook, where its create came from, and under which address that reached the sandbox.
+    asker: str = ""
+    origin: str = ""
+    sizes: dict[str, int] = field(default_factory=dict)
+    #: The finished body, kept because a finished prediction is read and listed many times.
+    rendered: tuple[str, tuple[bool, bool], bytes] | None = None
+
+    def phase(self, now: int) -> Phase:
+        """Say what the job is at a moment; before its acceptance it is what it was then."""
+        now = max(now, self.created)
+        if self.canceled is not None and now >= self.canceled:
+            return "canceled"
+        if now >= self.end:
+            return self.outcome
+        if now >= self.processing:
+            return "processing"
+        return "starting" if now >= self.starting else "pending"
+
+    @property
+    def ends(self) -> int:
+        """The moment of its end, cancelled or not."""
+        return self.end if self.canceled is None else self.canceled
+
+    def progress(self, now: int) -> float:
+        """Per cent of the work done, one decimal, while it is processing."""
+        whole = max(self.end - self.processing, 1)
+        return round(100 * (now - self.processing) / whole, 1)
+
+    def has_files(self, now: int, retention: float | None) -> bool:
+        """Say whether its files can be fetched: it succeeded, its retention has not passed (section 12)."""
+        if self.phase(now) != "succeeded" or self.purged_at_end:
+            return False
+        if self.purged is not None and now >= self.purged:
+            return False
+        return retention is None or now < self.end + int(retention * SECOND)
+
+    @property
+    def amount(self) -> Decimal:
+        """What it costs when it succeeds."""
+        return Decimal(self.credits)
+
+    def to_record(self) -> dict[str, Any]:
+        """Everything that has to survive a restart."""
+        return {name: getattr(self, name) for name in _KEPT}
+
+    @classmethod
+    def from_record(cls, record: dict[str, Any]) -> Job:
+        """Read what `to_record` wrote."""
+        record["files"] = [(name, mime) for name, mime in record["files"]]
+        return cls(**record)
+
+
+_KEPT: Final = tuple(each.name for each in fields(Job) if each.name != "rendered")
+
+
+def plan_times(created: int, seconds: float) -> tuple[int, int, int]:
+    """When a job of that length starts, works and ends.
+
+    Examples
+    --------
+    >>> plan_times(0, 2.0)
+    (200000, 320000, 2000000)
+    """
+    waiting = min(seconds * WAITING[0], WAITING[1])
+    starting = min(seconds * STARTING[0], STARTING[1])
+    return (
+        created + int(waiting * SECOND),
+        created + int((waiting + starting) * SECOND),
+        created + int(seconds * SECOND),
+    )
+
+
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def prediction_bytes(job: Job, now: int, origin: str, options: Options, catalogue: Catalogue) -> bytes:
     """Write a prediction as JSON; a finished one is written once and remembered until its files expire."""
     if now < job.ends:
-        return dump(view(job, now, origin, options, catalogue))
+        return dump(prediction_json(job, now, origin, options, catalogue))
     stage = (job.has_files(now, options.retention), _kept(job, now, options))
     remembered = job.rendered
     if remembered is not None and remembered[0] == origin and remembered[1] == stage:
         return remembered[2]
-    body = dump(view(job, now, origin, options, catalogue))
+    body = dump(prediction_json(job, now, origin, options, catalogue))
     job.rendered = (origin, stage, body)
     return body
 
 
-def view(job: Job, now: int, origin: str, options: Options, catalogue: Catalogue) -> dict[str, Any]:
+def prediction_json(
+    job: Job, now: int, origin: str, options: Options, catalogue: Catalogue
+) -> dict[str, Any]:
     """Make the prediction object as it is at a moment.
 
     Parameters
@@ -49,13 +168,13 @@ def view(job: Job, now: int, origin: str, options: Options, catalogue: Catalogue
     phase = job.phase(now)
     body: dict[str, Any] = {
         "id": job.id,
-        "status": word(phase, options),
+        "status": status_name(phase, options),
         "type": "inference",
         "stream": job.stream,
-        "input": job.input,
+        "input": job.input if options.inputs == "echoed" else {},
         "output": _output(job, origin, options) if phase == "succeeded" else None,
-        "created_at": stamp(job.created),
-        "updated_at": stamp(_changed(job, phase)),
+        "created_at": format_time(job.created),
+        "updated_at": format_time(_changed(job, phase)),
         "started_at": None,
         "completed_at": None,
         "privacy": "private",
@@ -67,21 +186,21 @@ def view(job: Job, now: int, origin: str, options: Options, catalogue: Catalogue
     }
     if options.timestamps == "offset":
         body["created_at"], body["updated_at"] = (
-            stamp(job.created, "offset"),
-            stamp(_changed(job, phase), "offset"),
+            format_time(job.created, "offset"),
+            format_time(_changed(job, phase), "offset"),
         )
     style = "zulu" if options.timestamps == "zulu" else "offset"
     if now >= job.starting and job.starting <= job.ends:
-        body["started_at"] = stamp(job.starting, style)
+        body["started_at"] = format_time(job.starting, style)
     if phase == "processing":
         body["metrics"] = {"progress": job.progress(now)}
     if phase in ENDED:
-        body["completed_at"] = stamp(job.ends, style)
+        body["completed_at"] = format_time(job.ends, style)
         _add_end(body, job, now, origin, options)
     return body
 
 
-def word(phase: str, options: Options) -> str:
+def status_name(phase: str, options: Options) -> str:
     """Say a phase in the dialect's word for it."""
     if phase == "canceled":
         return options.canceled
@@ -90,12 +209,12 @@ def word(phase: str, options: Options) -> str:
     return "starting" if options.first_status == "starting" and phase == "pending" else phase
 
 
-def stamp(moment: int, style: str = "zulu") -> str:
+def format_time(moment: int, style: str = "zulu") -> str:
     """Write a moment in one of the two styles that occur.
 
     Examples
     --------
-    >>> stamp(1_000_000), stamp(1_500_000, "offset")
+    >>> format_time(1_000_000), format_time(1_500_000, "offset")
     ('1970-01-01T00:00:01.000000Z', '1970-01-01T00:00:01+00:00')
     """
     when = _EPOCH + timedelta(microseconds=moment)

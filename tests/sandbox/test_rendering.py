@@ -13,14 +13,14 @@ import psutil
 import pytest
 
 from skytells_nb.sandbox import Server, media
-from skytells_nb.sandbox.easel import EaselError, Easels, easels_at_most
+from skytells_nb.sandbox.rendering import RenderError, RenderPool, pool_size
 
 SMALL = {"prompt": "a fox \ud800", "seed": 3, "width": 64, "height": 64}
 
 
 @pytest.fixture
 def easels():
-    made = Easels(media)
+    made = RenderPool(media)
     yield made
     made.close()
 
@@ -38,7 +38,7 @@ def test_they_draw_what_the_painter_draws(easels):
 
 
 def test_what_cannot_be_drawn_is_told_and_harms_nobody(easels):
-    with pytest.raises(EaselError, match="ValueError: the sandbox draws image, video"):
+    with pytest.raises(RenderError, match="ValueError: the sandbox draws image, video"):
         easels.draw("sculpture", SMALL)
     assert easels.draw("image", SMALL)[1] == "image/png"
 
@@ -71,18 +71,18 @@ def test_closing_ends_them(easels):
 
 
 def test_they_leave_the_machine_something_to_do():
-    assert 1 <= easels_at_most() <= 4
+    assert 1 <= pool_size() <= 4
 
 
 def test_a_class_has_its_pictures_drawn_by_them_and_leaves_nothing_behind():
     before, threads = children(), set(threading.enumerate())
     edge = {"model": "truefusion-edge", "input": {"prompt": "a fox", "width": 128, "height": 64}}
-    with Server(learners=2, wall=True, seconds=0) as server:
+    with Server(learners=2, gallery=True, seconds=0) as server:
         with httpx.Client(headers={"x-api-key": server.learners[0].key}) as client:
             made = client.post(f"{server.url}/predictions", json=edge).json()
             picture = client.get(made["output"][0])
-            page = client.get(server.wall_url)
-            thumbnail = client.get(server.wall_url.removesuffix("/") + f"/{made['id']}/output_0.png")
+            page = client.get(server.gallery_url)
+            thumbnail = client.get(server.gallery_url.removesuffix("/") + f"/{made['id']}/output_0.png")
         assert len(children() - before) == 1
     assert picture.content.startswith(b"\x89PNG")
     assert (page.status_code, thumbnail.headers["content-type"]) == (200, "image/jpeg")
@@ -94,8 +94,9 @@ def test_a_class_has_its_pictures_drawn_by_them_and_leaves_nothing_behind():
 @pytest.mark.skipif(not hasattr(os, "pidfd_open"), reason="waits on a process that is not its own child")
 def test_they_end_with_a_server_that_is_killed(tmp_path):
     program = (
-        "import sys; from skytells_nb.sandbox.easel import Easels; from skytells_nb.sandbox import media;"
-        "easels = Easels(media); easels.draw('image', {'width': 64, 'height': 64});"
+        "import sys; from skytells_nb.sandbox.rendering import RenderPool, standard_media;"
+        "media = standard_media();"
+        "easels = RenderPool(media); easels.draw('image', {'width': 64, 'height': 64});"
         "print(easels._idle[0].pid, flush=True); sys.stdin.read()"
     )
     command = [sys.executable, "-c", program]
@@ -109,7 +110,7 @@ def test_they_end_with_a_server_that_is_killed(tmp_path):
 def test_a_module_in_the_folder_one_stands_in_is_not_pythons(tmp_path, monkeypatch):
     (tmp_path / "random.py").write_text("raise SystemExit('not this one')")
     monkeypatch.chdir(tmp_path)
-    easels = Easels(media)
+    easels = RenderPool(media)
     assert easels.draw("image", SMALL)[1] == "image/png"
     easels.close()
 

@@ -9,7 +9,7 @@ from html.parser import HTMLParser
 import pytest
 from PIL import Image
 
-from skytells_nb.sandbox.thumbnails import shrink
+from skytells_nb.sandbox.rendering import shrink
 
 
 class Page(HTMLParser):
@@ -42,8 +42,8 @@ def room(talk):
     """Make a class with its wall on, where everybody can picture something."""
 
     def make(learners=3, **options):
-        api = talk(**{"learners": learners, "seconds": 0, "wall": True, **options})
-        api.path = f"/class/{api.core.state.wall}"
+        api = talk(**{"learners": learners, "seconds": 0, "gallery": True, **options})
+        api.path = f"/class/{api.core.state.gallery}"
 
         def picture(number, prompt="a fox", model="truefusion"):
             key = api.core.state.learners[number].key
@@ -58,7 +58,7 @@ def room(talk):
 
 
 def test_it_is_off_unless_it_is_asked_for(room):
-    api = room(wall=False)
+    api = room(gallery=False)
     for path in (api.path, "/class"):
         reply = api.get(path, x_api_key=api.core.state.api_key)
         assert (reply.status, reply.error_id) == (404, "ENDPOINT_NOT_FOUND")
@@ -72,7 +72,7 @@ def test_only_its_own_address_or_the_teachers_key_leads_to_it(room):
     assert api.get("/class", x_api_key="").status == api.get("/class", x_api_key=learner).status == 401
     for wrong in ("/class/", "/class/guess", api.path[:-1], f"{api.path}/x", f"/class/{'%C3%A9'}"):
         assert api.get(wrong, x_api_key="").status in (401, 404)
-    assert len(api.core.state.wall) >= 22
+    assert len(api.core.state.gallery) >= 22
 
 
 def test_it_shows_everybodys_latest_pictures_with_their_prompts_and_who_has_none(room, clock):
@@ -191,7 +191,7 @@ def test_thumbnails_need_the_address_too(room):
     api = room()
     api.picture(0)
     (image,) = api.page().every("img")
-    assert api.get(image["src"].replace(api.core.state.wall, "guess")).status == 404
+    assert api.get(image["src"].replace(api.core.state.gallery, "guess")).status == 404
 
 
 def test_a_thumbnail_is_small_keeps_its_shape_and_is_never_enlarged():

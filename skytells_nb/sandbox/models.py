@@ -1,0 +1,405 @@
+"""The models on offer: what ``catalogue.json`` says of them, what an input may be, and what it costs.
+
+Every entry of the data file names the source of its facts. Where the documentation of prices is silent the
+rule is ours: the first criterion that matches wins; a missing input takes the schema's default; blocks of
+five seconds are rounded up and nothing else is; a token is four characters; failed and cancelled jobs cost
+nothing. The wording of what breaks a schema is ours too.
+
+Source: skytells-api.md, sections 5, 8 and 9.1.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from functools import lru_cache
+from importlib.resources import files
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+SCHEMAS: Final = ("input_schema", "output_schema")
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """One model: what the API tells about it, and what only the sandbox knows.
+
+    Attributes
+    ----------
+    slug : str
+        The name used in requests (``namespace``).
+    public : Mapping
+        The model object as the API shows it, schemas included.
+    source : str
+        Where its facts come from; never shown on the wire.
+    kind : str
+        What to draw: image, video, music, audio or text.
+    seconds : float
+        How long one of its jobs takes here.
+    plays : float
+        The length in seconds of a medium whose input does not say it.
+    least_seconds : float
+        The shortest length that is billed.
+    """
+
+    slug: str
+    public: Mapping[str, Any]
+    source: str
+    kind: str
+    seconds: float
+    plays: float
+    least_seconds: float
+
+    @property
+    def type(self) -> str:
+        """``image``, ``video``, ``music``, ``audio`` or ``text``."""
+        return str(self.public["type"])
+
+    @property
+    def input_schema(self) -> Mapping[str, Any]:
+        """What its input may be."""
+        schema: Mapping[str, Any] = self.public["input_schema"]
+        return schema
+
+    @property
+    def listed(self) -> bool:
+        """Whether its output is a list of links; else it is one string."""
+        return bool(self.public["output_schema"]["type"] == "array")
+
+    @property
+    def inference_only(self) -> bool:
+        """Whether only the inference routes serve it (section 5.3)."""
+        return bool(self.public["metadata"]["openai_compatible"])
+
+    def defaults(self) -> dict[str, Any]:
+        """Collect the schema's defaults, by name."""
+        properties = self.input_schema["properties"]
+        return {name: each["default"] for name, each in properties.items() if "default" in each}
+
+    def body(self, wanted: Collection[str]) -> dict[str, Any]:
+        """Show the model as the API does, with the schemas that were asked for."""
+        return {name: value for name, value in self.public.items() if name not in SCHEMAS or name in wanted}
+
+
+class Catalogue(Mapping[str, Model]):
+    """Models by slug, in the order of the data file; a vendor in front of the slug is understood."""
+
+    def __init__(self, entries: list[Model]) -> None:
+        self._entries = {entry.slug: entry for entry in entries}
+
+    def __getitem__(self, slug: str) -> Model:
+        vendor, slash, rest = slug.partition("/")
+        if not slash:
+            return self._entries[slug]
+        entry = self._entries[rest]
+        if entry.public["vendor"]["slug"] != vendor:
+            raise KeyError(slug)
+        return entry
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._entries)
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+
+@lru_cache(maxsize=1)
+def standard_catalogue() -> Catalogue:
+    """Read the catalogue that comes with the sandbox."""
+    text = files(__package__).joinpath("catalogue.json").read_text("utf-8")
+    return Catalogue([model_from_json(each) for each in json.loads(text)["models"]])
+
+
+def model_from_json(raw: Mapping[str, Any]) -> Model:
+    """Make an entry of one object of the data file."""
+    model, own = raw["model"], raw["sandbox"]
+    return Model(
+        slug=model["namespace"],
+        public=model,
+        source=raw["source"],
+        kind=own["kind"],
+        seconds=own["seconds"],
+        plays=own.get("plays", 0),
+        least_seconds=own.get("least_seconds", 0),
+    )
+
+
+COUNTS: Final = ("num_outputs", "number_of_images")
+LENGTHS: Final = ("duration_seconds", "seconds", "duration")
+SMALLEST_UNIT: Final = Decimal("0.000001")
+#: A picture whose size the input leaves open has 1024 by 1024 pixels.
+OPEN_SIDE: Final = 1024
+
+
+def resolve(entry: Model, input: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what the model understands: its schema's fields, by default where the input says nothing."""
+    known = entry.input_schema["properties"]
+    given = {name: value for name, value in input.items() if name in known and value is not None}
+    return {**entry.defaults(), **given}
+
+
+def count(entry: Model, input: Mapping[str, Any]) -> int:
+    """How many files the prediction makes."""
+    resolved = resolve(entry, input)
+    found = next((resolved[name] for name in COUNTS if _is_number(resolved.get(name))), 1)
+    return max(1, int(found))
+
+
+def length(entry: Model, input: Mapping[str, Any]) -> float:
+    """How many seconds its clip or its sound has."""
+    resolved = resolve(entry, input)
+    found = next((resolved[name] for name in LENGTHS if _is_number(resolved.get(name))), entry.plays)
+    return float(found)
+
+
+def megapixels(entry: Model, input: Mapping[str, Any]) -> Decimal:
+    """How many megapixels (of a million pixels) it makes, all pictures together."""
+    resolved = resolve(entry, input)
+    width, height = (
+        resolved[name] if _is_number(resolved.get(name)) else OPEN_SIDE for name in ("width", "height")
+    )
+    return _decimal(width) * _decimal(height) * count(entry, input) / 1_000_000
+
+
+def price(entry: Model, input: Mapping[str, Any], *, computing: float, text: str | None = None) -> Decimal:
+    """Work out the price of one prediction in the pricing's currency.
+
+    Parameters
+    ----------
+    entry : Entry
+        The model.
+    input : Mapping
+        The prediction's input.
+    computing : float
+        Seconds the job computes, as ``metrics.predict_time`` will say.
+    text : str, optional
+        What a text model answered.
+
+    Returns
+    -------
+    Decimal
+        To the sixth decimal; no source tells how the real API rounds.
+    """
+    pricing = entry.public["pricing"]
+    if pricing.get("formula"):
+        return _formula(entry, input, pricing["formula"]).quantize(SMALLEST_UNIT)
+    amount, unit = _rate(entry, input, pricing)
+    return (amount * _quantity(entry, input, unit, computing, text)).quantize(SMALLEST_UNIT)
+
+
+def _rate(entry: Model, input: Mapping[str, Any], pricing: Mapping[str, Any]) -> tuple[Decimal, str]:
+    resolved = resolve(entry, input)
+    for criterion in pricing.get("criterias") or []:
+        if resolved.get(criterion["field"]) == criterion["value"]:
+            return _decimal(criterion["billable_price"]), criterion["unit"]
+    return _decimal(pricing["amount"]), pricing["unit"]
+
+
+def _quantity(
+    entry: Model, input: Mapping[str, Any], unit: str, computing: float, text: str | None
+) -> Decimal:
+    seconds = max(_decimal(length(entry, input)), _decimal(entry.least_seconds))
+    match unit:
+        case "image" | "video" | "audio":
+            return Decimal(count(entry, input))
+        case "second" | "video_second" | "audio_second":
+            return seconds
+        case "5 seconds":
+            return Decimal(math.ceil(seconds / 5))
+        case "minute":
+            return seconds / 60
+        case "megapixel" | "image_megapixel":
+            return megapixels(entry, input)
+        case "gpu" | "computing_second":
+            return _decimal(computing)
+        case "token" | "million_token":
+            tokens = Decimal(_tokens(str(input.get("prompt", ""))) + _tokens(text or ""))
+            return tokens if unit == "token" else tokens / 1_000_000
+        case _:  # prediction
+            return Decimal(1)
+
+
+def _formula(entry: Model, input: Mapping[str, Any], formula: Mapping[str, Any]) -> Decimal:
+    """Sum megapixels times rate over the terms; a picture that is read counts as one megapixel (ours)."""
+    read = resolve(entry, input).get("input_images")
+    amounts = {
+        "input_megapixels": Decimal(len(read) if isinstance(read, list) else 0),
+        "output_megapixels": megapixels(entry, input),
+    }
+    rates = formula["variables"]
+    terms = (amounts[term["megapixels_key"]] * _decimal(rates[term["rate_key"]]) for term in formula["terms"])
+    return sum(terms, Decimal(0))
+
+
+def _tokens(text: str) -> int:
+    return math.ceil(len(text) / 4)
+
+
+def _decimal(value: float) -> Decimal:
+    return Decimal(str(value))
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+#: Where a file may come from: the API takes links; data URIs are what notebooks send for small files.
+FILE_SCHEMES: Final = frozenset({"http", "https", "data"})
+
+#: Keywords that say nothing about what is valid.
+SILENT: Final = frozenset({"title", "description", "default", "x-order", "definitions"})
+
+
+def schema_errors(schema: Mapping[str, Any], value: Any) -> list[str]:
+    """Say what breaks the schema; an empty list means nothing does.
+
+    Keys that the schema does not name are let through, as the API does nothing known about them.
+
+    Examples
+    --------
+    >>> schema = {"required": ["prompt"], "properties": {"width": {"minimum": 256}}}
+    >>> schema_errors(schema, {"width": 99})
+    ['prompt: this field is required', 'width: 99 is less than the minimum of 256']
+    """
+    return list(_check(schema, value, "", schema))
+
+
+def _check(schema: Mapping[str, Any], value: Any, path: str, root: Mapping[str, Any]) -> Iterator[str]:
+    if value is None and schema.get("nullable") is True:
+        return
+    if "$ref" in schema:
+        yield from _check(_find(schema["$ref"], root), value, path, root)
+    for part in schema.get("allOf", ()):
+        yield from _check(part, value, path, root)
+    if not _is_of(schema.get("type"), value):
+        yield f"{path or 'input'}: {_short(value)} is not of type {schema['type']}"
+        return
+    for keyword, limit in schema.items():
+        rule = RULES.get(keyword)
+        wrong = rule(limit, value) if rule is not None else None
+        if wrong is not None:
+            yield f"{path}: {wrong}"
+    if isinstance(value, dict):
+        for name in schema.get("required", ()):
+            if name not in value:
+                yield f"{_join(path, name)}: this field is required"
+        for name, each in schema.get("properties", {}).items():
+            if name in value:
+                yield from _check(each, value[name], _join(path, name), root)
+    elif isinstance(value, list) and "items" in schema:
+        for index, each in enumerate(value):
+            yield from _check(schema["items"], each, f"{path}[{index}]", root)
+
+
+def _is_of(type: str | None, value: Any) -> bool:
+    match type:
+        case None:
+            return True
+        case "string":
+            return isinstance(value, str)
+        case "boolean":
+            return isinstance(value, bool)
+        case "array":
+            return isinstance(value, list)
+        case "object":
+            return isinstance(value, dict)
+        case "integer":
+            return _is_number(value) and (isinstance(value, int) or value.is_integer())
+        case _:  # number
+            return _is_number(value)
+
+
+def _enum(allowed: list[Any], value: Any) -> str | None:
+    if any(each == value and isinstance(each, bool) is isinstance(value, bool) for each in allowed):
+        return None
+    return f"{_short(value)} is not one of {', '.join(map(_short, allowed))}"
+
+
+def _minimum(limit: float, value: Any) -> str | None:
+    return (
+        f"{_short(value)} is less than the minimum of {limit}"
+        if _is_number(value) and value < limit
+        else None
+    )
+
+
+def _maximum(limit: float, value: Any) -> str | None:
+    if _is_number(value) and value > limit:
+        return f"{_short(value)} is greater than the maximum of {limit}"
+    return None
+
+
+def _min_length(limit: int, value: Any) -> str | None:
+    return (
+        f"at least {limit} characters are needed" if isinstance(value, str) and len(value) < limit else None
+    )
+
+
+def _max_length(limit: int, value: Any) -> str | None:
+    if isinstance(value, str) and len(value) > limit:
+        return f"{len(value)} characters are more than the maximum of {limit}"
+    return None
+
+
+def _max_items(limit: int, value: Any) -> str | None:
+    if isinstance(value, list) and len(value) > limit:
+        return f"{len(value)} items are more than the maximum of {limit}"
+    return None
+
+
+def _format(name: str, value: Any) -> str | None:
+    if name == "uri" and isinstance(value, str) and not is_file_uri(value):
+        return f"{_short(value)} is not a link (http, https or data)"
+    return None
+
+
+#: Each keyword that limits a value, with the rule that says what is wrong with it.
+RULES: Final[dict[str, Callable[[Any, Any], str | None]]] = {
+    "enum": _enum,
+    "minimum": _minimum,
+    "maximum": _maximum,
+    "minLength": _min_length,
+    "maxLength": _max_length,
+    "maxItems": _max_items,
+    "format": _format,
+}
+#: Keywords that lead to other schemas, or are looked at where the value is.
+STRUCTURE: Final = frozenset({"type", "nullable", "properties", "required", "items", "allOf", "$ref"})
+
+
+def is_file_uri(text: str) -> bool:
+    """Say whether a text can be where a file comes from.
+
+    Examples
+    --------
+    >>> is_file_uri("https://example.org/fox.png"), is_file_uri("fox.png")
+    (True, False)
+    """
+    try:
+        parts = urlsplit(text)
+    except ValueError:
+        return False
+    return parts.scheme in FILE_SCHEMES and bool(parts.netloc or parts.scheme == "data")
+
+
+def _find(reference: str, root: Mapping[str, Any]) -> Mapping[str, Any]:
+    found: Any = root
+    for step in reference.removeprefix("#/").split("/"):
+        found = found[step]
+    schema: Mapping[str, Any] = found
+    return schema
+
+
+def _join(path: str, name: str) -> str:
+    return f"{path}.{name}" if path else name
+
+
+def _short(value: object) -> str:
+    try:
+        text = repr(value)
+    except ValueError:  # an integer of thousands of digits
+        text = "a very long number"
+    return text if len(text) <= 80 else f"{text[:77]}…"

@@ -1,0 +1,328 @@
+"""Output files: what they are drawn from, drawn when first fetched, and the latest kept in memory.
+
+python -m skytells_nb.sandbox.rendering    # a child that draws: a JSON line in, a JSON line and a file out
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import io
+import json
+import os
+import re
+import subprocess
+import sys
+import threading
+from collections import OrderedDict, defaultdict
+from collections.abc import Callable, Mapping
+from concurrent.futures import Executor
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Final, Protocol
+
+from .messages import Asset, Response
+from .models import Model, count, length, resolve
+
+#: Bytes of drawn files that are kept, for one user and for a class; what was dropped is drawn again.
+KEPT: Final = 64 * 1024 * 1024
+KEPT_FOR_A_CLASS: Final = 256 * 1024 * 1024
+#: How much a drawing process stands back when the processor is wanted by others; 19 is the most.
+NICE: Final = 5
+#: Seconds a drawing process has to end by itself.
+PATIENCE: Final = 2.0
+JPEG_QUALITY: Final = 82
+
+
+class Media(Protocol):
+    """Something that draws: `skytells_nb.sandbox.media`, or a stand-in for tests."""
+
+    def file_type(self, kind: str, input: Mapping[str, Any]) -> tuple[str, str]:
+        """Return the MIME type and the extension of a file without drawing it."""
+
+    def draw(self, kind: str, input: Mapping[str, Any], *, index: int = 0) -> tuple[bytes, str]:
+        """Draw one file."""
+
+    def write_text(self, input: Mapping[str, Any]) -> str:
+        """Write what a text model answers."""
+
+
+def standard_media() -> Media:
+    """Return the painter that comes with the sandbox."""
+    from . import media
+
+    return media
+
+
+def drawn_from(entry: Model, input: Mapping[str, Any], chance: int) -> dict[str, Any]:
+    """Complete an input for drawing.
+
+    What the input leaves open comes from the schema's defaults, except sizes where a shape was asked for.
+    Without a seed every prediction is another picture (`chance`), as with the real models.
+    """
+    resolved = resolve(entry, input)
+    if input.get("aspect_ratio") and "width" not in input and "height" not in input:
+        resolved.pop("width", None)
+        resolved.pop("height", None)
+    if entry.plays:
+        resolved.setdefault("duration_seconds", length(entry, input))
+    resolved.setdefault("seed", chance)
+    return resolved
+
+
+def file_names(media: Media, entry: Model, input: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Name a prediction's files, each with its MIME type."""
+    mime, extension = media.file_type(entry.kind, input)
+    return [(f"output_{index}.{extension}", mime) for index in range(count(entry, input))]
+
+
+class FileCache:
+    """The latest files, by prediction, name and size, up to so many bytes together."""
+
+    def __init__(self, limit: int = KEPT) -> None:
+        self._limit = limit
+        self._files: OrderedDict[tuple[str, str, int], bytes] = OrderedDict()
+        self._size = 0
+
+    def get(self, asset: Asset) -> bytes | None:
+        """Return a file, if it is still there."""
+        content = self._files.get(asset.key)
+        if content is not None:
+            self._files.move_to_end(asset.key)
+        return content
+
+    def put(self, asset: Asset, content: bytes) -> bytes:
+        """Keep a file, and return it."""
+        self._size += len(content) - len(self._files.pop(asset.key, b""))
+        self._files[asset.key] = content
+        while self._size > self._limit and len(self._files) > 1:
+            _, old = self._files.popitem(last=False)
+            self._size -= len(old)
+        return content
+
+
+class RenderCache:
+    """Drawn files, each drawn once however many ask for it at a time; lives on one event loop.
+
+    Parameters
+    ----------
+    media : Media
+        Draws.
+    note_size : callable
+        Is told prediction, file and bytes.
+    executor : Executor
+        Where drawing is done.
+    at_once : int or None
+        How many files of one account are drawn at a time, so that one learner who fetches hundreds does not
+        keep the others waiting; None for no limit.
+    """
+
+    def __init__(
+        self,
+        media: Media,
+        note_size: Callable[[str, str, int], None],
+        executor: Executor,
+        at_once: int | None = None,
+    ) -> None:
+        self._media, self._note_size, self._executor = media, note_size, executor
+        self._files = FileCache(KEPT if at_once is None else KEPT_FOR_A_CLASS)
+        self._drawing: dict[tuple[str, str, int], asyncio.Task[bytes]] = {}
+        self._turns: defaultdict[str, asyncio.Semaphore] = defaultdict(
+            lambda: asyncio.Semaphore(at_once or 10_000)
+        )
+
+    async def find(self, asset: Asset) -> bytes:
+        """Return a file from among those drawn, or have it drawn by whoever asks first."""
+        content = self._files.get(asset)
+        if content is not None:
+            return content
+        task = self._drawing.get(asset.key)
+        if task is None:
+            task = self._drawing[asset.key] = asyncio.create_task(self._make(asset))
+            task.add_done_callback(lambda _: self._drawing.pop(asset.key, None))
+        return await asyncio.shield(task)
+
+    async def _make(self, asset: Asset) -> bytes:
+        loop = asyncio.get_running_loop()
+        whole = await self.find(replace(asset, edge=0)) if asset.edge else b""
+        async with self._turns[asset.account]:
+            if asset.edge:
+                content = await loop.run_in_executor(self._executor, shrink, whole, asset.edge)
+            else:
+                content, _ = await loop.run_in_executor(
+                    self._executor, lambda: self._media.draw(asset.kind, asset.input, index=asset.index)
+                )
+                self._note_size(asset.job, asset.name, len(content))
+        return self._files.put(asset, content)
+
+
+def serve_file(response: Response, content: bytes, wanted: str) -> Response:
+    """Answer with a file, whole or one range of it, as a browser's video player asks.
+
+    Examples
+    --------
+    >>> part = serve_file(Response(), b"abcdef", "bytes=2-3")
+    >>> part.status, part.body, part.headers["content-range"]
+    (206, b'cd', 'bytes 2-3/6')
+    """
+    response.asset = None
+    response.headers["accept-ranges"] = "bytes"
+    found = re.fullmatch(r"bytes=(\d{0,18})-(\d{0,18})", wanted.strip())
+    if found is None or not (found[1] or found[2]):
+        response.body = content
+        return response
+    size = len(content)
+    if found[1]:
+        first, last = int(found[1]), min(int(found[2] or size), size - 1)
+    else:
+        first, last = max(size - int(found[2]), 0), size - 1
+    if first > last:
+        response.status, response.body = 416, b""
+        response.headers["content-range"] = f"bytes */{size}"
+        return response
+    response.status, response.body = 206, content[first : last + 1]
+    response.headers["content-range"] = f"bytes {first}-{last}/{size}"
+    return response
+
+
+def shrink(content: bytes, edge: int) -> bytes:
+    """Make a JPEG of a picture that is at most `edge` pixels wide and high; a smaller one is not enlarged."""
+    from PIL import Image
+
+    with Image.open(io.BytesIO(content)) as picture:
+        small = picture.convert("RGB")
+    small.thumbnail((edge, edge))
+    file = io.BytesIO()
+    small.save(file, "JPEG", quality=JPEG_QUALITY, optimize=True)
+    return file.getvalue()
+
+
+class RenderError(RuntimeError):
+    """A file that could not be drawn."""
+
+
+class RenderPool:
+    """A painter that has child processes draw; looks like `Media`, and may be called from any thread.
+
+    Under Python's one lock two threads that draw leave the event loop a third of a core, so a class draws in
+    a process for each core. No `concurrent.futures.ProcessPoolExecutor`: its children run the user's script
+    again where that has no ``if __name__ == "__main__"``, and a script that makes predictions pays for them
+    again; and forking a process that has threads is no choice.
+
+    Parameters
+    ----------
+    media : Media
+        Returns types and writes texts, which costs nothing.
+    """
+
+    def __init__(self, media: Media) -> None:
+        self.file_type, self.write_text = media.file_type, media.write_text
+        self._lock = threading.Lock()
+        self._idle: list[subprocess.Popen[bytes]] = []
+        self._closed = False
+
+    def draw(self, kind: str, input: Mapping[str, Any], *, index: int = 0) -> tuple[bytes, str]:
+        """Have one file drawn; by another process when the first one broke.
+
+        Raises
+        ------
+        RenderError
+            If it cannot be drawn.
+        """
+        task = json.dumps({"kind": kind, "input": input, "index": index}).encode() + b"\n"
+        for _ in range(2):
+            with self._lock:
+                child = self._idle.pop() if self._idle else None
+            child = child or _start()
+            try:
+                head, content = _drawn(child, task)
+            except (OSError, ValueError):
+                _end(child)
+                continue
+            with self._lock:
+                if not self._closed:
+                    self._idle.append(child)
+            if self._closed:
+                _end(child)
+            if "error" in head:
+                raise RenderError(head["error"])
+            return content, head["mime"]
+        raise RenderError(f"the process that draws ended while it drew {kind!r}, twice")
+
+    def close(self) -> None:
+        """End every child that is not drawing; one that is ends when it has drawn."""
+        with self._lock:
+            self._closed = True
+            idle, self._idle = self._idle, []
+        for child in idle:
+            _end(child)
+
+
+def pool_size() -> int:
+    """Return how many drawing processes keep this machine busy: one for each core, four at most."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return min(max(cores, 1), 4)
+
+
+def _start() -> subprocess.Popen[bytes]:
+    # -P: a random.py in the folder somebody stands in is not Python's; so the package has to be named
+    root = str(Path(__file__).resolve().parents[2])
+    path = os.pathsep.join(filter(None, (root, os.environ.get("PYTHONPATH"))))
+    return subprocess.Popen(  # noqa: S603 - its own interpreter
+        [sys.executable, "-P", "-m", __name__],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        env={**os.environ, "PYTHONPATH": path},
+        start_new_session=True,  # Ctrl+C in the terminal is for the server
+    )
+
+
+def _drawn(child: subprocess.Popen[bytes], task: bytes) -> tuple[dict[str, Any], bytes]:
+    """Hand a task to a child, and wait for its file; OSError or ValueError when it has ended."""
+    stdin, stdout = child.stdin, child.stdout
+    assert stdin is not None and stdout is not None  # noqa: S101, PT018 - both are pipes
+    stdin.write(task)
+    stdin.flush()
+    head = json.loads(stdout.readline())
+    size = head.get("size", 0)
+    content = stdout.read(size)
+    if len(content) < size:
+        raise BrokenPipeError
+    return head, content
+
+
+def _end(child: subprocess.Popen[bytes]) -> None:
+    with contextlib.suppress(OSError):
+        if child.stdin is not None:
+            child.stdin.close()
+    try:
+        child.wait(PATIENCE)
+    except subprocess.TimeoutExpired:
+        child.kill()
+        child.wait()
+    if child.stdout is not None:
+        child.stdout.close()
+
+
+def main() -> None:
+    """Draw what standard input asks for, until it ends."""
+    media = standard_media()
+    stdin, stdout = sys.stdin.buffer, os.fdopen(os.dup(sys.stdout.fileno()), "wb")
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # a library that prints does not break a file
+    with contextlib.suppress(AttributeError, OSError):
+        os.nice(NICE)
+    for line in stdin:
+        task = json.loads(line)
+        content = b""
+        try:
+            content, mime = media.draw(task["kind"], task["input"], index=task["index"])
+            head = {"size": len(content), "mime": mime}
+        except Exception as error:  # noqa: BLE001 - it is told to whoever asked
+            head = {"error": f"{type(error).__name__}: {error}"}
+        with contextlib.suppress(BrokenPipeError):
+            stdout.write(json.dumps(head).encode() + b"\n" + content)
+            stdout.flush()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,335 @@
+"""Webhooks: what was asked for in any documented spelling, when they are due, how they are signed and sent.
+
+Source: skytells-api.md, section 7.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import hashlib
+import heapq
+import hmac
+import socket
+import ssl
+from collections import defaultdict
+from concurrent.futures import ThreadPoolExecutor
+from http.client import HTTPS_PORT, HTTPConnection, HTTPException
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, Self
+from urllib.parse import urlsplit, urlunsplit
+
+from . import errors, webhook_targets
+from .jobs import Job
+
+if TYPE_CHECKING:
+    from .core import Core
+
+#: Seconds to the second and third try of a webhook; then it is given up. Ours: section 7 documents no
+#: retries.
+RETRIES: Final = (0.5, 2.0)
+#: What each spelling of an event stands for. In the filter form ``completed`` means every end.
+EVENTS: Final[dict[str, tuple[str, ...]]] = {
+    "prediction.started": ("started",),
+    "prediction.succeeded": ("succeeded",),
+    "prediction.failed": ("failed",),
+    "prediction.cancelled": ("canceled",),
+    "prediction.canceled": ("canceled",),
+    "started": ("started",),
+    "completed": ("succeeded",),
+    "succeeded": ("succeeded",),
+    "failed": ("failed",),
+    "canceled": ("canceled",),
+    "cancelled": ("canceled",),
+}
+FILTER: Final[dict[str, tuple[str, ...]]] = {
+    "start": ("started",),
+    "output": ("output",),
+    "logs": (),
+    "completed": ("succeeded", "failed", "canceled"),
+}
+
+#: The ``type`` of an envelope; that of ``output`` is ours.
+TYPES: Final = {
+    "started": "prediction.started",
+    "output": "prediction.output",
+    "succeeded": "prediction.succeeded",
+    "failed": "prediction.failed",
+    "canceled": "prediction.cancelled",
+}
+
+
+class WebhookEvent(NamedTuple):
+    """One delivery that is due; `asker` is the address it was ordered from, None when it may go anywhere."""
+
+    id: str
+    event: str
+    attempt: int
+    url: str
+    body: bytes
+    signature: str
+    asker: str | None = None
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """What it is sent with."""
+        return {"content-type": "application/json", "x-skytells-signature": self.signature}
+
+
+class Delivery(NamedTuple):
+    """One delivery that was tried; `status` is None when nobody answered."""
+
+    time: float
+    id: str
+    event: str
+    url: str
+    attempt: int
+    status: int | None
+    error: str | None
+
+
+def parse_webhook(body: dict[str, Any], asker: str | None = None) -> tuple[dict[str, Any], list[str]]:
+    """Read the webhook of a create: what its prediction will show, and the events it wants.
+
+    Parameters
+    ----------
+    body : dict
+        The create's own.
+    asker : str, optional
+        The address it came from, in a sandbox that others can reach; anything may be named, unless given.
+
+    Raises
+    ------
+    Refusal
+        422 when it has no usable URL, one that nothing is delivered to, or names an event there is not.
+    """
+    hook = body.get("webhook")
+    if isinstance(hook, str):
+        names = body.get("webhook_events_filter")
+        wanted = _events(names, {**EVENTS, **FILTER}, ("completed",))
+        url: Any = hook
+    elif isinstance(hook, dict):
+        names = hook.get("events")
+        wanted = _events(names, {**FILTER, **EVENTS}, tuple(EVENTS))
+        url = hook.get("url")
+        if url is None and not names:
+            return {"url": None, "events": []}, []
+    elif hook is None:
+        return {"url": None, "events": []}, []
+    else:
+        raise errors.invalid_field("The webhook must be a URL, or an object with url and events.")
+    if not _is_url(url):
+        raise errors.invalid_field("The webhook url must be an absolute http or https URL.")
+    if asker is not None:
+        try:
+            webhook_targets.check(url, asker)
+        except webhook_targets.NotAllowedError as error:
+            raise errors.invalid_field(f"The webhook url cannot be used here: {error}.") from None
+    return {"url": url, "events": list(names or [])}, wanted
+
+
+def due_times(job: Job) -> list[tuple[int, str]]:
+    """When each notice of a job is due, as things stand: ends that will not come are left out."""
+    ending = job.outcome if job.canceled is None else "canceled"
+    times = []
+    for event in job.notices:
+        if event in job.notified:
+            continue
+        if event == "started" and job.starting <= job.ends:
+            times.append((job.starting, event))
+        elif event == ending or (event == "output" and ending == "succeeded"):
+            times.append((job.ends, event))
+    return sorted(times, key=lambda each: each[0])
+
+
+def sign(body: bytes, key: str) -> str:
+    """Lower-case hex of HMAC-SHA256 over the raw body.
+
+    Examples
+    --------
+    >>> sign(b'{"id":"p1","status":"succeeded"}', "sk-test")[:16]
+    '9bd8b63f50664a79'
+    """
+    return hmac.new(key.encode(), body, hashlib.sha256).hexdigest()
+
+
+class Schedule:
+    """Which notices are due when; it knows neither clocks nor sockets."""
+
+    def __init__(self) -> None:
+        self._heap: list[tuple[int, int, str, str, int]] = []
+        self._order = 0
+        #: Whether something was put on it since this was last set to False.
+        self.news = False
+
+    def add(self, job: Job) -> None:
+        """Put a job's notices on the agenda."""
+        for due, event in due_times(job):
+            self.again(due, job.id, event, 1)
+
+    def again(self, due: int, id: str, event: str, attempt: int) -> None:
+        """Put one notice on the agenda, the first time or once more."""
+        self.news = True
+        self._order += 1
+        heapq.heappush(self._heap, (due, self._order, id, event, attempt))
+
+    def take(self, now: int) -> tuple[str, str, int] | None:
+        """Take the id, event and attempt of one notice that is due; None when none is."""
+        if self._heap and self._heap[0][0] <= now:
+            _, _, id, event, attempt = heapq.heappop(self._heap)
+            return id, event, attempt
+        return None
+
+    @property
+    def next(self) -> int | None:
+        """When the next notice is due."""
+        return self._heap[0][0] if self._heap else None
+
+
+def still_wanted(job: Job | None, event: str) -> bool:
+    """Say whether a notice is still true: the job may have been cancelled or deleted meanwhile."""
+    return job is not None and any(event == each for _, each in due_times(job))
+
+
+def _events(names: Any, known: dict[str, tuple[str, ...]], usual: tuple[str, ...]) -> list[str]:
+    if names is None:
+        names = usual
+    if isinstance(names, str) or not isinstance(names, list | tuple):
+        raise errors.invalid_field("The webhook events must be a list of names.")
+    wrong = [name for name in names if not isinstance(name, str) or name not in known]
+    if wrong:
+        raise errors.invalid_field(f"Unknown webhook event {wrong[0]!r}; known are {', '.join(known)}.")
+    return list(dict.fromkeys(event for name in names for event in known[name]))
+
+
+def _is_url(url: Any) -> bool:
+    if not isinstance(url, str):
+        return False
+    try:
+        parts = urlsplit(url)
+        return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False
+
+
+#: Seconds a receiver may take. Ours: section 7 documents no timeout.
+PATIENCE: Final = 5.0
+#: To how many hosts it delivers at a time.
+AT_ONCE: Final = 16
+#: Seconds between two looks at a clock that is not the system's.
+LOOK_AGAIN: Final = 0.02
+
+
+class WebhookSender:
+    """Delivers what the core says is due: in order to each host, and side by side to several.
+
+    It lives on the server's event loop, and posts from threads, so that a slow receiver holds up itself
+    alone.
+
+    Parameters
+    ----------
+    core : Core
+        Knows what is due.
+    origin : str
+        For the absolute URLs in what is delivered; empty to take the one under which each create came.
+    steady : bool
+        Whether the core's clock is the system's; another one may jump, so it is looked at more often.
+    """
+
+    def __init__(self, core: Core, origin: str, *, steady: bool) -> None:
+        self._core, self._origin, self._steady = core, origin, steady
+        self._loop = asyncio.get_running_loop()
+        self._news = asyncio.Event()
+        self._stopping = False
+        self._threads = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="skytells-sandbox-webhook")
+        self._hosts: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
+        self._sending: set[asyncio.Task[None]] = set()
+
+    def wake(self) -> None:
+        """Look for what is due; may be called from any thread."""
+        with contextlib.suppress(RuntimeError):  # the loop may be gone already
+            self._loop.call_soon_threadsafe(self._news.set)
+
+    async def __aenter__(self) -> Self:
+        self._runner = asyncio.create_task(self._run())
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        """Finish the posts that are under way; what stands in line stays due."""
+        self._stopping = True
+        self._runner.cancel()
+        await asyncio.gather(self._runner, *self._sending, return_exceptions=True)
+        self._threads.shutdown()
+
+    async def _run(self) -> None:
+        while True:
+            self._news.clear()
+            event = self._core.due_webhook(self._origin)
+            if event is not None:
+                task = asyncio.create_task(self._send(event))
+                self._sending.add(task)
+                task.add_done_callback(self._sending.discard)
+                continue
+            wait = self._core.seconds_to_webhook()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(wait if self._steady or wait is None else LOOK_AGAIN):
+                    await self._news.wait()
+
+    async def _send(self, event: WebhookEvent) -> None:
+        async with self._hosts[urlsplit(event.url).netloc]:
+            if self._stopping:
+                self._core.requeue(event)
+                return
+            outcome = await self._loop.run_in_executor(self._threads, post, event)
+            self._core.delivered(event, *outcome)
+            self._news.set()  # a failed one is due again
+
+
+def post(event: WebhookEvent) -> tuple[int | None, str | None]:
+    """Send one event, and return its status and what went wrong.
+
+    No redirect is followed, for a signed body goes to the address that was registered.
+    """
+    headers = {**event.headers, "user-agent": "skytells-sandbox", "connection": "close"}
+    try:
+        parts = urlsplit(event.url)
+        kind = _SecureConnection if parts.scheme == "https" else _Connection
+        connection = kind(parts.hostname or "", parts.port, event.asker)
+        with contextlib.closing(connection):
+            connection.request(
+                "POST", urlunsplit(("", "", parts.path or "/", parts.query, "")), event.body, headers
+            )
+            response = connection.getresponse()
+            return response.status, None if 200 <= response.status < 300 else response.reason
+    except (OSError, HTTPException, ValueError) as error:
+        return None, str(error) or type(error).__name__
+
+
+class _Connection(HTTPConnection):
+    """A connection to where the asker may send something; to anywhere when there is no asker."""
+
+    def __init__(self, host: str, port: int | None, asker: str | None) -> None:
+        super().__init__(host, port, timeout=PATIENCE)
+        self._asker = asker
+
+    def connect(self) -> None:
+        """Connect."""
+        if self._asker is None:
+            self.sock = socket.create_connection((self.host, self.port), PATIENCE)
+        else:
+            self.sock = webhook_targets.connect(self.host, self.port, self._asker, PATIENCE)
+
+
+class _SecureConnection(_Connection):
+    """The same under TLS; the certificate has to be the host's that was named."""
+
+    default_port = HTTPS_PORT
+
+    def connect(self) -> None:
+        """Connect, and shake hands."""
+        super().connect()
+        plain = self.sock
+        try:
+            self.sock = ssl.create_default_context().wrap_socket(plain, server_hostname=self.host)
+        except BaseException:
+            plain.close()
+            raise

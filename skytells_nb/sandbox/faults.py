@@ -173,7 +173,7 @@ class Faults:
         Parameters
         ----------
         name : str
-            One of `skytells_nb.sandbox.fault_kinds.KINDS`.
+            One of `FAULT_KINDS`.
         times : int
             How many requests it strikes.
         after : int

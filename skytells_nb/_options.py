@@ -1,4 +1,4 @@
-"""``sky.options``: how outputs are shown and kept, in one typed place.
+"""``sky.options``: how things are shown, kept and checked, in one typed place.
 
 An option is set for the whole process by assignment, or for a block by calling:
 
@@ -7,7 +7,7 @@ An option is set for the whole process by assignment, or for a block by calling:
         ...
 
 What a block sets is seen by that block alone: it lives in a context variable, so another thread or task is
-not disturbed, and blocks nest. A misspelt name and a value that makes no sense are refused at once.
+not disturbed, and blocks nest. Another option is another line in `Options`.
 """
 
 from __future__ import annotations
@@ -16,84 +16,71 @@ import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
-from difflib import get_close_matches
-from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
+from functools import partial
+from typing import Any, Final, Generic, Literal, TypeVar, overload
 
+from .checks import check_choice, check_path, check_whole, did_you_mean
 from .exceptions import InvalidInputError
 
 __all__ = ["OptionValueError", "Options", "UnknownOptionError", "options"]
 
+T = TypeVar("T")
+
 
 class UnknownOptionError(InvalidInputError, AttributeError):
-    """There is no option of that name. Nothing was changed."""
+    """There is no option of that name."""
 
 
 class OptionValueError(InvalidInputError, TypeError, ValueError):
-    """The option cannot take that value. Nothing was changed."""
+    """The option cannot take that value."""
 
 
-class _Rule(NamedTuple):
-    default: object
-    accepts: Callable[[object], bool]
-    wanted: str
-    meaning: str
+_block: ContextVar[Mapping[str, Any]] = ContextVar("skytells_nb_options", default={})  # noqa: B039  never changed
 
 
-def _whole(low: int, high: int) -> Callable[[object], bool]:
-    return lambda value: isinstance(value, int) and not isinstance(value, bool) and low <= value <= high
+class _Option(Generic[T]):
+    """One option: its default, the check of what it is set to, and what it means."""
+
+    def __init__(self, default: T, check: Callable[[str, object], object], meaning: str) -> None:
+        self.default = default
+        self.check = check
+        self.__doc__ = meaning
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self.name = name
+
+    @overload
+    def __get__(self, instance: None, owner: type) -> _Option[T]: ...
+    @overload
+    def __get__(self, instance: Options, owner: type) -> T: ...
+    def __get__(self, instance: Options | None, owner: type) -> _Option[T] | T:
+        if instance is None:
+            return self
+        value: T = _block.get().get(self.name, vars(instance).get(self.name, self.default))
+        return value
+
+    def __set__(self, instance: Options, value: T) -> None:
+        self.check(f"options.{self.name}", value)
+        if self.name in _block.get():
+            _block.set({**_block.get(), self.name: value})
+        else:
+            vars(instance)[self.name] = value
+
+    def __delete__(self, instance: Options) -> None:
+        vars(instance).pop(self.name, None)
 
 
-def _is_place(value: object) -> bool:
-    return (
-        value is None
-        or isinstance(value, bool | os.PathLike)
-        or (isinstance(value, str) and bool(value.strip()))
-    )
+_one_of = partial(check_choice, error=OptionValueError)
+_whole = partial(check_whole, error=OptionValueError)
 
 
-_RULES: Final[Mapping[str, _Rule]] = MappingProxyType(
-    {
-        "thumbnail_size": _Rule(
-            512, _whole(16, 4096), "a whole number from 16 to 4096", "longest side of a thumbnail, in pixels"
-        ),
-        "cell_budget": _Rule(
-            1_000_000,
-            _whole(10_000, 1_000_000_000),
-            "a whole number of bytes, at least 10_000",
-            "bytes of notebook that one cell's pictures may take",
-        ),
-        "archive": _Rule(
-            None,
-            _is_place,
-            "None, True, False or a path",
-            "where outputs are kept; None lets connect() decide",
-        ),
-        "progress": _Rule(
-            "auto",
-            lambda value: isinstance(value, bool) or value == "auto",
-            'True, False or "auto"',
-            "progress bars; auto shows one when it takes over a second",
-        ),
-    }
-)
-
-_overlay: ContextVar[Mapping[str, object]] = ContextVar("skytells_nb_options", default=MappingProxyType({}))
+def _place(name: str, value: object) -> None:
+    if value is not None and not isinstance(value, bool):
+        check_path(name, value, what="None, True, False or a path", error=OptionValueError)
 
 
 class Options:
-    """The options, as attributes that refuse what makes no sense.
-
-    Attributes
-    ----------
-    thumbnail_size : int
-        Longest side of a thumbnail in pixels, 16 to 4096; 512 unless set.
-    cell_budget : int
-        Bytes of notebook that what one cell shows may take, base64 included; 1,000,000 unless set.
-    archive : None, bool or path
-        Where outputs are kept. None lets ``connect()`` decide, False keeps nothing.
-    progress : bool or "auto"
-        Progress bars: always, never, or when something takes over a second.
+    """The options, as attributes that refuse what makes no sense; ``del`` puts one back to its default.
 
     Raises
     ------
@@ -104,7 +91,7 @@ class Options:
 
     Examples
     --------
-    >>> from skytells_nb._options import options
+    >>> from skytells_nb import options
     >>> with options(cell_budget=200_000):
     ...     options.cell_budget
     200000
@@ -112,99 +99,89 @@ class Options:
     1000000
     """
 
-    __slots__ = ("_base",)
-    _base: dict[str, object]
-
-    # Declared for editors and type checkers; the values live in `_base` and in the context.
-    if TYPE_CHECKING:
-        thumbnail_size: int
-        cell_budget: int
-        archive: bool | str | os.PathLike[str] | None
-        progress: bool | Literal["auto"]
-
-    def __init__(self) -> None:
-        object.__setattr__(self, "_base", {name: rule.default for name, rule in _RULES.items()})
+    thumbnail_size = _Option(
+        512, partial(_whole, low=16, high=4096), "longest side of a thumbnail, in pixels"
+    )
+    cell_budget = _Option(
+        1_000_000, partial(_whole, low=10_000), "bytes of notebook that what one cell shows may take"
+    )
+    archive: _Option[bool | str | os.PathLike[str] | None] = _Option(
+        None, _place, "where outputs are kept; None lets connect() decide, False keeps nothing"
+    )
+    progress: _Option[bool | Literal["auto"]] = _Option(
+        "auto", partial(_one_of, choices=(True, False, "auto")), "bars; auto: where it takes over a second"
+    )
+    unknown_inputs: _Option[Literal["refuse", "warn", "send"] | None] = _Option(
+        None,
+        partial(_one_of, choices=("refuse", "warn", "send", None)),
+        "inputs that a model does not have; None: create warns, all else refuses",
+    )
+    reuse = _Option(
+        False,
+        partial(_one_of, choices=(True, False)),
+        "give back an equal prediction from the archive in place of a new create",
+    )
+    tracebacks: _Option[Literal["short", "full"]] = _Option(
+        "short", partial(_one_of, choices=("short", "full")), "of our errors, in a notebook"
+    )
 
     def __getattr__(self, name: str) -> Any:
-        if name not in _RULES:
-            raise _unknown(name)
-        here = _overlay.get()
-        return here[name] if name in here else self._base[name]
+        raise _unknown(name)  # what is known is found before this is asked
 
     def __setattr__(self, name: str, value: object) -> None:
-        _check(name, value)
-        here = _overlay.get()
-        if name in here:
-            _overlay.set(MappingProxyType({**here, name: value}))
-        else:
-            self._base[name] = value
+        if name not in _OPTIONS:
+            raise _unknown(name)
+        super().__setattr__(name, value)
 
     def __delattr__(self, name: str) -> None:
-        """Put an option back to what it is when nobody sets it."""
-        if name not in _RULES:
+        if name not in _OPTIONS:
             raise _unknown(name)
-        setattr(self, name, _RULES[name].default)
+        super().__delattr__(name)
 
     def __call__(self, **changes: object) -> AbstractContextManager[Options]:
-        """Set options for the length of a ``with`` block.
-
-        Parameters
-        ----------
-        **changes
-            Options by name. All are checked before any is set.
+        """Set options for the length of a ``with`` block; all are checked before any is set.
 
         Examples
         --------
-        >>> from skytells_nb._options import options
+        >>> from skytells_nb import options
         >>> with options(thumbnail_size=256):
         ...     options.thumbnail_size
         256
         """
         for name, value in changes.items():
-            _check(name, value)
-        return self._block(changes)
+            if name not in _OPTIONS:
+                raise _unknown(name)
+            _OPTIONS[name].check(f"options.{name}", value)
+        return self._for_a_block(changes)
 
     @contextmanager
-    def _block(self, changes: Mapping[str, object]) -> Iterator[Options]:
-        before = _overlay.get()
-        _overlay.set(MappingProxyType({**before, **changes}))
+    def _for_a_block(self, changes: Mapping[str, object]) -> Iterator[Options]:
+        before = _block.get()
+        _block.set({**before, **changes})
         try:
             yield self
         finally:
-            _overlay.set(before)
-
-    def __dir__(self) -> list[str]:
-        return [*super().__dir__(), *_RULES]
+            _block.set(before)
 
     def __repr__(self) -> str:
-        width = max(map(len, _RULES))
-        values = {name: _spelt(getattr(self, name)) for name in _RULES}
-        room = max(map(len, values.values()))
-        lines = [f"  {n:{width}} = {values[n]:{room}}  # {rule.meaning}" for n, rule in _RULES.items()]
+        rows = [(name, _shown(getattr(self, name)), option.__doc__) for name, option in _OPTIONS.items()]
+        names, values = (max(len(row[column] or "") for row in rows) for column in (0, 1))
+        lines = [f"  {name:{names}} = {value:{values}}  # {meaning}" for name, value, meaning in rows]
         return "\n".join(["skytells_nb options", *lines])
 
 
-def _spelt(value: object) -> str:
+_OPTIONS: Final[Mapping[str, _Option[Any]]] = {
+    name: option for name, option in vars(Options).items() if isinstance(option, _Option)
+}
+
+
+def _shown(value: object) -> str:
     return f"{value:_}" if isinstance(value, int) and not isinstance(value, bool) else repr(value)
 
 
-def _check(name: str, value: object) -> None:
-    if name not in _RULES:
-        raise _unknown(name)
-    rule = _RULES[name]
-    if not rule.accepts(value):
-        raise OptionValueError(
-            f"options.{name} cannot be {value!r}: it takes {rule.wanted}. Nothing was changed.", charged=False
-        )
-
-
 def _unknown(name: str) -> UnknownOptionError:
-    near = get_close_matches(name, _RULES, n=1)
-    hint = f" Did you mean {near[0]!r}?" if near else ""
-    return UnknownOptionError(
-        f"There is no option {name!r}.{hint} The options are {', '.join(_RULES)}. Nothing was changed.",
-        charged=False,
-    )
+    hint = did_you_mean(name, _OPTIONS) or f" The options are {', '.join(_OPTIONS)}."
+    return UnknownOptionError(f"There is no option {name!r}.{hint}", charged=False)
 
 
 options: Final = Options()

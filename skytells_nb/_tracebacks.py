@@ -60,7 +60,7 @@ def uninstall() -> None:
 
 def _render(error: SkytellsError) -> list[str]:
     shell = sys.modules["IPython"].get_ipython()
-    if getattr(options, "tracebacks", "short") == "full" and shell is not None:
+    if options.tracebacks == "full" and shell is not None:
         lines: list[str] = shell.InteractiveTB.structured_traceback(type(error), error, error.__traceback__)
         return lines
     return short_traceback(error, shell)

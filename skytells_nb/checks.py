@@ -198,7 +198,9 @@ def check_callable(name: str, value: C, *, takes: str = "") -> C:
     return value
 
 
-def check_path(name: str, value: object, *, what: str = "a path") -> Path:
+def check_path(
+    name: str, value: object, *, what: str = "a path", error: type[InvalidInputError] = InvalidInputError
+) -> Path:
     """Check the path of a file or folder, which need not exist; ``~`` is the home folder.
 
     Examples
@@ -211,7 +213,7 @@ def check_path(name: str, value: object, *, what: str = "a path") -> Path:
         text = os.fspath(value)
         if isinstance(text, str) and text.strip() and "\0" not in text:
             return Path(text).expanduser()
-    raise expected(name, what, value)
+    raise expected(name, what, value, error=error)
 
 
 def _folded(word: str) -> str:

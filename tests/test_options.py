@@ -20,6 +20,7 @@ def options() -> Options:
 def test_they_begin_with_what_the_documentation_says(options):
     assert (options.thumbnail_size, options.cell_budget) == (512, 1_000_000)
     assert (options.archive, options.progress) == (None, "auto")
+    assert (options.unknown_inputs, options.reuse, options.tracebacks) == (None, False, "short")
 
 
 def test_an_assignment_holds_for_the_whole_process(options):
@@ -61,11 +62,16 @@ def test_a_misspelt_name_cannot_be_read_or_set_for_a_block_either(options):
         ("progress", "yes"),
         ("progress", None),
         ("progress", 1),
+        ("unknown_inputs", "ignore"),
+        ("unknown_inputs", True),
+        ("reuse", 1),
+        ("reuse", None),
+        ("tracebacks", "long"),
     ],
 )
 def test_a_value_of_the_wrong_type_or_range_is_refused_and_nothing_changes(options, name, value):
     before = getattr(options, name)
-    with pytest.raises(OptionValueError, match=f"options.{name} cannot be") as caught:
+    with pytest.raises(OptionValueError, match=f"options.{name} must be ") as caught:
         setattr(options, name, value)
     assert isinstance(caught.value, SkytellsError)
     assert isinstance(caught.value, TypeError)
@@ -137,7 +143,8 @@ def test_its_repr_names_every_option_with_its_value_and_meaning(options):
     assert "cell_budget    = 1_000_000" in told
     assert "archive" in told
     assert "progress" in told
-    assert {"thumbnail_size", "cell_budget", "archive", "progress"} <= set(dir(options))
+    assert {"thumbnail_size", "cell_budget", "archive", "progress", "reuse"} <= set(dir(options))
+    assert max(map(len, told.splitlines())) <= 110
 
 
 def test_the_errors_can_be_pickled(options):

@@ -13,7 +13,7 @@ from contextvars import ContextVar
 from decimal import Decimal
 from functools import cache
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from .._options import options
 from ._flatten import modern_throughout
@@ -184,8 +184,8 @@ class Checker:
         return self._validators[id(part)]
 
 
-def _policy() -> Any:
-    return getattr(options, "unknown_inputs", "refuse")
+def _policy() -> Literal["refuse", "warn", "send"]:
+    return options.unknown_inputs or "refuse"
 
 
 class _Run:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final, Self, SupportsIndex, overload
 
 from .. import _lazy
 from ..exceptions import SkytellsError
+from ..formatting import CREDITS
 from . import reading
 
 if TYPE_CHECKING:
@@ -73,6 +74,8 @@ class Pricing:
         Rules that replace ``amount`` for some inputs.
     formula : dict or None
         A formula that the API lists without documenting it.
+    sandbox : bool
+        Whether a sandbox lists it: then the currency is ``credits``, and no money.
     """
 
     amount: Decimal | None = None
@@ -80,6 +83,7 @@ class Pricing:
     currency: str | None = None
     criteria: tuple[Criterion, ...] = ()
     formula: dict[str, Any] | None = None
+    sandbox: bool = False
 
     __hash__ = None  # type: ignore[assignment]
 
@@ -103,6 +107,10 @@ class Pricing:
             ),
             formula=reading.mapping(found.get("formula")),
         )
+
+    def in_credits(self) -> Self:
+        """Return the price as a sandbox's: its bills are no money, and nobody is to add them to dollars."""
+        return self if self.sandbox else replace(self, currency=CREDITS, sandbox=True)
 
     @property
     def per_prediction(self) -> Decimal:

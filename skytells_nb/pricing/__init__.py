@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from ._list_price import list_price, list_price_rules
-from .amounts import EXACT, PLAUSIBLE, added
-from .estimates import Estimate, together
-from .reckoning import checked_count, estimate
+from ._estimate import PLAUSIBLE, Estimate, added, checked_count, estimate, together
+from ._quantity import EXACT
+from ._rules import list_price, list_price_rules
+from ._units import parse_unit
 
 __all__ = [
     "EXACT",
@@ -16,5 +16,6 @@ __all__ = [
     "estimate",
     "list_price",
     "list_price_rules",
+    "parse_unit",
     "together",
 ]

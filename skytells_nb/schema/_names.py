@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 import warnings
 from collections.abc import Iterable, Mapping
-from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, Final, Literal
 
+from .. import checks
 from ..exceptions import InvalidInputError, SkytellsWarning
-from ._property import InputSchema
+from ._property import InputSchema, Property
 
 if TYPE_CHECKING:
     from ..models import Model
@@ -20,7 +20,9 @@ __all__ = [
     "PROMPT_NAMES",
     "closest",
     "closest_model",
+    "count_names",
     "did_you_mean",
+    "is_count",
     "misspelt",
     "unknown_inputs",
 ]
@@ -30,10 +32,51 @@ COUNT_NAMES: Final = (
     *("max_images", "n_images", "image_count", "number_of_outputs", "output_count", "num_results"),
     *("num_videos", "number_of_videos", "num_images_per_prompt", "images_per_prompt", "n_samples"),
     *("num_variations", "number_of_variations", "variations", "num_generations", "sample_count"),
-    *("number_of_samples", "numberOfImages", "numImages", "sampleCount", "imageCount", "batchSize"),
+    *("number_of_samples", "batch_count", "num_batches", "count", "quantity", "copies", "n_iter"),
 )
-"""Under which names schemas of public models ask how many outputs are made."""
+"""Under which names schemas of public models ask how many outputs are made; `is_count` knows more."""
 
+_HOW_MANY: Final = frozenset(
+    {"n", "num", "no", "nr", "number", "count", "max", "total", "amount", "quantity"}
+)
+_OUTPUTS: Final = frozenset(
+    {
+        *(
+            "image",
+            "images",
+            "picture",
+            "pictures",
+            "photo",
+            "photos",
+            "output",
+            "outputs",
+            "result",
+            "results",
+        ),
+        *("video", "videos", "clip", "clips", "song", "songs", "track", "tracks", "audio", "audios"),
+        *("sample", "samples", "variation", "variations", "variant", "variants", "generation", "generations"),
+        *("completion", "completions", "candidate", "candidates", "batch", "batches", "copies"),
+    }
+)
+_NOT_OUTPUTS: Final = frozenset(
+    {
+        *("input", "inputs", "reference", "references", "ref", "refs", "frame", "frames", "step", "steps"),
+        *(
+            "size",
+            "width",
+            "height",
+            "pixel",
+            "pixels",
+            "token",
+            "tokens",
+            "second",
+            "seconds",
+            "fps",
+            "bytes",
+        ),
+        *("strength", "quality", "id", "index", "length", "rate", "tags", "retries", "per"),
+    }
+)
 LENGTH_NAMES: Final = ("duration_seconds", "seconds", "duration")
 PROMPT_NAMES: Final = (
     *("prompt", "text", "lyrics", "script", "instruction", "instructions", "question", "message"),
@@ -49,6 +92,36 @@ _SYNONYMS: Final = (
     frozenset({*PROMPT_NAMES, "text_prompt", "description"}),
 )
 _NOT_A_WORD: Final = re.compile(r"[^a-z0-9]+")
+_WORD: Final = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])")
+
+
+def is_count(field: Property) -> bool:
+    """Return whether a property asks how many outputs are made: by its name, or by its title.
+
+    Examples
+    --------
+    >>> from skytells_nb.schema import is_count, parse
+    >>> schema = parse({"properties": {"numberOfPictures": {"type": "integer"}, "num_frames": {}}})
+    >>> [is_count(field) for field in schema.values()]
+    [True, False]
+    """
+    if not field.types <= {"integer", "number", "string"} or field.media:
+        return False
+    if _letters(field.name) in _COUNT_LETTERS:
+        return True
+    if field.types == {"string"} and not field.closed:
+        return False
+    return any(
+        bool(words & _HOW_MANY and words & _OUTPUTS and not words & _NOT_OUTPUTS)
+        for words in (_words(field.name), _words(field.title))
+    )
+
+
+def count_names(schema: InputSchema, input: Mapping[str, Any]) -> list[str]:
+    """Return under which names an input, or the schema, says how many outputs are made."""
+    declared = [name for name, field in schema.items() if is_count(field)]
+    given = [name for name, value in input.items() if value is not None and name not in schema]
+    return [*declared, *(name for name in given if _letters(name) in _COUNT_LETTERS)]
 
 
 def closest(name: object, known: Iterable[str]) -> str | None:
@@ -69,12 +142,11 @@ def closest(name: object, known: Iterable[str]) -> str | None:
         return same
     for group in _SYNONYMS:
         if any(_letters(each) == plain for each in group):
-            found = next((each for each in names if each in group), None)
+            letters = {_letters(each) for each in group}
+            found = next((each for each in names if _letters(each) in letters), None)
             if found is not None:
                 return found
-    by_letters = {_letters(each): each for each in reversed(names)}
-    near = get_close_matches(plain, by_letters, n=1, cutoff=0.6 if len(plain) > 3 else 0.5)
-    return by_letters[near[0]] if near else None
+    return checks.closest(str(name), names)
 
 
 def did_you_mean(name: object, known: Iterable[str]) -> str:
@@ -174,6 +246,13 @@ def closest_model(name: str, models: Iterable[Model]) -> tuple[Model | None, Mod
 
 def _letters(name: object) -> str:
     return _NOT_A_WORD.sub("", str(name).casefold())
+
+
+def _words(name: str) -> set[str]:
+    return {word.lower() for word in _WORD.findall(name)}
+
+
+_COUNT_LETTERS: Final = frozenset(map(_letters, COUNT_NAMES))
 
 
 def _some(names: Iterable[str], most: int = 12) -> str:

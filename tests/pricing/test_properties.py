@@ -11,8 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from skytells_nb.models import Model
-from skytells_nb.pricing import estimate
-from skytells_nb.pricing.units import read_unit
+from skytells_nb.pricing import estimate, parse_unit
 from skytells_nb.sandbox import models as sandbox_models
 
 UNITS = [
@@ -38,7 +37,7 @@ def listed(amount: Any, unit: Any, **more: Any) -> Model:
 
 @pytest.mark.parametrize("unit", UNITS)
 def test_every_documented_unit_is_understood(unit: str):
-    assert read_unit(unit) is not None
+    assert parse_unit(unit) is not None
 
 
 @pytest.mark.parametrize("unit", UNITS)
@@ -49,7 +48,7 @@ def test_every_documented_unit_is_understood(unit: str):
 def test_in_every_spelling(unit: str, word: str, upper: bool, dashed: bool):
     spelt = word.format(unit.removesuffix("s"))
     spelt = spelt.upper() if upper else spelt
-    assert read_unit(spelt.replace("_", "-") if dashed else spelt) == read_unit(unit)
+    assert parse_unit(spelt.replace("_", "-") if dashed else spelt) == parse_unit(unit)
 
 
 @settings(max_examples=50, deadline=None)

@@ -103,7 +103,7 @@ def test_time_billed_models_take_the_median_of_their_durations():
     found = estimate(listed(0.008, "computing_second"), {}, 2, durations=[2.0, 4.0, 2.5, 3.0])
     assert (found.amount, *bounds(found)) == (Decimal("0.044"), "0.032", "0.064")
     assert found.basis == (
-        "2 predictions × 2.75 s of computing × $0.008/s of computing "
+        "2 predictions × 2.75 s of computing × $0.008/computing second "
         "(the median from 4 earlier predictions, which took 2 to 4 s)"
     )
     assert not found.exact
@@ -143,6 +143,39 @@ RANGES = [
         "uses '>'",
     ),
     (listed(0.1, "image", criterias=[rule(None, 30, 0.2)]), {}, ("0.1", "0.2"), "names no input"),
+    # a value that is only nearly what a rule names: the API compares exactly, and may bill the base price
+    (
+        listed(0.1, "image", {"size": {"enum": ["720p"]}}, criterias=[rule("size", "720p", 0.07)]),
+        {"size": " 720P"},
+        ("0.07", "0.1"),
+        "size is '720P', and the price list names '720p'",
+    ),
+    (listed(1, "video", criterias=[rule("seconds", 8, 0.3)]), {"seconds": "8"}, ("0.3", "1"), "names '8'"),
+    (
+        listed(0.18, "image", criterias=[rule("audio", True, 0.17), rule("audio", False, 0.13)]),
+        {"audio": "false"},
+        ("0.13", "0.18"),
+        "audio is 'false'",
+    ),
+    # how many outputs there are: up to so many, or as many as the schema allows
+    (
+        listed(0.1, "image", {"max_images": {"type": "integer", "minimum": 1, "maximum": 15}}),
+        {"max_images": 4},
+        ("0.1", "0.4"),
+        "it may make fewer than max_images allows",
+    ),
+    (
+        listed(0.1, "image", {"n": {"type": "integer", "minimum": 2, "maximum": 4}}),
+        {},
+        ("0.2", "0.4"),
+        "n is not given and has no default",
+    ),
+    (
+        listed(0.1, "image", {n: {"type": "integer", "default": 1} for n in ("batch_size", "num_images")}),
+        {"batch_size": 4, "num_images": 2},
+        ("0.2", "0.8"),
+        "several numbers of outputs",
+    ),
     # lengths and sizes that only the schema bounds
     (
         listed(0.1, "second", {"duration": {"minimum": 3, "maximum": 30}}),
@@ -301,7 +334,7 @@ def test_other_currencies_are_named():
 
 @pytest.mark.parametrize("count", [-1, 1.5, True, "3", None, 10**10])
 def test_a_count_must_be_a_whole_number(count: Any):
-    with pytest.raises(InvalidInputError, match=r"count must be a whole number.*Nothing was sent"):
+    with pytest.raises(InvalidInputError, match="count must be a whole number from 0"):
         estimate(listed(0.1, "image"), {}, count)
 
 
@@ -334,7 +367,8 @@ def test_a_schema_of_any_shape_does_no_harm(schema: Any):
 def test_an_estimate_reads_as_a_sentence():
     veo = listed(0.18, "second", criterias=[rule("audio", True, 0.17), rule("audio", False, 0.13)])
     assert str(estimate(veo, {"seconds": 8})) == (
-        "$1.04 to $1.36: 8 s × $0.17/s or 8 s × $0.13/s, because audio is not given and has no known default"
+        "$1.04 to $1.36: 8 s × $0.17/second or 8 s × $0.13/second, because audio is not given and has no "
+        "known default"
     )
     assert repr(estimate(listed(0.05, "prediction"))) == "Estimate($0.05: 1 prediction × $0.05)"
     assert "2 predictions × (8 s" in estimate(veo, {"seconds": 8}, 2).basis

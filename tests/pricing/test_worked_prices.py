@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from decimal import Decimal, localcontext
 from typing import Any
 
@@ -9,7 +10,7 @@ import numpy as np
 import pytest
 
 from skytells_nb.models import Model
-from skytells_nb.pricing import estimate, together
+from skytells_nb.pricing import estimate, list_price, list_price_rules, together
 
 
 def priced_if(field: str, value: Any, price: float, unit: str, operator: str = "equals") -> dict[str, Any]:
@@ -117,9 +118,9 @@ WORKED = [
     (VEO, {}, 1, "0.85"),
     (VEO, {"generate_audio": True}, 1, "0.85"),
     (VEO, {"generate_audio": None, "duration_seconds": 6}, 1, "1.02"),
-    (VEO, {"generate_audio": "false", "duration_seconds": 8}, 5, "5.2"),
+    (VEO, {"generate_audio": False, "duration_seconds": 8}, 5, "5.2"),
     (TRUEFUSION_2, {}, 1, "0.1"),
-    (TRUEFUSION_2, {"resolution": " 720P"}, 1, "0.07"),
+    (TRUEFUSION_2, {"resolution": "720p"}, 1, "0.07"),
     (
         model(
             1,
@@ -135,7 +136,7 @@ WORKED = [
             ],
             inputs=["seconds"],
         ),
-        {"seconds": "8"},
+        {"seconds": 8},
         1,
         "2.4",
     ),
@@ -152,6 +153,102 @@ def test_a_price_is_what_was_worked_by_hand(priced: Model, input: dict[str, Any]
     found = estimate(priced, input, count)
     assert found.amount == found.low == found.high == Decimal(amount), str(found)
     assert found.currency == "USD"
+
+
+COUNTS = [
+    *(
+        "n",
+        "num_images",
+        "batch_size",
+        "samples",
+        "max_images",
+        "num_outputs",
+        "number_of_images",
+        "numImages",
+    ),
+    *("numberOfImages", "num_images_per_prompt", "image_count", "n_samples", "num_videos", "sampleCount"),
+    *("num_of_pictures", "outputs_count", "numGenerations", "maxCandidates"),
+]
+
+
+@pytest.mark.parametrize("name", COUNTS)
+def test_outputs_are_counted_under_any_name(name: str):
+    part = {"type": "integer", "minimum": 1, "maximum": 10, "default": 1}
+    priced = Model.from_api(
+        {
+            "namespace": "m",
+            "pricing": {"amount": 0.03, "unit": "image", "currency": "USD"},
+            "input_schema": {"properties": {name: part}},
+        }
+    )
+    assert estimate(priced).price == "$0.03"
+    found = estimate(priced, {name: 10})
+    assert found.high == Decimal("0.3")
+    assert not found.exact or found.low == found.high
+    part["default"] = 4
+    assert estimate(priced).high == Decimal("0.12")
+    del part["default"]
+    left_to_the_model = estimate(priced)
+    assert (left_to_the_model.low, left_to_the_model.high) == (Decimal("0.03"), Decimal("0.3"))
+    assert not left_to_the_model.exact
+
+
+def test_by_its_title_too_and_not_what_is_no_count():
+    title = {"type": "integer", "title": "Number of images", "default": 3}
+    others = {
+        name: {"type": "integer", "default": 30}
+        for name in (
+            "num_inference_steps",
+            "num_frames",
+            "image_size",
+            "max_tokens",
+            "num_input_images",
+            "seed",
+        )
+    }
+    priced = Model.from_api(
+        {
+            "namespace": "m",
+            "pricing": {"amount": 1, "unit": "image", "currency": "USD"},
+            "input_schema": {"properties": {"how_often": title, **others}},
+        }
+    )
+    assert estimate(priced).price == "$3.00"
+
+
+def test_a_price_is_written_as_it_is_charged():
+    assert list_price(VEO) == "$0.13 to $0.17/second, by its inputs"
+    assert list_price(TRUEFUSION_2) == "$0.07 to $0.10/image, by its inputs"
+    assert list_price(TRUEFUSION) == "$0.03/image"
+    assert list_price(model(0.02, "image_megapixel")) == "$0.02/megapixel"
+    assert list_price(model(0.5, "million_token")) == "$0.50/million tokens"
+    assert list_price(model(0.02, "5 seconds")) == "$0.02/5 seconds"
+    assert list_price(model(0.008, "gpu")) == "$0.008/computing second"
+    assert list_price(model(0.1, "frobnication")) == "$0.10/frobnication"
+    assert list_price(model(None, None)) == ""
+    assert list_price(model(0.1, "image", formula={"terms": []})) == "$0.10/image, by formula"
+    partly = model(0.18, "second", criteria=[AUDIO[1]])
+    assert list_price(partly) == "$0.13 to $0.18/second, by its inputs"
+    units = model(
+        0.1, "image", criteria=[priced_if("hd", True, 0.5, "video"), priced_if("hd", False, 1, "second")]
+    )
+    assert list_price(units) == "$0.50/video or $1.00/second, by its inputs"
+    assert list_price_rules(VEO) == [
+        "$0.17/second where generate_audio is true",
+        "$0.13/second where generate_audio is false",
+    ]
+
+
+def test_a_sandbox_bills_credits_everywhere():
+    pretend = replace(VEO, pricing=VEO.pricing.in_credits())
+    assert list_price(pretend) == "0.13 to 0.17 credits/second, by its inputs"
+    found = estimate(pretend, {"duration_seconds": 8})
+    assert found.currency == "credits"
+    assert (
+        str(found) == "1.36 credits: 8 s × 0.17 credits/second, because generate_audio is true (the default)"
+    )
+    assert found.exact
+    assert "credits" in list_price_rules(pretend)[0]
 
 
 SURE = [case for case in WORKED if case[0].pricing.unit is not None]
@@ -191,9 +288,9 @@ def test_two_rates_of_gpt_5_bound_what_one_list_price_cannot_tell():
             VEO,
             {"duration_seconds": 8, "generate_audio": False},
             1,
-            "8 s × $0.13/s, because generate_audio is false",
+            "8 s × $0.13/second, because generate_audio is false",
         ),
-        (VEO, {}, 1, "5 s (the default) × $0.17/s, because generate_audio is true (the default)"),
+        (VEO, {}, 1, "5 s (the default) × $0.17/second, because generate_audio is true (the default)"),
         (TRUEFUSION, {"number_of_images": 3}, 2, "2 predictions × 3 images × $0.03/image"),
         (model(0.05, "prediction"), {}, 1, "1 prediction × $0.05"),
         (model(0.05, "prediction"), {}, 12, "12 predictions × $0.05"),
@@ -201,10 +298,15 @@ def test_two_rates_of_gpt_5_bound_what_one_list_price_cannot_tell():
             model(0.02, "5 seconds", inputs=["seconds"]),
             {"seconds": 8},
             1,
-            "2 blocks of 5 s for 8 s × $0.02/5 s",
+            "2 blocks of 5 s for 8 s × $0.02/5 seconds",
         ),
-        (model(0.12, "minute", inputs=["seconds"]), {"seconds": 30}, 1, "30 s ÷ 60 × $0.12/min"),
-        (model(0.02, "megapixel", inputs=["width", "height"]), {}, 1, "1.048576 MP (the default) × $0.02/MP"),
+        (model(0.12, "minute", inputs=["seconds"]), {"seconds": 30}, 1, "30 s ÷ 60 × $0.12/minute"),
+        (
+            model(0.02, "megapixel", inputs=["width", "height"]),
+            {},
+            1,
+            "1.048576 megapixels (the default) × $0.02/megapixel",
+        ),
     ],
 )
 def test_the_basis_shows_the_arithmetic_in_one_line(priced: Model, input: Any, count: int, basis: str):

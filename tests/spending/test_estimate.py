@@ -43,7 +43,7 @@ def model_reads(sandbox: Sandbox) -> int:
 
 def test_a_slug_is_priced_by_the_live_list(client: Client):
     found = estimate("veo-3.1-fast", {"duration_seconds": 8, "generate_audio": False}, client=client)
-    assert str(found) == "$1.04: 8 s × $0.13/s, because generate_audio is false"
+    assert str(found) == "$1.04: 8 s × $0.13/second, because generate_audio is false"
     assert found.exact
     assert estimate("truefusion", {"number_of_images": 3}, count=2, client=client).amount == Decimal("0.18")
 

@@ -6,10 +6,9 @@ import re
 from decimal import Decimal
 from typing import Final
 
-from ..formatting import format_number as plain
-from .amounts import EXACT
-from .spans import Span
-from .told import Found, Told, numeric, shown
+from ..formatting import format_number
+from ._quantity import EXACT, Interval
+from ._resolved_input import InputValue, ResolvedInput, numeric, shown
 
 __all__ = ["megapixels"]
 
@@ -21,81 +20,93 @@ _NAMED: Final = ("size", "image_size", "resolution")
 _NO_SIZE: Final = "neither its input nor its schema says how many pixels it will have"
 
 
-def megapixels(told: Told) -> Span:
+def megapixels(input: ResolvedInput) -> Interval:
     """Count the megapixels (of a million pixels) of one picture that an input asks for."""
-    width, height = told.find("width"), told.find("height")
-    shape = told.find("aspect_ratio")
+    width, height = input.find("width"), input.find("height")
+    shape = input.find("aspect_ratio")
     if width is not None and height is not None:
         if width.given or height.given:
             return _shaped(_measured(width, height), shape, fixed=width.given and height.given)
-        sized = _given_size(told, shape)
+        sized = _given_size(input, shape)
         if sized is None:
             return _shaped(_measured(width, height), shape, fixed=False)
-        name, span = sized
-        return span if not told.schema_known or told.declares(name) else _either(span, width, height, name)
+        name, size = sized
+        return size if not input.schema_known or input.declares(name) else _either(size, width, height, name)
     for name in _NAMED:
-        found = told.find(name)
+        found = input.find(name)
         named = None if found is None else _named(found, shape)
         if named is not None:
             return named
-    direct = told.find("megapixels")
+    direct = input.find("megapixels")
     number = None if direct is None else numeric(direct.value)
     if direct is not None and number is not None and number > 0:
-        return Span.sure_of(number, f"{plain(number)} MP{direct.aside}")
+        return Interval.exactly(number, f"{format_number(number)} megapixels{direct.default_note}")
     side = width or height
     if side is not None and shape is not None:
         return _one_side(side, shape, tall=side is height)
-    bounds = told.bounds("width"), told.bounds("height")
+    bounds = input.bounds("width"), input.bounds("height")
     if bounds[0] is not None and bounds[1] is not None and side is None:
         low, high = (_area(bounds[0][at], bounds[1][at]) for at in (0, 1))
-        return Span(
-            low, high, None, f"{plain(low)} to {plain(high)} MP", note="no width and height are given"
+        return Interval(
+            low,
+            high,
+            None,
+            f"{format_number(low)} to {format_number(high)} megapixels",
+            note="no width and height are given",
         )
     if shape is not None and shape.given:
-        return Span.unknown(f"aspect_ratio {shown(shape.value)} is a shape without a size")
-    return Span.unknown(_NO_SIZE)
+        return Interval.unknown(f"aspect_ratio {shown(shape.value)} is a shape without a size")
+    return Interval.unknown(_NO_SIZE)
 
 
-def _given_size(told: Told, shape: Found | None) -> tuple[str, Span] | None:
+def _given_size(input: ResolvedInput, shape: InputValue | None) -> tuple[str, Interval] | None:
     """Read a size that is given by name, which counts for more than default sides."""
     for name in _NAMED:
-        found = told.find(name)
-        span = None if found is None or not found.given else _named(found, shape)
-        if span is not None:
-            return name, span
+        found = input.find(name)
+        size = None if found is None or not found.given else _named(found, shape)
+        if size is not None:
+            return name, size
     return None
 
 
-def _shaped(span: Span, shape: Found | None, *, fixed: bool) -> Span:
+def _shaped(size: Interval, shape: InputValue | None, *, fixed: bool) -> Interval:
     if fixed or shape is None or not shape.given:
-        return span
+        return size
     note = "whether aspect_ratio changes the default width and height is not documented"
-    return Span(span.low, span.high, span.likely, span.words, note=span.note or note)
+    return Interval(size.low, size.high, size.likely, size.text, note=size.note or note)
 
 
-def _either(span: Span, width: Found, height: Found, name: str) -> Span:
+def _either(size: Interval, width: InputValue, height: InputValue, name: str) -> Interval:
     """Bound a size by the default sides and by a name that the schema does not have."""
     sides = _measured(width, height)
-    if sides.low is None or sides.high is None or span.low is None or span.high is None:
-        return span if sides.high is None else sides
-    low, high = min(sides.low, span.low), max(sides.high, span.high)
-    return Span(low, high, None, f"{plain(low)} to {plain(high)} MP", note=f"{name} is not in its schema")
+    if sides.low is None or sides.high is None or size.low is None or size.high is None:
+        return size if sides.high is None else sides
+    low, high = min(sides.low, size.low), max(sides.high, size.high)
+    return Interval(
+        low,
+        high,
+        None,
+        f"{format_number(low)} to {format_number(high)} megapixels",
+        note=f"{name} is not in its schema",
+    )
 
 
-def _measured(width: Found, height: Found) -> Span:
+def _measured(width: InputValue, height: InputValue) -> Interval:
     sides = numeric(width.value), numeric(height.value)
     for found, side in zip((width, height), sides, strict=True):
         if side is None or side <= 0:
-            return Span.unknown(f"{found.name} is {shown(found.value)!r}, which is no number of pixels")
+            return Interval.unknown(f"{found.name} is {shown(found.value)!r}, which is no number of pixels")
     area = _area(sides[0] or Decimal(0), sides[1] or Decimal(0))
-    return Span.sure_of(area, f"{plain(area)} MP{'' if width.given or height.given else ' (the default)'}")
+    return Interval.exactly(
+        area, f"{format_number(area)} megapixels{'' if width.given or height.given else ' (the default)'}"
+    )
 
 
 def _area(width: Decimal, height: Decimal) -> Decimal:
     return EXACT.divide(EXACT.multiply(width, height), Decimal(1_000_000))
 
 
-def _named(found: Found, shape: Found | None) -> Span | None:
+def _named(found: InputValue, shape: InputValue | None) -> Interval | None:
     """Read a size such as ``1920x1080``, ``720p`` or ``4K``.
 
     Lines and thousands fix no exact number of pixels: vendors differ in what they round, and in
@@ -105,7 +116,8 @@ def _named(found: Found, shape: Found | None) -> Span | None:
     exact = _PIXELS.fullmatch(word)
     if exact is not None:
         return _measured(
-            Found(found.name, int(exact[1]), found.given), Found(found.name, int(exact[2]), found.given)
+            InputValue(found.name, int(exact[1]), found.given),
+            InputValue(found.name, int(exact[2]), found.given),
         )
     lines, kilo = _LINES.fullmatch(word), _KILO.fullmatch(word)
     if lines is not None:
@@ -120,33 +132,37 @@ def _named(found: Found, shape: Found | None) -> Span | None:
         return None
     low, high = min(areas), max(areas)
     likely = low if low == high else None
-    words = _about(low) if likely is not None else f"{_about(low)[6:]} to {_about(high)[6:]}"
-    return Span(
+    text = _about(low) if likely is not None else f"{_about(low)[6:]} to {_about(high)[6:]}"
+    return Interval(
         low,
         high,
         likely,
-        f"{words} for {found.name} {found.value}{found.aside}",
+        f"{text} for {found.name} {found.value}{found.default_note}",
         note="a resolution does not fix the number of pixels",
     )
 
 
 def _about(area: Decimal) -> str:
-    return f"about {plain(area.quantize(Decimal('0.01')))} MP"
+    return f"about {format_number(area.quantize(Decimal('0.01')))} megapixels"
 
 
-def _ratio(shape: Found | None) -> Decimal | None:
+def _ratio(shape: InputValue | None) -> Decimal | None:
     match = None if shape is None else _RATIO.fullmatch(str(shape.value).strip().lower())
     if match is None or not Decimal(match[1]) or not Decimal(match[2]):
         return None
     return Decimal(match[1]) / Decimal(match[2])
 
 
-def _one_side(side: Found, shape: Found, *, tall: bool) -> Span:
+def _one_side(side: InputValue, shape: InputValue, *, tall: bool) -> Interval:
     length, ratio = numeric(side.value), _ratio(shape)
     if length is None or length <= 0 or ratio is None:
-        return Span.unknown(_NO_SIZE)
+        return Interval.unknown(_NO_SIZE)
     area = _area(length, length * ratio if tall else length / ratio)
     note = f"only the {side.name} and a shape are given"
-    return Span(
-        area, area, area, f"{_about(area)} for {side.name} {plain(length)} at {shown(shape.value)}", note=note
+    return Interval(
+        area,
+        area,
+        area,
+        f"{_about(area)} for {side.name} {format_number(length)} at {shown(shape.value)}",
+        note=note,
     )

@@ -1,0 +1,313 @@
+"""How much of its unit an input asks for: outputs, seconds, megapixels, tokens."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from decimal import Context, Decimal
+from typing import Any, Final, Self
+
+from ..formatting import format_number
+from ..schema import LENGTH_NAMES, count_names
+from ._resolved_input import ResolvedInput, number_bounds, numeric, shown
+from ._units import BilledQuantity, Unit
+
+__all__ = ["EXACT", "Interval", "quantity"]
+
+EXACT: Final = Context(prec=200)
+"""Arithmetic that does not round on the way, whatever precision a notebook has set for itself."""
+
+_ONE: Final = Decimal(1)
+_LEAST_SECONDS: Final = {"truefusion-video-pro": Decimal(5)}
+"""Lengths that the documentation says are billed at least; no price list has them (section 8.2)."""
+
+_TOKENS_IN: Final = ("input_tokens", "prompt_tokens")
+_TOKENS_OUT: Final = ("output_tokens", "completion_tokens")
+_TOKEN_LIMITS: Final = ("max_tokens", "max_completion_tokens", "max_output_tokens", "max_new_tokens")
+_TEXTS: Final = frozenset({"text", "content", "prompt", "system", "system_prompt", "messages", "input"})
+_MARKUP: Final = 16
+"""Tokens that a message's frame may add to its words; more than any chat format is known to take."""
+_LONGEST: Final = 16
+"""Characters that one token may stand for, and no more in ordinary text."""
+
+
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """A quantity that is known exactly, within bounds, or not at all: then both bounds are None.
+
+    Attributes
+    ----------
+    low, high, likely : Decimal or None
+        The bounds, and the value that speaks for itself, if one does.
+    text : str
+        How a basis shows it.
+    note : str
+        Why it is not exact, or why it is unknown.
+    exact : bool
+        Whether nothing is left open.
+    """
+
+    low: Decimal | None
+    high: Decimal | None
+    likely: Decimal | None
+    text: str
+    note: str = ""
+    exact: bool = False
+
+    @classmethod
+    def exactly(cls, value: Decimal, text: str) -> Self:
+        """Return a quantity that is known exactly."""
+        return cls(value, value, value, text, exact=True)
+
+    @classmethod
+    def unknown(cls, why: str) -> Self:
+        """Return a quantity of which nothing is known."""
+        return cls(None, None, None, "", note=why)
+
+    def times(self, other: Interval, *, note: str = "") -> Interval:
+        """Multiply two quantities."""
+        if self.low is None or self.high is None:
+            return self
+        if other.low is None or other.high is None:
+            return other
+        known = self.likely is not None and other.likely is not None
+        return Interval(
+            EXACT.multiply(self.low, other.low),
+            EXACT.multiply(self.high, other.high),
+            EXACT.multiply(self.likely, other.likely) if known else None,  # type: ignore[arg-type]
+            self.text if other.high == 1 else f"{other.text} × {self.text}",
+            note="; ".join(dict.fromkeys(part for part in (self.note, other.note, note) if part)),
+            exact=self.exact and other.exact and not note,
+        )
+
+    def mapped(self, change: Callable[[Decimal], Decimal], text: str) -> Interval:
+        """Apply a function that never falls as its argument grows."""
+        low, high, likely = (
+            None if value is None else change(value) for value in (self.low, self.high, self.likely)
+        )
+        return Interval(low, high, likely, text, self.note, self.exact)
+
+
+def quantity(slug: str, unit: Unit, input: ResolvedInput) -> Interval:
+    """Count what one prediction makes, in the unit's own measure."""
+    from ._pixels import megapixels
+
+    match unit.quantity:
+        case BilledQuantity.PREDICTION:
+            return Interval.exactly(_ONE, "1")
+        case BilledQuantity.OUTPUT:
+            return _outputs(input, unit.name, unit.plural)
+        case BilledQuantity.LENGTH:
+            return _lengths(slug, unit, input)
+        case BilledQuantity.PIXELS:
+            return megapixels(input).times(_outputs(input, "image", "images"))
+        case BilledQuantity.TOKENS:
+            return _tokens(input, unit)
+        case BilledQuantity.COMPUTING:
+            return Interval.unknown("it is billed by the time it computes, which no input tells")
+
+
+def _outputs(input: ResolvedInput, one: str, many: str) -> Interval:
+    """Count the outputs that an input asks for, under whatever names; one where nothing says a number."""
+
+    def text(number: Decimal) -> str:
+        return f"{format_number(number)} {one if number == 1 else many}"
+
+    names = count_names(input.schema, input.input)
+    counts = {name: _count(input, name, text) for name in names}
+    unknown = next((count for count in counts.values() if count.high is None), None)
+    if unknown is not None:
+        return unknown
+    if not counts:
+        single = Interval.exactly(_ONE, text(_ONE))
+        return (
+            single if input.schema_known else replace(single, note="its schema is not at hand", exact=False)
+        )
+    stray = [name for name in names if input.schema_known and not input.declares(name)]
+    of_schema = [
+        count for name, count in counts.items() if name not in stray and not name.startswith("batch")
+    ]
+    batches = [count for name, count in counts.items() if name not in stray and name.startswith("batch")]
+    alternatives = [counts[name] for name in stray]
+    if of_schema and batches:  # four batches of four pictures are sixteen, perhaps
+        product = _between(of_schema, text).times(_between(batches, text))
+        alternatives += [product, *of_schema, *batches] if product.high != _ONE else [product]
+    else:
+        alternatives += of_schema or batches or [Interval.exactly(_ONE, text(_ONE))]
+    found = _between(alternatives, text)
+    if stray and not found.exact:
+        return replace(found, note=f"{stray[0]} is not in its schema")
+    return found
+
+
+def _between(counts: Sequence[Interval], text: Callable[[Decimal], str]) -> Interval:
+    """Return what covers several counts, any of which may hold."""
+    first = counts[0]
+    if all((count.low, count.high) == (first.low, first.high) for count in counts):
+        return first
+    low = min(count.low for count in counts if count.low is not None)
+    high = max(count.high for count in counts if count.high is not None)
+    note = next((count.note for count in counts if count.note), "its inputs name several numbers of outputs")
+    return Interval(low, high, None, f"{format_number(low)} to {text(high)}", note=note)
+
+
+def _count(input: ResolvedInput, name: str, text: Callable[[Decimal], str]) -> Interval:
+    found = input.find(name)
+    if found is None:
+        return _count_left_out(input, name, text)
+    number = numeric(found.value)
+    if number is None or number < 1 or number != number.to_integral_value():
+        return Interval.unknown(f"{name} is {shown(found.value)!r}, which is no number of outputs")
+    if number > 1 and "max" in name.lower():
+        note = f"it may make fewer than {name} allows"
+        return Interval(_ONE, number, None, f"1 to {text(number)}{found.default_note}", note=note)
+    return Interval.exactly(number, text(number) + ("" if number == 1 else found.default_note))
+
+
+def _count_left_out(input: ResolvedInput, name: str, text: Callable[[Decimal], str]) -> Interval:
+    """Return how many there may be where the input leaves a count out, and its schema has no default."""
+    bounds = number_bounds(input.schema[name])
+    low = max(_ONE, bounds[0]) if bounds is not None else _ONE
+    high = max(low, bounds[1]) if bounds is not None else low
+    note = f"{name} is not given and has no default"
+    shown_as = text(low) if low == high else f"{format_number(low)} to {text(high)}"
+    return Interval(low, high, _ONE if low == 1 else None, shown_as, note=note)
+
+
+def _lengths(slug: str, unit: Unit, input: ResolvedInput) -> Interval:
+    seconds = _seconds(slug, input)
+    if seconds.low is None or seconds.high is None:
+        return seconds
+    outputs = _outputs(input, "output", "outputs")
+    if outputs.high is None or outputs.low is None:
+        return outputs
+    if outputs.high != 1:
+        # Whether every output's seconds are billed is not documented: once at least, each at most.
+        each = seconds.times(outputs, note="whether every output's seconds are billed is not documented")
+        if each.low is None:
+            return each
+        seconds = replace(each, low=EXACT.divide(each.low, outputs.low))
+    if unit.size == 1:
+        return seconds
+    if unit.rounds_up:
+        blocks = seconds.mapped(lambda s: (s / unit.size).to_integral_value("ROUND_CEILING"), "")
+        return replace(blocks, text=_text_of_blocks(blocks, seconds, unit))
+    return seconds.mapped(lambda s: EXACT.divide(s, unit.size), f"{seconds.text} ÷ {unit.size:,}")
+
+
+def _text_of_blocks(blocks: Interval, seconds: Interval, unit: Unit) -> str:
+    size = format_number(unit.size)
+    if blocks.high is None or seconds.low != seconds.high:
+        return f"{seconds.text} in blocks of {size} s"
+    number = format_number(blocks.high)
+    return f"{number} block{'' if blocks.high == 1 else 's'} of {size} s for {seconds.text}"
+
+
+def _seconds(slug: str, input: ResolvedInput) -> Interval:
+    found = input.all_of(LENGTH_NAMES)
+    if not found:
+        return _possible_seconds(input)
+    lengths = [numeric(value.value) for value in found]
+    for value, length in zip(found, lengths, strict=True):
+        if length is None or length <= 0:
+            return Interval.unknown(f"{value.name} is {shown(value.value)!r}, which is no length")
+    if input.schema_known and not any(input.declares(value.name) for value in found):
+        return Interval.unknown(
+            f"{found[0].name} is not in its schema, and nothing else says how long it will be"
+        )
+    numbers = [length for length in lengths if length is not None]
+    low, high = min(numbers), max(numbers)
+    if low != high:
+        names = " and ".join(value.name for value in found)
+        text = f"{format_number(low)} to {format_number(high)} s"
+        return Interval(low, high, None, text, note=f"{names} differ")
+    least = _LEAST_SECONDS.get(slug)
+    if least is not None and low < least:
+        asked, billed = format_number(low), format_number(least)
+        text = f"{billed} s instead of {asked} s"
+        note = f"by the documentation at least {billed} s are billed, and the price list does not say so"
+        return Interval(low, least, least, text, note=note)
+    return Interval.exactly(low, f"{format_number(low)} s{found[0].default_note}")
+
+
+def _possible_seconds(input: ResolvedInput) -> Interval:
+    for name in LENGTH_NAMES:
+        bounds = input.bounds(name)
+        if bounds is not None and bounds[0] > 0:
+            low, high = bounds
+            note = f"{name} is not given and has no default"
+            return Interval(low, high, None, f"{format_number(low)} to {format_number(high)} s", note=note)
+    return Interval.unknown("neither its input nor its schema says how long it will be")
+
+
+def _tokens(input: ResolvedInput, unit: Unit) -> Interval:
+    """Bound the tokens read and written by one prediction: only the API's tokenizer counts them."""
+    read, written = _tokens_in(input), _tokens_out(input)
+    if read.low is None or read.high is None:
+        return read
+    if written.low is None or written.high is None:
+        return written
+    both = None if read.likely is None or written.likely is None else read.likely + written.likely
+    total = Interval(
+        read.low + written.low,
+        read.high + written.high,
+        both,
+        f"({read.text} + {written.text})" + (f" ÷ {unit.size:,}" if unit.size != 1 else ""),
+        note="; ".join(part for part in (read.note, written.note) if part),
+        exact=read.exact and written.exact,
+    )
+    return total.mapped(lambda number: EXACT.divide(number, unit.size), total.text)
+
+
+def _tokens_in(input: ResolvedInput) -> Interval:
+    stated = _stated_tokens(input, _TOKENS_IN, "in")
+    if stated is not None:
+        return stated
+    pieces = list(_texts(input.input, 0))
+    if any(piece is None for piece in pieces):
+        return Interval.unknown("its input holds media, and how many tokens those are is not documented")
+    letters = sum(len(piece) for piece in pieces if piece)
+    octets = sum(len(piece.encode("utf-8", "replace")) for piece in pieces if piece)
+    low, high = Decimal(-(-letters // _LONGEST)), Decimal(octets + _MARKUP * len(pieces))
+    text = f"{format_number(low)} to {format_number(high)} tokens in"
+    return Interval(low, high, None, text, note="tokens are counted by the API")
+
+
+def _tokens_out(input: ResolvedInput) -> Interval:
+    stated = _stated_tokens(input, _TOKENS_OUT, "out")
+    if stated is not None:
+        return stated
+    found = next(iter(input.all_of(_TOKEN_LIMITS)), None)
+    if found is None:
+        return Interval.unknown("nothing bounds how many tokens it may write, such as max_tokens")
+    limit = numeric(found.value)
+    if limit is None or limit < 1:
+        return Interval.unknown(f"{found.name} is {shown(found.value)!r}, which is no number of tokens")
+    text = f"0 to {format_number(limit)} tokens out{found.default_note}"
+    return Interval(Decimal(0), limit, None, text, note=f"it may write fewer than {found.name} allows")
+
+
+def _stated_tokens(input: ResolvedInput, names: tuple[str, ...], way: str) -> Interval | None:
+    """Read a number of tokens that is stated outright, as in a what-if."""
+    for name in names:
+        value = input.input.get(name)
+        number = None if value is None or input.declares(name) else numeric(value)
+        if number is not None and number >= 0:
+            return Interval.exactly(number, f"{format_number(number)} tokens {way}")
+    return None
+
+
+def _texts(value: Any, depth: int) -> Iterator[str | None]:
+    """Yield every text that a model will read, and None for what is no text."""
+    if isinstance(value, str):
+        is_link = value.startswith(("data:", "http://", "https://")) and depth and " " not in value
+        yield None if is_link else value
+    elif isinstance(value, list) and depth < 6:
+        for item in value:
+            yield from _texts(item, depth + 1)
+    elif isinstance(value, dict) and depth < 6:
+        for key, item in value.items():
+            if isinstance(key, str) and (key in _TEXTS or isinstance(item, list | dict)):
+                yield from _texts(item, depth + 1)
+            elif isinstance(item, str) and item.startswith(("data:", "http://", "https://")):
+                yield None

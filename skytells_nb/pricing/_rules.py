@@ -1,0 +1,182 @@
+"""Which of a model's prices an input meets: its criteria, and what holds when none matches.
+
+Neither the order of evaluation nor the case that nothing matches is documented (skytells-api.md
+section 8.1). The first match is taken, else the base price, and wherever another reading would give
+another price the result says so instead of calling itself exact.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any, Final
+
+from ..formatting import format_price
+from ..models import Criterion, Model, Pricing
+from ..plaintext import clip, one_line
+from ..schema import InputSchema, parse
+from ._resolved_input import ResolvedInput, numeric, shown
+from ._units import parse_unit
+
+__all__ = ["Choice", "Rate", "choose", "list_price", "list_price_rules"]
+
+_EQUALS: Final = frozenset({"equals", "equal", "eq", "==", "=", "is"})
+
+
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """A price and the unit it is for, as they are listed."""
+
+    price: Decimal | None
+    unit: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """The prices that may hold, the likeliest of them, and why.
+
+    ``likely`` is None where nothing speaks for one of them; ``exact`` says that no other can hold.
+    """
+
+    rates: tuple[Rate, ...]
+    likely: Rate | None
+    because: str = ""
+    exact: bool = True
+
+
+def choose(pricing: Pricing, input: ResolvedInput) -> Choice:
+    """Find the price that an input meets."""
+    base = Rate(pricing.amount, pricing.unit)
+    if not pricing.criteria:
+        return Choice((base,), base)
+    verdicts = [(rule, _applies(rule, input)) for rule in pricing.criteria]
+    matching = [rule for rule, applies in verdicts if applies]
+    open_rules = [rule for rule, applies in verdicts if applies is None]
+    first = next((rule for rule, applies in verdicts if applies is not False), None)
+    rate = {id(rule): Rate(rule.amount, rule.unit or pricing.unit) for rule in pricing.criteria}
+    if first is None:
+        others = tuple(dict.fromkeys(rate.values()))
+        because = f"no rule matches {_values(pricing, input)}, so the base price is taken"
+        return Choice((base, *others), base, because, exact=False)
+    if first in open_rules:
+        left_out = (
+            input.find(first.field or "") is None
+        )  # a value that only nearly matches meets the base price
+        covered = left_out and _all_covered(first, pricing, input.schema)
+        last = [rate[id(matching[0])]] if matching else [] if covered else [base]
+        rates = tuple(dict.fromkeys([*(rate[id(rule)] for rule in open_rules), *last]))
+        because = _open_because(open_rules[0], input)
+        return Choice(rates, rates[0] if len(rates) == 1 else None, because, exact=len(rates) == 1)
+    mine = rate[id(first)]
+    rates = tuple(dict.fromkeys([mine, *(rate[id(rule)] for rule in (*matching, *open_rules))]))
+    because = _because(first, input)
+    if len(rates) > 1:
+        because += f", the first of {len(matching) + len(open_rules)} rules that may match"
+    return Choice(rates, mine, because, exact=len(rates) == 1)
+
+
+def _applies(rule: Criterion, input: ResolvedInput) -> bool | None:
+    """Return whether a rule holds; None where that cannot be known."""
+    if rule.field is None or (rule.operator or "equals").strip().lower() not in _EQUALS:
+        return None
+    found = input.find(rule.field)
+    return None if found is None else _same(found.value, rule.value)
+
+
+def _all_covered(rule: Criterion, pricing: Pricing, schema: InputSchema) -> bool:
+    """Return whether the rules on one field name every value of it, so that the base price cannot hold."""
+    named = [other.value for other in pricing.criteria if other.field == rule.field]
+    field = schema.get(rule.field or "")
+    listed = field is not None and (field.closed or field.is_only("boolean"))
+    choices = [choice.value for choice in field.choices] if field is not None and listed else []
+    choices = choices or ([True, False] if isinstance(rule.value, bool) else [])
+    return bool(choices) and all(any(_same(choice, value) for value in named) for choice in choices)
+
+
+def _same(value: Any, wanted: Any) -> bool | None:
+    """Return whether a value is what a rule names: as JSON, since the API compares so (section 8.1).
+
+    None where it is so only by reading it kindly, such as ``"720P"``: the API may bill another price then.
+    """
+    if isinstance(value, bool) is isinstance(wanted, bool) and value == wanted:
+        return True
+    if str(value).strip().casefold() == str(wanted).strip().casefold():
+        return None
+    numbers = numeric(value), numeric(wanted)
+    return None if None not in numbers and numbers[0] == numbers[1] else False
+
+
+def _because(rule: Criterion, input: ResolvedInput) -> str:
+    found = input.find(rule.field or "")
+    return "" if found is None else f"{rule.field} is {shown(found.value)}{found.default_note}"
+
+
+def _open_because(rule: Criterion, input: ResolvedInput) -> str:
+    if rule.field is None:
+        return "a rule names no input that it looks at"
+    found = input.find(rule.field)
+    if found is None:
+        return f"{rule.field} is not given and has no known default"
+    if (rule.operator or "equals").strip().lower() in _EQUALS:
+        return f"{rule.field} is {shown(found.value)!r}, and the price list names {shown(rule.value)!r}"
+    return f"a rule on {rule.field} uses {shown(rule.operator)!r}, which this version does not know"
+
+
+def _values(pricing: Pricing, input: ResolvedInput) -> str:
+    fields = dict.fromkeys(rule.field for rule in pricing.criteria if rule.field)
+    found = [input.find(name) for name in fields]
+    return " and ".join(f"{one.name} {shown(one.value)!r}" for one in found if one is not None)
+
+
+def list_price(model: Model) -> str:
+    """Format what one unit of a model costs, covering all that may be charged; empty where it is unknown.
+
+    Examples
+    --------
+    >>> from skytells_nb import Model
+    >>> from skytells_nb.pricing import list_price
+    >>> prices = {True: 0.17, False: 0.13}
+    >>> rules = [{"field": "sound", "value": on, "billable_price": price} for on, price in prices.items()]
+    >>> pricing = {"amount": 0.18, "unit": "second", "currency": "USD", "criterias": rules}
+    >>> list_price(Model.from_api({"namespace": "m", "pricing": pricing}))
+    '$0.13 to $0.17/second, by its inputs'
+    """
+    pricing = model.pricing
+    by_unit: dict[str, list[Decimal]] = {}
+    for rate in possible_rates(pricing, parse(model.input_schema)):
+        if rate.price is not None:
+            by_unit.setdefault(unit_name(rate.unit), []).append(rate.price)
+    if not by_unit:
+        return "by formula" if pricing.formula else ""
+    text = " or ".join(
+        format_price(min(prices), unit, pricing.currency or "", high=max(prices)).strip()
+        for unit, prices in by_unit.items()
+    )
+    more = ", by its inputs" if pricing.criteria else ", by formula" if pricing.formula else ""
+    return clip(one_line(text + more), 80)
+
+
+def list_price_rules(model: Model) -> list[str]:
+    """Format the rules by which inputs change a model's price, one line each."""
+    pricing = model.pricing
+    lines = []
+    for rule in pricing.criteria:
+        if rule.field is not None and rule.amount is not None:
+            unit = unit_name(rule.unit or pricing.unit)
+            price = format_price(rule.amount, unit, pricing.currency or "").strip()
+            lines.append(one_line(f"{price} where {rule.field} is {shown(rule.value)}"))
+    return lines
+
+
+def possible_rates(pricing: Pricing, schema: InputSchema) -> list[Rate]:
+    """Return every price that some input can meet: the base price only where the rules leave room for it."""
+    base = Rate(pricing.amount, pricing.unit)
+    rates = [Rate(rule.amount, rule.unit or pricing.unit) for rule in pricing.criteria]
+    covered = any(_all_covered(rule, pricing, schema) for rule in pricing.criteria)
+    return rates if covered else [base, *rates]
+
+
+def unit_name(listed: str | None) -> str:
+    """Return a billing unit in words; one that is not known as it is listed."""
+    unit = parse_unit(listed)
+    return " ".join((listed or "").replace("_", " ").split()) if unit is None else unit.name

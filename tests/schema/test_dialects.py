@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from skytells_nb.display.schemas import inputs_of
 
+from skytells_nb.display._input_rows import input_rows
 from skytells_nb.forms._rules import fields_from_schema
 from skytells_nb.models import Model
 from skytells_nb.pricing import estimate
@@ -103,7 +103,7 @@ def test_every_dialect_says_the_same_to_everybody(schema: dict[str, Any]):
     assert field.kind == "choice"
     assert [value for _, value in field.choices] == [4, 6, 8]
 
-    card = {row.name: row for row in inputs_of(model)}
+    card = {row.name: row for row in input_rows(model)}
     assert card["duration"].limits == "4, 6, 8"
     assert card["prompt"].required
 

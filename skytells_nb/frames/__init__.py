@@ -1,17 +1,17 @@
 """Tables for pandas: what was made and what it cost, what models cost, what was spent.
 
-The only room that imports pandas; the façade loads it when a table is first asked for.
+The only package that imports pandas; the façade loads it when a table is first asked for.
 """
 
 from __future__ import annotations
 
-from .files import read_frame, write_frame
-from .grouped import spend
-from .plots import plot_spend
-from .predicted import predictions_frame
-from .priced import pricing_frame
-from .printing import models_table, spend_table
-from .sums import forecast, total
+from ._files import read_frame, write_frame
+from ._plots import plot_spend
+from ._predictions import predictions_frame
+from ._prices import pricing_frame
+from ._spend import spend
+from ._text_tables import models_table, spend_table
+from ._totals import forecast, total
 
 __all__ = [
     "forecast",

@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+import csv
+import zipfile
+from contextlib import suppress
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from functools import cache
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import openpyxl
 import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from skytells_nb.exceptions import InvalidInputError
+from skytells_nb.exceptions import InvalidInputError, SkytellsWarning
 from skytells_nb.frames import predictions_frame, pricing_frame, read_frame, spend, write_frame
 
 ENDINGS = [".parquet", ".csv", ".xlsx"]
@@ -182,11 +190,11 @@ def test_a_write_that_fails_leaves_the_file_that_was_there(ending: str, tmp_path
     frame = predictions_frame(ROWS)
     path = write_frame(frame, tmp_path / f"all{ending}")
 
-    class Unwritable:
-        def __str__(self) -> str:
+    class Unwritable(dict[str, Any]):
+        def items(self) -> Any:
             raise OSError(28, "No space left on device")
 
-    broken = frame.assign(output=[[Unwritable()]] * len(frame))
+    broken = frame.assign(output=[[Unwritable(a=1)]] * len(frame))
     with pytest.raises(OSError, match="No space left"):
         write_frame(broken, path)
     same(read_frame(path), frame)
@@ -232,3 +240,257 @@ def test_a_workbook_that_would_lose_text_is_not_written(prompt: str, why: str, t
         write_frame(frame, tmp_path / "long.xlsx")
     assert list(tmp_path.iterdir()) == []
     same(read_frame(write_frame(frame, tmp_path / "long.csv")), frame)
+
+
+# Columns of one's own.
+
+
+def own(**columns: Any) -> pd.DataFrame:
+    return pd.DataFrame({"id": ["a", "b"], **columns})
+
+
+KEPT = {  # by every kind of file
+    "whole": [1, 2],
+    "whole_with_gaps": pd.array([1, None], dtype="Int64"),
+    "float": [0.1, np.nan],
+    "truth": [True, False],
+    "text": ["2026-01-01", "TRUE"],
+    "day": pd.to_datetime(["2026-01-01T00:00:00", "2026-01-02T03:04:05.000006"], format="ISO8601").as_unit(
+        "us"
+    ),
+    "moment": pd.to_datetime(["2026-01-01T00:00:00.123456Z", None], utc=True).as_unit("us"),
+}
+
+
+@pytest.mark.parametrize("ending", ENDINGS)
+@pytest.mark.parametrize("name", KEPT)
+def test_columns_of_one_s_own_keep_their_type(ending: str, name: str, tmp_path: Path):
+    frame = own(**{name: KEPT[name]})
+    back = read_frame(write_frame(frame, tmp_path / f"own{ending}"))
+    pd.testing.assert_series_equal(back[name], frame[name])
+
+
+@pytest.mark.parametrize(
+    ("values", "kept_by_xlsx"),
+    [
+        (pd.Categorical(["x", "y"]), True),
+        (pd.to_timedelta([1, 90], unit="s"), True),
+        (np.array([1, 2], dtype="int8"), True),
+        (pd.date_range("2026-03-29", periods=2, tz="Europe/Berlin").as_unit("us"), True),
+        ([Decimal("1.10"), Decimal("2.20")], False),
+        ([date(2026, 1, 1), date(2026, 1, 2)], False),
+    ],
+    ids=["category", "duration", "int8", "zone", "decimal", "date"],
+)
+def test_parquet_keeps_what_text_cannot_and_text_says_so(values: Any, kept_by_xlsx: bool, tmp_path: Path):
+    frame = own(mine=values)
+    back = read_frame(write_frame(frame, tmp_path / "own.parquet"))
+    pd.testing.assert_series_equal(back["mine"], frame["mine"])
+    with pytest.warns(SkytellsWarning, match=r"\.csv has no place for the type of mine"):
+        write_frame(frame, tmp_path / "own.csv")
+    if kept_by_xlsx:
+        back = read_frame(write_frame(frame, tmp_path / "own.xlsx"))
+        pd.testing.assert_series_equal(back["mine"], frame["mine"], check_freq=False)
+    else:
+        with pytest.warns(SkytellsWarning, match=r"\.xlsx has no place for the type of mine"):
+            write_frame(frame, tmp_path / "own.xlsx")
+
+
+def test_bytes_are_parquet_s_alone(tmp_path: Path):
+    frame = own(thumb=[b"\x89PNG", None])
+    back = read_frame(write_frame(frame, tmp_path / "own.parquet"))
+    assert back["thumb"].tolist() == [b"\x89PNG", None]
+    for ending in (".csv", ".xlsx"):
+        with pytest.raises(InvalidInputError, match=r"'thumb' holds a value of type bytes.*\.parquet"):
+            write_frame(frame, tmp_path / f"own{ending}")
+    with pytest.raises(InvalidInputError, match="'thumb' holds a value of type bytes among others"):
+        write_frame(own(thumb=[{"inner": b""}, None]), tmp_path / "own.parquet")
+
+
+@pytest.mark.parametrize("ending", ENDINGS)
+def test_nested_values_keep_their_numbers(ending: str, tmp_path: Path):
+    nested = [{"n": np.int64(3), "list": [np.float32(0.5), {"deep": (1, None)}], "b": np.True_}, None]
+    back = read_frame(write_frame(own(mine=nested), tmp_path / f"own{ending}"))
+    assert back["mine"].tolist() == [{"n": 3, "list": [0.5, {"deep": [1, None]}], "b": True}, None]
+
+
+def test_an_array_comes_back_from_parquet_as_one(tmp_path: Path):
+    arrays = [np.arange(3, dtype="float32"), None]
+    back = read_frame(write_frame(own(mine=arrays), tmp_path / "own.parquet"))
+    assert back["mine"][0].dtype == np.float32
+    assert back["mine"][0].tolist() == [0, 1, 2]
+    assert back["mine"][1] is None
+
+
+def test_a_frame_of_arrow_or_polars_is_written_as_it_is(tmp_path: Path):
+    arrow = pytest.importorskip("pyarrow")
+    table = arrow.table({"id": ["a"], "cost": [0.5]})
+    assert read_frame(write_frame(table, tmp_path / "a.csv"))["cost"].tolist() == [0.5]
+
+
+# Spreadsheets.
+
+FORMULAS = [
+    "=1+1",
+    "+1",
+    "-1+1|x",
+    "@SUM(1)",
+    "\t=1",
+    "\r=1",
+    " =1",
+    "\uff1d1",
+    "a;=cmd()",
+    "a\n=cmd()",
+    "a; @x",
+]
+
+
+@pytest.mark.parametrize("ending", [".csv", ".xlsx"])
+@pytest.mark.parametrize("text", FORMULAS)
+def test_no_text_becomes_a_formula(ending: str, text: str, tmp_path: Path):
+    raw = {"id": "a", "model": text, "input": {"prompt": text, "n": [text]}, "output": [text]}
+    frame = predictions_frame([raw]).assign(**{text: text})
+    path = write_frame(frame, tmp_path / f"f{ending}")
+    same(read_frame(path), frame)
+    if ending == ".csv":
+        with path.open(newline="") as file:
+            cells = [cell for row in csv.reader(file) for cell in row]
+        with path.open(newline="") as file:
+            cells += [cell for row in csv.reader(file, delimiter=";") for cell in row]
+        assert [cell for cell in cells if cell.lstrip()[:1] in tuple("=+@\uff1d") and cell.strip()] == []
+    else:
+        with zipfile.ZipFile(path) as book:
+            assert not any(b"<f>" in book.read(name) for name in book.namelist())
+
+
+def test_a_number_below_zero_is_no_formula(tmp_path: Path):
+    path = write_frame(own(change=[-0.5, 1.0]), tmp_path / "f.csv")
+    assert path.read_text().splitlines()[1] == "a,-0.5"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "id;cost;created_at;n_outputs;note\na;0,02;28.04.2026 05:00;1;1,5\nb;1.234,50;2026-04-29;;2\n",
+        "sep=;\r\nid;cost;created_at;n_outputs;note\r\na;0,02;28.04.2026 5:00;1,0;1,5\r\n"
+        "b;1.234,50;29.04.2026;;2\r\n",
+        "id\tcost\tcreated_at\tn_outputs\tnote\na\t0.02\t2026-04-28 05:00\t1\t1.5\n"
+        "b\t1234.5\t2026-04-29\t\t2\n",
+    ],
+    ids=["semicolons", "sep", "tabs"],
+)
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16"])
+def test_a_csv_of_other_countries_is_read(text: str, encoding: str, tmp_path: Path):
+    path = tmp_path / "mine.csv"
+    path.write_bytes(text.encode(encoding))
+    frame = read_frame(path)
+    assert frame["cost"].tolist() == [0.02, 1234.5]
+    assert frame["created_at"].tolist() == [
+        datetime(2026, 4, 28, 5, tzinfo=UTC),
+        datetime(2026, 4, 29, tzinfo=UTC),
+    ]
+    assert frame["note"].tolist() == [1.5, 2]
+    assert frame["n_outputs"].tolist() == [1, pd.NA]
+
+
+def test_a_workbook_has_real_dates_and_a_header_that_stays(tmp_path: Path):
+    frame = predictions_frame(ROWS)
+    path = write_frame(frame, tmp_path / "all.xlsx")
+    sheet = openpyxl.load_workbook(path).worksheets[0]
+    column = list(frame.columns).index("created_at") + 1
+    assert sheet.freeze_panes == "A2"
+    assert sheet.cell(3, column).value == datetime(2026, 1, 1)  # noqa: DTZ001 - a workbook has no zones
+    assert sheet.cell(3, column).number_format == "yyyy-mm-dd hh:mm:ss"
+    assert read_frame(path)["created_at"].tolist()[0].microsecond == 1
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    times=st.lists(
+        st.datetimes(datetime(1700, 1, 1), datetime(2200, 1, 1), timezones=st.just(UTC)),  # noqa: DTZ001
+        min_size=1,
+        max_size=30,
+    )
+)
+def test_a_workbook_keeps_every_microsecond(times: list[datetime], tmp_path_factory: pytest.TempPathFactory):
+    frame = predictions_frame(
+        [{"id": str(n), "created_at": each.isoformat()} for n, each in enumerate(times)]
+    )
+    same(read_frame(write_frame(frame, tmp_path_factory.mktemp("f") / "f.xlsx")), frame)
+
+
+def test_an_hour_that_comes_twice_stays_two(tmp_path: Path):
+    hours = ["2026-10-25T00:30:00Z", "2026-10-25T01:30:00Z"]
+    frame = spend([{"id": each, "created_at": each} for each in hours], [], "h", tz="Europe/Berlin")
+    back = read_frame(write_frame(frame, tmp_path / "hours.xlsx"))
+    assert back["period"].tolist() == frame["period"].tolist()
+
+
+# Damaged and hostile files.
+
+
+@cache
+def file_of(ending: str, folder: Path) -> bytes:
+    return write_frame(predictions_frame(ROWS), folder / f"f{ending}").read_bytes()
+
+
+@pytest.mark.parametrize("ending", ENDINGS)
+@settings(max_examples=40, deadline=2_000)
+@given(data=st.data())
+def test_a_damaged_file_is_read_or_a_typed_error(
+    ending: str, data: st.DataObject, tmp_path_factory: pytest.TempPathFactory
+):
+    folder = tmp_path_factory.getbasetemp()
+    content = bytearray(file_of(ending, folder))
+    for _ in range(data.draw(st.integers(1, 8))):
+        at = data.draw(st.integers(0, len(content) - 1))
+        content[at : at + data.draw(st.integers(0, 20))] = data.draw(st.binary(max_size=20))
+    path = folder / f"damaged{ending}"
+    path.write_bytes(bytes(content))
+    with suppress(InvalidInputError):
+        read_frame(path)
+
+
+@pytest.mark.parametrize("ending", ENDINGS)
+@settings(max_examples=30, deadline=2_000)
+@given(content=st.binary(max_size=200))
+def test_any_bytes_are_read_or_a_typed_error(
+    ending: str, content: bytes, tmp_path_factory: pytest.TempPathFactory
+):
+    path = tmp_path_factory.mktemp("f") / f"f{ending}"
+    path.write_bytes(content)
+    with suppress(InvalidInputError):
+        read_frame(path)
+
+
+def test_a_workbook_that_unpacks_to_gigabytes_is_refused(tmp_path: Path):
+    path = write_frame(predictions_frame(ROWS), tmp_path / "f.xlsx")
+    with zipfile.ZipFile(path, "a", zipfile.ZIP_DEFLATED) as book, book.open("xl/more.xml", "w") as part:
+        for _ in range(70):
+            part.write(bytes(16_000_000))
+    with pytest.raises(InvalidInputError, match="it unpacks to 1 GB"):
+        read_frame(path)
+
+
+def test_a_workbook_that_claims_a_million_rows_has_those_it_has(tmp_path: Path):
+    path = tmp_path / "far.xlsx"
+    book = openpyxl.Workbook()
+    book.active.append(["id", "cost"])
+    book.active.cell(1_000_000, 1).value = "far"
+    book.save(path)
+    assert read_frame(path)["id"].tolist() == ["far"]
+
+
+def test_numbers_too_large_for_their_column_are_a_typed_error(tmp_path: Path):
+    path = tmp_path / "large.csv"
+    path.write_text(f"id,n_outputs\na,{10**30}\n")
+    with pytest.raises(InvalidInputError, match="Row 0 of column 'n_outputs'"):
+        read_frame(path)
+    path.write_text(f"id,cost\na,{10**400}\n")
+    with pytest.raises(InvalidInputError, match="Row 0 of column 'cost'"):
+        read_frame(path)
+
+
+def test_a_file_that_is_not_there_is_a_typed_error(tmp_path: Path):
+    with pytest.raises(InvalidInputError, match="There is no file"):
+        read_frame(tmp_path / "no.csv")

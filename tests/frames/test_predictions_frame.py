@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import warnings
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -17,7 +18,7 @@ from hypothesis import strategies as st
 from skytells_nb._connect import Sandbox
 from skytells_nb.exceptions import InvalidInputError, SkytellsError, SkytellsWarning
 from skytells_nb.frames import predictions_frame
-from skytells_nb.frames.dtypes import TEXT
+from skytells_nb.frames._dtypes import TEXT
 from skytells_nb.models import Model, Prediction, PredictionList
 
 COLUMNS = [
@@ -288,13 +289,13 @@ def test_costs_may_be_strings_and_of_other_currencies():
 @pytest.mark.parametrize(
     ("rows", "why"),
     [
-        ([FINISHED, {"status": "succeeded"}], "Row 1 is no prediction: it is an object without an id"),
+        ([FINISHED, {"status": "succeeded"}], "Row 1 is no prediction: it has no 'id'"),
         ([{"id": 5}], "Row 0 is no prediction"),
         ([FINISHED, "p2"], "Row 1 is no prediction: it is of type str"),
         ([Model.from_api({"namespace": "lumo"})], "models go to pricing_frame"),
         ("spend.csv", "read with read_frame"),
         (7, "predictions_frame takes a client"),
-        (pd.DataFrame(), "not DataFrame"),
+        (pd.DataFrame(), "has no column 'id'"),
     ],
 )
 def test_what_is_no_prediction_is_a_clear_error(rows: Any, why: str):
@@ -304,7 +305,7 @@ def test_what_is_no_prediction_is_a_clear_error(rows: Any, why: str):
 
 def test_a_page_of_a_listing_says_that_it_is_one():
     page = {"data": [FINISHED], "pagination": {"total": 3}}
-    with pytest.warns(SkytellsWarning, match="2 rows more than it gave"):
+    with pytest.warns(SkytellsWarning, match="2 rows could not be listed"):
         frame = predictions_frame(page)
     assert frame.attrs["truncated"]
     assert len(frame) == 1
@@ -366,3 +367,54 @@ def test_a_client_is_asked_for_every_page():
         assert len(predictions_frame(client.as_async())) == 120
     with pytest.raises(SkytellsError, match="closed"):
         predictions_frame(client)
+
+
+# A frame again.
+
+
+def records(frame: pd.DataFrame) -> list[dict[Any, Any]]:
+    return frame.to_dict("records")
+
+
+def through_json(frame: pd.DataFrame) -> Any:
+    return json.loads(frame.to_json(orient="records", date_format="iso", date_unit="us"))
+
+
+def through_arrow(frame: pd.DataFrame) -> Any:
+    return pytest.importorskip("pyarrow").Table.from_pandas(frame)
+
+
+@pytest.mark.parametrize("way", [records, through_json, through_arrow, lambda frame: frame], ids=str)
+def test_a_frame_of_a_frame_is_the_same_frame(way: Any):
+    frame = predictions_frame([FINISHED, FAILED, {"id": "only", "input": {"seed": 3}}])
+    again = predictions_frame(way(frame))
+    pd.testing.assert_frame_equal(again, frame, check_like=True)
+
+
+def test_some_columns_of_a_frame_are_enough():
+    frame = predictions_frame([FINISHED, FAILED])
+    again = predictions_frame(records(frame[["id", "cost", "created_at"]]))
+    assert again["cost"].tolist()[0] == 0.02
+    assert again["created_at"].tolist() == frame["created_at"].tolist()
+
+
+def test_columns_that_are_no_prediction_s_are_left_out_and_noted():
+    frame = predictions_frame(predictions_frame([FINISHED]).assign(mine=1))
+    assert "mine" not in frame
+    assert "left out: mine" in frame.attrs["notes"][0]
+
+
+@pytest.mark.parametrize(
+    ("changed", "why"),
+    [({"cost": "much"}, "Column 'cost' holds 'much'"), ({"created_at": "soon"}, "'created_at' holds 'soon'")],
+)
+def test_a_frame_with_something_else_in_it_is_a_clear_error(changed: dict[str, Any], why: str):
+    with pytest.raises(InvalidInputError, match=why):
+        predictions_frame(predictions_frame([FINISHED]).assign(**changed))
+
+
+def test_credits_of_a_sandbox_stay_credits():
+    frame = predictions_frame([{**FINISHED, "id": "sandbox-1"}])
+    assert frame["currency"].tolist() == ["credits"]
+    assert frame.attrs["currency"] == "credits"
+    assert predictions_frame(records(frame))["currency"].tolist() == ["credits"]

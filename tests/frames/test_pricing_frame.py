@@ -11,7 +11,7 @@ import pytest
 from skytells_nb._connect import Sandbox
 from skytells_nb.exceptions import InvalidInputError
 from skytells_nb.frames import models_table, pricing_frame
-from skytells_nb.frames.dtypes import TEXT
+from skytells_nb.frames._dtypes import TEXT
 from skytells_nb.models import Model, ModelList
 
 COLUMNS = [

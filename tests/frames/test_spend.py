@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal, localcontext
 from typing import Any
@@ -16,7 +17,8 @@ from hypothesis import strategies as st
 
 from skytells_nb.exceptions import InvalidInputError, SkytellsWarning
 from skytells_nb.frames import forecast, plot_spend, predictions_frame, spend, spend_table, total
-from skytells_nb.frames.grouped import local_zone
+from skytells_nb.frames._plots import _GREY, PALETTE
+from skytells_nb.frames._spend import local_zone
 from skytells_nb.models import Prediction
 
 mpl.use("agg")
@@ -162,7 +164,7 @@ def test_the_local_zone_knows_summer_from_winter(monkeypatch: pytest.MonkeyPatch
         (lambda: spend(SOME, freq="D", tz=5), "tz must be a time zone"),  # type: ignore[arg-type]
         (lambda: spend(SOME, "cost"), "by cannot be 'cost'"),
         (lambda: spend(predictions_frame(SOME).assign(period=1), "period", "D"), "by cannot be 'period'"),
-        (lambda: spend(SOME, None), "by must be the name of a column"),  # type: ignore[arg-type]
+        (lambda: spend(SOME, None), "by must be a column's name"),  # type: ignore[arg-type]
         (lambda: forecast(SOME, "lumo", -1), "count must be"),
         (lambda: forecast(SOME, "lumo", 10**30), "count must be"),
     ],
@@ -182,14 +184,14 @@ def test_costs_that_can_be_none_are_in_no_sum():
         assert total(frame) == 1
     table = spend(frame)
     assert (table.loc[0, "cost"], table.loc[0, "unknown"]) == (1.0, 4)
-    assert "3 costs are negative or absurd, so they count as unknown" in table.attrs["notes"]
+    assert "3 costs negative or absurd, so unknown" in table.attrs["notes"]
 
 
 def test_costs_as_text_are_read_or_refused():
     frame = predictions_frame([paid("a", 1.0), paid("b", 1.0)])
     assert total(frame.assign(cost=["1.5", Decimal("0.25")])) == Decimal("1.75")
     for ask in (spend, total, lambda f: forecast(f, None, 1)):
-        with pytest.raises(InvalidInputError, match="holds 'much', which is no number"):
+        with pytest.raises(InvalidInputError, match="Column 'cost' holds 'much'"):
             ask(frame.assign(cost=["much", 1]))
 
 
@@ -214,12 +216,12 @@ def test_sandbox_rows_alone_say_what_they_are():
     table = spend(frame)
     assert (table["cost"].sum(), table.attrs["currency"], table.attrs["sandbox"]) == (
         12.0,
-        "sandbox credits",
+        "credits",
         True,
     )
     assert total(frame) == Decimal("12.00")
-    assert "12 sandbox credits" in spend_table(frame)
-    assert forecast([*PLAYED, paid("sandbox-3", 6.0)], "lumo", 2).price.endswith("sandbox credits)")
+    assert "12 credits" in spend_table(frame)
+    assert forecast([*PLAYED, paid("sandbox-3", 6.0)], "lumo", 2).price.endswith("credits)")
 
 
 def test_an_origin_that_is_known_to_be_a_sandbox_counts_as_one():
@@ -241,7 +243,7 @@ def test_what_a_batch_could_not_create_on_a_sandbox_is_no_money_either():
     forgetful.attrs.clear()
     for given_rows in (frame, forgetful):
         table = spend(given_rows)
-        assert (table.attrs["currency"], table.loc[0, "cost"]) == ("sandbox credits", 5.0)
+        assert (table.attrs["currency"], table.loc[0, "cost"]) == ("credits", 5.0)
     with pytest.warns(SkytellsWarning, match="without a known cost"):
         assert total([*SOME, *stopped]) == Decimal("2.00")
 
@@ -254,7 +256,7 @@ def test_frames_put_together_count_each_prediction_once():
 
 
 def test_a_frame_that_lacks_rows_says_so_in_every_sum():
-    with pytest.warns(SkytellsWarning, match="fall short"):
+    with pytest.warns(SkytellsWarning, match="too low"):
         frame = predictions_frame({"data": [paid("a", 1)], "pagination": {"total": 9}})
     assert "lacks rows" in spend(frame).attrs["notes"][0]
 
@@ -288,7 +290,7 @@ def test_a_share_is_of_what_can_be_added():
 @pytest.mark.parametrize("rate", [0, -1, float("nan"), float("inf"), None, "much", True])
 def test_a_rate_that_can_be_none_is_refused(rate: Any):
     for ask in (spend, total, lambda f, rates: forecast(f, None, 1, rates=rates)):
-        with pytest.raises(InvalidInputError, match="Nothing was added up"):
+        with pytest.raises(InvalidInputError, match="rates has 'EUR'"):
             ask(predictions_frame(MIXED), rates={"EUR": rate})
     with pytest.raises(InvalidInputError, match="another currency"):
         total(SOME, rates={"USD": 0.9})
@@ -384,10 +386,10 @@ def test_equal_prices_leave_no_spread_and_few_say_nothing():
 
 
 def test_student_s_quantiles_are_those_of_the_tables():
-    from skytells_nb.frames.sums import _student
+    from skytells_nb.frames._totals import _student_t
 
     tables = {1: 12.706, 2: 4.303, 3: 3.182, 4: 2.776, 10: 2.228, 30: 2.042, 1000: 1.962}
-    assert {n: _student(n) for n in tables} == pytest.approx(tables, rel=6e-3)
+    assert {n: _student_t(n) for n in tables} == pytest.approx(tables, rel=6e-3)
 
 
 # Charts.
@@ -403,7 +405,7 @@ def test_a_plot_has_its_currency_on_the_axis_and_is_not_shown():
     assert [bar.get_width() for bar in axes.patches] == [0.25, 1.75]
     plt.close(figure)
     axes = plot_spend(PLAYED, freq="D")
-    assert axes.get_ylabel() == "cost (sandbox credits)"
+    assert axes.get_ylabel() == "cost (credits)"
     assert axes.get_legend().get_texts()[0].get_text() == "lumo"
     plt.close("all")
 
@@ -469,3 +471,109 @@ def test_the_same_as_plain_text():
     assert "2026-03-01" in spend_table(SOME, freq="D")
     assert spend_table([]).startswith("No predictions.")
     assert "unknown" in spend_table([paid("a")])
+
+
+def simulated(colour: str, matrix: Any) -> Any:
+    """A colour as somebody sees it who cannot tell red from green (Machado 2009), in CIE Lab."""
+    rgb = np.array(mpl.colors.to_rgb(colour))
+    linear = np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
+    seen = np.clip(np.array(matrix) @ linear, 0, 1)
+    xyz = np.array([[0.4124, 0.3576, 0.1805], [0.2126, 0.7152, 0.0722], [0.0193, 0.1192, 0.9505]]) @ seen
+    f = np.cbrt(xyz / np.array([0.9505, 1.0, 1.089]))
+    return np.array([116 * f[1] - 16, 500 * (f[0] - f[1]), 200 * (f[1] - f[2])])
+
+
+SIGHT = {
+    "full": np.eye(3),
+    "no_red": [
+        [0.152286, 1.052583, -0.204868],
+        [0.114503, 0.786281, 0.099216],
+        [-0.003882, -0.048116, 1.051998],
+    ],
+    "no_green": [
+        [0.367322, 0.860646, -0.227968],
+        [0.280085, 0.672501, 0.047413],
+        [-0.011820, 0.042940, 0.968881],
+    ],
+}
+
+
+@pytest.mark.parametrize("sight", SIGHT)
+def test_any_two_colours_can_be_told_apart(sight: str):
+    seen = [simulated(colour, SIGHT[sight]) for colour in (*PALETTE, _GREY)]
+    nearest = min(np.linalg.norm(a - b) for n, a in enumerate(seen) for b in seen[:n])
+    assert nearest > 10, "2.3 is what a trained eye can tell"
+
+
+def test_a_chart_says_what_it_shows_on_any_page():
+    from matplotlib import pyplot as plt
+
+    axes = plot_spend([paid("a", 0.5), paid("b", 1.25, "mera")])
+    assert axes.get_title() == "Spend by model: $1.75"
+    assert [text.get_text() for text in axes.texts] == ["$0.50", "$1.25"]
+    assert axes.figure.patch.get_alpha() == axes.patch.get_alpha() == 0
+    axes = plot_spend(SOME, freq="D", tz="UTC")
+    assert axes.get_title() == "Spend per day by model: $2.00"
+    assert axes.get_xlabel() == "day, UTC time"
+    assert [label.get_text() for label in axes.get_xticklabels()] == ["2026-03-01"]
+    plt.close("all")
+
+
+def test_a_chart_as_a_cell_s_last_line_prints_nothing():
+    from IPython.core.interactiveshell import InteractiveShell
+    from matplotlib import pyplot as plt
+
+    axes = plot_spend(SOME)
+    assert InteractiveShell.instance().display_formatter.format(axes)[0] == {}
+    pickle.loads(pickle.dumps(axes.figure))
+    plt.close("all")
+
+
+def test_two_groups_that_are_alike_when_shortened_are_two_bars():
+    from matplotlib import pyplot as plt
+
+    rows = [paid(end, 1.0, "a very long prompt about a fox in the snow " * 2 + end) for end in "ab"]
+    assert len(plot_spend(rows).patches) == 2
+    plt.close("all")
+
+
+@pytest.mark.parametrize("zone", ["Africa/Cairo", "America/Santiago", "Asia/Beirut", "America/Havana"])
+@pytest.mark.parametrize("freq", ["D", "W", "MS", "h", "30min", "6h", "12h", "QS"])
+def test_no_clock_change_loses_a_row(zone: str, freq: str):
+    begin = datetime(2026, 1, 1, tzinfo=UTC)
+    times = [begin + timedelta(hours=n) for n in range(0, 24 * 366, 7)]
+    rows = [paid(str(n), 1.0, created_at=each.isoformat()) for n, each in enumerate(times)]
+    frame = spend(rows, [], freq, tz=zone)
+    assert frame["cost"].sum() == len(rows)
+    assert frame["period"].is_monotonic_increasing
+    local = frame["period"].dt.tz_convert(zone)
+    if freq == "D":
+        assert local.dt.date.is_unique
+
+
+def test_a_day_without_midnight_is_written_as_a_day():
+    rows = [paid("a", 1.0, created_at="2026-04-24T05:00:00Z")]
+    assert "2026-04-24  " in spend_table(rows, [], "D", tz="Africa/Cairo")
+    assert "00:" not in spend_table(rows, [], "D", tz="Africa/Cairo")
+
+
+def test_times_without_a_zone_are_utc_and_that_is_noted():
+    frame = predictions_frame(SOME)
+    right = spend(frame, [], "D", tz="Asia/Tokyo")
+    for times in (
+        frame["created_at"].dt.tz_localize(None),
+        frame["created_at"].dt.tz_localize(None).astype(str),
+        frame["created_at"].dt.tz_localize(None).astype(object),
+    ):
+        table = spend(frame.assign(created_at=times), [], "D", tz="Asia/Tokyo")
+        pd.testing.assert_frame_equal(table, right)
+    naive = frame.assign(created_at=frame["created_at"].dt.tz_localize(None))
+    assert "created_at has no time zone, so it is taken as UTC" in spend(naive, [], "D").attrs["notes"]
+    with pytest.raises(InvalidInputError, match="'created_at' holds 'soon'"):
+        spend(frame.assign(created_at="soon"), freq="D")
+
+
+def test_a_frame_with_repeated_row_labels_is_summed_up():
+    frame = predictions_frame(SOME)
+    frame.index = [0] * len(frame)
+    assert spend(frame, freq="D", tz="UTC")["cost"].sum() == 2.0

@@ -8,10 +8,9 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any, Final
 
-from ..formatting import format_cost as money
-from ..formatting import format_number as plain
+from ..formatting import format_cost, format_number
 from ..pricing import EXACT, Estimate, added, checked_count
-from .counted import as_frame, counted, require, tell
+from ._billable import as_frame, billable, require_columns, warn_of
 
 __all__ = ["forecast", "rounded", "total"]
 
@@ -53,11 +52,11 @@ def total(frame: Any, *, rates: Mapping[str, float] | None = None, places: int =
     >>> sky.total([{"id": "a", **bill}, {"id": "b", **bill}, {"id": "c", **bill}])
     Decimal('0.30')
     """
-    found = counted(as_frame(frame), rates)
+    found = billable(as_frame(frame), rates)
     costs = found.frame["cost"].dropna()
     if costs.empty and len(found.frame):
         return None
-    tell(found.notes)
+    warn_of(found.notes)
     whole = added(Decimal(repr(float(cost))) for cost in costs)
     return _tidy(whole.quantize(Decimal(1).scaleb(-places), "ROUND_HALF_UP", EXACT))
 
@@ -65,7 +64,7 @@ def total(frame: Any, *, rates: Mapping[str, float] | None = None, places: int =
 def forecast(
     frame: Any, model: str | None, count: int, *, rates: Mapping[str, float] | None = None
 ) -> Estimate:
-    """Say what more predictions would cost, from what earlier ones really did.
+    """Estimate what more predictions would cost, from what earlier ones really did.
 
     Parameters
     ----------
@@ -100,19 +99,19 @@ def forecast(
     count = checked_count(count)
     table = as_frame(frame)
     if model is not None:
-        require(table, ["model"])
+        require_columns(table, ["model"])
         attrs = table.attrs
         table = table[table["model"].astype(object) == model]
         table.attrs.update(attrs)
-    found = counted(table, rates)
+    found = billable(table, rates)
     paid = [float(cost) for cost in found.frame["cost"].dropna()]
     what = f"of {model}" if model else "of all models"
     if len(paid) < _FEWEST:
         basis = f"{len(paid)} earlier predictions {what} have a known cost, and it takes {_FEWEST}"
         return Estimate(None, None, None, found.currency, basis)
     number, mean, spread = len(paid), statistics.fmean(paid), statistics.stdev(paid)
-    reach = _student(number - 1) * spread * math.sqrt(count + count * count / number)
-    each = money(rounded(mean), found.currency)
+    reach = _student_t(number - 1) * spread * math.sqrt(count + count * count / number)
+    each = format_cost(rounded(mean), found.currency)
     basis = f"{count} predictions × {each}, the mean of {number} earlier predictions {what}; 95 of 100 cases"
     return Estimate(
         rounded(count * mean),
@@ -124,30 +123,30 @@ def forecast(
 
 
 def rounded(value: float) -> Decimal:
-    """Give a figure of a frame as money: to six decimals, and no fewer than two."""
+    """Return a figure of a frame as money: to six decimals, and no fewer than two."""
     return _tidy(Decimal(repr(float(value))).quantize(Decimal("0.000001"), context=EXACT))
 
 
 def _tidy(amount: Decimal) -> Decimal:
-    shortest = Decimal(plain(amount))
+    shortest = Decimal(format_number(amount))
     exponent = shortest.as_tuple().exponent
     short = isinstance(exponent, int) and exponent > -2
     return shortest.quantize(Decimal("0.01"), context=EXACT) if short else shortest
 
 
-def _student(freedom: int) -> float:
-    """Give Student's two-sided 95 % quantile, by Hill's expansion; exact below three degrees."""
-    chance = (1 + _CONFIDENCE) / 2
-    if freedom == 1:
-        return math.tan(math.pi * (chance - 0.5))
-    if freedom == 2:
-        doubled = 2 * chance - 1
+def _student_t(degrees: int) -> float:
+    """Return Student's two-sided 95 % quantile, by Hill's expansion; exact below three degrees."""
+    level = (1 + _CONFIDENCE) / 2
+    if degrees == 1:
+        return math.tan(math.pi * (level - 0.5))
+    if degrees == 2:
+        doubled = 2 * level - 1
         return doubled * math.sqrt(2 / (1 - doubled * doubled))
-    z = statistics.NormalDist().inv_cdf(chance)
+    z = statistics.NormalDist().inv_cdf(level)
     terms = (
         (z**3 + z) / 4,
         (5 * z**5 + 16 * z**3 + 3 * z) / 96,
         (3 * z**7 + 19 * z**5 + 17 * z**3 - 15 * z) / 384,
         (79 * z**9 + 776 * z**7 + 1482 * z**5 - 1920 * z**3 - 945 * z) / 92160,
     )
-    return z + math.fsum(term / float(freedom) ** (power + 1) for power, term in enumerate(terms))
+    return z + math.fsum(term / float(degrees) ** (power + 1) for power, term in enumerate(terms))

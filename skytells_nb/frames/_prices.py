@@ -11,18 +11,32 @@ import pandas as pd
 from ..exceptions import InvalidInputError
 from ..models import Criterion, Model, Pricing
 from ..pricing import PLAUSIBLE
-from . import dtypes
-from .sources import models
+from ._dtypes import Kind, column_of
+from ._sources import models
 
 __all__ = ["PRICING_COLUMNS", "RULE_COLUMNS", "pricing_frame"]
 
-PRICING_COLUMNS: Final = (
-    "model", "name", "type", "vendor", "status", "unit", "amount", "currency", "per_prediction", "n_criteria",
-    "formula", "capabilities",
-)  # fmt: skip
-RULE_COLUMNS: Final = ("field", "operator", "value", "base_amount", "description")
-_CATEGORIES: Final = frozenset({"type", "vendor", "status", "unit", "currency"})
-_NUMBERS: Final = frozenset({"amount", "per_prediction", "base_amount"})
+PRICING_COLUMNS: Final[Mapping[str, Kind]] = {
+    "model": "text",
+    "name": "text",
+    "type": "category",
+    "vendor": "category",
+    "status": "category",
+    "unit": "category",
+    "amount": "number",
+    "currency": "category",
+    "per_prediction": "number",
+    "n_criteria": "integer",
+    "formula": "text",
+    "capabilities": "text",
+}
+RULE_COLUMNS: Final[Mapping[str, Kind]] = {
+    "field": "text",
+    "operator": "text",
+    "value": "object",
+    "base_amount": "number",
+    "description": "text",
+}
 
 
 def pricing_frame(source: object, criteria: bool = False) -> pd.DataFrame:
@@ -61,8 +75,8 @@ def pricing_frame(source: object, criteria: bool = False) -> pd.DataFrame:
     for model in listed:
         rules: tuple[Criterion | None, ...] = model.pricing.criteria if criteria else ()
         rows += [_row(model, rule) for rule in rules or (None,)]
-    names = (*PRICING_COLUMNS, *(RULE_COLUMNS if criteria else ()))
-    frame = pd.DataFrame({column: _column(column, [row.get(column) for row in rows]) for column in names})
+    kinds = {**PRICING_COLUMNS, **(RULE_COLUMNS if criteria else {})}
+    frame = pd.DataFrame({each: column_of(kind, [row[each] for row in rows]) for each, kind in kinds.items()})
     currencies = sorted(frame["currency"].dropna().unique())
     odd = frame.loc[(frame["amount"] < 0) | (frame["amount"] > float(PLAUSIBLE)), "model"].unique()
     from .. import __version__
@@ -85,9 +99,8 @@ def _model(row: object, position: int) -> Model:
     if isinstance(row, Mapping) and any(isinstance(slug, str) and slug for slug in slugs):
         return Model.from_api(row)
     raise InvalidInputError(
-        f"Row {position} is no model: it is of type {type(row).__name__} and has no slug. No frame was made. "
-        "Pass models, or the JSON objects of models as the API gives them; predictions go to "
-        "predictions_frame.",
+        f"Row {position} is no model: it is of type {type(row).__name__} and has no slug. Pass models, or "
+        "the API's model JSON; predictions go to predictions_frame.",
         charged=False,
     )
 
@@ -123,16 +136,3 @@ def _formula(pricing: Pricing) -> str | None:
         return None
     words = [pricing.formula.get(key) for key in ("description", "type")]
     return next((word for word in words if isinstance(word, str) and word), "undocumented")
-
-
-def _column(name: str, values: list[Any]) -> Any:
-    if name in _NUMBERS:
-        return dtypes.numbers([None if value is None else float(value) for value in values])
-    if name == "n_criteria":
-        return dtypes.whole(values)
-    if name == "value":
-        return dtypes.objects(values)
-    if name in _CATEGORIES:
-        words = dtypes.Categories()
-        return words.column(words.codes(values))
-    return dtypes.text(values)

@@ -3,36 +3,59 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import numpy as np
 import pandas as pd
 
+from ..models import STATUSES
+
 __all__ = [
     "TEXT",
-    "TIME",
+    "Array",
     "Categories",
-    "moments",
-    "narrowed",
+    "Kind",
+    "column_of",
+    "concatenate",
+    "infer",
+    "integers",
     "numbers",
     "objects",
-    "stacked",
     "text",
-    "whole",
+    "utc",
 ]
+
+Array = Any
+Kind = Literal["text", "category", "status", "time", "number", "integer", "object"]
+"""What a column of a documented name holds; each has one dtype, by `column_of`."""
 
 TEXT: Final = "str" if int(pd.__version__.split(".", maxsplit=1)[0]) >= 3 else "string"
 """Text with gaps: what pandas itself makes of strings, by its version."""
 
-TIME: Final = pd.DatetimeTZDtype("us", "UTC")
-
 _LARGEST: Final = 2**53
-"""Whole numbers beyond this are not all floats."""
-Array = Any
+"""Integers beyond this are not all floats."""
+
+
+def column_of(kind: Kind, values: Any) -> Array:
+    """Return a column of plain values; times are `numpy.datetime64` or datetimes."""
+    match kind:
+        case "text":
+            return text(values)
+        case "category" | "status":
+            words = Categories(STATUSES if kind == "status" else ())
+            return words.column(words.codes(values))
+        case "time":
+            return utc(np.array(values, dtype="datetime64[us]"))
+        case "number":
+            return numbers(values)
+        case "integer":
+            return integers(values)
+        case "object":
+            return objects(values)
 
 
 def text(values: Sequence[str | None]) -> Array:
-    """Make a column of text; half a surrogate pair, which no file can hold, becomes a question mark."""
+    """Return a column of text; half a surrogate pair, which no file can hold, becomes a question mark."""
     try:
         if TEXT == "string":  # pandas 2 would keep the half
             "".join(filter(None, values)).encode()
@@ -43,19 +66,19 @@ def text(values: Sequence[str | None]) -> Array:
 
 
 def objects(values: Sequence[Any]) -> Array:
-    """Make a column of anything, lists too."""
+    """Return a column of anything, lists too."""
     made = np.empty(len(values), dtype=object)
     made[:] = values
     return made
 
 
 def numbers(values: Sequence[float | None]) -> Array:
-    """Make a column of floats; None becomes NaN."""
+    """Return a column of floats; None becomes NaN."""
     return np.array(values, dtype="float64")
 
 
-def whole(values: Sequence[int | None]) -> Array:
-    """Make a column of whole numbers with gaps; an OverflowError tells of one beyond 64 bits."""
+def integers(values: Sequence[int | None]) -> Array:
+    """Return a column of integers with gaps; raises OverflowError for one beyond 64 bits."""
     if None not in values:
         return pd.arrays.IntegerArray(np.array(values, dtype="int64"), np.zeros(len(values), dtype=bool))
     gaps = np.array([value is None for value in values])
@@ -63,42 +86,36 @@ def whole(values: Sequence[int | None]) -> Array:
     return pd.arrays.IntegerArray(filled, gaps)
 
 
-def moments(micros: Array) -> Array:
-    """Make a column of times in UTC from `numpy.datetime64` microseconds."""
-    return pd.DatetimeIndex(micros).tz_localize("UTC").array
+def utc(times: Array) -> Array:
+    """Return a column of times in UTC, of `numpy.datetime64` microseconds."""
+    return pd.DatetimeIndex(times).tz_localize("UTC").array
 
 
 class Categories:
-    """A category column that grows: known states first, others as they come."""
+    """The words of a category column that grows: known ones first, others as they come."""
 
     def __init__(self, known: Iterable[str] = ()) -> None:
         self._codes: dict[str | None, int] = {None: -1}
-        for word in known:
-            self.code(word)
-
-    def code(self, word: str | None) -> int:
-        """Give the number of a word, a new one where it is new."""
-        return self._codes.setdefault(word, len(self._codes) - 1)
+        self.codes(list(known))
 
     def codes(self, words: Sequence[str | None]) -> Array:
-        """Give the numbers of many words."""
-        for word in dict.fromkeys(words):
-            self.code(word)
+        """Return the number of each word; new ones are counted on."""
         known = self._codes
+        for word in dict.fromkeys(words):
+            known.setdefault(word, len(known) - 1)
         return np.array([known[word] for word in words], dtype="int32")
 
     def column(self, codes: Array) -> pd.Categorical:
-        """Make the column of all the numbers given so far."""
+        """Return the column of all the numbers so far."""
         words = [word for word in self._codes if word is not None]
-        index = pd.Index(text(words), dtype=TEXT)
-        return pd.Categorical.from_codes(codes, categories=index)
+        return pd.Categorical.from_codes(codes, categories=pd.Index(text(words), dtype=TEXT))
 
 
-def narrowed(values: Sequence[Any]) -> Array:
-    """Make a column of passed-through values, of the narrowest type that holds them all unchanged.
+def infer(values: Sequence[Any]) -> Array:
+    """Return a column of the narrowest type that holds all values unchanged.
 
-    Text, whole numbers, floats and truth values have columns of their own; whatever is mixed, or a
-    list, stays as it is.
+    Text, integers, floats and booleans have columns of their own; whatever is mixed, or a list, stays as
+    it is.
     """
     kinds = {type(value) for value in values}
     kinds.discard(type(None))
@@ -108,36 +125,27 @@ def narrowed(values: Sequence[Any]) -> Array:
         return pd.array(objects(values), dtype="boolean")
     if kinds == {int}:
         try:
-            return whole(values)
+            return integers(values)
         except OverflowError:
             return objects(values)
-    if kinds == {float} or (kinds == {int, float} and _float_holds(values)):
-        return numbers(values)
-    return objects(values)
+    small = kinds == {int, float} and all(abs(value) <= _LARGEST for value in values if type(value) is int)
+    return numbers(values) if kinds == {float} or small else objects(values)
 
 
-def _float_holds(values: Sequence[Any]) -> bool:
-    return all(abs(value) <= _LARGEST for value in values if type(value) is int)
-
-
-def stacked(parts: list[Array]) -> Array:
+def concatenate(parts: list[Array]) -> Array:
     """Put the parts of one column under each other, in a type that holds every one unchanged."""
     if len(parts) == 1:
         return parts[0]
-    kinds = {str(part.dtype) for part in parts if not _is_empty(part)}
-    if len(kinds) > 1:
-        return narrowed([value for part in parts for value in _plain(part)])
-    if len(kinds) == 1:
-        kind = next(iter(kinds))
-        parts = [part if str(part.dtype) == kind else _gap(len(part), kind) for part in parts]
+    full = {str(part.dtype) for part in parts if part.dtype != object or any(v is not None for v in part)}
+    if len(full) > 1:
+        return infer([value for part in parts for value in _plain(part)])
+    if len(full) == 1:
+        kind = full.pop()
+        parts = [part if str(part.dtype) == kind else _gaps(len(part), kind) for part in parts]
     return pd.concat([pd.Series(part, copy=False) for part in parts], ignore_index=True).array
 
 
-def _is_empty(part: Array) -> bool:
-    return part.dtype == object and all(value is None for value in part)
-
-
-def _gap(length: int, kind: str) -> Array:
+def _gaps(length: int, kind: str) -> Array:
     if kind == "float64":
         return np.full(length, np.nan)
     return objects([None] * length) if kind == "object" else pd.array(objects([None] * length), dtype=kind)

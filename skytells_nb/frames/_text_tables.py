@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from datetime import tzinfo
 from decimal import Decimal
 from typing import Any
 
 import pandas as pd
 
-from ..formatting import format_cost as money
+from ..formatting import format_cost, format_price
+from ..plaintext import clip, one_line
 from ..pricing import added
-from .counted import as_frame
-from .grouped import spend
-from .priced import pricing_frame
-from .sums import rounded
+from ._prices import pricing_frame
+from ._spend import format_period, spend
+from ._totals import rounded
 
-__all__ = ["models_table", "spend_table"]
+__all__ = ["align", "models_table", "spend_table"]
+
+_WIDEST = 60
 
 
 def models_table(source: Any, criteria: bool = False) -> str:
-    """Write the price list as lines of text.
+    """Format the price list as lines of text.
 
     Parameters
     ----------
@@ -39,15 +42,15 @@ def models_table(source: Any, criteria: bool = False) -> str:
     frame = pricing_frame(source, criteria=criteria)
     rows = [["model", "type", "price", "status", *(["when"] if criteria else [])]]
     for row in frame.to_dict("records"):
-        told = [str(row["model"]), _word(row["type"]), _price(row, criteria), _word(row["status"])]
+        cells = [str(row["model"]), _word(row["type"]), _price(row, criteria), _word(row["status"])]
         if criteria:
             value = row["value"]
             shown = str(value).lower() if isinstance(value, bool) else str(value)
-            told.append("" if pd.isna(row["field"]) else f"{row['field']} is {shown}")
-        rows.append(told)
+            cells.append("" if pd.isna(row["field"]) else f"{row['field']} is {shown}")
+        rows.append(cells)
     if len(rows) == 1:
         return "No models."
-    return "\n".join([*_aligned(rows, right=()), *frame.attrs["notes"]])
+    return "\n".join([*align(rows), *frame.attrs["notes"]])
 
 
 def spend_table(
@@ -56,14 +59,15 @@ def spend_table(
     freq: str | None = None,
     *,
     rates: Mapping[str, float] | None = None,
+    tz: str | tzinfo | None = None,
 ) -> str:
-    """Write the spend as lines of text, with what is not in it below.
+    """Format the spend as lines of text, with what is not in it below.
 
     Parameters
     ----------
     source : DataFrame, Client, Archive, list or iterable
         As for ``spend``.
-    by, freq, rates
+    by, freq, rates, tz
         As for ``spend``.
 
     Examples
@@ -75,35 +79,37 @@ def spend_table(
     lumo       2  $1.00  $0.50  100 %
     total      2  $1.00
     """
-    table = spend(as_frame(source), by, freq, rates=rates)
+    table = spend(source, by, freq, rates=rates, tz=tz)
     currency, keys = table.attrs["currency"], [*(["period"] if freq else []), *table.attrs["by"]]
-    apart = currency == "mixed"
+    several = currency == "mixed"
     rows = [[*keys, "count", "cost", "mean", "share"]]
     for row in table.to_dict("records"):
-        code = str(row["currency"]) if apart else currency
-        share = "" if apart or pd.isna(row["share"]) else f"{100 * row['share']:.0f} %"
-        told = [_key(row[key]) for key in keys]
-        rows.append([*told, str(row["count"]), _money(row["cost"], code), _money(row["mean"], code), share])
+        code = str(row["currency"]) if several else currency
+        share = "" if several or pd.isna(row["share"]) else f"{100 * row['share']:.0f} %"
+        cells = [format_period(row[key], freq) if key == "period" else _key(row[key]) for key in keys]
+        rows.append([*cells, str(row["count"]), _money(row["cost"], code), _money(row["mean"], code), share])
     if len(rows) == 1:
         return "\n".join(["No predictions.", *table.attrs["notes"]])
-    if keys and not apart:
+    if keys and not several:
         known = table["cost"].dropna()
-        sum_of_all = added(Decimal(repr(float(cost))) for cost in known)
-        whole = money(rounded(float(sum_of_all)), currency) if len(known) else "unknown"
-        rows.append(["total", *[""] * (len(keys) - 1), str(table["count"].sum()), whole, "", ""])
-    zone = [f"days by {table.attrs['timezone']}"] if freq else []
+        whole = added(Decimal(repr(float(cost))) for cost in known)
+        text = _money(float(whole), currency) if len(known) else "unknown"
+        rows.append(["total", *[""] * (len(keys) - 1), str(table["count"].sum()), text, "", ""])
+    zone = [f"periods by {table.attrs['timezone']} time"] if freq else []
     notes = [f"note: {note}" for note in (*zone, *table.attrs["notes"])]
-    return "\n".join([*_aligned(rows, right=range(len(keys), len(rows[0]))), *notes])
+    return "\n".join([*align(rows, right=range(len(keys), len(rows[0]))), *notes])
 
 
-def _aligned(rows: list[list[str]], right: Sequence[int]) -> list[str]:
-    widths = [max(len(row[at]) for row in rows) for at in range(len(rows[0]))]
+def align(rows: Sequence[Sequence[str]], right: Collection[int] = ()) -> list[str]:
+    """Return lines with their cells under each other; those of the columns ``right`` end together."""
+    plain = [[clip(one_line(cell), _WIDEST) for cell in row] for row in rows]
+    widths = [max(map(len, column)) for column in zip(*plain, strict=True)]
     return [
         "  ".join(
             cell.rjust(width) if at in right else cell.ljust(width)
             for at, (cell, width) in enumerate(zip(row, widths, strict=True))
         ).rstrip()
-        for row in rows
+        for row in plain
     ]
 
 
@@ -112,21 +118,17 @@ def _word(value: Any) -> str:
 
 
 def _key(value: Any) -> str:
-    if isinstance(value, pd.Timestamp):
-        return value.strftime("%Y-%m-%d" if value == value.normalize() else "%Y-%m-%d %H:%M")
     return "unknown" if pd.isna(value) else str(value)
 
 
 def _money(value: float, currency: str) -> str:
-    return "unknown" if pd.isna(value) else money(rounded(value), currency)
+    return "unknown" if pd.isna(value) else format_cost(rounded(value), currency)
 
 
 def _price(row: Mapping[Any, Any], criteria: bool) -> str:
     if isinstance(row["formula"], str):
         return "by formula"
-    if pd.isna(row["amount"]):
-        return "unknown"
     code = "USD" if pd.isna(row["currency"]) else str(row["currency"])
-    unit = "" if pd.isna(row["unit"]) else f"/{row['unit']}"
     inputs = ", by its inputs" if row["n_criteria"] and not criteria else ""
-    return f"{money(Decimal(repr(float(row['amount']))), code)}{unit}{inputs}"
+    amount = None if pd.isna(row["amount"]) else Decimal(repr(float(row["amount"])))
+    return f"{format_price(amount, None if pd.isna(row['unit']) else row['unit'], code)}{inputs}"

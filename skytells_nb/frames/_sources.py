@@ -1,24 +1,27 @@
-"""Where rows come from: a client's listing, an archive, a list, or anything that can be gone through."""
+"""Where rows come from: a client's listing, an archive, a frame, a list, or anything that can be iterated."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from importlib import import_module
 from itertools import islice
 from typing import Any, Final
+
+import pandas as pd
 
 from .._options import options
 from ..client import AsyncClient, Client
 from ..client.blocking import drive
-from ..exceptions import InvalidInputError
+from ..exceptions import InvalidInputError, SkytellsError
 from ..models import Model, ModelList, Prediction
 from ..progress import bar
 from ..wire import listing
 
-__all__ = ["Source", "chunks", "models", "open_source"]
+__all__ = ["Source", "chunks", "models", "open_source", "pandas_frame"]
 
 SIZE: Final = 1_000
-"""Rows that are read at a time, so that what an iterator gives can be let go of."""
+"""Rows that are read at a time, so that what an iterator yields can be let go of."""
 
 
 @dataclass(slots=True)
@@ -30,15 +33,15 @@ class Source:
     name : str
         In words, for ``attrs["source"]``.
     rows : iterable
-        Predictions, models, raw objects or an archive's rows.
+        Predictions, models, raw objects or an archive's rows; or a DataFrame.
     sandbox_origins : set of str
         Origins that are known to be sandboxes.
     missing : int
-        How many rows the source has that it did not give.
+        How many rows the source has that are not in ``rows``.
     """
 
     name: str
-    rows: Iterable[Any]
+    rows: Iterable[Any] | pd.DataFrame
     sandbox_origins: set[str] = field(default_factory=set)
     missing: int = 0
 
@@ -55,19 +58,70 @@ def open_source(given: object, what: str) -> Source:
         return _listed(given)
     if isinstance(given, Prediction | Model):
         return Source("list", [given])
+    frame = pandas_frame(given)
+    if frame is not None:
+        origins = frame.attrs.get("sandbox_origins")
+        known = {each for each in origins if isinstance(each, str)} if isinstance(origins, list) else set()
+        return Source("frame", frame, known)
     if isinstance(given, Mapping):
         return _body(given)
     rows = getattr(given, "rows", None)
     if callable(rows):
         return Source(f"archive {getattr(given, 'path', '')}".strip(), rows())
-    if isinstance(given, str | bytes) or hasattr(given, "columns") or not isinstance(given, Iterable):
+    if isinstance(given, str | bytes) or not isinstance(given, Iterable):
         raise InvalidInputError(
-            f"{what} takes a client, an archive, or a list of what the API gave, not "
-            f"{type(given).__name__}. Nothing was read. A file is read with read_frame(path), a folder with "
-            "Archive(path).",
+            f"{what} takes a client, an archive, a frame, or a list of what the API returned, not "
+            f"{type(given).__name__}. A file is read with read_frame(path), a folder with Archive(path).",
             charged=False,
         )
     return Source("list" if isinstance(given, list | tuple) else "iterable", given)
+
+
+def pandas_frame(given: object) -> pd.DataFrame | None:
+    """Return a DataFrame as it is, one of polars, Arrow and the like as pandas', and None for anything else.
+
+    Raises
+    ------
+    SkytellsError
+        It takes pyarrow to read it, which is not installed.
+    """
+    if isinstance(given, pd.DataFrame):
+        return given
+    if hasattr(given, "__arrow_c_stream__") and hasattr(given, "columns"):
+        try:
+            arrow: Any = import_module("pyarrow")
+        except ModuleNotFoundError:
+            raise SkytellsError(
+                f"Reading a {type(given).__module__.partition('.')[0]} frame needs pyarrow, which is not "
+                'installed. Run pip install "skytells-nb[analysis]".',
+                charged=False,
+            ) from None
+        table = arrow.table(given)
+        plain = [each.with_type(_without_views(arrow, each.type)) for each in table.schema]
+        whole = {
+            arrow.int64(): pd.Int64Dtype(),
+            arrow.bool_(): pd.BooleanDtype(),
+        }  # or gaps would make floats
+        table = table.cast(arrow.schema(plain, metadata=table.schema.metadata))
+        converted: pd.DataFrame = table.to_pandas(types_mapper=whole.get)
+        return converted
+    if hasattr(given, "__dataframe__"):
+        return pd.api.interchange.from_dataframe(given)
+    return None
+
+
+def _without_views(arrow: Any, kind: Any) -> Any:
+    """Return a type without string views, which polars writes and pyarrow cannot hand to pandas in lists."""
+    types = arrow.types
+    if types.is_string_view(kind):
+        return arrow.large_string()
+    if types.is_binary_view(kind):
+        return arrow.large_binary()
+    if types.is_list(kind) or types.is_large_list(kind):
+        return arrow.large_list(_without_views(arrow, kind.value_type))
+    if types.is_struct(kind):
+        return arrow.struct([each.with_type(_without_views(arrow, each.type)) for each in kind])
+    return kind
 
 
 def _body(given: Mapping[str, Any]) -> Source:
@@ -101,7 +155,7 @@ def _listed(client: Client | AsyncClient) -> Source:
 
 
 def models(given: object) -> tuple[str, Iterable[Any]]:
-    """Give the models of a client, or those that were given, and where they come from."""
+    """Return where models come from, and the models: a client's, or those that were given."""
     if isinstance(given, Client | AsyncClient):
         return f"client {given.base_url}", given.as_sync().models.list()
     if isinstance(given, ModelList):
@@ -111,7 +165,7 @@ def models(given: object) -> tuple[str, Iterable[Any]]:
 
 
 def chunks(rows: Iterable[Any]) -> Iterator[list[Any]]:
-    """Give rows a few thousand at a time."""
+    """Yield rows a thousand at a time."""
     going = iter(rows)
     while chunk := list(islice(going, SIZE)):
         yield chunk

@@ -1,0 +1,382 @@
+"""``write_frame`` and ``read_frame``: a table as a parquet, csv or xlsx file, and the same types back."""
+
+from __future__ import annotations
+
+import csv
+import io
+import os
+import warnings
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import date, time
+from decimal import Decimal
+from importlib import import_module
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import pandas as pd
+
+from ..exceptions import InvalidInputError, SkytellsError, SkytellsWarning
+from ..models import STATUSES
+from . import _dtypes as dtypes
+from . import _workbooks as workbooks
+from ._cells import cells, column, decode_name, encode_name, kind_of, lost_types, parse_json, to_json
+from ._sources import pandas_frame
+
+__all__ = ["read_frame", "write_frame"]
+
+_ENDINGS: Final = (".parquet", ".csv", ".xlsx")
+_MOST_COLUMNS: Final = 16_384
+_MOST_ROWS: Final = 50_000_000  # a parquet file of one kilobyte can claim 2 billion
+_NATIVE: Final = (bytes, Decimal, date, time)
+"""What parquet has types for beside pandas' own."""
+
+
+def write_frame(frame: Any, path: Any) -> Path:
+    """Write a table to a parquet, csv or xlsx file, so that ``read_frame`` gives the same types back.
+
+    parquet keeps every type, also arrays, bytes and decimals. csv and xlsx keep those of this package's
+    tables, and numbers, text, truth values, times and nested values of your own columns; csv has no place for
+    other types (categories, durations), and a warning names the columns that it changes. Nothing is cut in
+    silence, and nothing in a cell is run as a formula.
+
+    A cell of csv and xlsx shows text as it is, and in quotes only where it could be taken for something else;
+    lists and objects are JSON. Times are ISO 8601 in csv, and real dates in xlsx, in UTC.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        As ``predictions_frame``, ``pricing_frame`` or ``spend`` make it, or one of your own; of polars and
+        Arrow too. An index that holds more than row numbers becomes columns in front.
+    path : path
+        Ends in ``.parquet``, ``.csv`` or ``.xlsx``. A file that is there is replaced once the new one is
+        whole; when something goes wrong it stays as it was.
+
+    Returns
+    -------
+    Path
+        Where it is.
+
+    Raises
+    ------
+    InvalidInputError
+        It is no table, the ending is another, there is no such folder, two columns have one name, or a
+        cell holds what such a file cannot.
+    SkytellsError
+        The package that writes such files is not installed.
+
+    Examples
+    --------
+    >>> import pathlib, tempfile
+    >>> import skytells_nb as sky
+    >>> frame = sky.predictions_frame([{"id": "p1", "input": {"seed": 7}}])
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = sky.write_frame(frame, pathlib.Path(folder) / "spend.csv")
+    ...     sky.read_frame(path).dtypes.equals(frame.dtypes)
+    True
+    """
+    target = Path(path)
+    ending, table = _ending(target), _flat(frame)
+    if ending != ".csv":
+        _require("pyarrow" if ending == ".parquet" else "openpyxl", target)
+    with _replacing(target) as part:
+        if ending == ".parquet":
+            _write_parquet(table, part)
+        else:
+            written = _encoded(table, ending)
+            if ending == ".csv":
+                with part.open("w", encoding="utf-8", newline="") as file:
+                    writer = csv.writer(file)
+                    writer.writerow(map(encode_name, written))
+                    writer.writerows(zip(*written.values(), strict=True))
+            else:
+                workbooks.write(table, written, part)
+    return target
+
+
+def read_frame(path: Any) -> pd.DataFrame:
+    """Read a table that ``write_frame`` wrote, with the types that it had; or one that people made.
+
+    A csv may have commas, semicolons (with decimal commas) or tabs between its cells, as spreadsheets
+    write them. Times without a zone are taken as UTC.
+
+    Parameters
+    ----------
+    path : path
+        Ends in ``.parquet``, ``.csv`` or ``.xlsx``.
+
+    Returns
+    -------
+    pandas.DataFrame
+        With its ``attrs``, but from csv, which has no place for them: there they hold ``source`` alone.
+
+    Raises
+    ------
+    InvalidInputError
+        There is no such file, the ending is another, or it holds no such table.
+    SkytellsError
+        The package that reads such files is not installed.
+
+    Examples
+    --------
+    >>> import pathlib, tempfile
+    >>> import skytells_nb as sky
+    >>> frame = sky.predictions_frame([{"id": "p1", "created_at": "2026-01-01T00:00:00Z"}])
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = sky.write_frame(frame, pathlib.Path(folder) / "all.parquet")
+    ...     str(sky.read_frame(path)["created_at"].dtype)
+    'datetime64[us, UTC]'
+    """
+    source = Path(path)
+    ending = _ending(source)
+    if not source.is_file():
+        raise InvalidInputError(f"There is no file {source}.", charged=False)
+    if ending == ".csv":
+        lines, comma = _read_csv(source)
+        return _table(source, _Cells(lines, decimal_comma=not comma))
+    _require("pyarrow" if ending == ".parquet" else "openpyxl", source)
+    if ending == ".parquet":
+        with _typed_errors(source):
+            return _read_parquet(source)
+    with _typed_errors(source):
+        rows, attrs, types = workbooks.read(source)
+    return _table(source, _Cells(rows, attrs, types))
+
+
+@dataclass(slots=True)
+class _Cells:
+    """What a csv or xlsx file holds."""
+
+    rows: Sequence[Sequence[Any]]
+    attrs: dict[str, Any] = field(default_factory=dict)
+    types: dict[str, str] = field(default_factory=dict)
+    decimal_comma: bool = False
+
+
+def _table(source: Path, found: _Cells) -> pd.DataFrame:
+    if not found.rows:
+        raise _no_table(source, "its first row is missing")
+    names = [decode_name(name) for name in found.rows[0]]
+    if len(set(names)) < len(names):
+        raise _no_table(source, f"{_twice(names)} names several columns")
+    if len(names) > _MOST_COLUMNS:
+        raise _no_table(source, f"it has more than {_MOST_COLUMNS:,} columns")
+    for row in found.rows[1:]:
+        if len(row) != len(names):
+            raise _no_table(source, f"a row has {len(row)} cells where there are {len(names)} columns")
+    columns = list(zip(*found.rows[1:], strict=True)) if len(found.rows) > 1 else [()] * len(names)
+    frame = _decoded(dict(zip(names, columns, strict=True)), found)
+    frame.attrs.update(found.attrs or {"source": str(source)})
+    return frame
+
+
+def _decoded(columns: Mapping[str, Sequence[Any]], found: _Cells) -> pd.DataFrame:
+    made: dict[str, Any] = {}
+    for name, given in columns.items():
+        kind, dtype = kind_of(name, columns, found.types), found.types.get(name, "")
+        values = column(name, kind, given, dtype=dtype, decimal_comma=found.decimal_comma)
+        if (
+            kind == "any" and not dtype and not name.startswith("input.")
+        ):  # pandas' own types, where no gap is
+            plain = {"Int64": "int64", "boolean": "bool"}.get(str(values.dtype))
+            values = values.astype(plain) if plain and len(values) and not values.isna().any() else values
+        made[name] = values
+    return pd.DataFrame(made, copy=False)
+
+
+def _encoded(table: pd.DataFrame, ending: str) -> dict[str, list[str]]:
+    """Return every column as cells; warn of types that this kind of file has no place for."""
+    names = [str(name) for name in table.columns]
+    types = {} if ending == ".csv" else {name: str(table[name].dtype) for name in names}
+    written = {name: cells(table[name], kind_of(name, names, types)) for name in names}
+    own = [name for name in names if not name.startswith("input.")]
+    read = _decoded(written, _Cells((), types=types))
+    lost = lost_types(table, read, own)
+    if lost:
+        warnings.warn(
+            f"{ending} has no place for the type of {', '.join(lost)}; .parquet has.",
+            SkytellsWarning,
+            stacklevel=3,
+        )
+    return written
+
+
+def _ending(path: Path) -> str:
+    ending = path.suffix.lower()
+    if ending not in _ENDINGS:
+        raise InvalidInputError(f"{path.name!r} ends in none of .parquet, .csv and .xlsx.", charged=False)
+    return ending
+
+
+def _no_table(source: Path, why: str) -> InvalidInputError:
+    return InvalidInputError(f"{source} holds no table: {why}.", charged=False)
+
+
+@contextmanager
+def _typed_errors(source: Path) -> Iterator[None]:
+    """Turn whatever pyarrow and openpyxl raise over a damaged file into one typed error.
+
+    They have no errors of their own for it: fuzzing brought up a dozen built-in ones.
+    """
+    try:
+        yield
+    except InvalidInputError:
+        raise
+    except PermissionError as error:
+        raise InvalidInputError(
+            f"{source} cannot be read: {error.strerror or error}.", charged=False
+        ) from None
+    except (Exception, MemoryError) as error:  # noqa: BLE001 - see above
+        why = " ".join(str(error).split())[:200] or type(error).__name__
+        raise _no_table(source, f"it cannot be read as {source.suffix.lower()} ({why})") from None
+
+
+def _twice(names: Sequence[str]) -> str:
+    return ", ".join(repr(name) for name, count in Counter(names).items() if count > 1)
+
+
+def _flat(given: object) -> pd.DataFrame:
+    """Return a table whose every cell is in a column of its own name: no file has a place for an index."""
+    frame = pandas_frame(given)
+    if frame is None:
+        raise InvalidInputError(
+            f"write_frame takes a DataFrame, not {type(given).__name__}. predictions_frame makes one of "
+            "predictions, a client or an archive.",
+            charged=False,
+        )
+    index = frame.index
+    names = [str(name) for name in frame.columns]
+    if index.nlevels > 1 or index.name is not None or not pd.api.types.is_integer_dtype(index.dtype):
+        own = [str(name or f"index_{level}") for level, name in enumerate(index.names)]
+        own = own if index.nlevels > 1 or index.name is not None else ["index"]
+        names = [*own, *names]
+    if len(set(names)) < len(names):
+        raise InvalidInputError(
+            f"The table has {_twice(names)} more than once among its columns and index. Rename one of them.",
+            charged=False,
+        )
+    table = frame if len(names) == len(frame.columns) else frame.reset_index()
+    table = table.set_axis(names, axis=1)
+    table.attrs.update(frame.attrs)
+    return table
+
+
+@contextmanager
+def _replacing(target: Path) -> Iterator[Path]:
+    """Yield a path to write to, which takes the target's place when all went well."""
+    place = target.resolve()
+    if not place.parent.is_dir():
+        raise InvalidInputError(f"There is no folder {place.parent}.", charged=False)
+    part = place.with_name(f".{place.name}.{os.getpid()}.part")
+    try:
+        yield part
+        part.replace(place)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def _require(package: str, path: Path) -> None:
+    try:
+        import_module(package)
+    except ModuleNotFoundError:
+        raise SkytellsError(
+            f"{path.suffix} files need {package}, which is not installed. Run "
+            'pip install "skytells-nb[analysis]", or use .csv.',
+            charged=False,
+        ) from None
+
+
+# csv.
+
+
+def _read_csv(source: Path) -> tuple[list[list[str]], bool]:
+    """Return the rows of a file but for empty lines, and whether commas are between its cells."""
+    data = source.read_bytes()
+    wide = data[:2] in (b"\xff\xfe", b"\xfe\xff")
+    try:
+        text = data.decode("utf-16" if wide else "utf-8-sig")
+        lines = text.lstrip("\r\n").split("\n", 1)
+        first = lines[0].strip()
+        if first.lower().startswith("sep=") and len(first) == 5:  # as some spreadsheets want it
+            delimiter, text = first[4], lines[1] if len(lines) > 1 else ""
+        else:
+            found = {each: len(next(csv.reader([first], delimiter=each), [])) for each in ",;\t"}
+            delimiter = max(found, key=lambda each: found[each])
+        csv.field_size_limit(max(len(text), 131_072))
+        rows = [row for row in csv.reader(io.StringIO(text, newline=""), delimiter=delimiter) if row]
+    except (ValueError, csv.Error) as error:
+        raise _no_table(source, f"it cannot be read as .csv ({error})") from None
+    return rows, delimiter == ","
+
+
+# parquet.
+
+
+def _write_parquet(table: pd.DataFrame, target: Path) -> None:
+    packed = table.copy(deep=False)
+    in_json: list[str] = []
+    for name in table.columns:
+        if table[name].dtype == object and not _is_native(table[name]):
+            packed[name] = _as_json(table[name])
+            in_json.append(str(name))
+    packed.attrs = {**parse_json(to_json(table.attrs)), "json_columns": in_json}
+    try:
+        packed.to_parquet(target, index=False)
+    except (ValueError, TypeError, NotImplementedError) as error:
+        raise InvalidInputError(f"parquet cannot hold this table: {error}", charged=False) from None
+
+
+def _is_native(values: pd.Series) -> bool:
+    """Whether a column of objects has a type in parquet: of bytes, say, or of arrays of one type."""
+    full = [
+        value for value in values if value is not None and not (isinstance(value, float) and value != value)
+    ]
+    kinds = {type(value) for value in full}
+    if kinds == {np.ndarray}:
+        one = {value.dtype for value in full}
+        return len(one) == 1 and one.pop().kind in "iufb" and all(value.ndim == 1 for value in full)
+    return len(kinds) == 1 and kinds.pop() in _NATIVE
+
+
+def _is_gap(value: Any) -> bool:
+    return value is None or (isinstance(value, float) and value != value)
+
+
+def _as_json(values: pd.Series) -> Any:
+    try:
+        return dtypes.text([None if _is_gap(value) else to_json(value) for value in values])
+    except TypeError as error:
+        raise InvalidInputError(
+            f"Column {str(values.name)!r} {error} among others, which no file can hold. Drop the "
+            "column, or make it one of a single type.",
+            charged=False,
+        ) from None
+
+
+def _read_parquet(source: Path) -> pd.DataFrame:
+    about = import_module("pyarrow.parquet").read_metadata(source)
+    if about.num_rows > _MOST_ROWS or about.num_columns > _MOST_COLUMNS:
+        raise ValueError(
+            f"{about.num_rows:,} rows and {about.num_columns:,} columns are too many for a frame"
+        )
+    frame = pd.read_parquet(source)
+    attrs = dict(frame.attrs)
+    frame.attrs = {}
+    in_json = attrs.pop("json_columns", [])
+    for name in in_json if isinstance(in_json, list) else []:
+        if name in frame.columns:
+            values = [parse_json(v) if isinstance(v, str) else None for v in frame[name]]
+            frame[name] = dtypes.objects(values)
+    for name in frame.columns:
+        kind = frame[name].dtype
+        if isinstance(kind, pd.CategoricalDtype) and all(isinstance(each, str) for each in kind.categories):
+            words: Any = pd.Index(dtypes.text(list(kind.categories)), dtype=dtypes.TEXT)
+            frame[name] = frame[name].cat.rename_categories(words)
+            if kind_of(str(name), list(map(str, frame.columns)), {}) == "status":
+                known = [*STATUSES, *(each for each in words if each not in STATUSES)]
+                frame[name] = frame[name].cat.set_categories(dtypes.text(known))
+    frame.attrs = attrs
+    return frame

@@ -1,0 +1,231 @@
+"""``plot_spend``: the spend as a chart, with its currency on the axis."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import tzinfo
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+import pandas as pd
+
+from ..exceptions import InvalidInputError, SkytellsError
+from ..formatting import format_cost
+from ..plaintext import clip, one_line
+from ._spend import format_period, periods_between, spend
+from ._totals import rounded
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+__all__ = ["PALETTE", "plot_spend"]
+
+PALETTE: Final = (
+    "#3f90da", "#ffa90e", "#bd1f01", "#92dadd", "#832db6", "#e76300", "#b9ac70", "#a96b59", "#717581",
+)  # fmt: skip
+"""Petroff's colours, also for those who cannot tell red from green (arXiv:2107.02270); his grey is _GREY."""
+
+_GREY: Final = "#94a4a2"  # of "other": the tenth of them
+_INK: Final = "#7a7a7a"  # text and axes: 4.3 to 1 on white, and 4.4 to 1 on JupyterLab's dark #111111
+_MOST_GROUPS: Final = len(PALETTE) + 1
+_MOST_LABELS: Final = 14
+_MOST_PERIODS: Final = 1_000
+_LONGEST: Final = 32  # characters of a label
+_OTHER: Final = "other"
+_WORDS: Final = {
+    "D": "day",
+    "W": "week",
+    "MS": "month",
+    "ME": "month",
+    "h": "hour",
+    "QS": "quarter",
+    "YS": "year",
+}
+
+
+def plot_spend(
+    frame: Any,
+    by: str | Sequence[str] = "model",
+    freq: str | None = None,
+    *,
+    ax: Axes | None = None,
+    rates: Mapping[str, float] | None = None,
+    tz: str | tzinfo | None = None,
+) -> Axes:
+    """Draw what predictions cost: a bar for each group, or a stack of them for each period.
+
+    Parameters
+    ----------
+    frame : DataFrame, or anything that ``predictions_frame`` takes
+    by, freq, rates, tz
+        As for ``spend``. With more than ten groups the smallest are drawn together as "other".
+        Periods without any spend are gaps.
+    ax : matplotlib Axes, optional
+        Where to draw; a new figure unless given, which is transparent and is read on a light page and on
+        a dark one.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+        To change as you like. As a cell's last line it prints nothing beside its chart.
+
+    Raises
+    ------
+    SkytellsError
+        matplotlib is not installed.
+    InvalidInputError
+        As ``spend``, and costs in several currencies, which have no common axis.
+
+    Examples
+    --------
+    >>> import skytells_nb as sky
+    >>> bill = {"metadata": {"billing": {"credits_used": 0.5}}, "model": "lumo"}
+    >>> axes = sky.plot_spend([{"id": "a", **bill}])
+    >>> axes.get_title(), axes.get_xlabel()
+    ('Spend by model: $0.50', 'cost (USD)')
+    >>> import matplotlib.pyplot; matplotlib.pyplot.close(axes.figure)
+    """
+    try:
+        import matplotlib.pyplot as plt
+    except ModuleNotFoundError:
+        raise SkytellsError(
+            'Drawing needs matplotlib, which is not installed. Run pip install "skytells-nb[analysis]".',
+            charged=False,
+        ) from None
+    table = spend(frame, by, freq, rates=rates, tz=tz)
+    currency = table.attrs["currency"]
+    if currency == "mixed":
+        raise InvalidInputError(
+            "Costs in several currencies have no common axis. Pass rates=…, or the rows of one currency.",
+            charged=False,
+        )
+    own = ax is None
+    if ax is None:
+        _, ax = plt.subplots(layout="constrained")
+    names = _fewer(_named(table), table["cost"])
+    known = table["cost"].groupby(names, sort=False).sum(min_count=1)
+    if not known.notna().any():
+        ax.text(0.5, 0.5, "no known cost", ha="center", va="center", transform=ax.transAxes, color=_INK)
+    label = f"cost ({currency})"
+    if freq is None:
+        _bars(ax, known, currency)
+        ax.set_xlabel(label)
+    else:
+        timed = table["period"].notna()
+        wide = table["cost"].fillna(0.0)[timed].groupby([table["period"][timed], names[timed]]).sum()
+        _stacks(ax, _without_gaps(wide.unstack(fill_value=0), freq), freq, currency, legend_aside=own)
+        ax.set_ylabel(label)
+        ax.set_xlabel(f"{_unit(freq)}, {table.attrs['timezone']} time")
+    ax.set_title(_title(table, freq, currency), parse_math=False)
+    if own:
+        _blend_in(ax)
+    # A cell whose last line is the chart shows the chart, not "<Axes: title=…>" above it.
+    setattr(ax, "_ipython_display_", _print_nothing)  # noqa: B010 - no attribute that matplotlib declares
+    return ax
+
+
+def _print_nothing() -> None:
+    """Print nothing; a function with a name, so that the figure can still be pickled."""
+
+
+def _title(table: pd.DataFrame, freq: str | None, currency: str) -> str:
+    by = [str(name).removeprefix("input.") for name in table.attrs["by"]]
+    what = "Spend" + (f" per {_unit(freq)}" if freq else "") + (f" by {' and '.join(by)}" if by else "")
+    known = table["cost"].dropna()
+    return f"{what}: {_money(known.sum(), currency)}" if len(known) else what
+
+
+def _unit(freq: str) -> str:
+    return _WORDS.get(freq.partition("-")[0], freq)
+
+
+def _bars(ax: Axes, costs: pd.Series, currency: str) -> None:
+    """Draw a bar for each group, the largest on top; a group of unknown cost has none, and says so."""
+    drawn = costs.fillna(0.0).sort_values()
+    drawn = drawn.reindex(sorted(drawn.index, key=lambda name: name != _OTHER))
+    places = range(len(drawn))  # not the names: two that are alike when shortened would be one bar
+    colours = [_GREY if name == _OTHER else PALETTE[0] for name in drawn.index]
+    bars = ax.barh(places, drawn.to_numpy(), color=colours)
+    labels = [f"{_short(name)} (unknown)" if pd.isna(costs[name]) else _short(name) for name in drawn.index]
+    ax.set_yticks(places, labels, parse_math=False)
+    amounts = ["" if pd.isna(costs[name]) else _money(drawn[name], currency) for name in drawn.index]
+    ax.bar_label(bars, amounts, padding=4, color=_INK, parse_math=False)
+    ax.margins(x=0.18)  # room for the amounts
+    ax.set_xlim(left=0)
+
+
+def _stacks(ax: Axes, wide: pd.DataFrame, freq: str, currency: str, *, legend_aside: bool) -> None:
+    """Draw a stack for each period, the largest group at the bottom."""
+    places = np.arange(len(wide))
+    bottom = np.zeros(len(wide))
+    largest_first = wide.sum().sort_values(ascending=False, kind="stable").index
+    order = sorted(largest_first, key=lambda name: name == _OTHER)
+    bars: list[Any] = []
+    for colour, name in zip((*PALETTE, _GREY), order, strict=False):
+        heights = wide[name].to_numpy()
+        drawn = ax.bar(places, heights, bottom=bottom, label="_", color=_GREY if name == _OTHER else colour)
+        bars.append(drawn)
+        bottom = bottom + heights
+    step = max(1, -(-len(wide) // _MOST_LABELS))
+    labels = [format_period(each, freq) for each in wide.index[::step]]
+    ax.set_xticks(places[::step], labels, rotation=45, ha="right", rotation_mode="anchor")
+    ax.set_ylim(bottom=0)
+    if not order:
+        return
+    if len(wide) <= _MOST_LABELS:
+        amounts = [_money(total, currency) if total else "" for total in bottom]
+        ax.bar_label(bars[-1], amounts, padding=3, color=_INK, fontsize="small", parse_math=False)
+        ax.margins(y=0.12)
+    place: dict[str, Any] = {"loc": "upper left", "bbox_to_anchor": (1.0, 1.0)} if legend_aside else {}
+    # Labels are set afterwards: matplotlib leaves those out that begin with an underscore.
+    legend = ax.legend(bars, ["…" for _ in order], reverse=True, frameon=False, **place)
+    for text, name in zip(legend.get_texts(), reversed(order), strict=True):
+        text.set_parse_math(False)
+        text.set_text(_short(name))
+
+
+def _blend_in(ax: Axes) -> None:
+    """Draw on whatever page there is, light or dark."""
+    ax.figure.patch.set_alpha(0.0)
+    ax.patch.set_alpha(0.0)
+    for side, spine in ax.spines.items():
+        spine.set_visible(side in ("left", "bottom"))
+        spine.set_color(_INK)
+    ax.tick_params(colors=_INK)
+    for text in (ax.title, ax.xaxis.label, ax.yaxis.label):
+        text.set_color(_INK)
+    legend = ax.get_legend()
+    for text in legend.get_texts() if legend else ():
+        text.set_color(_INK)
+
+
+def _without_gaps(wide: pd.DataFrame, freq: str) -> pd.DataFrame:
+    """Add the periods in which nothing was spent, where that does not make too many to draw."""
+    if not len(wide):
+        return wide
+    every = periods_between(wide.index[0], wide.index[-1], freq)
+    whole = len(every) <= _MOST_PERIODS and wide.index.isin(every).all()
+    return wide.reindex(every, fill_value=0.0) if whole else wide
+
+
+def _named(table: pd.DataFrame) -> pd.Series:
+    """Name each group in words."""
+    keys = [table[name] for name in table.attrs["by"]]
+    words = [", ".join("unknown" if pd.isna(v) else str(v) for v in row) for row in zip(*keys, strict=True)]
+    return pd.Series(words if keys else ["all"] * len(table), index=table.index, name="group", dtype=object)
+
+
+def _fewer(names: pd.Series, costs: pd.Series) -> pd.Series:
+    """Draw the smallest together where there are too many to tell apart."""
+    sums = costs.groupby(names).sum()
+    if len(sums) <= _MOST_GROUPS:
+        return names
+    return names.where(names.isin(sums.nlargest(_MOST_GROUPS - 1).index), _OTHER)
+
+
+def _short(name: Any) -> str:
+    return clip(one_line(str(name)), _LONGEST)
+
+
+def _money(value: float, currency: str) -> str:
+    return format_cost(rounded(float(value)), currency, digits=3)

@@ -1,0 +1,233 @@
+"""``predictions_frame``: one row per prediction, the same columns whatever it is made from."""
+
+from __future__ import annotations
+
+import gc
+import warnings
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from ..exceptions import SkytellsWarning
+from ..formatting import CREDITS, format_count
+from ..models import STATUSES, is_done
+from ..pricing import PLAUSIBLE
+from . import _dtypes as dtypes
+from ._columns import COLUMNS, Chunk, InputColumns, from_frame, read_rows
+from ._dtypes import Categories
+from ._sources import Source, chunks, open_source
+
+__all__ = ["impossible", "predictions_frame", "sandbox_rows", "sandboxes"]
+
+_SANDBOX_ID = "sandbox-"
+
+
+def predictions_frame(source: object) -> pd.DataFrame:
+    """Tabulate predictions: one row each, the same columns whatever they come from, also when empty.
+
+    Parameters
+    ----------
+    source : Client, Archive, DataFrame, list or iterable
+        A client is asked for everything it can list, page after page. Else predictions, raw objects of
+        the API, an archive's rows, or the records of such a frame, also mixed; or a frame of pandas,
+        polars or Arrow with these columns.
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``id, model, model_type, status, created_at, started_at, completed_at, queue_s, predict_s,
+        total_s, cost, currency, n_outputs, output, error, prompt, source, origin``, then ``input.*`` as
+        they come. Times are in UTC, lengths in seconds, ``cost`` in major units of ``currency``; one
+        credit of the API is taken as one US dollar, and a sandbox's ``currency`` is ``credits``, which are
+        no money. A missing cost is unknown, which is not zero.
+
+        ``attrs`` hold ``source``, ``fetched_at``, ``currency``, ``truncated``, ``package_version``,
+        ``sandbox`` (whether every row is a sandbox's), ``sandbox_origins`` and ``notes`` (what was odd,
+        and what was made of it).
+
+    Raises
+    ------
+    InvalidInputError
+        The source holds no predictions, or one without an id.
+
+    Examples
+    --------
+    >>> import skytells_nb as sky
+    >>> frame = sky.predictions_frame([{"id": "p1", "status": "succeeded", "input": {"width": 512}}])
+    >>> frame.loc[0, "status"], frame.loc[0, "input.width"], frame["cost"].isna().all()
+    ('succeeded', np.int64(512), np.True_)
+    """
+    opened = open_source(source, "predictions_frame")
+    table = _Table()
+    if isinstance(opened.rows, pd.DataFrame):
+        table.add(from_frame(opened.rows))
+    else:
+        for rows in chunks(opened.rows):
+            with _no_collector():
+                for chunk in read_rows(rows, table.length):
+                    table.add(chunk)
+    return _finished(table, opened)
+
+
+class _Table:
+    """Columns that grow chunk by chunk, each kept as compact as it will be in the end."""
+
+    def __init__(self) -> None:
+        self.length = 0
+        self.sandbox_origins: set[str] = set()
+        self.left_out: dict[str, None] = {}
+        self._parts: dict[str, list[Any]] = {name: [] for name in COLUMNS}
+        self._inputs = InputColumns()
+        self._words = {
+            name: Categories(STATUSES if kind == "status" else ())
+            for name, kind in COLUMNS.items()
+            if kind in ("category", "status")
+        }
+
+    def add(self, chunk: Chunk) -> None:
+        """Append some more rows."""
+        for name, kind in COLUMNS.items():
+            values = chunk[name]
+            if name in self._words:
+                part = self._words[name].codes(values)
+            else:
+                part = values if kind == "time" else dtypes.column_of(kind, values)
+            self._parts[name].append(part)
+        length = len(chunk["id"])
+        if "inputs" in chunk:
+            self._inputs.add_columns(chunk["inputs"], length)
+        else:
+            self._inputs.add(chunk["input"])
+        self.sandbox_origins |= chunk.get("sandbox_origins", set())
+        self.left_out.update(dict.fromkeys(chunk.get("left_out", ())))
+        self.length += length
+
+    def frame(self) -> pd.DataFrame:
+        """Return the frame; lets go of the parts as it goes."""
+        if not self.length:
+            self.add(from_frame(pd.DataFrame({"id": dtypes.text([])})))
+        columns: dict[str, Any] = {}
+        for name, kind in COLUMNS.items():
+            parts = self._parts.pop(name)
+            if name in self._words:
+                columns[name] = self._words[name].column(np.concatenate(parts))
+            elif kind == "time":
+                columns[name] = dtypes.utc(np.concatenate(parts))
+            elif kind in ("number", "object"):
+                columns[name] = np.concatenate(parts)
+            else:
+                columns[name] = dtypes.concatenate(parts)
+        columns.update(self._inputs.columns())
+        return pd.DataFrame(columns, copy=False)
+
+
+@contextmanager
+def _no_collector() -> Iterator[None]:
+    """Pause the cycle collector: thousands of new lists would make it walk every raw object again.
+
+    Only while a chunk is read, which takes milliseconds and makes no cycles.
+    """
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
+
+
+def _finished(table: _Table, opened: Source) -> pd.DataFrame:
+    """Correct what can be corrected, and note it."""
+    frame = table.frame()
+    notes: list[str] = []
+    frame = _once_each(frame, notes)
+    for name in ("queue_s", "predict_s", "total_s"):
+        _unknown_where(frame, name, frame[name] < 0, f"{name} would be negative: times out of order", notes)
+    odd = impossible(frame["cost"])
+    _unknown_where(frame, "cost", odd, "cost is negative or absurd, so it counts as unknown", notes)
+    origins = sandboxes(frame, table.sandbox_origins | opened.sandbox_origins)
+    frame.attrs["sandbox_origins"] = origins
+    sandbox = sandbox_rows(frame)
+    if sandbox.any():  # or a groupby would add dollars that nobody paid
+        words = frame["currency"].astype(object).mask(sandbox & frame["cost"].notna(), CREDITS)
+        frame["currency"] = dtypes.column_of("category", [None if pd.isna(each) else each for each in words])
+    currencies = sorted(frame["currency"].dropna().unique())
+    if table.left_out:
+        notes.append(f"columns that are no prediction's were left out: {', '.join(table.left_out)}")
+    truncated = opened.missing > 0
+    if truncated:
+        rows = format_count(opened.missing, "row")
+        notes.append(f"{rows} of the source are not here")
+        _warn(f"{rows} could not be listed; totals of this frame are too low.")
+    from .. import __version__
+
+    frame.attrs = {
+        "source": opened.name,
+        "fetched_at": datetime.now(UTC).isoformat(timespec="seconds"),
+        "currency": currencies[0] if len(currencies) == 1 else "mixed" if currencies else None,
+        "truncated": truncated,
+        "package_version": __version__,
+        "sandbox": bool(len(frame)) and bool(sandbox.all()),
+        "sandbox_origins": origins,
+        "notes": notes,
+    }
+    return frame
+
+
+def impossible(costs: pd.Series) -> pd.Series:
+    """Return which costs cannot be; a gap can."""
+    return (costs < 0) | (costs > float(PLAUSIBLE))
+
+
+def sandboxes(frame: pd.DataFrame, known: Iterable[str] = ()) -> list[str]:
+    """Return the origins that are sandboxes: known ones, and those of an id that only a sandbox gives.
+
+    What a batch could not create has an origin and no id of the API's, and is no money either.
+    """
+    made = frame["id"].astype(str).str.startswith(_SANDBOX_ID)
+    return sorted({*known, *frame.loc[made, "origin"].dropna()})
+
+
+def sandbox_rows(frame: pd.DataFrame) -> pd.Series:
+    """Return which rows a sandbox made, so that their costs are no money."""
+    made = frame["id"].astype(str).str.startswith(_SANDBOX_ID)
+    if "origin" in frame.columns:
+        made |= frame["origin"].isin(sandboxes(frame, frame.attrs.get("sandbox_origins") or ()))
+    if "currency" in frame.columns:
+        made |= frame["currency"].astype(object).eq(CREDITS)
+    return made.astype(bool)
+
+
+def _once_each(frame: pd.DataFrame, notes: list[str]) -> pd.DataFrame:
+    """Keep one row of each prediction: the one that knows how it ended and what it cost."""
+    if not frame["id"].duplicated().any():
+        return frame
+    better = pd.DataFrame(
+        {
+            "origin": frame["origin"],
+            "id": frame["id"],
+            "open": frame["status"].isin([each for each in STATUSES if not is_done(each)]),
+            "unpriced": frame["cost"].isna(),
+        }
+    ).sort_values(["open", "unpriced"], kind="stable")
+    kept = better.drop_duplicates(["origin", "id"]).index.sort_values()
+    dropped = format_count(len(frame) - len(kept), "row")
+    if len(kept) == len(frame):
+        return frame
+    notes.append(f"{dropped} repeated an id and were left out")
+    _warn(f"{dropped} repeated the id of another: each prediction is in the frame once.")
+    return frame.loc[kept].reset_index(drop=True)
+
+
+def _unknown_where(frame: pd.DataFrame, name: str, odd: pd.Series, why: str, notes: list[str]) -> None:
+    if odd.any():
+        frame.loc[odd, name] = np.nan
+        notes.append(f"{format_count(int(odd.sum()), 'row')} where {why}")
+
+
+def _warn(text: str) -> None:
+    warnings.warn(text, SkytellsWarning, stacklevel=4)

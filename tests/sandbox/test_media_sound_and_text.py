@@ -96,6 +96,28 @@ def test_a_conversation_is_answered_where_it_ends():
     assert "Name three trees" in write_text({"messages": messages})
 
 
+@pytest.mark.parametrize(
+    ("prompt", "part"),
+    [
+        ("Write a haiku about a red fox", "ed fox"),
+        ("Name five trees", "\n5. "),
+        ("Give me 4 ideas for a garden", "\n4. "),
+        ("What is 12 * 7?", "12 * 7 is 84."),
+        ("Summarize: The fox ran. It slept.", "In short: The fox ran."),
+        ("A title for a talk on pandas", "andas"),
+        ("こんにちは", "こんにちは"),
+    ],
+)
+def test_a_text_takes_the_form_that_was_asked_for(prompt, part):
+    assert part in write_text({"prompt": prompt}).partition("” ")[2] or part in write_text({"prompt": prompt})
+
+
+def test_a_text_is_no_longer_than_its_tokens():
+    brief = write_text({"prompt": "Write a story about a lighthouse", "max_tokens": 12})
+    assert len(brief) < 110
+    assert "sandbox" in brief
+
+
 @given(st.fixed_dictionaries({}, optional=dict.fromkeys(("prompt", "messages", "seed", "text"), ODD)))
 @settings(max_examples=80, deadline=None, derandomize=True)
 def test_an_odd_input_is_answered_all_the_same(input):

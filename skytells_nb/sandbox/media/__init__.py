@@ -3,6 +3,8 @@
 Nothing here knows of HTTP or of predictions. `draw` turns a model's kind and its input into bytes, offline
 and in a fraction of a second; the same input always gives the same picture. Pillow, numpy and PyAV are
 imported only when something is drawn, so importing this package costs next to nothing.
+
+What it can paint is data: drawings, places, lights, words and models are the TOML files in ``data``.
 """
 
 from __future__ import annotations
@@ -10,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-__all__ = ["draw", "file_type", "write_text"]
+__all__ = ["draw", "file_type", "note", "warm_up", "write_text"]
 
 _FIXED = {
     "image": ("image/png", "png"),
@@ -21,20 +23,10 @@ _FIXED = {
 
 
 def file_type(kind: str, input: Mapping[str, Any]) -> tuple[str, str]:
-    """Tell what `draw` would return for this input, without drawing it.
+    """Return the MIME type and the extension of what `draw` would make, without drawing it.
 
-    Parameters
-    ----------
-    kind
-        ``"image"``, ``"video"``, ``"music"``, ``"audio"`` or ``"text"``.
-    input
-        The prediction's input, as it was sent.
-
-    Returns
-    -------
-    tuple of (str, str)
-        The MIME type and the file extension without its dot. A video is MP4 where PyAV is installed and an
-        animated WebP elsewhere.
+    A video is MP4 where PyAV is installed and an animated WebP elsewhere; the rest depends on the kind alone,
+    which callers need not know.
 
     Raises
     ------
@@ -46,17 +38,19 @@ def file_type(kind: str, input: Mapping[str, Any]) -> tuple[str, str]:
     >>> file_type("image", {"prompt": "a red fox"})
     ('image/png', 'png')
     """
-    del input  # every format so far depends on the kind alone; callers need not know that
+    del input
     if kind == "video":
         from ._clip import can_encode_mp4
 
         return ("video/mp4", "mp4") if can_encode_mp4() else ("image/webp", "webp")
     if kind not in _FIXED:
-        raise ValueError(_unknown(kind))
+        raise ValueError(f"the sandbox draws image, video, music, audio and text, not {kind!r}")
     return _FIXED[kind]
 
 
-def draw(kind: str, input: Mapping[str, Any], *, index: int = 0) -> tuple[bytes, str]:
+def draw(
+    kind: str, input: Mapping[str, Any], *, index: int = 0, model: str = "", picture: bytes | None = None
+) -> tuple[bytes, str]:
     r"""Draw one output of a prediction.
 
     Parameters
@@ -69,6 +63,11 @@ def draw(kind: str, input: Mapping[str, Any], *, index: int = 0) -> tuple[bytes,
         `key`. Odd or missing values fall back to a default: drawing never fails because of what was asked.
     index
         Which of the prediction's outputs this is; each index is another variation.
+    model
+        The model's slug: models differ in how their pictures look (``data/models.toml``).
+    picture
+        The input picture's content. An upscaler enlarges it, other models edit it by the prompt's words, and
+        a clip begins with it; bytes that are no picture count as none.
 
     Returns
     -------
@@ -86,39 +85,24 @@ def draw(kind: str, input: Mapping[str, Any], *, index: int = 0) -> tuple[bytes,
     >>> mime, content[:4]
     ('image/png', b'\x89PNG')
     """
+    mime, _ = file_type(kind, input)
     if kind == "image":
         from ._picture import draw_picture
 
-        return draw_picture(input, index=index), "image/png"
+        return draw_picture(input, index=index, model=model, picture=picture), mime
     if kind == "video":
         from ._clip import draw_clip
 
-        return draw_clip(input, index=index)
-    if kind == "music":
-        from ._song import play_song
-
-        return play_song(input, index=index), "audio/wav"
-    if kind == "audio":
-        from ._voice import speak
-
-        return speak(input, index=index), "audio/wav"
+        return draw_clip(input, index=index, picture=picture)
     if kind == "text":
-        return write_text(input).encode(errors="replace"), "text/plain"
-    raise ValueError(_unknown(kind))
+        return write_text(input).encode(errors="replace"), mime
+    from ._sound import play_song, speak
+
+    return (play_song if kind == "music" else speak)(input, index=index), mime
 
 
 def write_text(input: Mapping[str, Any]) -> str:
-    """Answer for a text model: short, pleasant, the same each time, and plainly the sandbox's.
-
-    Parameters
-    ----------
-    input
-        The prediction's input: a `prompt`, or `messages` of which the last from the user counts.
-
-    Returns
-    -------
-    str
-        A few sentences about what was asked.
+    """Return a text model's answer to a `prompt` or to `messages`: short, and plainly the sandbox's.
 
     Examples
     --------
@@ -130,7 +114,24 @@ def write_text(input: Mapping[str, Any]) -> str:
     return answer(input)
 
 
-def _unknown(kind: object) -> str:
+def note(kind: str, input: Mapping[str, Any]) -> str:
+    """Return a sentence for whoever reads a prediction's log when no word of its prompt can be painted.
+
+    Examples
+    --------
+    >>> note("image", {"prompt": "a red fox"}), note("image", {"prompt": "xyzzy"})[:34]
+    ('', 'The sandbox paints only what it kn')
+    """
+    from ._scene import read_scene
+
+    if kind not in ("image", "video") or read_scene(input).known:
+        return ""
     return (
-        f"the sandbox draws image, video, music, audio and text, not {kind!r}; give one of these five kinds"
+        "The sandbox paints only what it knows: animals, places, weather, light and a few styles. "
+        "It knew no word of this prompt, so it painted a landscape."
     )
+
+
+def warm_up() -> None:
+    """Import what drawing needs and read its data, so that the first picture does not wait for them."""
+    draw("image", {"prompt": "a fox in snow", "width": 64, "height": 64})

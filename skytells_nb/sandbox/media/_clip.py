@@ -14,43 +14,29 @@ from ._params import clip_size, seconds_of
 
 
 def can_encode_mp4() -> bool:
-    """Tell whether PyAV is installed, without importing it."""
+    """Return whether PyAV is installed, without importing it."""
     return importlib.util.find_spec("av") is not None
 
 
-def draw_clip(input: Mapping[str, Any], *, index: int = 0) -> tuple[bytes, str]:
-    """Draw a clip.
+def draw_clip(input: Mapping[str, Any], *, index: int = 0, picture: bytes | None = None) -> tuple[bytes, str]:
+    """Return a clip and its MIME type, 5 s long unless asked otherwise and 30 s at most.
 
-    Parameters
-    ----------
-    input
-        `prompt` and `seed` decide what is seen, `duration_seconds` (or `seconds`) the length, 5 s unless told
-        and 30 s at most, `aspect_ratio` the shape.
-    index
-        Which variation.
-
-    Returns
-    -------
-    tuple of (bytes, str)
-        The file and its MIME type. The frames are the same each time; the bytes may differ between encoders.
-
-    Examples
-    --------
-    >>> content, mime = draw_clip({"prompt": "waves", "duration_seconds": 1})
-    >>> mime in ("video/mp4", "image/webp")
-    True
+    The frames are the same each time; the bytes may differ between encoders.
     """
     from ._motion import frames
 
     seconds = seconds_of(input, default=5.0, longest=30.0)
-    if can_encode_mp4():
-        rate = 24 if seconds <= 5 else 20 if seconds <= 8 else 12
-        count, size = round(seconds * rate), clip_size(input)
-        return _mp4(frames(input, size, count, seconds, index=index), size, rate), "video/mp4"
-    count, size = max(2, min(40, round(seconds * 8))), clip_size(input, 400)
-    return _webp(
-        frames(input, size, count, seconds, index=index), round(seconds * 1000 / count)
-    ), "image/webp"
+    mp4 = can_encode_mp4()
+    rate = 8 if not mp4 else 24 if seconds <= 5 else 20 if seconds <= 8 else 12
+    count = round(seconds * rate) if mp4 else max(2, min(40, round(seconds * rate)))
+    size = clip_size(input) if mp4 else clip_size(input, 400)
+    pictures = frames(input, size, count, seconds, index=index, picture=picture)
+    if mp4:
+        return _mp4(pictures, size, rate), "video/mp4"
+    file, first = io.BytesIO(), next(pictures)
+    options = {"duration": round(seconds * 1000 / count), "loop": 0, "quality": 70, "method": 0}
+    first.save(file, "WEBP", save_all=True, append_images=pictures, **options)
+    return file.getvalue(), "image/webp"
 
 
 def _mp4(pictures: Iterator[Image.Image], size: tuple[int, int], rate: int) -> bytes:
@@ -70,19 +56,4 @@ def _mp4(pictures: Iterator[Image.Image], size: tuple[int, int], rate: int) -> b
             frame = av.VideoFrame.from_image(picture)  # type: ignore[no-untyped-call]
             out.mux(stream.encode(frame))
         out.mux(stream.encode(None))
-    return file.getvalue()
-
-
-def _webp(pictures: Iterator[Image.Image], milliseconds: int) -> bytes:
-    file, first = io.BytesIO(), next(pictures)
-    first.save(
-        file,
-        "WEBP",
-        save_all=True,
-        append_images=pictures,
-        duration=milliseconds,
-        loop=0,
-        quality=70,
-        method=0,
-    )
     return file.getvalue()

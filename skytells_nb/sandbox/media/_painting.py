@@ -21,7 +21,7 @@ class Painting:
     `horizon` is the row where sky meets ground, `sun_x` and `sun_y` where sun or moon stands, all in pixels;
     `water` is the row below which water lies, if any does; `ground` is the outline painted last, a row for
     every column. `x`, `foot` and `tall` are where a subject may stand, and how tall a fox would be there.
-    `chance` picks single numbers and `rng` fills arrays, both from the scene's key.
+    `detail` multiplies how much grows and shines. `chance` picks single numbers and `rng` fills arrays.
     """
 
     canvas: Canvas
@@ -34,6 +34,7 @@ class Painting:
     sun_y: float
     ground: Plane
     water: float | None = None
+    detail: float = 1.0
     x: float = 0.0
     foot: float = 0.0
     tall: float = 0.0

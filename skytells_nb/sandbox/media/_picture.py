@@ -11,10 +11,12 @@ import numpy as np
 from PIL import Image
 
 from ._canvas import Canvas
+from ._data import load
+from ._edit import enlarge, open_picture, repaint
 from ._painting import Painting, start_painting
-from ._params import picture_size
+from ._params import number, picture_size
 from ._places import paint_place
-from ._postprocess import apply_style, sign, to_image, vignette
+from ._postprocess import MARK, apply_style, grade, sign, to_image, vignette
 from ._scene import read_scene
 from ._sky import paint_fog, paint_weather
 from ._still_lifes import paint_abstract, paint_portrait, paint_table
@@ -23,10 +25,21 @@ from ._subjects import paint_subject
 _STUDIOS = {"portrait": paint_portrait, "still": paint_table, "abstract": paint_abstract}
 
 
-def draw_picture(input: Mapping[str, Any], *, index: int = 0) -> bytes:
-    """Return a PNG: RGB, exactly as large as asked, the same for the same input and index."""
-    image = render(input, picture_size(input), index=index)
-    sign(image)
+def draw_picture(
+    input: Mapping[str, Any], *, index: int = 0, model: str = "", picture: bytes | None = None
+) -> bytes:
+    """Return a PNG: RGB, exactly as large as asked, the same for the same input and index.
+
+    An upscaler's is that of the input `picture`, in its own shape.
+    """
+    look, given, size = load("models").get(model, {}), open_picture(picture), picture_size(input)
+    if given and "enlarge" in look:
+        sharpness = number(input, "sharpness")
+        image = enlarge(given, size, 0.5 if sharpness is None else sharpness)
+    else:
+        image = render(input, size, index=index, look=look, given=given)
+    unknown = given is None and not read_scene(input, index=index).known
+    sign(image, f"{MARK}: paints only what it knows" if unknown else MARK)
     return encode_png(image)
 
 
@@ -49,12 +62,22 @@ def encode_png(image: Image.Image) -> bytes:
     )
 
 
-def render(input: Mapping[str, Any], size: tuple[int, int], *, index: int = 0) -> Image.Image:
-    """Return the scene of an input painted at a size, without the mark."""
-    canvas = Canvas(*size)
-    paint(start_painting(canvas, read_scene(input, index=index)))
-    vignette(canvas, 0.2)
-    return to_image(canvas.px)
+def render(
+    input: Mapping[str, Any], size: tuple[int, int], *, index: int = 0, look: Mapping[str, Any] | None = None,
+    given: Image.Image | None = None,
+) -> Image.Image:  # fmt: skip
+    """Return the scene of an input, or its edit of a `given` picture, at a size and without the mark."""
+    look = look or {}
+    canvas = Canvas(*(max(64, round(side * look.get("scale", 1.0))) for side in size))
+    scene = read_scene(input, index=index, salt=look.get("salt", ""))
+    p = start_painting(canvas, scene)
+    p.detail = look.get("detail", 1.0)
+    if given:
+        repaint(p, given)
+    else:
+        paint(p)
+        vignette(canvas, 0.2)
+    return grade(to_image(canvas.px), size, look, p.rng)
 
 
 def paint(p: Painting, *, weather: bool = True) -> None:

@@ -36,7 +36,7 @@ def paint_plants(
         Whether they stand at even distances, more or less.
     """
     c, chance = p.canvas, p.chance
-    names, count = drawing.split(), max(1, round(count * c.w / c.u)) if size or wide else 0
+    names, count = drawing.split(), max(1, round(count * p.detail * c.w / c.u)) if size or wide else 0
     first, last = (float(part) * c.w for part in within.split())
     gap = [float(part) * c.w for part in clear.split()] or [1.0, 0.0]
     items = []
@@ -70,7 +70,7 @@ def paint_flowers(p: Painting, *, at: float, size: float, many: float) -> None:
         bed = [(name, parse_color(color, {})) for name, color in chance.choice(beds["mixed"])]
     green = parse_color(find("daisy").colors["green"], {})
     items = []
-    for _ in range(int(150 * c.w / c.u * many)):
+    for _ in range(int(150 * c.w / c.u * many * p.detail)):
         near = max(0.02, chance.random() ** 1.4)
         (name, petal), r = chance.choice(bed), size * (0.12 + 0.88 * near) * chance.uniform(0.3, 0.55)
         haze = round(3.5 * (1 - near)) / 10

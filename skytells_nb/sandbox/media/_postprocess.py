@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import numpy as np
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageChops, ImageDraw, ImageEnhance, ImageFilter, ImageFont
 
 from ._canvas import Canvas, blur, enlarge
 from ._color import RGB
@@ -66,6 +69,43 @@ def to_image(px: Plane) -> Image.Image:
         band = px[top : top + 64]
         out[top : top + 64] = np.clip(band + tile[: len(band)], 0, 255)
     return Image.fromarray(out)
+
+
+def grade(
+    image: Image.Image, size: tuple[int, int], look: Mapping[str, Any], rng: np.random.Generator
+) -> Image.Image:
+    """Return the picture as a model of this look in ``data/models.toml`` makes it, enlarged to `size`."""
+    side = min(size)
+    if not look:
+        return image
+    if "smooth" in look:
+        window = round(look["smooth"] * side / 2000) | 1
+        small = image.reduce(2).filter(ImageFilter.MedianFilter(window))
+        image = small.resize(image.size, Image.Resampling.BICUBIC)
+    if "colors" in look:
+        few = image.quantize(look["colors"], Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE)
+        image = few.convert("RGB")
+    if image.size != size:
+        image = image.resize(size, Image.Resampling.BICUBIC)
+    if "glow" in look:
+        bright = image.reduce(4).point(lambda level: max(0, level - 120) * look["glow"])
+        spill = bright.filter(ImageFilter.GaussianBlur(side / 120)).resize(size, Image.Resampling.BILINEAR)
+        image = ImageChops.screen(image, spill)
+    if "sharpen" in look:
+        image = image.filter(ImageFilter.UnsharpMask(side / 500, look["sharpen"], 2))
+    image = ImageEnhance.Color(image).enhance(look.get("saturation", 1.0))
+    image = ImageEnhance.Contrast(image).enhance(look.get("contrast", 1.0))
+    warm = look.get("warmth", 0.0)
+    image = image.convert("RGB", (1 + warm, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1 - warm, 0))
+    for kind in {"grain", "paper"} & look.keys():
+        noise = 128 + rng.normal(0, look[kind], (256, 256))
+        tile = Image.fromarray(np.clip(noise, 0, 255).astype(np.uint8))
+        if kind == "paper":
+            tile = tile.resize((768, 768), Image.Resampling.BICUBIC)
+        whole = np.tile(np.asarray(tile), (size[1] // tile.height + 1, size[0] // tile.width + 1))
+        sheet = Image.fromarray(np.ascontiguousarray(whole[: size[1], : size[0]]))
+        image = ImageChops.add(image, sheet.convert("RGB"), offset=-128)
+    return image
 
 
 def sign(image: Image.Image, mark: str = MARK) -> None:

@@ -19,8 +19,8 @@ class Scene:
 
     `place`, `light`, `weather`, `subject` and `style` are names from ``data/words.toml`` (`""` for none);
     `snowy` says that snow lies; `tint` is a colour the prompt names; `words` is the prompt in lower case;
-    `known` says whether any word of it is one the sandbox paints; `key` is the number that decides whatever
-    the prompt leaves open.
+    `known` says whether any word of it is one the sandbox paints, `asks_for_light` whether it names a light;
+    `key` is the number that decides whatever the prompt leaves open.
     """
 
     place: str
@@ -32,6 +32,7 @@ class Scene:
     tint: RGB | None
     words: str
     known: bool
+    asks_for_light: bool
     key: int
 
     def says(self, pattern: str) -> bool:
@@ -39,19 +40,22 @@ class Scene:
         return _has(self.words, pattern)
 
 
-def read_scene(input: Mapping[str, Any], *, index: int = 0) -> Scene:
+def read_scene(input: Mapping[str, Any], *, index: int = 0, salt: str = "") -> Scene:
     """Return the scene that an input's `prompt` and `seed` ask for.
 
-    A prompt without a known word gets a landscape that its hash picks.
+    A prompt without a known word gets a landscape that its hash picks; another `salt` picks another.
     """
     words = prompt_of(input)[:4000].lower()
-    key = key_of(input, index)
+    key = key_of(input, index, salt)
     chance = dice(key)
     subject, weather, place, light, style, mood = (
         _first(kind, words) for kind in ("subjects", "weathers", "places", "lights", "styles", "moods")
     )
     tint = next((name for name in re.findall(r"[a-z]+", words) if name in load("words")["tints"]), None)
+    named = bool(light)
     known = any((subject, weather, place, light, style, mood, tint))
+    if style == "mono":
+        tint = None  # "black and white" dyes nobody
     if not place and subject and weather != "snow":
         place = load("words")["habitats"][subject]
     if not place:
@@ -68,6 +72,7 @@ def read_scene(input: Mapping[str, Any], *, index: int = 0) -> Scene:
         tint=parse_color(load("words")["tints"][tint], {}) if tint else None,
         words=words,
         known=known,
+        asks_for_light=named,
         key=key,
     )
 

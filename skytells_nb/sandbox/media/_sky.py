@@ -55,7 +55,7 @@ def _sun(p: Painting) -> None:
 def paint_stars(p: Painting, low: float, many: float) -> None:
     """Scatter stars over the rows above `low`, `many` for every square of the picture's short side."""
     c = p.canvas
-    count = int(c.w * low / (c.u * c.u) * many)
+    count = int(c.w * low / (c.u * c.u) * many * p.detail)
     xs, ys, power = p.rng.random(count) * c.w, p.rng.random(count) ** 1.3 * low, p.rng.random(count) ** 6
     for x, y, part in zip(xs.tolist(), ys.tolist(), power.tolist(), strict=True):
         r = c.u * (0.0006 + 0.0023 * part)

@@ -1,0 +1,163 @@
+"""Input pictures are used, models differ to the eye, and a prompt that nobody knows is painted too."""
+
+import io
+import itertools
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from skytells_nb.sandbox.media import draw, note, warm_up
+from skytells_nb.sandbox.media._data import load
+from skytells_nb.sandbox.media._edit import open_picture
+from skytells_nb.sandbox.media._motion import frames
+
+RED, BLUE = (200, 40, 30), (30, 60, 190)
+
+
+def encoded(image, format="PNG", **options):
+    file = io.BytesIO()
+    image.save(file, format, **options)
+    return file.getvalue()
+
+
+def halves(size=(256, 256)):
+    """A picture that is red on the left and blue on the right."""
+    image = Image.new("RGB", size, RED)
+    image.paste(BLUE, (size[0] // 2, 0, *size))
+    return image
+
+
+def shown(input, **options):
+    return Image.open(io.BytesIO(draw("image", input, **options)[0])).convert("RGB")
+
+
+def mean(image, box=None):
+    return np.asarray(image.crop(box) if box else image, float).mean(axis=(0, 1))
+
+
+def near(one, other, by):
+    return np.abs(np.asarray(one) - np.asarray(other)).max() <= by
+
+
+@pytest.mark.parametrize("format", ["PNG", "JPEG", "WEBP", "GIF"])
+def test_an_upscaler_enlarges_that_picture(format):
+    given = encoded(halves(), format)
+    large = shown({"image": "…", "width": 512, "height": 512}, model="sandbox-upscaler", picture=given)
+    assert large.size == (512, 512)
+    assert near(mean(large, (20, 20, 200, 400)), RED, 12)
+    assert near(mean(large, (300, 20, 490, 400)), BLUE, 12)
+
+
+def test_an_enlarged_picture_keeps_its_shape():
+    given = encoded(halves((200, 100)))
+    large = shown({"width": 800, "height": 800}, model="sandbox-upscaler", picture=given)
+    assert large.size == (800, 400)
+
+
+def test_a_picture_lying_on_its_side_is_enlarged_upright():
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    given = encoded(halves((200, 100)), "JPEG", exif=exif)
+    assert open_picture(given).size == (100, 200)
+
+
+def test_what_is_transparent_is_enlarged_on_white():
+    given = encoded(Image.new("RGBA", (64, 64), (0, 0, 0, 0)))
+    assert near(mean(open_picture(given)), (255, 255, 255), 0)
+
+
+@pytest.mark.parametrize("model", ["truefusion-ultra", "flux-2-flex", "gpt-image-1"])
+def test_an_edit_keeps_layout_and_colours(model):
+    input = {"prompt": "make it softer", "width": 320, "height": 320, "seed": 1}
+    edited = shown(input, model=model, picture=encoded(halves()))
+    assert edited.size == (320, 320)
+    assert near(mean(edited, (10, 10, 150, 280)), RED, 45)
+    assert near(mean(edited, (170, 10, 310, 280)), BLUE, 45)
+
+
+def test_an_edit_takes_the_light_the_prompt_names():
+    given = encoded(Image.new("RGB", (128, 128), (210, 200, 180)))
+    day = shown({"prompt": "make it softer", "width": 128, "height": 128}, picture=given)
+    night = shown({"prompt": "the same at night", "width": 128, "height": 128}, picture=given)
+    assert mean(night).sum() < mean(day).sum() - 150
+    assert mean(night)[2] > mean(night)[0]
+
+
+def test_an_edit_adds_a_subject_only_when_asked():
+    given = encoded(Image.new("RGB", (192, 192), (120, 160, 200)))
+    size = {"width": 192, "height": 192}
+    same = np.asarray(shown({"prompt": "the fox, softer", **size}, picture=given), float)[:160, :150]
+    more = np.asarray(shown({"prompt": "add a fox", **size}, picture=given), float)[:160, :150]
+    assert same.std(axis=(0, 1)).max() < 5
+    assert more.std(axis=(0, 1)).max() > 12
+
+
+@pytest.mark.parametrize("junk", [b"", b"not a picture", b"\x89PNG\r\n\x1a\n", encoded(halves())[:200]])
+def test_bytes_that_are_no_picture_count_as_none(junk):
+    input = {"prompt": "a lake", "seed": 2, "width": 96, "height": 96}
+    assert draw("image", input, picture=junk) == draw("image", input)
+    assert draw("image", input, model="sandbox-upscaler", picture=junk)[1] == "image/png"
+
+
+def test_a_clip_begins_with_its_picture_and_moves_on():
+    seen = list(frames({"prompt": "slow zoom"}, (320, 180), 5, 2.0, picture=encoded(halves((640, 360)))))
+    first = seen[0].crop((0, 0, 280, 150))
+    assert near(mean(first, (5, 5, 150, 150)), RED, 6)
+    assert near(mean(first, (170, 5, 275, 150)), BLUE, 6)
+    assert not np.array_equal(np.asarray(seen[0]), np.asarray(seen[-1]))
+
+
+@pytest.mark.parametrize("prompt", ["a city at night", "space, stars", "a red fox, moonlight", "zzz"])
+def test_no_clip_begins_in_the_dark(prompt):
+    first = next(frames({"prompt": prompt, "seed": 4}, (320, 180), 5, 1.0))
+    assert np.asarray(first, float).max(axis=(0, 1)).min() > 100
+    assert mean(first).mean() > 15
+
+
+def test_the_models_pictures_differ_to_the_eye():
+    models = [name for name, look in load("models").items() if "enlarge" not in look]
+    input = {"prompt": "a meadow of sunflowers", "seed": 3, "width": 256, "height": 256}
+    seen = {name: np.asarray(shown(input, model=name), float) for name in models}
+    for one, other in itertools.combinations(models, 2):
+        assert np.abs(seen[one] - seen[other]).mean() > 4, f"{one} and {other} look alike"
+
+
+def test_a_model_paints_the_same_picture_each_time():
+    input = {"prompt": "a red fox", "seed": 3, "width": 128, "height": 128}
+    for name in load("models"):
+        assert draw("image", input, model=name) == draw("image", dict(input), model=name)
+
+
+def test_a_quick_model_s_picture_is_softer_than_a_detailed_one_s():
+    input = {"prompt": "a forest", "seed": 3, "width": 384, "height": 384}
+    edges = {}
+    for name in ("truefusion-edge", "truefusion-ultra"):
+        gray = np.asarray(shown(input, model=name).convert("L"), float)
+        edges[name] = np.abs(np.diff(gray, axis=1)).mean()
+    assert edges["truefusion-ultra"] > 1.5 * edges["truefusion-edge"]
+
+
+def test_a_prompt_without_a_known_word_is_painted_and_says_so():
+    unknown = {"prompt": "xyzzy plugh", "width": 512, "height": 512}
+    assert np.asarray(shown(unknown), float).std() > 8
+    assert "paints only what it knows" in note("image", unknown)
+    assert note("image", {"prompt": "a red fox"}) == note("music", unknown) == ""
+
+
+def test_an_unknown_prompt_s_picture_carries_a_longer_mark():
+    def mark(prompt):
+        from skytells_nb.sandbox.media._picture import render
+
+        input = {"prompt": prompt, "seed": 5, "width": 512, "height": 512}
+        gap = np.abs(np.asarray(shown(input), float) - np.asarray(render(input, (512, 512)), float)).sum(
+            axis=2
+        )
+        return np.ptp(np.nonzero(gap)[1])
+
+    assert mark("xyzzy plugh") > 2 * mark("a lake")
+
+
+def test_warming_up_reads_what_drawing_needs():
+    warm_up()
+    assert load.cache_info().currsize > 5

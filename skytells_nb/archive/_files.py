@@ -13,7 +13,7 @@ import re
 import secrets
 import time
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Final
@@ -29,6 +29,7 @@ SIDECAR: Final = ".json"
 """What the JSON beside an output adds to the output's own name."""
 
 _PARTIAL: Final = ".partial"
+_UNINDEXED: Final = ".unindexed"
 _LEFTOVER_AGE: Final = 3600.0
 _DAY: Final = re.compile(r"\d{4}-\d\d-\d\d")
 _SLUG_WIDTH: Final = 40
@@ -126,6 +127,20 @@ class FileStore:
                 os.fsync(descriptor)
             finally:
                 os.close(descriptor)
+
+    def mark_unindexed(self, names: Sequence[str]) -> None:
+        """Note that the index has still to hear of these records."""
+        folder = self.root / _UNINDEXED
+        folder.mkdir(parents=True, exist_ok=True)
+        write_to(folder / secrets.token_hex(8), "\n".join(names).encode())
+
+    def unindexed(self) -> dict[Path, Sequence[str]]:
+        """Return the notes of `mark_unindexed`, each with the names in it."""
+        try:
+            marks = [Path(entry.path) for entry in os.scandir(self.root / _UNINDEXED)]
+            return {mark: mark.read_text("utf-8").splitlines() for mark in marks}
+        except OSError:
+            return {}
 
     def clear_leftovers(self, now: float | None = None) -> int:
         """Remove temporary files over an hour old, whose writers are gone, and return how many."""

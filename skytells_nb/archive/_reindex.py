@@ -49,6 +49,7 @@ def mend(db: sqlite3.Connection, files: FileStore, damaged: list[int]) -> int:
         stem = str(row[0]) if row and row[0] else ""
         if files.path(stem) is None:
             continue
+        index.put_rating(db, rowid, Rating())
         read = [take_in(db, files, name) for name in files.list(SIDECAR, start=stem)]
         mended += any(read)
     if mended:
@@ -72,7 +73,8 @@ def take_in(db: sqlite3.Connection, files: FileStore, name: str) -> bool:
     path = files.root / name
     moment = datetime.fromtimestamp(path.stat().st_mtime, UTC)
     rowid = index.save_prediction(db, account, prediction, moment, digest)
-    index.put_rating(db, rowid, rating)
+    if rating != Rating():
+        index.put_rating(db, rowid, rating)
     output = name.removesuffix(SIDECAR)
     if position is None or not files.exists(output):
         stem = output if position is None else None

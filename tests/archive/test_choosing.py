@@ -1,0 +1,155 @@
+"""What was made is rated, found again by its rating, and found by what was asked for it."""
+
+from __future__ import annotations
+
+import base64
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from archive.scenery import Assets, Keep, made, picture
+
+from skytells_nb.archive import Archive, Rating, read_provenance
+from skytells_nb.exceptions import InvalidInputError
+from skytells_nb.models import Prediction
+from skytells_nb.observers import Account
+
+TEXT = {"model": {"name": "scribe", "type": "text"}}
+
+
+def record(file: Path) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(Path(f"{file}.json").read_text("utf-8"))
+    return found
+
+
+def test_a_rating_is_kept_in_the_index_and_beside_each_output(keep: Keep, archive: Archive) -> None:
+    kept = keep(made("p1", "a", "b", **TEXT))
+    assert archive.rating(kept) == Rating()
+    assert archive.rate(kept, 4, tags=["cover", " cover ", "snow"], note="softer") == Rating(
+        4, ("cover", "snow"), "softer"
+    )
+    assert archive.rating("p1") == Rating(4, ("cover", "snow"), "softer")
+    for file in kept.files:
+        assert {key: record(file)[key] for key in ("rating", "tags", "note")} == {
+            "rating": 4,
+            "tags": ["cover", "snow"],
+            "note": "softer",
+        }
+    row = next(archive.rows())
+    assert (row["rating"], row["tags"], row["note"]) == (4, ["cover", "snow"], "softer")
+
+
+def test_ratings_are_not_in_the_file_that_is_given_away(keep: Keep, archive: Archive) -> None:
+    kept = keep(made("p1", "a", **TEXT))
+    archive.rate(kept, 1, note="ugly")
+    assert {"rating", "tags", "note"}.isdisjoint(read_provenance(kept.files[0]) or {})
+
+
+def test_a_listing_is_narrowed_down_by_stars_and_tag(keep: Keep, archive: Archive) -> None:
+    for stars in range(6):
+        keep(made(f"p{stars}", "x", **TEXT))
+        archive.rate(f"p{stars}", stars, tags=["odd"] if stars % 2 else "even")
+    keep(made("unrated", "x", **TEXT))
+    assert {p.id for p in archive.predictions(min_rating=4)} == {"p4", "p5"}
+    assert {p.id for p in archive.predictions(tag="odd", min_rating=3)} == {"p3", "p5"}
+    assert archive.predictions(tag="od") == []
+
+
+def test_a_rating_is_taken_back_and_outlives_what_the_api_says_later(keep: Keep, archive: Archive) -> None:
+    keep(made("p1", "x", **TEXT))
+    archive.rate("p1", 5, tags=["cover"])
+    again = keep(made("p1", "x", metadata={"billing": {"credits_used": 0.07}}, **TEXT))
+    assert archive.rating("p1") == Rating(5, ("cover",))
+    assert record(again.files[0])["rating"] == 5
+    archive.rate("p1")
+    assert archive.rating("p1") == Rating()
+
+
+@pytest.mark.parametrize("stars", [-1, 6, 2.5, "5", True])
+def test_stars_that_make_no_sense_are_refused(stars: Any, keep: Keep, archive: Archive) -> None:
+    keep(made("p1", "x", **TEXT))
+    with pytest.raises(InvalidInputError, match="from 0 to 5"):
+        archive.rate("p1", stars)
+    assert archive.rating("p1") == Rating()
+
+
+def test_what_is_not_in_the_archive_cannot_be_rated(archive: Archive) -> None:
+    for unknown in ("p9", made("p9", "x")):
+        with pytest.raises(InvalidInputError, match=r"'p9' is not in the archive.*adopt"):
+            archive.rate(unknown, 5)
+    assert archive.rating("p9") == Rating()
+
+
+def found(archive: Archive, account: Account, input: dict[str, Any], **options: Any) -> list[str]:
+    return [p.id for p in archive.equal_inputs(account, "truefusion", input, **options)]
+
+
+def asked(id: str, input: dict[str, Any], url: str = "words", **facts: Any) -> Prediction:
+    return made(id, url, input=input, **facts)
+
+
+def test_equal_inputs_are_found_newest_first(keep: Keep, archive: Archive, account: Account) -> None:
+    for day, id in ((20, "old"), (22, "new"), (21, "mid")):
+        keep(asked(id, {"prompt": "fox", "seed": 7}, created_at=f"2026-11-{day}T10:00:00Z"))
+    keep(asked("other", {"prompt": "fox", "seed": 8}))
+    assert found(archive, account, {"seed": 7.0, "prompt": "fox"}) == ["new", "mid", "old"]
+    assert found(archive, account, {"prompt": "fox"}) == []
+    assert archive.equal_inputs(account, "truefusion-pro", {"prompt": "fox", "seed": 7}) == []
+
+
+def test_what_is_left_out_counts_as_the_default(keep: Keep, archive: Archive, account: Account) -> None:
+    keep(asked("p1", {"prompt": "fox", "steps": 30}))
+    assert found(archive, account, {"prompt": "fox"}) == []
+    assert found(archive, account, {"prompt": "fox"}, defaults={"steps": 30}) == ["p1"]
+    assert found(archive, account, {"prompt": "fox"}, defaults={"steps": 20}) == []
+
+
+def test_files_are_compared_by_their_content(keep: Keep, archive: Archive, account: Account) -> None:
+    body = base64.b64encode(picture()).decode()
+    keep(asked("p1", {"image": f"data:image/png;base64,{body}"}))
+    assert found(archive, account, {"image": f"data:image/webp;name=x;base64,{body}"}) == ["p1"]
+    assert found(archive, account, {"image": "data:image/png;base64,AAAA"}) == []
+
+
+def test_only_what_succeeded_for_this_account_and_is_here_is_found(
+    keep: Keep, archive: Archive, account: Account, assets: Assets
+) -> None:
+    input = {"prompt": "fox"}
+    kept = keep(asked("p1", input, assets.put("a.png", picture())))
+    keep(asked("p2", input, status="failed", output=None))
+    keep(asked("p3", input), account=replace(account, fingerprint="ba9876543210"))
+    assert found(archive, account, input) == ["p1"]
+    kept.files[0].unlink()
+    assert found(archive, account, input) == []
+
+
+def test_equal_inputs_are_found_after_the_index_was_lost(
+    keep: Keep, archive: Archive, account: Account
+) -> None:
+    input = {"image": "data:image/png;base64," + base64.b64encode(picture(size=(99, 99))).decode()}
+    keep(asked("p1", input))
+    archive.close()
+    for path in archive.path.glob("index.sqlite*"):
+        path.unlink()
+    with pytest.warns(UserWarning, match="made from the JSON"):
+        assert found(archive, account, input) == ["p1"]
+
+
+def test_the_look_up_uses_the_index_alone(keep: Keep, archive: Archive, account: Account) -> None:
+    keep(asked("p1", {"prompt": "fox"}))
+    statements: list[str] = []
+
+    def look(db: Any) -> list[Any]:
+        db.set_trace_callback(statements.append)
+        try:
+            from skytells_nb.archive import _index
+
+            _index.equal_inputs(db, account, [b"x" * 16])
+        finally:
+            db.set_trace_callback(None)
+        return [row[3] for row in db.execute(f"EXPLAIN QUERY PLAN {statements[0]}")]
+
+    plan = archive.database.reading(look, [])
+    assert any("USING INDEX predictions_by_input (input_digest=?)" in step for step in plan), plan

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
-from .. import schema as schemas
-from ..schema import UNSET, Number, Unset
+from ..schema import UNSET, Number
+from ..schema import Property as SchemaProperty
 
-__all__ = ["UNSET", "Field", "Place", "Property", "Unset", "Value"]
-
-
-Value = Any
-"""A JSON value, or `UNSET`."""
+__all__ = ["Field", "Place", "Property"]
 
 Place = Literal["prompt", "media", "main", "advanced", "hidden"]
 
@@ -25,11 +21,12 @@ class Field:
     Attributes
     ----------
     name : str
-        The key in the request; empty for a field that is the whole request.
+        The key in the request.
     kind : str
-        Which control it gets: ``prose``, ``text``, ``secret``, ``media``, ``medias``, ``choice``,
-        ``choices``, ``suggestions``, ``slider``, ``number``, ``seed``, ``checkbox``, ``colour``, ``lines``,
-        ``group``, ``json``, ``fixed`` or ``custom``.
+        Which control it gets: ``prose``, ``text``, ``secret``, ``media``, ``choice``, ``choices``,
+        ``suggestions``, ``slider``, ``number``, ``seed``, ``checkbox``, ``colour``, ``lines``, ``group``,
+        ``rows``, ``places``, ``variants``, ``json``, ``fixed``, ``whole`` (all of the input, as JSON) or
+        ``custom``.
     label, help, placeholder : str
         Words for people.
     required, nullable, deprecated : bool
@@ -47,12 +44,11 @@ class Field:
     accept : str
         For media: the kind of file, such as ``image/*``.
     fields : tuple of Field
-        Of a group: what is in it.
-    conditions : tuple
-        When it is asked for: where all of one of these hold; empty for always. `skytells_nb.schema.Checker`
-        says whether it ``applies`` to an input.
-    schema : mapping
-        The property, folded.
+        Of a group: what is in it. Of places: what stands at each. Of variants: what it may be.
+    item : Field or None
+        Of rows: what one of them is.
+    property : Property or None
+        What it was made of.
     widget : callable, optional
         Makes a widget with a ``value`` for a field of kind ``custom``.
     """
@@ -65,7 +61,7 @@ class Field:
     required: bool = False
     nullable: bool = False
     deprecated: bool = False
-    default: Value = UNSET
+    default: Any = UNSET
     choices: tuple[tuple[str, Any], ...] = ()
     low: Number | None = None
     high: Number | None = None
@@ -74,34 +70,40 @@ class Field:
     place: Place = "advanced"
     accept: str = ""
     fields: tuple[Field, ...] = ()
-    conditions: tuple[Any, ...] = field(default=(), repr=False)
-    schema: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    item: Field | None = None
+    property: Property | None = field(default=None, repr=False)
     widget: Callable[[], Any] | None = field(default=None, repr=False)
 
     __hash__ = None  # type: ignore[assignment]
 
     def moved(self, place: Place) -> Field:
-        """Give the same field in another place."""
+        """Return the same field in another place."""
         return replace(self, place=place)
 
+    @property
+    def implied(self) -> Any:
+        """What is sent where nobody sets it: of what the API needs, the one value it can guess."""
+        if not self.required:
+            return UNSET
+        if self.default is not UNSET:
+            return self.default
+        if self.kind == "group":
+            return {field.name: field.implied for field in self.fields if field.implied is not UNSET}
+        return None if self.nullable else UNSET
 
-class Property(schemas.Property):
-    """One property of a schema, as the rules look at it, with `field` to make a field of it.
 
-    Parameters
-    ----------
-    name : str
-        Its name.
-    schema : mapping
-        It, without references and alternatives where these could be folded.
-    required : bool
-        Whether the request must have it.
-    """
+class Property(SchemaProperty):
+    """One property of a schema, as the rules look at it; `Rule` tells how it becomes a field."""
 
     __slots__ = ()
 
+    @classmethod
+    def of(cls, other: SchemaProperty) -> Property:
+        """Make one of what `schema` read."""
+        return cls(other.name, other.schema, other.required, other.root, other.depth, other.conditions)
+
     def field(self, kind: str, **more: Any) -> Field:
-        """Make a field of it: with its name, label, help and default, and whether it is needed.
+        """Make a field of it: with its title, description and default, and whether it is required.
 
         Parameters
         ----------
@@ -121,14 +123,13 @@ class Property(schemas.Property):
         >>> field.label, field.help, field.placeholder
         ('Style', 'A look.', 'noir')
         """
-        known: dict[str, Any] = {
+        stated: dict[str, Any] = {
             "label": self.title,
             "help": self.description,
             "required": self.required,
             "nullable": self.nullable,
             "deprecated": self.deprecated,
             "default": self.default,
-            "conditions": self.conditions,
-            "schema": self.schema,
+            "property": self,
         }
-        return Field(name=self.name, kind=kind, **{**known, **more})
+        return Field(name=self.name, kind=kind, **{**stated, **more})

@@ -1,23 +1,28 @@
-"""Fields standing in a form: a label, a control and a note each, in two columns.
+"""The fields of a form: a label, a control and a note each, in two columns.
 
-A fieldset has one state, ``value``: what its controls hold, what they cannot show but were given, and keys
-that the schema does not know. An object inside the input is a fieldset inside the fieldset.
+A fieldset holds the value; its controls only show it. What somebody types in one of them replaces that one
+key, and nothing else: a value that a control cannot show as it is stays what it is until it is typed over,
+and so do keys that the schema does not know. An object inside the input is a fieldset inside the fieldset.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 import ipywidgets as w
 
-from ._controls import Control, UnsupportedValue, control_for
-from ._fields import UNSET, Field, Value
+from ..schema import UNSET, to_plain
+from ._controls import Control, control_for
+from ._fields import Field
 from ._views import Layouts, label_html, note_html
 
-__all__ = ["Fieldset"]
+__all__ = ["Applies", "Fieldset"]
 
 _ALL_AT_ONCE: Final = 40
+
+Applies = Callable[[Field, Mapping[str, Any]], bool]
+"""Decides whether a value asks for a field; some are asked for only under a condition."""
 
 
 class Fieldset:
@@ -31,6 +36,8 @@ class Fieldset:
         The form's.
     changed : callable
         Called when somebody changed something.
+    applies : callable, optional
+        Decides which fields are shown; all of them unless given.
 
     Attributes
     ----------
@@ -38,185 +45,172 @@ class Fieldset:
         What stands in the form, top to bottom.
     """
 
-    def __init__(self, fields: Sequence[Field], layouts: Layouts, changed: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        fields: Sequence[Field],
+        layouts: Layouts,
+        changed: Callable[[], None],
+        applies: Applies | None = None,
+    ) -> None:
         self.fields = tuple(fields)
+        self.widgets: list[Any] = []
         self._layouts = layouts
         self._changed = changed
+        self._applies = applies
+        self._value: dict[str, Any] = {}
         self._controls: dict[str, Control] = {}
-        self._groups: dict[str, Fieldset] = {}
         self._notes: dict[str, Any] = {}
+        self._rows: dict[str, list[Any]] = {}
+        self._places: list[tuple[Any, list[Field]]] = []
+        self._shown: set[str] = set()
         self._problems: dict[str, str] = {}
-        self._held: dict[str, Any] = {}
         self._pending: list[Field] = []
         self._lid: Any = None
         self._under_lid: frozenset[str] = frozenset()
-        self._silent = 1
-        self.widgets: list[Any] = []
         self._build()
-        self._silent = 0
-
-    @property
-    def required(self) -> tuple[str, ...]:
-        """Which of its fields must be filled in; none where one field stands for the whole input."""
-        if any(not field.name for field in self.fields):
-            return ()
-        return tuple(field.name for field in self.fields if field.required)
 
     def _build(self) -> None:
         shown = [field for field in self.fields if field.place != "hidden"]
         prompts = [field for field in shown if field.place == "prompt"]
         middle = [field for field in shown if field.place in ("media", "main")]
         rest = [field for field in shown if field.place == "advanced"]
-        for field in prompts:
-            label = self._layouts.html(label_html(field.label, field.required), classes=("sky-label",))
-            self.widgets += [label, *self._row(field)[1:]]
+        if prompts:
+            box = w.VBox(layout=self._layouts.wide)
+            self.widgets.append(box)
+            self._fill(box, prompts)
         if middle:
             self.widgets.append(self._grid(middle))
         if rest:
             self.widgets.append(self._advanced(rest))
+        self._arrange()
 
-    def _grid(self, fields: Sequence[Field]) -> Any:
-        children = [widget for field in fields for widget in self._row(field)]
-        layout = w.Layout(width="100%", margin="6px 0 0")
-        grid = w.GridBox(children, layout=layout, _dom_classes=("sky-grid",))
+    def _fill(self, container: Any, fields: list[Field]) -> None:
+        for field in fields:
+            self._rows[field.name] = self._row(field)
+        self._places.append((container, fields))
+
+    def _grid(self, fields: list[Field]) -> Any:
+        grid = w.GridBox(layout=w.Layout(width="100%", margin="6px 0 0"), _dom_classes=("sky-grid",))
+        self._fill(grid, fields)
         return w.VBox([grid], layout=self._layouts.wide, _dom_classes=("sky-container",))
 
-    def _advanced(self, fields: Sequence[Field]) -> Any:
+    def _advanced(self, fields: list[Field]) -> Any:
         """Put the rest behind a lid; a great many of them are made only when it is opened."""
         inside = w.VBox(layout=self._layouts.wide)
-        lid = w.Accordion(
+        self._lid = w.Accordion(
             children=[inside],
             titles=(f"Advanced ({len(fields)})",),
             selected_index=None,
             layout=self._layouts.wide,
         )
-        self._lid, self._under_lid = lid, frozenset(field.name for field in fields)
+        self._under_lid = frozenset(field.name for field in fields)
         if len(fields) <= _ALL_AT_ONCE:
             inside.children = [self._grid(fields)]
-            return lid
-        self._pending = list(fields)
+            return self._lid
+        self._pending = fields
 
         def opened(_: Any) -> None:
             if self._pending:
                 pending, self._pending = self._pending, []
-                self._silent += 1
-                try:
-                    inside.children = [self._grid(pending)]
-                    for field in pending:
-                        if field.name in self._held:
-                            self._put(field.name, self._held.pop(field.name))
-                finally:
-                    self._silent -= 1
-                self.show(self._problems)
+                inside.children = [self._grid(pending)]
+                for field in pending:
+                    self._controls[field.name].show(self._value.get(field.name, UNSET))
+                self._shown.clear()
+                self._arrange()
+                self.mark(self._problems)
 
-        lid.observe(opened, "selected_index")
-        return lid
+        self._lid.observe(opened, "selected_index")
+        return self._lid
 
     def _row(self, field: Field) -> list[Any]:
         layouts = self._layouts
-        words = label_html(field.label, field.required, field.deprecated)
-        label = layouts.html(words, classes=("sky-label",), layout=layouts.natural)
-        if field.kind == "group" and field.widget is None:
-            group = Fieldset(field.fields, layouts, self._heard(field.name))
-            self._groups[field.name] = group
-            widget = w.VBox(group.widgets, layout=layouts.wide, _dom_classes=("sky-group",))
-            help = field.help
-        else:
-            control = control_for(field, layouts, self._heard(field.name))
-            self._controls[field.name] = control
-            widget = control.widget
-            help = self._help(field)
-        note = layouts.html(note_html(help), classes=("sky-note",), layout=layouts.wide)
+        text = label_html(field.label, field.required, field.deprecated)
+        label = layouts.html(text, classes=("sky-label",), layout=layouts.natural)
+        control = control_for(field, layouts, lambda: self._typed(field.name), self._applies)
+        self._controls[field.name] = control
+        note = layouts.html(
+            note_html(_help(field, control)), classes=("sky-note",), layout=layouts.wide
+        )
         self._notes[field.name] = note
-        return [label, widget, note]
+        return [label, control.widget, note]
 
-    def _help(self, field: Field) -> str:
-        told = "" if field.kind == "checkbox" else field.help
-        return " ".join(word for word in (told, self._controls[field.name].remark) if word)
+    def _arrange(self) -> None:
+        """Show the fields that the value asks for."""
+        shown = {name for name in self._rows if self._asked_for(name)}
+        if shown == self._shown:
+            return
+        self._shown = shown
+        for container, fields in self._places:
+            rows = [self._rows[field.name] for field in fields if field.name in shown]
+            container.children = [widget for row in rows for widget in row]
 
-    def _heard(self, name: str) -> Callable[[], None]:
-        def heard() -> None:
-            if not self._silent:
-                self._held.pop(name, None)
-                self._changed()
+    def _asked_for(self, name: str) -> bool:
+        field = self._controls[name].field
+        return name in self._value or self._applies is None or self._applies(field, self.value)
 
-        return heard
+    def _typed(self, name: str) -> None:
+        """Take what somebody typed; what is no longer asked for because of it goes."""
+        value = self._controls[name].value
+        if self._whole is not None:
+            self._value = {} if value is UNSET else dict(value)
+        elif value is UNSET:
+            self._value.pop(name, None)
+        else:
+            self._value[name] = value
+        if self._applies is not None:
+            for other, control in self._controls.items():
+                set_here = other in self._value and other != name
+                conditional = control.field.property is not None and control.field.property.conditions
+                if set_here and conditional and not self._applies(control.field, self.value):
+                    del self._value[other]
+                    control.show(UNSET)
+            self._arrange()
+        self._changed()
 
     @property
     def value(self) -> dict[str, Any]:
-        """What is set, in the order of the fields; what is not set is missing."""
+        """What is set, in the order of the fields, and then what no field knows; the rest is missing."""
+        if self._whole is not None:
+            return dict(self._value)
         found: dict[str, Any] = {}
         for field in self.fields:
-            if field.name:
-                value = self._value_of(field)
-                if value is not UNSET:
-                    found[field.name] = value
-                elif field.required and field.nullable:
-                    found[field.name] = None
-            else:
-                whole = self._controls[""].get()
-                found.update(whole if isinstance(whole, Mapping) else {})
-        return {**found, **self._held}
+            value = self._value.get(field.name, field.implied)
+            if value is not UNSET:
+                found[field.name] = value
+        return {**found, **self._value}
 
-    def _value_of(self, field: Field) -> Value:
-        if field.name in self._held:
-            return self._held[field.name]
-        if field.name in self._controls:
-            return self._controls[field.name].get()
-        if field.name in self._groups:
-            return self._groups[field.name].value or ({} if field.required else UNSET)
-        return field.default if field.kind == "fixed" or field.place == "hidden" or self._pending else UNSET
+    @property
+    def is_set(self) -> bool:
+        """Whether anything is set, be it what its default is."""
+        return bool(self._value)
 
-    def assign(self, value: Mapping[str, Any]) -> None:
-        """Show a value; fields that it does not have go back to their defaults."""
-        self._silent += 1
-        try:
-            self._held.clear()
-            for control in self._controls.values():
-                control.reset()
-            for group in self._groups.values():
-                group.assign({})
-            if "" in self._controls:
-                self._put("", dict(value))
-                return
-            for name, item in value.items():
-                self._put(str(name), item)
-        finally:
-            self._silent -= 1
+    @property
+    def _whole(self) -> Control | None:
+        only = self._controls.get("")
+        return only if only is not None and only.field.kind == "whole" else None
 
-    def _put(self, name: str, value: Any) -> None:
-        group, control = self._groups.get(name), self._controls.get(name)
-        if group is not None and isinstance(value, Mapping):
-            group.assign(value)
-            return
-        try:
-            if control is None:
-                raise UnsupportedValue
-            if value is None and control.field.nullable:
-                control.clear()
-                if control.field.default is not UNSET:  # which the API would take, were null left out
-                    self._held[name] = None
-            else:
-                control.set(value)
-        except UnsupportedValue:
-            if control is not None:
-                control.clear()
-            self._held[name] = value
+    def show(self, value: Mapping[str, Any]) -> None:
+        """Show a value; fields that it does not have show their defaults."""
+        self._value = {str(name): to_plain(item) for name, item in value.items()}
+        if self._whole is not None:
+            self._whole.show(self._value or UNSET)
+        else:
+            for name, control in self._controls.items():
+                control.show(self._value.get(name, UNSET))
+        self._arrange()
+        self.mark(self._problems)
 
     @property
     def problems(self) -> dict[str, str]:
         """What was typed that can be no value, by the name of its field."""
-        found = {name: control.problem for name, control in self._controls.items() if control.problem}
-        whole = self._controls.get("")
-        if whole is not None and not whole.problem and not isinstance(whole.get(), Mapping | type(UNSET)):
-            found[""] = "The input is an object, so it begins with { and ends with }."
-        for name, group in self._groups.items():
-            inside = group.problems
-            if inside:
-                found[name] = "; ".join(f"{at}: {words}" for at, words in inside.items())
-        return found
+        return {name: control.problem for name, control in self._controls.items() if control.problem}
 
-    def show(self, problems: Mapping[str, str], *, reveal: bool = False) -> None:
+    @property
+    def required(self) -> tuple[str, ...]:
+        """Which of its fields must be filled in."""
+        return tuple(field.name for field in self.fields if field.required)
+
+    def mark(self, problems: Mapping[str, str], *, reveal: bool = False) -> None:
         """Put each problem under its field, and take away those that are gone.
 
         Parameters
@@ -229,34 +223,25 @@ class Fieldset:
         self._problems = dict(problems)
         if reveal and self._under_lid & problems.keys() and self._lid.selected_index is None:
             self._lid.selected_index = 0
-        for field in self.fields:
-            note = self._notes.get(field.name)
-            if note is None:
-                continue
-            help = self._help(field) if field.name in self._controls else field.help
-            words = note_html(help, problems.get(field.name, ""))
-            if note.value != words:
-                note.value = words
+        for name, note in self._notes.items():
+            control = self._controls[name]
+            html = note_html(_help(control.field, control), problems.get(name, ""))
+            if note.value != html:
+                note.value = html
 
     def unplaced(self, problems: Mapping[str, str]) -> dict[str, str]:
-        """Give the problems that stand under no field that can be seen."""
-        return {name: words for name, words in problems.items() if name not in self._notes}
+        """Return the problems that stand under no field that can be seen."""
+        return {name: text for name, text in problems.items() if name not in self._shown}
 
     @property
     def unknown(self) -> list[str]:
-        """Keys of the value that nobody can see: of no field, or hidden and changed."""
-        known = {field.name: field for field in self.fields}
-        waiting = {field.name for field in self._pending}
-        return [
-            name
-            for name, value in self._held.items()
-            if name not in self._controls
-            and name not in self._groups
-            and name not in waiting
-            and (name not in known or known[name].default != value)
-        ]
+        """Keys that are sent and have no field that can be seen."""
+        if self._whole is not None:
+            return []
+        seen = {*self._controls, *(field.name for field in self._pending)}
+        return [name for name in self._value if name not in seen]
 
-    def named(self, names: Iterable[str]) -> list[Field]:
-        """Give the fields of these names."""
-        wanted = set(names)
-        return [field for field in self.fields if field.name in wanted]
+
+def _help(field: Field, control: Control) -> str:
+    help = "" if field.kind == "checkbox" else field.help
+    return " ".join(part for part in (help, control.hint, control.remark) if part)

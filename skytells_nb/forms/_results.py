@@ -90,7 +90,7 @@ class Results:
         if self._cards:
             card, html, earlier = self._cards[0]
             html.value = earlier.small
-            card._dom_classes = ("sky-card",)  # noqa: SLF001 - as in `_views._set_classes`
+            card._dom_classes = ("sky-card",)  # noqa: SLF001 - as in `_views.set_classes`
         given = dict(prediction.input or {})
         button = w.Button(
             description="Use these inputs again",

@@ -12,17 +12,16 @@ A rule of one's own is put in front:
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from ..exceptions import InvalidInputError
-from ..schema import COUNT_NAMES, LENGTH_NAMES, UNSET, did_you_mean, parse
-from ..schema import Property as SchemaProperty
-from . import kinds
+from ..schema import PROMPT_NAMES, UNSET, Number, did_you_mean, parse
 from ._fields import Field, Place, Property
 
-__all__ = ["RULES", "Rule", "SchemaFields", "field_for", "fields_from_schema", "select_fields"]
+__all__ = ["RULES", "Rule", "SchemaFields", "field_for", "fields_from_schema", "range_text", "select_fields"]
 
 
 class Rule(NamedTuple):
@@ -33,7 +32,7 @@ class Rule(NamedTuple):
     name : str
         What it is for.
     fits : callable
-        Tells of a `Property` whether this rule is for it.
+        Decides whether this rule is for a `Property`.
     build : callable
         Makes the `Field` of it, best with ``property.field(kind, …)``.
     """
@@ -43,9 +42,54 @@ class Rule(NamedTuple):
     build: Callable[[Property], Field]
 
 
+# fmt: off
+RULES: Final[tuple[Rule, ...]] = (
+    Rule("fixed",       lambda p: p.constant is not UNSET,                lambda p: p.field("fixed", default=p.constant)),
+    Rule("recursive",   lambda p: p.recursive or p.depth > _DEEPEST,      lambda p: p.field("json")),
+    Rule("secret",      lambda p: is_secret(p),                           lambda p: p.field("secret")),
+    Rule("media",       lambda p: bool(p.media),                          lambda p: _media(p)),
+    Rule("choices",     lambda p: _holds(p, lambda item: item.closed),    lambda p: _choices(p)),
+    Rule("lines",       lambda p: _holds(p, lambda item: item.is_only("string") and not item.media),
+                                                                          lambda p: p.field("lines")),
+    Rule("rows",        lambda p: _holds(p, lambda item: bool(item.types or item.enum or item.variants)),
+                                                                          lambda p: _rows(p)),
+    Rule("places",      lambda p: p.is_only("array") and len(p.positions) > 1, lambda p: _places(p)),
+    Rule("group",       lambda p: p.is_only("object") and bool(p.properties), lambda p: _group(p)),
+    Rule("choice",      lambda p: is_choice(p),                           lambda p: _choice(p)),
+    Rule("checkbox",    lambda p: p.is_only("boolean"),                   lambda p: p.field("checkbox")),
+    Rule("seed",        lambda p: is_seed(p),                             lambda p: _number(p, "seed")),
+    Rule("slider",      lambda p: p.is_number and slider_step(p) is not None, lambda p: _number(p, "slider")),
+    Rule("number",      lambda p: p.is_number,                            lambda p: _number(p, "number")),
+    Rule("colour",      lambda p: p.is_only("string") and p.text("format") == "color", lambda p: p.field("colour")),
+    Rule("prose",       lambda p: is_prose(p),                            lambda p: p.field("prose")),
+    Rule("suggestions", lambda p: p.is_only("string") and len(p.enum or p.examples) > 1, lambda p: _suggestions(p)),
+    Rule("text",        lambda p: p.is_only("string"),                    lambda p: p.field("text")),
+    Rule("variants",    lambda p: len(alternatives(p)) > 1,               lambda p: _variants(p)),
+    Rule("json",        lambda _: True,                                   lambda p: p.field("json")),
+)
+# fmt: on
+"""The whole mapping, in order of precedence. What nothing else knows becomes a JSON text area."""
+
+_IMPORTANT: Final = frozenset(
+    (
+        *("aspect_ratio", "width", "height", "size", "resolution", "style", "quality", "voice", "seed"),
+        *("num_outputs", "number_of_images", "n", "duration", "duration_seconds", "seconds"),
+        *("generate_audio", "max_tokens", "temperature"),
+    )
+)
+_LONG_NAMES: Final = frozenset({*PROMPT_NAMES, "negative_prompt", "system", "system_prompt", "description"})
+_SECRETS: Final = frozenset({("password",), ("secret",), ("token",), ("passphrase",)})
+_FEW: Final = 6
+_PLACES: Final[tuple[Place, ...]] = ("prompt", "media", "main", "advanced", "hidden")
+_DEEPEST: Final = 6
+_EXACT_STOPS: Final = 200
+_WIDEST_SLIDER: Final = 5_000
+_WHOLE: Final = Field(name="", kind="whole", label="Input", place="prompt", placeholder='{"prompt": "…"}')
+
+
 @dataclass(frozen=True, slots=True)
 class SchemaFields:
-    """What was read of a schema.
+    """The fields of a schema.
 
     Attributes
     ----------
@@ -57,42 +101,6 @@ class SchemaFields:
 
     fields: tuple[Field, ...]
     note: str = ""
-
-
-# fmt: off
-RULES: Final[tuple[Rule, ...]] = (
-    Rule("fixed",       lambda p: p.constant is not UNSET,                    lambda p: _fixed(p)),
-    Rule("recursive",   lambda p: p.recursive or p.depth > 1,                 lambda p: p.field("json")),
-    Rule("secret",      kinds.is_secret,                                      lambda p: p.field("secret")),
-    Rule("media",       lambda p: bool(p.media),                              lambda p: _media(p, "media")),
-    Rule("medias",      lambda p: _lists(p, lambda i: bool(i.media)),         lambda p: _media(p, "medias")),
-    Rule("choices",     lambda p: _lists(p, lambda i: bool(i.enum)),          lambda p: _choices(p)),
-    Rule("lines",       lambda p: _lists(p, lambda i: i.is_only("string")),   lambda p: p.field("lines")),
-    Rule("group",       lambda p: p.is_only("object") and bool(p.properties), lambda p: _group(p)),
-    Rule("choice",      kinds.is_closed,                                      lambda p: _choice(p)),
-    Rule("checkbox",    lambda p: p.is_only("boolean"),                       lambda p: p.field("checkbox")),
-    Rule("seed",        kinds.is_seed,                                        lambda p: _number(p, "seed")),
-    Rule("slider",      kinds.is_slider,                                      lambda p: _number(p, "slider")),
-    Rule("number",      lambda p: p.is_number,                                lambda p: _number(p, "number")),
-    Rule("colour",      kinds.is_colour,                                      lambda p: p.field("colour")),
-    Rule("prose",       kinds.is_long,                                        lambda p: p.field("prose")),
-    Rule("suggestions", lambda p: p.is_only("string") and len(p.examples) > 1, lambda p: _suggestions(p)),
-    Rule("text",        lambda p: p.is_only("string"),                        lambda p: p.field("text")),
-    Rule("json",        lambda _: True,                                       lambda p: p.field("json")),
-)
-# fmt: on
-"""The whole mapping, in order of precedence. What nothing else knows becomes a JSON text area."""
-
-_IMPORTANT: Final = frozenset(
-    (
-        *("aspect_ratio", "width", "height", "size", "resolution", "style", "quality", "voice", "seed"),
-        *COUNT_NAMES,
-        *LENGTH_NAMES,
-        *("generate_audio", "max_tokens", "temperature"),
-    )
-)
-_FEW: Final = 6
-_PLACES: Final[tuple[Place, ...]] = ("prompt", "media", "main", "advanced", "hidden")
 
 
 def fields_from_schema(
@@ -122,18 +130,17 @@ def fields_from_schema(
     >>> [(field.name, field.kind, field.default) for field in fields_from_schema(schema).fields]
     [('prompt', 'prose', UNSET), ('steps', 'slider', UNSET)]
     """
-    known = parse(schema)
-    if not known.stated:
-        return SchemaFields((_WHOLE,), "This model says nothing about its inputs. Write them as JSON.")
-    if not known:
-        return SchemaFields((_WHOLE,), "This model lists no inputs. Write them as JSON, if it takes any.")
+    read = parse(schema)
+    if not read.known:
+        what = "lists no inputs" if read.stated else "does not describe its inputs"
+        return SchemaFields((_WHOLE,), f"This model {what}. Write them as JSON, if it takes any.")
     table = (*rules, *RULES)
-    found = [field_for(_for_rules(each), table) for each in known.values()]
+    found = [field_for(Property.of(each), table) for each in read.values()]
     return SchemaFields(_arranged(found, frozenset(important)))
 
 
 def select_fields(fields: Sequence[Field], names: Sequence[str] | None) -> list[Field]:
-    """Give the fields of these names in this order, and the others hidden; all of them for None.
+    """Return the fields of these names in this order, and the others hidden; all of them for None.
 
     Raises
     ------
@@ -148,40 +155,33 @@ def select_fields(fields: Sequence[Field], names: Sequence[str] | None) -> list[
         if name not in known:
             hint = did_you_mean(name, known) or f"It has {', '.join(known)}."
             raise InvalidInputError(f"This model has no input {name!r}. {hint}", charged=False)
-    shown = [known[name].moved("main") if known[name].place == "advanced" else known[name] for name in wanted]
-    rest = [field.moved("hidden") for field in fields if field.name not in wanted]
-    return [*shown, *rest]
+    shown = [
+        known[name].moved("main") if known[name].place == "advanced" else known[name] for name in wanted
+    ]
+    return [*shown, *(field.moved("hidden") for field in fields if field.name not in wanted)]
 
 
-def field_for(p: Property, rules: Sequence[Rule] = RULES) -> Field:
-    """Make the field of one property by the first rule that fits; a rule that fails is passed over."""
-    for rule in rules:
+def field_for(p: Property, table: Sequence[Rule] = RULES) -> Field:
+    """Make the field of a property by the first rule that fits; one that fails is passed over."""
+    for rule in table:
         try:
             if rule.fits(p):
                 return _finished(rule.build(p), p)
-        except Exception:  # noqa: BLE001, S112 - odd schemas are what this is for, and JSON fits them all
+        except Exception:  # noqa: BLE001, S112 - a rule of the user's; the table below it goes on
             continue
-    return p.field("json", default=UNSET)
-
-
-_WHOLE: Final = Field(name="", kind="json", label="Input", place="prompt", placeholder='{"prompt": "…"}')
-
-
-def _for_rules(p: SchemaProperty) -> Property:
-    return Property(p.name, p.schema, p.required, p.root, p.depth, p.conditions)
+    return _finished(p.field("json"), p)
 
 
 def _finished(field: Field, p: Property) -> Field:
     """Fill in what every field has: a default that fits, a placeholder, its place."""
-    default, remark = kinds.fitting_default(p)
-    examples = p.examples
+    default, remark = (field.default, "") if field.kind == "fixed" else allowed_default(p)
     longest = p.number("maxLength")
-    told = [field.help, f"Up to {longest:,} characters." if longest and field.kind == "prose" else "", remark]
+    limit = f"Up to {longest:,} characters." if longest and field.kind == "prose" else ""
     return replace(
         field,
-        default=default if field.default is not UNSET and field.kind != "fixed" else field.default,
-        help=" ".join(word for word in told if word),
-        placeholder=field.placeholder or (str(examples[0])[:200] if examples else ""),
+        default=default,
+        help=" ".join(part for part in (field.help, limit, remark) if part),
+        placeholder=field.placeholder or (str(p.examples[0])[:200] if p.examples else ""),
         place=_place(field, p),
     )
 
@@ -191,12 +191,12 @@ def _place(field: Field, p: Property) -> Place:
         return "hidden"
     if field.deprecated:
         return "advanced"
-    if kinds.is_promptlike(p) and field.kind in ("prose", "text"):
+    if is_prompt(p) and field.kind in ("prose", "text"):
         return "prompt"
-    if field.kind in ("media", "medias"):
+    if field.kind == "media" or (field.item is not None and field.item.kind == "media"):
         return "media"
-    chosen = p.required or p.ui.get("important") is True or p.name.lower() in _IMPORTANT
-    return "main" if chosen else "advanced"
+    important = p.required or p.ui.get("important") is True or p.name.lower() in _IMPORTANT
+    return "main" if important else "advanced"
 
 
 def _arranged(fields: Sequence[Field], important: frozenset[str]) -> tuple[Field, ...]:
@@ -215,48 +215,163 @@ def _arranged(fields: Sequence[Field], important: frozenset[str]) -> tuple[Field
     return tuple(sorted(found, key=lambda field: (_PLACES.index(field.place), not field.required)))
 
 
-def _lists(p: Property, fits: Callable[[Property], bool]) -> bool:
-    item = p.item
-    return item is not None and p.is_only("array") and fits(item)
+# --- how a property is known ---------------------------------------------------------------------------------
 
 
-def _fixed(p: Property) -> Field:
-    return p.field("fixed", default=p.constant)
+def is_secret(p: Property) -> bool:
+    """Whether it is a credential: said so, or named so."""
+    if not p.is_only("string"):
+        return False
+    marked = p.schema.get("x-cog-secret") is True or p.text("format") == "password"
+    return marked or p.words[-1:] in _SECRETS or p.words[-2:] == ("api", "key")
 
 
-def _media(p: Property, kind: str) -> Field:
-    found = p.media or (p.item.media if p.item is not None else "")
-    return p.field(kind, accept="" if found in ("", "file") else f"{found}/*")
+def is_prompt(p: Property) -> bool:
+    """Whether it is what a person has to say to the model."""
+    return bool(p.types <= {"string"} and not p.enum and p.name.lower() in PROMPT_NAMES and not p.media)
 
 
-def _choices(p: Property) -> Field:
-    return p.field("choices", choices=() if p.item is None else p.item.choices)
+def is_prose(p: Property) -> bool:
+    """Whether a text wants several lines; a box of one line would lose the line breaks of its default."""
+    if not p.is_only("string") and not (not p.types and is_prompt(p)):
+        return False
+    longest = p.number("maxLength")
+    long = p.name.lower() in _LONG_NAMES or (longest is not None and longest >= 200)
+    return long or is_prompt(p) or "\n" in p.text("default")
+
+
+def is_seed(p: Property) -> bool:
+    """Whether it is the seed of a draw."""
+    return p.is_only("integer") and not p.enum and p.words[-1:] == ("seed",)
+
+
+def is_choice(p: Property) -> bool:
+    """Whether it is one of a list: of an enum, or yes and no where neither is the default."""
+    return p.closed or (p.is_only("boolean") and not isinstance(p.default, bool))
+
+
+def slider_step(p: Property) -> Number | None:
+    """Choose the distance between two stops of a slider; None where a slider would be a bad control.
+
+    Up to two hundred stops are exact. Beyond, the slider is coarse, and what lies between is typed.
+    """
+    low, high = p.bounds
+    if low is None or high is None or not low < high:
+        return None
+    span, least = high - low, p.step
+    if least is not None and least <= span:
+        return least if span / least <= _EXACT_STOPS else None
+    if p.is_only("integer"):
+        whole = [1, *(2, 4, 8, 16, 32), *(2, 5, 10, 20, 25, 50, 100)]
+        exact = (n for n in whole if span % n == 0 and span / n <= _EXACT_STOPS)
+        return next(exact, None) if span <= _WIDEST_SLIDER else None
+    power = 10.0 ** (math.floor(math.log10(span)) - 2)
+    return next((round(power * n, 12) for n in (1, 5, 10, 50) if span / (power * n) <= _EXACT_STOPS), None)
+
+
+def alternatives(p: Property) -> tuple[Property, ...]:
+    """What it may be instead of one thing: its variants, or its types where it has several."""
+    if p.variants:
+        return tuple(each for each in p.variants if each.types != {"null"})
+    if len(p.types) < 2:
+        return ()
+    parts = ({**p.schema, "type": kind} for kind in sorted(p.types, key=_TYPES.index))
+    return tuple(Property(p.name, part, False, p.root, p.depth + 1) for part in parts)
+
+
+_TYPES: Final = ("string", "integer", "number", "boolean", "array", "object", "null")
+
+
+def allowed_default(p: Property) -> tuple[Any, str]:
+    """Return the schema's default where the schema itself allows it, else `UNSET` and a remark."""
+    default = p.default
+    if default is UNSET or default is None:
+        return UNSET, ""
+    low, high = p.bounds
+    wrong = p.closed and not any(_same(default, value) for value in p.enum)
+    if p.is_number:
+        wrong = wrong or isinstance(default, bool) or not isinstance(default, int | float)
+        wrong = wrong or (low is not None and default < low) or (high is not None and default > high)
+        wrong = wrong or (p.is_only("integer") and float(default) != int(default))
+    for kind, type_ in (("string", str), ("array", list), ("object", dict)):
+        wrong = wrong or (p.is_only(kind) and not isinstance(default, type_))
+    if wrong:
+        return UNSET, f"Default {' '.join(str(default).split())[:80]} is not an allowed value; not sent."
+    return (int(default) if p.is_only("integer") else default), ""
+
+
+def _same(value: Any, other: Any) -> bool:
+    return bool(value == other) and isinstance(value, bool) == isinstance(other, bool)
+
+
+def _holds(p: Property, fits: Callable[[Property], bool]) -> bool:
+    item = p.item if p.is_only("array") else None
+    return item is not None and fits(item)
+
+
+# --- the field that is made of it ----------------------------------------------------------------------------
+
+
+def _media(p: Property) -> Field:
+    return p.field("media", accept="" if p.media == "file" else f"{p.media}/*")
 
 
 def _choice(p: Property) -> Field:
-    return p.field("choice", choices=p.choices)
+    return p.field("choice", choices=tuple(p.choices))
+
+
+def _choices(p: Property) -> Field:
+    return p.field("choices", choices=() if p.item is None else tuple(p.item.choices))
+
+
+def _suggestions(p: Property) -> Field:
+    return p.field("suggestions", choices=tuple((str(value), value) for value in p.enum or p.examples))
 
 
 def _number(p: Property, kind: str) -> Field:
     low, high = p.bounds
-    step = kinds.stops(p) if kind == "slider" else p.step
     return p.field(
         kind,
         low=low,
         high=high,
-        step=step,
+        step=slider_step(p) if kind == "slider" else p.step,
         integer=p.is_only("integer"),
-        placeholder="random" if kind == "seed" else kinds.range_told(low, high),
+        placeholder="random" if kind == "seed" else range_text(low, high),
     )
 
 
 def _group(p: Property) -> Field:
-    fields = [field_for(each) for each in p.properties]
+    fields = [field_for(Property.of(each)) for each in p.properties]
     shown = [
         each.moved("main") if each.place != "hidden" and not each.deprecated else each for each in fields
     ]
     return p.field("group", fields=tuple(shown))
 
 
-def _suggestions(p: Property) -> Field:
-    return p.field("suggestions", choices=tuple((str(value), value) for value in p.examples))
+def _rows(p: Property) -> Field:
+    item = field_for(p.item) if p.item is not None else p.field("json")
+    name = item.label if p.item is not None and p.item.text("title") else ""
+    return p.field("rows", item=replace(item, label=name or p.title, required=True))
+
+
+def _places(p: Property) -> Field:
+    return p.field("places", fields=tuple(field_for(each) for each in p.positions))
+
+
+def _variants(p: Property) -> Field:
+    fields = tuple(field_for(each) for each in alternatives(p))
+    if len({field.kind for field in fields}) == 1 and fields[0].kind == "json":
+        return p.field("json")
+    return p.field("variants", fields=fields)
+
+
+def range_text(low: Number | None, high: Number | None) -> str:
+    """Format a range in a few words; empty where it is open at both ends."""
+    least, most = (_edge(edge) for edge in (low, high))
+    if least and most:
+        return f"{least} to {most}"
+    return f"at least {least}" if least else f"at most {most}" if most else ""
+
+
+def _edge(edge: Number | None) -> str:
+    return "" if edge is None else f"{edge:,}" if isinstance(edge, int) else f"{edge:,.10g}"

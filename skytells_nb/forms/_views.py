@@ -31,6 +31,7 @@ __all__ = [
     "label_html",
     "note_html",
     "price_html",
+    "set_classes",
     "status_line",
     "style_sheet",
     "unplaced_html",
@@ -228,7 +229,7 @@ class StatusBar:
             line = f"Canceling · {line}" if state.canceling else line
             self._line.value = f"<span>{escape(line)}</span>{self._hint}"
             self._bar.value = 100 if progress is None else max(0, min(100, round(progress)))
-            _set_classes(self._bar, ("sky-indeterminate",) if progress is None else ())
+            set_classes(self._bar, ("sky-indeterminate",) if progress is None else ())
         _display(self._row, state.running)
         if state.error is not None:
             self.message.value = state.error.html
@@ -244,7 +245,7 @@ def _display(widget: Any, shown: bool) -> None:
         widget.layout.display = wanted
 
 
-def _set_classes(widget: Any, classes: tuple[str, ...]) -> None:
+def set_classes(widget: Any, classes: tuple[str, ...]) -> None:
     """Set all classes of a widget in one message; ``add_class`` and ``remove_class`` take one each."""
     if tuple(widget._dom_classes) != classes:  # noqa: SLF001
         widget._dom_classes = classes  # noqa: SLF001

@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
-from .._fields import UNSET, Field, Value
+from ...schema import UNSET
+from .._codegen import literal
+from .._fields import Field
 from .._views import Layouts
 
-__all__ = ["Control", "UnsupportedValue"]
+__all__ = ["Control", "UnsupportedValueError"]
 
 
-class UnsupportedValue(ValueError):
-    """A control cannot show this value; the form keeps it all the same."""
+class UnsupportedValueError(ValueError):
+    """A control cannot show this value as it is; the form keeps it all the same."""
 
 
 class Control:
-    """The widgets of one field.
+    """The widgets of one field. It shows a value that the form holds, and says what was typed instead.
+
+    Subclasses have two methods: ``build`` makes the widgets, and ``display`` shows a value in them. What
+    happens in a widget ends in `edited`.
 
     Attributes
     ----------
@@ -24,55 +29,68 @@ class Control:
         What it is for.
     widget : ipywidgets.Widget
         What stands in the form.
+    value : object
+        What was last shown or typed; `UNSET` for nothing.
     problem : str
         What is wrong with what was typed; empty when it is a value.
+    hint : str
+        What is worth saying under it, whatever its value is.
     remark : str
-        What else is worth saying under it.
+        What is worth saying of its value.
     """
 
     widget: Any
+    hint = ""
 
-    def __init__(self, field: Field, layouts: Layouts, changed: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        field: Field,
+        layouts: Layouts,
+        changed: Callable[[], None],
+        applies: Callable[[Field, Mapping[str, Any]], bool] | None = None,
+    ) -> None:
         self.field = field
         self.layouts = layouts
+        self.applies = applies
+        self.value: Any = UNSET
         self.problem = ""
         self.remark = ""
         self._changed = changed
+        self._showing = 1
         self.build()
-        self.reset()
+        self._showing = 0
+        self.show(UNSET)
 
     def build(self) -> None:
         """Make the widgets."""
         raise NotImplementedError
 
-    def get(self) -> Value:
-        """Give what is set, or `UNSET`."""
+    def display(self, value: Any) -> None:
+        """Show a value, or with `UNSET` that there is none; `UnsupportedValueError` where that cannot be."""
         raise NotImplementedError
 
-    def set(self, value: Any) -> None:
-        """Show a value; `UnsupportedValue` when this control cannot."""
-        raise NotImplementedError
+    def show(self, value: Any) -> None:
+        """Show a value that was set from elsewhere, or with `UNSET` the schema's default."""
+        self.value, self.problem, self.remark = value, "", ""
+        self._showing += 1
+        try:
+            self.display(self.field.default if value is UNSET else value)
+        except UnsupportedValueError:
+            self.display(UNSET)
+            if value is not UNSET:
+                text = "null" if value is None else literal(value)
+                self.remark = f"Set to {text if len(text) <= 60 else text[:59] + '…'}."
+        finally:
+            self._showing -= 1
 
-    def clear(self) -> None:
-        """Show that nothing is set."""
-        raise NotImplementedError
-
-    def reset(self) -> None:
-        """Go back to the schema's default, or to nothing."""
-        if self.field.default is UNSET:
-            self.clear()
-        else:
-            try:
-                self.set(self.field.default)
-            except UnsupportedValue:
-                self.clear()
-
-    def watch(self, widget: Any) -> None:
-        """Let the form hear of a widget's changes."""
-        widget.observe(lambda _: self._changed(), "value")
+    def edited(self, value: Any, problem: str = "") -> None:
+        """Take what somebody typed or chose."""
+        if not self._showing:
+            self.value, self.problem, self.remark = value, problem, ""
+            self._changed()
 
     def accessible_traits(self, **more: Any) -> dict[str, Any]:
-        """Give the traits by which assistive technology knows the name of a control."""
+        """Return the traits by which assistive technology knows the name of a control."""
         return {
             "description": self.field.label,
             "style": self.layouts.text_style,

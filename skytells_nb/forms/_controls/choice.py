@@ -1,60 +1,66 @@
-"""Controls for choosing among what there is: buttons, a list, checkboxes, suggestions."""
+"""Controls for choosing among what there is: buttons, a list, checkboxes."""
+
+# ruff: noqa: D102 - what a control does is explained once, in `base.Control`
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import ipywidgets as w
 
-from .._fields import UNSET, Value
-from ..kinds import short
-from .base import Control, UnsupportedValue
+from ...schema import UNSET
+from .base import Control, UnsupportedValueError
 
-__all__ = ["Checkbox", "Choice", "Choices", "Suggestions"]
+__all__ = ["Checkbox", "Choice", "Choices", "chooser"]
 
 _NOT_SET = "not set"
 
 
+def chooser(control: Control, labels: Sequence[str], *, free: bool) -> Any:
+    """Make a widget to choose one of several by position, -1 for none: a few buttons, or a drop-down.
+
+    Widgets are given positions, since values may be of any type and equal across types (1 and True).
+    """
+    options = [(label, at) for at, label in enumerate(labels)]
+    options = [(_NOT_SET, -1), *options] if free else options
+    first = -1 if free else None
+    layouts = control.layouts
+    if len(labels) <= 4 and sum(len(label) + 3 for label in labels) <= 44:
+        return w.ToggleButtons(
+            options=options,
+            value=first,
+            layout=layouts.wide,
+            style=layouts.buttons_style,
+            tooltip=control.field.label,
+        )
+    return w.Dropdown(options=options, value=first, **control.accessible_traits(layout=layouts.natural))
+
+
+def _position(values: Sequence[Any], value: Any) -> int:
+    """Return where a value stands among others; 1, True and "1" are three values."""
+    for at, known in enumerate(values):
+        if known == value and isinstance(known, bool) == isinstance(value, bool):
+            return at
+    raise UnsupportedValueError
+
+
 class Choice(Control):
-    """One of a list: a few short ones as buttons, more as a drop-down."""
+    """One of a list."""
 
     def build(self) -> None:
         field = self.field
-        # Widgets are given positions, since values may be of any type and equal across types (1 and True).
         free = field.default is UNSET and not field.required
-        options = [(label, at) for at, (label, _) in enumerate(field.choices)]
-        options = [(_NOT_SET, -1), *options] if free else options
-        self._nothing = -1 if free else None
-        if short([label for label, _ in field.choices]):
-            self.widget = w.ToggleButtons(
-                options=options,
-                value=self._nothing,
-                layout=self.layouts.wide,
-                style=self.layouts.buttons_style,
-                tooltip=field.label,
-            )
-        else:
-            self.widget = w.Dropdown(
-                options=options, value=self._nothing, **self.accessible_traits(layout=self.layouts.natural)
-            )
-        self.watch(self.widget)
+        self.widget = chooser(self, [label for label, _ in field.choices], free=free)
+        self._nothing = self.widget.value
+        self.widget.observe(lambda change: self._chosen(change["new"]), "value")
 
-    def get(self) -> Value:
-        at = self.widget.value
-        return UNSET if at is None or at < 0 else self.field.choices[at][1]
+    def _chosen(self, at: int | None) -> None:
+        self.edited(UNSET if at is None or at < 0 else self.field.choices[at][1])
 
-    def set(self, value: Any) -> None:
-        if value is None and self.field.nullable:
-            self.clear()
-            return
-        for at, (_, known) in enumerate(self.field.choices):
-            if known == value and isinstance(known, bool) == isinstance(value, bool):
-                self.widget.value = at
-                return
-        raise UnsupportedValue
-
-    def clear(self) -> None:
-        self.widget.value = self._nothing
+    def display(self, value: Any) -> None:
+        values = [each for _, each in self.field.choices]
+        self.widget.value = self._nothing if value is UNSET else _position(values, value)
 
 
 class Checkbox(Control):
@@ -67,22 +73,20 @@ class Checkbox(Control):
             layout=self.layouts.wide,
             style=self.layouts.checkbox_style,
         )
-        self.watch(self.widget)
+        self.widget.observe(lambda change: self.edited(bool(change["new"])), "value")
 
-    def get(self) -> Value:
-        return bool(self.widget.value)
-
-    def set(self, value: Any) -> None:
-        if not isinstance(value, bool):
-            raise UnsupportedValue
-        self.widget.value = value
-
-    def clear(self) -> None:
-        self.widget.value = False
+    def display(self, value: Any) -> None:
+        if not isinstance(value, bool) and value is not UNSET:
+            raise UnsupportedValueError
+        self.widget.value = value is True
 
 
 class Choices(Control):
-    """Several of a list: checkboxes, or a list to select in."""
+    """Several of a list: checkboxes, or a list to select in.
+
+    They show which values there are, not their order or how often each is there. Both are kept: what is
+    chosen anew comes last, and what is no longer chosen goes.
+    """
 
     def build(self) -> None:
         choices = self.field.choices
@@ -90,62 +94,53 @@ class Choices(Control):
         if len(choices) > 6:
             options = [(label, at) for at, (label, _) in enumerate(choices)]
             self.widget = w.SelectMultiple(
-                options=options, rows=min(8, len(options)), **self.accessible_traits(layout=self.layouts.wide)
+                options=options,
+                rows=min(8, len(options)),
+                **self.accessible_traits(layout=self.layouts.wide),
             )
-            self.watch(self.widget)
+            self.widget.observe(lambda _: self._chosen(), "value")
             return
         for label, _ in choices:
             box = w.Checkbox(description=label, indent=False, layout=self.layouts.button)
-            self.watch(box)
+            box.observe(lambda _: self._chosen(), "value")
             self._boxes.append(box)
         self.widget = w.HBox(self._boxes, layout=w.Layout(flex_flow="row wrap"), _dom_classes=("sky-row",))
 
-    def get(self) -> Value:
-        if self._boxes:
-            chosen = [at for at, box in enumerate(self._boxes) if box.value]
-        else:
-            chosen = list(self.widget.value)
+    def _chosen(self) -> None:
+        if self._showing:
+            return
+        marked = (
+            [at for at, box in enumerate(self._boxes) if box.value] if self._boxes else self.widget.value
+        )
+        before = self._positions(self.field.default if self.value is UNSET else self.value)
+        kept = [at for at in before if at in marked]
+        chosen = [*kept, *(at for at in marked if at not in kept)]
         if not chosen and not self.field.required and self.field.default is UNSET:
-            return UNSET
-        return [self.field.choices[at][1] for at in chosen]
+            self.edited(UNSET)
+        else:
+            self.edited([self.field.choices[at][1] for at in chosen])
+            self._explain()
 
-    def set(self, value: Any) -> None:
-        known = [each for _, each in self.field.choices]
-        if not isinstance(value, list | tuple) or any(item not in known for item in value):
-            raise UnsupportedValue
-        self._mark([at for at, each in enumerate(known) if each in value])
+    def _positions(self, value: Any) -> list[int]:
+        try:
+            known = [each for _, each in self.field.choices]
+            return [_position(known, item) for item in value] if isinstance(value, list) else []
+        except UnsupportedValueError:
+            return []
 
-    def clear(self) -> None:
-        self._mark([])
+    def _explain(self) -> None:
+        """Say in which order they are sent, where that is not the one in which they stand."""
+        positions = self._positions(self.value)
+        if positions != sorted(set(positions)):
+            self.remark = f"In this order: {', '.join(self.field.choices[at][0] for at in positions)}."
 
-    def _mark(self, chosen: list[int]) -> None:
+    def display(self, value: Any) -> None:
+        positions = [] if value is UNSET else self._positions(value)
+        if value is not UNSET and not (isinstance(value, list) and len(positions) == len(value)):
+            raise UnsupportedValueError
         if self._boxes:
             for at, box in enumerate(self._boxes):
-                box.value = at in chosen
+                box.value = at in positions
         else:
-            self.widget.value = tuple(chosen)
-
-
-class Suggestions(Control):
-    """A text with suggestions."""
-
-    def build(self) -> None:
-        self.widget = w.Combobox(
-            options=[label for label, _ in self.field.choices],
-            ensure_option=False,
-            **self.accessible_traits(
-                placeholder=self.field.placeholder, layout=self.layouts.wide, continuous_update=True
-            ),
-        )
-        self.watch(self.widget)
-
-    def get(self) -> Value:
-        return self.widget.value or UNSET
-
-    def set(self, value: Any) -> None:
-        if not isinstance(value, str):
-            raise UnsupportedValue
-        self.widget.value = value
-
-    def clear(self) -> None:
-        self.widget.value = ""
+            self.widget.value = tuple(sorted(set(positions)))
+        self._explain()

@@ -1,37 +1,41 @@
-"""Controls for files: a URL, a path, or an upload, with a thumbnail of what it is."""
+"""The control for a file: a URL, a path, or an upload, with a thumbnail of what it is."""
+
+# ruff: noqa: D102 - what a control does is explained once, in `base.Control`
 
 from __future__ import annotations
 
 import base64
 import io
 import os
+import re
 import sys
-from collections.abc import Callable
-from dataclasses import replace
 from html import escape
 from pathlib import Path
 from typing import Any, Final
 
 import ipywidgets as w
 
-from ...archive import LIMIT
-from ...filetypes import sniff
+from ...archive.inputs import LIMIT
+from ...filetypes import HEAD, sniff
+from ...formatting import format_bytes
 from ...models import Prediction
-from .._fields import UNSET, Field, Value
+from ...schema import UNSET
 from .._masked import Upload
-from .._views import Layouts
-from .base import Control, UnsupportedValue
+from .base import Control, UnsupportedValueError
 
-__all__ = ["Media", "MediaList", "largest_upload"]
+__all__ = ["Media", "largest_upload"]
 
 _IN_COLAB: Final = 1_000_000
 _LARGEST: Final = (LIMIT - 100) // 4 * 3  # what is left of a data URI after its beginning, decoded
 _SIDE: Final = 96
-_DRAWN: Final = 30_000_000
+_MOST_TO_DRAW: Final = 30_000_000
+_LONGEST_TEXT: Final = 3_000
+_SCHEME: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:")  # of one letter it is a drive: C:\fox.png
+_LIKE_A_PATH: Final = re.compile(r"[/\\~]|\.\w{2,5}$")
 
 
 def largest_upload() -> int:
-    """Give how many bytes an upload may have: what the request bears, or what Colab lets through."""
+    """Return how many bytes an upload may have: what the request bears, or what Colab lets through."""
     return _IN_COLAB if "google.colab" in sys.modules else _LARGEST
 
 
@@ -39,9 +43,8 @@ class Media(Control):
     """One file."""
 
     def build(self) -> None:
-        self._given: Any = UNSET  # what has no text: an upload, a prediction, a picture
         kind = self.field.accept.removesuffix("/*") or "file"
-        self.remark = f"A URL, a path, or an upload of up to {_megabytes(largest_upload())} MB."
+        self.hint = f"A URL, a path, or an upload of up to {_megabytes(largest_upload())} MB."
         self.box = w.Text(
             **self.accessible_traits(
                 placeholder=self.field.placeholder or f"https://… or path/to/{kind}",
@@ -57,16 +60,17 @@ class Media(Control):
             _dom_classes=("sky-upload",),
         )
         self.preview = self.layouts.html()
-        self.box.observe(self._typed, "value")
+        self.box.observe(lambda change: self._typed(change["new"]), "value")
         self.upload.observe(self._uploaded, "value")
         row = w.HBox([self.box, self.upload], layout=self.layouts.wide, _dom_classes=("sky-row",))
         self.widget = w.VBox([row, self.preview], layout=self.layouts.wide)
 
-    def _typed(self, change: Any) -> None:
-        if change["new"]:
-            self._given = UNSET
-        self._preview()
-        self._changed()
+    def _typed(self, text: str) -> None:
+        if self._showing:
+            return
+        value, problem = _read(text.strip())
+        self._preview(value)
+        self.edited(value, problem)
 
     def _uploaded(self, change: Any) -> None:
         if not change["new"]:
@@ -75,164 +79,92 @@ class Media(Control):
         data, name = bytes(file["content"]), Path(str(file["name"])).name or "upload"
         self.upload.value = ()  # else the saved widget state would hold the file
         if len(data) > (most := largest_upload()):
-            self.problem = (
-                f"{name} has {len(data) / 1e6:.1f} MB; at most {_megabytes(most)} MB can be sent. "
-                "Make it smaller, or give a URL."
-            )
-            self._changed()
+            self.edited(self.value, f"{_too_large(name, len(data), most)} Make it smaller, or give a URL.")
             return
-        mime = sniff(data[:4096]) or str(file.get("type") or "") or "application/octet-stream"
-        self._show(Upload.of(data, mime, name))
-        self._changed()
-
-    def get(self) -> Value:
-        if self._given is not UNSET:
-            return self._given
-        typed = self.box.value.strip()
-        if not typed:
-            return UNSET
-        self.problem = ""
-        if typed.lower().startswith(("http://", "https://", "data:")):
-            return typed
-        path = Path(typed).expanduser()
+        mime = sniff(data[:HEAD]) or str(file.get("type") or "") or "application/octet-stream"
+        value = Upload.of(data, mime, name)
+        self._showing += 1
         try:
-            size = path.stat().st_size if path.is_file() else None
-        except (OSError, ValueError):
-            size = None
-        if size is None:
-            self.problem = f"There is no file {typed[:80]!r} here, and it is no URL."
-            return UNSET
-        if size > _LARGEST:
-            self.problem = (
-                f"{path.name} has {size / 1e6:.1f} MB; at most {_megabytes(_LARGEST)} MB can be sent."
-            )
-            return UNSET
-        return Path(typed)
+            self.display(value)
+        finally:
+            self._showing -= 1
+        self.edited(value)
 
-    def set(self, value: Any) -> None:
-        self.problem = ""
-        if isinstance(value, Upload):
-            self._show(value)
-        elif isinstance(value, str | os.PathLike):
-            text = os.fspath(value)
-            if len(text) > 3_000:
-                self._show(text)
-                return
-            self._given = UNSET
-            self.box.value = str(text)
-            self._preview()
-        elif isinstance(value, bytes | Prediction) or hasattr(value, "mode"):
-            self._show(value)
-        else:
-            raise UnsupportedValue
+    def display(self, value: Any) -> None:
+        text = ""
+        if isinstance(value, str | os.PathLike) and not isinstance(value, Upload):
+            text = str(os.fspath(value))
+        elif value is not UNSET and not _is_file(value):
+            raise UnsupportedValueError
+        self.box.value = text if len(text) <= _LONGEST_TEXT else ""
+        self._preview(value)
 
-    def clear(self) -> None:
-        self.problem = ""
-        self._given = UNSET
-        self.box.value = ""
-        self._preview()
-
-    def _show(self, given: Any) -> None:
-        self.problem = ""
-        self.box.value = ""
-        self._given = given
-        self._preview()
-
-    def _preview(self) -> None:
-        given = self.get()
-        if given is UNSET:
-            self.preview.value = ""
-            return
-        name, data = _seen(given)
+    def _preview(self, value: Any) -> None:
+        name, data = ("", b"") if value is UNSET else _described(value)
         picture = _thumbnail(data) if data else ""
-        if isinstance(given, str) and given.lower().startswith("http") and self.field.accept == "image/*":
-            picture = given
-        drawn = f'<img src="{escape(picture)}" alt="{escape(self.field.label)}">' if picture else ""
-        words = f'<span class="sky-muted">{escape(name)}</span>' if name else ""
-        self.preview.value = f'<div class="sky-file">{drawn}{words}</div>' if drawn or words else ""
+        if isinstance(value, str) and value.lower().startswith("http") and self.field.accept == "image/*":
+            picture = value
+        image = f'<img src="{escape(picture)}" alt="{escape(self.field.label)}">' if picture else ""
+        caption = f'<span class="sky-muted">{escape(name)}</span>' if name else ""
+        html = f'<div class="sky-file">{image}{caption}</div>' if image or caption else ""
+        if self.preview.value != html:
+            self.preview.value = html
 
 
-class MediaList(Control):
-    """A list of files: one row each, with a button for one more."""
+def _read(typed: str) -> tuple[Any, str]:
+    """Read what was typed: an address of any scheme, a path, or the id of a file that the API knows."""
+    if not typed or _SCHEME.match(typed):
+        return typed or UNSET, ""
+    try:
+        path = Path(typed).expanduser()
+        size = path.stat().st_size if path.is_file() else None
+    except (OSError, ValueError, RuntimeError):
+        size = None
+    if size is None:
+        if _LIKE_A_PATH.search(typed):
+            return UNSET, f"There is no file {typed[:80]!r} here, and it is no URL."
+        return typed, ""
+    if size > _LARGEST:
+        return UNSET, _too_large(path.name, size, _LARGEST)
+    return Path(typed), ""
 
-    def __init__(self, field: Field, layouts: Layouts, changed: Callable[[], None]) -> None:
-        self._rows: list[tuple[Media, Any]] = []
-        super().__init__(field, layouts, changed)
 
-    def build(self) -> None:
-        self.remark = f"URLs, paths, or uploads of up to {_megabytes(largest_upload())} MB each."
-        more = w.Button(
-            description="Add", icon="plus", layout=self.layouts.button, _dom_classes=("sky-quiet", "sky-add")
-        )
-        more.on_click(lambda _: self._add())
-        self._more = more
-        self.widget = w.VBox([more], layout=self.layouts.wide)
-
-    def _add(self) -> Media:
-        media = Media(replace(self.field, kind="media", default=UNSET), self.layouts, self._changed)
-        less = w.Button(
-            icon="minus", tooltip="Remove this one", layout=self.layouts.button, _dom_classes=("sky-quiet",)
-        )
-        row = w.HBox([media.widget, less], layout=self.layouts.wide, _dom_classes=("sky-row",))
-        entry = (media, row)
-        less.on_click(lambda _: self._remove(entry))
-        self._rows.append(entry)
-        self._arrange()
-        return media
-
-    def _remove(self, entry: tuple[Media, Any]) -> None:
-        if entry in self._rows:
-            self._rows.remove(entry)
-            self._arrange()
-            self._changed()
-
-    def _arrange(self) -> None:
-        self.widget.children = (*(row for _, row in self._rows), self._more)
-
-    def get(self) -> Value:
-        found = [media.get() for media, _ in self._rows]
-        self.problem = next((media.problem for media, _ in self._rows if media.problem), "")
-        set_ones = [value for value in found if value is not UNSET]
-        return set_ones or ([] if self.field.required else UNSET)
-
-    def set(self, value: Any) -> None:
-        given = value if isinstance(value, list | tuple) else [value]
-        self.clear()
-        for item in given:
-            self._add().set(item)
-
-    def clear(self) -> None:
-        self._rows.clear()
-        self._arrange()
+def _too_large(name: str, size: int, most: int) -> str:
+    return f"{name} has {size / 1e6:.1f} MB; at most {_megabytes(most)} MB can be sent."
 
 
 def _megabytes(size: int) -> str:
-    """Write a limit in megabytes, rounded down, so that what is promised is held."""
+    """Format a limit, rounded down, so that what is promised is held."""
     return f"{size // 100_000 / 10:g}"
 
 
-def _seen(given: Any) -> tuple[str, bytes]:
-    """Give what is said of a file, and its bytes where a thumbnail can be made of them."""
-    if isinstance(given, Upload):
-        return f"{given.name} · {_size(given.data)}", given.data
-    if isinstance(given, Path):
-        return given.name, _content(given.expanduser())
-    if isinstance(given, bytes):
-        return _size(given), given
-    if isinstance(given, str):
-        if not given.lower().startswith("data:"):
+def _is_file(value: Any) -> bool:
+    """Whether it becomes a file on its way: bytes, an open file, a prediction, a picture or an array of one."""
+    return isinstance(value, str | bytes | os.PathLike | Prediction) or any(
+        hasattr(value, name) for name in ("mode", "read", "shape")
+    )
+
+
+def _described(value: Any) -> tuple[str, bytes]:
+    """Return what is said of a file, and its bytes where a thumbnail can be made of them."""
+    if isinstance(value, Upload):
+        return f"{value.name} · {format_bytes(len(value.data))}", value.data
+    if isinstance(value, os.PathLike):
+        path = Path(value)
+        return path.name, _content(path.expanduser())
+    if isinstance(value, bytes):
+        return format_bytes(len(value)), value
+    if isinstance(value, str):
+        if not value.lower().startswith("data:"):
             return "", b""
-        data = _decoded(given)
-        return f"A data URI · {_size(data)}", data
-    if isinstance(given, Prediction):
-        return f"The output of {given.id}", _content(given.files[0]) if given.files else b""
-    if hasattr(given, "thumbnail"):
-        return f"A picture · {given.width} × {given.height}", _as_png(given)
-    return str(given)[:80], b""
-
-
-def _size(data: bytes) -> str:
-    return f"{max(len(data) / 1000, 1):,.0f} kB"
+        data = _decoded(value)
+        return f"A data URI · {format_bytes(len(data))}", data
+    if isinstance(value, Prediction):
+        return f"The output of {value.id}", _content(value.files[0]) if value.files else b""
+    if hasattr(value, "thumbnail"):
+        return f"A picture · {value.width} × {value.height}", _as_png(value)
+    shape = getattr(value, "shape", ())
+    return f"A picture · {shape[1]} × {shape[0]}" if len(shape) > 1 else str(value)[:80], b""
 
 
 def _decoded(uri: str) -> bytes:
@@ -253,7 +185,7 @@ def _as_png(picture: Any) -> bytes:
 
 def _content(path: Path) -> bytes:
     try:
-        return path.read_bytes() if path.stat().st_size < _DRAWN else b""
+        return path.read_bytes() if path.stat().st_size < _MOST_TO_DRAW else b""
     except OSError:
         return b""
 

@@ -4,6 +4,8 @@ The box is a text box on purpose. A number box of ipywidgets clamps in silence, 
 sends whole numbers through JavaScript, which loses those above 2^53.
 """
 
+# ruff: noqa: D102 - what a control does is explained once, in `base.Control`
+
 from __future__ import annotations
 
 import math
@@ -13,9 +15,10 @@ from typing import Any, Final
 
 import ipywidgets as w
 
-from .._fields import UNSET, Value
-from ..kinds import range_told
-from .base import Control, UnsupportedValue
+from ...schema import UNSET
+from .._rules import range_text
+from .._views import set_classes
+from .base import Control, UnsupportedValueError
 
 __all__ = ["Number", "Seed"]
 
@@ -35,7 +38,7 @@ class Number(Control):
                 layout=self.layouts.beside_slider if bounded else self.layouts.narrow,
             )
         )
-        self.box.observe(self._typed, "value")
+        self.box.observe(lambda change: self._typed(change["new"]), "value")
         self.slider: Any = None
         self.widget = self.box
         if bounded:
@@ -56,58 +59,49 @@ class Number(Control):
             self.widget = w.HBox([self.slider, self.box], layout=self.layouts.wide, _dom_classes=("sky-row",))
 
     def _slid(self, change: Any) -> None:
-        if not self._following:
-            self.box.value = self._written(change["new"])
+        if not self._following:  # rounded, as the slider's own floats are not: 0.30000000000000004
+            value = change["new"]
+            self.box.value = str(value) if isinstance(value, int) else f"{value:.10g}"
 
-    def _typed(self, _: Any) -> None:
-        self._follow()
-        self._changed()
+    def _typed(self, text: str) -> None:
+        value, problem = self._read(text.strip())
+        self._follow(value)
+        self.edited(value, problem)
 
-    def _follow(self) -> None:
+    def _follow(self, value: Any) -> None:
         """Let the slider show what the box holds, as far as it can."""
         if self.slider is None:
             return
-        value = self.get()
         self._following = True
         try:
             if value is not UNSET and self.field.low is not None and self.field.high is not None:
                 shown = min(max(value, self.field.low), self.field.high)
                 self.slider.value = round(shown) if isinstance(self.slider, w.IntSlider) else float(shown)
-            classes = ("sky-slider", "sky-unset") if value is UNSET else ("sky-slider",)
-            if tuple(self.slider._dom_classes) != classes:  # noqa: SLF001 - what add_class sets, in one message
-                self.slider._dom_classes = classes  # noqa: SLF001
+            set_classes(self.slider, ("sky-slider", "sky-unset") if value is UNSET else ("sky-slider",))
         finally:
             self._following = False
 
-    def get(self) -> Value:
-        typed = self.box.value.strip()
-        self.problem = ""
+    def _read(self, typed: str) -> tuple[Any, str]:
+        """Read what was typed: a number, or what is wrong with it."""
         if not typed:
-            return UNSET
+            return UNSET, ""
         number = _number(typed)
         if number is None:
-            example = range_told(self.field.low, self.field.high) or ("42" if self.field.integer else "0.5")
-            self.problem = f"{typed[:40]!r} is no number. Write one as {example}."
-            return UNSET
+            example = range_text(self.field.low, self.field.high) or ("42" if self.field.integer else "0.5")
+            return UNSET, f"{typed[:40]!r} is no number. Write one as {example}."
         if isinstance(number, float) and self.field.integer:
-            self.problem = f"A whole number is needed, not {typed[:40]}."
-            return UNSET
-        return number
+            return UNSET, f"A whole number is needed, not {typed[:40]}."
+        return number, ""
 
-    def set(self, value: Any) -> None:
-        if isinstance(value, bool) or not isinstance(value, int | float):
-            raise UnsupportedValue
-        if isinstance(value, float) and not math.isfinite(value):
-            raise UnsupportedValue
-        self.box.value = self._written(value)
-
-    def clear(self) -> None:
-        self.box.value = ""
-
-    def _written(self, value: float) -> str:
-        if isinstance(value, int) or (self.field.integer and value == int(value)):
-            return str(int(value))
-        return f"{value:.10g}"
+    def display(self, value: Any) -> None:
+        if value is UNSET:
+            self.box.value = ""
+        elif isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+            raise UnsupportedValueError
+        else:
+            whole = self.field.integer and value == int(value)
+            self.box.value = str(int(value)) if whole else repr(value)
+        self._follow(value)
 
 
 class Seed(Number):
@@ -129,7 +123,7 @@ class Seed(Number):
 
 
 def _number(typed: str) -> int | float | None:
-    """Read what was typed: a whole number of any size, or a finite fraction."""
+    """Read a whole number of any size, or a finite fraction; None for what is neither."""
     text = typed.replace(" ", "").replace("_", "").replace("\u2009", "")
     try:
         return int(text)

@@ -1,5 +1,7 @@
 """Controls for what is written: prompts, short texts, secrets, lists by the line, colours, JSON."""
 
+# ruff: noqa: D102 - what a control does is explained once, in `base.Control`
+
 from __future__ import annotations
 
 import json
@@ -7,56 +9,81 @@ from typing import Any
 
 import ipywidgets as w
 
-from .._fields import UNSET, Value
+from ...schema import UNSET
 from .._masked import Secret
-from .base import Control, UnsupportedValue
+from .base import Control, UnsupportedValueError
 
-__all__ = ["Colour", "Custom", "Json", "Lines", "Password", "Prose", "Text"]
+__all__ = ["Colour", "Custom", "Json", "Lines", "Password", "Prose", "Suggestions", "Text"]
+
+_BREAKS = frozenset("\r\n\v\f\x1c\x1d\x1e\x85\u2028\u2029")
 
 
 class Text(Control):
-    """A line of text. Empty means not set, unless the schema's default is some other text."""
+    """A text. Emptied it is not set, unless the schema's default is some other text.
+
+    A browser's box of one line throws line breaks away at the first key, so a text that has some gets a box
+    of several lines in its place.
+    """
+
+    rows = 1
 
     def build(self) -> None:
-        self.widget = w.Text(
-            **self.accessible_traits(
-                placeholder=self.field.placeholder, layout=self.layouts.wide, continuous_update=True
-            )
+        self.widget = w.VBox(layout=self.layouts.wide)
+        self._set_box(self.rows)
+
+    def _set_box(self, rows: int) -> None:
+        prompt = self.field.place == "prompt"
+        traits = self.accessible_traits(
+            placeholder=self.field.placeholder,
+            layout=self.layouts.wide,
+            continuous_update=True,
+            classes=("sky-prompt",) if prompt else (),
         )
-        self.watch(self.widget)
+        self.box = w.Text(**traits) if rows == 1 else w.Textarea(**traits, rows=rows)
+        self.box.observe(lambda change: self._typed(change["new"]), "value")
+        self.widget.children = [self.box]
 
-    def get(self) -> Value:
-        typed = self.widget.value
-        return typed if typed or self.field.default not in (UNSET, "") else UNSET
+    def _typed(self, text: str) -> None:
+        self.edited(text if text or self.field.default not in (UNSET, "") else UNSET)
 
-    def set(self, value: Any) -> None:
-        if not isinstance(value, str):
-            raise UnsupportedValue
-        self.widget.value = value
-
-    def clear(self) -> None:
-        self.widget.value = ""
+    def display(self, value: Any) -> None:
+        text = "" if value is UNSET else value
+        if not isinstance(text, str):
+            raise UnsupportedValueError
+        if isinstance(self.box, w.Text) and _BREAKS & set(text):
+            self._set_box(3)
+        self.box.value = text
 
 
 class Prose(Text):
     """Several lines of text."""
 
+    @property
+    def rows(self) -> int:  # type: ignore[override]
+        return 4 if self.field.place == "prompt" else 2
+
+
+class Suggestions(Control):
+    """A text with suggestions."""
+
     def build(self) -> None:
-        rows = 4 if self.field.place == "prompt" else 2
-        self.widget = w.Textarea(
+        self.widget = w.Combobox(
+            options=[label for label, _ in self.field.choices],
+            ensure_option=False,
             **self.accessible_traits(
-                placeholder=self.field.placeholder,
-                layout=self.layouts.wide,
-                rows=rows,
-                continuous_update=True,
-                classes=("sky-prompt",) if self.field.place == "prompt" else (),
-            )
+                placeholder=self.field.placeholder, layout=self.layouts.wide, continuous_update=True
+            ),
         )
-        self.watch(self.widget)
+        self.widget.observe(lambda change: self.edited(change["new"] or UNSET), "value")
+
+    def display(self, value: Any) -> None:
+        if value is not UNSET and (not isinstance(value, str) or _BREAKS & set(value)):
+            raise UnsupportedValueError
+        self.widget.value = "" if value is UNSET else value
 
 
 class Lines(Control):
-    """A list of texts, one a line."""
+    """A list of texts, one a line; as a JSON list where one of them has line breaks or edge spaces."""
 
     def build(self) -> None:
         self.widget = w.Textarea(
@@ -64,94 +91,82 @@ class Lines(Control):
                 placeholder="one a line", layout=self.layouts.wide, rows=3, continuous_update=True
             )
         )
-        self.watch(self.widget)
+        self.widget.observe(lambda change: self._typed(change["new"]), "value")
 
-    def get(self) -> Value:
-        found = [line.strip() for line in self.widget.value.splitlines() if line.strip()]
-        return found or ([] if self.field.required else UNSET)
+    def _typed(self, text: str) -> None:
+        found = _list_of_texts(text)
+        if found is None:
+            found = [line.strip() for line in text.split("\n") if line.strip()]
+        self.edited(found or ([] if self.field.required or self.field.default is not UNSET else UNSET))
 
-    def set(self, value: Any) -> None:
-        if not isinstance(value, list | tuple) or not all(isinstance(item, str) for item in value):
-            raise UnsupportedValue
-        self.widget.value = "\n".join(value)
+    def display(self, value: Any) -> None:
+        items = [] if value is UNSET else value
+        if not isinstance(items, list) or not all(isinstance(item, str) for item in items):
+            raise UnsupportedValueError
+        plain = all(item and item == item.strip() and not _BREAKS & set(item) for item in items)
+        text = "\n".join(items)
+        self.widget.value = text if plain and _list_of_texts(text) is None else json.dumps(items)
 
-    def clear(self) -> None:
-        self.widget.value = ""
+
+def _list_of_texts(text: str) -> list[str] | None:
+    """Read a JSON list of texts; None for what is none."""
+    if not text.lstrip().startswith("["):
+        return None
+    try:
+        found = json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+    return found if isinstance(found, list) and all(isinstance(item, str) for item in found) else None
 
 
 class Password(Control):
     """A secret: taken out of the box as soon as it is typed, so that no saved widget state has it."""
 
     def build(self) -> None:
-        self._secret: Secret | None = None
         self.widget = w.Password(**self.accessible_traits(layout=self.layouts.wide, continuous_update=False))
         self.widget.observe(self._take, "value")
 
     def _take(self, change: Any) -> None:
         if not change["new"]:
             return
-        self._secret = Secret.of(change["new"], self.field.name)
+        secret = Secret.of(change["new"], self.field.name)
         self.widget.value = ""
-        self._tell()
-        self._changed()
+        self._explain(True)
+        self.edited(secret)
 
-    def _tell(self) -> None:
-        told = "set, and not shown; type to replace it" if self._secret else "not set"
-        self.widget.placeholder = (
-            self.field.placeholder if not self._secret and self.field.placeholder else told
-        )
+    def _explain(self, is_set: bool) -> None:
+        text = "set, and not shown; type to replace it" if is_set else self.field.placeholder or "not set"
+        self.widget.placeholder = text
 
-    def get(self) -> Value:
-        return UNSET if self._secret is None else self._secret
+    def show(self, value: Any) -> None:
+        if isinstance(value, str) and not isinstance(value, Secret):
+            value = Secret.of(value, self.field.name)
+        super().show(value)
 
-    def set(self, value: Any) -> None:
-        if not isinstance(value, str):
-            raise UnsupportedValue
-        self._secret = value if isinstance(value, Secret) else Secret.of(value, self.field.name)
-        self._tell()
-
-    def clear(self) -> None:
-        self._secret = None
-        self._tell()
+    def display(self, value: Any) -> None:
+        self._explain(isinstance(value, str))
 
 
 class Colour(Control):
     """A colour; the black that it begins with is not sent."""
 
     def build(self) -> None:
-        self._touched = False
-        self.widget = w.ColorPicker(
-            value="#000000",
-            **self.accessible_traits(layout=self.layouts.natural),
-        )
-        self.widget.observe(self._take, "value")
+        self.widget = w.ColorPicker(value="#000000", **self.accessible_traits(layout=self.layouts.natural))
+        self.widget.observe(lambda change: self.edited(change["new"]), "value")
 
-    def _take(self, _: Any) -> None:
-        self._touched = True
-        self._changed()
-
-    def get(self) -> Value:
-        return self.widget.value if self._touched else UNSET
-
-    def set(self, value: Any) -> None:
+    def display(self, value: Any) -> None:
         try:
-            self.widget.value = value
+            self.widget.value = "#000000" if value is UNSET else value
         except Exception as error:
-            raise UnsupportedValue from error
-        self._touched = True
-
-    def clear(self) -> None:
-        self.widget.value = "#000000"
-        self._touched = False
+            raise UnsupportedValueError from error
 
 
 class Json(Control):
     """Any JSON, checked as it is typed; what no other control understands."""
 
     def build(self) -> None:
-        hint = self.field.placeholder or {"array": "[ … ]", "object": "{ … }"}.get(
-            str(self.field.schema.get("type")), "JSON"
-        )
+        kind = self.field.property.kind if self.field.property is not None else "object"
+        hint = self.field.placeholder or {"array": "[ … ]", "object": "{ … }"}.get(kind, "JSON")
         self.widget = w.Textarea(
             **self.accessible_traits(
                 placeholder=hint,
@@ -161,37 +176,41 @@ class Json(Control):
                 classes=("sky-json",),
             )
         )
-        self.watch(self.widget)
+        self.widget.observe(lambda change: self._typed(change["new"]), "value")
 
-    def get(self) -> Value:
-        typed = self.widget.value.strip()
-        self.problem = ""
-        if not typed:
-            return UNSET
+    def _typed(self, text: str) -> None:
+        if not text.strip():
+            self.edited(UNSET)
+            return
         try:
-            found = json.loads(typed, parse_constant=_no_constant)
+            found = json.loads(text, parse_constant=_no_constant)
         except RecursionError:
-            self.problem = "This is nested too deep."
+            self.edited(UNSET, "This is nested too deep.")
+        except json.JSONDecodeError as error:
+            at = f"{error.msg} at line {error.lineno}, column {error.colno}"
+            self.edited(UNSET, f"This is not JSON yet: {at}. Texts stand in double quotes.")
         except ValueError as error:
-            at = (
-                f" at line {error.lineno}, column {error.colno}"
-                if isinstance(error, json.JSONDecodeError)
-                else ""
-            )
-            words = error.msg if isinstance(error, json.JSONDecodeError) else str(error)
-            self.problem = f"This is not JSON yet: {words}{at}. Texts stand in double quotes."
+            self.edited(UNSET, f"This is not JSON yet: {error}.")
         else:
-            return found
-        return UNSET
+            if self.field.kind == "whole" and not isinstance(found, dict):
+                self.edited(UNSET, "The input is an object, so it begins with { and ends with }.")
+            else:
+                self.edited(found)
 
-    def set(self, value: Any) -> None:
+    def display(self, value: Any) -> None:
+        if value is UNSET:
+            self.widget.value = ""
+            return
         try:
-            self.widget.value = json.dumps(value, ensure_ascii=False, indent=None if _flat(value) else 2)
+            flat = json.dumps(value, ensure_ascii=False)
+            short = not isinstance(value, dict | list) or len(flat) < 60
+            self.widget.value = flat if short else json.dumps(value, ensure_ascii=False, indent=2)
         except (TypeError, ValueError, RecursionError) as error:
-            raise UnsupportedValue from error
+            raise UnsupportedValueError from error
 
-    def clear(self) -> None:
-        self.widget.value = ""
+
+def _no_constant(word: str) -> Any:
+    raise ValueError(f"{word} is no number in JSON")
 
 
 class Custom(Control):
@@ -200,24 +219,13 @@ class Custom(Control):
     def build(self) -> None:
         self.widget = self.field.widget() if self.field.widget is not None else None
         self._first = self.widget.value
-        self.watch(self.widget)
+        self.widget.observe(self._typed, "value")
 
-    def get(self) -> Value:
-        return UNSET if self.widget.value is None else self.widget.value
+    def _typed(self, change: Any) -> None:
+        self.edited(UNSET if change["new"] is None else change["new"])
 
-    def set(self, value: Any) -> None:
+    def display(self, value: Any) -> None:
         try:
-            self.widget.value = value
+            self.widget.value = self._first if value is UNSET else value
         except Exception as error:
-            raise UnsupportedValue from error
-
-    def clear(self) -> None:
-        self.widget.value = self._first
-
-
-def _flat(value: Any) -> bool:
-    return not isinstance(value, dict | list) or len(json.dumps(value)) < 60
-
-
-def _no_constant(word: str) -> Any:
-    raise ValueError(f"{word} is no number in JSON")
+            raise UnsupportedValueError from error

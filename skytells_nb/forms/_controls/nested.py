@@ -1,0 +1,250 @@
+"""Controls that hold other controls: objects, lists, places of a list, and one of several kinds of value."""
+
+# ruff: noqa: D102 - what a control does is explained once, in `base.Control`
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import ipywidgets as w
+
+from ...schema import UNSET
+from .._fields import Field
+from .base import Control, UnsupportedValueError
+from .choice import chooser
+
+__all__ = ["Group", "Places", "Rows", "Variants"]
+
+
+class Group(Control):
+    """An object: its fields, in a frame. One of which nothing is set is left out."""
+
+    def build(self) -> None:
+        from .._fieldset import Fieldset
+
+        self.fieldset = Fieldset(self.field.fields, self.layouts, self._typed, self.applies)
+        self.widget = w.VBox(self.fieldset.widgets, layout=self.layouts.wide, _dom_classes=("sky-group",))
+
+    def _typed(self) -> None:
+        problems = "; ".join(f"{name}: {text}" for name, text in self.fieldset.problems.items())
+        value = self.fieldset.value if self.fieldset.is_set else self.field.implied
+        self.edited(value, problems)
+
+    def display(self, value: Any) -> None:
+        if value is not UNSET and not isinstance(value, Mapping):
+            self.fieldset.show({})
+            raise UnsupportedValueError
+        # A default of the object as a whole stands in its fields; nothing of it is set.
+        self.fieldset.show({} if value is UNSET else value)
+
+
+class Rows(Control):
+    """A list: a control for each of its items, with a button for one more."""
+
+    def build(self) -> None:
+        self._rows: list[tuple[Control, Any]] = []
+        self.more = w.Button(
+            description="Add", icon="plus", layout=self.layouts.button, _dom_classes=("sky-quiet", "sky-add")
+        )
+        self.more.on_click(lambda _: self.add())
+        self.widget = w.VBox([self.more], layout=self.layouts.wide, _dom_classes=("sky-rows",))
+
+    def add(self) -> None:
+        """Add an item that is yet to be filled in."""
+        self._add_row()
+        self._arrange()
+        self._typed()
+
+    def _add_row(self) -> Control:
+        from . import control_for
+
+        assert self.field.item is not None  # noqa: S101 - for the type checker
+        item = replace(self.field.item, label=f"{self.field.item.label} {len(self._rows) + 1}")
+        control = control_for(item, self.layouts, self._typed, self.applies)
+        less = w.Button(
+            icon="minus",
+            tooltip=f"Remove {item.label}",
+            layout=self.layouts.button,
+            _dom_classes=("sky-quiet",),
+        )
+        row = w.HBox([control.widget, less], layout=self.layouts.wide, _dom_classes=("sky-row", "sky-item"))
+        entry = (control, row)
+        less.on_click(lambda _: self.remove(self._rows.index(entry)))
+        self._rows.append(entry)
+        return control
+
+    def remove(self, at: int) -> None:
+        """Take an item out."""
+        del self._rows[at]
+        self._arrange()
+        self._typed()
+
+    @property
+    def controls(self) -> list[Control]:
+        """The controls of its items."""
+        return [control for control, _ in self._rows]
+
+    def _arrange(self) -> None:
+        self.widget.children = (*(row for _, row in self._rows), self.more)
+
+    def _typed(self) -> None:
+        found = [value for value in map(_item, self.controls) if value is not UNSET]
+        problems = (
+            f"{at}: {control.problem}" for at, control in enumerate(self.controls, 1) if control.problem
+        )
+        kept = found or self.field.required or self.field.default is not UNSET
+        self.edited(found if kept else UNSET, next(problems, ""))
+
+    def display(self, value: Any) -> None:
+        if value is not UNSET and not isinstance(value, list):
+            self._rows.clear()
+            self._arrange()
+            raise UnsupportedValueError
+        items = [] if value is UNSET else value
+        del self._rows[len(items) :]
+        for at, item in enumerate(items):
+            (self._rows[at][0] if at < len(self._rows) else self._add_row()).show(item)
+        self._arrange()
+
+
+def _item(control: Control) -> Any:
+    """Return what one control adds to a list: an object that is yet to be filled in, nothing for the rest."""
+    if control.value is not UNSET:
+        return control.value
+    return control.field.implied if control.field.kind == "group" else control.field.default
+
+
+class Places(Control):
+    """A list whose places differ, such as a width and a height: a control for each."""
+
+    def build(self) -> None:
+        from . import control_for
+
+        self.controls = [
+            control_for(field, self.layouts, self._typed, self.applies) for field in self.field.fields
+        ]
+        self.widget = w.VBox(
+            [control.widget for control in self.controls], layout=self.layouts.wide, _dom_classes=("sky-group",)
+        )
+
+    def _typed(self) -> None:
+        problem = next((control.problem for control in self.controls if control.problem), "")
+        values = [control.value for control in self.controls]
+        values = [
+            control.field.default if value is UNSET else value
+            for control, value in zip(self.controls, values, strict=True)
+        ]
+        if all(control.value is UNSET for control in self.controls):
+            self.edited(UNSET, problem)
+        elif UNSET in values:
+            self.edited(UNSET, problem or f"All {len(values)} are needed.")
+        else:
+            self.edited(values, problem)
+
+    def display(self, value: Any) -> None:
+        fits = isinstance(value, list) and len(value) == len(self.controls)
+        items = value if fits else [UNSET] * len(self.controls)
+        for control, item in zip(self.controls, items, strict=True):
+            control.show(item)
+        if not fits and value is not UNSET:
+            raise UnsupportedValueError
+
+
+class Variants(Control):
+    """One of several kinds of value, such as a preset or an object: which of them, and its control."""
+
+    def build(self) -> None:
+        from . import control_for
+
+        fields = [replace(field, label=field.label or self.field.label) for field in self.field.fields]
+        self.controls = [control_for(field, self.layouts, self._typed, self.applies) for field in fields]
+        labels = _labels(self.field, fields)
+        self.chooser = chooser(self, labels, free=False)
+        self.chooser.value = 0
+        self.chooser.observe(lambda _: self._chosen(), "value")
+        self._holder = w.VBox(layout=self.layouts.wide)
+        self.widget = w.VBox(
+            [self.chooser, self._holder], layout=self.layouts.wide, _dom_classes=("sky-variants",)
+        )
+
+    @property
+    def control(self) -> Control:
+        """The control of the kind that is chosen."""
+        return self.controls[self.chooser.value]
+
+    def _chosen(self) -> None:
+        self._holder.children = [self.control.widget]
+        self._typed()
+
+    def _typed(self) -> None:
+        self.edited(self.control.value, self.control.problem)
+
+    def display(self, value: Any) -> None:
+        at = 0 if value is UNSET else next(
+            (at for at, field in enumerate(self.field.fields) if _may_be(field, value)), None
+        )
+        if at is None:
+            raise UnsupportedValueError
+        self.chooser.value = at
+        for number, control in enumerate(self.controls):
+            control.show(value if number == at else UNSET)
+        self._holder.children = [self.control.widget]
+
+
+_KIND_LABELS = {
+    "choice": "Preset",
+    "suggestions": "Text",
+    "prose": "Text",
+    "text": "Text",
+    "media": "File",
+    "slider": "Number",
+    "number": "Number",
+    "seed": "Number",
+    "checkbox": "Yes or no",
+    "choices": "Several",
+    "lines": "List",
+    "rows": "List",
+    "places": "List",
+    "group": "Custom",
+}
+
+
+def _labels(whole: Field, fields: list[Field]) -> list[str]:
+    """Name the kinds: by their titles, else by what they are."""
+    labels = []
+    for field in fields:
+        title = field.property.text("title") if field.property is not None else ""
+        labels.append(title if title and title != whole.label else _KIND_LABELS.get(field.kind, "JSON"))
+    if len(set(labels)) < len(labels):
+        labels = [f"{label} {at}" for at, label in enumerate(labels, 1)]
+    return labels
+
+
+def _may_be(field: Field, value: Any) -> bool:
+    """Whether a value is of the kind that a field shows; an object is known by its constants and keys."""
+    if field.kind == "choice":
+        return any(
+            known == value and isinstance(known, bool) == isinstance(value, bool) for _, known in field.choices
+        )
+    if field.kind == "fixed":
+        return bool(field.default == value)
+    if field.kind == "group":
+        return isinstance(value, Mapping) and all(
+            (not inner.required or inner.name in value)
+            and (inner.kind != "fixed" or value.get(inner.name, inner.default) == inner.default)
+            for inner in field.fields
+        )
+    if field.kind in ("slider", "number", "seed"):
+        whole = isinstance(value, int) or not field.integer
+        return isinstance(value, int | float) and not isinstance(value, bool) and whole
+    if field.kind == "checkbox":
+        return isinstance(value, bool)
+    if field.kind in ("lines", "choices"):
+        return isinstance(value, list) and all(isinstance(item, str) for item in value)
+    if field.kind in ("rows", "places"):
+        return isinstance(value, list)
+    if field.kind in ("json", "custom", "media"):
+        return not isinstance(value, list | Mapping) or field.kind != "media"
+    return isinstance(value, str)

@@ -18,7 +18,7 @@ import re
 import shlex
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import redirect_stdout
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -30,7 +30,7 @@ from .forms import Field, fields_from_schema
 from .models import Model, Prediction
 from .pricing import estimate
 from .progress import bar
-from .schema import as_text, check, closest, closest_model
+from .schema import UNSET, as_text, check, closest, closest_model
 
 __all__ = ["MagicError", "Order", "filled", "load_ipython_extension", "parse"]
 
@@ -257,17 +257,16 @@ def _model(client: Any, slug: str) -> Model:
 
 def _input(model: Model, given: Mapping[str, Any], prompt: str) -> dict[str, Any]:
     fields = {field.name: field for field in fields_from_schema(model.input_schema).fields}
-    input: dict[str, Any] = {
-        name: field.default for name, field in fields.items() if field.kind == "fixed" and name
-    }
+    anything = any(field.kind == "whole" for field in fields.values())
+    input = {name: field.implied for name, field in fields.items() if field.implied not in (UNSET, None)}
     if prompt.strip():
         input[_prompt_name(model, fields.values())] = prompt
     for name, typed in given.items():
-        if name not in fields and "" not in fields:
+        if name not in fields and not anything:
             near = closest(name, fields)
             hint = f"It has {', '.join(fields)}." if near is None else f"Did you mean --{near}?"
             raise MagicError(f"{model.id} has no input {name!r}. Nothing was sent. {hint}", charged=False)
-        input[name] = _read_as(fields.get(name), name, typed)
+        input[name] = _parse_value(fields.get(name, Field(name=name, kind="json")), typed)
     return input
 
 
@@ -276,7 +275,7 @@ def _prompt_name(model: Model, fields: Iterable[Field]) -> str:
     written = [field for field in known if field.kind in ("prose", "text")]
     first = next((field for field in written if field.place == "prompt"), None)
     first = first or next((field for field in written if field.required), None)
-    if first is None and any(not field.name for field in known):
+    if first is None and any(field.kind == "whole" for field in known):
         return "prompt"
     if first is None:
         names = ", ".join(f"--{field.name}" for field in known if field.place != "hidden")
@@ -287,57 +286,83 @@ def _prompt_name(model: Model, fields: Iterable[Field]) -> str:
     return first.name
 
 
-def _read_as(field: Field | None, name: str, typed: Any) -> Any:
-    """Read what was typed as the field takes it."""
-    kind = "json" if field is None else field.kind
-    if field is not None and kind in ("medias", "lines", "choices"):
-        items = typed if isinstance(typed, list) else [typed]
-        return [_one(field, "media" if kind == "medias" else kind, name, item) for item in items]
-    return _one(field, kind, name, typed[-1] if isinstance(typed, list) else typed)
-
-
-def _one(field: Field | None, kind: str, name: str, typed: Any) -> Any:
-    if typed is True and kind not in ("checkbox", "choice", "json"):
-        raise MagicError(f"--{name} needs a value. Nothing was sent.", charged=False)
-    if kind in ("slider", "number", "seed"):
-        return _a_number(name, str(typed), whole=field is not None and field.integer)
-    if kind == "checkbox":
-        return typed if typed is True else _truth(name, str(typed))
-    if kind in ("choice", "choices") and field is not None:
-        for label, value in field.choices:
-            if value is typed or str(typed).lower() in (label.lower(), str(value).lower()):
-                return value
-        labels = ", ".join(label for label, _ in field.choices)
-        raise MagicError(f"--{name} is one of {labels}, not {typed}. Nothing was sent.", charged=False)
-    if kind == "media":
-        return typed if re.match("(?i)https?://|data:", typed) else Path(typed)
-    if kind in ("json", "group", "custom") and isinstance(typed, str):
-        try:
-            return json.loads(typed)
-        except ValueError:
-            if field is None or not field.schema.get("type"):
-                return typed
-            raise MagicError(
-                f"--{name} takes JSON, not {typed[:80]}. Nothing was sent.", charged=False
-            ) from None
+def _parse_value(field: Field, typed: Any) -> Any:
+    """Read what was typed as the field's control would."""
+    if field.kind in ("rows", "lines", "choices"):
+        texts = typed if isinstance(typed, list) else [typed]
+        if len(texts) == 1 and str(texts[0]).lstrip().startswith("["):
+            return _parse_json(field, texts[0])
+        kinds = {"lines": "text", "choices": "choice"}
+        item = field.item or replace(field, kind=kinds.get(field.kind, "json"))
+        return [_parse_value(replace(item, name=field.name), text) for text in texts]
+    typed = typed[-1] if isinstance(typed, list) else typed
+    if field.kind == "variants":
+        return _parse_variant(field, typed)
+    if typed is True and field.kind not in ("checkbox", "choice", "json"):
+        raise MagicError(f"--{field.name} needs a value. Nothing was sent.", charged=False)
+    match field.kind:
+        case "slider" | "number" | "seed":
+            return _parse_number(field, str(typed))
+        case "checkbox":
+            return typed if typed is True else _parse_bool(field, str(typed))
+        case "choice":
+            return _parse_choice(field, typed)
+        case "media":
+            return typed if re.match(r"[A-Za-z][A-Za-z0-9+.-]+:", typed) else Path(typed)
+        case "json" | "group" | "places" | "custom":
+            return _parse_json(field, typed)
     return typed
 
 
-def _a_number(name: str, typed: str, *, whole: bool) -> int | float:
+def _parse_variant(field: Field, typed: Any) -> Any:
+    problem: MagicError | None = None
+    for variant in field.fields:
+        try:
+            return _parse_value(replace(variant, name=field.name), typed)
+        except MagicError as error:
+            problem = problem or error
+    raise problem or MagicError(f"--{field.name} takes no value. Nothing was sent.", charged=False)
+
+
+def _parse_json(field: Field, typed: Any) -> Any:
+    if not isinstance(typed, str):
+        return typed
     try:
-        return int(typed) if whole else int(typed) if re.fullmatch(r"[+-]?\d+", typed) else float(typed)
+        return json.loads(typed)
     except ValueError:
-        what = "a whole number" if whole else "a number"
-        raise MagicError(f"--{name} takes {what}, not {typed!r}. Nothing was sent.", charged=False) from None
+        if field.source is None or not field.source.types:
+            return typed
+        raise MagicError(
+            f"--{field.name} takes JSON, not {typed[:80]}. Nothing was sent.", charged=False
+        ) from None
 
 
-def _truth(name: str, typed: str) -> bool:
+def _parse_choice(field: Field, typed: Any) -> Any:
+    for label, value in field.choices:
+        if value is typed or str(typed).lower() in (label.lower(), str(value).lower()):
+            return value
+    labels = ", ".join(label for label, _ in field.choices)
+    raise MagicError(f"--{field.name} is one of {labels}, not {typed}. Nothing was sent.", charged=False)
+
+
+def _parse_number(field: Field, typed: str) -> int | float:
+    try:
+        whole = field.integer or re.fullmatch(r"[+-]?\d+", typed)
+        return int(typed) if whole else float(typed)
+    except ValueError:
+        what = "a whole number" if field.integer else "a number"
+        raise MagicError(
+            f"--{field.name} takes {what}, not {typed!r}. Nothing was sent.", charged=False
+        ) from None
+
+
+def _parse_bool(field: Field, typed: str) -> bool:
     word = typed.lower()
     if word in ("true", "yes", "on", "1"):
         return True
     if word in ("false", "no", "off", "0"):
         return False
-    raise MagicError(f"--{name} is true or false, not {typed!r}. Nothing was sent.", charged=False)
+    raise MagicError(f"--{field.name} is true or false, not {typed!r}. Nothing was sent.", charged=False)
 
 
 def _spend(line: str) -> None:

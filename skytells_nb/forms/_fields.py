@@ -47,7 +47,7 @@ class Field:
         Of a group: what is in it. Of places: what stands at each. Of variants: what it may be.
     item : Field or None
         Of rows: what one of them is.
-    property : Property or None
+    source : Property or None
         What it was made of.
     widget : callable, optional
         Makes a widget with a ``value`` for a field of kind ``custom``.
@@ -71,7 +71,7 @@ class Field:
     accept: str = ""
     fields: tuple[Field, ...] = ()
     item: Field | None = None
-    property: Property | None = field(default=None, repr=False)
+    source: Property | None = field(default=None, repr=False)
     widget: Callable[[], Any] | None = field(default=None, repr=False)
 
     __hash__ = None  # type: ignore[assignment]
@@ -82,7 +82,7 @@ class Field:
 
     @property
     def implied(self) -> Any:
-        """What is sent where nobody sets it: of what the API needs, the one value it can guess."""
+        """Value that is sent where nobody sets it: of what the API needs, what the schema itself says."""
         if not self.required:
             return UNSET
         if self.default is not UNSET:
@@ -130,6 +130,6 @@ class Property(SchemaProperty):
             "nullable": self.nullable,
             "deprecated": self.deprecated,
             "default": self.default,
-            "property": self,
+            "source": self,
         }
         return Field(name=self.name, kind=kind, **{**stated, **more})

@@ -128,9 +128,7 @@ class Fieldset:
         label = layouts.html(text, classes=("sky-label",), layout=layouts.natural)
         control = control_for(field, layouts, lambda: self._typed(field.name), self._applies)
         self._controls[field.name] = control
-        note = layouts.html(
-            note_html(_help(field, control)), classes=("sky-note",), layout=layouts.wide
-        )
+        note = layouts.html(note_html(_help(field, control)), classes=("sky-note",), layout=layouts.wide)
         self._notes[field.name] = note
         return [label, control.widget, note]
 
@@ -160,7 +158,7 @@ class Fieldset:
         if self._applies is not None:
             for other, control in self._controls.items():
                 set_here = other in self._value and other != name
-                conditional = control.field.property is not None and control.field.property.conditions
+                conditional = control.field.source is not None and control.field.source.conditions
                 if set_here and conditional and not self._applies(control.field, self.value):
                     del self._value[other]
                     control.show(UNSET)
@@ -239,7 +237,12 @@ class Fieldset:
         if self._whole is not None:
             return []
         seen = {*self._controls, *(field.name for field in self._pending)}
-        return [name for name in self._value if name not in seen]
+        unseen = {field.name: field.default for field in self.fields if field.name not in seen}
+        return [
+            name
+            for name, value in self._value.items()
+            if name not in seen and (name not in unseen or unseen[name] != value)
+        ]
 
 
 def _help(field: Field, control: Control) -> str:

@@ -21,7 +21,7 @@ from ._allowance import Allowance
 from ._codegen import connect_line, to_json, to_python
 from ._controller import FormController, FormState
 from ._error_message import NOT_SENT
-from ._fields import UNSET
+from ._fields import Field
 from ._fieldset import Fieldset
 from ._results import Results
 from ._rules import Rule, fields_from_schema, select_fields
@@ -126,8 +126,8 @@ class PromptForm(w.VBox):  # type: ignore[misc]
         priced_by = [rule.field for rule in self.model.pricing.criteria if rule.field]
         schema = fields_from_schema(self.model.input_schema, rules=rules, important=priced_by)
         layouts = Layouts()
-        self.fieldset = Fieldset(select_fields(schema.fields, fields), layouts, self._typed)
-        self._checker = Checker(self.model.input_schema, self.fieldset.required)
+        self._checker = Checker(self.model.input_schema)
+        self.fieldset = Fieldset(select_fields(schema.fields, fields), layouts, self._typed, self._applies)
         self._results = Results(layouts) if results is None else results
         super().__init__(_dom_classes=("sky-form",), predictions=PredictionList())
         self.controller = FormController(
@@ -173,7 +173,7 @@ class PromptForm(w.VBox):  # type: ignore[misc]
     def _show_value(self, proposal: Any) -> Inputs:
         with self._lock:
             if self._ready and not self._typing:
-                self.fieldset.assign(proposal["value"])
+                self.fieldset.show(proposal["value"])
             return Inputs(self.fieldset.value, lambda value: setattr(self, "value", value))
 
     @traitlets.observe("value")
@@ -216,8 +216,21 @@ class PromptForm(w.VBox):  # type: ignore[misc]
     @property
     def changed_values(self) -> dict[str, Any]:
         """What is set, and is not the schema's default."""
-        defaults = {field.name: field.default for field in self.fieldset.fields}
-        return {name: item for name, item in self.value.items() if defaults.get(name, UNSET) != item}
+        return {
+            name: value
+            for name, value in self.value.items()
+            if name not in self._checker.inputs or self._checker.inputs[name].default != value
+        }
+
+    def understood(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        """Return those of another form's values that this one understands as well."""
+        known = {field.name for field in self.fieldset.fields if field.kind not in ("fixed", "secret")}
+        shared = {name: value for name, value in values.items() if name in known}
+        refused = self._checker.problems(shared)
+        return {name: value for name, value in shared.items() if name not in refused}
+
+    def _applies(self, field: Field, value: Mapping[str, Any]) -> bool:
+        return field.source is None or self._checker.applies(field.source, value)
 
     def _check(self, value: Mapping[str, Any]) -> dict[str, str]:
         """Tell what is wrong with an input, by the name of the field."""
@@ -275,7 +288,7 @@ class PromptForm(w.VBox):  # type: ignore[misc]
         self._status.render(new)
         if new.problems != old.problems or new.reveal:
             with self._lock:
-                self.fieldset.show(new.problems, reveal=new.reveal)
+                self.fieldset.mark(new.problems, reveal=new.reveal)
         self._unplaced.value = unplaced_html(self.fieldset.unplaced(new.problems), self.fieldset.unknown)
         if new.estimate is not old.estimate:
             self._render_panels()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
 from concurrent.futures import Future
 from html import escape
 from typing import Any, Final
@@ -19,12 +18,11 @@ from ..models import Model, ModelList, PredictionList
 from ..pricing import list_price
 from ._allowance import Allowance
 from ._error_message import describe
-from ._fieldset import Fieldset
 from ._form import PromptForm
 from ._results import Results
 from ._views import Layouts, style_sheet
 
-__all__ = ["Playground", "found", "kept"]
+__all__ = ["Playground", "find_models"]
 
 _ROWS: Final = 14
 
@@ -125,7 +123,7 @@ class Playground(w.HBox):  # type: ignore[misc]
         return self._forms[slug]
 
     def _options(self, words: str) -> list[tuple[str, str]]:
-        return [(_line(model), model.id) for model in found(self.models, words)]
+        return [(_line(model), model.id) for model in find_models(self.models, words)]
 
     def _filter(self, words: str) -> None:
         options = self._options(words)
@@ -180,7 +178,7 @@ class Playground(w.HBox):  # type: ignore[misc]
                 return
             before, self.form, self._before = self._before, form, form
             if before is not None and before is not form:
-                form.value = {**form.value, **kept(before.changed_values, form.fieldset)}
+                form.value = {**form.value, **form.understood(before.changed_values)}
             self._holder.children = [form]
 
     def _ipython_display_(self) -> None:
@@ -195,46 +193,24 @@ class Playground(w.HBox):  # type: ignore[misc]
         return f"Playground({self.model!r} of {len(self.models)} models)"
 
 
-def found(models: ModelList, words: str) -> list[Model]:
-    """Find the models in which every one of the words occurs: in name, slug, kind, vendor or abilities.
+def find_models(models: ModelList, words: str) -> list[Model]:
+    """Return the models in which every one of the words occurs: in name, slug, kind, vendor or abilities.
 
     Examples
     --------
     >>> from skytells_nb import Model, ModelList
-    >>> from skytells_nb.forms._playground import found
-    >>> found(ModelList([Model(id="lumo", type="video"), Model(id="truefusion", type="image")]), "VID")
+    >>> from skytells_nb.forms._playground import find_models
+    >>> find_models(ModelList([Model(id="lumo", type="video"), Model(id="truefusion", type="image")]), "VID")
     [Model('lumo', video)]
     """
     wanted = words.lower().split()
-    kept_ones = []
+    matching = []
     for model in models:
         told = (model.id, model.name, model.type, model.vendor, model.status, *model.capabilities)
         text = " ".join(word for word in told if word).lower()
         if all(word in text for word in wanted):
-            kept_ones.append(model)
-    return kept_ones
-
-
-def kept(changed: Mapping[str, Any], fieldset: Fieldset) -> dict[str, Any]:
-    """Give what another form's user had set and this form understands as well."""
-    return {
-        field.name: changed[field.name]
-        for field in fieldset.named(changed)
-        if field.kind not in ("fixed", "secret") and _takes(field, changed[field.name])
-    }
-
-
-def _takes(field: Any, value: Any) -> bool:
-    if field.choices:
-        known = [each for _, each in field.choices]
-        return all(item in known for item in value) if isinstance(value, list) else value in known
-    if field.kind in ("slider", "number", "seed"):
-        if isinstance(value, bool) or not isinstance(value, int | float):
-            return False
-        low, high = field.low, field.high
-        whole = not field.integer or isinstance(value, int)
-        return whole and (low is None or value >= low) and (high is None or value <= high)
-    return True
+            matching.append(model)
+    return matching
 
 
 def _line(model: Model) -> str:

@@ -18,7 +18,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Final, NamedTuple
 
 from ..exceptions import InvalidInputError
-from ..schema import PROMPT_NAMES, UNSET, Number, did_you_mean, parse
+from ..schema import COUNT_NAMES, LENGTH_NAMES, PROMPT_NAMES, UNSET, Number, did_you_mean, parse
 from ._fields import Field, Place, Property
 
 __all__ = ["RULES", "Rule", "SchemaFields", "field_for", "fields_from_schema", "range_text", "select_fields"]
@@ -44,28 +44,26 @@ class Rule(NamedTuple):
 
 # fmt: off
 RULES: Final[tuple[Rule, ...]] = (
-    Rule("fixed",       lambda p: p.constant is not UNSET,                lambda p: p.field("fixed", default=p.constant)),
-    Rule("recursive",   lambda p: p.recursive or p.depth > _DEEPEST,      lambda p: p.field("json")),
-    Rule("secret",      lambda p: is_secret(p),                           lambda p: p.field("secret")),
-    Rule("media",       lambda p: bool(p.media),                          lambda p: _media(p)),
-    Rule("choices",     lambda p: _holds(p, lambda item: item.closed),    lambda p: _choices(p)),
-    Rule("lines",       lambda p: _holds(p, lambda item: item.is_only("string") and not item.media),
-                                                                          lambda p: p.field("lines")),
-    Rule("rows",        lambda p: _holds(p, lambda item: bool(item.types or item.enum or item.variants)),
-                                                                          lambda p: _rows(p)),
-    Rule("places",      lambda p: p.is_only("array") and len(p.positions) > 1, lambda p: _places(p)),
+    Rule("fixed",       lambda p: p.constant is not UNSET,               lambda p: _fixed(p)),
+    Rule("recursive",   lambda p: p.recursive or p.depth > _DEEPEST,     lambda p: p.field("json")),
+    Rule("secret",      lambda p: is_secret(p),                          lambda p: p.field("secret")),
+    Rule("media",       lambda p: bool(p.media),                         lambda p: _media(p)),
+    Rule("choices",     lambda p: _holds(p, lambda item: item.closed),   lambda p: _choices(p)),
+    Rule("lines",       lambda p: _holds(p, is_text),                    lambda p: p.field("lines")),
+    Rule("rows",        lambda p: _holds(p, is_known),                   lambda p: _rows(p)),
+    Rule("places",      lambda p: len(p.positions) > 1,                  lambda p: _places(p)),
     Rule("group",       lambda p: p.is_only("object") and bool(p.properties), lambda p: _group(p)),
-    Rule("choice",      lambda p: is_choice(p),                           lambda p: _choice(p)),
-    Rule("checkbox",    lambda p: p.is_only("boolean"),                   lambda p: p.field("checkbox")),
-    Rule("seed",        lambda p: is_seed(p),                             lambda p: _number(p, "seed")),
-    Rule("slider",      lambda p: p.is_number and slider_step(p) is not None, lambda p: _number(p, "slider")),
-    Rule("number",      lambda p: p.is_number,                            lambda p: _number(p, "number")),
-    Rule("colour",      lambda p: p.is_only("string") and p.text("format") == "color", lambda p: p.field("colour")),
-    Rule("prose",       lambda p: is_prose(p),                            lambda p: p.field("prose")),
-    Rule("suggestions", lambda p: p.is_only("string") and len(p.enum or p.examples) > 1, lambda p: _suggestions(p)),
-    Rule("text",        lambda p: p.is_only("string"),                    lambda p: p.field("text")),
-    Rule("variants",    lambda p: len(alternatives(p)) > 1,               lambda p: _variants(p)),
-    Rule("json",        lambda _: True,                                   lambda p: p.field("json")),
+    Rule("choice",      lambda p: is_choice(p),                          lambda p: _choice(p)),
+    Rule("checkbox",    lambda p: p.is_only("boolean"),                  lambda p: p.field("checkbox")),
+    Rule("seed",        lambda p: is_seed(p),                            lambda p: _number(p, "seed")),
+    Rule("slider",      lambda p: p.is_number and has_stops(p),          lambda p: _number(p, "slider")),
+    Rule("number",      lambda p: p.is_number,                           lambda p: _number(p, "number")),
+    Rule("colour",      lambda p: p.text("format") == "color",           lambda p: p.field("colour")),
+    Rule("prose",       lambda p: is_prose(p),                           lambda p: p.field("prose")),
+    Rule("suggestions", lambda p: is_text(p) and len(p.enum or p.examples) > 1, lambda p: _suggestions(p)),
+    Rule("text",        lambda p: is_text(p),                            lambda p: p.field("text")),
+    Rule("variants",    lambda p: len(alternatives(p)) > 1,              lambda p: _variants(p)),
+    Rule("json",        lambda _: True,                                  lambda p: p.field("json")),
 )
 # fmt: on
 """The whole mapping, in order of precedence. What nothing else knows becomes a JSON text area."""
@@ -73,7 +71,8 @@ RULES: Final[tuple[Rule, ...]] = (
 _IMPORTANT: Final = frozenset(
     (
         *("aspect_ratio", "width", "height", "size", "resolution", "style", "quality", "voice", "seed"),
-        *("num_outputs", "number_of_images", "n", "duration", "duration_seconds", "seconds"),
+        *COUNT_NAMES,
+        *LENGTH_NAMES,
         *("generate_audio", "max_tokens", "temperature"),
     )
 )
@@ -155,9 +154,7 @@ def select_fields(fields: Sequence[Field], names: Sequence[str] | None) -> list[
         if name not in known:
             hint = did_you_mean(name, known) or f"It has {', '.join(known)}."
             raise InvalidInputError(f"This model has no input {name!r}. {hint}", charged=False)
-    shown = [
-        known[name].moved("main") if known[name].place == "advanced" else known[name] for name in wanted
-    ]
+    shown = [known[name].moved("main") if known[name].place == "advanced" else known[name] for name in wanted]
     return [*shown, *(field.moved("hidden") for field in fields if field.name not in wanted)]
 
 
@@ -174,7 +171,7 @@ def field_for(p: Property, table: Sequence[Rule] = RULES) -> Field:
 
 def _finished(field: Field, p: Property) -> Field:
     """Fill in what every field has: a default that fits, a placeholder, its place."""
-    default, remark = (field.default, "") if field.kind == "fixed" else allowed_default(p)
+    default, remark = allowed_default(p) if field.default is p.default else (field.default, "")
     longest = p.number("maxLength")
     limit = f"Up to {longest:,} characters." if longest and field.kind == "prose" else ""
     return replace(
@@ -215,7 +212,7 @@ def _arranged(fields: Sequence[Field], important: frozenset[str]) -> tuple[Field
     return tuple(sorted(found, key=lambda field: (_PLACES.index(field.place), not field.required)))
 
 
-# --- how a property is known ---------------------------------------------------------------------------------
+# --- how a property is known ---------------------------------------------------------------------------
 
 
 def is_secret(p: Property) -> bool:
@@ -238,6 +235,16 @@ def is_prose(p: Property) -> bool:
     longest = p.number("maxLength")
     long = p.name.lower() in _LONG_NAMES or (longest is not None and longest >= 200)
     return long or is_prompt(p) or "\n" in p.text("default")
+
+
+def is_text(p: Property) -> bool:
+    """Whether it is text, and no link to a file."""
+    return p.is_only("string") and not p.media
+
+
+def is_known(p: Property) -> bool:
+    """Whether the schema says anything of what it is."""
+    return bool(p.types or p.enum or p.variants)
 
 
 def is_seed(p: Property) -> bool:
@@ -269,8 +276,13 @@ def slider_step(p: Property) -> Number | None:
     return next((round(power * n, 12) for n in (1, 5, 10, 50) if span / (power * n) <= _EXACT_STOPS), None)
 
 
+def has_stops(p: Property) -> bool:
+    """Whether its range is small enough to be slid through."""
+    return slider_step(p) is not None
+
+
 def alternatives(p: Property) -> tuple[Property, ...]:
-    """What it may be instead of one thing: its variants, or its types where it has several."""
+    """Return what it may be instead of one thing: its variants, or its types where it has several."""
     if p.variants:
         return tuple(each for each in p.variants if each.types != {"null"})
     if len(p.types) < 2:
@@ -309,7 +321,11 @@ def _holds(p: Property, fits: Callable[[Property], bool]) -> bool:
     return item is not None and fits(item)
 
 
-# --- the field that is made of it ----------------------------------------------------------------------------
+# --- the field that is made of it ----------------------------------------------------------------------
+
+
+def _fixed(p: Property) -> Field:
+    return p.field("fixed", default=p.constant)
 
 
 def _media(p: Property) -> Field:

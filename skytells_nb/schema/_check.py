@@ -371,9 +371,10 @@ def _by_keyword(keyword: str, limit: Any, value: Any) -> str:
             return f"{', '.join(missing)} needed."
         case "type":
             kinds = [limit] if isinstance(limit, str) else [kind for kind in limit if kind != "null"]
-            return (
-                f"This takes {' or '.join(_TYPE_NAMES.get(k, str(k)) for k in kinds)}, not {_short(value)}."
-            )
+            wanted = " or ".join(_TYPE_NAMES.get(kind, str(kind)) for kind in kinds)
+            # The text 512 looks like the number that is asked for, unless it stands in quotes.
+            ambiguous = isinstance(value, str) and not value.isalpha()
+            return f"This takes {wanted}, not {_short(repr(value) if ambiguous else value)}."
         case "enum":
             choices = ", ".join(str(choice) for choice in limit if choice is not None)
             return f"One of {_short(choices)}, not {_short(value)}."

@@ -35,7 +35,10 @@ ROWS: list[tuple[str, str, Any, str]] = [
     ("media", "start_image", {"type": "string"}, "media"),
     ("media", "audio_url", {"type": "string"}, "media"),
     ("media", "thing", {"type": "string", "ui": {"field": "video"}}, "media"),
-    ("medias", "thing", {"type": "array", "items": {"type": "string", "format": "uri"}}, "medias"),
+    ("rows", "thing", {"type": "array", "items": {"type": "string", "format": "uri"}}, "rows"),
+    ("rows", "thing", {"type": "array", "items": {"type": "object", "properties": {"x": {}}}}, "rows"),
+    ("places", "thing", {"type": "array", "prefixItems": [{"type": "integer"}] * 2}, "places"),
+    ("places", "thing", {"type": "array", "items": [{"type": "integer"}, {"type": "string"}]}, "places"),
     ("choices", "thing", {"type": "array", "items": {"enum": ["a", "b"]}}, "choices"),
     ("lines", "thing", {"type": "array", "items": {"type": "string"}}, "lines"),
     ("group", "thing", {"type": "object", "properties": {"x": {"type": "integer"}}}, "group"),
@@ -54,8 +57,9 @@ ROWS: list[tuple[str, str, Any, str]] = [
     ("suggestions", "thing", {"type": "string", "examples": ["a", "b"]}, "suggestions"),
     ("text", "thing", {"type": "string", "maxLength": 20}, "text"),
     ("json", "thing", {"type": "object"}, "json"),
-    ("json", "thing", {"type": "array", "items": {"type": "object"}}, "json"),
-    ("json", "thing", {"anyOf": [{"type": "string"}, {"type": "object"}]}, "json"),
+    ("rows", "thing", {"type": "array", "items": {"type": "object"}}, "rows"),
+    ("variants", "thing", {"anyOf": [{"type": "string"}, {"type": "object"}]}, "variants"),
+    ("variants", "thing", {"type": ["string", "integer", "null"]}, "variants"),
 ]
 
 
@@ -194,7 +198,7 @@ def test_sliders_have_a_few_hundred_stops_at_most(part: Any, step: float):
 def test_a_default_that_its_own_schema_refuses_is_left_to_the_model(part: Any, remark: str):
     found = field(part)
     assert found.default is UNSET
-    assert f"The model's own default, {remark}," in found.help
+    assert found.help == f"Default {remark} is not an allowed value; not sent."
 
 
 def test_an_example_is_a_hint_and_no_value():
@@ -205,7 +209,7 @@ def test_an_example_is_a_hint_and_no_value():
 @pytest.mark.parametrize("schema", [None, [], "schema", {}, {"properties": {}}, {"properties": None}])
 def test_a_schema_that_says_nothing_gives_one_field_for_everything(schema: Any):
     found = fields_from_schema(schema)
-    assert [(each.name, each.kind) for each in found.fields] == [("", "json")]
+    assert [(each.name, each.kind) for each in found.fields] == [("", "whole")]
     assert "JSON" in found.note
 
 

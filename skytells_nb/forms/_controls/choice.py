@@ -1,7 +1,5 @@
 """Controls for choosing among what there is: buttons, a list, checkboxes."""
 
-# ruff: noqa: D102 - what a control does is explained once, in `base.Control`
-
 from __future__ import annotations
 
 from collections.abc import Sequence
@@ -12,7 +10,7 @@ import ipywidgets as w
 from ...schema import UNSET
 from .base import Control, UnsupportedValueError
 
-__all__ = ["Checkbox", "Choice", "Choices", "chooser"]
+__all__ = ["Checkbox", "Choice", "Choices", "chooser", "is_among"]
 
 _NOT_SET = "not set"
 
@@ -38,11 +36,20 @@ def chooser(control: Control, labels: Sequence[str], *, free: bool) -> Any:
 
 
 def _position(values: Sequence[Any], value: Any) -> int:
-    """Return where a value stands among others; 1, True and "1" are three values."""
-    for at, known in enumerate(values):
-        if known == value and isinstance(known, bool) == isinstance(value, bool):
-            return at
-    raise UnsupportedValueError
+    at = next((at for at, known in enumerate(values) if _equal(known, value)), None)
+    if at is None:
+        raise UnsupportedValueError
+    return at
+
+
+def is_among(values: Sequence[Any], value: Any) -> bool:
+    """Whether a value is one of others."""
+    return any(_equal(known, value) for known in values)
+
+
+def _equal(one: Any, other: Any) -> bool:
+    """Whether two values are the same JSON: 1, True and "1" are three."""
+    return bool(one == other) and isinstance(one, bool) == isinstance(other, bool)
 
 
 class Choice(Control):
@@ -109,9 +116,7 @@ class Choices(Control):
     def _chosen(self) -> None:
         if self._showing:
             return
-        marked = (
-            [at for at, box in enumerate(self._boxes) if box.value] if self._boxes else self.widget.value
-        )
+        marked = [at for at, box in enumerate(self._boxes) if box.value] if self._boxes else self.widget.value
         before = self._positions(self.field.default if self.value is UNSET else self.value)
         kept = [at for at in before if at in marked]
         chosen = [*kept, *(at for at in marked if at not in kept)]

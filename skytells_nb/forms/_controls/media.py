@@ -1,7 +1,5 @@
 """The control for a file: a URL, a path, or an upload, with a thumbnail of what it is."""
 
-# ruff: noqa: D102 - what a control does is explained once, in `base.Control`
-
 from __future__ import annotations
 
 import base64
@@ -15,7 +13,7 @@ from typing import Any, Final
 
 import ipywidgets as w
 
-from ...archive.inputs import LIMIT
+from ...archive import LIMIT
 from ...filetypes import HEAD, sniff
 from ...formatting import format_bytes
 from ...models import Prediction
@@ -139,7 +137,7 @@ def _megabytes(size: int) -> str:
 
 
 def _is_file(value: Any) -> bool:
-    """Whether it becomes a file on its way: bytes, an open file, a prediction, a picture or an array of one."""
+    """Whether it becomes a file on its way: bytes, an open file, a prediction, a picture or an array."""
     return isinstance(value, str | bytes | os.PathLike | Prediction) or any(
         hasattr(value, name) for name in ("mode", "read", "shape")
     )
@@ -163,7 +161,7 @@ def _described(value: Any) -> tuple[str, bytes]:
         return f"The output of {value.id}", _content(value.files[0]) if value.files else b""
     if hasattr(value, "thumbnail"):
         return f"A picture · {value.width} × {value.height}", _as_png(value)
-    shape = getattr(value, "shape", ())
+    shape: tuple[int, ...] = getattr(value, "shape", ())
     return f"A picture · {shape[1]} × {shape[0]}" if len(shape) > 1 else str(value)[:80], b""
 
 

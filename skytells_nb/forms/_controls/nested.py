@@ -1,7 +1,5 @@
 """Controls that hold other controls: objects, lists, places of a list, and one of several kinds of value."""
 
-# ruff: noqa: D102 - what a control does is explained once, in `base.Control`
-
 from __future__ import annotations
 
 from collections.abc import Mapping
@@ -126,7 +124,9 @@ class Places(Control):
             control_for(field, self.layouts, self._typed, self.applies) for field in self.field.fields
         ]
         self.widget = w.VBox(
-            [control.widget for control in self.controls], layout=self.layouts.wide, _dom_classes=("sky-group",)
+            [control.widget for control in self.controls],
+            layout=self.layouts.wide,
+            _dom_classes=("sky-group",),
         )
 
     def _typed(self) -> None:
@@ -172,7 +172,8 @@ class Variants(Control):
     @property
     def control(self) -> Control:
         """The control of the kind that is chosen."""
-        return self.controls[self.chooser.value]
+        at: int = self.chooser.value
+        return self.controls[at]
 
     def _chosen(self) -> None:
         self._holder.children = [self.control.widget]
@@ -182,8 +183,10 @@ class Variants(Control):
         self.edited(self.control.value, self.control.problem)
 
     def display(self, value: Any) -> None:
-        at = 0 if value is UNSET else next(
-            (at for at, field in enumerate(self.field.fields) if _may_be(field, value)), None
+        at = (
+            0
+            if value is UNSET
+            else next((at for at, field in enumerate(self.field.fields) if _may_be(field, value)), None)
         )
         if at is None:
             raise UnsupportedValueError
@@ -215,7 +218,7 @@ def _labels(whole: Field, fields: list[Field]) -> list[str]:
     """Name the kinds: by their titles, else by what they are."""
     labels = []
     for field in fields:
-        title = field.property.text("title") if field.property is not None else ""
+        title = field.source.text("title") if field.source is not None else ""
         labels.append(title if title and title != whole.label else _KIND_LABELS.get(field.kind, "JSON"))
     if len(set(labels)) < len(labels):
         labels = [f"{label} {at}" for at, label in enumerate(labels, 1)]
@@ -225,9 +228,7 @@ def _labels(whole: Field, fields: list[Field]) -> list[str]:
 def _may_be(field: Field, value: Any) -> bool:
     """Whether a value is of the kind that a field shows; an object is known by its constants and keys."""
     if field.kind == "choice":
-        return any(
-            known == value and isinstance(known, bool) == isinstance(value, bool) for _, known in field.choices
-        )
+        return is_among([known for _, known in field.choices], value)
     if field.kind == "fixed":
         return bool(field.default == value)
     if field.kind == "group":

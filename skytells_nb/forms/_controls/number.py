@@ -4,8 +4,6 @@ The box is a text box on purpose. A number box of ipywidgets clamps in silence, 
 sends whole numbers through JavaScript, which loses those above 2^53.
 """
 
-# ruff: noqa: D102 - what a control does is explained once, in `base.Control`
-
 from __future__ import annotations
 
 import math

@@ -1,7 +1,5 @@
 """Controls for what is written: prompts, short texts, secrets, lists by the line, colours, JSON."""
 
-# ruff: noqa: D102 - what a control does is explained once, in `base.Control`
-
 from __future__ import annotations
 
 import json
@@ -25,23 +23,20 @@ class Text(Control):
     of several lines in its place.
     """
 
-    rows = 1
-
     def build(self) -> None:
-        self.widget = w.VBox(layout=self.layouts.wide)
-        self._set_box(self.rows)
+        self.widget = w.VBox([self.make_box(1)], layout=self.layouts.wide)
 
-    def _set_box(self, rows: int) -> None:
-        prompt = self.field.place == "prompt"
+    def make_box(self, rows: int) -> Any:
+        """Make the box to type in."""
         traits = self.accessible_traits(
             placeholder=self.field.placeholder,
             layout=self.layouts.wide,
             continuous_update=True,
-            classes=("sky-prompt",) if prompt else (),
+            classes=("sky-prompt",) if self.field.place == "prompt" else (),
         )
         self.box = w.Text(**traits) if rows == 1 else w.Textarea(**traits, rows=rows)
         self.box.observe(lambda change: self._typed(change["new"]), "value")
-        self.widget.children = [self.box]
+        return self.box
 
     def _typed(self, text: str) -> None:
         self.edited(text if text or self.field.default not in (UNSET, "") else UNSET)
@@ -51,16 +46,15 @@ class Text(Control):
         if not isinstance(text, str):
             raise UnsupportedValueError
         if isinstance(self.box, w.Text) and _BREAKS & set(text):
-            self._set_box(3)
+            self.widget.children = [self.make_box(3)]
         self.box.value = text
 
 
 class Prose(Text):
     """Several lines of text."""
 
-    @property
-    def rows(self) -> int:  # type: ignore[override]
-        return 4 if self.field.place == "prompt" else 2
+    def build(self) -> None:
+        self.widget = self.make_box(4 if self.field.place == "prompt" else 2)
 
 
 class Suggestions(Control):
@@ -165,7 +159,7 @@ class Json(Control):
     """Any JSON, checked as it is typed; what no other control understands."""
 
     def build(self) -> None:
-        kind = self.field.property.kind if self.field.property is not None else "object"
+        kind = self.field.source.kind if self.field.source is not None else "object"
         hint = self.field.placeholder or {"array": "[ … ]", "object": "{ … }"}.get(kind, "JSON")
         self.widget = w.Textarea(
             **self.accessible_traits(

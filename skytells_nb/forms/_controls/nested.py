@@ -11,7 +11,7 @@ import ipywidgets as w
 from ...schema import UNSET
 from .._fields import Field
 from .base import Control, UnsupportedValueError
-from .choice import chooser
+from .choice import chooser, is_among
 
 __all__ = ["Group", "Places", "Rows", "Variants"]
 

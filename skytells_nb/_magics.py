@@ -209,7 +209,9 @@ def _said_in_a_line(work: Callable[[], object]) -> object:
     except MagicError:
         raise
     except SkytellsError as error:
-        raise MagicError(f"{type(error).__name__}: {error.message}", charged=error.charged) from None
+        unsent = error.charged is False and error.status_code is None and "Nothing was sent" not in str(error)
+        effect = " Nothing was sent." if unsent else ""
+        raise MagicError(f"{type(error).__name__}: {error.message}{effect}", charged=error.charged) from None
 
 
 def _create(ipython: Any, line: str, cell: str) -> object:

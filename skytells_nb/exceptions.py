@@ -25,6 +25,8 @@ from __future__ import annotations
 
 import os
 
+from .plaintext import clean
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -78,6 +80,7 @@ def warn_user(text: str) -> None:
     from functools import partial
     from logging import getLogger
 
+    text = clean(text)
     global _formats_warnings
     if not _formats_warnings:
         _formats_warnings = True
@@ -141,9 +144,10 @@ class SkytellsError(Exception):
         request_id: str | None = None,
         charged: bool | None = None,
     ) -> None:
+        message = clean(message)  # it may quote a server, and is printed in terminals
         super().__init__(message)
         self.message = message
-        self.detail = message if detail is None else detail
+        self.detail = message if detail is None else clean(detail)
         self.error_id = error_id
         self.status_code = status_code
         self.request_id = request_id

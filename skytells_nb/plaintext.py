@@ -8,8 +8,11 @@ notebook can be saved with). Everything that a person reads goes through `clean`
 from __future__ import annotations
 
 import re
-import unicodedata
-from typing import Final, TextIO
+import sys
+
+TYPE_CHECKING = False  # the errors import this module, and cost next to nothing
+if TYPE_CHECKING:
+    from typing import Final, TextIO
 
 __all__ = ["clean", "clip", "encodable", "one_line"]
 
@@ -17,6 +20,8 @@ __all__ = ["clean", "clip", "encodable", "one_line"]
 _UNSEEN: Final = re.compile("[\u200e\u200f\u061c\u202a-\u202e\u2066-\u2069\u206a-\u206f\ufeff\ufff9-\ufffb]")
 _BREAKS: Final = re.compile("\r\n?|[\u2028\u2029\x85\x0b\x0c]")
 _CONTROLS: Final = re.compile("[\x00-\x08\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff]")
+
+_IN_ASCII: Final = {"×": "x", "…": "...", "·": "-", "–": "-", "“": '"', "”": '"', "’": "'", "€": "EUR"}
 
 
 def clean(text: str) -> str:
@@ -49,6 +54,8 @@ def clip(text: str, length: int) -> str:
     """
     if len(text) <= length:
         return text
+    import unicodedata
+
     cut = length - 1
     while cut > 0 and (
         unicodedata.combining(text[cut]) or text[cut] in "\u200d\ufe0f" or text[cut - 1] == "\u200d"
@@ -60,7 +67,28 @@ def clip(text: str, length: int) -> str:
     return text[:cut].rstrip(" ,;:.-–") + "…"
 
 
-def encodable(text: str, stream: TextIO) -> str:
-    """Replace what a stream's character set lacks, so that writing it does not fail (cp932, cp1251)."""
-    charset = getattr(stream, "encoding", None) or "utf-8"
-    return text.encode(charset, "replace").decode(charset)
+def encodable(text: str, stream: TextIO | None = None) -> str:
+    """Replace what a stream's character set lacks, so that writing it does not fail (cp932, cp1251).
+
+    Parameters
+    ----------
+    text : str
+        What is to be written.
+    stream : text file, optional
+        Where to; what ``print`` writes to when None.
+    """
+    if text.isascii():
+        return text
+    charset = getattr(stream or sys.stdout, "encoding", None) or "utf-8"
+    try:
+        text.encode(charset)
+    except UnicodeEncodeError:
+        known = (letter if _fits(letter, charset) else _IN_ASCII.get(letter, letter) for letter in text)
+        return "".join(known).encode(charset, "replace").decode(charset)
+    except LookupError:  # a stream of somebody's own
+        return text
+    return text
+
+
+def _fits(letter: str, charset: str) -> bool:
+    return letter.encode(charset, "ignore") != b""

@@ -37,4 +37,6 @@ def test_a_console_of_few_letters_gets_what_it_has(charset):
     stream = io.TextIOWrapper(io.BytesIO(), charset)
     stream.write(encodable("2 × “a fox” · 赤い狐 … 🦊", stream))
     stream.flush()
-    assert b"a fox" in stream.buffer.getvalue()
+    written = stream.buffer.getvalue().decode(charset)
+    assert written.startswith(("2 × ", "2 x "))
+    assert "a fox" in written

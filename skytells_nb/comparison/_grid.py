@@ -29,7 +29,7 @@ from ..display import (
 from ..exceptions import SkytellsError
 from ..formatting import format_bytes, format_cost, format_count, money_unit
 from ..models import Prediction
-from ..plaintext import clip, one_line
+from ..plaintext import clip, encodable, one_line
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -114,7 +114,7 @@ class Comparison:
 
     def __repr__(self) -> str:
         axes = f"{format_count(len(self.prompts), 'prompt')} × {format_count(len(self.columns), 'column')}"
-        return f"<Comparison of {axes}{f', {self._failed} failed' if self._failed else ''}>"
+        return encodable(f"<Comparison of {axes}{f', {self._failed} failed' if self._failed else ''}>")
 
     @property
     def _failed(self) -> int:

@@ -17,6 +17,7 @@ __all__ = ["MediaInfo", "listening_copy", "probe"]
 
 _MOST_PIXELS: Final = 50_000_000
 _BIT_RATES: Final = (128_000, 96_000, 64_000, 48_000, 32_000, 24_000, 16_000)
+_PLAIN_RATE: Final = 32_000
 _DARK: Final = 20  # of 255: below it a frame's mean is taken for a fade from black
 _PLACES: Final = (0.1, 0.3, 0.5, 0.8)  # where to look when the first frame is dark
 _ATTACHED_PICTURE: Final = 0x400  # FFmpeg's AV_DISPOSITION_ATTACHED_PIC
@@ -135,15 +136,16 @@ def listening_copy(file: BinaryIO, seconds: float | None, limit: int, *, at_most
     limit : int
         Bytes the copy should take.
     at_most : int
-        Bytes it may take where even the lowest quality takes more than ``limit``.
+        Bytes it may take where only poor sound would fit into ``limit``.
     """
     if not seconds:
         return None
     sizes = {rate: rate / 8 * seconds * 1.05 + 2_000 for rate in _BIT_RATES}
-    rate = next((rate for rate, size in sizes.items() if size <= limit), None)
+    rate = next((rate for rate, size in sizes.items() if size <= limit and rate >= _PLAIN_RATE), None)
     if rate is None:
-        # A song of minutes is worth more of the cell than its usual share: the best that may be had at all.
-        rate = next((rate for rate, size in sizes.items() if rate <= 32_000 and size <= at_most), None)
+        # A song of minutes is worth more of the cell than its usual share, but not for more than plain sound.
+        most = max(limit, at_most)
+        rate = next((rate for rate, size in sizes.items() if size <= most and rate <= _PLAIN_RATE), None)
     if rate is None:
         return None
     try:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, Self, SupportsIndex, overload
 from .. import _lazy
 from ..exceptions import SkytellsError
 from ..formatting import CREDITS
+from ..plaintext import one_line
 from . import reading
 
 if TYPE_CHECKING:
@@ -207,7 +208,7 @@ class Model:
 
     def __repr__(self) -> str:
         price = "" if self.pricing.amount is None else f", {self.pricing.amount} per {self.pricing.unit}"
-        return f"Model({self.id!r}, {self.type or 'unknown type'}{price})"
+        return one_line(f"Model({self.id!r}, {self.type or 'unknown type'}{price})")
 
     def _repr_mimebundle_(
         self, include: Collection[str] | None = None, exclude: Collection[str] | None = None
@@ -244,7 +245,7 @@ class ModelList(list[Model]):
         return super().__getitem__(index)
 
     def __repr__(self) -> str:
-        return f"ModelList of {len(self)}: {', '.join(model.id for model in self)}"
+        return one_line(f"ModelList of {len(self)}: {', '.join(model.id for model in self)}")
 
     def _repr_mimebundle_(
         self, include: Collection[str] | None = None, exclude: Collection[str] | None = None

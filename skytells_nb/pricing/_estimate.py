@@ -12,6 +12,7 @@ from ..checks import check_whole, expected
 from ..exceptions import InvalidInputError
 from ..formatting import CREDITS, DOLLARS, format_cost, format_number, format_price, format_range
 from ..models import Model, Pricing, reading
+from ..plaintext import encodable, one_line
 from ._quantity import EXACT, Interval, quantity
 from ._resolved_input import ResolvedInput
 from ._rules import Rate, choose
@@ -82,7 +83,7 @@ class Estimate:
         return f"about {format_cost(self.amount, self.currency, digits=digits)} ({bounds})"
 
     def __str__(self) -> str:
-        return f"{self.price}: {self.basis}"
+        return encodable(one_line(f"{self.price}: {self.basis}"))  # people print it
 
     def __repr__(self) -> str:
         return f"Estimate({self})"

@@ -49,7 +49,7 @@ def outputs(notebook: Any, cell: int) -> list[Any]:
 @pytest.mark.parametrize("cell", [1, 2, 3, 4, 5])
 def test_every_cell_leaves_one_output_in_both_kinds(notebook, cell):
     (output,) = outputs(notebook, cell)
-    assert set(output["data"]) == {"text/html", "text/plain"}
+    assert set(output["data"]) - {"image/png"} == {"text/html", "text/plain"}
     strictly(output["data"]["text/html"])
 
 
@@ -67,6 +67,6 @@ def test_each_cell_keeps_its_budget_in_the_saved_file(notebook):
         alone = nbformat.v4.new_notebook(cells=[notebook.cells[cell]])
         return len(nbformat.writes(alone).encode())
 
-    assert saved(1) <= 62_000
+    assert saved(1) <= 122_000  # 60 kB of HTML, and as much PNG for exports without it
     assert saved(2) <= 1_000_000
     assert saved(4) <= 52_000

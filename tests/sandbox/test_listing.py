@@ -113,3 +113,10 @@ def test_ten_thousand_predictions_are_paged_without_reading_them_all(talk):
     assert page.json["pagination"] == {"current_page": 150, "per_page": 50, "total": 10_000, "last_page": 200}
     assert len(ids(page)) == 50
     assert spent < 0.25
+
+
+def test_inputs_can_be_hidden_as_the_privacy_pages_say(talk):
+    api = talk(inputs="empty", seconds=0)
+    made = api.made()
+    assert made["input"] == api.read(made["id"])["input"] == {}
+    assert api.get("/v1/predictions").json["data"][0]["input"] == {}

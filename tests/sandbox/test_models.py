@@ -122,3 +122,46 @@ def test_a_slug_with_a_dot_or_of_another_vendor_is_understood(talk):
     assert api.get("/v1/model/beatfusion-2.0").json["name"] == "BeatFusion 2.0"
     assert api.get("/v1/model/google/truefusion").error_id == "MODEL_NOT_FOUND"
     assert api.get("/v1/models/nothing").status == 404
+
+
+@pytest.mark.parametrize("prefix", ["sk-", "sk_live_", "sk_test_", "sk_proj_"])
+def test_every_documented_form_of_a_key_is_let_in(talk, prefix):
+    assert talk().get("/v1/models", x_api_key=f"{prefix}abc123").status == 200
+    assert talk().get("/v1/models", x_api_key=prefix).status == 401
+
+
+def test_an_access_token_for_the_console_is_no_key(talk):
+    assert talk().get("/v1/models", x_api_key="sk_pat_" + "0" * 64).status == 401
+
+
+def test_what_published_code_asks_for_is_accepted(talk):
+    api = talk(seconds=0)
+    for model, input in [
+        ("FLUX.2-pro", {"prompt": "a fox"}),
+        ("sora-2-pro", {"prompt": "waves", "seconds": 8}),
+        ("veo-3.1", {"prompt": "waves", "duration_seconds": 5}),
+        ("sora-2", {"prompt": "waves", "seconds": 6}),
+        ("beatfusion-2.0", {"prompt": "slow waltz", "duration_seconds": 30}),
+        ("beatfusion-2.0", {"lyrics": "la la", "audio_format": "mp3", "sample_rate": 44100}),
+        ("truefusion-2.0", {"prompt": "a fox", "resolution": "720p"}),
+    ]:
+        assert api.ask("POST", "/v1/predictions", {"model": model, "input": input}).status == 200, model
+
+
+def test_text_models_are_listed_with_the_way_they_go_and_two_prices(talk):
+    listed = {each["namespace"]: each for each in talk().get("/v1/models").json}
+    text = [
+        "deepbrain-router",
+        "gpt-5",
+        "gpt-5.4",
+        "gpt-5-nano",
+        "kimi-k2.6",
+        "skytells-3",
+        "gpt-5.3-codex",
+    ]
+    for slug in text:
+        assert listed[slug]["metadata"]["openai_compatible"] is True
+        values = [each["value"] for each in listed[slug]["pricing"]["criterias"]]
+        assert values == ["input", "output"]
+    assert [each["billable_price"] for each in listed["gpt-5"]["pricing"]["criterias"]] == [0.5, 1.25]
+    assert sum("embed" in slug for slug in listed) == 3

@@ -215,8 +215,18 @@ def foreign_host() -> Refusal:
     )
 
 
+def storage_full(most: int) -> Refusal:
+    """413 for a learner whose inputs take all the room there is for one."""
+    return Refusal(
+        413,
+        "PAYLOAD_TOO_LARGE",
+        "The inputs of your predictions take too much room",
+        f"{most / 2**20:.3g} MB are kept for each learner; delete predictions, or send links, not files.",
+    )
+
+
 def too_large(most: int) -> Refusal:
-    """413 for a body, or for what one learner keeps here."""
+    """413 for a body."""
     return Refusal(
         413, "PAYLOAD_TOO_LARGE", "The request body is too large", f"At most {most // 2**20} MB are taken."
     )

@@ -173,7 +173,7 @@ class Options(Dialect):
             raise ValueError(f"speed={self.speed!r}: a number above zero is needed")
         if not _is_whole(self.port) or not 0 <= self.port <= 65535:
             raise ValueError(f"port={self.port!r}: ports are whole numbers and go from 0 to 65535")
-        for name in ("rate_limit", "concurrency"):
+        for name in ("rate_limit", "concurrency", "storage"):
             value = getattr(self, name)
             if value is not None and (not _is_whole(value) or value < 1):
                 raise ValueError(f"{name}={value!r}: a whole number, at least 1, or None for no limit")

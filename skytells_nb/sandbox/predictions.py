@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import Any, Final, NoReturn
 
 from . import errors, listing, webhooks
-from .accounts import Account, Caller, fingerprint, retry_after
+from .accounts import OWNER, Account, Caller, fingerprint, retry_after
 from .faults import ActiveFault, modify_job
 from .jobs import ENDED, SECOND, Job, format_time, plan_times, prediction_bytes
 from .messages import Asset, Request, Response, as_json
@@ -68,6 +68,11 @@ class Predictions:
         self._refuse_if_busy(account, now)
         job = self._plan(entry, input, self.state.moment(now))
         self._refuse_if_too_dear(account, job)
+        if (
+            account.name != OWNER
+            and self.state.stored[account.name] + len(request.body) > self.options.storage
+        ):
+            raise errors.storage_full(self.options.storage)
         job.stream = body.get("stream") is True
         job.webhook, job.notices = webhook, wanted
         if wanted:

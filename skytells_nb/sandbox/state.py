@@ -22,6 +22,7 @@ from uuid import UUID
 from .accounts import OWNER, Learner
 from .errors import StateError
 from .jobs import Job
+from .messages import dump
 
 #: Written into the file's header: whose it is ("sky!") and of which version.
 APPLICATION_ID: Final = 0x736B7921
@@ -254,6 +255,8 @@ class State:
         self._shelves: dict[str, dict[str, Job]] = defaultdict(dict)
         self._running: dict[str, list[tuple[int, str]]] = defaultdict(list)
         self._hidden: set[str] = set()
+        #: Bytes of the inputs that each account keeps here.
+        self.stored: dict[str, int] = defaultdict(int)
         self._own_key = ""
         self.seed = secrets.token_hex(16) if seed is None else str(seed)
         if journal is not None:
@@ -330,6 +333,7 @@ class State:
             self.journal.remove(job)
         del self.jobs[job.id]
         del self._shelves[job.account][job.id]
+        self.stored[job.account] -= len(dump(job.input))
         self._hidden.discard(job.id)
 
     def running(self, now: int, account: str = OWNER) -> int:
@@ -387,6 +391,7 @@ class State:
 
     def _take_in(self, job: Job) -> None:
         self.jobs[job.id] = self._shelves[job.account][job.id] = job
+        self.stored[job.account] += len(dump(job.input))
         if job.canceled is None:
             heapq.heappush(self._running[job.account], (job.end, job.id))
         if job.hidden_until:

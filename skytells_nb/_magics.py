@@ -23,13 +23,12 @@ from pathlib import Path
 from typing import Any, Final
 
 from ._options import options
-from .aio import run
+from .aio import bar, run
 from .client import client_of
 from .exceptions import NotFoundError, SkytellsError
 from .forms import Field, fields_from_schema
 from .models import Model, Prediction
 from .pricing import estimate
-from .progress import bar
 from .schema import UNSET, as_text, check, closest, closest_model
 
 __all__ = ["MagicError", "Order", "filled", "load_ipython_extension", "parse"]

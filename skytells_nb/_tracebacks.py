@@ -1,4 +1,4 @@
-"""Short tracebacks in a notebook: the user's own lines and the error.
+"""Short tracebacks in a notebook: the user's own lines and the error. And a word where `await` was forgotten.
 
 IPython asks an exception for ``_render_traceback_`` before it formats one itself, so nothing of IPython is
 replaced: `install` gives `SkytellsError` that method, and no other error looks different. It also registers
@@ -16,6 +16,7 @@ import sysconfig
 import textwrap
 import traceback
 from pathlib import Path
+from types import CoroutineType
 from typing import Any, Final
 
 from ._options import options
@@ -47,6 +48,7 @@ def install() -> None:
         return
     SkytellsError._render_traceback_ = _render  # type: ignore[attr-defined]
     shell.events.register("post_run_cell", _hint)
+    shell.display_formatter.formatters["text/plain"].for_type(CoroutineType, _print_coroutine)
     _hinting.append(shell)
 
 
@@ -55,7 +57,18 @@ def uninstall() -> None:
     if hasattr(SkytellsError, "_render_traceback_"):
         del SkytellsError._render_traceback_
     while _hinting:
-        _hinting.pop().events.unregister("post_run_cell", _hint)
+        shell = _hinting.pop()
+        shell.events.unregister("post_run_cell", _hint)
+        shell.display_formatter.formatters["text/plain"].pop(CoroutineType, None)
+
+
+def _print_coroutine(coroutine: CoroutineType[Any, Any, Any], printer: Any, _cycle: bool) -> None:
+    """Print a coroutine that is a cell's last value; one of ours was to be awaited."""
+    if coroutine.cr_code.co_filename.startswith(_OWN):
+        name = coroutine.__name__
+        printer.text(f"This call of {name}() has not begun: it needs `await` before it.")
+    else:
+        printer.text(repr(coroutine))
 
 
 def _render(error: SkytellsError) -> list[str]:

@@ -112,3 +112,13 @@ def test_asyncio_run_in_a_cell_points_to_what_works(
     text = "\n".join(shown(shell, capsys, code))
     assert _tracebacks.ASYNCIO_RUN_HINT in text
     assert all(way in text for way in ("await main()", "sky.run(main())", "enable_nested_asyncio"))
+
+
+def test_a_forgotten_await_is_told_in_place_of_an_address(
+    shell: InteractiveShell, capsys: pytest.CaptureFixture[str]
+):
+    ours = "\n".join(shown(shell, capsys, "import skytells_nb as sky\nours = sky.gather()\nours"))
+    assert "This call of gather() has not begun: it needs `await` before it." in ours
+    theirs = "\n".join(shown(shell, capsys, "async def f(): pass\ntheirs = f()\ntheirs"))
+    assert "<coroutine object f at" in theirs
+    shell.run_cell("ours.close(), theirs.close()")

@@ -7,8 +7,9 @@ which is there for everybody and stands in nobody's way. `gather` runs on whatev
 
 from __future__ import annotations
 
+from ._gather import gather
+from ._nested import enable_nested_asyncio
+from ._progress import Bar, Tally, bar
 from .background import run, submit
-from .many import gather
-from .nested import enable_nested_asyncio
 
-__all__ = ["enable_nested_asyncio", "gather", "run", "submit"]
+__all__ = ["Bar", "Tally", "bar", "enable_nested_asyncio", "gather", "run", "submit"]

@@ -6,9 +6,9 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from .._options import options
+from ..aio import bar
 from ..exceptions import UncertainCreateError
 from ..models import Model, ModelList, Prediction, PredictionList
-from ..progress import bar
 from ..wire import flows, listing
 from ..wire.listing import Moment
 from ..wire.steps import Flow

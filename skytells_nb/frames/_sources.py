@@ -11,11 +11,11 @@ from typing import Any, Final
 import pandas as pd
 
 from .._options import options
+from ..aio import bar
 from ..client import AsyncClient, Client
 from ..client.blocking import drive
 from ..exceptions import InvalidInputError, SkytellsError
 from ..models import Model, ModelList, Prediction
-from ..progress import bar
 from ..wire import listing
 
 __all__ = ["Source", "chunks", "models", "open_source", "pandas_frame"]

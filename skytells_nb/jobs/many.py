@@ -14,13 +14,12 @@ from importlib import import_module
 from typing import Any, Final, TypeVar, cast
 
 from .._options import options
-from ..aio import run
+from ..aio import Bar, bar, run
 from ..archive import Archive
 from ..client import AsyncClient, Client, client_of
 from ..client.background import BACKGROUND
 from ..exceptions import InvalidInputError, SkytellsError
 from ..models import Model
-from ..progress import Bar, bar
 from ..wire.conversation import note
 from .inputs import Inputs
 from .journal import Journal

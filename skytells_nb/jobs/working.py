@@ -12,7 +12,7 @@ from dataclasses import replace
 from decimal import Decimal
 from typing import Final
 
-from ..aio import gather
+from ..aio import Bar, bar, gather
 from ..archive import Archive
 from ..client import Connection
 from ..client.awaiting import drive
@@ -30,7 +30,6 @@ from ..exceptions import (
 )
 from ..models import Prediction, Status
 from ..pricing import added
-from ..progress import Bar, bar
 from ..wire import reconciling
 from ..wire.conversation import note
 from .entries import Entry, carried, light

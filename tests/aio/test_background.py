@@ -247,9 +247,7 @@ def run_a_script(code: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_nothing_is_started_by_importing():
-    done = run_a_script(
-        "import threading\nimport skytells_nb.aio, skytells_nb.progress\nprint(threading.active_count())"
-    )
+    done = run_a_script("import threading\nimport skytells_nb.aio\nprint(threading.active_count())")
     assert (done.stdout, done.stderr) == ("1\n", "")
 
 

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from decimal import Decimal
 from typing import Any
 
 import pytest
 
 import skytells_nb as sky
-from skytells_nb.aio import many
-from skytells_nb.comparison.grid import Cell
+from skytells_nb.aio import _gather
+from skytells_nb.comparison import Cell
 from skytells_nb.models import Prediction
 
-from .lift import double, fail
+from .lift import Lift, double, fail, until
 
 
 class Drawn:
@@ -40,7 +41,7 @@ def bars(monkeypatch: pytest.MonkeyPatch) -> list[Drawn]:
         made.append(Drawn(*args, **options))
         return made[-1]
 
-    monkeypatch.setattr(many, "bar", bar)
+    monkeypatch.setattr(_gather, "bar", bar)
     return made
 
 
@@ -58,10 +59,31 @@ class TestTheBar:
             "running": 0,
             "done": 4,
             "failed": 1,
+            "canceled": 0,
             "spent": Decimal("0.055"),
             "sandbox": False,
             "closed": True,
         }
+
+    def test_what_was_canceled_has_not_failed(self, bars: list[Drawn]):
+        async def canceled() -> None:
+            raise sky.PredictionError(prediction=Prediction("p", "canceled"))
+
+        async def main() -> None:
+            lift = Lift()
+            whole = asyncio.ensure_future(sky.gather(canceled(), *(lift.ride(n) for n in range(2))))
+            await until(lambda: lift.inside == 2)
+            whole.cancel()
+            await asyncio.wait([whole])
+
+        with contextlib.suppress(sky.PredictionError):
+            asyncio.run(main())
+        assert (bars[0].told["failed"], bars[0].told["canceled"], bars[0].told["done"]) == (0, 3, 3)
+
+    def test_it_is_called_what_was_called(self, bars: list[Drawn]):
+        asyncio.run(sky.gather(double(1)))
+        asyncio.run(sky.gather(double(1), label="portraits"))
+        assert [shown.args[1] for shown in bars] == ["gather", "portraits"]
 
     def test_unknown_costs_are_not_zero(self, bars: list[Drawn]):
         asyncio.run(sky.gather(double(1), double(2)))

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 import skytells_nb as sky
-from skytells_nb.aio import many
+from skytells_nb.aio import _gather
 
 from .lift import Lift, double, until
 
@@ -91,7 +91,7 @@ def test_it_does_not_wait_for_what_ignores_the_cancellation():
         gc.collect()
         release.set()
         await over.wait()
-        await until(lambda: not many._unresponsive)
+        await until(lambda: not _gather._unresponsive)
 
     asyncio.run(main())
 
@@ -140,7 +140,7 @@ def test_an_interrupt_of_the_main_thread_stops_it(start):
 
 def test_the_loop_wakes_often_enough_for_an_interrupt_to_land(monkeypatch: pytest.MonkeyPatch):
     """A kernel's interrupt waits until the loop wakes, so a quiet gather must wake it."""
-    monkeypatch.setattr(many, "HEARTBEAT", 0.001)
+    monkeypatch.setattr(_gather, "HEARTBEAT", 0.001)
 
     async def main() -> int:
         lift, beats = Lift(), 0

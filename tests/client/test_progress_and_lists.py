@@ -103,10 +103,10 @@ def test_a_list_that_takes_over_a_second_shows_how_far_it_is(monkeypatch: pytest
         assert "predictions read: 120 of 120" in terminal.getvalue()
         terminal.truncate(0)
         sandbox.faults.next("slow", on="list", seconds=1.1)
-        with sky.settings.options(progress=False):
+        with sky.options(progress=False):
             client.predictions.list()
         assert terminal.getvalue().strip("\0") == ""
-        with sky.settings.options(progress=True):
+        with sky.options(progress=True):
             client.predictions.list(limit=10)
         assert "predictions read: 10 of 10" in terminal.getvalue()
 

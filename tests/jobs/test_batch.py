@@ -195,22 +195,22 @@ def test_the_newest_open_client_is_taken_when_none_is_given(client, sandbox):
 
 
 def test_the_bar_tells_how_far_it_is_and_what_it_has_cost(run, monkeypatch):
-    from skytells_nb import progress
+    from skytells_nb.aio import _progress
 
     drawn = []
 
-    class Face:
+    class View:
         def draw(self, tally):
             drawn.append(tally)
 
-    monkeypatch.setattr(progress, "_face", lambda stream: Face())
-    with sky.settings.options(progress=True):
+    monkeypatch.setattr(_progress, "_view", lambda stream: View())
+    with sky.options(progress=True):
         run(["a", "b", "c"], name="letters", limit=2)
     last = drawn[-1]
     assert (last.label, last.total, last.done, last.failed, last.running) == ("letters", 3, 3, 0, 0)
     assert last.spent > Decimal(0)
     assert last.sandbox
     drawn.clear()
-    with sky.settings.options(progress=True):
+    with sky.options(progress=True):
         run(["a", "b", "c"], name="letters", progress=False)
     assert drawn == []

@@ -246,6 +246,10 @@ class Kernel:
             setattr(cell, content["name"], getattr(cell, content["name"]) + content["text"])
         elif kind in ("display_data", "execute_result"):
             cell.outputs.append(content)
+        elif kind == "update_display_data":
+            for output in cell.outputs:
+                if output.get("transient") == content["transient"]:
+                    output["data"] = content["data"]
         elif kind == "error":
             cell.error = content
         elif kind == "execute_reply":

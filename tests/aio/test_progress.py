@@ -8,11 +8,10 @@ import threading
 from decimal import Decimal
 from typing import Any
 
-import ipywidgets
 import pytest
 
-from skytells_nb import progress
-from skytells_nb.progress import Bar, NotebookBar, Tally, TerminalLine, bar
+from skytells_nb.aio import _progress
+from skytells_nb.aio._progress import Bar, NotebookBar, Tally, TerminalLine, bar
 
 
 class Clock:
@@ -47,15 +46,17 @@ def screen() -> Screen:
     return Screen()
 
 
-class TestTheSentence:
+class TestTheText:
     @pytest.mark.parametrize(
-        ("tally", "sentence"),
+        ("tally", "text"),
         [
             (Tally("portraits"), "portraits: 0"),
             (Tally("portraits", total=8), "portraits: 0 of 8"),
             (Tally("portraits", total=8, running=3), "portraits: 0 of 8 · 3 running"),
             (Tally("portraits", total=8, done=8, elapsed=9), "portraits: 8 of 8"),
             (Tally("portraits", done=5, failed=2), "portraits: 5 · 2 failed"),
+            (Tally("portraits", total=5, done=5, canceled=2), "portraits: 5 of 5 · 2 canceled"),
+            (Tally("portraits", total=5, done=3, not_sent=2), "portraits: 3 of 5 · 2 not sent"),
             (Tally("portraits", spent=Decimal("0.30")), "portraits: 0 · $0.30 spent"),
             (Tally("portraits", spent=Decimal("0")), "portraits: 0 · $0.00 spent"),
             (Tally("portraits", spent=Decimal("1E+2")), "portraits: 0 · $100.00 spent"),
@@ -66,8 +67,8 @@ class TestTheSentence:
             ),
         ],
     )
-    def test_it_says_what_is_known_and_nothing_else(self, tally: Tally, sentence: str):
-        assert tally.sentence == sentence
+    def test_it_says_what_is_known_and_nothing_else(self, tally: Tally, text: str):
+        assert tally.text == text
 
     @pytest.mark.parametrize(
         ("done", "elapsed", "left"),
@@ -78,7 +79,7 @@ class TestTheSentence:
         ],
     )
     def test_the_time_left_follows_the_throughput(self, done: int, elapsed: float, left: str):
-        assert Tally("portraits", total=10, done=done, elapsed=elapsed).sentence.endswith(left)
+        assert Tally("portraits", total=10, done=done, elapsed=elapsed).text.endswith(left)
 
 
 class TestWhenItAppears:
@@ -141,12 +142,12 @@ class TestWhereItIsDrawn:
             shown.update(done=1)
         assert screen.lines[0] == "portraits: 1 of 1"
 
-    def test_as_a_widget_in_a_kernel(self, monkeypatch: pytest.MonkeyPatch, screen: Screen):
-        monkeypatch.setattr(progress, "_in_a_kernel", lambda: True)
-        assert isinstance(bar(1, "portraits", stream=screen)._face, NotebookBar)
+    def test_as_a_display_in_a_kernel(self, monkeypatch: pytest.MonkeyPatch, screen: Screen):
+        monkeypatch.setattr(_progress, "in_a_kernel", lambda: True)
+        assert isinstance(bar(1, "portraits", stream=screen)._view, NotebookBar)
 
     def test_ordinary_ipython_is_no_kernel(self):
-        assert not progress._in_a_kernel()
+        assert not _progress.in_a_kernel()
 
 
 class TestInATerminal:
@@ -163,42 +164,45 @@ class TestInATerminal:
         assert screen.lines == ["x" * 38 + "…"]
 
 
-class TestAsAWidget:
+class TestInANotebook:
     @pytest.fixture
-    def displayed(self, monkeypatch: pytest.MonkeyPatch) -> list[Any]:
-        shown: list[Any] = []
+    def displayed(self, monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, bool, dict[str, str]]]:
+        shown: list[tuple[str, bool, dict[str, str]]] = []
 
-        def display(data: dict[str, Any], *, raw: bool) -> None:
+        def display(data: dict[str, str], *, raw: bool, display_id: str, update: bool) -> None:
             assert raw
-            assert data["text/plain"] == "", "a viewer without a kernel would show it"
-            view = data["application/vnd.jupyter.widget-view+json"]
-            shown.append(ipywidgets.widgets.widget._instances[view["model_id"]])
+            shown.append((display_id, update, data))
 
         monkeypatch.setattr("IPython.display.display", display)
         return shown
 
-    def test_it_is_displayed_once_and_then_only_changes(self, displayed: list[Any]):
-        face = NotebookBar()
-        face.draw(Tally("portraits", total=4, done=1, running=2))
-        face.draw(Tally("portraits", total=4, done=3, failed=1, elapsed=3.0))
-        assert len(displayed) == 1
-        gauge, text = displayed[0].children
-        assert (gauge.value, gauge.max, gauge.bar_style) == (3, 4, "warning")
-        assert text.value == "portraits: 3 of 4 · 1 failed · about 1 s left"
+    def test_it_is_displayed_once_and_then_only_updated(self, displayed: list[Any]):
+        view = NotebookBar()
+        view.draw(Tally("portraits", total=4, done=1, running=2))
+        view.draw(Tally("portraits", total=4, done=3, failed=1, elapsed=3.0))
+        (first, new, _), (second, update, bundle) = displayed
+        assert (new, update, second) == (False, True, first)
+        assert '<progress max="4" value="3">' in bundle["text/html"]
+        assert bundle["text/plain"] == "portraits: 3 of 4 · 1 failed · about 1 s left"
 
-    def test_it_ends_full_and_green_when_all_went_well(self, displayed: list[Any]):
-        face = NotebookBar()
-        face.draw(Tally("portraits", total=None, done=3, over=True))
-        gauge, _ = displayed[0].children
-        assert (gauge.value, gauge.max, gauge.bar_style) == (1, 1, "success")
+    def test_what_it_last_said_is_its_text_where_html_is_not_shown(self, displayed: list[Any]):
+        NotebookBar().draw(Tally("portraits", total=2, done=2, over=True, elapsed=3.0))
+        assert displayed[0][2]["text/plain"] == "portraits: 2 of 2 · took 3 s"
+
+    def test_one_without_a_total_is_full_at_its_end(self, displayed: list[Any]):
+        view = NotebookBar()
+        for over in (False, True):
+            view.draw(Tally("portraits", total=None, done=3, over=over))
+        gauges = [data["text/html"].partition("</progress>")[0] for _, _, data in displayed]
+        assert gauges == ['<div><progress max="1" value="0">', '<div><progress max="1" value="1">']
 
     def test_a_label_is_text_and_never_markup(self, displayed: list[Any]):
         NotebookBar().draw(Tally("<img src=x onerror=alert(1)>", total=1))
-        assert displayed[0].children[1].value == "&lt;img src=x onerror=alert(1)&gt;: 0 of 1"
+        assert "&lt;img src=x onerror=alert(1)&gt;: 0 of 1" in displayed[0][2]["text/html"]
 
 
 class TestTheWorkMatters:
-    def test_a_face_that_fails_is_left_alone_from_then_on(self, clock: Clock):
+    def test_a_view_that_fails_is_left_alone_from_then_on(self, clock: Clock):
         class Broken:
             drawn = 0
 
@@ -206,12 +210,12 @@ class TestTheWorkMatters:
                 self.drawn += 1
                 raise OSError("the terminal went away")
 
-        face = Broken()
-        with Bar(Tally("portraits", total=3), face, delay=0, clock=clock) as shown:
+        view = Broken()
+        with Bar(Tally("portraits", total=3), view, delay=0, clock=clock) as shown:
             for n in range(3):
                 clock.now += 1
                 shown.update(done=n + 1)
-        assert face.drawn == 1
+        assert view.drawn == 1
         assert shown.tally.done == 3
 
     def test_many_threads_may_tell(self, clock: Clock, screen: Screen):
@@ -226,5 +230,5 @@ class TestTheWorkMatters:
     def test_what_is_left_out_stays_as_it_was(self, clock: Clock):
         shown = Bar(Tally("portraits", total=3), None, delay=0, clock=clock)
         shown.update(done=1, running=2, spent=Decimal("0.03"))
-        shown.update(failed=1, total=4)
-        assert shown.tally == Tally("portraits", 4, 2, 1, 1, Decimal("0.03"))
+        shown.update(failed=1, total=4, spent=None)
+        assert shown.tally == Tally("portraits", 4, 2, 1, 1, spent=Decimal("0.03"))

@@ -1,25 +1,29 @@
 """Many awaitables at once: in order, bounded, with a bar, and stopped for good when stopped.
 
-Whatever is awaited here may cost money, which decides what happens when something goes wrong. What
-has not begun is never begun; what is under way is paid for already, so after an error it may finish;
-and after an interrupt everything is cancelled, and the prompt is back within 0.4 s.
+Whatever is awaited here may cost money, which decides what happens when something goes wrong. What has not
+begun is never begun. What is under way is paid for already, so after an error it may finish. After an
+interrupt everything is cancelled, and the prompt is back within 0.4 s.
 
-A kernel's interrupt of an ``await`` takes hold only when its event loop next wakes, so there is a
-heartbeat while nothing else happens.
+Coroutines that nobody awaits complain when they are collected, and a generator must not be read ahead of the
+limit. So a list is checked whole before anything starts, a generator item by item, and whatever was never
+started is closed.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Iterable
+import inspect
+import operator
+from collections.abc import Awaitable, Generator, Iterable, Iterator
 from contextlib import suppress
 from decimal import Decimal
 from typing import Any, Final, Literal, TypeVar, overload
 
 from .._options import options
 from ..checks import check_whole
-from ..progress import Bar, bar
-from .awaitables import Awaitables
+from ..exceptions import InvalidInputError
+from ..models import Prediction
+from ._progress import Bar, bar
 from .background import GRACE
 
 __all__ = ["gather"]
@@ -27,8 +31,8 @@ __all__ = ["gather"]
 T = TypeVar("T")
 
 HEARTBEAT: Final = 0.08
-"""Seconds after which the loop wakes at the latest, so that an interrupt lands. With `GRACE` after it,
-the prompt is back within 0.4 s."""
+"""Seconds after which the loop wakes at the latest: a kernel's interrupt of an ``await`` takes hold only when
+its loop next wakes. With `GRACE` after it, the prompt is back within 0.4 s."""
 
 _unresponsive: set[asyncio.Future[Any]] = set()
 """What was cancelled and did not react in time: held here until it ends, as the loop does not."""
@@ -41,6 +45,7 @@ async def gather(
     progress: bool | None = None,
     return_exceptions: Literal[False] = False,
     cancel_on_error: bool = False,
+    label: str = "gather",
 ) -> list[T]: ...
 @overload
 async def gather(
@@ -49,6 +54,7 @@ async def gather(
     progress: bool | None = None,
     return_exceptions: bool,
     cancel_on_error: bool = False,
+    label: str = "gather",
 ) -> list[T | BaseException]: ...
 async def gather(
     *aws: Awaitable[Any] | Iterable[Awaitable[Any]],
@@ -56,8 +62,9 @@ async def gather(
     progress: bool | None = None,
     return_exceptions: bool = False,
     cancel_on_error: bool = False,
+    label: str = "gather",
 ) -> list[Any]:
-    """Await many at once; the results come in the order in which they were given.
+    """Await many at once; the results come in the order of the arguments.
 
     Parameters
     ----------
@@ -74,6 +81,8 @@ async def gather(
     cancel_on_error : bool
         Whether the first error cancels what is under way. Else that finishes: it is paid for. It has
         no meaning together with ``return_exceptions``.
+    label : str
+        What the bar is called.
 
     Returns
     -------
@@ -101,40 +110,131 @@ async def gather(
     >>> asyncio.run(sky.gather(*(double(n) for n in range(3)), limit=2))
     [0, 2, 4]
     """
-    work = Awaitables(aws)
+    source = _Source(aws)
     try:
-        room = None if limit is None else check_whole("limit", limit, 1, none="all at once")
-        work.check()
+        most = None if limit is None else check_whole("limit", limit, 1, none="all at once")
+        source.check()
     except BaseException:
-        work.close()
+        source.close()
         raise
-    crowd = _Crowd(work, room, stop_on_error=not return_exceptions, cancel_on_error=cancel_on_error)
-    wanted = options.progress if progress is None else progress
-    with bar(work.total, "gather", enabled=bool(wanted), delay=0.0 if wanted is True else 1.0) as shown:
-        await crowd.see_through(shown)
-    return crowd.results
+    run = _Gather(source, most, stop_on_error=not return_exceptions, cancel_on_error=cancel_on_error)
+    shows = options.progress if progress is None else progress
+    with bar(source.total, label, enabled=bool(shows), delay=0.0 if shows is True else 1.0) as shown:
+        await run.until_done(shown)
+    return run.results
 
 
-class _Crowd:
-    """Those under way, and what became of them."""
+class _Source:
+    """What is to be awaited, started one by one; what is never started gets closed."""
+
+    def __init__(self, aws: tuple[Any, ...]) -> None:
+        one = len(aws) == 1 and not inspect.isawaitable(aws[0]) and isinstance(aws[0], Iterable)
+        source: Iterable[Any] = aws[0] if one else aws
+        self._source = source
+        self._known = list(source) if _is_finite(source) else None
+        self._left: Iterator[Any] = iter(source if self._known is None else self._known)
+        self._taken = 0
+
+    @property
+    def total(self) -> int | None:
+        """How many there are; None when that shows only at the end."""
+        return None if self._known is None else len(self._known)
+
+    def check(self) -> None:
+        """Refuse what cannot be awaited, and a coroutine that is there twice, before anything starts."""
+        known = self._known or ()
+        made = [item for item in known if isinstance(item, Prediction)]
+        if made:
+            raise _made_already(made)
+        seen: set[int] = set()
+        for item in known:
+            _require_awaitable(item)
+            if inspect.iscoroutine(item):
+                if id(item) in seen:
+                    raise InvalidInputError(
+                        "The same coroutine was given twice, and a coroutine runs only once. Call the "
+                        "function once for each result.",
+                        charged=False,
+                    )
+                seen.add(id(item))
+
+    def start_next(self) -> asyncio.Future[Any] | None:
+        """Start the next; None when there is no more."""
+        for item in self._left:
+            self._taken += 1
+            _require_awaitable(item)
+            future: asyncio.Future[Any] = asyncio.ensure_future(item)
+            return future
+        return None
+
+    def close(self, *, cancel: bool = False) -> int:
+        """Close what was never started, and return how many that were; ``cancel`` also tasks among them."""
+        if self._known is None:
+            if isinstance(self._source, Generator):
+                self._source.close()
+            return 0
+        never = self._known[self._taken :]
+        for item in never:
+            if inspect.iscoroutine(item):
+                item.close()
+            elif cancel and asyncio.isfuture(item):
+                item.cancel()
+        return len(never)
+
+
+def _is_finite(source: Iterable[Any]) -> bool:
+    try:
+        return operator.length_hint(source, -1) >= 0
+    except TypeError:  # itertools.repeat without a number
+        return False
+
+
+def _made_already(made: list[Prediction]) -> InvalidInputError:
+    more = f" and {len(made) - 1} more" if len(made) > 1 else ""
+    error = InvalidInputError(
+        f"gather() was given finished predictions, {made[0].id}{more}: a blocking client makes one after "
+        "another. They are in this error's .results; for several at once use client.as_async()."
+    )
+    error.made = error.results = made  # type: ignore[attr-defined]
+    return error
+
+
+def _require_awaitable(item: object) -> None:
+    if asyncio.isfuture(item) and item.get_loop() is not asyncio.get_running_loop():
+        raise InvalidInputError(
+            "gather() was given a task of another event loop. Await it there, or pass the coroutine instead.",
+            charged=False,
+        )
+    if isinstance(item, Prediction):
+        raise _made_already([item])
+    if inspect.isawaitable(item):
+        return
+    hint = "Call it." if inspect.iscoroutinefunction(item) else "Methods of an AsyncClient return awaitables."
+    raise InvalidInputError(
+        f"gather() was given {type(item).__name__}, which cannot be awaited. {hint}", charged=False
+    )
+
+
+class _Gather:
+    """What is under way, and what became of the rest."""
 
     def __init__(
-        self, work: Awaitables, room: int | None, *, stop_on_error: bool, cancel_on_error: bool
+        self, source: _Source, most: int | None, *, stop_on_error: bool, cancel_on_error: bool
     ) -> None:
         self.results: list[Any] = []
-        self._work = work
-        self._room = room
+        self._source = source
+        self._most = most
         self._stop_on_error = stop_on_error
         self._cancel_on_error = cancel_on_error
         self._under_way: dict[asyncio.Future[Any], list[int]] = {}
         self._first: BaseException | None = None
         self._wake: asyncio.Future[None] | None = None
         self._exhausted = False
-        self._done = self._failed = 0
+        self._done = self._failed = self._canceled = 0
         self._spent: Decimal | None = None
         self._sandbox = False
 
-    async def see_through(self, shown: Bar) -> None:
+    async def until_done(self, shown: Bar) -> None:
         """Start, wait and collect until nothing is left; raise what went wrong first."""
         loop = asyncio.get_running_loop()
 
@@ -161,16 +261,16 @@ class _Crowd:
             self._show(shown)
         first, self._first = self._first, None
         if first is not None:
-            self._note_results(first, self._work.close())
+            self._note_results(first, self._source.close())
             try:
                 raise first
             finally:
                 del first  # else its traceback would hold this frame, and this frame the exception
 
     def _start_what_fits(self) -> None:
-        while not self._exhausted and (self._room is None or len(self._under_way) < self._room):
+        while not self._exhausted and (self._most is None or len(self._under_way) < self._most):
             try:
-                future = self._work.take()
+                future = self._source.start_next()
             except (KeyboardInterrupt, SystemExit):
                 raise
             except BaseException as error:  # noqa: BLE001  the caller's own generator failed: the first error
@@ -194,7 +294,11 @@ class _Crowd:
             self._done += 1
         self._count_money(result)
         if error is not None:
-            self._failed += 1
+            stopped = getattr(getattr(error, "prediction", None), "status", None) == "canceled"
+            if stopped or isinstance(error, asyncio.CancelledError):
+                self._canceled += 1
+            else:
+                self._failed += 1
             if self._stop_on_error or isinstance(error, KeyboardInterrupt | SystemExit):
                 self._end_with(error)
         if self._wake is not None and not self._wake.done():
@@ -214,7 +318,7 @@ class _Crowd:
         under_way = tuple(self._under_way)
         for future in under_way:
             future.cancel()
-        never = self._work.close(cancel=True)
+        never = self._source.close(cancel=True)
         try:
             if under_way:
                 await asyncio.wait(under_way, timeout=GRACE)
@@ -225,9 +329,9 @@ class _Crowd:
                     future.add_done_callback(_unresponsive.discard)
             self._note_results(interrupt, never)
 
-    def _note_results(self, error: BaseException, never: list[Any]) -> None:
+    def _note_results(self, error: BaseException, never: int) -> None:
         with suppress(AttributeError, TypeError):
-            error.results = [*self.results, *(None for _ in never)]  # type: ignore[attr-defined]
+            error.results = [*self.results, *[None] * never]  # type: ignore[attr-defined]
 
     def _count_money(self, result: object) -> None:
         made = getattr(result, "prediction", result) if isinstance(result, BaseException) else result
@@ -242,6 +346,7 @@ class _Crowd:
             running=len(self._under_way),
             done=self._done,
             failed=self._failed,
+            canceled=self._canceled,
             spent=self._spent,
             sandbox=self._sandbox,
         )

@@ -1,0 +1,251 @@
+"""A progress bar for many: how many are done, running and failed, what was spent, how long it will take.
+
+HTML in a notebook, one rewritten line in a terminal, nothing elsewhere, so that a log never fills with bars.
+It appears only when the work takes over a second, and a bar that cannot be drawn never breaks the work.
+
+In a notebook it is a display that is updated in place and no widget (nor tqdm's, which is one): what it last
+said stays in the saved file, and a front end without widgets shows it, too.
+"""
+
+from __future__ import annotations
+
+import html
+import logging
+import os
+import shutil
+import sys
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from decimal import Decimal
+from typing import Any, Final, Protocol, Self, TextIO
+
+from ..formatting import format_cost, format_seconds, money_unit
+
+__all__ = ["Bar", "Tally", "bar"]
+
+_REDRAW: Final = 0.1  # seconds
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """How far the work is.
+
+    Attributes
+    ----------
+    label : str
+        What is being done.
+    total : int or None
+        How many there will be; None when that is not known.
+    running, done, failed, canceled : int
+        How many are under way, have ended, and have ended badly. ``done`` counts all that ended.
+    not_sent : int
+        How many will never begin, because the work stopped before their turn; they are not done.
+    spent : Decimal or None
+        What it has cost; None is unknown, which is not zero.
+    sandbox : bool
+        Whether ``spent`` is a sandbox's credits, which are no money.
+    elapsed : float
+        Seconds since the work began.
+    over : bool
+        Whether the work has ended.
+
+    Examples
+    --------
+    >>> from skytells_nb.aio import Tally
+    >>> Tally("portraits", total=8, running=4, done=2, elapsed=3.0).text
+    'portraits: 2 of 8 · 4 running · about 9 s left'
+    """
+
+    label: str
+    total: int | None = None
+    running: int = 0
+    done: int = 0
+    failed: int = 0
+    canceled: int = 0
+    not_sent: int = 0
+    spent: Decimal | None = None
+    sandbox: bool = False
+    elapsed: float = 0.0
+    over: bool = False
+
+    @property
+    def left(self) -> float | None:
+        """Seconds still to go by the throughput so far; None while that cannot be said."""
+        to_come = 0 if self.total is None else self.total - self.done - self.not_sent
+        return None if self.over or not self.done or to_come <= 0 else self.elapsed * to_come / self.done
+
+    @property
+    def text(self) -> str:
+        """Everything worth saying, on one line."""
+        counts = (("running", self.running), ("failed", self.failed), ("canceled", self.canceled))
+        parts = [f"{self.done}" if self.total is None else f"{self.done} of {self.total}"]
+        parts += [f"{count} {word}" for word, count in (*counts, ("not sent", self.not_sent)) if count]
+        if self.spent is not None:
+            parts.append(f"{format_cost(self.spent, money_unit(self.sandbox))} spent")
+        if self.over:
+            parts.append(f"took {format_seconds(self.elapsed, whole=True)}")
+        elif self.left is not None:
+            parts.append(f"about {format_seconds(self.left, whole=True)} left")
+        return f"{self.label}: {' · '.join(parts)}"
+
+
+class View(Protocol):
+    """Where a tally is drawn."""
+
+    def draw(self, tally: Tally) -> None:
+        """Draw it in the place of what was drawn before."""
+
+
+class TerminalLine:
+    """One line of a terminal, rewritten, and left standing at the end."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+        self._width = 0
+
+    def draw(self, tally: Tally) -> None:
+        """Write the line over the one before."""
+        columns = max(shutil.get_terminal_size().columns - 1, 20)
+        line = tally.text
+        line = line if len(line) <= columns else line[: columns - 1] + "…"
+        self._stream.write("\r" + line.ljust(self._width) + ("\n" if tally.over else ""))
+        self._stream.flush()
+        self._width = len(line)
+
+
+class NotebookBar:
+    """A bar below the cell: displayed once, then updated in place."""
+
+    def __init__(self) -> None:
+        self._display_id: str | None = None
+
+    def draw(self, tally: Tally) -> None:
+        """Display the bar, or update it."""
+        from IPython.display import display
+
+        value = tally.done if tally.total is not None else int(tally.over)
+        gauge = f'<progress max="{max(tally.total or 0, 1)}" value="{value}"></progress>'
+        bundle = {"text/html": f"<div>{gauge} {html.escape(tally.text)}</div>", "text/plain": tally.text}
+        update = self._display_id is not None
+        self._display_id = self._display_id or os.urandom(8).hex()
+        display(bundle, raw=True, display_id=self._display_id, update=update)  # type: ignore[no-untyped-call]
+
+
+class Bar:
+    """What `bar` returns: update it as the work goes on, and close it, best with ``with``.
+
+    Safe to use from any thread, and cheap: it draws at most ten times a second.
+    """
+
+    def __init__(
+        self, tally: Tally, view: View | None, *, delay: float, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._tally = tally
+        self._view = view
+        self._delay = delay
+        self._clock = clock
+        self._began = clock()
+        self._drawn: float | None = None
+        self._lock = threading.Lock()
+
+    @property
+    def tally(self) -> Tally:
+        """How far the work is, by the last update."""
+        return self._tally
+
+    def update(self, **changes: Any) -> None:
+        """Set fields of the tally, such as ``done=3``; None and what is left out stay as they are.
+
+        Examples
+        --------
+        >>> from skytells_nb.aio import bar
+        >>> with bar(2, "portraits") as shown:
+        ...     shown.update(running=1, done=1)
+        """
+        self._change({name: value for name, value in changes.items() if value is not None})
+
+    def close(self) -> None:
+        """Draw the end, if anything was drawn at all. Closing again does nothing."""
+        self._change({"running": 0, "over": True})
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
+
+    def _change(self, changes: dict[str, Any]) -> None:
+        with self._lock:
+            if self._tally.over:
+                return
+            now = self._clock() - self._began
+            self._tally = replace(self._tally, elapsed=now, **changes)
+            if self._view is None:
+                return
+            if self._tally.over:
+                due = self._drawn is not None
+            else:
+                due = now >= self._delay if self._drawn is None else now - self._drawn >= _REDRAW
+            if not due:
+                return
+            self._drawn = now
+            try:
+                self._view.draw(self._tally)
+            except Exception:  # noqa: BLE001  the work matters, its bar does not
+                self._view = None
+                _log.debug("The progress bar could not be drawn; the work goes on.", exc_info=True)
+
+
+def bar(
+    total: int | None,
+    label: str,
+    *,
+    enabled: bool | None = None,
+    delay: float = 1.0,
+    clock: Callable[[], float] = time.monotonic,
+    stream: TextIO | None = None,
+) -> Bar:
+    """Return a bar for ``total`` pieces of work, drawn in whatever this process has for it.
+
+    Parameters
+    ----------
+    total : int or None
+        How many there will be; None when that is not known.
+    label : str
+        What is being done.
+    enabled : bool, optional
+        False never shows it.
+    delay : float
+        Seconds of work before it appears.
+    clock : callable
+        Returns monotonic seconds.
+    stream : text file, optional
+        Where a terminal's line goes instead of ``sys.stderr``.
+
+    Examples
+    --------
+    >>> from skytells_nb.aio import bar
+    >>> with bar(3, "portraits", enabled=False) as shown:
+    ...     shown.update(done=3)
+    """
+    view = None if enabled is False else _view(sys.stderr if stream is None else stream)
+    return Bar(Tally(label, total=total), view, delay=delay, clock=clock)
+
+
+def _view(stream: TextIO | None) -> View | None:
+    if in_a_kernel():
+        return NotebookBar()
+    try:
+        return TerminalLine(stream) if stream is not None and stream.isatty() else None
+    except ValueError:  # closed
+        return None
+
+
+def in_a_kernel() -> bool:
+    """Whether this is a notebook's kernel; it asks without importing IPython."""
+    shell_module = sys.modules.get("IPython.core.getipython")
+    shell = shell_module.get_ipython() if shell_module is not None else None
+    return getattr(shell, "kernel", None) is not None

@@ -23,7 +23,17 @@ from ..formatting import CREDITS
 from ..models import Prediction, reading
 from ._dtypes import Array, Kind, concatenate, infer, objects
 
-__all__ = ["COLUMNS", "Chunk", "InputColumns", "as_numbers", "from_frame", "read_rows", "utc_times"]
+__all__ = [
+    "COLUMNS",
+    "RATED",
+    "Chunk",
+    "InputColumns",
+    "as_numbers",
+    "from_frame",
+    "from_index",
+    "read_rows",
+    "utc_times",
+]
 
 COLUMNS: Final[Mapping[str, Kind]] = {
     "id": "text",
@@ -46,12 +56,17 @@ COLUMNS: Final[Mapping[str, Kind]] = {
     "origin": "text",
 }
 
+RATED: Final[Mapping[str, Kind]] = {"rating": "integer", "tags": "object", "note": "text"}
+"""What an archive's frame has beside `COLUMNS`: what somebody thought of each prediction."""
+
 Chunk = dict[str, Any]
 """Some rows: a list or array for each of `COLUMNS`, and ``input``: a list of dicts, or of None.
 
-``sandbox_origins`` may name origins that are known to be sandboxes; ``inputs`` holds columns, not dicts.
+``rated`` may hold columns of `RATED`. ``sandbox_origins`` may name origins that are known to be sandboxes;
+``inputs`` holds columns, not dicts.
 """
 
+_NO_TIME: Final = np.iinfo(np.int64).min
 _OF_ARCHIVE: Final = frozenset({"account", "sandbox", "input"})
 _OF_FRAME: Final = frozenset({"queue_s", "predict_s", "total_s", "cost", "currency", "n_outputs", "prompt"})
 """Names that a row of a frame has and the API's own objects never do."""
@@ -315,6 +330,42 @@ def from_archive(rows: Sequence[Mapping[str, Any]]) -> Chunk:
     chunk["cost"] = [None if cost is None else float(cost) for cost in chunk["cost"]]
     chunk["sandbox_origins"] = {row["origin"] for row in rows if row["sandbox"] and row["origin"]}
     return chunk
+
+
+def from_index(columns: Mapping[str, Sequence[Any]]) -> Chunk:
+    """Read some thousand rows of an archive, which gives them as columns; see `Archive.columns`."""
+    names = (
+        "id",
+        "model",
+        "model_type",
+        "status",
+        "n_outputs",
+        "output",
+        "error",
+        "prompt",
+        "source",
+        "origin",
+    )
+    chunk: Chunk = {name: columns[name] for name in names}
+    for name in ("created", "started", "completed"):
+        micros = [_NO_TIME if each is None else each for each in columns[name]]
+        chunk[f"{name}_at"] = np.array(micros, dtype="int64").view("datetime64[us]")
+    for name in ("predict_s", "total_s"):
+        chunk[name] = np.array(columns[name], dtype="float64")
+    chunk["cost"] = [None if cost is None else float(cost) for cost in columns["cost"]]
+    chunk["currency"] = [
+        None if cost is None else CREDITS if sandbox else "USD"
+        for cost, sandbox in zip(columns["cost"], columns["sandbox"], strict=True)
+    ]
+    chunk["input"] = columns["input"]
+    pairs = zip(columns["origin"], columns["sandbox"], strict=True)
+    chunk["sandbox_origins"] = {origin for origin, sandbox in pairs if sandbox and origin}
+    chunk["rated"] = {
+        "rating": columns["rating"],
+        "tags": [each or [] for each in columns["tags"]],
+        "note": columns["note"],
+    }
+    return _completed(chunk)
 
 
 # From a frame, and from the records of one.

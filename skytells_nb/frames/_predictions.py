@@ -17,7 +17,7 @@ from ..formatting import CREDITS, format_count
 from ..models import STATUSES, is_done
 from ..pricing import PLAUSIBLE
 from . import _dtypes as dtypes
-from ._columns import COLUMNS, Chunk, InputColumns, from_frame, read_rows
+from ._columns import COLUMNS, RATED, Chunk, InputColumns, from_frame, from_index, read_rows
 from ._dtypes import Categories
 from ._sources import Source, chunks, open_source
 
@@ -40,10 +40,11 @@ def predictions_frame(source: object) -> pd.DataFrame:
     -------
     pandas.DataFrame
         ``id, model, model_type, status, created_at, started_at, completed_at, queue_s, predict_s,
-        total_s, cost, currency, n_outputs, output, error, prompt, source, origin``, then ``input.*`` as
-        they come. Times are in UTC, lengths in seconds, ``cost`` in major units of ``currency``; one
-        credit of the API is taken as one US dollar, and a sandbox's ``currency`` is ``credits``, which are
-        no money. A missing cost is unknown, which is not zero.
+        total_s, cost, currency, n_outputs, output, error, prompt, source, origin``, of an archive also
+        ``rating, tags, note``, then ``input.*`` as they come. Times are in UTC, lengths in seconds,
+        ``cost`` in major units of ``currency``; one credit of the API is taken as one US dollar, and a
+        sandbox's ``currency`` is ``credits``, which are no money. A missing cost is unknown, which is not
+        zero.
 
         ``attrs`` hold ``source``, ``fetched_at``, ``currency``, ``truncated``, ``package_version``,
         ``sandbox`` (whether every row is a sandbox's), ``sandbox_origins`` and ``notes`` (what was odd,
@@ -65,6 +66,10 @@ def predictions_frame(source: object) -> pd.DataFrame:
     table = _Table()
     if isinstance(opened.rows, pd.DataFrame):
         table.add(from_frame(opened.rows))
+    elif opened.columns is not None:
+        for columns in opened.columns:
+            with _no_collector():
+                table.add(from_index(columns))
     else:
         for rows in chunks(opened.rows):
             with _no_collector():
@@ -82,6 +87,7 @@ class _Table:
         self.left_out: dict[str, None] = {}
         self._parts: dict[str, list[Any]] = {name: [] for name in COLUMNS}
         self._inputs = InputColumns()
+        self._rated: dict[str, list[Any]] = {}
         self._words = {
             name: Categories(STATUSES if kind == "status" else ())
             for name, kind in COLUMNS.items()
@@ -102,6 +108,8 @@ class _Table:
             self._inputs.add_columns(chunk["inputs"], length)
         else:
             self._inputs.add(chunk["input"])
+        for name, values in chunk.get("rated", {}).items():
+            self._rated.setdefault(name, []).extend(values)
         self.sandbox_origins |= chunk.get("sandbox_origins", set())
         self.left_out.update(dict.fromkeys(chunk.get("left_out", ())))
         self.length += length
@@ -121,6 +129,8 @@ class _Table:
                 columns[name] = np.concatenate(parts)
             else:
                 columns[name] = dtypes.concatenate(parts)
+        for name, kind in RATED.items() if self._rated else ():
+            columns[name] = dtypes.column_of(kind, self._rated[name])
         columns.update(self._inputs.columns())
         return pd.DataFrame(columns, copy=False)
 

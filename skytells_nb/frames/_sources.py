@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import import_module
 from itertools import islice
@@ -34,6 +34,8 @@ class Source:
         In words, for ``attrs["source"]``.
     rows : iterable
         Predictions, models, raw objects or an archive's rows; or a DataFrame.
+    columns : list, optional
+        An archive's rows as columns, which take the place of ``rows``.
     sandbox_origins : set of str
         Origins that are known to be sandboxes.
     missing : int
@@ -44,6 +46,7 @@ class Source:
     rows: Iterable[Any] | pd.DataFrame
     sandbox_origins: set[str] = field(default_factory=set)
     missing: int = 0
+    columns: list[Mapping[str, Sequence[Any]]] | None = None
 
 
 def open_source(given: object, what: str) -> Source:
@@ -65,9 +68,10 @@ def open_source(given: object, what: str) -> Source:
         return Source("frame", frame, known)
     if isinstance(given, Mapping):
         return _body(given)
-    rows = getattr(given, "rows", None)
+    rows, columns = getattr(given, "rows", None), getattr(given, "columns", None)
     if callable(rows):
-        return Source(f"archive {getattr(given, 'path', '')}".strip(), rows())
+        name = f"archive {getattr(given, 'path', '')}".strip()
+        return Source(name, rows(), columns=columns() if callable(columns) else None)
     if isinstance(given, str | bytes) or not isinstance(given, Iterable):
         raise InvalidInputError(
             f"{what} takes a client, an archive, a frame, or a list of what the API returned, not "

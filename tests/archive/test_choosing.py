@@ -153,3 +153,14 @@ def test_the_look_up_uses_the_index_alone(keep: Keep, archive: Archive, account:
 
     plan = archive.database.reading(look, [])
     assert any("USING INDEX predictions_by_input (input_digest=?)" in step for step in plan), plan
+
+
+def test_a_frame_of_the_archive_has_the_ratings(keep: Keep, archive: Archive) -> None:
+    keep(made("p1", "x", **TEXT))
+    keep(made("p2", "x", created_at="2026-11-23T10:00:00Z", **TEXT))
+    archive.rate("p1", 4, tags=["cover"], note="softer")
+    frame = archive.to_pandas()
+    assert list(frame.columns[17:21]) == ["origin", "rating", "tags", "note"]
+    assert frame["rating"].astype(object).where(frame["rating"].notna(), None).tolist() == [None, 4]
+    assert frame["tags"].tolist() == [[], ["cover"]]
+    assert str(frame["rating"].dtype) == "Int64"

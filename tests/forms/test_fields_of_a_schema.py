@@ -239,6 +239,15 @@ def test_a_schema_that_contains_itself_ends():
     assert kinds["child"] == "json"
 
 
+def test_an_object_that_holds_itself_ten_times_ends():
+    node: dict[str, Any] = {"type": "object", "properties": {"name": {"type": "string"}}}
+    node["properties"] |= {f"child_{n}": {"$ref": "#/properties/node"} for n in range(10)}
+    value: dict[str, Any] = {"anyOf": [{"type": "string"}, {"type": "array", "items": {}}]}
+    value["anyOf"][1]["items"] = {"anyOf": [{"$ref": "#/properties/value"}, {"$ref": "#/properties/node"}]}
+    found = fields({"node": node, "value": value, "last": {"type": "boolean", "default": True}})
+    assert (found["node"].kind, found["last"].kind) == ("group", "checkbox")
+
+
 def test_two_hundred_properties_are_read():
     found = fields({f"p{n}": {"type": "integer", "minimum": 0, "maximum": 9} for n in range(200)})
     assert len(found) == 200

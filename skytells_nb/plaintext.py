@@ -12,9 +12,10 @@ import sys
 
 TYPE_CHECKING = False  # the errors import this module, and cost next to nothing
 if TYPE_CHECKING:
+    from collections.abc import Collection, Sequence
     from typing import Final, TextIO
 
-__all__ = ["clean", "clip", "encodable", "one_line"]
+__all__ = ["align", "clean", "clip", "encodable", "one_line"]
 
 # Overrides, embeddings, isolates and marks of direction; what breaks lines unseen; the byte order mark.
 _UNSEEN: Final = re.compile("[\u200e\u200f\u061c\u202a-\u202e\u2066-\u2069\u206a-\u206f\ufeff\ufff9-\ufffb]")
@@ -41,6 +42,26 @@ def clean(text: str) -> str:
 def one_line(text: str) -> str:
     """Clean a text and put it on one line, with single spaces."""
     return " ".join(clean(text).split())
+
+
+def align(rows: Sequence[Sequence[str]], right: Collection[int] = (), widest: int = 60) -> list[str]:
+    """Return lines with their cells under each other; those of the columns ``right`` end together.
+
+    Examples
+    --------
+    >>> from skytells_nb.plaintext import align
+    >>> align([["model", "count"], ["lumo", "12"]], right=[1])
+    ['model  count', 'lumo      12']
+    """
+    plain = [[clip(one_line(cell), widest) for cell in row] for row in rows]
+    widths = [max(map(len, column)) for column in zip(*plain, strict=True)]
+    return [
+        "  ".join(
+            cell.rjust(width) if at in right else cell.ljust(width)
+            for at, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ).rstrip()
+        for row in plain
+    ]
 
 
 def clip(text: str, length: int) -> str:

@@ -1,4 +1,4 @@
-"""The command line: ``skytells-nb demo | lab | models | spend | sandbox | faults``."""
+"""The command line: ``skytells-nb demo | lab | models | predictions | spend | sandbox | faults``."""
 
 from __future__ import annotations
 
@@ -6,15 +6,17 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
+from typing import Any
 
 from .. import __version__
 from ..exceptions import SkytellsError
+from ..models import STATUSES
 
 __all__ = ["main"]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command; gives the exit code.
+    """Run one command and return the exit code.
 
     Parameters
     ----------
@@ -29,9 +31,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     ...
     SystemExit: 0
     """
-    parsed, rest = _parser().parse_known_args(arguments)
+    parser = _parser()
+    parsed, rest = parser.parse_known_args(arguments)
+    if parsed.command is None:
+        parser.print_help()
+        return 0
     if rest and parsed.command not in ("lab", "sandbox"):
-        _parser().error(f"unrecognized arguments: {' '.join(rest)}")
+        parser.error(f"unrecognized arguments: {' '.join(rest)}")
     try:
         return int(parsed.run(parsed, rest))
     except SkytellsError as error:
@@ -50,38 +56,134 @@ def _parser() -> argparse.ArgumentParser:
         prog="skytells-nb",
         description="A Jupyter toolkit for the Skytells generative-AI API. Without a key everything runs on "
         "an embedded sandbox, and costs nothing.",
+        epilog="skytells-nb COMMAND --help says more of each.",
     )
     parser.add_argument("--version", action="version", version=f"skytells-nb {__version__}")
-    commands = parser.add_subparsers(dest="command", metavar="command", required=True)
+    parser.set_defaults(command=None)
+    commands = parser.add_subparsers(metavar="command")
+    for add in (_add_demo, _add_lab, _add_models, _add_predictions, _add_spend, _add_sandbox, _add_faults):
+        add(commands)
+    return parser
 
+
+_Commands = Any  # argparse has no public name for what add_subparsers returns
+
+
+def _add_demo(commands: _Commands) -> None:
     demo = commands.add_parser("demo", help="make four variations of a picture in parallel, and keep them")
     demo.add_argument("prompt", nargs="?", default="A red fox in snow", help="what to picture")
     demo.add_argument("--model", default="truefusion-pro", help="the model's slug (default: %(default)s)")
     demo.add_argument("--size", type=int, default=512, help="width and height in pixels (default: 512)")
     demo.add_argument("--folder", default="skytells_outputs", help="where pictures go (default: %(default)s)")
-    demo.set_defaults(run=_demo)
 
-    lab = commands.add_parser("lab", help="open the notebooks in JupyterLab, on the sandbox")
+    def run(parsed: argparse.Namespace, _: list[str]) -> int:
+        from ._demo import demo
+
+        return demo(parsed.prompt, model=parsed.model, size=parsed.size, folder=parsed.folder)
+
+    demo.set_defaults(run=run, command="demo")
+
+
+def _add_lab(commands: _Commands) -> None:
+    lab = commands.add_parser(
+        "lab",
+        help="open the lessons in JupyterLab, on the sandbox",
+        usage="skytells-nb lab [-h] [--folder FOLDER] [--real] [JupyterLab's options …]",
+        epilog="All other options go on to JupyterLab, such as --no-browser or --port 9999. "
+        "JupyterLab is stopped with Ctrl+C, then y.",
+    )
     lab.add_argument("--folder", default="notebooks", help="where they are put (default: ./notebooks)")
     lab.add_argument("--real", action="store_true", help="keep SKYTELLS_API_KEY: predictions are billed")
-    lab.set_defaults(run=_lab)
 
-    models = commands.add_parser("models", help="print the live price list")
+    def run(parsed: argparse.Namespace, rest: list[str]) -> int:
+        from ._lab import lab
+
+        return lab(parsed.folder, real=parsed.real, jupyter_arguments=rest)
+
+    lab.set_defaults(run=run, command="lab")
+
+
+def _add_models(commands: _Commands) -> None:
+    models = commands.add_parser("models", help="print the live price list, or one model with its inputs")
+    models.add_argument("name", nargs="?", metavar="NAME", help="its inputs, prices, and a call that runs")
     models.add_argument("--criteria", action="store_true", help="a line for every rule of a price")
-    models.set_defaults(run=_models)
 
+    def run(parsed: argparse.Namespace, _: list[str]) -> int:
+        from ._tables import models
+
+        return models(parsed)
+
+    models.set_defaults(run=run, command="models")
+
+
+def _add_predictions(commands: _Commands) -> None:
+    parser = commands.add_parser("predictions", help="list predictions; get, wait for, cancel or save one")
+    actions = parser.add_subparsers(metavar="action", required=True)
+    listing = actions.add_parser("list", help="the newest first")
+    listing.add_argument("--model", metavar="NAME", help="only of this model")
+    listing.add_argument("--status", choices=STATUSES, help="only with this status")
+    listing.add_argument("--since", metavar="WHEN", help="a day or time, or 90m, 24h, 7d ago")
+    listing.add_argument("--until", metavar="WHEN", help="a day or time")
+    listing.add_argument(
+        "--limit", type=int, default=20, metavar="N", help="at most (default: 20); 0 for all"
+    )
+    one = {
+        "get": "look at one",
+        "wait": "wait until one has ended",
+        "cancel": "stop one",
+        "save": "copy what one made to a file or folder",
+    }
+    for name, text in one.items():
+        action = actions.add_parser(name, help=text)
+        action.add_argument("id", metavar="ID", help="the prediction's id")
+        if name == "save":
+            action.add_argument("path", nargs="?", default=".", metavar="PATH", help="where (default: here)")
+        if name == "wait":
+            action.add_argument("--timeout", type=float, metavar="SECONDS", help="at most (default: 1800)")
+    for name, action in actions.choices.items():
+        if name != "save":
+            action.add_argument("--json", action="store_true", help="as JSON, as the API gave it")
+        action.set_defaults(action=name)
+
+    def run(parsed: argparse.Namespace, _: list[str]) -> int:
+        from ._predictions import predictions
+
+        return predictions(parsed)
+
+    for action in actions.choices.values():
+        action.set_defaults(run=run, command="predictions")
+
+
+def _add_spend(commands: _Commands) -> None:
     spend = commands.add_parser("spend", help="print what was spent, on what")
     spend.add_argument("--by", action="append", default=[], metavar="COLUMN", help="model, status, input.…")
     spend.add_argument("--freq", metavar="F", help="a pandas frequency, such as D for days")
+    spend.add_argument("--tz", metavar="ZONE", help="whose midnight parts the days (default: this machine's)")
     spend.add_argument("--folder", default="skytells_outputs", help="the archive (default: %(default)s)")
     spend.add_argument("--api", action="store_true", help="read the API's own listing instead")
-    spend.set_defaults(run=_spend)
 
+    def run(parsed: argparse.Namespace, _: list[str]) -> int:
+        from ._tables import spend
+
+        return spend(parsed)
+
+    spend.set_defaults(run=run, command="spend")
+
+
+def _add_sandbox(commands: _Commands) -> None:
     sandbox = commands.add_parser(
         "sandbox", help="serve the sandbox API until interrupted", add_help=False, prefix_chars="\0"
     )
-    sandbox.set_defaults(run=_sandbox)
 
+    def run(_: argparse.Namespace, rest: list[str]) -> int:
+        from ..sandbox.__main__ import main as serve
+
+        return serve(rest)
+
+    sandbox.set_defaults(run=run, command="sandbox")
+
+
+def _add_faults(commands: _Commands) -> None:
     faults = commands.add_parser(
         "faults", help="make something go wrong in a running sandbox, for a minute or until it is cleared"
     )
@@ -103,41 +205,10 @@ def _parser() -> argparse.ArgumentParser:
     faults.add_argument("--clear", action="store_true", help="switch this fault off, or all of them")
     faults.add_argument("--url", help="the sandbox's base URL (default: that of the last one started here)")
     faults.add_argument("--key", help="its own key; in a class, the teacher's")
-    faults.set_defaults(run=_faults)
-    return parser
 
+    def run(parsed: argparse.Namespace, _: list[str]) -> int:
+        from ._faults import faults
 
-def _demo(parsed: argparse.Namespace, _: list[str]) -> int:
-    from .demo import demo
+        return faults(parsed)
 
-    return demo(parsed.prompt, model=parsed.model, size=parsed.size, folder=parsed.folder)
-
-
-def _lab(parsed: argparse.Namespace, rest: list[str]) -> int:
-    from .lab import lab
-
-    return lab(parsed.folder, real=parsed.real, jupyter_arguments=rest)
-
-
-def _models(parsed: argparse.Namespace, _: list[str]) -> int:
-    from .tables import models
-
-    return models(criteria=parsed.criteria)
-
-
-def _spend(parsed: argparse.Namespace, _: list[str]) -> int:
-    from .tables import spend
-
-    return spend(by=parsed.by, freq=parsed.freq, folder=parsed.folder, api=parsed.api)
-
-
-def _sandbox(_: argparse.Namespace, rest: list[str]) -> int:
-    from ..sandbox.__main__ import main as serve
-
-    return serve(rest)
-
-
-def _faults(parsed: argparse.Namespace, _: list[str]) -> int:
-    from .faults import faults
-
-    return faults(parsed)
+    faults.set_defaults(run=run, command="faults")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from ._contact_sheet import contact_sheet, png_budget, png_within
 from ._gallery import Gallery, gallery
 from ._html import ROOT, Frame, media_html, text_html
+from ._input_rows import InputRow, input_rows
 from ._items import DisplayItem, Message, outputs_of
 from ._pipeline import data_uri, draw, fetch, notebook_bytes
 from ._show import mimebundle, show, to_html
@@ -16,6 +17,7 @@ __all__ = [
     "DisplayItem",
     "Frame",
     "Gallery",
+    "InputRow",
     "Message",
     "Thumbnail",
     "contact_sheet",
@@ -23,6 +25,7 @@ __all__ = [
     "draw",
     "fetch",
     "gallery",
+    "input_rows",
     "make_thumbnail",
     "media_html",
     "mimebundle",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import tzinfo
 from decimal import Decimal
 from typing import Any
@@ -10,15 +10,13 @@ from typing import Any
 import pandas as pd
 
 from ..formatting import format_cost, format_price
-from ..plaintext import clip, one_line
+from ..plaintext import align
 from ..pricing import added
 from ._prices import pricing_frame
 from ._spend import format_period, spend
 from ._totals import rounded
 
-__all__ = ["align", "models_table", "spend_table"]
-
-_WIDEST = 60
+__all__ = ["models_table", "spend_table"]
 
 
 def models_table(source: Any, criteria: bool = False) -> str:
@@ -98,19 +96,6 @@ def spend_table(
     zone = [f"periods by {table.attrs['timezone']} time"] if freq else []
     notes = [f"note: {note}" for note in (*zone, *table.attrs["notes"])]
     return "\n".join([*align(rows, right=range(len(keys), len(rows[0]))), *notes])
-
-
-def align(rows: Sequence[Sequence[str]], right: Collection[int] = ()) -> list[str]:
-    """Return lines with their cells under each other; those of the columns ``right`` end together."""
-    plain = [[clip(one_line(cell), _WIDEST) for cell in row] for row in rows]
-    widths = [max(map(len, column)) for column in zip(*plain, strict=True)]
-    return [
-        "  ".join(
-            cell.rjust(width) if at in right else cell.ljust(width)
-            for at, (cell, width) in enumerate(zip(row, widths, strict=True))
-        ).rstrip()
-        for row in plain
-    ]
 
 
 def _word(value: Any) -> str:

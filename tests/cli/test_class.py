@@ -10,7 +10,9 @@ import stat
 import subprocess
 import sys
 from contextlib import ExitStack
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
+from threading import Thread
 
 import httpx
 import pytest
@@ -172,14 +174,14 @@ def test_without_a_class_a_network_gets_the_generated_key_alone():
 def test_a_fault_is_switched_on_listed_and_switched_off(running, capsys):
     server = running(learners=2)
     assert main(["faults"]) == 0
-    assert says(capsys)[0].startswith(f"Nothing goes wrong at {server.url}. There are: broken_json,")
+    assert says(capsys)[0].startswith(f"No faults are active at {server.url}. There are: broken_json,")
     assert main(["faults", "rate_limit", "--for", "60", "--on", "create", "--learner", "learner-02"]) == 0
     assert main(["faults", "slow", "--times", "3", "--set", "seconds=0.5"]) == 0
     capsys.readouterr()
     assert main(["faults"]) == 0
     assert says(capsys) == [
-        f"Goes wrong at {server.url}:",
-        "fault on for until told",
+        f"Active at {server.url}:",
+        "fault on for until details",
         "rate_limit create learner-02 60 s retry_after=1",
         "slow any everybody 3 times seconds=0.5",
     ]
@@ -231,7 +233,7 @@ def test_a_real_key_in_the_environment_is_never_sent(running, monkeypatch, capsy
         assert main(["faults"]) == 0
         assert server.url in capsys.readouterr().out
         told = refuses(["faults", "--url", "https://api.skytells.ai/v1", "--key", "sk-real"], capsys)
-    assert "The key given was sent nowhere." in told
+    assert "It was not sent." in told
     assert "sk-real" not in told
 
 
@@ -304,11 +306,11 @@ def test_a_port_in_use_is_said_so(running, capsys):
         (["slow", "--set", "colour=red"], "cannot be told colour"),
         (["slow", "--set", "seconds"], "names no value"),
         (["slow", "--learner", "nobody"], "there is no learner 'nobody'; there is no class"),
-        (["--for", "3"], "of which fault"),
-        (["slow", "--clear", "--times", "3"], "of which fault"),
+        (["--for", "3"], "needs a fault's name"),
+        (["slow", "--clear", "--times", "3"], "needs a fault's name"),
         (["--url", "http://127.0.0.1:1/v1"], "--key is needed too"),
         (["--key", "sk-sandbox-other"], "--url is needed too"),
-        (["--url", "ftp://somewhere", "--key", "sk-sandbox-a"], "is no address"),
+        (["--url", "ftp://somewhere", "--key", "sk-sandbox-a"], "is no URL"),
         (["--url", "http://127.0.0.1:1/v1", "--key", "sk-sandbox-a"], "No sandbox answers at"),
     ],
 )
@@ -354,3 +356,34 @@ def test_every_option_but_the_forms_of_answers_says_what_it_does():
     choosing = {f"--{name.replace('_', '-')}" for name in choices()}
     silent = [each.option_strings[0] for each in parser()._actions if not each.help]
     assert set(silent) == choosing
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+def test_a_key_is_not_carried_across_a_redirect(status, capsys):
+    seen = []
+
+    class Elsewhere(BaseHTTPRequestHandler):
+        def do_GET(self):
+            seen.append(self.headers.get("x-api-key"))
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(b'{"waiting": []}')
+
+        def log_message(self, *_):
+            pass
+
+    class Pointing(Elsewhere):
+        def do_GET(self):
+            self.send_response(status)
+            self.send_header("location", f"http://127.0.0.1:{other.server_port}/")
+            self.end_headers()
+
+    with HTTPServer(("127.0.0.1", 0), Elsewhere) as other, HTTPServer(("127.0.0.1", 0), Pointing) as first:
+        for server in (other, first):
+            Thread(target=server.serve_forever, daemon=True).start()
+        url = f"http://127.0.0.1:{first.server_port}/v1"
+        told = refuses(["faults", "--url", url, "--key", "sk-sandbox-a"], capsys)
+        for server in (other, first):
+            server.shutdown()
+    assert seen == []
+    assert "points elsewhere" in told

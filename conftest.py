@@ -8,13 +8,13 @@ from unittest import mock
 
 import pytest
 
-_HERE = Path(__file__).parent
+_HERE = Path(__file__).parent / "notebooks"
 _FOLDER = tempfile.TemporaryDirectory(prefix="skytells-notebooks-")
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_protocol(item: pytest.Item) -> Iterator[object]:
-    """Start the kernel of a notebook, with its first cell, in such an environment; leave other tests alone."""
+    """Start a notebook's kernel, with its first cell, in such an environment; leave other tests alone."""
     if not item.path.is_relative_to(_HERE):
         return (yield)
     kept = {name: value for name, value in os.environ.items() if not name.startswith("SKYTELLS_")}

@@ -11,7 +11,10 @@ from .._connect import connect
 from ..aio import gather, run
 from ..display import gallery
 from ..exceptions import SkytellsError
+from ..formatting import format_cost, format_seconds, money_unit
 from ..models import Prediction
+from ..plaintext import align
+from ._names import find_model
 
 __all__ = ["demo"]
 
@@ -19,7 +22,7 @@ _LIGHTS = ("morning light", "golden hour", "moonlight", "overcast")
 
 
 def demo(prompt: str, *, model: str, size: int, folder: str) -> int:
-    """Make four variations in parallel, keep them and a contact sheet, and say what they took and cost.
+    """Make four variations in parallel, keep them and a contact sheet, and print what they took and cost.
 
     Parameters
     ----------
@@ -35,15 +38,16 @@ def demo(prompt: str, *, model: str, size: int, folder: str) -> int:
     Returns
     -------
     int
-        The exit code: 0, or 1 when not all of them came to be. What did is kept and told all the same.
+        The exit code: 0, or 1 when not all of them came to be. What did is kept and shown all the same.
 
     Raises
     ------
     SkytellsError
-        The folder cannot be written; nothing was sent.
+        The folder cannot be written, or there is no such model; nothing was sent.
     """
     _require_writable(Path(folder))
     with connect(archive=folder) as client:
+        model = find_model(client, model).id
         creates = [
             client.as_async().predictions.create(
                 model, {"prompt": f"{prompt}, {light}", "width": size, "height": size}
@@ -80,20 +84,19 @@ def _require_writable(folder: Path) -> None:
             pass
     except OSError as error:
         raise SkytellsError(
-            f"Pictures cannot be kept in {folder}: {error.strerror or error}. Nothing was sent, so nothing "
-            "was billed. Stand in a folder that can be written, or name one with --folder.",
+            f"Cannot write to {folder}: {error.strerror or error}. Nothing was sent. Use --folder.",
             charged=False,
         ) from None
 
 
 def _table(made: list[Prediction]) -> str:
-    rows = [("prompt", "model", "seconds", "credits")]
-    for prediction in made:
-        seconds = "?" if prediction.seconds is None else f"{prediction.seconds:.1f}"
-        cost = "?" if prediction.cost is None else f"{prediction.cost:.4f}"
-        rows.append((prediction.prompt or "", prediction.model or "", seconds, cost))
-    known = [p.cost for p in made if p.cost is not None]
+    unit = money_unit(all(each.id.startswith("sandbox-") for each in made))
+    rows = [["prompt", "model", "took", "cost"]]
+    rows += [
+        [each.prompt or "", each.model or "", format_seconds(each.seconds), format_cost(each.cost, unit)]
+        for each in made
+    ]
+    known = [each.cost for each in made if each.cost is not None]
     unknown = "" if len(known) == len(made) else " + unknown"
-    rows.append(("together", "", "", f"{sum(known, Decimal(0)):.4f}{unknown}"))
-    a, b, c, d = (max(map(len, column)) for column in zip(*rows, strict=True))
-    return "\n".join(f"{w:<{a}}  {x:<{b}}  {y:>{c}}  {z:>{d}}" for w, x, y, z in rows)
+    rows.append(["together", "", "", f"{format_cost(sum(known, Decimal(0)), unit)}{unknown}"])
+    return "\n".join(align(rows, right=(2, 3)))

@@ -6,11 +6,12 @@ import argparse
 import json
 import os
 from collections.abc import Sequence
+from email.message import Message
 from http.client import HTTPException
-from typing import Any, NamedTuple
+from typing import IO, Any, NamedTuple
 from urllib.error import HTTPError
 from urllib.parse import quote
-from urllib.request import ProxyHandler, Request, build_opener
+from urllib.request import HTTPRedirectHandler, ProxyHandler, Request, build_opener
 
 from ..exceptions import SkytellsError
 from ..sandbox import API_ROUTES, FAULT_KINDS, find_running
@@ -23,15 +24,24 @@ PATIENCE = 10.0
 SANDBOX_KEY = "sk-sandbox-"
 
 
-class Desk(NamedTuple):
+class ControlEndpoint(NamedTuple):
     """A sandbox's own routes: where they are, and the key they want."""
 
     url: str
     api_key: str
 
 
+class _NoRedirect(HTTPRedirectHandler):
+    """Follows nobody elsewhere: urllib would take the key along, to whatever host it is sent to."""
+
+    def redirect_request(
+        self, req: Request, fp: IO[bytes], code: int, msg: str, headers: Message, newurl: str
+    ) -> None:
+        """Refuse, so that the answer is an HTTPError."""
+
+
 def faults(parsed: argparse.Namespace) -> int:
-    """Switch a fault on or off, or list what is on; gives the exit code.
+    """Switch a fault on or off, or list what is on; return the exit code.
 
     Parameters
     ----------
@@ -44,26 +54,26 @@ def faults(parsed: argparse.Namespace) -> int:
         There is no such fault, no sandbox is found, or it refuses.
     """
     order = _order(parsed)
-    desk = _find(parsed.url, parsed.key)
+    endpoint = _find(parsed.url, parsed.key)
     if parsed.clear:
-        on = _ask(desk, "DELETE", f"faults?name={quote(parsed.name)}" if parsed.name else "faults")
+        on = _ask(endpoint, "DELETE", f"faults?name={quote(parsed.name)}" if parsed.name else "faults")
     elif order is None:
-        on = _ask(desk, "GET", "faults")
+        on = _ask(endpoint, "GET", "faults")
     else:
-        on = _ask(desk, "POST", "faults", order)
-    print(_table(on["waiting"], desk.url))
+        on = _ask(endpoint, "POST", "faults", order)
+    print(_table(on["waiting"], endpoint.url))
     return 0
 
 
 def _order(parsed: argparse.Namespace) -> dict[str, Any] | None:
-    """Write the order for the sandbox; None when nothing is ordered."""
+    """Return what the sandbox is told; None when nothing is to change."""
     given = {"for": parsed.lasting, "times": parsed.times, "on": parsed.on, "learner": parsed.learner}
-    told = [f"--{name}" for name, value in given.items() if value is not None]
-    told += ["--set"] if parsed.details else []
+    words = [f"--{name}" for name, value in given.items() if value is not None]
+    words += ["--set"] if parsed.details else []
     if parsed.name is not None and parsed.name not in FAULT_KINDS:
         raise SkytellsError(f"There is no fault {parsed.name!r}; there are {', '.join(sorted(FAULT_KINDS))}.")
-    if told and (parsed.name is None or parsed.clear):
-        raise SkytellsError(f"{', '.join(told)}: of which fault that is switched on? Nothing was changed.")
+    if words and (parsed.name is None or parsed.clear):
+        raise SkytellsError(f"{', '.join(words)} needs a fault's name, to switch it on.")
     if parsed.name is None or parsed.clear:
         return None
     order: dict[str, Any] = dict(map(_detail, parsed.details))
@@ -84,7 +94,7 @@ def _detail(text: str) -> tuple[str, Any]:
         return name, value
 
 
-def _find(url: str | None, key: str | None) -> Desk:
+def _find(url: str | None, key: str | None) -> ControlEndpoint:
     """Find the sandbox: as given, else by the environment, else the last one started that still runs."""
     if url is None and key is None:
         url, key = os.environ.get("SKYTELLS_BASE_URL"), os.environ.get("SKYTELLS_API_KEY", "").strip()
@@ -97,71 +107,69 @@ def _find(url: str | None, key: str | None) -> Desk:
             key = place.api_key
     if url is None or key is None:
         missing = "--url" if url is None else "--key"
-        raise SkytellsError(
-            f"{missing} is needed too: no such sandbox was started here. Nothing was changed."
-        )
+        raise SkytellsError(f"{missing} is needed too: no such sandbox was started here.")
     if not key.startswith(SANDBOX_KEY):
-        raise SkytellsError(
-            f"Faults are a sandbox's, and its keys begin with {SANDBOX_KEY}. The key given was sent nowhere."
-        )
-    return Desk(url, key)
+        raise SkytellsError(f"This is no sandbox's key, which begins with {SANDBOX_KEY}. It was not sent.")
+    return ControlEndpoint(url, key)
 
 
-def _last_started() -> Desk:
+def _last_started() -> ControlEndpoint:
     for place in find_running():
-        desk = Desk(place.url, place.api_key)
+        endpoint = ControlEndpoint(place.url, place.api_key)
         try:
-            _ask(desk, "GET", "faults")
+            _ask(endpoint, "GET", "faults")
         except SkytellsError:
             continue
-        return desk
+        return endpoint
     raise SkytellsError(
         "No running sandbox was found. Start one with: skytells-nb sandbox --class 30, or name one with "
         "--url and --key."
     )
 
 
-def _ask(desk: Desk, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
-    """Ask one of the sandbox's own routes; nothing in between, so no proxy either."""
-    url = f"{desk.url.rstrip('/').removesuffix('/v1')}/__sandbox__/{path}"
+def _ask(endpoint: ControlEndpoint, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
+    """Ask one of the sandbox's own routes; nothing in between, so no proxy either, and nobody further."""
+    url = f"{endpoint.url.rstrip('/').removesuffix('/v1')}/__sandbox__/{path}"
     if not url.startswith(("http://", "https://")):
-        raise SkytellsError(f"{desk.url!r} is no address; it looks like http://127.0.0.1:8000/v1.")
-    headers = {"x-api-key": desk.api_key, "content-type": "application/json"}
+        raise SkytellsError(f"{endpoint.url!r} is no URL; one looks like http://127.0.0.1:8000/v1.")
+    headers = {"x-api-key": endpoint.api_key, "content-type": "application/json"}
     content = None if body is None else json.dumps(body).encode()
     try:
         request = Request(url, content, headers, method=method)  # noqa: S310 - http or https, checked above
-        with build_opener(ProxyHandler({})).open(request, timeout=PATIENCE) as answer:
+        with build_opener(ProxyHandler({}), _NoRedirect()).open(request, timeout=PATIENCE) as answer:
             return json.load(answer)
     except HTTPError as error:
         with error:
-            raise SkytellsError(_refused(desk, error), status_code=error.code) from None
+            raise SkytellsError(_refused(endpoint, error), status_code=error.code) from None
     except (OSError, HTTPException, ValueError) as error:
         why = getattr(error, "reason", error)
         why = getattr(why, "strerror", None) or why
-        raise SkytellsError(f"No sandbox answers at {desk.url} ({why}). Nothing was changed.") from None
+        raise SkytellsError(f"No sandbox answers at {endpoint.url} ({why}).") from None
 
 
-def _refused(desk: Desk, error: HTTPError) -> str:
+def _refused(endpoint: ControlEndpoint, error: HTTPError) -> str:
+    if 300 <= error.code < 400:
+        return f"{endpoint.url} points elsewhere, and the key was not sent there. Name the sandbox itself."
     if error.code == 401:
-        return f"The sandbox at {desk.url} wants its own key for this; in a class, the teacher's."
+        return f"The sandbox at {endpoint.url} wants its own key for this; in a class, the teacher's."
     try:
         why = json.load(error)["error"]["details"]
     except (ValueError, KeyError, TypeError):
         why = f"HTTP {error.code}"
-    return f"The sandbox at {desk.url} refused: {why}. Nothing was changed."
+    return f"The sandbox at {endpoint.url} refused: {why}."
 
 
 def _table(waiting: Sequence[dict[str, Any]], url: str) -> str:
     if not waiting:
-        return f"Nothing goes wrong at {url}. There are: {', '.join(sorted(FAULT_KINDS))}."
-    rows = [("fault", "on", "for", "until", "told")]
+        return f"No faults are active at {url}. There are: {', '.join(sorted(FAULT_KINDS))}."
+    rows = [("fault", "on", "for", "until", "details")]
     rows += [
-        (each["name"], _on(each), each.get("learner", "everybody"), _until(each), _told(each))
+        (each["name"], _on(each), each.get("learner", "everybody"), _until(each), _details(each))
         for each in waiting
     ]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = ("  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)) for row in rows)
-    return "\n".join([f"Goes wrong at {url}:", *(line.rstrip() for line in lines)])
+    return "\n".join([f"Active at {url}:", *(line.rstrip() for line in lines)])
 
 
 def _on(order: dict[str, Any]) -> str:
@@ -174,6 +182,6 @@ def _until(order: dict[str, Any]) -> str:
     return " or ".join(ends) or "cleared"
 
 
-def _told(order: dict[str, Any]) -> str:
+def _details(order: dict[str, Any]) -> str:
     details = FAULT_KINDS[order["name"]].details if order["name"] in FAULT_KINDS else ()
     return ", ".join(f"{name}={order[name]}" for name in details if name in order)

@@ -1,0 +1,26 @@
+"""Models by the names that people type."""
+
+from __future__ import annotations
+
+from ..client import Client
+from ..exceptions import NotFoundError
+from ..models import Model
+from ..schema import closest_model
+
+__all__ = ["find_model"]
+
+
+def find_model(client: Client, name: str) -> Model:
+    """Return the listed model that a name means: its slug or display name, also after a vendor's.
+
+    Raises
+    ------
+    NotFoundError
+        No model has that name; the error says which was meant perhaps.
+    """
+    listed = client.models.list()
+    model, near = closest_model(name, listed)
+    if model is None:
+        hint = f"Did you mean {near.id!r}?" if near else "skytells-nb models lists what there is."
+        raise NotFoundError(f"There is no model {name!r}. {hint}", charged=False)
+    return model

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import threading
-from typing import Any
+from pathlib import Path
+from typing import Any, Final
 from urllib.parse import urlsplit
 
 from .archive import Archive
 from .client import AsyncClient, Client, Connection
 from .client.origin import DEFAULT_BASE_URL, find_key, has_key, hidden
 from .exceptions import AuthenticationError
-from .sandbox import Server
+from .sandbox import RunningSandbox, Server, StateError, start_or_join
 
 __all__ = ["Sandbox", "connect"]
 
@@ -45,17 +46,37 @@ class Sandbox(Server):
         return AsyncClient(self.api_key, base_url=self.url, **options)
 
 
+#: The folder beside an archive's outputs that keeps the key, predictions and bills of its sandbox.
+_HOME: Final = ".sandbox"
+
 _lock = threading.Lock()
-_embedded: Sandbox | None = None
+#: This process's sandboxes, by the folder that keeps their state (None: in memory), the last one last.
+_embedded: dict[Path | None, Sandbox | RunningSandbox] = {}
 
 
-def _embedded_sandbox() -> Sandbox:
-    """Give this process's own sandbox, started when it is first needed."""
-    global _embedded
+def _embedded_sandbox(archive: Archive | None) -> tuple[Sandbox | RunningSandbox, str]:
+    """Return the sandbox that belongs to an archive, started when it is first needed, and what to know of it.
+
+    Its state stands beside the archive, so that after a restart of the kernel everything is found again, and
+    kernels in one folder share one. Without an archive it is whichever this process has already.
+    """
+    home = None if archive is None else Path(archive.path) / _HOME
+    note = ""
     with _lock:
-        if _embedded is None:
-            _embedded = Sandbox().start()
-        return _embedded
+        if home is None and _embedded:
+            home = list(_embedded)[-1]
+        found = _embedded.get(home)
+        if found is None or (isinstance(found, RunningSandbox) and not found.answers()):
+            try:
+                found = Sandbox().start() if home is None else start_or_join(home, Sandbox)
+            except (OSError, StateError) as error:
+                found = _embedded.get(None) or Sandbox().start()
+                home, note = None, f" It forgets everything when this process ends ({error})."
+            _embedded.pop(home, None)
+            _embedded[home] = found
+    if isinstance(found, RunningSandbox):
+        note = f" It is shared with process {found.pid}, which runs it."
+    return found, note
 
 
 def connect(api_key: str | None = None, **options: Any) -> Client:
@@ -65,7 +86,8 @@ def connect(api_key: str | None = None, **options: Any) -> Client:
     ----------
     api_key : str, optional
         The key; else ``SKYTELLS_API_KEY``, else Colab's secret of that name. With none of them the
-        sandbox is started on this machine, once a process, and nothing costs money.
+        sandbox is started on this machine, once for each archive, and nothing costs money. It keeps its
+        key and its predictions in the archive's folder, over a restart of the kernel.
     **options
         Those of `skytells_nb.Client`. ``archive`` is on unless it is False: outputs are kept in
         ``skytells_outputs``, or where ``sky.options.archive`` or ``SKYTELLS_ARCHIVE`` says.
@@ -117,11 +139,11 @@ def _connect_to_the_sandbox(options: dict[str, Any]) -> Client:
             "sent. Give its key too, or leave base_url out to work on the embedded sandbox.",
             charged=False,
         )
-    sandbox = _embedded_sandbox()
-    client = sandbox.client(**{name: value for name, value in options.items() if name != "base_url"})
+    sandbox, note = _embedded_sandbox(options["archive"])
+    client = Client(sandbox.api_key, **{**options, "base_url": sandbox.url})
     _say(
         f"Sandbox at {client.base_url}: no key found, so nothing here is real and nothing costs money. "
-        "Set SKYTELLS_API_KEY for the real API."
+        f"Set SKYTELLS_API_KEY for the real API.{note}"
     )
     return client
 

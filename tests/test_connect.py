@@ -32,10 +32,11 @@ def in_an_empty_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 @pytest.fixture
 def no_embedded_sandbox_yet(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setattr(_connect, "_embedded", None)
+    monkeypatch.setattr(_connect, "_embedded", {})
     yield
-    if _connect._embedded is not None:
-        _connect._embedded.stop()
+    for sandbox in _connect._embedded.values():
+        if isinstance(sandbox, sky.Sandbox):
+            sandbox.stop()
 
 
 @pytest.mark.usefixtures("no_embedded_sandbox_yet")
@@ -146,6 +147,85 @@ def test_a_sandbox_has_clients_of_both_kinds() -> None:
 def test_a_sandbox_that_is_not_running_has_no_clients() -> None:
     with pytest.raises((RuntimeError, SkytellsError), match="not been started"):
         sky.Sandbox().client()
+
+
+CREATE = """
+import sys, skytells_nb as sky
+client = sky.connect()
+print(client.base_url, client.predictions.create("truefusion-edge", {"prompt": "an owl"}).id, flush=True)
+sys.stdin.read()
+"""
+
+
+@pytest.fixture
+def other_process(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
+    """Connect in another process that stands in the same folder, and create there; its stdin keeps it up."""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("SKYTELLS_")}
+    with subprocess.Popen(
+        [sys.executable, "-c", CREATE],
+        env={**environment, "PYTHONPATH": str(PROJECT)},
+        cwd=tmp_path,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+        yield process
+        process.kill()
+
+
+def reached_at(process: subprocess.Popen[str]) -> tuple[str, str]:
+    assert process.stdout is not None
+    process.stdout.readline()
+    url, id = process.stdout.readline().split()
+    return url, id
+
+
+@pytest.mark.usefixtures("no_embedded_sandbox_yet")
+def test_after_a_restart_the_sandbox_is_the_same_and_knows_its_predictions(
+    other_process: subprocess.Popen[str],
+) -> None:
+    url, id = reached_at(other_process)
+    other_process.kill()
+    other_process.wait()
+    with sky.connect() as client:
+        assert client.base_url == url
+        assert [each.id for each in client.predictions.list()] == [id]
+        assert client.predictions.get(id).status == "succeeded"
+
+
+@pytest.mark.usefixtures("no_embedded_sandbox_yet")
+def test_two_processes_in_one_folder_share_a_sandbox_and_one_takes_it_over(
+    other_process: subprocess.Popen[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    url, id = reached_at(other_process)
+    with sky.connect() as client:
+        assert f"shared with process {other_process.pid}" in capsys.readouterr().out
+        assert client.base_url == url
+        mine = client.predictions.create("truefusion-edge", INPUT).id
+        other_process.kill()
+        other_process.wait()
+        with sky.connect() as again:
+            assert "shared" not in capsys.readouterr().out
+            assert again.base_url == url
+            assert [each.id for each in again.predictions.list()] == [mine, id]
+        assert client.predictions.get(mine).id == mine, "the first client finds it where it was"
+
+
+@pytest.mark.usefixtures("no_embedded_sandbox_yet")
+def test_where_nothing_can_be_kept_the_sandbox_says_that_it_forgets(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "skytells_outputs").mkdir()
+    (tmp_path / "skytells_outputs" / ".sandbox").write_text("no folder")
+    with sky.connect() as client:
+        assert "It forgets everything when this process ends" in capsys.readouterr().out
+        assert client.models.list()
+
+
+@pytest.mark.usefixtures("no_embedded_sandbox_yet")
+def test_each_archive_has_a_sandbox_and_without_one_it_is_the_last() -> None:
+    with sky.connect() as one, sky.connect(archive="elsewhere") as other, sky.connect(archive=False) as none:
+        assert one.base_url != other.base_url == none.base_url
 
 
 CARELESS = """

@@ -15,7 +15,7 @@ from .faults import FAULT_KINDS, Faults
 from .inprocess import ConnectionDroppedError, InProcess, NeverAnsweredError
 from .messages import API_ROUTES, Request, Response
 from .options import Options
-from .runfile import find_running
+from .runfile import RunningSandbox, find_running, start_or_join
 from .server import Server
 
 __all__ = [
@@ -30,7 +30,9 @@ __all__ = [
     "Received",
     "Request",
     "Response",
+    "RunningSandbox",
     "Server",
     "StateError",
     "find_running",
+    "start_or_join",
 ]

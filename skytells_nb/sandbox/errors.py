@@ -51,6 +51,10 @@ class StateError(RuntimeError):
     """A state file that cannot be used: damaged, of a newer version, not ours, or in use elsewhere."""
 
 
+class StateInUseError(StateError):
+    """A state file that another sandbox has open; this one can be used instead."""
+
+
 def body_of(refusal: Refusal, shape: str, request_id: str) -> dict[str, Any]:
     """Write a refusal in one of the documented shapes, A to E (section 9.1)."""
     nested = {

@@ -20,7 +20,7 @@ from typing import Final, NamedTuple
 from uuid import UUID
 
 from .accounts import OWNER, Learner
-from .errors import StateError
+from .errors import StateError, StateInUseError
 from .jobs import Job
 from .messages import dump
 
@@ -203,7 +203,7 @@ class StateFile:
             yield
         except (sqlite3.Error, ValueError, TypeError, KeyError) as error:
             if "locked" in str(error):
-                raise StateError(
+                raise StateInUseError(
                     f"{self.path} is in use by another sandbox; stop that one, or choose another path."
                 ) from error
             raise StateError(

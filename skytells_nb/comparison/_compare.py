@@ -11,10 +11,11 @@ from typing import Any
 from ..aio import gather, run
 from ..client import AsyncClient, Client, client_of, inputs
 from ..client.awaiting import drive
-from ..exceptions import SkytellsError, UncertainCreateError
+from ..exceptions import NotFoundError, SkytellsError, UncertainCreateError
 from ..models import Model, Prediction
 from ..observers import Account, Observer
 from ..plaintext import encodable
+from ..schema import closest_model
 from ..wire import flows
 from ..wire.conversation import Conversation
 from ..wire.steps import Flow
@@ -57,9 +58,9 @@ def compare(
     Raises
     ------
     InvalidInputError
-        An axis is empty, or an input is not what its model takes. Nothing was sent.
+        An axis is empty, or an input is not what its model takes, such as a misspelt name.
     NotFoundError
-        There is no such model. Nothing was sent.
+        There is no such model.
 
     Examples
     --------
@@ -80,7 +81,21 @@ def compare(
 
 
 async def _models(client: AsyncClient, names: Sequence[str]) -> list[Model]:
-    return await gather(*(client.models.get(name) for name in names), progress=False)
+    return await gather(*(_model(client, name) for name in names), progress=False)
+
+
+async def _model(client: AsyncClient, name: str) -> Model:
+    """Read a model; of a name that is almost one, say which was probably meant."""
+    try:
+        return await client.models.get(name)
+    except NotFoundError as error:
+        meant, near = closest_model(name, await client.models.list())
+        if meant is not None and meant.id != name:
+            return await client.models.get(meant.id)
+        if near is not None and near.id not in error.message.replace(name, ""):
+            error.message = f"{error.message} Did you mean {near.id!r}?"
+            error.args = (error.message,)
+        raise
 
 
 async def _carry_out(client: AsyncClient, planned: Plan, limit: int) -> Comparison:

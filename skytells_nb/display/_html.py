@@ -46,6 +46,8 @@ _STACKED: Final = "grid-row:1;grid-column:1"
 _LINE: Final = f'<div style="{_STACKED};border:1px dashed;border-radius:6px;opacity:0.4"></div>'
 _TALLEST: Final = 125  # per cent of the column's width
 _BAR: Final = '<div style="border-left:3px solid;opacity:0.3"></div>'
+# Opened, these would run a server's scripts at the address of the notebook.
+_DOCUMENTS: Final = frozenset({"image/svg+xml", "text/html", "application/xml"})
 _HEIC: Final = "The package pillow-heif, once installed, shows it."
 
 
@@ -106,6 +108,8 @@ def _linked(item: DisplayItem, inside: str) -> str:
     against the page; an absolute path could not be followed from either.
     """
     path, subject = item.path, item.subject
+    if item.type is not None and item.type.media_type in _DOCUMENTS:
+        return inside
     if isinstance(item.content, FileContent) and path is not None:
         shown = format_path(path)
         if Path(shown).is_absolute() or ".." in Path(shown).parts:

@@ -71,10 +71,26 @@ def test_an_input_that_a_model_does_not_take_stops_everything_before_it_is_sent(
     assert not creates(sandbox)
 
 
-def test_an_unknown_model_stops_everything_too(sandbox, client):
-    with pytest.raises(exceptions.NotFoundError):
-        sky.compare(models=["truefusion", "no-such-model"], prompts="a fox", client=client)
+@pytest.mark.parametrize(
+    ("name", "meant"), [("no-such-model", "does not"), ("truefusion-prro", "'truefusion-pro'")]
+)
+def test_an_unknown_model_stops_everything_and_says_what_was_meant(sandbox, client, name, meant):
+    with pytest.raises(exceptions.NotFoundError, match=meant):
+        sky.compare(["truefusion", name], "a fox", client=client)
     assert not creates(sandbox)
+
+
+def test_a_display_name_is_taken_for_its_model(client):
+    assert sky.compare("TrueFusion Edge", "a fox", client=client).columns == ("truefusion-edge",)
+
+
+def test_a_misspelt_input_is_refused_before_anything_is_sent(sandbox, client):
+    with pytest.raises(exceptions.InvalidInputError, match=r"number_of_imags.*number_of_images"):
+        sky.compare("truefusion", "a fox", inputs={"number_of_imags": 2}, client=client)
+    assert not creates(sandbox)
+    with sky.options(unknown_inputs="send"):
+        sky.compare("truefusion", "a fox", inputs={"number_of_imags": 2}, client=client)
+    assert len(creates(sandbox)) == 1
 
 
 def test_a_failed_cell_stays_a_cell_and_the_others_go_on(sandbox, client):

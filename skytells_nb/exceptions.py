@@ -13,11 +13,11 @@
     ├─ WaitTimeoutError           the wait ended, the prediction goes on
     ├─ UncertainCreateError       a create was sent, and nobody knows what became of it
     ├─ PredictionError            the prediction itself failed or was canceled
-    ├─ BudgetExceeded             refused by a budget, nothing was sent
+    ├─ BudgetExceededError        refused by a budget, nothing was sent
     ├─ OutputExpiredError         the API has deleted the output
     └─ WebhookSignatureError      a delivery that the API did not sign
 
-Every message says what happened, what it means for money and data, and what to do next.
+Every message says what happened and what to do, in two plain sentences.
 Every error can be pickled, so it crosses process pools and Dask workers whole.
 """
 
@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 __all__ = [
     "AuthenticationError",
     "BudgetExceeded",
+    "BudgetExceededError",
     "ContentPolicyError",
     "InsufficientCreditsError",
     "InvalidInputError",
@@ -114,7 +115,7 @@ class SkytellsError(Exception):
     Parameters
     ----------
     message : str
-        What happened, what it means for money and data, and what to do next.
+        What happened, and what to do.
     detail : str, optional
         The server's own words: its ``details`` where it gave any, else its message.
     error_id : str, optional
@@ -125,6 +126,9 @@ class SkytellsError(Exception):
         The API's name for the request, worth quoting to its support.
     charged : bool, optional
         Whether this call was billed; None when that cannot be known.
+    effect : str
+        What did not happen because of it, such as ``Nothing was sent.``, where somebody would fear it.
+        It is the last sentence of ``str(error)``.
 
     Examples
     --------
@@ -143,6 +147,7 @@ class SkytellsError(Exception):
         status_code: int | None = None,
         request_id: str | None = None,
         charged: bool | None = None,
+        effect: str = "",
     ) -> None:
         message = clean(message)  # it may quote a server, and is printed in terminals
         super().__init__(message)
@@ -152,6 +157,11 @@ class SkytellsError(Exception):
         self.status_code = status_code
         self.request_id = request_id
         self.charged = charged
+        self.effect = effect
+
+    def __str__(self) -> str:
+        effect = getattr(self, "effect", "")
+        return f"{super().__str__()} {effect}".strip() if effect else super().__str__()
 
     def __reduce__(self) -> tuple[Callable[..., SkytellsError], tuple[object, ...], dict[str, Any]]:
         # The state comes last, since it may hold this very error, as the ``results`` of a gather do.
@@ -411,7 +421,7 @@ class PredictionError(SkytellsError):
         self.prediction = prediction
 
 
-class BudgetExceeded(SkytellsError):
+class BudgetExceededError(SkytellsError):
     """A budget refused this create before anything was sent.
 
     Attributes
@@ -427,7 +437,7 @@ class BudgetExceeded(SkytellsError):
     >>> with sky.Sandbox() as sandbox, sandbox.client() as client, sky.budget(0.01):
     ...     try:
     ...         client.predictions.create("truefusion", {"prompt": "a fox"})
-    ...     except sky.BudgetExceeded as error:
+    ...     except sky.BudgetExceededError as error:
     ...         print(error.estimate.price, error.remaining)
     $0.03 0.01
     """
@@ -438,6 +448,9 @@ class BudgetExceeded(SkytellsError):
         super().__init__(message, **facts)
         self.estimate = estimate
         self.remaining = remaining
+
+
+BudgetExceeded = BudgetExceededError  # its first name, which code that is out there catches
 
 
 class OutputExpiredError(SkytellsError):

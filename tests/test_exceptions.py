@@ -52,8 +52,8 @@ OWN: dict[type[SkytellsError], dict[str, Any]] = {
 }
 ERRORS = [
     found
-    for found in vars(exceptions).values()
-    if isinstance(found, type) and issubclass(found, SkytellsError)
+    for name, found in vars(exceptions).items()
+    if isinstance(found, type) and issubclass(found, SkytellsError) and found.__name__ == name
 ]
 
 
@@ -69,7 +69,16 @@ def test_the_tree_in_the_docstring_is_the_tree_of_classes():
 
 
 def test_everything_exported_is_there_and_everything_there_is_exported():
-    assert exceptions.__all__ == sorted([kind.__name__ for kind in ERRORS] + ["SkytellsWarning"])
+    assert exceptions.__all__ == sorted(
+        [*(kind.__name__ for kind in ERRORS), "BudgetExceeded", "SkytellsWarning"]
+    )
+    assert exceptions.BudgetExceeded is exceptions.BudgetExceededError  # published before it had the suffix
+
+
+def test_what_did_not_happen_is_its_last_sentence():
+    error = exceptions.InvalidInputError("The prompt is empty.", effect="Nothing was sent.", charged=False)
+    for same in (error, pickle.loads(pickle.dumps(error))):
+        assert (same.message, str(same)) == ("The prompt is empty.", "The prompt is empty. Nothing was sent.")
 
 
 @pytest.mark.parametrize("kind", ERRORS)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import ast
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -51,22 +51,49 @@ def test_the_names_are_sorted_without_regard_to_case():
 
 
 def test_what_is_listed_is_what_is_importable():
-    assert sorted(sky.__all__) == sorted({*sky._HOMES, *sky._ROOMS, "__version__"})
+    assert sorted(sky.__all__) == sorted({*sky._HOME_OF, *sky._MODULES, "__version__"})
     assert set(sky.__all__) <= set(dir(sky))
     shown: dict[str, object] = {}
     exec("from skytells_nb import *", shown)
     assert set(NAMES) <= set(shown)
 
 
-def test_editors_are_told_the_same_homes_as_python_is():
-    tree = ast.parse((HOUSE / "__init__.py").read_text(encoding="utf-8"))
-    told: dict[str, str | None] = {}
-    for branch in tree.body:
-        if isinstance(branch, ast.If):
-            for line in branch.body:
-                assert isinstance(line, ast.ImportFrom)
-                told |= {alias.asname or alias.name: line.module for alias in line.names}
-    assert told == {**sky._HOMES, **dict.fromkeys(sky._ROOMS)}
+def stub() -> str:
+    """Return what ``__init__.pyi`` holds: the table of the façade, as editors and type checkers read it."""
+    homes = {**{name: f".{home}" for name, home in sky._HOME_OF.items()}, **dict.fromkeys(sky._MODULES, ".")}
+    lines = [f"from {home} import {name} as {name}" for name, home in homes.items()]
+    return "\n".join(
+        [
+            "# Written by `python tests/test_facade.py` from the table in __init__.py.",
+            *sorted(lines, key=lambda line: line.split()[1::2]),
+            "",
+            "__version__: str",
+            "__all__: list[str]",
+            "",
+            "def load_ipython_extension(ipython: object) -> None: ...",
+            "",
+        ]
+    )
+
+
+def test_editors_read_the_same_homes_as_python():
+    written = (HOUSE / "__init__.pyi").read_text("utf-8")
+    assert written == stub(), "python tests/test_facade.py writes it anew"
+
+
+def test_dir_lists_public_names_only():
+    import skytells_nb.forms  # noqa: F401  a module that is loaded is an attribute, too
+
+    assert [name for name in dir(sky) if not name.startswith("_") and name not in sky.__all__] == []
+
+
+def test_the_map_of_one_screen_names_everything():
+    lines = (sky.__doc__ or "").splitlines()
+    assert len(lines) <= 30
+    assert max(map(len, lines)) <= 110
+    errors = {*sky._HOMES["exceptions"]}
+    words = set(re.findall(r"\w+", sky.__doc__ or ""))
+    assert {*NAMES} - errors - words == set()
 
 
 def test_what_is_not_there_is_an_attribute_error():
@@ -115,7 +142,7 @@ def test_no_public_name_is_a_module_when_every_submodule_was_imported_first():
         "for _ in every_submodule(): pass\n"
         "print(json.dumps([n for n in sky.__all__ if isinstance(getattr(sky, n), types.ModuleType)]))"
     )
-    assert modules == sorted(sky._ROOMS)
+    assert modules == sorted(sky._MODULES)
 
 
 def test_inside_the_house_no_room_s_name_hides_what_a_package_exports():
@@ -132,9 +159,13 @@ def test_inside_the_house_no_room_s_name_hides_what_a_package_exports():
 
 
 def test_rooms_of_the_facade_are_modules():
-    for name in sky._ROOMS:
+    for name in sky._MODULES:
         assert isinstance(getattr(sky, name), ModuleType)
 
 
 def test_the_types_are_published():
     assert (HOUSE / "py.typed").is_file()
+
+
+if __name__ == "__main__":
+    (HOUSE / "__init__.pyi").write_text(stub(), "utf-8")

@@ -1,0 +1,60 @@
+# Written by `python tests/test_facade.py` from the table in __init__.py.
+from . import exceptions as exceptions
+from . import webhooks as webhooks
+from ._connect import Sandbox as Sandbox
+from ._connect import connect as connect
+from ._options import options as options
+from .aio import enable_nested_asyncio as enable_nested_asyncio
+from .aio import gather as gather
+from .aio import run as run
+from .archive import Archive as Archive
+from .archive import load as load
+from .archive import read_provenance as read_provenance
+from .archive import save as save
+from .client import AsyncClient as AsyncClient
+from .client import Client as Client
+from .comparison import compare as compare
+from .display import gallery as gallery
+from .display import show as show
+from .exceptions import AuthenticationError as AuthenticationError
+from .exceptions import BudgetExceeded as BudgetExceeded
+from .exceptions import BudgetExceededError as BudgetExceededError
+from .exceptions import ContentPolicyError as ContentPolicyError
+from .exceptions import InsufficientCreditsError as InsufficientCreditsError
+from .exceptions import InvalidInputError as InvalidInputError
+from .exceptions import NetworkError as NetworkError
+from .exceptions import NotFoundError as NotFoundError
+from .exceptions import OutputExpiredError as OutputExpiredError
+from .exceptions import PermissionDeniedError as PermissionDeniedError
+from .exceptions import PredictionError as PredictionError
+from .exceptions import RateLimitError as RateLimitError
+from .exceptions import ServerError as ServerError
+from .exceptions import SkytellsError as SkytellsError
+from .exceptions import SkytellsWarning as SkytellsWarning
+from .exceptions import UncertainCreateError as UncertainCreateError
+from .exceptions import WaitTimeoutError as WaitTimeoutError
+from .exceptions import WebhookSignatureError as WebhookSignatureError
+from .forms import Playground as Playground
+from .forms import PromptForm as PromptForm
+from .frames import forecast as forecast
+from .frames import plot_spend as plot_spend
+from .frames import predictions_frame as predictions_frame
+from .frames import pricing_frame as pricing_frame
+from .frames import read_frame as read_frame
+from .frames import spend as spend
+from .frames import total as total
+from .frames import write_frame as write_frame
+from .jobs import abatch as abatch
+from .jobs import batch as batch
+from .jobs import batches as batches
+from .models import Model as Model
+from .models import ModelList as ModelList
+from .models import Prediction as Prediction
+from .models import PredictionList as PredictionList
+from .spending import budget as budget
+from .spending import estimate as estimate
+
+__version__: str
+__all__: list[str]
+
+def load_ipython_extension(ipython: object) -> None: ...

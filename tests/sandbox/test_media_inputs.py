@@ -8,9 +8,9 @@ import pytest
 from PIL import Image
 
 from skytells_nb.sandbox.media import draw, note, warm_up
+from skytells_nb.sandbox.media._clip import frames
 from skytells_nb.sandbox.media._data import load
-from skytells_nb.sandbox.media._edit import open_picture
-from skytells_nb.sandbox.media._motion import frames
+from skytells_nb.sandbox.media._picture import open_picture
 
 RED, BLUE = (200, 40, 30), (30, 60, 190)
 

@@ -11,8 +11,7 @@ from PIL import Image
 
 from skytells_nb.sandbox.media import draw, file_type
 from skytells_nb.sandbox.media._data import load
-from skytells_nb.sandbox.media._params import clip_size, picture_size
-from skytells_nb.sandbox.media._scene import read_scene
+from skytells_nb.sandbox.media._params import clip_size, picture_size, read_scene
 
 FOX = "A red fox in snow"
 LIGHTS = ("morning light", "golden hour", "moonlight", "overcast")

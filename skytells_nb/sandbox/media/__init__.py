@@ -10,6 +10,7 @@ What it can paint is data: drawings, places, lights, words and models are the TO
 from __future__ import annotations
 
 from collections.abc import Mapping
+from importlib.util import find_spec
 from typing import Any
 
 __all__ = ["draw", "file_type", "note", "warm_up", "write_text"]
@@ -40,9 +41,7 @@ def file_type(kind: str, input: Mapping[str, Any]) -> tuple[str, str]:
     """
     del input
     if kind == "video":
-        from ._clip import can_encode_mp4
-
-        return ("video/mp4", "mp4") if can_encode_mp4() else ("image/webp", "webp")
+        return ("video/mp4", "mp4") if find_spec("av") else ("image/webp", "webp")
     if kind not in _FIXED:
         raise ValueError(f"the sandbox draws image, video, music, audio and text, not {kind!r}")
     return _FIXED[kind]
@@ -93,7 +92,7 @@ def draw(
     if kind == "video":
         from ._clip import draw_clip
 
-        return draw_clip(input, index=index, picture=picture)
+        return draw_clip(input, mp4=mime == "video/mp4", index=index, picture=picture), mime
     if kind == "text":
         return write_text(input).encode(errors="replace"), mime
     from ._sound import play_song, speak
@@ -122,7 +121,7 @@ def note(kind: str, input: Mapping[str, Any]) -> str:
     >>> note("image", {"prompt": "a red fox"}), note("image", {"prompt": "xyzzy"})[:34]
     ('', 'The sandbox paints only what it kn')
     """
-    from ._scene import read_scene
+    from ._params import read_scene
 
     if kind not in ("image", "video") or read_scene(input).known:
         return ""

@@ -1,17 +1,26 @@
-"""A painting in the making: what every painter is handed."""
+"""A painting in the making, and the drawings that are laid into it.
+
+Drawings are flat shapes, read from ``data/drawings``; they are drawn on transparent sheets, larger than they
+will be, and laid into the painting in its light.
+"""
 
 from __future__ import annotations
 
+import math
 import random
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Any, NamedTuple
 
 import numpy as np
+from PIL import Image, ImageDraw
 
-from ._canvas import Canvas
-from ._color import RGB, Light, light_for
-from ._noise import Plane
-from ._params import dice
-from ._scene import Scene
+from ._canvas import Canvas, Plane, blur
+from ._data import RGB, Light, light_for, load, mix, parse_color
+from ._params import Scene, dice
+
+_FILES = ("animals", "people", "things", "table", "plants", "shapes")
 
 
 @dataclass(slots=True)
@@ -52,14 +61,255 @@ def start_painting(canvas: Canvas, scene: Scene) -> Painting:
     chance = dice(scene.key ^ 0x5EED)
     light = light_for(scene.light, chance)
     horizon = canvas.h * chance.uniform(0.52, 0.62)
-    return Painting(
-        canvas=canvas,
-        scene=scene,
-        light=light,
-        chance=chance,
-        rng=np.random.default_rng(scene.key),
-        horizon=horizon,
-        sun_x=canvas.w * (0.5 - chance.uniform(0.08, 0.3)),
-        sun_y=horizon * light.high,
-        ground=np.full(canvas.w, horizon, np.float32),
-    )
+    sun_x, ground = canvas.w * (0.5 - chance.uniform(0.08, 0.3)), np.full(canvas.w, horizon, np.float32)
+    rng = np.random.default_rng(scene.key)
+    return Painting(canvas, scene, light, chance, rng, horizon, sun_x, horizon * light.high, ground)
+
+
+class Shape(NamedTuple):
+    """One shape: `points` are its outline, a line's path, or (with `radii`) the middles of ellipses."""
+
+    color: str
+    points: Plane
+    radii: Plane | None = None
+    width: float = 0.0
+    when: str = ""
+
+
+class Drawing(NamedTuple):
+    """One drawing, in units of its own box; ``data/drawings/animals.toml`` says how it is written."""
+
+    wide: float
+    tall: float
+    colors: Mapping[str, str]
+    dyed: Mapping[str, str]
+    shines: str
+    shapes: tuple[Shape, ...]
+
+
+class Placed(NamedTuple):
+    """A drawing's place in a painting: the middle of its feet and its height in pixels.
+
+    `colors` stand for the drawing's own, `lean` shears it, `wide` is a width other than its box's.
+    """
+
+    name: str
+    x: float
+    foot: float
+    tall: float
+    colors: Mapping[str, RGB] = {}
+    lean: float = 0.0
+    wide: float | None = None
+
+
+@lru_cache(maxsize=256)
+def drawing(name: str) -> Drawing:
+    """Return the drawing of this name."""
+    raw = next(found[name] for found in map(load, (f"drawings/{file}" for file in _FILES)) if name in found)
+    shapes: list[Shape] = []
+    when = ""
+    for line in raw["shapes"].strip().splitlines():
+        kind, _, rest = line.partition(" ")
+        if kind == "when":
+            when = rest
+        else:
+            color, _, rest = rest.partition(" ")
+            shapes += (s._replace(when=when) for s in _shapes(kind, color, rest, raw.get("middle", 0)))
+    dyed, shines = raw.get("dyed", {}), raw.get("shines", "")
+    wide, tall = raw["size"]
+    return Drawing(wide, tall, raw["colors"], dyed, shines, tuple(shapes))
+
+
+def _shapes(kind: str, color: str, text: str, middle: float) -> list[Shape]:
+    width, _, path = text.partition(" ")
+    parts = (path if kind == "line" else text).split()
+    points = np.array([[float(v) for v in part.rstrip("!").split(",")] for part in parts])
+    sharp = np.array([part.endswith("!") for part in parts])
+    match kind:
+        case "oval":
+            return [Shape(color, points[:1], points[1:])]
+        case "dots":
+            return [Shape(color, points[:, :2], points[:, [2, 2]])]
+        case "line":
+            return [Shape(color, points, width=float(width))]
+        case "flat":
+            return [Shape(color, points)]
+        case "shape":
+            return [Shape(color, _smooth(points, sharp))]
+    axis = np.array((middle, 0))
+    right, left = points + axis, points * (-1, 1) + axis
+    if kind == "pair":
+        return [Shape(color, _smooth(right, sharp)), Shape(color, _smooth(left, sharp))]
+    off = np.flatnonzero(points[:, 0] > 0.01)[::-1]  # a point on the middle axis belongs to both halves
+    return [Shape(color, _smooth(np.concatenate([right, left[off]]), np.concatenate([sharp, sharp[off]])))]
+
+
+def _smooth(at: Plane, corner: Any, steps: int = 9) -> Plane:
+    """Return a closed curve through the points, straight into those that are corners."""
+    after, before, sharp = np.roll(at, -1, axis=0), np.roll(at, 1, axis=0), corner[:, None]
+    out = np.where(sharp, (after - at) / 3, (after - before) / 6)
+    into = np.where(sharp, (at - before) / 3, (after - before) / 6)
+    handles = (at, at + out, after - np.roll(into, -1, axis=0), after)
+    t = np.arange(steps) / steps
+    weights = ((1 - t) ** 3, 3 * (1 - t) ** 2 * t, 3 * (1 - t) * t * t, t**3)
+    curve = sum(w[None, :, None] * each[:, None] for w, each in zip(weights, handles, strict=True))
+    return np.asarray(curve).reshape(-1, 2)
+
+
+@lru_cache(maxsize=4096)
+def _fills(name: str, given: tuple[tuple[str, RGB], ...]) -> tuple[tuple[int, ...], ...]:
+    """Return the colour of every shape of a drawing, as RGBA."""
+    one, names = drawing(name), dict(given)
+    written = {**one.colors, **(one.dyed if next(iter(one.colors)) in names else {})}
+    for each, text in written.items():
+        names.setdefault(each, parse_color(text, names))
+    parts = (shape.color.partition("/") for shape in one.shapes)
+    return tuple((*_bytes(parse_color(text, names)), round(255 * float(a or 1))) for text, _, a in parts)
+
+
+def _bytes(color: RGB) -> tuple[int, int, int]:
+    return round(min(255.0, color[0])), round(min(255.0, color[1])), round(min(255.0, color[2]))
+
+
+class Sheet:
+    """A transparent sheet, drawn on `over` times as large as it will be, so that edges come out smooth.
+
+    A `ground` colour close to what is drawn spares a slow step: soft edges then take a little of it.
+    """
+
+    def __init__(self, wide: float, tall: float, *, over: int = 2, ground: RGB | None = None) -> None:
+        self._over, self._ground = over, ground
+        size = max(over, math.ceil(wide) * over), max(over, math.ceil(tall) * over)
+        self._image = Image.new("RGBA", size, (*_bytes(ground or (0, 0, 0)), 0))
+        self._pen = ImageDraw.Draw(self._image)
+        self._shine: Image.Image | None = None
+
+    def box(self, x: float, y: float, wide: float, tall: float, color: RGB) -> None:
+        """Fill a rectangle."""
+        s = self._over
+        x0, y0, x1, y1 = round(x * s), round(y * s), round((x + wide) * s) - 1, round((y + tall) * s) - 1
+        if x1 >= x0 and y1 >= y0:
+            self._pen.rectangle((x0, y0, x1, y1), fill=(*_bytes(color), 255))
+
+    def draw(
+        self, it: Placed, *, when: Collection[str] = (), mirror: bool = False, turn: float = 0.0
+    ) -> None:
+        """Draw a drawing; `when` names what else of it is shown, `turn` (radians) tilts it."""
+        one, s = drawing(it.name), self._over
+        down = it.tall / one.tall * s
+        across = down if it.wide is None else it.wide / one.wide * s
+        matrix = np.array([[-across if mirror else across, 0], [-it.lean * down, down]])
+        pivot, place = np.array((one.wide / 2, one.tall)), np.array((it.x * s, it.foot * s))
+        if turn:
+            pivot, place = pivot - (0, one.tall / 2), place - (0, one.tall / 2 * down)
+            cos, sin = math.cos(turn), math.sin(turn)
+            matrix = matrix @ np.array([[cos, -sin], [sin, cos]])
+        for shape, fill in zip(one.shapes, _fills(it.name, tuple(it.colors.items())), strict=True):
+            if shape.when and shape.when not in when:
+                continue
+            points = (shape.points - pivot) @ matrix + place
+            _ink(self._pen, shape, points, (across, down), fill)
+            if shape.color == one.shines:
+                self._shine = self._shine or Image.new("L", self._image.size, 0)
+                _ink(ImageDraw.Draw(self._shine), shape, points, (across, down), 255)
+
+    def lay(
+        self, p: Painting, left: float, top: float, *, lit: float = 1.0, rim: float = 0.0, far: float = 0.0,
+        slope: float = 0.0, tones: tuple[float, float] = (1.0, 1.0), mist: float = 0.0, opacity: float = 1.0,
+        soft: float = 0.0,
+    ) -> None:  # fmt: skip
+        """Lay the sheet into a painting with its upper left corner at (left, top).
+
+        `lit` is how much of the scene's light it takes on, `rim` how bright the edge towards the light, `far`
+        how much haze lies before it, `slope` how much one side is brighter than the other, `tones` how bright
+        its top and its foot are, `mist` how much haze gathers at its foot.
+        """
+        s, seen = self._over, self._image.getbbox()
+        if seen is None:
+            return
+        x0, y0 = seen[0] // s, seen[1] // s
+        seen = (x0 * s, y0 * s, -(-seen[2] // s) * s, -(-seen[3] // s) * s)
+        image = self._image.crop(seen)
+        image = (image if self._ground else image.convert("RGBa")).reduce(s)
+        # channel by channel, as the canvas stores them: several times as fast as pixel by pixel
+        bands = (blur(image, soft) if soft else image).split()
+        alpha = np.asarray(bands[3], np.float32) * np.float32(1 / 255)
+        color = np.stack([np.asarray(band, np.float32) for band in bands[:3]])
+        if not self._ground:
+            color /= np.maximum(alpha, np.float32(1 / 255))
+        plain = color.copy() if self._shine else color
+        tall, wide = alpha.shape
+        rows = np.linspace(0, 1, tall, dtype=np.float32)[:, None]
+        fade = np.float32(far) + np.float32(mist * (1 - far)) * rows
+        colors = mix((1, 1, 1), p.light.key, lit), p.light.sun, p.light.haze
+        key, sun, haze = (np.asarray(part, np.float32)[:, None, None] for part in colors)
+        color *= key * ((tones[0] + (tones[1] - tones[0]) * rows) * (1 - fade))
+        side = 1.0 if p.sun_x > left + x0 + wide / 2 else -1.0
+        if slope:
+            color *= 1 + slope * np.linspace(-side, side, wide, dtype=np.float32)
+        if rim:
+            edge = np.clip(alpha - _moved(alpha, max(1, round(tall * 0.018)), side), 0, 1)
+            color += (sun - color) * (edge * np.float32(rim))
+        color += haze * fade
+        if self._shine is not None:
+            shine = np.asarray(self._shine.crop(seen).reduce(s), np.float32) / 255
+            color += (plain - color) * shine
+        if rim or slope:
+            np.clip(color, 0, 255, out=color)
+        mask = alpha * np.float32(opacity)
+        p.canvas.blend(mask, round(left) + x0, round(top) + y0, color.transpose(1, 2, 0))
+
+
+def _ink(pen: ImageDraw.ImageDraw, shape: Shape, points: Plane, scale: Any, fill: Any) -> None:
+    if shape.radii is not None:
+        for (x, y), (rx, ry) in zip(points.tolist(), (shape.radii * scale).tolist(), strict=True):
+            pen.ellipse((x - rx, y - ry, x + rx, y + ry), fill=fill)
+    elif shape.width:
+        width = max(1, round(shape.width * scale[0]))
+        pen.line([tuple(point) for point in points.tolist()], fill=fill, width=width, joint="curve")
+    else:
+        pen.polygon(points.ravel().tolist(), fill=fill)
+
+
+def _moved(alpha: Plane, step: int, side: float) -> Plane:
+    """Return where a figure would stand were it moved away from the light, its edge softened."""
+    moved = np.zeros_like(alpha)
+    left, right = slice(None, -step), slice(step, None)
+    to, source = (left, right) if side > 0 else (right, left)
+    moved[step:, to] = alpha[:-step, source]
+    image = Image.fromarray((moved * 255).astype(np.uint8))
+    return np.asarray(blur(image, step * 0.6), np.float32) / 255
+
+
+def stamp(
+    p: Painting, it: Placed, *, when: Collection[str] = (), mirror: bool = False, turn: float = 0.0,
+    shadow: float = 0.3, plain: bool = False, **look: Any,
+) -> None:  # fmt: skip
+    """Set one figure into a painting, lit from the sun's side and with its shadow on the ground.
+
+    A `plain` one is neither; `look` as in `Sheet.lay`.
+    """
+    one = drawing(it.name)
+    tall = min(it.tall, 3000.0)
+    wide = tall * one.wide / one.tall
+    pad = tall * 0.08 + (wide * 0.3 if turn else 0)
+    over = 1 if look.get("soft") else 3 if tall * wide < 90_000 else 2
+    sheet = Sheet(wide + 2 * pad, tall + 2 * pad, over=over)
+    sheet.draw(it._replace(x=wide / 2 + pad, foot=tall + pad, tall=tall), when=when, mirror=mirror, turn=turn)
+    if shadow and not plain:
+        ground = it.foot - tall * 0.008
+        p.canvas.oval(it.x, ground, wide * 0.42, tall * 0.035, (14, 18, 40), shadow, tall / 25)
+    light = {"lit": 0.0} if plain else {"lit": 0.8, "rim": 0.5, "slope": 0.12}
+    sheet.lay(p, it.x - wide / 2 - pad, it.foot - tall - pad, **{**light, **look})
+
+
+def plant(p: Painting, items: Iterable[Placed], *, when: Collection[str] = (), **look: Any) -> None:
+    """Set many drawings into a painting as one layer, those farther up first; `look` as in `Sheet.lay`."""
+    items = sorted(items, key=lambda it: it.foot)
+    top = max(0, math.floor(min((it.foot - it.tall * 1.05 for it in items), default=0)))
+    low = min(float(p.canvas.h), max((it.foot for it in items), default=0) + 2)
+    if items and low > top:
+        sheet = Sheet(p.canvas.w, low - top, ground=next(iter(items[0].colors.values()), (90, 90, 90)))
+        for it in items:
+            sheet.draw(it._replace(foot=it.foot - top), when=when)
+        sheet.lay(p, 0, top, **look)

@@ -1,4 +1,4 @@
-"""Read what was asked from an input that may hold anything: text, numbers, sizes, the key of all chance."""
+"""What was asked, read from an input that may hold anything: text, numbers, sizes, and the scene to paint."""
 
 from __future__ import annotations
 
@@ -7,12 +7,16 @@ import math
 import random
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
+
+from ._data import RGB, load, parse_color
 
 SMALLEST, LARGEST = 64, 2048
 _MEGAPIXEL = 1024 * 1024
 _NAMED_SHAPES = {"square": 1.0, "landscape": 16 / 9, "portrait": 9 / 16, "wide": 21 / 9}
-_SHORT_SIDES = {"1k": 1024, "2k": 2048, "4k": 2048, "hd": 720, "fhd": 1080}
+_SHORT_SIDES = {"1k": 1024.0, "2k": 2048.0, "4k": 2048.0, "hd": 720.0, "fhd": 1080.0}
+LENGTHS = ("duration_seconds", "seconds", "duration", "length")
 
 
 def prompt_of(input: Mapping[str, Any]) -> str:
@@ -28,8 +32,8 @@ def prompt_of(input: Mapping[str, Any]) -> str:
 
 def key_of(input: Mapping[str, Any], index: int, salt: str = "") -> int:
     """Return the 64-bit number that decides everything chance would: from prompt, seed and index alone."""
-    told = "\x1f".join((salt, prompt_of(input), _plain(input.get("seed")), str(index)))
-    return int.from_bytes(hashlib.sha256(told.encode("utf-8", "replace")).digest()[:8], "big")
+    text = "\x1f".join((salt, prompt_of(input), _plain(input.get("seed")), str(index)))
+    return int.from_bytes(hashlib.sha256(text.encode("utf-8", "replace")).digest()[:8], "big")
 
 
 def dice(key: int) -> random.Random:
@@ -62,45 +66,38 @@ def picture_size(input: Mapping[str, Any]) -> tuple[int, int]:
     is 1024 by 1024.
     """
     width, height = number(input, "width"), number(input, "height")
-    exact = (
-        _pixels(input.get("size")) or _pixels(input.get("resolution")) or _pixels(input.get("aspect_ratio"))
-    )
-    shape = _shape(input.get("aspect_ratio"))
-    if width is not None and height is not None:
-        return _clamp(width), _clamp(height)
-    if width is not None:
-        return _clamp(width), _clamp(_clamp(width) / (shape or 1))
-    if height is not None:
-        return _clamp(_clamp(height) * (shape or 1)), _clamp(height)
-    if exact is not None:
+    shape, short = _shape(input.get("aspect_ratio")), _short_side(input.get("resolution"))
+    if width is not None or height is not None:
+        width = _clamp(_clamp(height or 0) * (shape or 1) if width is None else width)
+        return width, _clamp(width / (shape or 1) if height is None else height)
+    exact = _pixels(input, "size", "resolution", "aspect_ratio")
+    if exact:
         return _clamp(exact[0]), _clamp(exact[1])
-    short = _short_side(input.get("resolution"))
     if short is not None:
-        return _with_short_side(short, shape or 16 / 9)
-    if shape is None:
-        return 1024, 1024
-    tall = math.sqrt(_MEGAPIXEL / shape)
-    return _clamp(8 * round(tall * shape / 8)), _clamp(8 * round(tall / 8))
+        shape = shape or 16 / 9
+        short = min(short, LARGEST / max(shape, 1 / shape))
+        wide, tall = short * max(1.0, shape), short * max(1.0, 1 / shape)
+        return _clamp(2 * round(wide / 2)), _clamp(2 * round(tall / 2))
+    tall = math.sqrt(_MEGAPIXEL / (shape or 1))
+    return _clamp(8 * round(tall * (shape or 1) / 8)), _clamp(8 * round(tall / 8))
 
 
 def clip_size(input: Mapping[str, Any], longest: int = 640) -> tuple[int, int]:
     """Return a clip's (width, height): the asked shape, small, in multiples of four as encoders like it."""
-    width, height = number(input, "width"), number(input, "height")
     shape = _shape(input.get("aspect_ratio"))
     if shape is None:
-        pixels = _pixels(input.get("size")) or _pixels(input.get("resolution"))
-        if pixels is None and width is not None and height is not None:
-            pixels = width, height
-        shape = _clamp(pixels[0]) / _clamp(pixels[1]) if pixels else 16 / 9
+        width, height = number(input, "width"), number(input, "height")
+        both = (width, height) if width is not None and height is not None else (16.0 * 64, 9.0 * 64)
+        wide, tall = _pixels(input, "size", "resolution") or both
+        shape = _clamp(wide) / _clamp(tall)
     shape = min(4.0, max(0.25, shape))
-    area = longest * longest * 9 / 16
-    tall = min(math.sqrt(area / shape), longest, longest / shape)
+    tall = min(longest * 0.75 / math.sqrt(shape), longest, longest / shape)
     return max(64, 4 * round(tall * shape / 4)), max(64, 4 * round(tall / 4))
 
 
 def seconds_of(input: Mapping[str, Any], *, default: float, longest: float) -> float:
     """Return how many seconds were asked for, between half a second and `longest`."""
-    found = number(input, "duration_seconds", "seconds", "duration", "length")
+    found = number(input, *LENGTHS)
     return default if found is None else min(longest, max(0.5, found))
 
 
@@ -119,15 +116,13 @@ def _clamp(value: float) -> int:
     return round(min(LARGEST, max(SMALLEST, value)))
 
 
-def _pixels(value: object) -> tuple[float, float] | None:
-    found = re.fullmatch(r"\s*(\d{2,5})\s*[x×*]\s*(\d{2,5})\s*", value) if isinstance(value, str) else None
-    return (float(found[1]), float(found[2])) if found else None
+def _pixels(input: Mapping[str, Any], *names: str) -> tuple[float, float] | None:
+    found = (re.fullmatch(r"\s*(\d{2,5})\s*[x×*]\s*(\d{2,5})\s*", _text(input.get(name))) for name in names)
+    return next(((float(each[1]), float(each[2])) for each in found if each), None)
 
 
 def _shape(value: object) -> float | None:
-    if not isinstance(value, str):
-        return None
-    word = value.strip().lower()
+    word = _text(value)
     if word in _NAMED_SHAPES:
         return _NAMED_SHAPES[word]
     found = re.fullmatch(r"(\d{1,5}(?:\.\d{1,3})?)\s*[:/x]\s*(\d{1,5}(?:\.\d{1,3})?)", word)
@@ -137,14 +132,90 @@ def _shape(value: object) -> float | None:
 
 
 def _short_side(value: object) -> float | None:
-    if not isinstance(value, str):
-        return None
-    word = value.strip().lower()
-    found = re.fullmatch(r"(\d{2,5})p", word)
-    return float(found[1]) if found else _SHORT_SIDES.get(word)
+    found = re.fullmatch(r"(\d{2,5})p", _text(value))
+    return float(found[1]) if found else _SHORT_SIDES.get(_text(value))
 
 
-def _with_short_side(short: float, shape: float) -> tuple[int, int]:
-    short = min(short, LARGEST / max(shape, 1 / shape))
-    wide, tall = (short * shape, short) if shape >= 1 else (short, short / shape)
-    return _clamp(2 * round(wide / 2)), _clamp(2 * round(tall / 2))
+def _text(value: object) -> str:
+    return value.strip().lower() if isinstance(value, str) else ""
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """What a prompt asks to see.
+
+    `place`, `light`, `weather`, `subject` and `style` are names from ``data/words.toml`` (`""` for none);
+    `tint` is a colour the prompt names; `words` is the prompt in lower case; `known` says whether any word of
+    it is one the sandbox paints, `asks_for_light` whether it names a light; `key` is the number that decides
+    whatever the prompt leaves open.
+    """
+
+    place: str
+    light: str
+    weather: str
+    subject: str
+    style: str
+    tint: RGB | None
+    words: str
+    known: bool
+    asks_for_light: bool
+    key: int
+
+    @property
+    def snowy(self) -> bool:
+        """Whether snow lies."""
+        return self.weather == "snow"
+
+    def says(self, pattern: str) -> bool:
+        """Return whether the prompt holds one of these words (a pattern, matched at word borders)."""
+        return _has(self.words, pattern)
+
+
+def read_scene(input: Mapping[str, Any], *, index: int = 0, salt: str = "") -> Scene:
+    """Return the scene that an input's `prompt` and `seed` ask for.
+
+    A prompt without a known word gets a landscape that its hash picks; another `salt` picks another.
+    """
+    words, known = prompt_of(input)[:4000].lower(), load("words")
+    key = key_of(input, index, salt)
+    chance = dice(key)
+    place, light, weather, subject, style, mood = found = [
+        next((name for name, pattern in known[kind].items() if _has(words, pattern)), "")
+        for kind in ("places", "lights", "weathers", "subjects", "styles", "moods")
+    ]
+    tint = next((name for name in re.findall(r"[a-z]+", words) if name in known["tints"]), None)
+    if style == "mono":
+        tint = None  # "black and white" dyes nobody
+    asks_for_light = bool(light)
+    if not place and weather == "snow":
+        place = "hills"
+    place = place or known["habitats"].get(subject) or chance.choice(known["unknown"]["places"])
+    if place == "forest" and not (found[0] or subject or light in ("", "day")):
+        place = "lake"  # who asks for a light alone wants to see the sky
+    if not light:
+        light = "day" if style else _usual_light(place, weather, mood, chance)
+    return Scene(
+        place=place,
+        light="night" if place == "space" else light,
+        weather=weather,
+        subject=subject,
+        style=style,
+        tint=parse_color(known["tints"][tint]) if tint else None,
+        words=words,
+        known=any(found) or tint is not None,
+        asks_for_light=asks_for_light,
+        key=key,
+    )
+
+
+def _usual_light(place: str, weather: str, mood: str, chance: random.Random) -> str:
+    usual: str = chance.choice(load("words")["usual_light"][place])
+    if mood == "cinematic" and place not in ("portrait", "still", "abstract"):
+        return chance.choice(("golden", "morning") if weather == "snow" else ("golden", "sunset", "dusk"))
+    if weather == "snow":
+        return "morning" if place == "forest" else "day"
+    return "overcast" if weather in ("rain", "fog") else usual
+
+
+def _has(words: str, pattern: str) -> bool:
+    return re.search(rf"(?<![a-z])(?:{pattern})(?![a-z])", words) is not None

@@ -8,9 +8,8 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageChops, ImageDraw, ImageEnhance, ImageFilter, ImageFont
 
-from ._canvas import Canvas, blur, enlarge
-from ._color import RGB
-from ._noise import Plane, clouds, speckle
+from ._canvas import Canvas, Plane, blur, clouds, enlarge
+from ._data import RGB
 from ._painting import Painting
 
 MARK = "sandbox"
@@ -63,11 +62,14 @@ def vignette(c: Canvas, strength: float) -> None:
 def to_image(px: Plane) -> Image.Image:
     """Round to eight bits, dithered, so that a slow gradient shows no steps."""
     tall, wide = px.shape[:2]
-    tile = np.tile(speckle(), (8, wide // 8 + 1))[:, :wide, None]
+    tile = np.zeros((1, 1), np.float32)
+    for _ in range(3):  # the 8 by 8 thresholds of an ordered dither, evenly spread
+        tile = np.block([[4 * tile, 4 * tile + 2], [4 * tile + 3, 4 * tile + 1]])
+    dither = np.tile((tile + np.float32(0.5)) / 64, (8, wide // 8 + 1))[:, :wide, None]
     out = np.empty((tall, wide, 3), np.uint8)
     for top in range(0, tall, 64):
         band = px[top : top + 64]
-        out[top : top + 64] = np.clip(band + tile[: len(band)], 0, 255)
+        out[top : top + 64] = np.clip(band + dither[: len(band)], 0, 255)
     return Image.fromarray(out)
 
 

@@ -8,51 +8,35 @@ import random
 import numpy as np
 from PIL import Image, ImageDraw
 
-from ._canvas import blur, enlarge
-from ._color import RGB, dim, mix
-from ._drawing import Placed, stamp
-from ._noise import Plane, clouds, outline
-from ._painting import Painting
+from ._canvas import blur, clouds, enlarge, outline
+from ._data import RGB, dim, load, mix, parse_color
+from ._painting import Painting, Placed, stamp
 
-_HUES: tuple[tuple[RGB, RGB], ...] = (
-    ((196, 66, 140), (60, 90, 220)), ((70, 180, 190), (110, 60, 190)), ((236, 120, 70), (120, 50, 150)),
-    ((80, 130, 240), (190, 80, 190)),
-)  # fmt: skip
-_PLANETS: tuple[tuple[RGB, RGB], ...] = (
-    ((226, 176, 120), (172, 106, 80)), ((110, 168, 200), (62, 96, 160)), ((204, 96, 70), (132, 56, 58)),
-    ((150, 190, 160), (80, 128, 130)), ((200, 160, 206), (120, 90, 160)),
-)  # fmt: skip
 _MARIA = ((-0.3, -0.2, 0.26), (0.28, 0.22, 0.2), (0.12, -0.42, 0.13), (-0.24, 0.42, 0.15))
 
 
-def paint_sky(p: Painting, *, bottom: float) -> None:
-    """Paint the whole sky down to the row `bottom`."""
+def paint_sky(p: Painting, *, bottom: float | None = None) -> None:
+    """Paint the whole sky down to the row `bottom`, or the horizon."""
     c, light = p.canvas, p.light
-    low = int(min(c.h, bottom + 2))
+    low = int(min(c.h, (p.horizon if bottom is None else bottom) + 2))
     c.vertical([(0, light.zenith), (0.58, light.middle), (1, light.low)], 0, low)
-    c.px[low:] = np.asarray(light.low, np.float32)
+    c.vertical([(0, light.low)], low)
     if p.dark:
-        paint_stars(p, low * 0.9, 420 if light.name == "night" else 70)
+        _stars(p, low * 0.9, 420 if light.name == "night" else 70)
     if light.name == "night" and p.scene.says("aurora|northern lights"):
         _aurora(p, low)
-    if light.name == "overcast" or light.name != "night" or p.chance.random() < 0.3:
+    if light.name != "night" or p.chance.random() < 0.3:
         _clouds(p, low)
-    _sun(p)
-
-
-def _sun(p: Painting) -> None:
-    c, light = p.canvas, p.light
     c.shine(p.sun_x, p.sun_y, c.u * 0.5, mix(light.sun, light.low, 0.45), 0.55 * light.glow)
-    if light.name in ("dusk", "overcast"):
-        return
-    c.shine(p.sun_x, p.sun_y, c.u * 0.16, light.sun, 0.5 * light.glow)
-    size = c.u * {"day": 0.045, "night": 0.06, "morning": 0.055}.get(light.name, 0.085)
-    c.oval(p.sun_x, p.sun_y, size, size, light.sun)
-    for dx, dy, r in _MARIA if light.name == "night" else ():
-        c.oval(p.sun_x + dx * size, p.sun_y + dy * size, r * size, r * size, (214, 222, 240), 0.8)
+    if light.disc:
+        c.shine(p.sun_x, p.sun_y, c.u * 0.16, light.sun, 0.5 * light.glow)
+        size = c.u * light.disc
+        c.oval(p.sun_x, p.sun_y, size, size, light.sun)
+        for dx, dy, r in _MARIA if light.name == "night" else ():
+            c.oval(p.sun_x + dx * size, p.sun_y + dy * size, r * size, r * size, (214, 222, 240), 0.8)
 
 
-def paint_stars(p: Painting, low: float, many: float) -> None:
+def _stars(p: Painting, low: float, many: float) -> None:
     """Scatter stars over the rows above `low`, `many` for every square of the picture's short side."""
     c = p.canvas
     count = int(c.w * low / (c.u * c.u) * many * p.detail)
@@ -63,33 +47,31 @@ def paint_stars(p: Painting, low: float, many: float) -> None:
 
 
 def _aurora(p: Painting, low: int) -> None:
-    """Curtains of light, green at the hem and violet above."""
+    """Hang curtains of light, green at the hem and violet above."""
     c = p.canvas
     wide, tall = c.w // 4 + 2, low // 4 + 2
     rows, xs = np.arange(tall, dtype=np.float32)[:, None] / tall, np.linspace(0, 1, wide)
     for band in range(3):
         hem = 0.62 - 0.13 * band + 0.09 * np.sin(xs * p.chance.uniform(5, 9) + p.chance.uniform(0, 6))
-        rise = (hem[None, :] - rows) / 0.34
+        rise = (hem - rows) / 0.34
         rays = np.clip(0.62 + 0.55 * outline(p.rng, wide, 34 * c.w / c.u, octaves=3), 0, 1)
         rays = rays * np.clip(0.6 + 0.7 * outline(p.rng, wide, 2.5, octaves=2), 0, 1)
-        glow = np.exp(np.where(rise > 0, -3 * rise, 26 * rise)) * rays[None, :] * 0.85
         violet = np.clip(rise * 0.8, 0, 1)
+        glow = np.exp(np.where(rise > 0, -3 * rise, 26 * rise)) * rays * 0.85
         c.blend(enlarge(glow * violet, c.w, low, 4), 0, 0, (150, 90, 230))
         c.blend(enlarge(glow * (1 - violet), c.w, low, 4), 0, 0, (60, 240, 160))
 
 
 def _clouds(p: Painting, low: int) -> None:
-    """Long flat-bottomed streaks near the horizon, lit from below when the sun is low; or a whole deck."""
+    """Draw long flat-bottomed streaks, lit from below when the sun is low; or a whole deck."""
     c, light = p.canvas, p.light
-    wide, tall = max(8, c.w // 4), max(8, low // 4)
-    deck = light.name == "overcast"
-    field = clouds(
-        p.rng, wide, tall, (3.2 if deck else 2.4) * c.w / c.u, octaves=5, stretch=3 if deck else 4.2
-    )
-    if deck:
+    wide, tall = c.w // 4 + 2, max(8, low // 4 + 2)
+    if light.name == "overcast":
+        field = clouds(p.rng, wide, tall, 3.2 * c.w / c.u, octaves=5, stretch=3)
         parts = np.clip((field - 0.38) * 2.6, 0, 1) * 0.75, np.clip((0.5 - field) * 5, 0, 1) * 0.4
         colors = dim(light.zenith, 0.82), dim(light.low, 1.08)
     else:
+        field = clouds(p.rng, wide, tall, 2.4 * c.w / c.u, octaves=5, stretch=4.2)
         where = np.clip(1.5 - np.abs(np.linspace(0, 1, tall)[:, None] - 0.55) * 2.6, 0, 1)
         mask = np.clip((field - 0.5) * 7, 0, 1) * where * 0.62
         under = np.clip((np.roll(field, -max(1, tall // 30), axis=0) - field) * 6 + 0.5, 0, 1)
@@ -99,20 +81,19 @@ def _clouds(p: Painting, low: int) -> None:
         if light.name in ("sunset", "golden", "morning"):
             colors = mix(light.zenith, light.middle, 0.55), mix(light.sun, light.low, 0.35)
     for part, color in zip(parts, colors, strict=True):
-        c.blend(enlarge(part.astype(np.float32), c.w, low, 4), 0, 0, color)
+        c.blend(enlarge(part, c.w, low, 4), 0, 0, color)
 
 
 def paint_fog(p: Painting, *, at: float, thick: float, strength: float = 0.6) -> None:
     """Draw a drifting bank of fog about the row `at`, `thick` pixels deep."""
     c = p.canvas
     y0, y1 = max(0, int(at - thick)), min(c.h, int(at + thick))
-    if y1 <= y0 + 4:
-        return
-    wide, tall = c.w // 8 + 2, (y1 - y0) // 8 + 2
-    field = clouds(p.rng, wide, tall, 3 * c.w / c.u, octaves=3, stretch=3)
-    rows = (np.arange(tall, dtype=np.float32) * 8 + y0 - at) / thick
-    bank = np.clip(0.35 + 1.1 * field, 0, 1) * np.clip(1 - rows**2, 0, 1)[:, None] * strength
-    c.blend(enlarge(bank.astype(np.float32), c.w, y1 - y0, 8), 0, y0, p.light.haze)
+    if y1 > y0 + 4:
+        wide, tall = c.w // 8 + 2, (y1 - y0) // 8 + 2
+        field = clouds(p.rng, wide, tall, 3 * c.w / c.u, octaves=3, stretch=3)
+        rows = (np.arange(tall, dtype=np.float32)[:, None] * 8 + y0 - at) / thick
+        bank = np.clip(0.35 + 1.1 * field, 0, 1) * np.clip(1 - rows**2, 0, 1) * strength
+        c.blend(enlarge(bank, c.w, y1 - y0, 8), 0, y0, p.light.haze)
 
 
 def paint_beams(p: Painting, *, strength: float = 0.3) -> None:
@@ -124,49 +105,39 @@ def paint_beams(p: Painting, *, strength: float = 0.3) -> None:
     phase, pace = chance.uniform(0, 6), chance.uniform(26, 34)
     rays = np.clip(np.sin(angle * pace + phase) * 0.6 + np.sin(angle * pace * 2.3 + 1) * 0.4, 0, 1)
     mask = rays * np.clip(1.1 - ys / tall, 0, 1) * np.exp(-((angle / (math.pi / 3.2)) ** 2)) * strength
-    c.blend(enlarge(mask.astype(np.float32), c.w, c.h, 8), 0, 0, p.light.sun)
+    c.blend(enlarge(mask, c.w, c.h, 8), 0, 0, p.light.sun)
 
 
-def flakes(
-    size: tuple[int, int], chance: random.Random, count: float, radius: float, level: int
+def falling(
+    weather: str, size: tuple[int, int], chance: random.Random, count: float, length: float, level: int
 ) -> Image.Image:
-    """Return a mask of snowflakes, `count` for every square; `radius` is a part of the short side."""
+    """Return a mask of what falls: flakes of snow or streaks of rain, `count` for every square.
+
+    `length` is a flake's radius or a streak's height, as a part of the shorter side.
+    """
     image = Image.new("L", (size[0] * 2, size[1] * 2), 0)
-    draw, unit = ImageDraw.Draw(image), min(image.size)
+    draw, unit = ImageDraw.Draw(image), min(image.size) * length
     for _ in range(round(count * size[0] * size[1] / min(size) ** 2)):
         x, y = chance.uniform(0, image.width), chance.uniform(0, image.height)
-        r = max(0.9, unit * radius * chance.uniform(0.6, 1.4))
-        draw.ellipse((x - r, y - r, x + r, y + r), fill=level)
-    return image.reduce(2)
-
-
-def streaks(size: tuple[int, int], chance: random.Random, count: float) -> Image.Image:
-    """Return a mask with slanting drops of rain on it."""
-    image = Image.new("L", (size[0] * 2, size[1] * 2), 0)
-    draw, unit = ImageDraw.Draw(image), min(image.size)
-    for _ in range(round(count * size[0] / min(size))):
-        x, y, k = (
-            chance.uniform(0, 1.1) * image.width,
-            chance.uniform(-0.1, 1) * image.height,
-            chance.uniform(0.6, 1.4),
-        )
-        draw.line(
-            (x, y, x - unit * 0.009 * k, y + unit * 0.05 * k), fill=95, width=max(1, round(unit * 0.0011))
-        )
+        r = max(0.9, unit * chance.uniform(0.6, 1.4))
+        if weather == "snow":
+            draw.ellipse((x - r, y - r, x + r, y + r), fill=level)
+        else:
+            draw.line((x, y, x - r * 0.18, y + r), fill=level, width=max(1, round(unit * 0.022)))
     return image.reduce(2)
 
 
 def paint_weather(p: Painting) -> None:
     """Let fall what the scene's weather lets fall."""
-    c, size = p.canvas, (p.canvas.w, p.canvas.h)
+    c, size, night = p.canvas, (p.canvas.w, p.canvas.h), p.light.name == "night"
     if p.scene.weather == "snow" and p.scene.place != "space":
-        soft = blur(flakes(size, p.chance, 26, 0.008, 140), 2.4 * c.u / 1024)
-        masks = [flakes(size, p.chance, 420, 0.0016, 178), flakes(size, p.chance, 120, 0.0032, 190), soft]
+        layers = [(420, 0.0016, 178), (120, 0.0032, 190), (26, 0.008, 140)]
+        masks = [falling("snow", size, p.chance, *layer) for layer in layers]
+        masks[2] = blur(masks[2], 2.4 * c.u / 1024)
         air = np.maximum.reduce([np.asarray(mask, np.float32) for mask in masks]) / 255
-        night = p.light.name == "night"
         c.blend(air, 0, 0, (214, 224, 246) if night else mix((255, 255, 255), p.light.sun, 0.2))
     if p.scene.weather == "rain":
-        drops = np.asarray(streaks(size, p.chance, 520), np.float32) / 255
+        drops = np.asarray(falling("rain", size, p.chance, 520, 0.05, 95), np.float32) / 255
         c.blend(drops, 0, 0, mix(p.light.low, (255, 255, 255), 0.5))
 
 
@@ -177,17 +148,12 @@ def paint_space(p: Painting) -> None:
     wide, tall = c.w // 4 + 2, c.h // 4 + 2
     lean = np.linspace(0, 1, wide)[None, :] - np.linspace(0, 1, tall)[:, None]
     band = np.exp(-((lean - chance.uniform(-0.35, 0.35)) ** 2) * 9) * 0.75 + 0.2
-    first, second = chance.choice(_HUES)
-    layers = (
-        (first, 2.4, 0.4, 2.6, 1.4, 1),
-        (second, 2.4, 0.4, 2.6, 1.4, 1),
-        ((12, 8, 30), 4, 0.52, 5, 1, 0.6),
-    )
-    for color, cells, least, gain, bend, strength in layers:
-        field = clouds(p.rng, wide, tall, cells * c.w / c.u, octaves=6)
-        mask = np.clip((field - least) * gain, 0, 1) ** bend * band * strength
-        c.blend(enlarge(mask.astype(np.float32), c.w, c.h, 4), 0, 0, color)
-    paint_stars(p, c.h, 900)
+    first, second = (parse_color(text) for text in chance.choice(load("space")["nebulae"]))
+    dark: RGB = (12, 8, 30)
+    for color, cells, least, gain in ((first, 2.4, 0.4, 2.2), (second, 2.4, 0.4, 2.2), (dark, 4, 0.52, 3)):
+        field = np.clip((clouds(p.rng, wide, tall, cells * c.w / c.u, octaves=6) - least) * gain, 0, 1)
+        c.blend(enlarge(field**1.3 * band, c.w, c.h, 4), 0, 0, color)
+    _stars(p, c.h, 900)
     for _ in range(5):
         x, y, r = chance.random() * c.w, chance.random() * c.h, c.u * chance.uniform(0.012, 0.026)
         c.shine(x, y, r * 0.5, (255, 255, 255), 0.9)
@@ -197,13 +163,13 @@ def paint_space(p: Painting) -> None:
 def paint_planet(p: Painting, *, x: float, at: float, size: float, ring: float = 0.0) -> None:
     """Hang a planet, lit from the left; `ring` is how likely it has a ring."""
     c, chance = p.canvas, p.chance
-    light_side, dark_side = chance.choice(_PLANETS)
+    light_side, dark_side = (parse_color(text) for text in chance.choice(load("space")["planets"]))
     c.shine(x, at, size * 1.15, light_side, 0.4)
     tilt, ringed = chance.uniform(-0.4, 0.4), chance.random() < ring
     band = {"ring": mix(light_side, (255, 250, 240), 0.3)}
     hoop = Placed("ring_behind", x, at + size * 0.55, size * 1.1, band)
     if ringed:
-        stamp(p, hoop, turn=tilt, shadow=0, lit=0, rim=0, slope=0)
+        stamp(p, hoop, turn=tilt, plain=True)
     x0, y0, span = int(x - size) - 1, int(at - size) - 1, int(2 * size) + 3
     u = (np.arange(x0, x0 + span, dtype=np.float32)[None, :] - x) / size
     v = (np.arange(y0, y0 + span, dtype=np.float32)[:, None] - at) / size
@@ -212,11 +178,10 @@ def paint_planet(p: Painting, *, x: float, at: float, size: float, ring: float =
     texture = clouds(p.rng, span, span, 3, octaves=5, stretch=2.5)
     latitude = v * np.cos(tilt) + u * np.sin(tilt)
     bands = 0.5 + 0.32 * np.sin(latitude * chance.uniform(9, 16) + 4 * texture) + 0.5 * (texture - 0.5)
-    bright: Plane = np.asarray(light_side, np.float32)
-    dark: Plane = np.asarray(dark_side, np.float32)
+    bright, dark = np.asarray(light_side, np.float32), np.asarray(dark_side, np.float32)
     surface = dark + np.clip(bands, 0, 1)[:, :, None] * (bright - dark)
-    edge = np.clip((far - 0.86) * 5, 0, 1) * sun
-    color = surface * (0.05 + 1.15 * sun)[:, :, None] + bright * (edge * 0.5)[:, :, None]
+    edge = np.clip((far - 0.86) * 2.5, 0, 0.5) * sun
+    color = surface * (0.05 + 1.15 * sun)[:, :, None] + bright * edge[:, :, None]
     c.blend(np.clip((1 - far) * size + 0.5, 0, 1), x0, y0, np.clip(color, 0, 255))
     if ringed:
-        stamp(p, hoop._replace(name="ring_before"), turn=tilt, shadow=0, lit=0, rim=0, slope=0)
+        stamp(p, hoop._replace(name="ring_before"), turn=tilt, plain=True)

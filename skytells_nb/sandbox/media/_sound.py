@@ -14,11 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ._data import load
-from ._params import dice, key_of, number, prompt_of, seconds_of
+from ._params import LENGTHS, dice, key_of, number, prompt_of, seconds_of
 
 Sound = NDArray[np.float32]
 _NOTES = {"c": 0, "d": 2, "e": 4, "f": 5, "g": 7, "a": 9, "b": 11}
-_LENGTHS = ("duration_seconds", "seconds", "duration", "length")
 
 
 def play_song(input: Mapping[str, Any], *, index: int = 0) -> bytes:
@@ -89,11 +88,8 @@ def _wander(last: int, degree: int, chance: random.Random) -> int:
 def _tempo(input: Mapping[str, Any], words: str, chance: random.Random) -> float:
     asked = number(input, "bpm", "tempo")
     fitting = [it for it in load("sounds")["moods"]["tempo"] if any(word in words for word in it["words"])]
-    return (
-        chance.uniform(fitting[-1]["low"], fitting[-1]["high"])
-        if asked is None
-        else min(240.0, max(40.0, asked))
-    )
+    usual = chance.uniform(fitting[-1]["low"], fitting[-1]["high"])
+    return usual if asked is None else min(240.0, max(40.0, asked))
 
 
 def _key(input: Mapping[str, Any], words: str, chance: random.Random) -> tuple[int, str]:
@@ -121,7 +117,7 @@ def speak(input: Mapping[str, Any], *, index: int = 0) -> bytes:
     if not any(mark[0] in "aeiouy" for mark in vowels):
         vowels = list("aeoua")  # a text without Latin vowels is hummed
     seconds = seconds_of(input, default=min(12.0, 0.6 + 0.22 * len(vowels)), longest=60.0)
-    hum = _hum(vowels, seconds, rate, key, fill=number(input, *_LENGTHS) is not None)
+    hum = _hum(vowels, seconds, rate, key, fill=number(input, *LENGTHS) is not None)
     return _to_wav(_fade(_echo(hum, rate, seconds=0.09, strength=0.22), rate, fall=0.25), rate, peak=0.7)
 
 

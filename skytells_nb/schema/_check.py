@@ -13,7 +13,7 @@ from contextvars import ContextVar
 from decimal import Decimal
 from functools import cache
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 from .._options import options
 from ._flatten import modern_throughout
@@ -124,7 +124,9 @@ class Checker:
 
     def problems(self, input: Mapping[str, Any]) -> dict[str, str]:
         """Return what is wrong with an input, by field; under ``""`` what concerns the whole."""
-        found: dict[str, str] = dict(unknown_inputs(self.inputs, input, policy=_policy(), stacklevel=3))
+        found: dict[str, str] = dict(
+            unknown_inputs(self.inputs, input, policy=options.unknown_inputs or "refuse", stacklevel=3)
+        )
         meant = {closest(name, [n for n in self.inputs if n not in input]) for name in found}
         required = [name for name, p in self.inputs.items() if p.required and not p.conditions]
         for name in dict.fromkeys([*self._needed, *required, *self._also_required()]):
@@ -182,10 +184,6 @@ class Checker:
             if part is not self.inputs.root:
                 self._validators[id(part)] = root.evolve(schema=modern_throughout(part))
         return self._validators[id(part)]
-
-
-def _policy() -> Literal["refuse", "warn", "send"]:
-    return options.unknown_inputs or "refuse"
 
 
 class _Run:

@@ -33,7 +33,7 @@ from ..pricing import EXACT, PLAUSIBLE, Estimate
 from ..wire.steps import Do, Flow
 from .asking import asked
 from .history import Day, spent_since
-from .ledger import Entry, Ledger, Standing
+from .ledger import Balance, Entry, Ledger
 from .prices import PRICES
 
 __all__ = ["Budget", "budget"]
@@ -158,7 +158,7 @@ class Budget(Observer):
     @property
     def sandbox(self) -> bool:
         """Whether only a sandbox was used, so that these figures are no money."""
-        return self._ledger.rehearsal
+        return self._ledger.only_sandbox
 
     @property
     def is_open(self) -> bool:
@@ -320,9 +320,9 @@ class Budget(Observer):
         naive = self._now().replace(hour=0, minute=0, second=0, microsecond=0, tzinfo=None)
         return naive.astimezone() if self._now is _now else naive.replace(tzinfo=self._now().tzinfo)
 
-    def _standing(self, sandbox: bool | None = None) -> Standing:
+    def _standing(self, sandbox: bool | None = None) -> Balance:
         played = self.sandbox if sandbox is None else sandbox
-        return self._ledger.standing(played, self._now().date() if self.per else None)
+        return self._ledger.balance(played, self._now().date() if self.per else None)
 
     def _left(self, sandbox: bool) -> Decimal:
         return self._standing(sandbox).left(self.limit)

@@ -1,29 +1,55 @@
-"""A budget's books: what is spent, what is reserved, and whether one more fits. No I/O, one lock.
+"""A budget's books: what is spent, what is reserved, and whether one more fits.
 
-Every sum is exact, whatever decimal precision the calling thread has set for itself.
+They are tables of SQLite: in memory as long as one process spends, and in a file as soon as several do,
+because the process forks or because the budget has a name that others use too. Reserving is one transaction,
+so nothing comes in between, whichever thread or process it comes from. Amounts are kept as text and every sum
+is exact, whatever decimal precision the calling thread has set for itself.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+import os
+import sqlite3
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from datetime import date
 from decimal import Decimal
-from threading import Lock
-from typing import Final
+from hashlib import sha256
+from multiprocessing import parent_process
+from pathlib import Path
+from threading import RLock
+from typing import Any, Final
+from uuid import uuid4
 
+from ..exceptions import SkytellsError
 from ..pricing import EXACT, added
 
-__all__ = ["Entry", "Ledger", "Standing"]
+__all__ = ["Balance", "Entry", "Ledger"]
 
 _NOTHING: Final = Decimal(0)
+_PATIENCE: Final = 30.0
+_TABLES: Final = """
+    CREATE TABLE IF NOT EXISTS entries (
+        key TEXT PRIMARY KEY, origin TEXT, id TEXT, day TEXT, sandbox INTEGER, reserved TEXT, priced INTEGER,
+        paid TEXT, settled INTEGER);
+    CREATE INDEX IF NOT EXISTS entries_by_id ON entries (origin, id);
+    CREATE TABLE IF NOT EXISTS sums (
+        sandbox INTEGER, day TEXT, spent TEXT, reserved TEXT, estimated TEXT, unpriced INTEGER,
+        PRIMARY KEY (sandbox, day));
+    CREATE TABLE IF NOT EXISTS earlier (
+        origin TEXT, sandbox INTEGER, day TEXT, spent TEXT, PRIMARY KEY (origin, sandbox));
+    CREATE TABLE IF NOT EXISTS users (pid INTEGER PRIMARY KEY);
+    PRAGMA user_version = 1;
+"""
 
 
-@dataclass(slots=True, eq=False)
+@dataclass(frozen=True, slots=True)
 class Entry:
-    """One create under a budget.
+    """One create under a budget, as it was reserved.
 
-    ``reserved`` is what it was reckoned to cost at most, ``paid`` what it did cost; ``settled`` says
-    that it ended, though perhaps nobody told what it cost.
+    ``reserved`` is the most that it was estimated to cost; ``priced`` says whether anybody could.
     """
 
     origin: str
@@ -31,21 +57,19 @@ class Entry:
     sandbox: bool
     reserved: Decimal
     priced: bool = True
-    id: str | None = None
-    paid: Decimal | None = None
-    settled: bool = False
+    key: str = field(default_factory=lambda: uuid4().hex)
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
-    """How a ledger stands.
+class Balance:
+    """What a ledger adds up to.
 
     Attributes
     ----------
     spent : Decimal
         Known costs.
     reserved : Decimal
-        Set aside for what is under way, or ended without telling its cost.
+        Set aside for what is under way, or ended without a known cost.
     estimated : Decimal
         The part of ``reserved`` that will never be known better.
     unpriced : int
@@ -58,109 +82,243 @@ class Standing:
     unpriced: int = 0
 
     def left(self, limit: Decimal) -> Decimal:
-        """Say what is left of a limit."""
+        """Return what is left of a limit."""
         return added((limit, self.spent.copy_negate(), self.reserved.copy_negate()))
 
 
 class Ledger:
-    """Entries by create; money and sandbox credits are never added to each other."""
+    """Entries by create; money and sandbox credits are never added to each other.
 
-    def __init__(self, limit: Decimal) -> None:
+    Parameters
+    ----------
+    limit : Decimal
+        What may be spent and reserved together.
+    name : str, optional
+        Of a ledger that every process of this user on this machine shares that uses the same name. It begins
+        anew when none of them lives any more.
+    """
+
+    def __init__(self, limit: Decimal, name: str | None = None) -> None:
         self.limit = limit
-        self._lock = Lock()
-        self._sums: dict[tuple[bool, date], Standing] = {}
-        self._by_id: dict[tuple[str, str], Entry] = {}
-        self._earlier: dict[tuple[str, bool], tuple[date, Decimal]] = {}
+        self._lock = RLock()
+        self._memory: sqlite3.Connection | None = None
+        self._file: Path | None = None
+        self._made_by: int | None = None
+        if name is None:
+            self._memory = sqlite3.connect(":memory:", check_same_thread=False, isolation_level=None)
+            self._memory.executescript(_TABLES)
+        else:
+            self._file = _folder() / f"{sha256(name.encode()).hexdigest()[:24]}.sqlite"
+            with sqlite3.connect(self._file, timeout=_PATIENCE, isolation_level=None) as made:
+                made.executescript(_TABLES)
+            made.close()
+            self._join()
 
     def reserve(self, entry: Entry, *, daily: bool) -> bool:
-        """Take an entry in, if it still fits; says whether it did. Nothing comes in between."""
-        with self._lock:
-            standing = self._standing(entry.sandbox, entry.day if daily else None)
-            if entry.reserved > standing.left(self.limit):
+        """Take an entry in, if it still fits; return whether it did. Nothing comes in between."""
+        with self._books() as books:
+            if entry.reserved > _balance(books, entry.sandbox, entry.day if daily else None).left(self.limit):
                 return False
-            self._count(entry, 1)
+            row = {
+                **dict.fromkeys(("id", "paid")),
+                "key": entry.key,
+                "origin": entry.origin,
+                "day": entry.day.isoformat(),
+                "sandbox": int(entry.sandbox),
+                "reserved": str(entry.reserved),
+                "priced": int(entry.priced),
+                "settled": 0,
+            }
+            _save(books, row)
+            _count(books, row, 1)
             return True
 
     def tie(self, entry: Entry, identifier: str) -> None:
         """Note which prediction an entry became; one that was in doubt has its cost still to come."""
-        with self._lock:
-            self._count(entry, -1)
-            entry.settled = False
-            self._count(entry, 1)
-            entry.id = identifier
-            self._by_id[entry.origin, identifier] = entry
+        self._change("key = ?", (entry.key,), settled=0, id=identifier)
 
     def give_back(self, entry: Entry) -> None:
         """Take an entry out again: nothing was made."""
-        with self._lock:
-            if not entry.settled:
-                self._count(entry, -1)
-                entry.settled = True
-                self._by_id.pop((entry.origin, entry.id or ""), None)
+        with self._books() as books:
+            row = _find(books, "key = ? AND NOT settled", (entry.key,))
+            if row is not None:
+                _count(books, row, -1)
+                books.execute("DELETE FROM entries WHERE key = ?", (entry.key,))
 
     def doubt(self, entry: Entry) -> None:
         """Keep an entry of which nobody knows whether it was made."""
-        with self._lock:
-            self._change(entry, None)
+        self._change("key = ?", (entry.key,), settled=1)
 
     def settle(self, origin: str, identifier: str, paid: Decimal | None) -> None:
         """Replace a reservation by the real cost; an unknown one keeps it."""
-        with self._lock:
-            entry = self._by_id.get((origin, identifier))
-            if entry is not None:
-                self._change(entry, paid)
+        known = {} if paid is None else {"paid": str(paid)}
+        self._change("origin = ? AND id = ?", (origin, identifier), settled=1, **known)
 
     def earlier(self, origin: str, sandbox: bool, day: date, spent: Decimal) -> None:
         """Note what was spent on a day without this budget."""
-        with self._lock:
-            self._earlier[origin, sandbox] = (day, spent)
+        with self._books() as books:
+            row = (origin, int(sandbox), day.isoformat(), str(spent))
+            books.execute("INSERT OR REPLACE INTO earlier VALUES (?, ?, ?, ?)", row)
 
     def ids(self, origin: str) -> frozenset[str]:
-        """Give the ids of an origin's predictions that are in these books."""
-        with self._lock:
-            return frozenset(identifier for where, identifier in self._by_id if where == origin)
+        """Return the ids of an origin's predictions that are in these books."""
+        with self._books() as books:
+            found = books.execute("SELECT id FROM entries WHERE origin = ? AND id IS NOT NULL", (origin,))
+            return frozenset(identifier for (identifier,) in found)
 
-    def standing(self, sandbox: bool, day: date | None) -> Standing:
-        """Say how things stand, of one day or in all."""
-        with self._lock:
-            return self._standing(sandbox, day)
+    def balance(self, sandbox: bool, day: date | None) -> Balance:
+        """Add up one day, or all of them."""
+        with self._books() as books:
+            return _balance(books, sandbox, day)
 
     @property
-    def rehearsal(self) -> bool:
+    def only_sandbox(self) -> bool:
         """Whether everything in these books is a sandbox's."""
+        with self._books() as books:
+            (rows, played) = books.execute("SELECT COUNT(*), TOTAL(sandbox) FROM sums").fetchone()
+            return bool(rows) and rows == played
+
+    def share(self) -> None:
+        """Move the books into a file, which a forked child and its parent both use from then on."""
         with self._lock:
-            return bool(self._sums) and all(sandbox for sandbox, _ in self._sums)
+            if self._memory is None:
+                return
+            handle, path = tempfile.mkstemp(suffix=".sqlite", prefix="budget-", dir=_folder())
+            os.close(handle)
+            copy = sqlite3.connect(path, timeout=_PATIENCE, isolation_level=None)
+            self._memory.backup(copy)
+            copy.close()
+            self._memory, self._file, self._made_by = None, Path(path), os.getpid()
 
-    def _change(self, entry: Entry, paid: Decimal | None) -> None:
-        self._count(entry, -1)
-        entry.settled = True
-        entry.paid = entry.paid if paid is None else paid
-        self._count(entry, 1)
+    def discard(self) -> None:
+        """Delete the file that `share` made, in the process that made it."""
+        if self._file is not None and self._made_by == os.getpid():
+            self._file.unlink(missing_ok=True)
 
-    def _count(self, entry: Entry, sign: int) -> None:
-        key = (entry.sandbox, entry.day)
-        known = self._sums.get(key, Standing())
-        add = EXACT.add if sign > 0 else EXACT.subtract
-        if entry.paid is not None:
-            self._sums[key] = replace(known, spent=add(known.spent, entry.paid))
-            return
-        self._sums[key] = Standing(
+    def after_fork(self) -> None:
+        """Make a lock of its own, in a child: another thread may have held the parent's."""
+        self._lock = RLock()
+
+    def _change(self, where: str, values: tuple[str, ...], **changes: Any) -> None:
+        with self._books() as books:
+            row = _find(books, where, values)
+            if row is not None:
+                _count(books, row, -1)
+                _save(books, {**row, **changes})
+                _count(books, {**row, **changes}, 1)
+
+    @contextmanager
+    def _books(self) -> Iterator[sqlite3.Connection]:
+        """One transaction. A file is opened for each: a connection must not cross a fork."""
+        with self._lock:
+            opened = None
+            try:
+                books = self._memory
+                if books is None:
+                    uri = f"{self._file.as_uri()}?mode=rw" if self._file is not None else ""
+                    books = opened = sqlite3.connect(uri, uri=True, timeout=_PATIENCE, isolation_level=None)
+                with books:
+                    books.execute("BEGIN IMMEDIATE")
+                    yield books
+            except sqlite3.Error as error:
+                raise SkytellsError(
+                    f"The budget's ledger {self._file} cannot be used: {error}. Make a new budget.",
+                    charged=False,
+                ) from error
+            finally:
+                if opened is not None:
+                    opened.close()
+
+    def _join(self) -> None:
+        """Note that this process uses the ledger; clear it first where nobody else does."""
+        with self._books() as books:
+            known = [pid for (pid,) in books.execute("SELECT pid FROM users")]
+            if not any(map(_is_alive, known)):
+                for table in ("entries", "sums", "earlier", "users"):
+                    books.execute(f"DELETE FROM {table}")  # noqa: S608 - one of four words
+            # A pool's workers come and go; what they share lasts as long as the process that started them.
+            parent = parent_process()
+            for pid in (os.getpid(), parent.pid if parent is not None else None):
+                if pid is not None:
+                    books.execute("INSERT OR IGNORE INTO users VALUES (?)", (pid,))
+
+
+_COLUMNS: Final = ("key", "origin", "id", "day", "sandbox", "reserved", "priced", "paid", "settled")
+
+
+def _find(books: sqlite3.Connection, where: str, values: tuple[str, ...]) -> dict[str, Any] | None:
+    query = f"SELECT {', '.join(_COLUMNS)} FROM entries WHERE {where}"  # noqa: S608 - words of this module
+    found = books.execute(query, values).fetchone()
+    return None if found is None else dict(zip(_COLUMNS, found, strict=True))
+
+
+def _save(books: sqlite3.Connection, row: dict[str, Any]) -> None:
+    values = [row[name] for name in _COLUMNS]
+    books.execute("INSERT OR REPLACE INTO entries VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", values)
+
+
+def _count(books: sqlite3.Connection, row: dict[str, Any], sign: int) -> None:
+    """Add an entry to the sums of its day, or take it out of them."""
+    key = (row["sandbox"], row["day"])
+    query = "SELECT spent, reserved, estimated, unpriced FROM sums WHERE sandbox = ? AND day = ?"
+    found = books.execute(query, key).fetchone()
+    known = Balance() if found is None else _read(found)
+    add = EXACT.add if sign > 0 else EXACT.subtract
+    if row["paid"] is not None:
+        now = replace(known, spent=add(known.spent, Decimal(row["paid"])))
+    else:
+        reserved = Decimal(row["reserved"])
+        now = Balance(
             known.spent,
-            add(known.reserved, entry.reserved),
-            add(known.estimated, entry.reserved) if entry.settled else known.estimated,
-            known.unpriced + (0 if entry.priced else sign),
+            add(known.reserved, reserved),
+            add(known.estimated, reserved) if row["settled"] else known.estimated,
+            known.unpriced + (0 if row["priced"] else sign),
         )
+    sums = (*key, str(now.spent), str(now.reserved), str(now.estimated), now.unpriced)
+    books.execute("INSERT OR REPLACE INTO sums VALUES (?, ?, ?, ?, ?, ?)", sums)
 
-    def _standing(self, sandbox: bool, day: date | None) -> Standing:
-        sums = [s for (played, when), s in self._sums.items() if played == sandbox and day in (None, when)]
-        earlier = [
-            amount
-            for (_, played), (when, amount) in self._earlier.items()
-            if played == sandbox and day == when
-        ]
-        return Standing(
-            added([*(each.spent for each in sums), *earlier]),
-            added(each.reserved for each in sums),
-            added(each.estimated for each in sums),
-            sum(each.unpriced for each in sums),
-        )
+
+def _read(row: Sequence[Any]) -> Balance:
+    return Balance(Decimal(row[0]), Decimal(row[1]), Decimal(row[2]), row[3])
+
+
+def _balance(books: sqlite3.Connection, sandbox: bool, day: date | None) -> Balance:
+    only = None if day is None else day.isoformat()
+    query = (
+        "SELECT spent, reserved, estimated, unpriced FROM sums WHERE sandbox = ? AND (? IS NULL OR day = ?)"
+    )
+    sums = books.execute(query, (int(sandbox), only, only)).fetchall()
+    earlier = books.execute("SELECT spent FROM earlier WHERE sandbox = ? AND day = ?", (int(sandbox), only))
+    return Balance(
+        added(map(Decimal, [*(row[0] for row in sums), *(spent for (spent,) in earlier)])),
+        added(Decimal(row[1]) for row in sums),
+        added(Decimal(row[2]) for row in sums),
+        sum(row[3] for row in sums),
+    )
+
+
+def _folder() -> Path:
+    """Return this user's own folder for ledgers, which nobody else can read or replace."""
+    owner = os.getuid() if hasattr(os, "getuid") else os.environ.get("USERNAME", "")
+    folder = Path(tempfile.gettempdir()) / f"skytells-budgets-{owner}"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    if hasattr(os, "getuid") and (folder.is_symlink() or folder.stat().st_uid != os.getuid()):
+        raise SkytellsError(f"The folder {folder} belongs to somebody else. Set TMPDIR to one of yours.")
+    return folder
+
+
+def _is_alive(pid: int) -> bool:
+    if os.name == "nt":
+        import ctypes
+
+        handle = ctypes.windll.kernel32.OpenProcess(0x1000, False, pid)  # type: ignore[attr-defined,unused-ignore]
+        if handle:
+            ctypes.windll.kernel32.CloseHandle(handle)  # type: ignore[attr-defined,unused-ignore]
+        return bool(handle)
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from ._estimate import PLAUSIBLE, Estimate, added, checked_count, estimate, together
-from ._quantity import EXACT
+from ._quantity import EXACT, TOKEN_COUNTS
 from ._rules import list_price, list_price_rules
 from ._units import parse_unit
 
 __all__ = [
     "EXACT",
     "PLAUSIBLE",
+    "TOKEN_COUNTS",
     "Estimate",
     "added",
     "checked_count",

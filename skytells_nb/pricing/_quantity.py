@@ -12,7 +12,7 @@ from ..schema import LENGTH_NAMES, count_names
 from ._resolved_input import ResolvedInput, number_bounds, numeric, shown
 from ._units import BilledQuantity, Unit
 
-__all__ = ["EXACT", "Interval", "quantity"]
+__all__ = ["EXACT", "TOKEN_COUNTS", "Interval", "quantity"]
 
 EXACT: Final = Context(prec=200)
 """Arithmetic that does not round on the way, whatever precision a notebook has set for itself."""
@@ -23,6 +23,8 @@ _LEAST_SECONDS: Final = {"truefusion-video-pro": Decimal(5)}
 
 _TOKENS_IN: Final = ("input_tokens", "prompt_tokens")
 _TOKENS_OUT: Final = ("output_tokens", "completion_tokens")
+TOKEN_COUNTS: Final = (*_TOKENS_IN, *_TOKENS_OUT)
+"""Names by which an estimate is told numbers of tokens that no model takes as inputs."""
 _TOKEN_LIMITS: Final = ("max_tokens", "max_completion_tokens", "max_output_tokens", "max_new_tokens")
 _TEXTS: Final = frozenset({"text", "content", "prompt", "system", "system_prompt", "messages", "input"})
 _MARKUP: Final = 16

@@ -37,6 +37,8 @@ _FORWARDING: Final = frozenset(
 )
 """Keywords that only hand on what others find. Any other that rests on an unusable part says nothing."""
 
+_OF_THE_WHOLE: Final = frozenset({"required", "dependentRequired", "anyOf", "oneOf", "minProperties"})
+
 _warming: threading.Thread | None = None
 
 
@@ -122,21 +124,26 @@ class Checker:
         """Which inputs there are; empty where the schema does not say."""
         return tuple(self.inputs)
 
-    def problems(self, input: Mapping[str, Any]) -> dict[str, str]:
-        """Return what is wrong with an input, by field; under ``""`` what concerns the whole."""
+    def problems(self, input: Mapping[str, Any], *, partial: bool = False) -> dict[str, str]:
+        """Return what is wrong with an input, by field; under ``""`` what concerns the whole.
+
+        Of a ``partial`` one, what is missing is no fault.
+        """
         found: dict[str, str] = dict(
-            unknown_inputs(self.inputs, input, policy=options.unknown_inputs or "refuse", stacklevel=3)
+            unknown_inputs(self.inputs, input, policy=options.unknown_inputs or "refuse")
         )
         meant = {closest(name, [n for n in self.inputs if n not in input]) for name in found}
         required = [name for name, p in self.inputs.items() if p.required and not p.conditions]
         for name in dict.fromkeys([*self._needed, *required, *self._also_required()]):
-            if name not in input and name not in meant:
+            if name not in input and name not in meant and not partial:
                 found[name] = NEEDED
         if not self.inputs.root:
             return found
         plain = _with_links(to_plain(input))
         defaults = {name: p.default for name, p in self.inputs.items()}
         for error in self._errors(plain):
+            if partial and not error.absolute_path and error.validator in _OF_THE_WHOLE:
+                continue
             for name, words in _by_field(error, self.inputs, plain):
                 if name in meant or (name in plain and _same(plain[name], defaults.get(name, UNSET))):
                     continue  # said already; or the model's own default, which the model must take

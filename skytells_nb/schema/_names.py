@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import re
-import warnings
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from .. import checks
-from ..exceptions import InvalidInputError, SkytellsWarning
+from ..exceptions import InvalidInputError, warn_user
 from ._property import InputSchema, Property
 
 if TYPE_CHECKING:
@@ -186,7 +185,6 @@ def unknown_inputs(
     input: Mapping[str, Any],
     *,
     policy: Literal["refuse", "warn", "send"],
-    stacklevel: int = 2,
 ) -> dict[str, str]:
     """Treat the names that a schema does not have by ``sky.options.unknown_inputs``.
 
@@ -198,8 +196,6 @@ def unknown_inputs(
         What would be sent.
     policy : str
         ``refuse`` returns what to say of each, ``warn`` warns, ``send`` says nothing.
-    stacklevel : int
-        Whose line a warning names.
 
     Returns
     -------
@@ -210,7 +206,7 @@ def unknown_inputs(
         return {}
     found = misspelt(schema, input)
     if policy == "warn" and found:
-        warnings.warn(f"{' '.join(found.values())} It is sent as it is.", SkytellsWarning, stacklevel + 1)
+        warn_user(f"{' '.join(found.values())} It is sent as it is.")
         return {}
     return found
 

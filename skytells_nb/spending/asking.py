@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeVar
 
 from .. import pricing
 from ..aio import run
+from ..checks import expected
 from ..client import AsyncClient, Client, Connection, awaiting, blocking, latest
 from ..exceptions import InvalidInputError, SkytellsError
+from ..formatting import CREDITS, DOLLARS
 from ..models import Model
 from ..pricing import Estimate
+from ..schema import Checker, as_text
 from ..wire.steps import Do, Flow
 from .history import Past, past
 from .prices import PRICES
 
 __all__ = ["asked", "estimate"]
+
+_T = TypeVar("_T")
 
 
 def estimate(
@@ -54,30 +60,42 @@ def estimate(
     NotFoundError
         There is no such model.
     InvalidInputError
-        ``input`` is no dict, or ``count`` no whole number.
+        ``input`` is no dict, or not what the model takes; what is missing is no fault. Or ``count`` is no
+        whole number.
 
     Examples
     --------
     >>> import skytells_nb as sky
     >>> with sky.Sandbox() as sandbox, sandbox.client() as client:
     ...     print(sky.estimate("truefusion", {"prompt": "a fox", "number_of_images": 3}, client=client))
-    $0.09: 3 images × $0.03/image
+    0.09 credits: 3 images × 0.03 credits/image
     """
     if not isinstance(model, str | Model) or (isinstance(model, str) and not model.strip()):
-        raise InvalidInputError(
-            f"model must be a slug or a Model, not {model!r}. Nothing was sent.", charged=False
-        )
+        raise expected("model", "a slug or a Model", model)
     connection = latest() if client is None else client.connection
     if isinstance(model, Model) and (client is None or connection is None):
+        _require_possible(model, input)
         return pricing.estimate(model, input, count)
     if connection is None:
         raise SkytellsError(
-            f"There is no client to ask for the price of {model!r}. Nothing was sent. Pass client=…, or the "
-            "Model itself, or make a client first, such as skytells_nb.connect().",
+            f"There is no client to ask for the price of {model!r}. Pass client=…, or make one first: "
+            "skytells_nb.connect().",
             charged=False,
         )
     connection.require_open()
-    return _driven(connection, asked(connection, model, input, count))
+    known = _driven(connection, _model(connection, model))
+    _require_possible(known, input)
+    return _driven(connection, asked(connection, known, input, count))
+
+
+def _require_possible(model: Model, input: Mapping[str, Any] | None) -> None:
+    """Refuse an input that the model would: a price for what cannot be had misleads."""
+    if not isinstance(input, Mapping):
+        return  # which the estimate refuses
+    what_if = {name: value for name, value in input.items() if name not in pricing.TOKEN_COUNTS}
+    problems = Checker(model.input_schema).problems(what_if, partial=True)
+    if problems:
+        raise InvalidInputError(f"{model.id} does not take this. {as_text(problems)}", charged=False)
 
 
 def asked(
@@ -89,25 +107,25 @@ def asked(
     if first.exact or connection.archive is None:
         return first
     earlier: Past = yield Do(lambda: past(connection, found))
-    costs = earlier.costs if first.currency == "USD" else ()
+    costs = earlier.costs if first.currency in (DOLLARS, CREDITS) else ()
     return pricing.estimate(found, input, count, costs=costs, durations=earlier.durations)
 
 
 def _model(connection: Connection, model: str | Model) -> Flow[Model]:
     """Give a model with its schema: the price of one that was given stays as it is."""
-    slug = model if isinstance(model, str) else model.id
-    if isinstance(model, Model) and model.input_schema is not None:
-        return model
-    try:
-        found = yield from PRICES.model(connection.conversation, slug.strip())
-    except SkytellsError:
-        if isinstance(model, str):
-            raise
-        return model
-    return found if isinstance(model, str) else replace(model, input_schema=found.input_schema)
+    if isinstance(model, str):
+        found = yield from PRICES.model(connection.conversation, model.strip())
+    else:
+        found = model
+        if model.input_schema is None:
+            with suppress(SkytellsError):  # the price that is known is better than none
+                read = yield from PRICES.model(connection.conversation, model.id)
+                found = replace(model, input_schema=read.input_schema)
+    sandbox = connection.conversation.account.sandbox
+    return replace(found, pricing=found.pricing.in_credits()) if sandbox else found
 
 
-def _driven(connection: Connection, flow: Flow[Estimate]) -> Estimate:
+def _driven(connection: Connection, flow: Flow[_T]) -> _T:
     if connection.transport is None and connection.async_transport is not None:
         return run(awaiting.drive(connection, flow))
     return blocking.drive(connection, flow)

@@ -1,12 +1,15 @@
 """``budget``: a wall for everything that is created while it stands, in whatever thread or task.
 
 It listens to every client of the process, since context variables reach neither threads nor the
-clicks on a form. Each create reserves the most that it may cost before it is sent, under one lock, so
-concurrent ones cannot slip past; the real cost takes the reservation's place when it is known.
+clicks on a form. Each create reserves the most that it may cost before it is sent, in one transaction, so
+concurrent ones cannot slip past; the real cost takes the reservation's place when it is known. A forked
+child spends from the same books as its parent; other processes do where the budget has a name.
 """
 
 from __future__ import annotations
 
+import atexit
+import os
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -17,6 +20,7 @@ from types import TracebackType
 from typing import Any, Final, Literal, Self
 
 from .. import observers
+from ..checks import check_amount, check_choice, check_text
 from ..client import Connection, connection_for
 from ..exceptions import (
     AuthenticationError,
@@ -25,9 +29,11 @@ from ..exceptions import (
     NotFoundError,
     PermissionDeniedError,
     SkytellsError,
+    warn_user,
 )
+from ..formatting import CREDITS, DOLLARS, money_unit
 from ..formatting import format_cost as money
-from ..models import Prediction, reading
+from ..models import Prediction
 from ..observers import Account, Observer
 from ..pricing import EXACT, PLAUSIBLE, Estimate
 from ..wire.steps import Do, Flow
@@ -43,20 +49,30 @@ _doors = Lock()
 
 
 def budget(
-    amount: Decimal | float | str, *, per: Literal["day"] | None = None, allow_unknown: bool = False
+    amount: Decimal | float | str,
+    *,
+    per: Literal["day"] | None = None,
+    allow_unknown: bool = False,
+    shared: str | None = None,
 ) -> Budget:
     """Set a limit to what may be spent while a ``with`` block runs, by the whole process.
+
+    Children that are forked meanwhile spend from the same budget. A process that is started anew, such as a
+    pool's worker under ``spawn``, knows nothing of it, unless it opens one that is ``shared``.
 
     Parameters
     ----------
     amount : Decimal, float or str
         US dollars. Credits are taken as US dollars, one for one: an assumption, since no source says so.
-        On a sandbox the same number of sandbox credits, so that a budget can be rehearsed.
+        On a sandbox the same number of its credits, so that a budget can be rehearsed.
     per : "day", optional
         Count as well what the client's archive knows to have been spent on the same origin since local
         midnight. Without an archive that cannot be known, and creates are refused.
     allow_unknown : bool
         Let creates through whose price cannot be known beforehand. Their cost counts once it is known.
+    shared : str, optional
+        A name. What all processes of this user on this machine spend under budgets of this name counts
+        together, as long as one of them lives; each keeps its own limit.
 
     Returns
     -------
@@ -67,7 +83,7 @@ def budget(
     Raises
     ------
     InvalidInputError
-        ``amount`` is no amount of zero or more, or ``per`` another word.
+        ``amount`` is no amount of zero or more, ``per`` another word, or ``shared`` no name.
     BudgetExceeded
         Raised by a create that would cross it, before anything is sent.
 
@@ -82,7 +98,12 @@ def budget(
     ...             print(error.remaining, b.spent)
     0.00 0.02
     """
-    return Budget(amount, per=per, allow_unknown=allow_unknown)
+    made = Budget(amount, per=per, allow_unknown=allow_unknown, shared=shared)
+    reminder = _Reminder(made)
+    made._reminder = reminder  # noqa: SLF001 - one idea in two classes
+    with _doors:
+        observers.everywhere.append(reminder)
+    return made
 
 
 def _now() -> datetime:
@@ -100,6 +121,8 @@ class Budget(Observer):
         Whether it is each day's.
     allow_unknown : bool
         Whether creates go out whose price nobody knows beforehand.
+    shared : str or None
+        The name under which other processes spend from it too.
 
     Examples
     --------
@@ -115,44 +138,38 @@ class Budget(Observer):
         *,
         per: Literal["day"] | None = None,
         allow_unknown: bool = False,
+        shared: str | None = None,
         now: Callable[[], datetime] = _now,
     ) -> None:
-        limit = reading.amount(amount)
-        if limit is None or limit < 0:
-            raise InvalidInputError(
-                f"A budget must be US dollars, 0 or more, such as 2.50, not {amount!r}. Nothing is limited.",
-                charged=False,
-            )
-        if per not in (None, "day"):
-            raise InvalidInputError(
-                f'per must be "day" or None, not {per!r}. Nothing is limited.', charged=False
-            )
-        self.limit = limit
-        self.per = per
+        self._reminder: _Reminder | None = None
+        self.limit = check_amount("amount", amount)
+        self.per = check_choice("per", per, ("day", None))
         self.allow_unknown = allow_unknown
+        self.shared = None if shared is None else check_text("shared", shared, what="a name")
         self._now = now
-        self._ledger = Ledger(limit)
+        self._ledger = Ledger(self.limit, self.shared)
+        self._real: set[str] = set()
         self._read: dict[str, tuple[float, datetime]] = {}
         self._uncounted: dict[str, int] = {}
 
     @property
     def spent(self) -> Decimal:
         """What was paid, as far as the API told; with ``per="day"`` since local midnight."""
-        return _cents(self._standing().spent)
+        return _cents(self._balance().spent)
 
     @property
     def reserved(self) -> Decimal:
         """What is set aside: for what is under way, in doubt, or ended without telling its cost."""
-        return _cents(self._standing().reserved)
+        return _cents(self._balance().reserved)
 
     @property
     def estimated(self) -> Decimal:
         """The part of ``reserved`` that stays an estimate, since the cost was never told."""
-        return _cents(self._standing().estimated)
+        return _cents(self._balance().estimated)
 
     @property
     def remaining(self) -> Decimal:
-        """What is left; below zero only when something cost more than it was reckoned to."""
+        """What is left; below zero only when something cost more than it was estimate to."""
         return _cents(self._left(self.sandbox))
 
     @property
@@ -170,13 +187,21 @@ class Budget(Observer):
         with _doors:
             if self.is_open:
                 raise SkytellsError("This budget is open already. Make another to nest one.", charged=False)
+            _remove(self._reminder)
+            self._reminder = None
             observers.everywhere.append(self)
         return self
 
     def close(self) -> None:
         """Take it down. What is still under way is no longer followed, and stays reserved."""
         with _doors:
-            observers.everywhere[:] = [other for other in observers.everywhere if other is not self]
+            _remove(self)
+
+    def __del__(self) -> None:
+        reminder: _Reminder | None = getattr(self, "_reminder", None)
+        if reminder is not None:
+            _remove(reminder)
+            reminder.warn()
 
     def __enter__(self) -> Self:
         return self.open()
@@ -189,27 +214,33 @@ class Budget(Observer):
     def __repr__(self) -> str:
         unit = self._unit(self.sandbox)
         daily = f" a day, since {self._midnight():%Y-%m-%d %H:%M %z}" if self.per else ""
-        told = [f"{money(self.spent, unit)} spent", f"{money(self.reserved, unit)} reserved"]
+        parts = [f"{money(self.spent, unit)} spent", f"{money(self.reserved, unit)} reserved"]
         if self.estimated:
-            told.append(f"{money(self.estimated, unit)} of that estimated")
-        told.append(f"{money(self.remaining, unit)} left")
-        unpriced = self._standing().unpriced + sum(self._uncounted.values())
+            parts.append(f"{money(self.estimated, unit)} of that estimated")
+        parts.append(f"{money(self.remaining, unit)} left")
+        unpriced = self._balance().unpriced + sum(self._uncounted.values())
         if unpriced:
-            told.append(f"{unpriced} of unknown cost not counted")
-        return f"<budget of {money(self.limit, unit)}{daily}: {', '.join(told)}>"
+            parts.append(f"{unpriced} of unknown cost not counted")
+        name = "" if self.shared is None else f" shared as {self.shared!r}"
+        idle = "" if self._reminder is None else "; it limits nothing yet: use it in a with block"
+        return f"<budget of {money(self.limit, unit)}{daily}{name}: {', '.join(parts)}{idle}>"
 
     # What an observer does.
 
     def before_create(self, account: Account, model: str, input: dict[str, Any]) -> Flow[object]:
         """Reserve the most that a create may cost, or refuse it."""
         connection = connection_for(account)
-        reckoned = yield from self._reckon(connection, model, input)
+        estimate = yield from self._estimate(connection, model, input)
         known = account if connection is None else connection.conversation.account
-        if PRICES.is_sandbox(known.origin):
-            known = replace(known, sandbox=True)
+        # Whoever was billed in dollars stays so: a server that begins to call itself a sandbox would open a
+        # second wall of the same height.
+        sandbox = (known.sandbox or PRICES.is_sandbox(known.origin)) and known.origin not in self._real
+        known = replace(known, sandbox=sandbox)
+        if not sandbox:
+            self._real.add(known.origin)
         if self.per is not None:
             yield from self._count_today(connection, known)
-        return self._reserve(known, model, reckoned)
+        return self._reserve(known, model, estimate)
 
     def created(self, account: Account, ticket: object, prediction: Prediction) -> Flow[None]:  # noqa: ARG002
         """Tie the reservation to the prediction."""
@@ -238,7 +269,7 @@ class Budget(Observer):
         self._ledger.settle(account.origin, prediction.id, _paid(prediction))
         return prediction
 
-    def _reckon(self, connection: Connection | None, model: str, input: dict[str, Any]) -> Flow[Estimate]:
+    def _estimate(self, connection: Connection | None, model: str, input: dict[str, Any]) -> Flow[Estimate]:
         if connection is None:
             return _unknown("its client is closed, so there is no price list to read")
         try:
@@ -249,15 +280,15 @@ class Budget(Observer):
             return _unknown("the API shows no such model")
         except SkytellsError as error:
             return _unknown(f"its price could not be read ({error.detail or error})")
-        if found.high is not None and found.currency != "USD":
+        if found.high is not None and found.currency not in (DOLLARS, CREDITS):
             return _unknown(f"it is priced in {found.currency}, and budgets are in US dollars")
         return found
 
-    def _reserve(self, account: Account, model: str, reckoned: Estimate) -> Entry:
-        if reckoned.high is None and not self.allow_unknown:
+    def _reserve(self, account: Account, model: str, estimate: Estimate) -> Entry:
+        if estimate.high is None and not self.allow_unknown:
             raise self._refusal(
-                f"What a create of {model!r} costs is unknown: {reckoned.basis}.",
-                reckoned,
+                f"What a create of {model!r} costs is unknown: {estimate.basis}.",
+                estimate,
                 account.sandbox,
                 "Pass allow_unknown=True to budget to let such creates through.",
             )
@@ -265,31 +296,31 @@ class Budget(Observer):
             account.origin,
             self._now().date(),
             account.sandbox,
-            reckoned.high or Decimal(0),
-            priced=reckoned.high is not None,
+            estimate.high or Decimal(0),
+            priced=estimate.high is not None,
         )
         if not self._ledger.reserve(entry, daily=self.per is not None):
             unit = self._unit(account.sandbox)
-            upto = "" if reckoned.exact else "up to "
+            upto = "" if estimate.exact else "up to "
             raise self._refusal(
-                f"A create of {model!r} would cost {upto}{money(entry.reserved, unit)} ({reckoned.basis}).",
-                reckoned,
+                f"A create of {model!r} would cost {upto}{money(entry.reserved, unit)} ({estimate.basis}).",
+                estimate,
                 account.sandbox,
                 "Raise the budget, or ask for less.",
             )
         return entry
 
-    def _refusal(self, what: str, reckoned: Estimate, sandbox: bool, advice: str) -> BudgetExceeded:
+    def _refusal(self, what: str, estimate: Estimate, sandbox: bool, advice: str) -> BudgetExceeded:
         unit = self._unit(sandbox)
-        standing = self._standing(sandbox)
-        left = standing.left(self.limit)
+        balance = self._balance(sandbox)
+        left = balance.left(self.limit)
         others = [o._left(sandbox) for o in observers.everywhere if isinstance(o, Budget)]  # noqa: SLF001
         daily = f" since midnight, {self._midnight():%Y-%m-%d %H:%M %z}" if self.per else ""
         return BudgetExceeded(
             f"{what} The budget of {money(self.limit, unit)} has {money(left, unit)} left: "
-            f"{money(standing.spent, unit)} is spent{daily}, {money(standing.reserved, unit)} reserved. "
+            f"{money(balance.spent, unit)} is spent{daily}, {money(balance.reserved, unit)} reserved. "
             f"Nothing was sent, and nothing was billed. {advice}",
-            estimate=reckoned,
+            estimate=estimate,
             remaining=_cents(min([left, *others])),
             charged=False,
         )
@@ -320,20 +351,63 @@ class Budget(Observer):
         naive = self._now().replace(hour=0, minute=0, second=0, microsecond=0, tzinfo=None)
         return naive.astimezone() if self._now is _now else naive.replace(tzinfo=self._now().tzinfo)
 
-    def _standing(self, sandbox: bool | None = None) -> Balance:
+    def _balance(self, sandbox: bool | None = None) -> Balance:
         played = self.sandbox if sandbox is None else sandbox
         return self._ledger.balance(played, self._now().date() if self.per else None)
 
     def _left(self, sandbox: bool) -> Decimal:
-        return self._standing(sandbox).left(self.limit)
+        return self._balance(sandbox).left(self.limit)
 
-    @staticmethod
-    def _unit(sandbox: bool) -> str:
-        return "sandbox credits" if sandbox else "USD"
+    _unit = staticmethod(money_unit)
+
+
+class _Reminder(Observer):
+    """Warns at the first create that a budget was made and never opened."""
+
+    def __init__(self, made: Budget) -> None:
+        self._limit, self._done = made.limit, False
+
+    def before_create(self, account: Account, model: str, input: dict[str, Any]) -> Flow[object]:  # noqa: ARG002
+        """Warn, once."""
+        yield from ()
+        self.warn()
+        return None
+
+    def warn(self) -> None:
+        """Say that the budget limits nothing."""
+        if not self._done:
+            self._done = True
+            made = f"sky.budget({self._limit})"
+            warn_user(f"{made} limits nothing yet. Write `with {made}:`, and create inside the block.")
+
+
+def _remove(observer: Observer | None) -> None:
+    observers.everywhere[:] = [other for other in observers.everywhere if other is not observer]
+
+
+def _open_budgets() -> list[Budget]:
+    return [observer for observer in observers.everywhere if isinstance(observer, Budget)]
+
+
+def _share_before_fork() -> None:
+    for each in _open_budgets():
+        each._ledger.share()  # noqa: SLF001 - the budget's own module
+        atexit.register(each._ledger.discard)  # noqa: SLF001
+
+
+def _after_fork() -> None:
+    global _doors
+    _doors = Lock()
+    for each in _open_budgets():
+        each._ledger.after_fork()  # noqa: SLF001
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(before=_share_before_fork, after_in_child=_after_fork)
 
 
 def _unknown(why: str) -> Estimate:
-    return Estimate(None, None, None, "USD", why)
+    return Estimate(None, None, None, DOLLARS, why)
 
 
 def _paid(prediction: Prediction) -> Decimal | None:

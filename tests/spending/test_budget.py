@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal, localcontext
 from pathlib import Path
@@ -17,7 +21,7 @@ import pytest
 
 from skytells_nb import observers
 from skytells_nb._connect import Sandbox
-from skytells_nb.client import Client
+from skytells_nb.client import Client, blocking
 from skytells_nb.exceptions import (
     BudgetExceeded,
     ContentPolicyError,
@@ -25,6 +29,7 @@ from skytells_nb.exceptions import (
     NotFoundError,
     PredictionError,
     SkytellsError,
+    SkytellsWarning,
     UncertainCreateError,
 )
 from skytells_nb.models import Prediction
@@ -61,9 +66,9 @@ def test_what_fits_is_sent_and_the_rest_is_not(sandbox: Sandbox, client: Client)
     assert error.remaining == 0
     assert error.estimate.high == Decimal("0.01")
     assert error.message == (
-        "A create of 'truefusion-edge' would cost 0.01 sandbox credits (1 prediction × $0.01). The budget of "
-        "0.03 sandbox credits has 0 sandbox credits left: 0.03 sandbox credits is spent, 0 sandbox "
-        "credits reserved. Nothing was sent, and nothing was billed. Raise the budget, or ask for less."
+        "A create of 'truefusion-edge' would cost 0.01 credits (1 prediction × 0.01 credits). The budget of "
+        "0.03 credits has 0 credits left: 0.03 credits is spent, 0 credits reserved. Nothing was sent, and "
+        "nothing was billed. Raise the budget, or ask for less."
     )
     client.predictions.create(CENT, FOX)
     assert b.spent == Decimal("0.03")
@@ -74,7 +79,7 @@ def test_its_sums_are_not_rounded_to_what_a_notebook_set_for_itself(client: Clie
         for _ in range(3):
             client.predictions.create(CENT, FOX)
         assert (b.spent, b.remaining) == (Decimal("0.03"), Decimal("123.426"))
-    assert repr(budget("1e28")).endswith("000.00 left>")
+    assert repr(Budget("1e28")).endswith("000.00 left>")
 
 
 def test_two_hundred_threads_cannot_slip_past(sandbox: Sandbox, client: Client):
@@ -141,7 +146,7 @@ def test_what_may_have_been_made_keeps_it(sandbox: Sandbox, client: Client):
         client.predictions.create(CENT, FOX)
     sandbox.faults.clear()
     assert (b.spent, b.reserved, b.estimated) == (0, Decimal("0.01"), Decimal("0.01"))
-    assert "0.01 sandbox credits of that estimated" in repr(b)
+    assert "0.01 credits of that estimated" in repr(b)
 
 
 def test_what_fails_costs_what_the_api_says(sandbox: Sandbox, client: Client):
@@ -279,12 +284,12 @@ def test_a_client_that_brings_its_own_asyncio_transport_is_asked_through_it():
 
 @pytest.mark.parametrize("amount", [-1, "much", float("nan"), float("inf"), None, True])
 def test_a_budget_must_be_an_amount(amount: Any):
-    with pytest.raises(InvalidInputError, match="must be US dollars"):
+    with pytest.raises(InvalidInputError, match="amount must be an amount of 0 or more"):
         budget(amount)
 
 
 def test_and_its_period_a_day():
-    with pytest.raises(InvalidInputError, match='per must be "day"'):
+    with pytest.raises(InvalidInputError, match="per must be 'day' or None"):
         budget(1, per="week")  # type: ignore[arg-type]
 
 
@@ -409,6 +414,99 @@ def _flat(amount: str) -> Any:
     return Estimate(Decimal(amount), Decimal(amount), Decimal(amount), "USD", "flat", exact=True)
 
 
-def _through(flow: Any) -> None:
+def _through(flow: Any, client: Client | None = None) -> None:
+    if client is not None:
+        blocking.drive(client.connection, flow)
+        return
     for step in flow:
         raise AssertionError(step)
+
+
+# Several processes.
+
+MAKE = """
+import multiprocessing, sys
+import skytells_nb as sky
+
+def make(number):
+    try:
+        client.predictions.create("truefusion-edge", {"prompt": "a fox"})
+    except sky.BudgetExceeded:
+        return 0
+    return 1
+
+def start(url, name):
+    global client, b
+    client = sky.Client("sk-sandbox-1", base_url=url, archive=False)
+    b = sky.budget("0.03", shared=name).open() if name else None
+
+if __name__ == "__main__":
+    how, url, name = sys.argv[1], sys.argv[2], sys.argv[3] or None
+    client = sky.Client("sk-sandbox-1", base_url=url, archive=False)
+    with sky.budget("0.03", shared=name) as b:
+        context = multiprocessing.get_context(how)
+        arguments = (start, (url, name)) if how == "spawn" else ()
+        with context.Pool(2, *arguments) as pool:
+            made = sum(pool.map(make, range(6), chunksize=1))
+        print(made + make(0), b.spent, b.remaining)
+"""
+
+
+@pytest.mark.parametrize(("how", "name"), [("fork", ""), ("fork", "n"), ("spawn", "n")])
+def test_processes_share_the_wall(sandbox: Sandbox, tmp_path: Path, how: str, name: str):
+    """A forked child by itself, one that is started anew by the budget's name."""
+    script = tmp_path / "make.py"
+    script.write_text(MAKE)
+    shared = f"{name}-{tmp_path}" if name else ""
+    done = subprocess.run(
+        [sys.executable, str(script), how, sandbox.url, shared],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
+    )
+    assert done.stdout.split() == ["3", "0.03", "0.00"], done.stderr
+
+
+def test_a_name_stands_in_its_repr():
+    with budget(1, shared="thesis") as b:
+        assert repr(b).startswith("<budget of $1.00 shared as 'thesis': $0.00 spent")
+    with pytest.raises(InvalidInputError, match="shared must be a name"):
+        budget(1, shared=" ")
+
+
+# What limits nothing says so.
+
+
+def test_a_budget_that_nobody_keeps_says_that_it_limits_nothing():
+    with pytest.warns(
+        SkytellsWarning, match=r"sky.budget\(2\) limits nothing yet. Write `with sky.budget\(2\):`"
+    ):
+        budget(2)
+
+
+def test_one_that_is_kept_and_not_opened_says_so_at_the_first_create(client: Client):
+    b = budget("0.01")
+    assert repr(b).endswith("it limits nothing yet: use it in a with block>")
+    with pytest.warns(SkytellsWarning, match="limits nothing yet"):
+        client.predictions.create(CENT, FOX)
+    client.predictions.create(CENT, FOX)  # said once
+    with b:
+        assert repr(b).endswith("0.01 left>")
+    del b
+
+
+def test_a_server_that_begins_to_call_itself_a_sandbox_opens_no_second_wall():
+    listed = {"namespace": "m", "pricing": {"amount": "0.4", "unit": "prediction", "currency": "USD"}}
+    transport = httpx.MockTransport(lambda _: httpx.Response(200, json=listed))
+    with (
+        Client("sk-" + "z" * 40, base_url="http://turns.localhost/v1", transport=transport) as client,
+        budget(1) as b,
+    ):
+        real = client.connection.conversation.account
+        _through(b.before_create(real, "m", {}), client)
+        pretend = replace(real, sandbox=True)
+        _through(b.before_create(pretend, "m", {}), client)
+        assert not b.sandbox
+        assert b.remaining == Decimal("0.20")
+        with pytest.raises(BudgetExceeded):
+            _through(b.before_create(pretend, "m", {}), client)

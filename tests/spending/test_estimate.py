@@ -43,9 +43,27 @@ def model_reads(sandbox: Sandbox) -> int:
 
 def test_a_slug_is_priced_by_the_live_list(client: Client):
     found = estimate("veo-3.1-fast", {"duration_seconds": 8, "generate_audio": False}, client=client)
-    assert str(found) == "$1.04: 8 s × $0.13/second, because generate_audio is false"
+    assert str(found) == "1.04 credits: 8 s × 0.13 credits/second, because generate_audio is false"
     assert found.exact
     assert estimate("truefusion", {"number_of_images": 3}, count=2, client=client).amount == Decimal("0.18")
+
+
+def test_what_the_model_does_not_take_has_no_price(client: Client):
+    for seconds in (10, 1, 99_999):
+        with pytest.raises(InvalidInputError, match=r"veo-3.1-fast does not take this.*One of 4, 6, 8"):
+            estimate("veo-3.1-fast", {"duration_seconds": seconds}, client=client)
+    with pytest.raises(InvalidInputError, match="Did you mean 'duration_seconds'"):
+        estimate("veo-3.1-fast", {"seconds": 8}, client=client)
+    assert estimate("veo-3.1-fast", {}, client=client).known  # what is missing is no fault
+    listed = Model.from_api({**LISTED, "input_schema": {"properties": {"n": {"maximum": 4}}}})
+    with pytest.raises(InvalidInputError, match="At most 4, not 5"):
+        estimate(listed, {"n": 5})
+
+
+def test_a_minimum_that_was_applied_is_said(client: Client):
+    found = estimate("truefusion-video-pro", {"duration_seconds": 3}, client=client)
+    assert "5 s instead of 3 s" in found.basis
+    assert "at least 5 s are billed" in found.basis
 
 
 def test_the_list_is_read_once_in_ten_minutes(sandbox: Sandbox, client: Client):

@@ -439,7 +439,7 @@ class BudgetExceededError(SkytellsError):
     ...         client.predictions.create("truefusion", {"prompt": "a fox"})
     ...     except sky.BudgetExceededError as error:
     ...         print(error.estimate.price, error.remaining)
-    $0.03 0.01
+    0.03 credits 0.01
     """
 
     def __init__(

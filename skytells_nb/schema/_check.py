@@ -72,7 +72,7 @@ def check(input: Mapping[str, Any], schema: object) -> dict[str, str]:
     >>> schema = {"required": ["prompt"], "properties": {
     ...     "prompt": {"type": "string"}, "width": {"type": "integer", "maximum": 2048}}}
     >>> check({"promt": "a fox", "width": 4096}, schema)
-    {'promt': "This model has no input 'promt'. Did you mean 'prompt'?", 'width': 'At most 2,048, not 4,096.'}
+    {'width': 'At most 2,048, not 4,096.', 'promt': "This model has no input 'promt'. Did you mean 'prompt'?"}
     """
     return Checker(schema).problems(input)
 

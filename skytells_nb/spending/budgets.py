@@ -287,10 +287,10 @@ class Budget(Observer):
     def _reserve(self, account: Account, model: str, estimate: Estimate) -> Entry:
         if estimate.high is None and not self.allow_unknown:
             raise self._refusal(
-                f"What a create of {model!r} costs is unknown: {estimate.basis}.",
+                f"What a create of {model!r} costs is unknown ({estimate.basis})",
                 estimate,
                 account.sandbox,
-                "Pass allow_unknown=True to budget to let such creates through.",
+                "pass allow_unknown=True to budget to let such creates through.",
             )
         entry = Entry(
             account.origin,
@@ -303,10 +303,10 @@ class Budget(Observer):
             unit = self._unit(account.sandbox)
             upto = "" if estimate.exact else "up to "
             raise self._refusal(
-                f"A create of {model!r} would cost {upto}{money(entry.reserved, unit)} ({estimate.basis}).",
+                f"A create of {model!r} would cost {upto}{money(entry.reserved, unit)} ({estimate.basis})",
                 estimate,
                 account.sandbox,
-                "Raise the budget, or ask for less.",
+                "raise the budget, or ask for less.",
             )
         return entry
 
@@ -317,9 +317,9 @@ class Budget(Observer):
         others = [o._left(sandbox) for o in observers.everywhere if isinstance(o, Budget)]  # noqa: SLF001
         daily = f" since midnight, {self._midnight():%Y-%m-%d %H:%M %z}" if self.per else ""
         return BudgetExceeded(
-            f"{what} The budget of {money(self.limit, unit)} has {money(left, unit)} left: "
+            f"{what}, and the budget of {money(self.limit, unit)} has {money(left, unit)} left: "
             f"{money(balance.spent, unit)} is spent{daily}, {money(balance.reserved, unit)} reserved. "
-            f"Nothing was sent, and nothing was billed. {advice}",
+            f"Nothing was sent: {advice}",
             estimate=estimate,
             remaining=_cents(min([left, *others])),
             charged=False,

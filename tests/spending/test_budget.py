@@ -66,9 +66,9 @@ def test_what_fits_is_sent_and_the_rest_is_not(sandbox: Sandbox, client: Client)
     assert error.remaining == 0
     assert error.estimate.high == Decimal("0.01")
     assert error.message == (
-        "A create of 'truefusion-edge' would cost 0.01 credits (1 prediction × 0.01 credits). The budget of "
-        "0.03 credits has 0 credits left: 0.03 credits is spent, 0 credits reserved. Nothing was sent, and "
-        "nothing was billed. Raise the budget, or ask for less."
+        "A create of 'truefusion-edge' would cost 0.01 credits (1 prediction × 0.01 credits), and the budget "
+        "of 0.03 credits has 0 credits left: 0.03 credits is spent, 0 credits reserved. Nothing was sent: raise "
+        "the budget, or ask for less."
     )
     client.predictions.create(CENT, FOX)
     assert b.spent == Decimal("0.03")
@@ -226,7 +226,7 @@ def test_the_tightest_of_several_wins(sandbox: Sandbox, client: Client):
         with pytest.raises(BudgetExceeded) as caught:
             client.predictions.create(CENT, FOX)
     assert caught.value.remaining == 0
-    assert "budget of 0.01" in caught.value.message
+    assert "budget of 0.01 credits" in caught.value.message
     assert [each.spent for each in (wide, tight, widest)] == [Decimal("0.01")] * 3
     assert [each.reserved for each in (wide, tight, widest)] == [0, 0, 0]
     assert sandbox.billed == before + 1

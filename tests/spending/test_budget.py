@@ -67,8 +67,8 @@ def test_what_fits_is_sent_and_the_rest_is_not(sandbox: Sandbox, client: Client)
     assert error.estimate.high == Decimal("0.01")
     assert error.message == (
         "A create of 'truefusion-edge' would cost 0.01 credits (1 prediction × 0.01 credits), and the budget "
-        "of 0.03 credits has 0 credits left: 0.03 credits is spent, 0 credits reserved. Nothing was sent: raise "
-        "the budget, or ask for less."
+        "of 0.03 credits has 0 credits left: 0.03 credits is spent, 0 credits reserved. Nothing was sent: "
+        "raise the budget, or ask for less."
     )
     client.predictions.create(CENT, FOX)
     assert b.spent == Decimal("0.03")

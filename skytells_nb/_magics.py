@@ -253,7 +253,8 @@ def _model(client: Any, slug: str) -> Model:
         there_are = f"There are {', '.join(model.id for model in models)}."
         hint = there_are if near is None else f"Did you mean {near.id!r}?"
         raise MagicError(f"There is no model {slug!r}. Nothing was sent. {hint}", charged=False) from None
-    return found
+    sandbox = client.connection.conversation.account.sandbox
+    return replace(found, pricing=found.pricing.in_credits()) if sandbox else found
 
 
 def _input(model: Model, given: Mapping[str, Any], prompt: str) -> dict[str, Any]:

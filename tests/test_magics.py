@@ -81,7 +81,7 @@ def test_inputs_are_read_as_the_schema_has_them(shell: Shell):
 
 
 def test_the_price_alone_costs_nothing(shell: Shell, sandbox: sky.Sandbox):
-    assert shell.cell("truefusion --number-of-images 3 --estimate").price == "$0.09"
+    assert shell.cell("truefusion --number-of-images 3 --estimate").price == "0.09 credits"
     assert sandbox.billed == 0
 
 

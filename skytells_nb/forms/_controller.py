@@ -28,7 +28,7 @@ from ._allowance import Allowance
 from ._error_message import NOT_SENT, ErrorMessage, describe
 from ._results import Drawings, draw
 
-__all__ = ["FormController", "FormState", "FormStatus"]
+__all__ = ["FormController", "FormState", "FormStatus", "unavailable"]
 
 _DEBOUNCE: Final = 0.06
 _log: Final = logging.getLogger(__name__)
@@ -84,6 +84,21 @@ class FormState:
     problems: Mapping[str, str] = field(default_factory=dict)
     reveal: bool = False
     estimate: Estimate | None = None
+
+
+def unavailable(model: Model) -> str:
+    """Say why a model cannot be run as a prediction, and what to do; empty where it can."""
+    if model.status == "offline":
+        return "This model is offline. Choose another one, or come back later."
+    metadata = model.raw.get("metadata")
+    if not isinstance(metadata, Mapping) or metadata.get("openai_compatible") is not True:
+        return ""
+    route = "chat.completions"
+    if "embeddings" in model.capabilities or "embed" in model.id:
+        route = "embeddings"
+    elif "responses" in model.capabilities:
+        route = "responses"
+    return f"This model answers at once, not as a prediction: use client.{route}.create({model.id!r}, …)."
 
 
 class _Submission:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Final, Literal, Self
 
 import ipywidgets as w
@@ -13,13 +14,13 @@ import traitlets
 from ..aio import run
 from ..client import AsyncClient, Client, client_of
 from ..exceptions import InvalidInputError
-from ..formatting import format_cost
+from ..formatting import format_cost, money_unit
 from ..models import Model, Prediction, PredictionList
 from ..pricing import Estimate, estimate
 from ..schema import Checker, as_text, warm_up
 from ._allowance import Allowance
 from ._codegen import connect_line, to_json, to_python
-from ._controller import FormController, FormState
+from ._controller import FormController, FormState, unavailable
 from ._error_message import NOT_SENT
 from ._fields import Field
 from ._fieldset import Fieldset
@@ -97,7 +98,7 @@ class PromptForm(w.VBox):  # type: ignore[misc]
     ...     form.estimate.price
     ...     form.submit()
     ...     form.wait().status
-    '$0.06'
+    '0.06 credits'
     'succeeded'
     """
 
@@ -123,6 +124,7 @@ class PromptForm(w.VBox):  # type: ignore[misc]
         self._lock = threading.RLock()  # typing comes on the main thread or a subshell's
         self._client = client_of(client)
         self.model = self._with_schema(model)
+        self._unavailable = unavailable(self.model)
         priced_by = [rule.field for rule in self.model.pricing.criteria if rule.field]
         schema = fields_from_schema(self.model.input_schema, rules=rules, important=priced_by)
         layouts = Layouts()
@@ -139,14 +141,20 @@ class PromptForm(w.VBox):  # type: ignore[misc]
             queue=on_busy == "queue",
         )
         queue = on_busy == "queue"
-        sandbox = self._client.connection.conversation.account.sandbox
         note = f'<div class="sky-muted">{schema.note}</div>' if schema.note else ""
         style = style_sheet() + self._results.static.style
         self._unplaced = layouts.html()
-        self._actions = ActionBar(layouts, self._generate, self.cancel, self._render_panels, queue=queue)
+        self._actions = ActionBar(
+            layouts,
+            self._generate,
+            self.cancel,
+            self._render_panels,
+            queue=queue,
+            unavailable=self._unavailable,
+        )
         self._status = StatusBar(layouts, click_hint(ipykernel_version()))
         self.children = [
-            layouts.html(style + heading_html(self.model, sandbox) + note, layout=layouts.wide),
+            layouts.html(style + heading_html(self.model, self._sandbox) + note, layout=layouts.wide),
             *self.fieldset.widgets,
             self._unplaced,
             self._actions.row,
@@ -162,10 +170,15 @@ class PromptForm(w.VBox):  # type: ignore[misc]
         warm_up()
 
     def _with_schema(self, model: str | Model) -> Model:
-        if isinstance(model, Model) and model.input_schema is not None:
-            return model
-        found = run(self._client.models.get(model.id if isinstance(model, Model) else model))
-        return found if found.input_schema is not None or not isinstance(model, Model) else model
+        """Return the model with its schema, priced as the account is: a sandbox's credits are no money."""
+        if not isinstance(model, Model) or model.input_schema is None:
+            found = run(self._client.models.get(model.id if isinstance(model, Model) else model))
+            model = model if found.input_schema is None and isinstance(model, Model) else found
+        return replace(model, pricing=model.pricing.in_credits()) if self._sandbox else model
+
+    @property
+    def _sandbox(self) -> bool:
+        return self._client.connection.conversation.account.sandbox
 
     # --- what is set -------------------------------------------------------------------------------------
 
@@ -234,7 +247,8 @@ class PromptForm(w.VBox):  # type: ignore[misc]
 
     def _check(self, value: Mapping[str, Any]) -> dict[str, str]:
         """Tell what is wrong with an input, by the name of the field."""
-        return {**self._checker.problems(value), **self.fieldset.problems}
+        whole = {"": self._unavailable} if self._unavailable else {}
+        return {**self._checker.problems(value), **self.fieldset.problems, **whole}
 
     # --- what is done ------------------------------------------------------------------------------------
 
@@ -304,7 +318,7 @@ class PromptForm(w.VBox):  # type: ignore[misc]
 
     def _budget_left(self) -> str:
         budget = self.controller.budget
-        return "" if budget is None else format_cost(budget.remaining, "USD")
+        return "" if budget is None else format_cost(budget.remaining, money_unit(self._sandbox))
 
     def _render_panels(self) -> None:
         html: dict[str, Callable[[], str]] = {
@@ -330,7 +344,8 @@ class PromptForm(w.VBox):  # type: ignore[misc]
         bundle: dict[str, Any] | None = super()._repr_mimebundle_()
         if bundle is not None:
             priced = self.controller.price(self.value)
-            price = priced.price if priced is not None and priced.known else ""
+            known = priced is not None and priced.known and not self._unavailable
+            price = priced.price if priced is not None and known else ""
             bundle["text/html"] = summary_html(self.model, self.value, price, newest)
         return bundle
 

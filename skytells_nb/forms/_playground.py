@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from concurrent.futures import Future
+from dataclasses import replace
 from html import escape
 from typing import Any, Final
 
@@ -13,10 +14,11 @@ import traitlets
 from ..aio import run, submit
 from ..client import AsyncClient, Client, client_of
 from ..exceptions import InvalidInputError
-from ..formatting import format_cost
 from ..models import Model, ModelList, PredictionList
 from ..pricing import list_price
+from ..schema import closest_model
 from ._allowance import Allowance
+from ._controller import unavailable
 from ._error_message import describe
 from ._form import PromptForm
 from ._results import Results
@@ -71,11 +73,11 @@ class Playground(w.HBox):  # type: ignore[misc]
         self._client = client_of(client)
         self._allowance = None if budget is None else Allowance(budget)
         self.models: ModelList = run(self._client.models.list())
+        if self._client.connection.conversation.account.sandbox:
+            self.models[:] = [replace(each, pricing=each.pricing.in_credits()) for each in self.models]
         slugs = [each.id for each in self.models]
         if model is not None and model not in slugs:
-            raise InvalidInputError(
-                f"There is no model {model!r}; there are {', '.join(slugs)}. Nothing was sent.", charged=False
-            )
+            raise InvalidInputError(f"There is no model {model!r}. {self._nearest(model)}", charged=False)
         self._layouts = Layouts()
         self._results = Results(self._layouts)
         self._style = style_sheet() + self._results.static.style
@@ -101,6 +103,14 @@ class Playground(w.HBox):  # type: ignore[misc]
             self.wait_for_form()
         else:
             self._about.value = self._style + '<div class="sky-muted">This key may use no models.</div>'
+
+    def _nearest(self, slug: str) -> str:
+        _, near = closest_model(slug, self.models)
+        return (
+            "Set playground.model to one of playground.models."
+            if near is None
+            else f"Did you mean {near.id!r}?"
+        )
 
     @property
     def predictions(self) -> PredictionList:
@@ -139,7 +149,7 @@ class Playground(w.HBox):  # type: ignore[misc]
     def _check_model(self, proposal: Any) -> str:
         slug = str(proposal["value"])
         if slug not in [each.id for each in self.models]:
-            raise InvalidInputError(f"There is no model {slug!r} here. Nothing was sent.", charged=False)
+            raise InvalidInputError(f"There is no model {slug!r}. {self._nearest(slug)}", charged=False)
         return slug
 
     @traitlets.observe("model")
@@ -184,8 +194,8 @@ class Playground(w.HBox):  # type: ignore[misc]
     def _ipython_display_(self) -> None:
         from IPython.display import display
 
-        told = f"A playground of {len(self.models)} models; run this cell to use it."
-        bundle = {**(super()._repr_mimebundle_() or {}), "text/html": f"<div>{told}</div>"}
+        html = f"<div>A playground of {len(self.models)} models; run this cell to use it.</div>"
+        bundle = {**(super()._repr_mimebundle_() or {}), "text/html": html}
         display(bundle, raw=True)  # type: ignore[no-untyped-call]
         self._results.static.display()
 
@@ -206,30 +216,25 @@ def find_models(models: ModelList, words: str) -> list[Model]:
     wanted = words.lower().split()
     matching = []
     for model in models:
-        told = (model.id, model.name, model.type, model.vendor, model.status, *model.capabilities)
-        text = " ".join(word for word in told if word).lower()
+        facts = (model.id, model.name, model.type, model.vendor, model.status, *model.capabilities)
+        text = " ".join(fact for fact in facts if fact).lower()
         if all(word in text for word in wanted):
             matching.append(model)
     return matching
 
 
 def _line(model: Model) -> str:
-    price = (
-        ""
-        if model.pricing.amount is None
-        else format_cost(model.pricing.amount, model.pricing.currency or "USD")
-    )
-    price += f"/{model.pricing.unit.replace('_', ' ')}" if price and model.pricing.unit else ""
-    away = "" if model.status in (None, "operational") else f" ({model.status})"
-    return " · ".join(word for word in ((model.name or model.id) + away, model.type or "", price) if word)
+    status = "" if model.status in (None, "operational") else f" ({model.status})"
+    price = "" if unavailable(model) else list_price(model).partition(",")[0]
+    return " · ".join(part for part in ((model.name or model.id) + status, model.type or "", price) if part)
 
 
 def _card(model: Model) -> str:
     rows = [
         ("kind", model.type),
-        ("price", list_price(model) or "unknown"),
+        ("price", "" if unavailable(model) else list_price(model) or "unknown"),
         ("status", model.status),
         ("slug", model.id),
     ]
-    told = "".join(f"<div>{name}: <b>{escape(value)}</b></div>" for name, value in rows if value)
-    return f'<div class="sky-muted" style="padding-top:2px">{told}</div>'
+    lines = "".join(f"<div>{name}: <b>{escape(value)}</b></div>" for name, value in rows if value)
+    return f'<div class="sky-muted" style="padding-top:2px">{lines}</div>'

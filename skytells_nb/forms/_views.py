@@ -128,6 +128,8 @@ class ActionBar:
         Called when a button is pressed, and when a panel is opened or closed.
     queue : bool
         Whether *Generate* can be pressed while something runs.
+    unavailable : str
+        Why the model cannot be run, where it cannot: said in the place of *Generate* and the price.
 
     Attributes
     ----------
@@ -145,8 +147,10 @@ class ActionBar:
         toggled: Callable[[], object],
         *,
         queue: bool = False,
+        unavailable: str = "",
     ) -> None:
         self._queue = queue
+        self._unavailable = unavailable
         self.generate = w.Button(
             description="Generate",
             button_style="primary",
@@ -163,8 +167,9 @@ class ActionBar:
         }
         self._panels = {name: layouts.html(layout=layouts.wide) for name in self.PANELS}
         toggles = w.HBox([*self._toggles.values()], layout=layouts.natural, _dom_classes=("sky-panels",))
+        buttons = [] if unavailable else [self.generate, self.cancel]
         row = w.HBox(
-            [self.generate, self.cancel, self.price, toggles],
+            [*buttons, self.price, *([] if unavailable else [toggles])],
             layout=layouts.wide,
             _dom_classes=("sky-actions",),
         )
@@ -188,6 +193,9 @@ class ActionBar:
 
     def render(self, state: FormState, left: str = "") -> None:
         """Show what can be pressed, and what it costs; ``left`` is what is left of a budget."""
+        if self._unavailable:
+            self.price.value = f'<span class="sky-muted">{escape(self._unavailable)}</span>'
+            return
         self.price.value = price_html(state.estimate, left)
         if state.running:
             self.generate.description = "Generate another" if self._queue else "Generating…"

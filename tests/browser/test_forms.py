@@ -36,11 +36,11 @@ def test_type_slide_generate_look_and_run_the_code(notebook: Open, lab: Lab, the
 
     prompt.press_sequentially("a lighthouse on a cliff at dusk, waves below")
     price = opened.here.locator(".sky-price b")
-    expect(price).to_have_text("$0.03")
+    expect(price).to_have_text("0.03 credits")
     handle = opened.here.locator(".sky-slider .noUi-handle")
     handle.focus()
     handle.press("ArrowRight")
-    expect(price).to_have_text("$0.06")
+    expect(price).to_have_text("0.06 credits")
     expect(opened.here.get_by_label("Number of images", exact=True)).to_have_value("2")
     assert opened.evaluate("form.value['number_of_images']") == "2"
 

@@ -13,7 +13,7 @@ from PIL import Image
 
 import skytells_nb as sky
 from skytells_nb.exceptions import InvalidInputError, NotFoundError
-from skytells_nb.forms import PromptForm
+from skytells_nb.forms import Playground, PromptForm
 
 from .conftest import note, said, until
 
@@ -28,7 +28,7 @@ class TestGenerating:
         statuses: list[str] = []
         form.observe(lambda change: statuses.append(change["new"]), "status")
         form.value = {"prompt": "a lighthouse at dusk", "number_of_images": 2}
-        assert form.estimate.price == "$0.06"
+        assert form.estimate.price == "0.06 credits"
         form.submit()
         assert form.predictions == []
         prediction = form.wait(20)
@@ -145,6 +145,41 @@ class TestGenerating:
         assert prediction is not None
         assert (prediction.status, form.status) == ("succeeded", "succeeded")
         assert f"{prediction.id} (succeeded) could not be drawn: disk full" in form._results.newest
+
+
+class TestModelsThatCannotBeRun:
+    """No price and no button, and a word on what to do."""
+
+    @pytest.mark.parametrize(
+        ("facts", "words"),
+        [
+            ({"status": "offline"}, "This model is offline."),
+            ({"raw": {"metadata": {"openai_compatible": True}}}, "client.chat.completions.create('m', …)"),
+            (
+                {"raw": {"metadata": {"openai_compatible": True}}, "capabilities": ("embeddings",)},
+                "client.embeddings.create('m', …)",
+            ),
+        ],
+    )
+    def test_it_says_so(self, sandbox: sky.Sandbox, client: sky.Client, facts: Any, words: str):
+        schema = {"properties": {"prompt": {"type": "string"}}}
+        form = PromptForm(sky.Model(id="m", input_schema=schema, **facts), client=client)
+        form.value = {"prompt": "a fox"}
+        assert words in form._actions.price.value.replace("&#x27;", "'")
+        assert form._actions.generate not in form._actions.row.children
+        assert form.estimate is not None
+        with pytest.raises(InvalidInputError, match="This model"):
+            form.submit()
+        assert sandbox.billed == 0
+
+    def test_the_picker_has_no_price_for_it(self, client: sky.Client):
+        playground = Playground(client, model="gpt-5")
+        lines = {slug: line for line, slug in playground._list.options}
+        assert lines["gpt-5"] == "GPT-5 · text"
+        assert lines["truefusion"].endswith("· 0.03 credits/image")
+        form = playground.form
+        assert form is not None
+        assert "client.chat.completions" in form._actions.price.value
 
 
 class TestCanceling:

@@ -65,8 +65,8 @@ class TestValue:
         form.value["prompt"] = "a fox"
         form.value.update(number_of_images=2)
         assert control(form, "prompt").widget.value == "a fox"
-        assert (form.estimate.price, control(form, "number_of_images").box.value) == ("$0.06", "2")
-        until(lambda: "$0.06" in form._actions.price.value, "the form shows the price")
+        assert (form.estimate.price, control(form, "number_of_images").box.value) == ("0.06 credits", "2")
+        until(lambda: "0.06 credits" in form._actions.price.value, "the form shows the price")
         assert seen[-1] == form.value
         held = form.value
         held["seed"] = 7
@@ -193,7 +193,7 @@ class TestTyping:
     def test_a_prompt_of_100_kilobytes_is_typed_priced_and_sent(self, client: sky.Client):
         form = PromptForm("truefusion-edge", client=client)
         control(form, "prompt").widget.value = "x" * 100_000
-        assert form.estimate.price == "$0.01"
+        assert form.estimate.price == "0.01 credits"
         form.submit()
         prediction = form.wait(20)
         assert prediction is not None

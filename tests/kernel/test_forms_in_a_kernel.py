@@ -108,11 +108,11 @@ def test_a_click_on_a_subshell_s_thread_is_as_good(kernel: Kernel):
 def test_typing_changes_the_price_and_the_code(kernel: Kernel):
     kernel.run(SETUP.format(seconds=0))
     kernel.run('form = PromptForm("truefusion", client=client)\nform')
-    wait_for(kernel, "$0.03")
+    wait_for(kernel, "0.03 credits")
     boxes = [c for c in kernel.widgets_named("TextModel") if kernel.widgets[c].get("value") == "1"]
     state = {"method": "update", "state": {"value": "4"}, "buffer_paths": []}
     kernel.send_to_widget(boxes[0], state)
-    wait_for(kernel, "$0.12")
+    wait_for(kernel, "0.12 credits")
     assert kernel.run("form.value['number_of_images']").result == "4"
 
 

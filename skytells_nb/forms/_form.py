@@ -216,6 +216,8 @@ class PromptForm(w.VBox):  # type: ignore[misc]
         Also what the API said to the last press of *Generate*, until something is changed.
         """
         found = self._check(self.value)
+        if self._unavailable:
+            found[""] = self._unavailable
         error = self.controller.state.error
         if error is not None and error is not NOT_SENT:
             found.setdefault(error.field or "", f"{error.title}. {error.text}")
@@ -247,8 +249,7 @@ class PromptForm(w.VBox):  # type: ignore[misc]
 
     def _check(self, value: Mapping[str, Any]) -> dict[str, str]:
         """Tell what is wrong with an input, by the name of the field."""
-        whole = {"": self._unavailable} if self._unavailable else {}
-        return {**self._checker.problems(value), **self.fieldset.problems, **whole}
+        return {**self._checker.problems(value), **self.fieldset.problems}
 
     # --- what is done ------------------------------------------------------------------------------------
 
@@ -260,6 +261,8 @@ class PromptForm(w.VBox):  # type: ignore[misc]
         InvalidInputError
             The inputs cannot be sent as they are; they are marked in the form too.
         """
+        if self._unavailable:
+            raise InvalidInputError(self._unavailable, charged=False)
         problems = self._check(self.value)
         if problems:
             self.controller.refuse(problems)

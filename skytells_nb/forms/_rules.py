@@ -77,7 +77,9 @@ _IMPORTANT: Final = frozenset(
         *("generate_audio", "max_tokens", "temperature"),
     )
 )
-_LONG_NAMES: Final = frozenset({*PROMPT_NAMES, "negative_prompt", "system", "system_prompt", "description"})
+_LONG_NAMES: Final = frozenset(
+    {*PROMPT_NAMES, "negative_prompt", "system", "system_prompt", "description", "content"}
+)
 _SECRETS: Final = frozenset({("password",), ("secret",), ("token",), ("passphrase",)})
 _FEW: Final = 6
 _PLACES: Final[tuple[Place, ...]] = ("prompt", "media", "main", "advanced", "hidden")

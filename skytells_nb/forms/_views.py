@@ -45,13 +45,28 @@ _COPY: Final = (
     "{getSelection().selectAllChildren(pre);this.textContent='Selected'};"
     "navigator.clipboard?navigator.clipboard.writeText(pre.textContent).then(done,select):select()"
 )
+# A text area of ipywidgets has no key that submits, and stops keys on their way up; so Ctrl+Enter is caught
+# on the way down. The picture that cannot be loaded is how a script runs in HTML that is set from outside;
+# the view may not stand in its form yet when it does. Where scripts are stripped there is just no such key.
+_CTRL_ENTER: Final = (
+    '<img alt="" style="display:none" src="data:," onerror="const wait=(tries)=>{'
+    "const form=this.closest('.sky-form');"
+    "if(!form){if(tries)setTimeout(()=>wait(tries-1),100);return}"
+    "if(form.skyKeys)return;form.skyKeys=true;"
+    "form.addEventListener('keydown',(event)=>{"
+    "if(event.key!=='Enter'||!(event.ctrlKey||event.metaKey))return;"
+    "const button=form.querySelector('button.sky-generate');if(!button)return;"
+    "event.preventDefault();event.stopPropagation();"
+    "event.target.dispatchEvent(new Event('change',{bubbles:true}));"
+    'if(!button.disabled)button.click()},true)};wait(50)">'
+)
 _LONGEST_CODE: Final = 200_000
 
 
 @cache
 def style_sheet() -> str:
-    """Return the style sheet of every form, as HTML."""
-    return f"<style>{files(__package__).joinpath('_form.css').read_text('utf-8')}</style>"
+    """Return the style sheet of every form, and the script for Ctrl+Enter, as HTML."""
+    return f"<style>{files(__package__).joinpath('_form.css').read_text('utf-8')}</style>{_CTRL_ENTER}"
 
 
 class Layouts:
@@ -154,6 +169,7 @@ class ActionBar:
         self.generate = w.Button(
             description="Generate",
             button_style="primary",
+            tooltip="Generate (Ctrl+Enter)",
             layout=layouts.button,
             _dom_classes=("sky-generate",),
         )
@@ -194,7 +210,7 @@ class ActionBar:
     def render(self, state: FormState, left: str = "") -> None:
         """Show what can be pressed, and what it costs; ``left`` is what is left of a budget."""
         if self._unavailable:
-            self.price.value = f'<span class="sky-muted">{escape(self._unavailable)}</span>'
+            self.price.value = f'<div class="sky-unavailable">{escape(self._unavailable)}</div>'
             return
         self.price.value = price_html(state.estimate, left)
         if state.running:

@@ -215,10 +215,13 @@ _KIND_LABELS = {
 
 
 def _labels(whole: Field, fields: list[Field]) -> list[str]:
-    """Name the kinds: by their titles, else by what they are."""
+    """Name the kinds: by their titles, the constant that tells them apart, or what they are."""
     labels = []
     for field in fields:
         title = field.source.text("title") if field.source is not None else ""
+        if field.kind == "group" and (not title or title == whole.label):
+            constants = (inner.default for inner in field.fields if inner.kind == "fixed")
+            title = str(next(constants, "")).replace("_", " ").capitalize()
         labels.append(title if title and title != whole.label else _KIND_LABELS.get(field.kind, "JSON"))
     if len(set(labels)) < len(labels):
         labels = [f"{label} {at}" for at, label in enumerate(labels, 1)]

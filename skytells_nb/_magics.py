@@ -5,8 +5,8 @@
     %%skytells truefusion-pro --width 1024 --seed 7 -o picture
     a {animal} in snow, soft morning light
 
-Nothing of IPython is imported here: the shell is handed in when the extension is loaded. What goes wrong is
-said in one line, since the traceback of a magic helps nobody.
+Nothing of IPython is imported here: the shell is handed in when the extension is loaded. Errors are one line,
+since the traceback of a magic helps nobody.
 """
 
 from __future__ import annotations
@@ -16,12 +16,14 @@ import io
 import json
 import re
 import shlex
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import redirect_stdout
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, Final
 
+from . import _tracebacks
 from ._options import options
 from .aio import bar, run
 from .client import client_of
@@ -31,7 +33,7 @@ from .models import Model, Prediction
 from .pricing import estimate
 from .schema import UNSET, as_text, check, closest, closest_model
 
-__all__ = ["MagicError", "Order", "filled", "load_ipython_extension", "parse"]
+__all__ = ["MagicArgs", "MagicError", "complete", "fill_in", "load_ipython_extension", "parse"]
 
 _FILL: Final = re.compile(r"\{\{|\}\}|\{([A-Za-z_]\w*)\}|\{([A-Za-z_]\w*)[.\[(!:][^{}]*\}")
 _NUMBER: Final = re.compile(r"-\d")
@@ -40,7 +42,7 @@ _USAGE: Final = (
     "Write %%skytells MODEL [--input VALUE …] [-o NAME] [--form] [--estimate], and the prompt below."
 )
 
-_unsaid: list[str] = []
+_pending_output: list[str] = []
 
 
 class MagicError(SkytellsError):
@@ -51,7 +53,7 @@ class MagicError(SkytellsError):
 
 
 @dataclass(frozen=True, slots=True)
-class Order:
+class MagicArgs:
     """What the first line of a cell asks for.
 
     Attributes
@@ -83,32 +85,30 @@ def load_ipython_extension(ipython: Any) -> None:
 
     Examples
     --------
+    >>> from IPython.core.interactiveshell import InteractiveShell
     >>> from skytells_nb._magics import load_ipython_extension
-    >>> class Shell:
-    ...     user_ns = {}
-    ...     def register_magic_function(self, function, kind, name):
-    ...         print(kind, name)
-    ...     def set_hook(self, name, hook, str_key): ...
-    >>> load_ipython_extension(Shell())
-    cell skytells
-    line skytells_spend
+    >>> shell = InteractiveShell()
+    >>> load_ipython_extension(shell)
+    >>> "skytells" in shell.magics_manager.magics["cell"]
+    True
     """
 
     def skytells(line: str, cell: str) -> object:
         """Create a prediction of the model named on the first line, from the prompt below it."""
-        return _said_in_a_line(lambda: _create(ipython, line, cell))
+        return _with_short_errors(lambda: _create(ipython, line, cell))
 
     def skytells_spend(line: str) -> None:
         """Sum up what was spent; ``%skytells_spend status D`` by another column, and by day."""
-        _said_in_a_line(lambda: _spend(line))
+        _with_short_errors(lambda: _spend(line))
 
     ipython.register_magic_function(skytells, "cell", "skytells")
     ipython.register_magic_function(skytells_spend, "line", "skytells_spend")
-    for key in ("%%skytells", "skytells"):
-        ipython.set_hook("complete_command", _complete, str_key=key)
+    matchers = ipython.Completer.custom_matchers
+    matchers[:] = [*(each for each in matchers if each is not _match_line), _match_line]
+    _tracebacks.install()
 
 
-def parse(line: str) -> Order:
+def parse(line: str) -> MagicArgs:
     """Read the first line of a cell.
 
     Raises
@@ -148,10 +148,10 @@ def parse(line: str) -> Order:
             model = word
     if not model:
         raise MagicError(f"No model is named. Nothing was sent. {_USAGE}")
-    return Order(model, given, output, form, only_estimate)
+    return MagicArgs(model, given, output, form, only_estimate)
 
 
-def filled(text: str, variables: Mapping[str, Any]) -> str:
+def fill_in(text: str, variables: Mapping[str, Any]) -> str:
     """Fill ``{name}`` in from variables; ``{{`` and ``}}`` are the braces themselves.
 
     Raises
@@ -161,8 +161,8 @@ def filled(text: str, variables: Mapping[str, Any]) -> str:
 
     Examples
     --------
-    >>> from skytells_nb._magics import filled
-    >>> filled("a {animal} in {{snow}}", {"animal": "red fox"})
+    >>> from skytells_nb._magics import fill_in
+    >>> fill_in("a {animal} in {{snow}}", {"animal": "red fox"})
     'a red fox in {snow}'
     """
 
@@ -202,7 +202,7 @@ def _add(given: dict[str, Any], name: str, value: Any) -> None:
         given[name] = value
 
 
-def _said_in_a_line(work: Callable[[], object]) -> object:
+def _with_short_errors(work: Callable[[], object]) -> object:
     try:
         return work()
     except MagicError:
@@ -214,20 +214,20 @@ def _said_in_a_line(work: Callable[[], object]) -> object:
 
 
 def _create(ipython: Any, line: str, cell: str) -> object:
-    order = parse(line)
+    args = parse(line)
     client = client_of(None).as_sync()
-    while _unsaid:
-        print(_unsaid.pop(0), end="")  # noqa: T201 - which API this is must be said
-    model = _model(client, order.model)
-    input = _input(model, order.given, filled(cell.strip("\n"), ipython.user_ns))
-    if order.form:
+    while _pending_output:
+        print(_pending_output.pop(0), end="")  # noqa: T201 - which API this is must be said
+    model = _model(client, args.model)
+    input = _input(model, args.given, fill_in(cell.strip("\n"), ipython.user_ns))
+    if args.form:
         from .forms import PromptForm
 
         form = PromptForm(model, client=client)
         form.value = input
-        return _kept(ipython, order, form)
-    if order.estimate:
-        return _kept(ipython, order, estimate(model, input))
+        return _assign(ipython, args, form)
+    if args.estimate:
+        return _assign(ipython, args, estimate(model, input))
     if told := as_text(check(input, model.input_schema)):
         raise MagicError(f"{told} Nothing was sent.", charged=False)
     with bar(1, model.id, enabled=bool(options.progress)) as shown:
@@ -235,12 +235,12 @@ def _create(ipython: Any, line: str, cell: str) -> object:
         def move(prediction: Prediction) -> None:
             shown.update(running=int(not prediction.done), done=int(prediction.done))
 
-        return _kept(ipython, order, client.predictions.create(model.id, input, on_progress=move))
+        return _assign(ipython, args, client.predictions.create(model.id, input, on_progress=move))
 
 
-def _kept(ipython: Any, order: Order, made: object) -> object:
-    if order.output is not None:
-        ipython.user_ns[order.output] = made
+def _assign(ipython: Any, args: MagicArgs, made: object) -> object:
+    if args.output is not None:
+        ipython.user_ns[args.output] = made
     return made
 
 
@@ -377,22 +377,52 @@ def _spend(line: str) -> None:
     print(spend_table(source, by, freq))  # noqa: T201 - a magic's answer
 
 
-def _complete(shell: Any, event: Any) -> Sequence[str]:
-    """Complete the model's slug, then the names of its inputs; gives up after a moment."""
-    del shell
+def _match_line(context: Any) -> dict[str, Any]:
+    """Complete the first line of a ``%%skytells`` cell, as a matcher of IPython's.
+
+    The older hook would have its words mixed with the names of all builtins; a matcher can suppress them.
+    """
+    line = context.full_text.split("\n", 1)[0]
+    found: list[str] = []
+    if context.cursor_line == 0 and re.match(r"%%skytells\s", line):
+        found = complete(line[: context.cursor_position])
+    return {
+        "completions": [SimpleNamespace(text=text, type="magic") for text in found],
+        "matched_fragment": context.line_with_cursor[: context.cursor_position].rpartition(" ")[2],
+        "suppress": bool(found),
+        "ordered": True,
+    }
+
+
+for _trait, _setting in (("api_version", 2), ("identifier", "skytells_nb"), ("priority", 100)):
+    setattr(_match_line, f"matcher_{_trait}", _setting)
+
+
+def complete(line: str) -> list[str]:
+    """Return what can stand at the end of the first line of a cell; nothing where the API is too slow.
+
+    The model's slug first, then the names of its inputs, and after one of these its choices.
+    """
+    *before, word = line.split(" ")
+    words = [each for each in before if each]
     try:
-        words = event.line[: len(event.text_until_cursor)].split()
-        at_model = len(words) < 2 or (len(words) == 2 and not event.text_until_cursor.endswith(" "))
-        with redirect_stdout(io.StringIO()) as said:  # a front end shows nothing of what completing prints
+        with redirect_stdout(io.StringIO()) as printed:  # a front end shows nothing of what completing prints
             client = client_of(None)
-        _unsaid.append(said.getvalue())
-        if at_model:
+        _pending_output.append(printed.getvalue())
+        if len(words) < 2:
             models = run(asyncio.wait_for(client.models.list(), _COMPLETION_PATIENCE))
-            return [model.id for model in models]
+            return [model.id for model in models if model.id.startswith(word)]
         model = run(asyncio.wait_for(client.models.get(words[1]), _COMPLETION_PATIENCE))
-        names = [
-            field.name for field in fields_from_schema(model.input_schema).fields if field.place != "hidden"
-        ]
-        return [*(f"--{name}" for name in names if name), "--form", "--estimate"]
     except (SkytellsError, TimeoutError):
         return []
+    fields = {
+        field.name: field
+        for field in fields_from_schema(model.input_schema).fields
+        if field.place != "hidden" and field.name
+    }
+    asked = fields.get(words[-1].removeprefix("--").replace("-", "_")) if words[-1].startswith("--") else None
+    if asked is not None and asked.choices:
+        options = [shlex.quote(str(value)) for _, value in asked.choices]
+    else:
+        options = [*(f"--{name}" for name in fields), "--form", "--estimate"]
+    return [option for option in options if option.startswith(word)]

@@ -12,7 +12,7 @@ from IPython.core.completer import provisionalcompleter
 from IPython.core.interactiveshell import InteractiveShell
 
 import skytells_nb as sky
-from skytells_nb._magics import MagicError, filled, load_ipython_extension, parse
+from skytells_nb._magics import MagicError, complete, fill_in, load_ipython_extension, parse
 
 
 @pytest.fixture
@@ -28,26 +28,18 @@ def client(sandbox: sky.Sandbox) -> Iterator[sky.Client]:
 
 
 class Shell:
-    """As much of a shell as magics are handed: functions by name, hooks, variables."""
+    """As much of a shell as magics are handed: functions by name, matchers, variables."""
 
     def __init__(self) -> None:
         self.user_ns: dict[str, Any] = {}
         self.magics: dict[str, Any] = {}
-        self.hooks: dict[str, Any] = {}
+        self.Completer = SimpleNamespace(custom_matchers=[])
 
     def register_magic_function(self, function: Any, kind: str, name: str) -> None:
         self.magics[name] = function
 
-    def set_hook(self, name: str, hook: Any, str_key: str) -> None:
-        self.hooks[str_key] = hook
-
     def cell(self, line: str, cell: str = "a red fox") -> Any:
         return self.magics["skytells"](line, cell)
-
-    def complete(self, text: str) -> list[str]:
-        event = SimpleNamespace(line=text, text_until_cursor=text, symbol=text.split(" ")[-1])
-        found = self.hooks["%%skytells"](self, event)
-        return [word for word in found if word.startswith(event.symbol)]
 
 
 @pytest.fixture
@@ -131,11 +123,12 @@ def test_what_the_api_says_is_one_line_too(shell: Shell, sandbox: sky.Sandbox):
 
 
 def test_model_names_and_their_inputs_are_completed(shell: Shell, sandbox: sky.Sandbox):
-    assert shell.complete("%%skytells truefusion-v") == ["truefusion-video", "truefusion-video-pro"]
-    assert shell.complete("%%skytells truefusion-edge --w") == ["--width"]
-    assert "--estimate" in shell.complete("%%skytells truefusion-edge --width 128 --")
+    assert complete("%%skytells truefusion-v") == ["truefusion-video", "truefusion-video-pro"]
+    assert complete("%%skytells truefusion-edge --w") == ["--width"]
+    assert "--estimate" in complete("%%skytells truefusion-edge --width 128 --")
+    assert complete("%%skytells truefusion --aspect-ratio 9:") == ["9:16"]
     sandbox.faults.always("server_error", on="models")
-    assert shell.complete("%%skytells t") == []
+    assert complete("%%skytells t") == []
 
 
 def test_what_was_spent_is_summed_up(shell: Shell, capsys: pytest.CaptureFixture[str]):
@@ -155,17 +148,17 @@ def test_repeated_options_are_lists_and_numbers_may_be_negative():
 
 
 def test_braces_that_are_no_names_stay():
-    assert filled('{"a": 1} {} {0} {a b} }}', {}) == '{"a": 1} {} {0} {a b} }'
+    assert fill_in('{"a": 1} {} {0} {a b} }}', {}) == '{"a": 1} {} {0} {a b} }'
 
 
 @pytest.mark.parametrize("asked", ["{fox.colour}", "{fox[0]}", "{fox:>9}", "{fox!r}", "{fox()}"])
 def test_more_than_a_name_is_not_sent_as_it_stands(asked: str):
     with pytest.raises(MagicError, match="only a name is filled in") as raised:
-        filled(f"a {asked} in snow", {"fox": "red"})
+        fill_in(f"a {asked} in snow", {"fox": "red"})
     assert raised.value.charged is False
     assert f"{{{asked}}}" in str(raised.value)
-    assert filled(f"a {{{asked}}} in snow", {"fox": "red"}) == f"a {asked} in snow"
-    assert filled(f"a {asked} in snow", {}) == f"a {asked} in snow"
+    assert fill_in(f"a {{{asked}}} in snow", {"fox": "red"}) == f"a {asked} in snow"
+    assert fill_in(f"a {asked} in snow", {}) == f"a {asked} in snow"
 
 
 def test_files_lists_and_json_are_read(shell: Shell, tmp_path: Path):
@@ -185,7 +178,11 @@ def test_it_works_in_a_real_shell(client: sky.Client):
         assert real.user_ns["made"] is made
         typed = "%%skytells beatfusion-"
         with provisionalcompleter():
-            found = {each.text for each in real.Completer.completions(typed, len(typed))}
-        assert {"beatfusion-1.0", "beatfusion-2.0"} <= found
+            found = [each.text for each in real.Completer.completions(typed, len(typed))]
+            assert found == ["beatfusion-2.0", "beatfusion-1.0"]
+            typed = "%%skytells truefusion --se"
+            found = [each.text for each in real.Completer.completions(typed + "\na fox", len(typed))]
+            assert found == ["--seed"]
+            assert "setattr" in {each.text for each in real.Completer.completions("seta", 4)}
     finally:
         InteractiveShell.clear_instance()

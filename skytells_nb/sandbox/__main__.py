@@ -14,17 +14,23 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from decimal import Decimal
 from typing import Final
 
 from . import classroom, runfile
 from .errors import StateError
-from .options import choices, learner_names, parse_budget
+from .options import QUIRKS, choices, learner_names, parse_budget
 from .server import Server
 
+
+def _listed(text: str) -> list[str]:
+    """Parse ``a,b``."""
+    return [each.strip() for each in text.split(",") if each.strip()]
+
+
 #: Every plain option of the server: what it is read as, how its value is called, and what it does.
-_PLAIN: Final[dict[str, tuple[type, str, str]]] = {
+_PLAIN: Final[dict[str, tuple[Callable[[str], object], str, str]]] = {
     "host": (
         str,
         "HOST",
@@ -39,6 +45,9 @@ _PLAIN: Final[dict[str, tuple[type, str, str]]] = {
     "rate-limit": (int, "N", "requests a minute; beyond it 429"),
     "concurrency": (int, "N", "jobs at a time; beyond it 429"),
     "seed": (int, "N", "make ids and lengths the same each time"),
+    "names": (_listed, "NAME,NAME", "host names under which it may be reached, besides this machine's own"),
+    "quirks": (_listed, "WORD,WORD", f"what text models do otherwise than usual: {', '.join(QUIRKS)}"),
+    "storage": (int, "BYTES", "inputs that each learner may keep here (default: 64 MB)"),
     "webhook-secret": (str, "SECRET", "sign webhooks with this instead of the API key"),
 }
 

@@ -247,7 +247,11 @@ class App:
         self, response: Response, transport: asyncio.Transport, receive: Receive, send: Send
     ) -> None:
         late = response.after + self._core.options.delay
-        if response.ending == "hang":
+        if response.pieces is not None and response.ending != "drop":
+            let_go = bool(late) and not await self._pause(late)
+            if not let_go and await self._send_pieces(response, response.pieces, transport, receive, send):
+                return
+        elif response.ending == "hang":
             await self._until_left(receive)
         elif (late and not await self._pause(late)) or response.ending == "drop":
             pass
@@ -271,6 +275,28 @@ class App:
             await _flushed(transport)
         break_off(transport, reset=response.reset)
         await _gone(receive)
+
+    async def _send_pieces(
+        self,
+        response: Response,
+        pieces: Sequence[tuple[float, bytes]],
+        transport: asyncio.Transport,
+        receive: Receive,
+        send: Send,
+    ) -> bool:
+        """Send a body piece by piece; whether it ended in order."""
+        await send({"type": "http.response.start", "status": response.status, "headers": _headers(response)})
+        for late, piece in pieces:
+            if (late and not await self._pause(late)) or transport.is_closing():
+                return False
+            await send({"type": "http.response.body", "body": piece, "more_body": True})
+        if response.ending == "hang":
+            await self._until_left(receive)
+        elif response.ending == "send":
+            await send({"type": "http.response.body", "body": b""})
+            return True
+        await _flushed(transport)
+        return False
 
     async def _pause(self, seconds: float) -> bool:
         """Wait; False when the server stops meanwhile."""
@@ -374,4 +400,6 @@ def _headers(response: Response) -> list[tuple[bytes, bytes]]:
     pairs = [
         (name.encode("ascii"), value.encode("latin-1", "replace")) for name, value in response.headers.items()
     ]
+    if response.pieces is not None:
+        return pairs
     return [*pairs, (b"content-length", b"%d" % len(response.body))]

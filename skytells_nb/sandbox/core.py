@@ -23,8 +23,9 @@ from .accounts import Account, Accounts, Caller, fingerprint, parse_key, rate_he
 from .classroom import enrol
 from .errors import Refusal
 from .faults import ActiveFault, Faults
+from .inference import Inference
 from .jobs import SECOND
-from .messages import API_ROUTES, INFERENCE, ROUTES, UNKNOWN, Request, Response, Route, as_json, find_route
+from .messages import API_ROUTES, ROUTES, TEXT_ROUTES, UNKNOWN, Request, Response, Route, as_json, find_route
 from .models import SCHEMAS, Catalogue, standard_catalogue
 from .options import Options
 from .predictions import Predictions
@@ -99,6 +100,7 @@ class Core:
             closed=self.has_class or self.options.exposed,
         )
         self.predictions = Predictions(self.state, self.options, self.catalogue, self.media)
+        self.inference = Inference(self.state, self.options, self.catalogue, self.media)
         self.log: deque[Received] = deque(maxlen=LOG_LENGTH)
         self.deliveries: deque[Delivery] = deque(maxlen=LOG_LENGTH)
         #: Called whenever a webhook may have been scheduled.
@@ -123,7 +125,7 @@ class Core:
                 active = self._check_limits(route, caller.account, now)
                 response = self._handle_with_faults(route, request, caller, active, now)
             except Refusal as refusal:
-                response = self._refuse(refusal)
+                response = self._refuse(refusal, route)
             faults.modify_response(active, response)
             self._finish(response, route, caller.account, now)
             self._record(request, route, response, active, now)
@@ -228,11 +230,7 @@ class Core:
     def _identify(self, route: Route, request: Request) -> Caller:
         """Check path and key, in this order; a file belongs to whoever made it, and needs no key."""
         if route is UNKNOWN:
-            inference = request.target.removeprefix("/v1") in INFERENCE
-            details = (
-                "The sandbox serves predictions and models, not the inference routes." if inference else None
-            )
-            raise errors.endpoint_not_found(request.method, request.target, details)
+            raise errors.endpoint_not_found(request.method, request.target)
         if route.name == "asset":
             return Caller("", self._owner_of(route.argument))
         if route.name not in API_ROUTES:
@@ -262,7 +260,7 @@ class Core:
         try:
             response = self._handle(route, request, caller, active, now)
         except Refusal as refusal:
-            response = self._refuse(refusal)
+            response = self._refuse(refusal, route)
         return faults.replace_response(active, response)
 
     def _handle(
@@ -290,6 +288,12 @@ class Core:
                 if entry is None:
                     raise errors.model_not_found(id)
                 return as_json(entry.body(_fields(request.query)))
+            case "chat":
+                return self.inference.chat(request, caller.account, active, now)
+            case "responses":
+                return self.inference.responses(request, caller.account, active, now)
+            case "embeddings":
+                return self.inference.embeddings(request, caller.account, active, now)
             case "asset":
                 return self.predictions.asset(id, route.rest, request, active, now)
         handler = self._handlers.get(route.name)
@@ -297,9 +301,13 @@ class Core:
             raise errors.endpoint_not_found(request.method, request.target)
         return handler(self, route, request, now)
 
-    def _refuse(self, refusal: Refusal) -> Response:
+    def _refuse(self, refusal: Refusal, route: Route = UNKNOWN) -> Response:
         request_id = f"req_sandbox_{len(self.log)}"
-        response = as_json(errors.body_of(refusal, self.options.error_shape, request_id), refusal.status)
+        shape: str = self.options.error_shape
+        if route.name in TEXT_ROUTES:
+            quirks = self.options.quirks
+            shape = "A" if "envelope-a" in quirks else "course" if "course-errors" in quirks else "E"
+        response = as_json(errors.body_of(refusal, shape, request_id), refusal.status)
         response.headers.update(refusal.headers)
         return response
 

@@ -26,6 +26,8 @@ class Refusal(Exception):
         The envelope's top-level sentence where it differs from the message.
     headers : Mapping[str, str], optional
         Headers that belong to this error, such as ``retry-after``.
+    param : str, optional
+        The field that is wrong; only the inference routes name it.
     """
 
     def __init__(
@@ -37,6 +39,7 @@ class Refusal(Exception):
         *,
         response: str | None = None,
         headers: Mapping[str, str] | None = None,
+        param: str | None = None,
     ) -> None:
         super().__init__(message)
         self.status = status
@@ -45,6 +48,7 @@ class Refusal(Exception):
         self.details = message if details is None else details
         self.response = message if response is None else response
         self.headers = dict(headers or {})
+        self.param = param
 
 
 class StateError(RuntimeError):
@@ -53,6 +57,16 @@ class StateError(RuntimeError):
 
 class StateInUseError(StateError):
     """A state file that another sandbox has open; this one can be used instead."""
+
+
+#: Type, code (None: the error's own id) and category of an error of the inference routes, by its status.
+_INFERENCE_WORDS: Final[dict[int, tuple[str, str | None, str]]] = {
+    **dict.fromkeys((400, 402, 404, 408, 413, 421, 422, 451), ("invalid_request_error", None, "request")),
+    401: ("authentication_error", "invalid_api_key", "auth"),
+    403: ("permission_error", None, "auth"),
+    429: ("rate_limit_error", "rate_limit_exceeded", "rate_limit"),
+    500: ("server_error", "service_error", "inference"),
+}
 
 
 def body_of(refusal: Refusal, shape: str, request_id: str) -> dict[str, Any]:
@@ -70,18 +84,29 @@ def body_of(refusal: Refusal, shape: str, request_id: str) -> dict[str, Any]:
     if shape == "D":
         return {"status": False, "response": refusal.response}
     if shape == "E":
+        kind, code, category = _INFERENCE_WORDS.get(refusal.status, _INFERENCE_WORDS[500])
         return {
             "error": {
-                "message": refusal.message,
-                "type": "invalid_request_error" if refusal.status < 500 else "server_error",
-                "code": refusal.error_id.lower(),
+                "message": refusal.details if isinstance(refusal.details, str) else refusal.message,
+                "type": kind,
+                "code": code or refusal.error_id.lower(),
                 "error_id": refusal.error_id,
                 "status": refusal.status,
-                "param": None,
+                "param": refusal.param,
                 "request_id": request_id,
-                "details": refusal.details,
+                "details": {"category": category},
             }
         }
+    if shape == "course":
+        message = refusal.details if isinstance(refusal.details, str) else refusal.message
+        error_id = refusal.error_id.lower()
+        course = {
+            "message": message,
+            "type": "InferenceError",
+            "error_id": error_id,
+            "status": refusal.status,
+        }
+        return {"error": course}
     return {"status": False, "response": refusal.response, "error": nested}
 
 
@@ -139,22 +164,22 @@ def malformed(details: str) -> Refusal:
     return Refusal(400, "INVALID_REQUEST", "The request body is not valid JSON.", details)
 
 
-def invalid_parameter(details: str) -> Refusal:
-    """400 for a query parameter out of range."""
-    return Refusal(400, "INVALID_PARAMETER", "Invalid parameter", details)
+def invalid_parameter(details: str, param: str | None = None) -> Refusal:
+    """400 for a query parameter out of range, and for a field of a text model's request."""
+    return Refusal(400, "INVALID_PARAMETER", "Invalid parameter", details, param=param)
 
 
 def model_not_found(slug: str) -> Refusal:
     """404 for an unknown slug."""
     message = f"The model with slug '{slug}' does not exist"
-    return Refusal(404, "MODEL_NOT_FOUND", message)
+    return Refusal(404, "MODEL_NOT_FOUND", message, param="model")
 
 
 def model_not_supported(slug: str) -> Refusal:
     """422 for a model that is served by the inference routes only."""
     message = f"The model '{slug}' cannot be used on this route"
     return Refusal(
-        422, "MODEL_NOT_SUPPORTED", message, "Use the inference routes, which the sandbox does not have."
+        422, "MODEL_NOT_SUPPORTED", message, "Use POST /v1/chat/completions, /v1/responses or /v1/embeddings."
     )
 
 

@@ -15,7 +15,8 @@ from typing import Any, Final, NamedTuple
 
 from . import errors
 from .jobs import SECOND, Job
-from .messages import API_ROUTES, ROUTES, Response, as_json
+from .messages import API_ROUTES, ROUTES, TEXT_ROUTES, Response, as_json
+from .options import QUIRKS
 
 
 class FaultKind(NamedTuple):
@@ -102,6 +103,13 @@ FAULT_KINDS: Final[dict[str, FaultKind]] = {
         bends=True,
         allowed=("asset", "create"),
     ),
+    "text": FaultKind(
+        "a text model's answer has one of the quirks of QUIRKS, such as cut, error-midway or length-empty",
+        TEXT_ROUTES,
+        {"quirk": "cut"},
+        bends=True,
+        allowed=TEXT_ROUTES,
+    ),
     "hidden": FaultKind(
         "the job is missing from listings for so many seconds",
         _CREATE,
@@ -110,6 +118,10 @@ FAULT_KINDS: Final[dict[str, FaultKind]] = {
         allowed=_CREATE,
     ),
 }
+
+
+#: Details that are one of a few words.
+_WORDS: Final[dict[str, tuple[str, ...]]] = {"shape": FAILURE_SHAPES, "quirk": tuple(QUIRKS)}
 
 
 class ActiveFault(NamedTuple):
@@ -325,7 +337,7 @@ def _check(name: str, detail: str, value: Any, usual: Any) -> None:
     if detail == "retry_after":
         good = value is None or isinstance(value, str) or _is_amount(value)
     elif isinstance(usual, bool | str):
-        good = isinstance(value, type(usual)) and (detail != "shape" or value in FAILURE_SHAPES)
+        good = isinstance(value, type(usual)) and (value in _WORDS.get(detail, (value,)))
     elif detail == "status":
         good = isinstance(value, int) and 200 <= value <= 599
     else:

@@ -7,7 +7,7 @@ dropped connection or an answer that never comes, is an exception here.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
@@ -124,7 +124,7 @@ class InProcess(Sandbox):
             response, late = core.failure(error), 0.0
         if late:
             await self._sleep(late)
-        return _sent(response, request.method)
+        return self._sent(response, request.method)
 
     async def deliver(self, post: Callable[[str, dict[str, str], bytes], Awaitable[int]]) -> int:
         """Deliver the webhooks that are due by the clock, and return how many were tried.
@@ -155,18 +155,31 @@ class InProcess(Sandbox):
         self.core.note_size(asset.job, asset.name, len(content))
         return self._files.put(asset, content)
 
+    def _sent(
+        self, response: Response, method: str
+    ) -> tuple[int, dict[str, str], bytes | AsyncIterator[bytes]]:
+        if response.ending == "drop":
+            raise ConnectionDroppedError("the connection closed without an answer", reset=response.reset)
+        if response.pieces is not None:
+            return response.status, response.headers, self._pieces(response, response.pieces)
+        if response.ending == "hang":
+            raise NeverAnsweredError("no answer will come")
+        headers = {**response.headers, "content-length": str(len(response.body))}
+        if response.ending == "cut":
+            half = response.body[: len(response.body) // 2]
+            return response.status, headers, self._pieces(response, [(0.0, half)])
+        return response.status, headers, b"" if method == "HEAD" else response.body
 
-def _sent(response: Response, method: str) -> tuple[int, dict[str, str], bytes | AsyncIterator[bytes]]:
-    if response.ending == "drop":
-        raise ConnectionDroppedError("the connection closed without an answer", reset=response.reset)
-    if response.ending == "hang":
-        raise NeverAnsweredError("no answer will come")
-    headers = {**response.headers, "content-length": str(len(response.body))}
-    if response.ending == "cut":
-        return response.status, headers, _cut(response)
-    return response.status, headers, b"" if method == "HEAD" else response.body
-
-
-async def _cut(response: Response) -> AsyncIterator[bytes]:
-    yield response.body[: len(response.body) // 2]
-    raise ConnectionDroppedError("the connection closed in the midst of the body", reset=response.reset)
+    async def _pieces(
+        self, response: Response, pieces: Sequence[tuple[float, bytes]]
+    ) -> AsyncIterator[bytes]:
+        for late, piece in pieces:
+            if late:
+                await self._sleep(late)
+            yield piece
+        if response.ending == "cut":
+            raise ConnectionDroppedError(
+                "the connection closed in the midst of the body", reset=response.reset
+            )
+        if response.ending == "hang":
+            raise NeverAnsweredError("the body has no end")

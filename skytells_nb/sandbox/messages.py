@@ -91,6 +91,9 @@ class Response:
         The id of a prediction whose end has to come before this request is answered (``await: true``).
     asset : Asset or None
         The file that is the body.
+    pieces : list of (float, bytes) or None
+        A body that comes in pieces, each with the seconds that pass before it; `ending` is then that of the
+        last: close it in order, break it off, or keep it open.
     about : str or None
         The id of the prediction that was created or read.
     unread : bool
@@ -105,6 +108,7 @@ class Response:
     reset: bool = False
     hold: str | None = None
     asset: Asset | None = None
+    pieces: list[tuple[float, bytes]] | None = None
     about: str | None = None
     unread: bool = False
 
@@ -120,11 +124,15 @@ def dump(value: Any) -> bytes:
 
 
 #: Every route a fault can be put on. ``any`` stands for all of those that need a key.
-API_ROUTES: Final = ("create", "read", "list", "cancel", "delete", "stream", "models", "model")
+#: Those of text models, by their path; their errors have a shape of their own.
+INFERENCE: Final[dict[str, str]] = {
+    "/v1/chat/completions": "chat",
+    "/v1/responses": "responses",
+    "/v1/embeddings": "embeddings",
+}
+TEXT_ROUTES: Final = tuple(INFERENCE.values())
+API_ROUTES: Final = ("create", "read", "list", "cancel", "delete", "stream", "models", "model", *TEXT_ROUTES)
 ROUTES: Final = (*API_ROUTES, "asset")
-
-#: Documented, and deliberately absent here.
-INFERENCE: Final = ("/chat/completions", "/responses", "/embeddings")
 
 
 class Route(NamedTuple):
@@ -157,6 +165,8 @@ def find_route(method: str, target: str, paths: str = "both") -> Route:
     """
     if not target.startswith("/v1/"):
         return _outside(method, target)
+    if target.rstrip("/") in INFERENCE:
+        return Route(INFERENCE[target.rstrip("/")]) if method == "POST" else UNKNOWN
     parts = [unquote(part) for part in target[4:].rstrip("/").split("/")]
     head, size = parts[0], len(parts)
     new, old = paths != "old", paths != "new"

@@ -190,6 +190,15 @@ def price(entry: Model, input: Mapping[str, Any], *, computing: float, text: str
     return (amount * _quantity(entry, input, unit, computing, text)).quantize(SMALLEST_UNIT)
 
 
+def token_price(entry: Model, tokens_in: int, tokens_out: int) -> Decimal:
+    """Work out what a text model's tokens cost; written ones at a price of their own where there is one."""
+    pricing = entry.public["pricing"]
+    rates = {each["value"]: each["billable_price"] for each in pricing.get("criterias") or []}
+    usual = pricing["amount"]
+    read, written = (_decimal(rates.get(kind, usual)) for kind in ("input", "output"))
+    return (read * tokens_in + written * tokens_out) / 1_000_000
+
+
 def _rate(entry: Model, input: Mapping[str, Any], pricing: Mapping[str, Any]) -> tuple[Decimal, str]:
     resolved = resolve(entry, input)
     for criterion in pricing.get("criterias") or []:

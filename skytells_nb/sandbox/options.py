@@ -23,6 +23,33 @@ LARGEST: Final = 500
 WILDCARDS: Final = ("0.0.0.0", "::", "")  # noqa: S104 - compared with, not bound to
 
 
+#: What clients of text models must survive (skytells-api-text.md, sections 8 and 9).
+QUIRKS: Final[dict[str, str]] = {
+    "other-model": "the answer names another model than was asked",
+    "length-empty": "all of max_tokens goes into reasoning, and no word is written",
+    "content-parts": "content is a list of parts",
+    "no-usage": "no usage, also where it was asked for",
+    "usage-everywhere": "usage on every chunk",
+    "stream-options-refused": "stream_options is a 400",
+    "split": "writes of 1 to 7 bytes, also inside a character",
+    "crlf": "lines of a stream end in CR LF",
+    "no-space": "data:{} without a space",
+    "comments": "comment lines between events, also before the first",
+    "no-done": "no [DONE]: the body just ends",
+    "stays-open": "the connection stays open behind the last event",
+    "cut": "the connection closes in the middle of a line",
+    "slow": "two seconds of silence before the first event and in the middle",
+    "error-midway": "an error comes in the middle of a stream",
+    "filtered": "the content filter cuts the answer off",
+    "filtered-prompt": "the prompt is flagged, and answered all the same",
+    "filtered-451": "the prompt is refused with 451",
+    "unknown-event": "an event that nobody knows comes in the middle",
+    "json-for-stream": "a JSON body although a stream was asked for",
+    "course-errors": "errors as the course shows them",
+    "envelope-a": "errors in the older envelope",
+}
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Dialect:
     """Which documented form each answer takes.
@@ -142,6 +169,8 @@ class Options(Dialect):
     names : sequence of str
         Host names under which it may be reached besides addresses, ``localhost`` and this machine's own; any
         other is refused with 421, because a page in a browser could use it to read what is here.
+    quirks : sequence of str
+        What the text routes do otherwise than usual; `QUIRKS` says what each does.
     clock : callable
         Seconds since the epoch; `time.time` unless a test brings its own.
     """
@@ -162,6 +191,7 @@ class Options(Dialect):
     gallery: bool = False
     storage: int = 64 * 1024 * 1024
     names: Sequence[str] = ()
+    quirks: Sequence[str] = ()
     clock: Callable[[], float] = time.time
 
     def __post_init__(self) -> None:
@@ -179,6 +209,9 @@ class Options(Dialect):
                 raise ValueError(f"{name}={value!r}: a whole number, at least 1, or None for no limit")
         if self.learners is not None:
             learner_names(self.learners)
+        strange = [each for each in self.quirks if each not in QUIRKS]
+        if isinstance(self.quirks, str) or strange:
+            raise ValueError(f"quirks={self.quirks!r}: choose some of {', '.join(QUIRKS)}")
         if self.budget is not None:
             parse_budget(self.budget)
         if self.exposed and self.seed is not None:

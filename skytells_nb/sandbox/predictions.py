@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Sequence
+from decimal import Decimal
 from typing import Any, Final, NoReturn
 
 from . import errors, listing, webhooks
@@ -67,7 +68,7 @@ class Predictions:
         account = caller.account
         self._refuse_if_busy(account, now)
         job = self._plan(entry, input, self.state.moment(now))
-        self._refuse_if_too_dear(account, job)
+        refuse_beyond_budget(account, job.amount, self.state.spent[account.name])
         if (
             account.name != OWNER
             and self.state.stored[account.name] + len(request.body) > self.options.storage
@@ -212,17 +213,6 @@ class Predictions:
             raise errors.invalid_input("; ".join(wrong))
         return entry, input
 
-    def _refuse_if_too_dear(self, account: Account, job: Job) -> None:
-        """Refuse what the account's budget does not allow; 402 as without credit, for it is the same."""
-        if account.budget is None:
-            return
-        left = account.budget - self.state.spent[account.name]
-        if job.amount > left:
-            raise errors.no_credit(
-                f"This would cost {job.amount.normalize():f} credits, and {left.normalize():f} of "
-                f"{account.budget.normalize():f} are left; nothing was billed."
-            )
-
     def _refuse_if_busy(self, account: Account, now: int) -> None:
         limit, name = self.options.concurrency, account.name
         if limit is not None and self.state.running(now, name) >= limit:
@@ -281,6 +271,15 @@ class Predictions:
         if self.options.cancel_answer == "success":
             return as_json({"success": True})
         return self._show(job, now, request)
+
+
+def refuse_beyond_budget(account: Account, amount: Decimal, spent: Decimal) -> None:
+    """Refuse what the account's budget does not allow; 402 as without credit, for it is the same."""
+    if account.budget is not None and amount > (left := account.budget - spent):
+        raise errors.no_credit(
+            f"This would cost {amount.normalize():f} credits, and {left.normalize():f} of "
+            f"{account.budget.normalize():f} are left; nothing was billed."
+        )
 
 
 def parse_body(raw: bytes) -> dict[str, Any]:

@@ -131,7 +131,7 @@ class StateFile:
         with self._at_once():
             self._db.execute("INSERT INTO predictions VALUES (?, ?, ?)", (job.number, job.id, record))
             if amount is not None:
-                self._db.execute("INSERT INTO ledger VALUES (?, ?, ?)", (job.id, str(amount), job.account))
+                self.charge(job.id, job.account, amount)
 
     def save(self, job: Job) -> None:
         """Keep what changed about a prediction."""
@@ -141,6 +141,10 @@ class StateFile:
     def remove(self, job: Job) -> None:
         """Forget a prediction; its number and id are never used again."""
         self._db.execute("UPDATE predictions SET record = NULL WHERE number = ?", (job.number,))
+
+    def charge(self, id: str, account: str, amount: Decimal) -> None:
+        """Put something on the bill."""
+        self._db.execute("INSERT INTO ledger VALUES (?, ?, ?)", (id, str(amount), account))
 
     def uncharge(self, id: str) -> None:
         """Take a prediction off the bill."""
@@ -317,6 +321,13 @@ class State:
         job.rendered = None
         if self.journal is not None:
             self.journal.save(job)
+
+    def charge(self, id: str, account: str, amount: Decimal) -> None:
+        """Put a text model's answer on the bill."""
+        if self.journal is not None:
+            self.journal.charge(id, account, amount)
+        self.ledger[id] = amount
+        self.spent[account] += amount
 
     def uncharge(self, job: Job) -> None:
         """Take a prediction off the bill."""

@@ -153,7 +153,7 @@ def test_a_struck_create_is_billed_exactly_when_it_was_accepted(talk, name, told
 
 
 def test_every_fault_there_is_has_been_struck():
-    assert {name for name, *_ in ON_CREATE} | {"cut_short"} == set(FAULT_KINDS)
+    assert {name for name, *_ in ON_CREATE} | {"cut_short", "text"} == set(FAULT_KINDS)
 
 
 def test_a_gateway_answers_with_html(talk):

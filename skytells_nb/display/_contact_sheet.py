@@ -30,7 +30,8 @@ _MUTED: Final = (112, 112, 112)
 _PANEL: Final = (243, 243, 243)
 _MOST_PIXELS: Final = 16_000_000
 _LEAST_SIDE: Final = 96
-_TRIES: Final = 5
+_TRIES: Final = 4
+_LARGEST_PNG: Final = 800
 _LEAST_PNG: Final = 8_000
 # Pillow's own font has Latin letters only; these, where there are any, have more.
 _FONTS: Final = (
@@ -110,17 +111,22 @@ def png_within(items: Sequence[DisplayItem], limit: int) -> str | None:
 
 
 def _png(image: Image.Image, limit: int) -> bytes | None:
-    """Encode a picture in a palette, smaller until it takes at most so many bytes."""
-    side = min(max(image.size), 1_024)
+    """Encode a picture in a palette, as large as it may be in so many bytes; a small one tells how large."""
+    side, largest = 192, min(max(image.size), _LARGEST_PNG)
+    best: bytes | None = None
     for _ in range(_TRIES):
-        smaller = image.convert("RGB")
+        smaller = image.copy()
         smaller.thumbnail((side, side))
         file = io.BytesIO()
         smaller.quantize(128).save(file, "PNG")
-        if file.tell() <= limit:
-            return file.getvalue()
-        side = max(48, int(side * (limit / file.tell()) ** 0.5 * 0.95))
-    return None
+        data = file.getvalue()
+        if len(data) <= limit and (best is None or len(data) > len(best)):
+            best = data
+        wanted = min(largest, int(side * (limit / len(data)) ** 0.5 * 0.95))
+        if best is not None and wanted <= side * 1.1:
+            break
+        side = max(48, wanted)
+    return best
 
 
 def _sheet(items: Sequence[DisplayItem], across: int, side: int) -> Image.Image:
@@ -199,7 +205,9 @@ def _message(item: DisplayItem) -> tuple[str, str]:
 
 def _caption(item: DisplayItem) -> _Caption:
     prediction = item.prediction
-    facts = [] if prediction is None or not item.caption else prediction_facts(prediction)
+    facts = (
+        [] if prediction is None or not item.caption else prediction_facts(prediction, first=item.index == 1)
+    )
     return _Caption(one_line(item.caption or ""), " · ".join(facts))
 
 

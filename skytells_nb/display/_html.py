@@ -256,11 +256,9 @@ def facts_html(item: DisplayItem, frame: Frame, *, shared: bool = False) -> str:
 
     ``shared`` facts are those that several outputs of one prediction have in common.
     """
-    # A prediction is billed once, so of several outputs the first alone says what it cost.
     prediction = None if frame.terse else item.prediction
-    facts = [fact for fact in prediction_facts(prediction) if fact != item.caption] if prediction else []
-    if prediction is not None and item.index > 1 and not shared:
-        facts = facts[:1] if prediction.model and facts[:1] == [prediction.model] else []
+    facts = [] if prediction is None else prediction_facts(prediction, first=shared or item.index == 1)
+    facts = [fact for fact in facts if fact != item.caption]
     model = None if prediction is None else prediction.model
     first = [_bdi(fact) if frame.alone or fact == model else _word(fact) for fact in facts]
     second = [_id(prediction.id, frame)] if prediction else []

@@ -63,10 +63,13 @@ def seconds_text(seconds: float | None) -> str:
     return "" if seconds is None or seconds < 0 else format_seconds(seconds)
 
 
-def prediction_facts(prediction: Prediction) -> list[str]:
-    """List model, seconds and cost, as far as they are known."""
-    facts = (prediction.model or "", seconds_text(prediction.seconds), cost_text(prediction))
-    return [clip(one_line(fact), 80) for fact in facts if fact]
+def prediction_facts(prediction: Prediction, *, first: bool = True) -> list[str]:
+    """List model, seconds and cost, as far as they are known.
+
+    A prediction is billed once, so of several outputs only the first says what it took.
+    """
+    spent = (seconds_text(prediction.seconds), cost_text(prediction)) if first else ()
+    return [clip(one_line(fact), 80) for fact in (prediction.model or "", *spent) if fact]
 
 
 def short_id(identifier: str) -> str:

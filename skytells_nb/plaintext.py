@@ -15,11 +15,12 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
     from typing import Final, TextIO
 
-__all__ = ["align", "clean", "clip", "encodable", "one_line"]
+__all__ = ["align", "clean", "clip", "encodable", "one_line", "printable"]
 
 # Overrides, embeddings, isolates and marks of direction; what breaks lines unseen; the byte order mark.
 _UNSEEN: Final = re.compile("[\u200e\u200f\u061c\u202a-\u202e\u2066-\u2069\u206a-\u206f\ufeff\ufff9-\ufffb]")
 _BREAKS: Final = re.compile("\r\n?|[\u2028\u2029\x85\x0b\x0c]")
+_HOSTILE: Final = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\u202a-\u202e\u2066-\u2069]")
 _CONTROLS: Final = re.compile("[\x00-\x08\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff]")
 
 _IN_ASCII: Final = {"×": "x", "…": "...", "·": "-", "–": "-", "“": '"', "”": '"', "’": "'", "€": "EUR"}
@@ -37,6 +38,16 @@ def clean(text: str) -> str:
     if text.isascii() and text.isprintable():
         return text
     return _CONTROLS.sub("\N{REPLACEMENT CHARACTER}", _BREAKS.sub("\n", _UNSEEN.sub("", text)))
+
+
+def printable(texts: Sequence[str | None]) -> Sequence[str | None]:
+    """Neutralise what would move a cursor or turn a line round, and nothing else, in texts that are data.
+
+    For columns: breaks of lines, tabs and marks of direction, which people write, are left alone.
+    """
+    if _HOSTILE.search("".join(filter(None, texts))) is None:
+        return texts
+    return [None if text is None else _HOSTILE.sub("\N{REPLACEMENT CHARACTER}", text) for text in texts]
 
 
 def one_line(text: str) -> str:

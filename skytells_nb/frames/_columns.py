@@ -21,6 +21,7 @@ import pandas as pd
 from ..exceptions import InvalidInputError
 from ..formatting import CREDITS
 from ..models import Prediction, reading
+from ..plaintext import printable
 from ._dtypes import Array, Kind, concatenate, infer, objects
 
 __all__ = [
@@ -563,7 +564,8 @@ class InputColumns:
         made: dict[str, Array] = {}
         while self._parts:
             name = next(iter(self._parts))
-            made[f"input.{name}"] = concatenate(self._parts.pop(name))
+            [shown] = printable([f"input.{name}"])
+            made[shown or ""] = concatenate(self._parts.pop(name))
         return made
 
     def _flatten(

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from ..models import STATUSES
+from ..plaintext import printable
 
 __all__ = [
     "TEXT",
@@ -55,7 +56,11 @@ def column_of(kind: Kind, values: Any) -> Array:
 
 
 def text(values: Sequence[str | None]) -> Array:
-    """Return a column of text; half a surrogate pair, which no file can hold, becomes a question mark."""
+    """Return a column of text; half a surrogate pair, which no file can hold, becomes a question mark.
+
+    So do terminal escapes and overrides of direction: a server wrote the text, and people print frames.
+    """
+    values = printable(values)
     try:
         if TEXT == "string":  # pandas 2 would keep the half
             "".join(filter(None, values)).encode()
@@ -100,7 +105,7 @@ class Categories:
 
     def codes(self, words: Sequence[str | None]) -> Array:
         """Return the number of each word; new ones are counted on."""
-        known = self._codes
+        known, words = self._codes, printable(words)
         for word in dict.fromkeys(words):
             known.setdefault(word, len(known) - 1)
         return np.array([known[word] for word in words], dtype="int32")

@@ -17,10 +17,10 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from uuid import UUID
 
+from skytells_nb.api import Account
 from skytells_nb.archive import Archive
 from skytells_nb.archive import rows as index
 from skytells_nb.models import Prediction
-from skytells_nb.observers import Account
 
 ENTRIES = 10_000
 ACCOUNT = Account("https://api.skytells.ai/v1", "0123456789ab")

@@ -24,8 +24,8 @@ from contextlib import contextmanager
 import jsonschema  # noqa: F401 - counted with the imports
 
 import skytells_nb as sky
+from skytells_nb.api import Client
 from skytells_nb.archive import Archive
-from skytells_nb.client import Client
 from skytells_nb.jobs import batch
 from skytells_nb.jobs.inputs import Inputs
 

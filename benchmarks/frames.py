@@ -100,7 +100,7 @@ def from_an_iterator() -> None:
 def over_http() -> None:
     import httpx
 
-    from skytells_nb.client import Client
+    from skytells_nb.api import Client
 
     rows = list(raws(10_000))
     pages = {"total": len(rows), "per_page": 50, "last_page": len(rows) // 50}

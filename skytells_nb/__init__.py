@@ -34,7 +34,7 @@ _HOMES = {
     "_options": ["options"],
     "aio": ["enable_nested_asyncio", "gather", "run"],
     "archive": ["Archive", "load", "read_provenance", "save"],
-    "client": ["AsyncClient", "Client"],
+    "api": ["AsyncClient", "Client"],
     "comparison": ["compare"],
     "display": ["gallery", "show"],
     "exceptions": [

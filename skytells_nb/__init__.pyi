@@ -7,12 +7,12 @@ from ._options import options as options
 from .aio import enable_nested_asyncio as enable_nested_asyncio
 from .aio import gather as gather
 from .aio import run as run
+from .api import AsyncClient as AsyncClient
+from .api import Client as Client
 from .archive import Archive as Archive
 from .archive import load as load
 from .archive import read_provenance as read_provenance
 from .archive import save as save
-from .client import AsyncClient as AsyncClient
-from .client import Client as Client
 from .comparison import compare as compare
 from .display import gallery as gallery
 from .display import show as show

@@ -7,9 +7,8 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
 
+from .api import DEFAULT_BASE_URL, AsyncClient, Client, Connection, conceal, has_key, resolve_api_key
 from .archive import Archive
-from .client import AsyncClient, Client, Connection
-from .client.origin import DEFAULT_BASE_URL, find_key, has_key, hidden
 from .exceptions import AuthenticationError
 from .sandbox import RunningSandbox, Server, StateError, start_or_join
 
@@ -110,13 +109,13 @@ def connect(api_key: str | None = None, **options: Any) -> Client:
     >>> client.predictions.create("truefusion-edge", {"prompt": "a red fox in snow"}).status
     'succeeded'
     """
-    given = hidden(api_key)
+    given = conceal(api_key)
     blank = api_key is None or api_key == ""
     del api_key  # else a traceback could show it
     options = {**options, "archive": Archive.resolve(options.get("archive"))}
     if blank and not has_key():
         return _connect_to_the_sandbox(options)
-    key = find_key(None if blank else given)
+    key = resolve_api_key(None if blank else given)
     client = Client.of(Connection(key, **options))
     if key.reveal().startswith("sk-sandbox-") and not _is_skytells(client.base_url):
         _say(f"Sandbox at {client.base_url}: nothing here is real and nothing costs money.")

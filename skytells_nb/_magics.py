@@ -26,7 +26,7 @@ from typing import Any, Final
 from . import _tracebacks
 from ._options import options
 from .aio import bar, run
-from .client import client_of
+from .api import client_of
 from .exceptions import NotFoundError, SkytellsError
 from .forms import Field, fields_from_schema
 from .models import Model, Prediction
@@ -253,7 +253,7 @@ def _model(client: Any, slug: str) -> Model:
         there_are = f"There are {', '.join(model.id for model in models)}."
         hint = there_are if near is None else f"Did you mean {near.id!r}?"
         raise MagicError(f"There is no model {slug!r}. Nothing was sent. {hint}", charged=False) from None
-    sandbox = client.connection.conversation.account.sandbox
+    sandbox = client.connection.account.sandbox
     return replace(found, pricing=found.pricing.in_credits()) if sandbox else found
 
 

@@ -121,6 +121,11 @@ class Options:
         partial(_one_of, choices=(True, False)),
         "give back an equal prediction from the archive in place of a new create",
     )
+    private_outputs = _Option(
+        False,
+        partial(_one_of, choices=(True, False)),
+        "fetch outputs from private and reserved addresses too, as some VPNs invent them",
+    )
     tracebacks: _Option[Literal["short", "full"]] = _Option(
         "short", partial(_one_of, choices=("short", "full")), "of our errors, in a notebook"
     )

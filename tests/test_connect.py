@@ -86,7 +86,7 @@ def test_with_a_key_it_is_the_real_api_and_says_that_it_costs_money(
     assert capsys.readouterr().out == (
         "API at https://edge.skytells.ai/v1: predictions are billed to your key there.\n"
     )
-    assert client.connection.conversation.policy.max_retries == 7
+    assert client.connection.policy.max_retries == 7
 
 
 def test_a_sandbox_elsewhere_is_called_one(
@@ -141,7 +141,7 @@ def test_a_sandbox_has_clients_of_both_kinds() -> None:
 
         assert asyncio.run(main()) == "succeeded"
         assert sandbox.billed == 2
-        assert client.connection.conversation.account.sandbox, "it has said that it is one"
+        assert client.connection.account.sandbox, "it has said that it is one"
 
 
 def test_a_sandbox_that_is_not_running_has_no_clients() -> None:

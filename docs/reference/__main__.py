@@ -19,8 +19,7 @@ from pdoc import doc, doc_types, extract, render, render_helpers
 
 import skytells_nb
 from skytells_nb import exceptions
-from skytells_nb.client.operations import Awaiting, operation
-from skytells_nb.observers import Observer
+from skytells_nb.api import Observer
 
 __all__ = ["PAGES", "Page", "pages", "write"]
 
@@ -28,7 +27,7 @@ PAGES: dict[str, list[str] | None] = {
     "skytells_nb": [name for name in skytells_nb.__all__ if name not in exceptions.__all__],
     "skytells_nb.exceptions": None,
     "skytells_nb.webhooks": None,
-    "skytells_nb.client": ["Predictions", "Models", "AsyncPredictions", "AsyncModels"],
+    "skytells_nb.api": ["Predictions", "Models", "AsyncPredictions", "AsyncModels"],
     "skytells_nb.models": ["Metrics", "Pricing", "Criterion"],
     "skytells_nb.archive": ["Stored"],
     "skytells_nb.comparison": ["Comparison", "Cell"],
@@ -72,9 +71,6 @@ class Page(doc.Module):
             if isinstance(each, doc.Class):
                 each.bases = [base for base in each.bases if not base[1].startswith("_")]
                 each.own_members = [member for member in each.members.values() if _is_shown(each, member)]
-                for method in each.own_members:
-                    if isinstance(method, doc.Function) and isinstance(method.obj, operation):
-                        method.funcdef = "async def" if issubclass(each.obj, Awaiting) else "def"
             elif isinstance(each, doc.Variable):
                 each.default_value = doc_types.empty
                 each.docstring = each.docstring or inspect.getdoc(type(self._member_objects[each.name])) or ""

@@ -23,8 +23,8 @@ from .._options import options
 from ..checks import check_whole
 from ..exceptions import InvalidInputError
 from ..models import Prediction
+from ._loop import GRACE
 from ._progress import Bar, bar
-from .background import GRACE
 
 __all__ = ["gather"]
 

@@ -15,12 +15,10 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from .. import _lazy
 from .._options import options
+from ..api import Account, Observer, check_limit, parse_bound
 from ..checks import check_whole, expected
 from ..exceptions import InvalidInputError, SkytellsError, warn_user
 from ..models import Prediction, PredictionList
-from ..observers import Account, Observer
-from ..wire.listing import bound, check_limit
-from ..wire.steps import Flow
 from . import _index as index
 from . import _reindex as reindex
 from ._database import Database
@@ -33,7 +31,7 @@ from .adoption import adopt
 if TYPE_CHECKING:
     from pandas import DataFrame
 
-    from ..client import AsyncClient, Client
+    from ..api import AsyncClient, Client
 
 __all__ = ["Archive"]
 
@@ -135,11 +133,11 @@ class Archive(Observer):
             return cls(value)
         raise expected("archive", "an Archive, a path, True, False or None", value)
 
-    def ended(self, account: Account, prediction: Prediction) -> Flow[Prediction]:
+    async def ended(self, account: Account, prediction: Prediction) -> Prediction:
         """Record a prediction that has ended and fetch its outputs; the client calls this."""
         if not prediction.done:
             return prediction
-        return (yield from self._writer.ended(account, prediction))
+        return await self._writer.ended(account, prediction)
 
     def predictions(
         self,
@@ -183,8 +181,8 @@ class Archive(Observer):
                 "p.model = ?": model,
                 "p.status = ?": "canceled" if status == "cancelled" else status,
                 "p.origin = ?": origin,
-                "p.moment >= ?": index.to_micros(bound("since", since, time.min)),
-                "p.moment <= ?": index.to_micros(bound("until", until, time.max)),
+                "p.moment >= ?": index.to_micros(parse_bound("since", since, time.min)),
+                "p.moment <= ?": index.to_micros(parse_bound("until", until, time.max)),
                 "p.rating >= ?": min_rating,
                 "? IN (SELECT value FROM json_each(p.tags))": tag,
             }

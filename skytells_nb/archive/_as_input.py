@@ -14,13 +14,13 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
 
+from ..api import download_bytes, kind_of_address, literal
 from ..exceptions import InvalidInputError, OutputExpiredError
 from ..filetypes import HEAD, file_type, is_path_like, sniff
 from ..formatting import format_bytes
 from ..models import Prediction
 from ..pictures import PictureError, encode, is_picture
 from ..schema import Property, parse, to_plain
-from ..wire.addresses import kind_of_address, literal
 from ._load_save import local_file
 from ._outputs import form_of, is_young
 
@@ -148,9 +148,7 @@ def _from_prediction(prediction: Prediction, position: int, origin: str | None) 
     if path is not None:
         return _from_path(path)
     if form == "url" and is_young(prediction, margin=0.0):
-        from ..client.fetch import download
-
-        return _data_uri(download(outputs[position], prediction.origin), f"prediction {prediction.id}")
+        return _data_uri(download_bytes(outputs[position], prediction.origin), f"prediction {prediction.id}")
     raise OutputExpiredError(
         f"Prediction {prediction.id} cannot be an input: the API has deleted its output, and no archive here "
         "has a copy. Create it again, with an archive.",

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
+from asyncio import sleep
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
+from ..api import Download, download
 from ..filetypes import sniff, sniff_file
 from ..models import Prediction
-from ..wire.steps import Do, Fetch, Fetched, Flow, Sleep
 from ._database import reason
 from ._files import FileStore, write_to
 from ._metadata import BrokenImageError, embed, measure
@@ -41,7 +42,7 @@ class Landed:
     again: bool = False
 
 
-def land(store: FileStore, origin: str | None, prediction: Prediction, position: int) -> Flow[Landed]:
+async def land(store: FileStore, origin: str | None, prediction: Prediction, position: int) -> Landed:
     """Bring one output to disk, trying a few times where that can help.
 
     A disk that refuses it is a problem of this output: others, smaller ones perhaps, may still find room.
@@ -53,13 +54,15 @@ def land(store: FileStore, origin: str | None, prediction: Prediction, position:
     for attempt in range(TRIES):
         path: Path | None = None
         try:
-            path = yield Do(store.temporary)
+            path = await asyncio.to_thread(store.temporary)
             if form != "url":
-                landed = yield Do(partial(_written, position, path, output, form))
+                landed = await asyncio.to_thread(_written, position, path, output, form)
             else:
-                fetched: Fetched = yield Fetch(output, path, origin=origin)
+                fetched = await download(output, path, origin=origin)
                 if fetched.problem is None:
-                    landed = yield Do(partial(_examined, position, path, fetched, prediction.model_type))
+                    landed = await asyncio.to_thread(
+                        _examined, position, path, fetched, prediction.model_type
+                    )
                 else:
                     landed = Landed(
                         position, problem=fetched.problem, expired=fetched.expired, again=not fetched.final
@@ -71,7 +74,7 @@ def land(store: FileStore, origin: str | None, prediction: Prediction, position:
                 path.unlink(missing_ok=True)
         if form != "url" or not landed.again or attempt == TRIES - 1:
             break
-        yield Sleep(_PAUSES[attempt])
+        await sleep(_PAUSES[attempt])
     return landed
 
 
@@ -85,10 +88,10 @@ def _written(position: int, path: Path, output: str, form: str) -> Landed:
     except ValueError as error:
         return Landed(position, problem=str(error))
     write_to(path, data)
-    return _examined(position, path, Fetched(len(data), sniff(data[:4096])), None)
+    return _examined(position, path, Download(len(data), sniff(data[:4096])), None)
 
 
-def _examined(position: int, path: Path, fetched: Fetched, model_type: str | None) -> Landed:
+def _examined(position: int, path: Path, fetched: Download, model_type: str | None) -> Landed:
     """Look at what was fetched: wrongly typed and cut files are refused, huge pictures kept shut."""
     media_type, size = fetched.media_type, fetched.size
     if media_type == "text/html":

@@ -14,10 +14,10 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
+from ..api import Account
 from ..exceptions import warn_user
 from ..formatting import CREDITS
 from ..models import Prediction
-from ..observers import Account
 from ._database import DamagedIndexError
 from ._files import FileStore
 from ._serialize import (

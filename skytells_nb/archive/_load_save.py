@@ -11,6 +11,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
+from ..api import connections, download_bytes
 from ..checks import check_path, check_whole
 from ..exceptions import InvalidInputError, NetworkError, OutputExpiredError, SkytellsError
 from ..filetypes import extension, file_type, sniff
@@ -120,11 +121,9 @@ def _archives(prediction: Prediction, archive: Choice) -> Iterator[Archive]:
     if chosen is not None:
         yield chosen
     if archive is None:
-        from ..client import registry
-
-        for connection in registry.everything():
+        for connection in connections():
             own = connection.archive
-            if isinstance(own, Archive) and connection.conversation.account.origin == prediction.origin:
+            if isinstance(own, Archive) and connection.origin == prediction.origin:
                 yield own
 
 
@@ -167,10 +166,8 @@ def _fetch(prediction: Prediction, position: int) -> bytes:
             ) from error
     if is_gone(prediction):
         raise _expired(prediction)
-    from ..client.fetch import download
-
     try:
-        data = download(output, prediction.origin)
+        data = download_bytes(output, prediction.origin)
     except OutputExpiredError as error:
         raise _expired(prediction) from error
     if sniff(data[:4096]) == "text/html":

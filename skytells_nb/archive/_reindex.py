@@ -9,10 +9,10 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, Final
 
+from ..api import Account
 from ..exceptions import warn_user
 from ..filetypes import sniff
 from ..models import Prediction
-from ..observers import Account
 from . import _index as index
 from ._files import SIDECAR, FileStore
 from ._serialize import UNREADABLE, Rating, restore

@@ -19,9 +19,9 @@ from decimal import Decimal
 from typing import Any, Final
 from urllib.parse import unquote_to_bytes
 
+from ..api import Account
 from ..exceptions import SkytellsError
 from ..models import Metrics, Prediction
-from ..observers import Account
 
 __all__ = [
     "RECORD_FORMAT",

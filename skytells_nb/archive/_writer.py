@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import glob
 import json
 import os
@@ -14,11 +15,10 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from ..api import Account
 from ..exceptions import SkytellsError, warn_user
 from ..filetypes import sniff
 from ..models import Prediction
-from ..observers import Account
-from ..wire.steps import Do, Flow
 from . import _index as index
 from ._database import Database, archive_error, reason
 from ._download import Landed, land, stamp
@@ -47,19 +47,19 @@ class ArchiveWriter:
     database: Database
     _cleared: bool = False
 
-    def ended(self, account: Account, prediction: Prediction) -> Flow[Prediction]:
+    async def ended(self, account: Account, prediction: Prediction) -> Prediction:
         """Record a prediction and fetch what is missing of it; gives it back with its files."""
-        plan: _Plan = yield Do(partial(self._guarded, partial(self._plan, account, prediction)))
+        plan = await asyncio.to_thread(self._guarded, partial(self._plan, account, prediction))
         if not plan.changed and not plan.wanted:
             return replace(prediction, files=plan.files)
         landed: list[Landed] = []
         taken = threading.Lock()  # whoever gets it, the flow or the last step, clears up
         try:
             for position in plan.wanted:
-                found = yield from land(self.store, account.origin, plan.prediction, position)
+                found = await land(self.store, account.origin, plan.prediction, position)
                 landed.append(found)
             keep = partial(self._keep, account, plan, landed, taken)
-            files: tuple[Path, ...] = yield Do(partial(self._guarded, keep))
+            files: tuple[Path, ...] = await asyncio.to_thread(self._guarded, keep)
         except OSError as error:
             raise archive_error(error, self.store.root) from error
         finally:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Final
 
+from ..aio import gather, run
+from ..api import AsyncClient, Client
 from ..models import Prediction, PredictionList
 
 if TYPE_CHECKING:
-    from ..client import AsyncClient, Client
     from ._archive import Archive
 
 __all__ = ["adopt"]
@@ -19,22 +18,14 @@ _AT_ONCE: Final = 4
 
 def adopt(archive: Archive, client: Client | AsyncClient) -> PredictionList:
     """See `skytells_nb.archive.Archive.adopt`."""
-    from ..client.blocking import drive
+    listed = client.as_sync().predictions.list(limit=None)
+    account = client.connection.account
 
-    blocking = client.as_sync()
-    connection = blocking.connection
-    listed = blocking.predictions.list(limit=None)
-    account = connection.conversation.account
-
-    def take(prediction: Prediction) -> Prediction | None:
+    async def take(prediction: Prediction) -> Prediction | None:
         known = archive.get(prediction.id, account.origin)
-        kept = drive(connection, archive.ended(account, prediction))
-        news = known is None or set(kept.files) - set(known.files)
-        return kept if news else None
+        kept = await archive.ended(account, prediction)
+        return kept if known is None or set(kept.files) - set(known.files) else None
 
-    pool = ThreadPoolExecutor(_AT_ONCE, "skytells-adopt")
-    try:
-        taken: Iterator[Prediction | None] = pool.map(take, [p for p in listed if p.done])
-        return PredictionList(p for p in taken if p is not None)
-    finally:
-        pool.shutdown(wait=True, cancel_futures=True)
+    ended = (take(prediction) for prediction in listed if prediction.done)
+    taken = run(gather(ended, limit=_AT_ONCE, progress=False))
+    return PredictionList(prediction for prediction in taken if prediction is not None)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..client import Client
+from ..api import Client
 from ..exceptions import NotFoundError
 from ..models import Model
 from ..schema import closest_model

@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 from .._connect import connect
+from ..api import Client
 from ..archive import save
-from ..client import Client
 from ..exceptions import InvalidInputError
 from ..formatting import format_cost, format_count, format_seconds, money_unit
 from ..models import Prediction

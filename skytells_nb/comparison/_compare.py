@@ -8,17 +8,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from ..aio import gather, run
-from ..client import AsyncClient, Client, client_of, inputs
-from ..client.awaiting import drive
+from ..aio import gather, on_loop, run
+from ..api import Account, AsyncClient, Client, Connection, Observer, client_of, create, prepare_input
 from ..exceptions import NotFoundError, SkytellsError, UncertainCreateError
 from ..models import Model, Prediction
-from ..observers import Account, Observer
 from ..plaintext import encodable
 from ..schema import closest_model
-from ..wire import flows
-from ..wire.conversation import Conversation
-from ..wire.steps import Flow
 from ._grid import Cell, Comparison
 from ._plan import Column, Plan, check_axis, check_variations, plan
 
@@ -113,7 +108,7 @@ async def _fill(client: AsyncClient, planned: Plan, place: int, prompt: str, col
     raised: SkytellsError | None = None
     connection = client.connection
     try:
-        made = await drive(connection, _made(connection.conversation, column.model, input, seen))
+        made = await on_loop(_create(connection, column.model, input, seen))
     except SkytellsError as error:
         known: Prediction | None = getattr(error, "prediction", None) or seen.prediction
         if known is None:
@@ -137,14 +132,11 @@ class _Created(Observer):
 
     prediction: Prediction | None = None
 
-    def created(self, account: Account, ticket: object, prediction: Prediction) -> Flow[None]:
+    async def created(self, account: Account, ticket: object, prediction: Prediction) -> None:
         del account, ticket
         self.prediction = prediction
-        yield from ()
 
 
-def _made(
-    conversation: Conversation, model: str, input: Mapping[str, Any], seen: Observer
-) -> Flow[Prediction]:
-    sent = yield from inputs.plain(conversation, model, input)
-    return (yield from flows.create(conversation, model, sent, observers=(seen,)))
+async def _create(connection: Connection, model: str, input: Mapping[str, Any], seen: Observer) -> Prediction:
+    sent = await prepare_input(connection, model, input)
+    return await create(connection, model, sent, observers=(seen,))

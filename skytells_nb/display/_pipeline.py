@@ -121,10 +121,10 @@ def _find(output: RemoteOutput, silent_hosts: MutableSet[str]) -> Content:
     host = urlsplit(output.address).hostname or "its host"
     if host in silent_hosts:
         return Message("Not downloaded", f"{host} does not answer.", output.address)
-    from ..client.fetch import download
+    from ..api import download_bytes
 
     try:
-        return FileContent(data=download(output.address, prediction.origin))
+        return FileContent(data=download_bytes(output.address, prediction.origin))
     except NetworkError:
         silent_hosts.add(host)
         raise

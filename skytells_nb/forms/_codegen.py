@@ -10,8 +10,7 @@ from mimetypes import guess_extension
 from pathlib import Path
 from typing import Any, Final
 
-from ..client import Connection
-from ..client.origin import DEFAULT_BASE_URL
+from ..api import DEFAULT_BASE_URL, Connection
 from ..filetypes import sniff
 from ..models import Prediction
 from ._masked import MaskedStr, Upload
@@ -86,7 +85,7 @@ def _in_a_file(value: Any, name: str) -> Any:
 
 def connect_line(connection: Connection) -> str:
     """Write the Python that connects as this connection does; the key is not in it."""
-    if connection.conversation.account.sandbox or connection.origin == DEFAULT_BASE_URL:
+    if connection.account.sandbox or connection.origin == DEFAULT_BASE_URL:
         return "sky.connect()"
     return f"sky.connect(base_url={literal(connection.origin)})"
 

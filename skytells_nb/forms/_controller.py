@@ -19,7 +19,7 @@ from typing import Any, Final, Literal
 import traitlets
 
 from ..aio import run, submit
-from ..client import AsyncClient
+from ..api import AsyncClient
 from ..exceptions import PredictionError, SkytellsError
 from ..models import Model, Prediction, PredictionList
 from ..pricing import Estimate, estimate

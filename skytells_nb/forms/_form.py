@@ -12,7 +12,7 @@ import ipywidgets as w
 import traitlets
 
 from ..aio import run
-from ..client import AsyncClient, Client, client_of
+from ..api import AsyncClient, Client, client_of
 from ..exceptions import InvalidInputError
 from ..formatting import format_cost, money_unit
 from ..models import Model, Prediction, PredictionList
@@ -178,7 +178,7 @@ class PromptForm(w.VBox):  # type: ignore[misc]
 
     @property
     def _sandbox(self) -> bool:
-        return self._client.connection.conversation.account.sandbox
+        return self._client.connection.account.sandbox
 
     # --- what is set -------------------------------------------------------------------------------------
 

@@ -12,7 +12,7 @@ import ipywidgets as w
 import traitlets
 
 from ..aio import run, submit
-from ..client import AsyncClient, Client, client_of
+from ..api import AsyncClient, Client, client_of
 from ..exceptions import InvalidInputError
 from ..models import Model, ModelList, PredictionList
 from ..pricing import list_price
@@ -73,7 +73,7 @@ class Playground(w.HBox):  # type: ignore[misc]
         self._client = client_of(client)
         self._allowance = None if budget is None else Allowance(budget)
         self.models: ModelList = run(self._client.models.list())
-        if self._client.connection.conversation.account.sandbox:
+        if self._client.connection.account.sandbox:
             self.models[:] = [replace(each, pricing=each.pricing.in_credits()) for each in self.models]
         slugs = [each.id for each in self.models]
         if model is not None and model not in slugs:

@@ -11,12 +11,10 @@ from typing import Any, Final
 import pandas as pd
 
 from .._options import options
-from ..aio import bar
-from ..client import AsyncClient, Client
-from ..client.blocking import drive
+from ..aio import bar, run
+from ..api import AsyncClient, Client, list_predictions
 from ..exceptions import InvalidInputError, SkytellsError
 from ..models import Model, ModelList, Prediction
-from ..wire import listing
 
 __all__ = ["Source", "chunks", "models", "open_source", "pandas_frame"]
 
@@ -150,10 +148,8 @@ def _listed(client: Client | AsyncClient) -> Source:
             heard[0] = total if heard[0] is None or (total or 0) > heard[0] else heard[0]
             shown.update(done=read, total=total)
 
-        found = drive(
-            connection, listing.list_predictions(connection.conversation, limit=None, on_page=on_page)
-        )
-    sandboxes = {connection.origin} if connection.conversation.account.sandbox else set()
+        found = run(list_predictions(connection, limit=None, on_page=on_page))
+    sandboxes = {connection.origin} if connection.account.sandbox else set()
     missing = (heard[0] or 0) - len(found)
     return Source(f"client {connection.origin}", found, sandboxes, missing=max(0, missing))
 

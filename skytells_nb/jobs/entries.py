@@ -4,19 +4,14 @@
 
 from __future__ import annotations
 
-from asyncio import CancelledError
-from collections.abc import Generator
+import asyncio
 from dataclasses import replace
-from functools import partial
 from typing import Any, Final
 
+from ..api import Account, Connection, Observer, cancel_remotely, create, wait
 from ..archive import Archive, elide_data_uris
-from ..exceptions import PredictionError, SkytellsError, UncertainCreateError
+from ..exceptions import PredictionError, SkytellsError, UncertainCreateError, warn_user
 from ..models import Prediction
-from ..observers import Account, Observer
-from ..wire import creating, flows
-from ..wire.conversation import Conversation, note
-from ..wire.steps import Do, Flow
 from .inputs import Key
 from .journal import Journal
 from .turns import Turn
@@ -35,33 +30,34 @@ class Entry(Observer):
         Where.
     turn : Turn
         Kept while nobody knows what became of a create.
-    conversation : Conversation
+    connection : Conversation
         Whose clock says when it was sent.
     key : tuple
         Which item.
     """
 
-    def __init__(self, journal: Journal, turn: Turn, conversation: Conversation, key: Key) -> None:
+    def __init__(self, journal: Journal, turn: Turn, connection: Connection, key: Key) -> None:
         self._journal = journal
         self._turn = turn
-        self._conversation = conversation
+        self._connection = connection
         self._key = key
         self.id: str | None = None
         """Of the prediction that was made, once that is known."""
         self.refused: SkytellsError | None = None
         """What the journal said when it could not be written; nothing was sent then."""
 
-    def before_create(
+    async def before_create(
         self,
         account: Account,
         model: str,
         input: dict[str, Any],
-    ) -> Generator[Any, Any, object]:
+    ) -> object:
         """Write the item down before anything is sent."""
-        talk = self._conversation
-        number = self._journal.sent(self._key, talk.since(talk.now(), talk.wall()))
+        connection = self._connection
+        sent = connection.earliest(connection.now(), connection.wall())
+        number = self._journal.sent(self._key, sent)
         try:
-            yield Do(partial(self._journal.flush, number))
+            await asyncio.to_thread(self._journal.flush, number)
         except BaseException as error:
             self._journal.withdrawn(self._key)
             self.refused = error if isinstance(error, SkytellsError) else None
@@ -69,49 +65,49 @@ class Entry(Observer):
         self._turn.begin()
         return None
 
-    def created(
+    async def created(
         self,
         account: Account,
         ticket: object,
         prediction: Prediction,
-    ) -> Generator[Any, Any, None]:
+    ) -> None:
         """Write the id down."""
         self.id = prediction.id
         number = self._journal.running(self._key, prediction.id)
-        yield from self._told(number)
+        await self._told(number)
 
-    def not_created(
+    async def not_created(
         self,
         account: Account,
         ticket: object,
         error: BaseException,
         sent: bool,
-    ) -> Generator[Any, Any, None]:
+    ) -> None:
         """Write down that it was not accepted, or that nobody knows."""
         number: int | None = None
         if not sent:
             number = self._journal.withdrawn(self._key)
         elif isinstance(error, UncertainCreateError):
             number = self._journal.came_to_nothing(self._key, "uncertain", error.message)
-        yield from self._told(number)
+        await self._told(number)
 
-    def _told(self, number: int | None) -> Generator[Any, Any, None]:
+    async def _told(self, number: int | None) -> None:
         try:
             if number is not None:
-                yield Do(partial(self._journal.flush, number))
+                await asyncio.to_thread(self._journal.flush, number)
         finally:
             self._turn.end()
 
 
-def carried(
-    conversation: Conversation, keeper: Archive, entry: Entry, asked: Prediction, *, made: bool
-) -> Flow[Prediction]:
+async def carried(
+    connection: Connection, keeper: Archive, entry: Entry, asked: Prediction, *, made: bool
+) -> Prediction:
     """Bring one item to its end, well or not; gives it with its files.
 
     Parameters
     ----------
     keeper : Archive
-        Keeps it, if no archive of the conversation's own does.
+        Keeps it, if no archive of the connection's own does.
     asked : Prediction
         The model and the input; where it is ``made`` already also its id.
 
@@ -122,29 +118,27 @@ def carried(
     """
     try:
         if made:
-            ended = yield from _followed(conversation, asked)
+            ended = await _followed(connection, asked)
         else:
-            ended = yield from flows.create(
-                conversation, asked.model or "", asked.input or {}, observers=(entry,)
-            )
+            ended = await create(connection, asked.model or "", asked.input or {}, observers=(entry,))
     except PredictionError as error:
         if error.prediction is None:
             raise
         ended = error.prediction
-    if not any(isinstance(each, Archive) for each in conversation.listeners()):
+    if not any(isinstance(each, Archive) for each in connection.listeners()):
         try:
-            ended = yield from keeper.ended(conversation.account, ended)
+            ended = await keeper.ended(connection.account, ended)
         except SkytellsError as error:
-            note(f"Prediction {ended.id} could not be archived: {error.message}")
+            warn_user(f"Prediction {ended.id} could not be archived: {error.message}")
     return ended
 
 
-def _followed(conversation: Conversation, asked: Prediction) -> Flow[Prediction]:
+async def _followed(connection: Connection, asked: Prediction) -> Prediction:
     """Wait for what an earlier run created; an interrupt of this one cancels it."""
     try:
-        return (yield from flows.wait(conversation, asked))
-    except (KeyboardInterrupt, CancelledError):
-        yield creating.cancel_in_background(conversation, asked)
+        return await wait(connection, asked)
+    except asyncio.CancelledError:
+        connection.in_background(cancel_remotely(connection, asked))
         raise
 
 

@@ -15,11 +15,11 @@ from hashlib import blake2b
 from itertools import islice
 from typing import Any, Final
 
+from ..api import create_request
 from ..archive import prepare
 from ..exceptions import InvalidInputError, SkytellsError
 from ..models import Model
 from ..schema import Checker, as_text
-from ..wire import requests
 from .rows import labels_of, rows_of
 
 __all__ = ["MOST", "Inputs", "Key"]
@@ -160,7 +160,7 @@ class Inputs:
             raise InvalidInputError(f"it is {type(given).__name__}, and neither a dict nor a prompt")
         if not _is_json(dict(given)):
             given = prepare(given, self._schema, origin=self._origin)
-        order = requests.order(self._model, given)
+        order = create_request(self._model, given)
         digest = blake2b("\n".join(order.key).encode("utf-8", "surrogatepass"), digest_size=16).digest()
         return order.input, digest
 

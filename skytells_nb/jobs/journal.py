@@ -15,10 +15,10 @@ from datetime import datetime
 from functools import partial
 from typing import Any, Final, NamedTuple
 
+from ..api import Account
 from ..archive import Archive, replace_surrogates, to_micros
 from ..exceptions import InvalidInputError, SkytellsError
 from ..models import Prediction
-from ..observers import Account
 from .inputs import Key
 from .salvage import salvaged
 

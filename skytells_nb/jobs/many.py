@@ -9,18 +9,15 @@ from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager, nullcontext, suppress
 from datetime import UTC, datetime
 from decimal import Decimal
-from functools import partial
 from importlib import import_module
 from typing import Any, Final, TypeVar, cast
 
 from .._options import options
-from ..aio import Bar, bar, run
+from ..aio import Bar, bar, detach, on_loop, run
+from ..api import AsyncClient, Client, client_of
 from ..archive import Archive
-from ..client import AsyncClient, Client, client_of
-from ..client.background import BACKGROUND
-from ..exceptions import InvalidInputError, SkytellsError
+from ..exceptions import InvalidInputError, SkytellsError, warn_user
 from ..models import Model
-from ..wire.conversation import note
 from .inputs import Inputs
 from .journal import Journal
 from .planning import Plan
@@ -168,7 +165,7 @@ async def abatch(
         while more:
             more = given.read(_SOME)
             await asyncio.sleep(0)
-        return await job.carried_out(given, budget, retry_failed, retry_uncertain)
+        return await on_loop(job.carried_out(given, budget, retry_failed, retry_uncertain))
     finally:
         given.close()
 
@@ -201,7 +198,7 @@ class _Job:
         if not len(given):
             return BatchResult(name=name, labels=given.labels)
         connection = self.client.connection
-        account = connection.conversation.account
+        account = connection.account
         journal = Journal(
             self.archive, account, name=name, model=self.model, total=len(given), now=datetime.now(UTC)
         )
@@ -233,11 +230,11 @@ class _Job:
             raise
         except BaseException:
             turn.wind_up()
-            BACKGROUND.run(partial(_wind_up, journal, turn), 2.0)
+            detach(asyncio.to_thread(_wind_up, journal, turn), 2.0)
             raise
         turn.give_back()
         if working.left_out and working.stopped_by is not None:
-            note(
+            warn_user(
                 f"Batch {name!r}: {working.left_out:,} of {len(given):,} were not sent. "
                 f"{working.stopped_by.message} Running it again goes on from here."
             )
@@ -248,7 +245,7 @@ class _Job:
         return bar(total, name, enabled=bool(wanted), delay=0.0 if wanted is True else 1.0)
 
 
-def _wind_up(journal: Journal, turn: Turn, _: float) -> None:
+def _wind_up(journal: Journal, turn: Turn) -> None:
     """After an interrupt: write what is still listed, and let the next run begin."""
     try:
         journal.close()

@@ -12,10 +12,10 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any, Final
 
+from ..api import Account
 from ..archive import Archive
 from ..exceptions import UncertainCreateError
 from ..models import Prediction, parse_status
-from ..observers import Account
 from .entries import light
 from .inputs import Inputs, Key
 from .journal import Journal, Row

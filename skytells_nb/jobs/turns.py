@@ -16,9 +16,9 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Final
 
+from ..api import Account
 from ..archive import Archive, archive_error
 from ..exceptions import SkytellsError
-from ..observers import Account
 
 __all__ = ["Turn"]
 

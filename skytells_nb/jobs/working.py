@@ -13,9 +13,8 @@ from decimal import Decimal
 from typing import Final
 
 from ..aio import Bar, bar, gather
+from ..api import Connection, look_for
 from ..archive import Archive
-from ..client import Connection
-from ..client.awaiting import drive
 from ..exceptions import (
     AuthenticationError,
     BudgetExceeded,
@@ -27,11 +26,10 @@ from ..exceptions import (
     SkytellsError,
     UncertainCreateError,
     WaitTimeoutError,
+    warn_user,
 )
 from ..models import Prediction, Status
 from ..pricing import added
-from ..wire import reconciling
-from ..wire.conversation import note
 from .entries import Entry, carried, light
 from .inputs import Inputs
 from .journal import Journal
@@ -87,7 +85,6 @@ class Run:
         retry_uncertain: bool,
     ) -> None:
         self._connection = connection
-        self._talk = connection.conversation
         self._archive = archive
         self._journal = journal
         self._turn = turn
@@ -95,7 +92,7 @@ class Run:
         self._model = model
         self._limit = min(limit, max(1, len(inputs)))
         self._retry_uncertain = retry_uncertain
-        self._throttle = Throttle(self._limit, self._talk.now)
+        self._throttle = Throttle(self._limit, self._connection.now)
         self._results: list[Prediction | None] = [None] * len(inputs)
         self._shell = BatchResult(name=name, labels=inputs.labels)
         self._ready: deque[Work] = deque()
@@ -168,9 +165,9 @@ class Run:
         if not lost:
             return
         doubts = [work.doubt for work in lost if work.doubt is not None]
-        self._looked = self._talk.now()
+        self._looked = self._connection.now()
         try:
-            found = await drive(self._connection, reconciling.look_for(self._talk, doubts))
+            found = await look_for(self._connection, doubts)
         except SkytellsError as error:  # the listing cannot be read: nothing is known, nothing is sent
             found = [UncertainCreateError(f"{error.message}", charged=None)] * len(lost)
         for work, outcome in zip(lost, found, strict=True):
@@ -190,7 +187,7 @@ class Run:
             return
         fresh = [work for work in lost if work.fresh]
         if fresh:
-            await asyncio.sleep(max(0.0, self._looked + _AGAIN - self._talk.now()))
+            await asyncio.sleep(max(0.0, self._looked + _AGAIN - self._connection.now()))
             await self._look_for(fresh)
             lost = [work for work in lost if not work.fresh] + self._lost
             self._lost = []
@@ -225,7 +222,7 @@ class Run:
 
     async def _try(self, work: Work, answers: int) -> bool:
         """Try once; whether to try again. ``answers``: how many there were when it began."""
-        entry = Entry(self._journal, self._turn, self._talk, work.key)
+        entry = Entry(self._journal, self._turn, self._connection, work.key)
         asked = Prediction(
             id=work.id or "new",
             status="queued",
@@ -233,9 +230,9 @@ class Run:
             input=work.input,
             origin=self._connection.origin,
         )
-        flow = carried(self._talk, self._archive, entry, asked, made=work.id is not None)
+        work_on = carried(self._connection, self._archive, entry, asked, made=work.id is not None)
         try:
-            ended = await drive(self._connection, flow)
+            ended = await work_on
         except SkytellsError as error:
             if entry.refused is not None:
                 raise _unwritten(entry.refused) from error
@@ -285,7 +282,7 @@ class Run:
     def _say_how_long(self, seconds: float) -> None:
         if seconds >= _WORTH_SAYING and not self._waits_told:
             self._waits_told = True
-            note(
+            warn_user(
                 f"The API asks this batch to wait {seconds:.0f} s for its rate limit. It goes on after that."
             )
 
@@ -354,7 +351,7 @@ class Run:
             done=self._done,
             failed=self._failed,
             spent=self._spent,
-            sandbox=self._talk.account.sandbox,
+            sandbox=self._connection.account.sandbox,
         )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import replace
@@ -9,15 +10,14 @@ from typing import Any, TypeVar
 
 from .. import pricing
 from ..aio import run
+from ..api import AsyncClient, Client, Connection, latest
 from ..checks import expected
-from ..client import AsyncClient, Client, Connection, awaiting, blocking, latest
 from ..exceptions import InvalidInputError, SkytellsError
 from ..formatting import CREDITS, DOLLARS
 from ..models import Model
 from ..pricing import Estimate
 from ..schema import Checker, as_text
-from ..wire.steps import Do, Flow
-from .history import Past, past
+from .history import past
 from .prices import PRICES
 
 __all__ = ["asked", "estimate"]
@@ -83,9 +83,9 @@ def estimate(
             charged=False,
         )
     connection.require_open()
-    known = _driven(connection, _model(connection, model))
+    known = run(_model(connection, model))
     _require_possible(known, input)
-    return _driven(connection, asked(connection, known, input, count))
+    return run(asked(connection, known, input, count))
 
 
 def _require_possible(model: Model, input: Mapping[str, Any] | None) -> None:
@@ -98,34 +98,28 @@ def _require_possible(model: Model, input: Mapping[str, Any] | None) -> None:
         raise InvalidInputError(f"{model.id} does not take this. {as_text(problems)}", charged=False)
 
 
-def asked(
+async def asked(
     connection: Connection, model: str | Model, input: Mapping[str, Any] | None, count: int = 1
-) -> Flow[Estimate]:
-    """Estimate as a flow, for whichever driver the connection has."""
-    found = yield from _model(connection, model)
+) -> Estimate:
+    """Estimate as a coroutine, on the toolkit's loop."""
+    found = await _model(connection, model)
     first = pricing.estimate(found, input, count)
     if first.exact or connection.archive is None:
         return first
-    earlier: Past = yield Do(lambda: past(connection, found))
+    earlier = await asyncio.to_thread(past, connection, found)
     costs = earlier.costs if first.currency in (DOLLARS, CREDITS) else ()
     return pricing.estimate(found, input, count, costs=costs, durations=earlier.durations)
 
 
-def _model(connection: Connection, model: str | Model) -> Flow[Model]:
+async def _model(connection: Connection, model: str | Model) -> Model:
     """Give a model with its schema: the price of one that was given stays as it is."""
     if isinstance(model, str):
-        found = yield from PRICES.model(connection.conversation, model.strip())
+        found = await PRICES.model(connection, model.strip())
     else:
         found = model
         if model.input_schema is None:
             with suppress(SkytellsError):  # the price that is known is better than none
-                read = yield from PRICES.model(connection.conversation, model.id)
+                read = await PRICES.model(connection, model.id)
                 found = replace(model, input_schema=read.input_schema)
-    sandbox = connection.conversation.account.sandbox
+    sandbox = connection.account.sandbox
     return replace(found, pricing=found.pricing.in_credits()) if sandbox else found
-
-
-def _driven(connection: Connection, flow: Flow[_T]) -> _T:
-    if connection.transport is None and connection.async_transport is not None:
-        return run(awaiting.drive(connection, flow))
-    return blocking.drive(connection, flow)

@@ -8,6 +8,7 @@ child spends from the same books as its parent; other processes do where the bud
 
 from __future__ import annotations
 
+import asyncio
 import atexit
 import os
 from collections.abc import Callable
@@ -19,9 +20,8 @@ from time import monotonic
 from types import TracebackType
 from typing import Any, Final, Literal, Self
 
-from .. import observers
+from ..api import Account, Connection, Observer, connection_for, global_observers
 from ..checks import check_amount, check_choice, check_text
-from ..client import Connection, connection_for
 from ..exceptions import (
     AuthenticationError,
     BudgetExceeded,
@@ -34,11 +34,9 @@ from ..exceptions import (
 from ..formatting import CREDITS, DOLLARS, money_unit
 from ..formatting import format_cost as money
 from ..models import Prediction
-from ..observers import Account, Observer
 from ..pricing import EXACT, PLAUSIBLE, Estimate
-from ..wire.steps import Do, Flow
 from .asking import asked
-from .history import Day, spent_since
+from .history import spent_since
 from .ledger import Balance, Entry, Ledger
 from .prices import PRICES
 
@@ -102,7 +100,7 @@ def budget(
     reminder = _Reminder(made)
     made._reminder = reminder  # noqa: SLF001 - one idea in two classes
     with _doors:
-        observers.everywhere.append(reminder)
+        global_observers.append(reminder)
     return made
 
 
@@ -180,7 +178,7 @@ class Budget(Observer):
     @property
     def is_open(self) -> bool:
         """Whether it stands."""
-        return any(observer is self for observer in observers.everywhere)
+        return any(observer is self for observer in global_observers)
 
     def open(self) -> Self:
         """Put it up, for every client of this process; best with ``with``."""
@@ -189,7 +187,7 @@ class Budget(Observer):
                 raise SkytellsError("This budget is open already. Make another to nest one.", charged=False)
             _remove(self._reminder)
             self._reminder = None
-            observers.everywhere.append(self)
+            global_observers.append(self)
         return self
 
     def close(self) -> None:
@@ -227,11 +225,11 @@ class Budget(Observer):
 
     # What an observer does.
 
-    def before_create(self, account: Account, model: str, input: dict[str, Any]) -> Flow[object]:
+    async def before_create(self, account: Account, model: str, input: dict[str, Any]) -> object:
         """Reserve the most that a create may cost, or refuse it."""
         connection = connection_for(account)
-        estimate = yield from self._estimate(connection, model, input)
-        known = account if connection is None else connection.conversation.account
+        estimate = await self._estimate(connection, model, input)
+        known = account if connection is None else connection.account
         # Whoever was billed in dollars stays so: a server that begins to call itself a sandbox would open a
         # second wall of the same height.
         sandbox = (known.sandbox or PRICES.is_sandbox(known.origin)) and known.origin not in self._real
@@ -239,41 +237,38 @@ class Budget(Observer):
         if not sandbox:
             self._real.add(known.origin)
         if self.per is not None:
-            yield from self._count_today(connection, known)
+            await self._count_today(connection, known)
         return self._reserve(known, model, estimate)
 
-    def created(self, account: Account, ticket: object, prediction: Prediction) -> Flow[None]:  # noqa: ARG002
+    async def created(self, account: Account, ticket: object, prediction: Prediction) -> None:  # noqa: ARG002
         """Tie the reservation to the prediction."""
-        yield from ()
         if isinstance(ticket, Entry):
             self._ledger.tie(ticket, prediction.id)
 
-    def not_created(
+    async def not_created(
         self,
         account: Account,  # noqa: ARG002
         ticket: object,
         error: BaseException,  # noqa: ARG002
         sent: bool,
-    ) -> Flow[None]:
+    ) -> None:
         """Give the reservation back, unless the prediction may have been made after all."""
-        yield from ()
         if isinstance(ticket, Entry):
             if sent:
                 self._ledger.doubt(ticket)
             else:
                 self._ledger.give_back(ticket)
 
-    def ended(self, account: Account, prediction: Prediction) -> Flow[Prediction]:
+    async def ended(self, account: Account, prediction: Prediction) -> Prediction:
         """Put the real cost in the place of the reservation."""
-        yield from ()
         self._ledger.settle(account.origin, prediction.id, _paid(prediction))
         return prediction
 
-    def _estimate(self, connection: Connection | None, model: str, input: dict[str, Any]) -> Flow[Estimate]:
+    async def _estimate(self, connection: Connection | None, model: str, input: dict[str, Any]) -> Estimate:
         if connection is None:
             return _unknown("its client is closed, so there is no price list to read")
         try:
-            found = yield from asked(connection, model, input)
+            found = await asked(connection, model, input)
         except (NotFoundError, AuthenticationError, PermissionDeniedError):
             if not self.allow_unknown:
                 raise
@@ -314,7 +309,7 @@ class Budget(Observer):
         unit = self._unit(sandbox)
         balance = self._balance(sandbox)
         left = balance.left(self.limit)
-        others = [o._left(sandbox) for o in observers.everywhere if isinstance(o, Budget)]  # noqa: SLF001
+        others = [o._left(sandbox) for o in global_observers if isinstance(o, Budget)]  # noqa: SLF001
         daily = f" since midnight, {self._midnight():%Y-%m-%d %H:%M %z}" if self.per else ""
         return BudgetExceeded(
             f"{what}, and the budget of {money(self.limit, unit)} has {money(left, unit)} left: "
@@ -325,7 +320,7 @@ class Budget(Observer):
             charged=False,
         )
 
-    def _count_today(self, connection: Connection | None, account: Account) -> Flow[None]:
+    async def _count_today(self, connection: Connection | None, account: Account) -> None:
         """Ask the archive what was spent today without this budget; at most every few seconds."""
         if connection is None or connection.archive is None:
             if self.allow_unknown:
@@ -339,7 +334,7 @@ class Budget(Observer):
         read = self._read.get(account.origin)
         if read is not None and read[0] > monotonic() and read[1] == midnight:
             return
-        day: Day = yield Do(
+        day = await asyncio.to_thread(
             lambda: spent_since(connection, midnight, lambda: self._ledger.ids(account.origin))
         )
         self._ledger.earlier(account.origin, account.sandbox, midnight.date(), day.spent)
@@ -367,9 +362,8 @@ class _Reminder(Observer):
     def __init__(self, made: Budget) -> None:
         self._limit, self._done = made.limit, False
 
-    def before_create(self, account: Account, model: str, input: dict[str, Any]) -> Flow[object]:  # noqa: ARG002
+    async def before_create(self, account: Account, model: str, input: dict[str, Any]) -> object:  # noqa: ARG002
         """Warn, once."""
-        yield from ()
         self.warn()
         return None
 
@@ -382,11 +376,11 @@ class _Reminder(Observer):
 
 
 def _remove(observer: Observer | None) -> None:
-    observers.everywhere[:] = [other for other in observers.everywhere if other is not observer]
+    global_observers[:] = [other for other in global_observers if other is not observer]
 
 
 def _open_budgets() -> list[Budget]:
-    return [observer for observer in observers.everywhere if isinstance(observer, Budget)]
+    return [observer for observer in global_observers if isinstance(observer, Budget)]
 
 
 def _share_before_fork() -> None:

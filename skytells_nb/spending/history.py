@@ -10,7 +10,7 @@ from decimal import Decimal
 from threading import Lock
 from typing import Any, Final
 
-from ..client import Connection
+from ..api import Connection
 from ..models import Model, reading
 from ..pricing import PLAUSIBLE, added
 

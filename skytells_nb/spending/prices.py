@@ -6,6 +6,7 @@ others wait; a failure is told to all of them, so that an API that is down is no
 
 from __future__ import annotations
 
+import asyncio
 import copy
 import time
 from collections.abc import Callable
@@ -13,11 +14,9 @@ from dataclasses import dataclass
 from threading import Lock
 from typing import Final
 
+from ..api import Connection, get_model
 from ..exceptions import SkytellsError
 from ..models import Model
-from ..wire import flows
-from ..wire.conversation import Conversation
-from ..wire.steps import Flow, Sleep
 
 __all__ = ["PRICES", "PriceList"]
 
@@ -45,9 +44,9 @@ class PriceList:
         self._reading: set[Key] = set()
         self._sandboxes: set[str] = set()
 
-    def model(self, conversation: Conversation, slug: str) -> Flow[Model]:
+    async def model(self, connection: Connection, slug: str) -> Model:
         """Give a model, from the API when it is not known or older than ten minutes."""
-        account = conversation.account
+        account = connection.account
         key = (account.origin, account.fingerprint, slug)
         while True:
             with self._lock:
@@ -57,18 +56,18 @@ class PriceList:
                 if mine:
                     self._reading.add(key)
             if mine:
-                return (yield from self._read(conversation, key))
+                return await self._read(connection, key)
             if kept is not None and fresh:
                 if kept.model is not None:
                     return kept.model
                 if kept.error is not None:
                     raise copy.copy(kept.error)
-            yield Sleep(_TURN)
+            await asyncio.sleep(_TURN)
 
-    def _read(self, conversation: Conversation, key: Key) -> Flow[Model]:
+    async def _read(self, connection: Connection, key: Key) -> Model:
         kept: _Kept | None = None
         try:
-            model = yield from flows.model(conversation, key[2])
+            model = await get_model(connection, key[2])
             kept = _Kept(self._now() + _AGE, model)
             return model
         except SkytellsError as error:
@@ -77,7 +76,7 @@ class PriceList:
         finally:
             with self._lock:
                 self._reading.discard(key)
-                if conversation.account.sandbox:
+                if connection.account.sandbox:
                     self._sandboxes.add(key[0])
                 if kept is not None:
                     self._kept[key] = kept

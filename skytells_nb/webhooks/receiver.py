@@ -18,11 +18,9 @@ from contextlib import suppress
 from types import TracebackType
 from typing import Any, Final, Self
 
-from ..client import AsyncClient, Client
-from ..exceptions import SkytellsError, WaitTimeoutError, WebhookSignatureError
+from ..api import AsyncClient, Client, check_identifier, patience
+from ..exceptions import SkytellsError, WaitTimeoutError, WebhookSignatureError, warn_user
 from ..models import Prediction
-from ..wire import flows, requests
-from ..wire.conversation import note
 from .deliveries import parse, secrets_in
 
 __all__ = ["Receiver"]
@@ -114,8 +112,8 @@ class Receiver:
             What was given is no prediction and no id, or ``timeout`` no time.
         """
         identifier = prediction.id if isinstance(prediction, Prediction) else prediction
-        requests.get(identifier)
-        until = time.monotonic() + flows.seconds("timeout", timeout, flows.PATIENCE)
+        check_identifier(identifier, "prediction")
+        until = time.monotonic() + patience(timeout)
         with self._changed:
             while True:
                 found = self._latest.get(identifier)
@@ -250,7 +248,7 @@ class Receiver:
                 try:
                     prediction = connection.see_end(prediction)
                 except SkytellsError as error:
-                    note(f"Prediction {prediction.id} was delivered and not archived: {error}")
+                    warn_user(f"Prediction {prediction.id} was delivered and not archived: {error}")
         with self._changed:
             known = self._latest.get(prediction.id)
             if known is None or not known.done:

@@ -14,7 +14,7 @@ import threading
 import pytest
 
 import skytells_nb as sky
-from skytells_nb.aio import background, submit
+from skytells_nb.aio import _loop, submit
 from skytells_nb.exceptions import InvalidInputError, SkytellsError
 
 who = contextvars.ContextVar("who", default="nobody")
@@ -88,7 +88,7 @@ def test_all_runs_share_one_loop_in_one_named_daemon_thread():
     assert sky.run(loop_it_runs_on()) is sky.run(loop_it_runs_on())
     thread = sky.run(thread_it_runs_on())
     assert thread.daemon
-    assert thread.name == background.THREAD_NAME
+    assert thread.name == _loop.THREAD_NAME
 
 
 def test_context_variables_go_along():
@@ -110,7 +110,7 @@ def test_run_on_the_private_loop_itself_says_so_instead_of_hanging():
     async def outer() -> object:
         return sky.run(inner)
 
-    with pytest.raises(SkytellsError, match="private loop") as caught:
+    with pytest.raises(SkytellsError, match="deadlock") as caught:
         sky.run(outer())
     assert caught.value.charged is False
     with pytest.raises(RuntimeError, match="cannot reuse already awaited"):

@@ -1,9 +1,10 @@
-"""A small asset server, real pictures, and a driver of ten lines for the archive's flow."""
+"""A small asset server, real pictures, and an archive without waiting."""
 
 from __future__ import annotations
 
+import asyncio
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -11,11 +12,9 @@ from typing import Any
 import pytest
 from archive.scenery import Assets, Carry, Keep
 
-from skytells_nb.archive import Archive
-from skytells_nb.client.fetch import fetch, make_client
+from skytells_nb.api import Account
+from skytells_nb.archive import Archive, _download
 from skytells_nb.models import Prediction
-from skytells_nb.observers import Account
-from skytells_nb.wire.steps import Do, Fetch, Fetched, Flow, Sleep
 
 
 @pytest.fixture
@@ -64,31 +63,14 @@ def slept() -> list[float]:
 
 
 @pytest.fixture
-def carry(slept: list[float]) -> Carry:
-    """Carry a flow out with real disk and real sockets, and no waiting."""
+def carry(slept: list[float], monkeypatch: pytest.MonkeyPatch) -> Carry:
+    """Carry a coroutine out with real disk and real sockets, and no waiting."""
 
-    def run(flow: Flow[Any], fetched: Callable[[Fetch], Fetched] | None = None) -> Any:
-        value: Any = None
-        error: BaseException | None = None
-        with make_client() as client:
-            while True:
-                try:
-                    step = flow.send(value) if error is None else flow.throw(error)
-                except StopIteration as stop:
-                    return stop.value
-                value = error = None
-                try:
-                    if isinstance(step, Do):
-                        value = step.function()
-                    elif isinstance(step, Fetch):
-                        value = fetch(step, client) if fetched is None else fetched(step)
-                    else:
-                        assert isinstance(step, Sleep)
-                        slept.append(step.seconds)
-                except Exception as raised:
-                    error = raised
+    async def sleep(seconds: float) -> None:
+        slept.append(seconds)
 
-    return run
+    monkeypatch.setattr(_download, "sleep", sleep)
+    return asyncio.run
 
 
 @pytest.fixture
@@ -96,7 +78,7 @@ def keep(archive: Archive, account: Account, carry: Carry) -> Keep:
     """Let the archive see a prediction end."""
 
     def run(prediction: Prediction, **options: Any) -> Prediction:
-        found: Prediction = carry(archive.ended(options.pop("account", account), prediction), **options)
+        found: Prediction = carry(archive.ended(options.pop("account", account), prediction))
         return found
 
     return run

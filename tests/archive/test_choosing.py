@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 from archive.scenery import Assets, Keep, made, picture
 
+from skytells_nb.api import Account
 from skytells_nb.archive import Archive, Rating, read_provenance
 from skytells_nb.exceptions import InvalidInputError
 from skytells_nb.models import Prediction
-from skytells_nb.observers import Account
 
 TEXT = {"model": {"name": "scribe", "type": "text"}}
 

@@ -21,34 +21,30 @@ from pathlib import Path
 import pytest
 from archive.scenery import Assets, Carry, Keep, made, picture
 
+from skytells_nb.api import Account
 from skytells_nb.archive import Archive, read_provenance
 from skytells_nb.archive._database import Database
 from skytells_nb.exceptions import SkytellsError, SkytellsWarning
-from skytells_nb.observers import Account
 
 ROOT = Path(__file__).parents[2]
 TEXT = {"model": {"name": "sandbox-scribe", "type": "text"}}
 
 WRITER = """
-    import sys
+    import asyncio, sys
     from skytells_nb.archive import Archive
-    from skytells_nb.observers import Account
+    from skytells_nb.api import Account
     from skytells_nb.models import Prediction
 
     name, folder, amount = sys.argv[1:]
     account = Account("https://api.skytells.ai/v1", "0123456789ab")
     with Archive(folder) as archive:
         for number in range(int(amount)):
-            flow, value = archive.ended(account, Prediction.from_api({
+            kept = asyncio.run(archive.ended(account, Prediction.from_api({
                 "id": f"{name}{number:04}", "status": "succeeded", "output": f"{name} wrote {number}",
                 "model": {"name": "s", "type": "text"}, "created_at": "2026-11-22T14:31:00Z",
-                "input": {"prompt": f"writer {name} number {number}"}})), None
-            try:
-                while True:
-                    value = flow.send(value).function()
-            except StopIteration as stop:
-                assert stop.value.files[0].is_file()
-                print(number, flush=True)
+                "input": {"prompt": f"writer {name} number {number}"}})))
+            assert kept.files[0].is_file()
+            print(number, flush=True)
 """
 
 
@@ -313,28 +309,20 @@ def test_an_error_within_a_transaction_leaves_nothing_of_it(keep: Keep, archive:
 
 
 READER = """
-    import os, sys
+    import asyncio, os, sys
     folder, user = sys.argv[1], int(sys.argv[2])
     from skytells_nb.archive import Archive
     from skytells_nb.exceptions import SkytellsError
-    from skytells_nb.observers import Account
+    from skytells_nb.api import Account
     from skytells_nb.models import Prediction
-    import encodings.idna, skytells_nb.archive._load_save, skytells_nb.client
+    import encodings.idna, skytells_nb.archive._load_save, skytells_nb.api
     if user >= 0:
         os.setgid(user), os.setuid(user)
     archive = Archive(folder)
     print(len(archive), archive.find("fox")[0].files[0].read_text())
-    flow = archive.ended(Account("https://api.skytells.ai/v1", "0123456789ab"), Prediction.from_api({
-        "id": "new", "status": "succeeded", "output": "text", "model": {"name": "s", "type": "text"}}))
-    value = error = None
     try:
-        while True:
-            step = flow.send(value) if error is None else flow.throw(error)
-            value = error = None
-            try:
-                value = step.function()
-            except Exception as raised:
-                error = raised
+        asyncio.run(archive.ended(Account("https://api.skytells.ai/v1", "0123456789ab"), Prediction.from_api({
+            "id": "new", "status": "succeeded", "output": "text", "model": {"name": "s", "type": "text"}})))
     except SkytellsError as told:
         print(told.message)
     archive.close()
@@ -364,28 +352,18 @@ def test_a_read_only_archive_is_read_and_says_why_it_cannot_be_written(
 
 
 FILLER = """
-    import resource, signal, sys, warnings
+    import asyncio, resource, signal, sys, warnings
     from pathlib import Path
     from skytells_nb.archive import Archive
     from skytells_nb.exceptions import SkytellsError
-    from skytells_nb.observers import Account
+    from skytells_nb.api import Account
     from skytells_nb.models import Prediction
     signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     archive, account = Archive(sys.argv[1]), Account("https://api.skytells.ai/v1", "0123456789ab")
     def end(text, name):
-        flow = archive.ended(account, Prediction.from_api({"id": name, "status": "succeeded", "output": text,
-            "model": {"name": "s", "type": "text"}, "created_at": "2026-11-22T14:31:00Z"}))
-        value = error = None
-        while True:
-            try:
-                step = flow.send(value) if error is None else flow.throw(error)
-            except StopIteration as stop:
-                return stop.value
-            value = error = None
-            try:
-                value = step.function()
-            except Exception as raised:
-                error = raised
+        return asyncio.run(archive.ended(account, Prediction.from_api({
+            "id": name, "status": "succeeded", "output": text, "model": {"name": "s", "type": "text"},
+            "created_at": "2026-11-22T14:31:00Z"})))
     end("fox", "p1")
     resource.setrlimit(resource.RLIMIT_FSIZE, (400_000, resource.RLIM_INFINITY))
     try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import errno
 import json
 import os
@@ -16,12 +17,11 @@ from typing import Any, NoReturn
 import pytest
 from archive.scenery import Assets, Carry, Keep, made, picture
 
-from skytells_nb.archive import Archive, read_provenance
+from skytells_nb.api import Account, Download
+from skytells_nb.archive import Archive, _download, read_provenance
 from skytells_nb.archive._files import FileStore
 from skytells_nb.exceptions import SkytellsWarning
 from skytells_nb.models import Prediction
-from skytells_nb.observers import Account
-from skytells_nb.wire.steps import Fetch, Fetched
 
 ID = "3b0c1f0a-5f0e-4a53-9c53-0d7d5f1f2a10"
 
@@ -266,19 +266,20 @@ def test_an_api_that_tells_another_time_later_loses_no_file(
 
 
 def test_threads_that_see_the_same_end_share_one_set_of_files(
-    archive: Archive, account: Account, carry: Carry, assets: Assets
+    archive: Archive, account: Account, carry: Carry, assets: Assets, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     prediction = made(ID, assets.put("x.png", picture()), assets.put("y.png", picture()))
     together = threading.Barrier(4)
     kept: list[Prediction] = []
 
-    def met(step: Fetch) -> Fetched:
+    async def met(url: str, path: Path, **_: object) -> Download:
         together.wait(10)  # all four have planned their downloads before any is done
-        step.path.write_bytes(picture())
-        return Fetched(size=step.path.stat().st_size, media_type="image/png")
+        path.write_bytes(picture())
+        return Download(size=path.stat().st_size, media_type="image/png")
 
+    monkeypatch.setattr(_download, "download", met)
     threads = [
-        threading.Thread(target=lambda: kept.append(carry(archive.ended(account, prediction), met)))
+        threading.Thread(target=lambda: kept.append(carry(archive.ended(account, prediction))))
         for _ in range(4)
     ]
     for thread in threads:
@@ -293,27 +294,27 @@ def test_threads_that_see_the_same_end_share_one_set_of_files(
     assert list((archive.path / ".partial").iterdir()) == []
 
 
-def test_a_flow_that_is_closed_at_any_step_leaves_no_temporary_file(
+def test_a_download_that_is_cancelled_at_any_moment_leaves_no_temporary_file(
     archive: Archive, account: Account, assets: Assets
 ) -> None:
     prediction = made(ID, assets.put("a", picture()), "data:text/plain,fox")
-    for steps in range(12):
-        flow, value = archive.ended(account, prediction), None
-        try:
-            for _ in range(steps + 1):
-                step = flow.send(value)
-                if isinstance(step, Fetch):
-                    step.path.write_bytes(picture())
-                    value = Fetched(size=10, media_type="image/png")
-                else:
-                    value = step.function()
-        except StopIteration:
-            break
-        flow.close()
+
+    async def cancelled_after(rounds: int) -> bool:
+        task = asyncio.ensure_future(archive.ended(account, prediction))
+        for _ in range(rounds):
+            await asyncio.wait((task,), timeout=0.001)
+        task.cancel()
+        await asyncio.wait((task,))
+        return task.cancelled()
+
+    for rounds in range(200):
+        was_cancelled = asyncio.run(cancelled_after(rounds))
         leftovers = archive.path / ".partial"
         assert not leftovers.exists() or list(leftovers.iterdir()) == []
+        if not was_cancelled:
+            break
     else:
-        pytest.fail("the flow never ended")
+        pytest.fail("it never ended")
     assert len(archive) == 1
 
 

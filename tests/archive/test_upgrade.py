@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 from archive.scenery import Carry, Keep, made
 
+from skytells_nb.api import Account
 from skytells_nb.archive import Archive, Rating
 from skytells_nb.archive import _index as index
 from skytells_nb.exceptions import SkytellsWarning
-from skytells_nb.observers import Account
 
 OLD = Path(__file__).with_name("archive_0_1_0.zip")
 ORIGIN = "http://127.0.0.1:46371/v1"

@@ -99,7 +99,7 @@ def test_a_failed_cell_stays_a_cell_and_the_others_go_on(sandbox, client):
     grid = sky.compare(models=MODELS, prompts=PROMPTS, client=client, limit=1)
     assert [cell.prediction.status for cell in grid.cells] == ["succeeded", "failed", "failed", "succeeded"]
     assert grid.cells[2].prediction.id.startswith("not-created")
-    assert "No credit" in grid.cells[2].error
+    assert "Not enough credit" in grid.cells[2].error
     assert grid.cells[2].raised.charged is False
     assert grid.cells[2].cost == 0, "what was refused is known to cost nothing"
     assert grid.cost == sandbox.billed_amount

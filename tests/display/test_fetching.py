@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import dataclasses
 import threading
 from collections.abc import Iterator
@@ -10,12 +11,10 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from skytells_nb._options import options
+from skytells_nb.api import Account
 from skytells_nb.archive import Archive
-from skytells_nb.client.fetch import fetch, make_client
 from skytells_nb.display import gallery, mimebundle
 from skytells_nb.models import Prediction, PredictionList
-from skytells_nb.observers import Account
-from skytells_nb.wire.steps import Fetch
 
 from .pictures import encoded, photograph
 from .reading import strictly
@@ -125,15 +124,7 @@ def test_a_url_that_was_typed_is_fetched_wherever_it_points(delivery):
 
 def kept(archive, prediction):
     """Let an archive see a prediction end, with real downloads."""
-    flow = archive.ended(Account(prediction.origin, "0123456789ab"), prediction)
-    came = None
-    with make_client() as client:
-        while True:
-            try:
-                step = flow.send(came)
-            except StopIteration as stop:
-                return stop.value
-            came = fetch(step, client) if isinstance(step, Fetch) else step.function()
+    return asyncio.run(archive.ended(Account(prediction.origin, "0123456789ab"), prediction))
 
 
 def test_a_listed_prediction_shows_what_the_archive_has_kept_of_it(away, delivery, tmp_path):

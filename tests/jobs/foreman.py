@@ -12,13 +12,12 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Generator
 from typing import Any
 
 import jsonschema  # noqa: F401 - so that no shift has to load it
 
 import skytells_nb as sky
-from skytells_nb import observers
+from skytells_nb.api import _observers as observers
 from skytells_nb.jobs import batch
 
 MODEL = "sandbox-scribe"
@@ -35,8 +34,7 @@ def inputs(total: int) -> list[str]:
 class Dots(observers.Observer):
     """Tells the parent of every create, before it is sent."""
 
-    def before_create(self, *_: Any) -> Generator[Any, Any, None]:
-        yield from ()
+    async def before_create(self, *_: Any) -> None:
         say(".")
 
 
@@ -45,7 +43,7 @@ def say(word: Any) -> None:
 
 
 def work(url: str, key: str, folder: str, options: dict[str, Any]) -> None:
-    observers.everywhere.append(Dots())
+    observers.global_observers.append(Dots())
     with sky.Client(key, base_url=url, archive=folder) as client:
         made = batch(MODEL, inputs(options.pop("total")), client=client, name="foxes", **options)
     twins = [made[n].id for n in TWINS]

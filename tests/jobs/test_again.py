@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 
 import skytells_nb as sky
+from skytells_nb.api._pending import CreateRegistry
 from skytells_nb.archive import Archive
 from skytells_nb.exceptions import InvalidInputError, SkytellsError
 from skytells_nb.jobs import batch, batches, working
 from skytells_nb.jobs.journal import Journal
-from skytells_nb.wire.claims import Claims
 
 from .conftest import TEXTER
 
@@ -21,7 +21,7 @@ INPUTS = ["a fox", "an owl", "a fox", "a bear"]
 
 
 def journal_of(client: sky.Client, archive: Archive, *, name: str, total: int) -> Journal:
-    account = client.connection.conversation.account
+    account = client.connection.account
     journal = Journal(archive, account, name=name, model=TEXTER, total=total, now=datetime.now(UTC))
     journal.open()
     return journal
@@ -39,7 +39,7 @@ def keys_of(inputs: list[Any]) -> list[Any]:
 def of_another_process(sandbox: sky.Sandbox) -> sky.Client:
     """Make a client that shares nothing with those here: what it made, nobody here knows of."""
     client = sandbox.client()
-    client.connection.conversation.claims = Claims()
+    client.connection.creates = CreateRegistry()
     return client
 
 
@@ -186,9 +186,9 @@ class TestUncertain:
     def leave(self, client: sky.Client, archive: Archive, inputs: list[str], *lost: int) -> None:
         journal = journal_of(client, archive, name="animals", total=len(inputs))
         keys = keys_of(inputs)
-        talk = client.connection.conversation
+        talk = client.connection
         for n in lost:
-            journal.sent(keys[n], talk.since(talk.now(), talk.wall()) - timedelta(seconds=2))
+            journal.sent(keys[n], talk.earliest(talk.now(), talk.wall()) - timedelta(seconds=2))
         journal.flush()
 
     def test_what_was_accepted_is_found_in_the_listing(self, run, client, archive, sandbox):
@@ -203,7 +203,7 @@ class TestUncertain:
     @pytest.mark.parametrize("when", ["before the kill", "after it"])
     def test_a_clock_that_was_set_costs_nothing(self, run, client, archive, sandbox, creates, hours, when):
         def set_clock() -> None:
-            client.connection.conversation.wall = lambda: datetime.now(UTC) + timedelta(hours=hours)
+            client.connection.wall = lambda: datetime.now(UTC) + timedelta(hours=hours)
 
         client.models.get(TEXTER)  # as a batch does first, which tells the API's own time
         if when == "before the kill":
@@ -281,7 +281,7 @@ class TestUncertain:
         self.leave(client, archive, INPUTS, 1)
         with of_another_process(sandbox) as killed:
             made = killed.predictions.create(TEXTER, {"prompt": "an owl"})
-        talk = client.connection.conversation
+        talk = client.connection
         talk.wall = lambda: datetime.now(UTC) - timedelta(days=400)
         again = run(INPUTS, name="animals")
         assert again[1].id == made.id
@@ -308,7 +308,7 @@ class TestUncertain:
 def test_a_second_run_of_the_same_batch_says_that_the_first_still_runs(run, client, archive):
     from skytells_nb.jobs.turns import Turn
 
-    turn = Turn(archive, client.connection.conversation.account, "animals")
+    turn = Turn(archive, client.connection.account, "animals")
     assert turn.take()
     with pytest.raises(SkytellsError, match=r"'animals' is running already \(process \d+, since"):
         run(INPUTS, name="animals")

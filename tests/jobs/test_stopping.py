@@ -10,10 +10,10 @@ import warnings
 from collections.abc import Callable, Iterator
 
 import pytest
+from background import settled
 
 import skytells_nb as sky
 from skytells_nb.archive import Archive
-from skytells_nb.client.background import BACKGROUND
 from skytells_nb.jobs import abatch, batch, batches
 
 from .conftest import TEXTER
@@ -43,7 +43,7 @@ def wait_until(condition: Callable[[], bool]) -> None:
     deadline = time.monotonic() + 30
     while not condition():
         assert time.monotonic() < deadline, "it never came about"
-        BACKGROUND.wait(0.01)
+        settled(0.01)
 
 
 def press_stop_when(condition: Callable[[], bool]) -> threading.Thread:
@@ -65,7 +65,7 @@ def test_an_interrupt_cancels_what_runs_and_begins_nothing_more(client, sandbox,
         batch(TEXTER, INPUTS, name="foxes", client=client)
     pressed.join()
     wait_until(lambda: statuses(sandbox) == ["cancelled"] * 8)
-    assert BACKGROUND.wait(5)
+    assert settled(5)
     assert creates() == 8
     assert sandbox.billed == 0
     (told,) = batches(archive)
@@ -79,7 +79,7 @@ def test_one_note_says_how_many_and_what_they_had_cost(client, sandbox, creates)
         with pytest.raises(KeyboardInterrupt):
             batch(TEXTER, INPUTS, client=client)
         pressed.join()
-        assert BACKGROUND.wait(5)
+        assert settled(5)
     assert [str(each.message) for each in told] == [
         "Stopped: 8 predictions were canceled at the API. They had cost 0 sandbox credits."
     ]
@@ -98,7 +98,7 @@ def test_a_task_that_is_canceled_does_the_same(sandbox, creates, archive):
 
     asyncio.run(main())
     wait_until(lambda: statuses(sandbox) == ["cancelled"] * 5)
-    assert BACKGROUND.wait(5)
+    assert settled(5)
     assert creates() == 5
 
 
@@ -110,7 +110,7 @@ def test_a_create_on_the_wire_is_written_down_and_canceled(client, sandbox, crea
         batch(TEXTER, INPUTS, limit=3, client=client)
     pressed.join()
     wait_until(lambda: statuses(sandbox) == ["cancelled"] * 3)
-    assert BACKGROUND.wait(5)
+    assert settled(5)
     assert creates() == 3
     (told,) = batches(archive)
     assert (told.uncertain, told.running) == (0, 3)
@@ -162,4 +162,4 @@ def test_what_an_earlier_run_left_running_is_canceled_too(client, sandbox, creat
         batch(TEXTER, INPUTS, limit=3, name="foxes", client=client)
     pressed.join()
     wait_until(lambda: statuses(sandbox) == ["cancelled"] * 3)
-    assert BACKGROUND.wait(5)
+    assert settled(5)

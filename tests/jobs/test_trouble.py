@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import sqlite3
 import sys
 import types
-from collections.abc import Generator, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from decimal import Decimal
 from typing import Any
@@ -13,11 +14,10 @@ from typing import Any
 import pytest
 
 import skytells_nb as sky
-from skytells_nb import observers
+from skytells_nb.api import Account, Observer
+from skytells_nb.api import _observers as observers
 from skytells_nb.exceptions import BudgetExceeded, SkytellsError, SkytellsWarning
 from skytells_nb.jobs import batch, batches, working
-from skytells_nb.observers import Account, Observer
-from skytells_nb.wire.steps import Sleep
 
 from .conftest import TEXTER
 
@@ -96,7 +96,7 @@ class TestWhatWouldStopEveryOne:
         monkeypatch.setattr(pacing, "_PATIENCE", 0.0)
         monkeypatch.setattr(pacing, "_LONGEST", 0.01)
         with sky.Sandbox(seconds=0) as sandbox, sandbox.client(archive=archive, max_retries=0) as client:
-            talk = client.connection.conversation
+            talk = client.connection
             stop = StopServer(sandbox, after=3)
             talk.observers.append(stop)
             with pytest.warns(SkytellsWarning, match="were not sent"):
@@ -130,8 +130,7 @@ class StopServer(Observer):
     def __init__(self, sandbox: sky.Sandbox, after: int) -> None:
         self._sandbox, self._left = sandbox, after
 
-    def before_create(self, account: Account, model: str, input: dict[str, Any]) -> Generator[Any, Any, None]:
-        yield from ()
+    async def before_create(self, account: Account, model: str, input: dict[str, Any]) -> None:
         if not self._left:
             self._sandbox.stop()
         self._left -= 1
@@ -143,14 +142,12 @@ class Purse(Observer):
     def __init__(self, amount: Decimal, price: Decimal) -> None:
         self.left, self.price, self.ended_ones = amount, price, 0
 
-    def before_create(self, account: Account, model: str, input: dict[str, Any]) -> Generator[Any, Any, None]:
-        yield from ()
+    async def before_create(self, account: Account, model: str, input: dict[str, Any]) -> None:
         if self.price > self.left:
             raise BudgetExceeded("This would cross the budget. Nothing was sent.", charged=False)
         self.left -= self.price
 
-    def ended(self, account: Account, prediction: Any) -> Generator[Any, Any, Any]:
-        yield from ()
+    async def ended(self, account: Account, prediction: Any) -> Any:
         self.left += self.price - Decimal("0.1")
         self.ended_ones += 1
         return prediction
@@ -164,11 +161,11 @@ class TestBudgets:
         @contextmanager
         def budget(amount: Any) -> Iterator[Purse]:
             purses.append(Purse(Decimal(str(amount)), Decimal("0.5")))
-            observers.everywhere.append(purses[-1])
+            observers.global_observers.append(purses[-1])
             try:
                 yield purses[-1]
             finally:
-                observers.everywhere.remove(purses[-1])
+                observers.global_observers.remove(purses[-1])
 
         room = types.ModuleType("skytells_nb.spending")
         room.budget = budget  # type: ignore[attr-defined]
@@ -182,7 +179,7 @@ class TestBudgets:
         assert 0 < done < 12
         assert creates() == done
         assert statuses(made) == ["succeeded"] * done + ["queued"] * (12 - done)
-        assert observers.everywhere == []
+        assert observers.global_observers == []
 
     def test_what_was_only_reserved_comes_back_before_the_batch_gives_up(self, run, spending):
         """Two are under way at a time, while the budget has room for one reservation after the other."""
@@ -192,22 +189,20 @@ class TestBudgets:
         """The only one under way ends, and is settled, before the refusal of the other is heard of."""
 
         class Slow(Observer):
-            def before_create(
-                self, account: Account, model: str, input: dict[str, Any]
-            ) -> Generator[Any, Any, None]:
+            def before_create(self, account: Account, model: str, input: dict[str, Any]) -> None:
                 purse = spending[-1]
                 if purse.price > purse.left:
                     while not purse.ended_ones:
-                        yield Sleep(0.01)
-                    yield Sleep(0.3)
+                        await asyncio.sleep(0.01)
+                    await asyncio.sleep(0.3)
                     raise BudgetExceeded("This would have crossed the budget.", charged=False)
 
         slow = Slow()
-        observers.everywhere.append(slow)
+        observers.global_observers.append(slow)
         try:
             assert statuses(run(INPUTS[:2], budget="0.6", limit=2)) == ["succeeded"] * 2
         finally:
-            observers.everywhere.remove(slow)
+            observers.global_observers.remove(slow)
 
     def test_a_batch_without_one_needs_no_spending_room(self, run, monkeypatch):
         monkeypatch.setitem(sys.modules, "skytells_nb.spending", None)
@@ -227,13 +222,12 @@ class TestTheArchive:
 
     def test_half_way_too_and_nothing_is_lost(self, run, client, archive, sandbox):
         class Shut(Observer):
-            def created(self, account: Account, ticket: object, prediction: Any) -> Generator[Any, Any, None]:
-                yield from ()
+            async def created(self, account: Account, ticket: object, prediction: Any) -> None:
                 if sandbox.billed >= 5:
                     archive.database.writing(lambda db: db.execute("PRAGMA query_only = ON"))
 
         shut = Shut()
-        client.connection.conversation.observers.append(shut)
+        client.connection.observers.append(shut)
         with pytest.warns(SkytellsWarning), pytest.raises(SkytellsError) as told:
             run(INPUTS, limit=2)
         assert "The batch stopped, because its journal cannot be written" in told.value.message
@@ -241,7 +235,7 @@ class TestTheArchive:
         assert len(told.value.results) == 12
         sent = sandbox.billed
         assert sent <= 7
-        client.connection.conversation.observers.remove(shut)
+        client.connection.observers.remove(shut)
         archive.close()
         again = run(INPUTS)
         assert statuses(again) == ["succeeded"] * 12

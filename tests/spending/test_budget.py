@@ -19,9 +19,10 @@ from zoneinfo import ZoneInfo
 import httpx
 import pytest
 
-from skytells_nb import observers
+import skytells_nb as sky
 from skytells_nb._connect import Sandbox
-from skytells_nb.client import Client, blocking
+from skytells_nb.api import Client
+from skytells_nb.api import _observers as observers
 from skytells_nb.exceptions import (
     BudgetExceeded,
     ContentPolicyError,
@@ -271,7 +272,7 @@ def test_a_client_that_brings_its_own_asyncio_transport_is_asked_through_it():
         return httpx.Response(200, json=body)
 
     async def main() -> None:
-        from skytells_nb.client import AsyncClient
+        from skytells_nb.api import AsyncClient
 
         async with AsyncClient(
             "sk-" + "a" * 40, base_url="http://own.localhost/v1", transport=httpx.MockTransport(answer)
@@ -303,7 +304,7 @@ def test_it_is_put_up_once_and_always_taken_down():
     with pytest.raises(ZeroDivisionError), b:
         1 / 0  # noqa: B018
     assert not b.is_open
-    assert b not in observers.everywhere
+    assert b not in observers.global_observers
     b.close()
 
 
@@ -414,12 +415,8 @@ def _flat(amount: str) -> Any:
     return Estimate(Decimal(amount), Decimal(amount), Decimal(amount), "USD", "flat", exact=True)
 
 
-def _through(flow: Any, client: Client | None = None) -> None:
-    if client is not None:
-        blocking.drive(client.connection, flow)
-        return
-    for step in flow:
-        raise AssertionError(step)
+def _through(telling: Any) -> None:
+    sky.run(telling)
 
 
 # Several processes.
@@ -502,11 +499,11 @@ def test_a_server_that_begins_to_call_itself_a_sandbox_opens_no_second_wall():
         Client("sk-" + "z" * 40, base_url="http://turns.localhost/v1", transport=transport) as client,
         budget(1) as b,
     ):
-        real = client.connection.conversation.account
-        _through(b.before_create(real, "m", {}), client)
+        real = client.connection.account
+        _through(b.before_create(real, "m", {}))
         pretend = replace(real, sandbox=True)
-        _through(b.before_create(pretend, "m", {}), client)
+        _through(b.before_create(pretend, "m", {}))
         assert not b.sandbox
         assert b.remaining == Decimal("0.20")
         with pytest.raises(BudgetExceeded):
-            _through(b.before_create(pretend, "m", {}), client)
+            _through(b.before_create(pretend, "m", {}))

@@ -12,14 +12,13 @@ from typing import Any
 import httpx
 import pytest
 
+import skytells_nb as sky
 from skytells_nb._connect import Sandbox
-from skytells_nb.client import AsyncClient, Client
+from skytells_nb.api import AsyncClient, Client, Connection
 from skytells_nb.exceptions import InvalidInputError, NotFoundError, SkytellsError
 from skytells_nb.models import Model
 from skytells_nb.spending import estimate
 from skytells_nb.spending.prices import PRICES, PriceList
-from skytells_nb.wire.conversation import Conversation
-from skytells_nb.wire.steps import Answer, Send, Sleep
 
 LISTED = {"namespace": "m", "pricing": {"amount": 0.5, "unit": "prediction", "currency": "USD"}}
 
@@ -169,70 +168,77 @@ def test_a_real_archive_is_read(sandbox: Sandbox, tmp_path: Path):
     archive.close()
 
 
-# The price list as a flow: no socket, no clock.
+# The price list: one question for all who ask, kept for ten minutes.
 
 
-def conversation() -> Conversation:
-    with Client("sk-" + "c" * 40, base_url="http://flow.localhost/v1") as client:
-        return client.connection.conversation
+class Prices:
+    """An API that knows one price, or none, and counts how often it is asked."""
 
+    def __init__(self) -> None:
+        self.asked = 0
+        self.known = True
 
-ANSWER = Answer(
-    200,
-    body=b'{"namespace": "m", "pricing": {"amount": 1, "unit": "prediction"}}',
-    headers={"content-type": "application/json"},
-)
+    def __call__(self, request: httpx.Request) -> httpx.Response:
+        self.asked += 1
+        if not self.known:
+            return httpx.Response(404, json={"error": {"message": "no"}})
+        return httpx.Response(200, json={"namespace": "m", "pricing": {"amount": 1, "unit": "prediction"}})
+
+    def connection(self) -> Connection:
+        return Client("sk-" + "c" * 40, transport=httpx.MockTransport(self)).connection
 
 
 def test_whoever_comes_second_waits_for_the_first():
-    prices, talk = PriceList(), conversation()
-    first, second = prices.model(talk, "m"), prices.model(talk, "m")
-    assert isinstance(next(first), Send)
-    assert isinstance(next(second), Sleep)
-    with pytest.raises(StopIteration) as done:
-        first.send(ANSWER)
-    with pytest.raises(StopIteration) as also:
-        next(second)
-    assert done.value.value is also.value.value
+    api, prices = Prices(), PriceList()
+    connection = api.connection()
+
+    async def both() -> list[Model]:
+        return await asyncio.gather(prices.model(connection, "m"), prices.model(connection, "m"))
+
+    first, second = sky.run(both())
+    assert first is second
+    assert api.asked == 1
 
 
 def test_when_the_first_gives_up_the_second_reads():
-    prices, talk = PriceList(), conversation()
-    first, second = prices.model(talk, "m"), prices.model(talk, "m")
-    next(first)
-    assert isinstance(next(second), Sleep)
-    first.close()
-    assert isinstance(next(second), Send)
-    second.close()
+    api, prices = Prices(), PriceList()
+    connection = api.connection()
+
+    async def both() -> Model:
+        first = asyncio.ensure_future(prices.model(connection, "m"))
+        second = asyncio.ensure_future(prices.model(connection, "m"))
+        await asyncio.sleep(0)
+        first.cancel()
+        return await second
+
+    assert sky.run(both()).id == "m"
 
 
 def test_a_failure_is_told_to_all_for_a_moment_and_a_price_kept_for_ten_minutes():
     moment = [0.0]
-    prices, talk = PriceList(lambda: moment[0]), conversation()
-    refused = Answer(404, body=b'{"error": {"message": "no"}}', headers={"content-type": "application/json"})
+    api, prices = Prices(), PriceList(lambda: moment[0])
+    connection = api.connection()
 
-    def ask(answer: Answer) -> Any:
-        flow = prices.model(talk, "m")
-        step: Any = None
+    def ask() -> tuple[Any, bool]:
+        before = api.asked
         try:
-            step = next(flow)
-            while True:
-                step = flow.send(answer if isinstance(step, Send) else None)
-        except StopIteration as stop:
-            return stop.value, step is not None
+            found: Any = sky.run(prices.model(connection, "m"))
         except SkytellsError as error:
-            return error, step is not None
+            found = error
+        return found, api.asked > before
 
-    error, asked = ask(refused)
+    api.known = False
+    error, asked = ask()
     assert isinstance(error, NotFoundError)
     assert asked
-    again, asked = ask(ANSWER)
+    api.known = True
+    again, asked = ask()
     assert isinstance(again, NotFoundError)
     assert again is not error
     assert not asked
     moment[0] = 3.0
-    assert ask(ANSWER)[1]
+    assert ask()[1]
     moment[0] = 600.0
-    assert not ask(ANSWER)[1]
+    assert not ask()[1]
     moment[0] = 604.0
-    assert ask(ANSWER)[1]
+    assert ask()[1]

@@ -1,0 +1,512 @@
+"""The toolkit's own event loop, and the three ways onto it: `run` blocks, `on_loop` awaits, `submit` goes on.
+
+One loop runs in one daemon thread, started on first use and rebuilt after a fork. Everything that speaks
+to the API runs there, whoever asks: a cell, a script, a thread, another event loop.
+
+The hard part is leaving. A cell that is interrupted must give the prompt back at once, and the coroutine
+it waited for must hear of it, since it may be spending money. So whatever ends a caller's wait cancels
+the coroutine, allows it `GRACE` seconds to react, and goes on its way. What the coroutine leaves behind,
+such as a remote cancel, is a task of this loop too (`spawn`), and a script does not exit before it ended.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import atexit
+import concurrent.futures
+import contextvars
+import inspect
+import os
+import queue
+import threading
+import weakref
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import contextmanager
+from typing import Any, Final, Generic, Protocol, TypeVar
+
+from ..exceptions import InvalidInputError, SkytellsError
+
+__all__ = [
+    "GRACE",
+    "HEARTBEAT",
+    "THREAD_NAME",
+    "detach",
+    "heartbeat",
+    "in_caller",
+    "is_toolkit_thread",
+    "on_loop",
+    "run",
+    "spawn",
+    "submit",
+]
+
+T = TypeVar("T")
+
+GRACE: Final = 0.3
+"""Seconds that what was cancelled has to react before its caller goes on without it."""
+
+HEARTBEAT: Final = 0.08
+"""Seconds after which a caller's loop wakes at the latest. ipykernel turns an interrupt into a cancellation
+only when its loop next wakes; with `GRACE` after it, the prompt is back within 0.4 s."""
+
+THREAD_NAME: Final = "skytells-loop"
+
+_SLICE: Final = 0.25
+"""Seconds: an endless wait of a thread cannot be interrupted on every system, so it waits in slices."""
+
+_FAREWELL: Final = 2.5
+"""Seconds that a script waits at its end for what was spawned: a little more than a remote cancel has."""
+
+
+class _ToolkitLoop:
+    """A running event loop and the daemon thread that runs it."""
+
+    def __init__(self) -> None:
+        self.loop = asyncio.new_event_loop()
+        self.spawned: set[asyncio.Task[Any]] = set()
+        self._leaving = False
+        self.thread = threading.Thread(target=self._main, name=THREAD_NAME, daemon=True)
+        self.thread.start()
+
+    def _main(self) -> None:
+        try:
+            while not self._leaving:
+                try:
+                    self.loop.run_forever()
+                except (KeyboardInterrupt, SystemExit):
+                    continue  # raised by somebody's task: their future has it, the loop stays for the others
+        finally:
+            left = asyncio.all_tasks(self.loop)
+            for task in left:
+                task.cancel()
+            if left:
+                self.loop.run_until_complete(asyncio.wait(left, timeout=GRACE))
+            self.loop.run_until_complete(self.loop.shutdown_asyncgens())
+            self.loop.close()
+
+    def leave(self) -> None:
+        """Cancel what runs, wait for what that leaves behind, and end the loop and its thread."""
+        asyncio.run_coroutine_threadsafe(self._farewell(), self.loop)
+        self.thread.join(GRACE + _FAREWELL + 1.0)
+
+    async def _farewell(self) -> None:
+        this = asyncio.current_task()
+        callers = {task for task in asyncio.all_tasks(self.loop) if task is not this} - self.spawned
+        for task in callers:
+            task.cancel()
+        if callers:
+            await asyncio.wait(callers, timeout=GRACE)
+        if self.spawned:
+            await asyncio.wait(set(self.spawned), timeout=_FAREWELL)
+        self._leaving = True
+        self.loop.stop()
+
+
+_lock = threading.Lock()
+_current: _ToolkitLoop | None = None
+_registered = False
+_of_parents: list[_ToolkitLoop | None] = []
+
+
+def _forget_after_fork() -> None:
+    """Let a forked child start its own loop: the parent's thread is not in it."""
+    global _lock, _current
+    _of_parents.append(_current)  # kept, so that the child never closes what the parent still uses
+    _lock, _current = threading.Lock(), None
+
+
+def _leave_at_exit() -> None:
+    if _current is not None:
+        _current.leave()
+
+
+def _toolkit_loop() -> _ToolkitLoop:
+    global _current, _registered
+    with _lock:
+        if _current is None:
+            if not _registered:
+                _registered = True
+                atexit.register(_leave_at_exit)
+                if hasattr(os, "register_at_fork"):
+                    os.register_at_fork(after_in_child=_forget_after_fork)
+            _current = _ToolkitLoop()
+        return _current
+
+
+class _Caller(Protocol):
+    """Whoever waits for a coroutine on the toolkit's loop, and where callbacks of theirs are called."""
+
+    def call(self, function: Callable[[], object], outcome: concurrent.futures.Future[Any]) -> None:
+        """Call a function where the caller waits, from the toolkit's loop; ``outcome`` gets its result."""
+
+
+_caller: contextvars.ContextVar[_Caller | None] = contextvars.ContextVar("skytells_caller", default=None)
+
+
+async def in_caller(function: Callable[..., object], *args: object) -> object:
+    """Call a user's function where the user waits: in the thread of `run`, on the loop of `on_loop`.
+
+    There it may print, block, or touch its own loop's objects without holding up anybody else. What it
+    raises is raised here; an awaitable that it returns is awaited.
+    """
+    caller = _caller.get()
+    if caller is None:
+        result = function(*args)
+        return await result if inspect.isawaitable(result) else result
+    outcome: concurrent.futures.Future[Any] = concurrent.futures.Future()
+    caller.call(lambda: function(*args), outcome)
+    result = await asyncio.wrap_future(outcome)
+    return await result if inspect.isawaitable(result) else result
+
+
+class _Submission(Generic[T]):
+    """One coroutine on its way over the toolkit's loop; ``ended`` is set when its task really is over."""
+
+    def __init__(
+        self, coro: Coroutine[Any, Any, T], loop: asyncio.AbstractEventLoop, caller: _Caller | None = None
+    ) -> None:
+        self.future: concurrent.futures.Future[T] = concurrent.futures.Future()
+        self.ended = threading.Event()
+        self._coro = coro
+        self._loop = loop
+        self._caller = caller
+        self._task: asyncio.Task[T] | None = None
+        # Before it starts, since an interrupt may come as soon as it does.
+        self.future.add_done_callback(self._pass_cancellation_on)
+
+    def start(self) -> None:
+        context = contextvars.copy_context()
+        context.run(_caller.set, self._caller)
+        try:
+            self._loop.call_soon_threadsafe(self._begin, context=context)
+        except RuntimeError:  # closed: the interpreter is on its way out
+            self._coro.close()
+            raise
+
+    def _begin(self) -> None:
+        if self.future.cancelled():
+            self._coro.close()
+            self.ended.set()
+            self.future.set_running_or_notify_cancel()
+            return
+        self._task = self._loop.create_task(self._coro)
+        self._task.add_done_callback(self._settle)
+
+    def _settle(self, task: asyncio.Task[T]) -> None:
+        error = None if task.cancelled() else task.exception()
+        self.ended.set()
+        if task.cancelled():
+            self.future.cancel()
+        if not self.future.set_running_or_notify_cancel():
+            return
+        if error is not None:
+            self.future.set_exception(error)
+        else:
+            self.future.set_result(task.result())
+
+    def _pass_cancellation_on(self, future: concurrent.futures.Future[T]) -> None:
+        if future.cancelled() and not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self._cancel_task)
+
+    def _cancel_task(self) -> None:
+        if self._task is not None and not self._task.done():
+            self._task.cancel()
+
+
+def is_toolkit_thread() -> bool:
+    """Return whether this code runs on the toolkit's loop, where `run` would wait for itself."""
+    return _current is not None and threading.current_thread() is _current.thread
+
+
+def submit(coro: Coroutine[Any, Any, T]) -> concurrent.futures.Future[T]:
+    """Start a coroutine on the toolkit's loop, and go on at once.
+
+    Context variables go along, so what it prints lands in the cell that called. Cancelling the
+    future cancels the coroutine.
+
+    Parameters
+    ----------
+    coro : coroutine
+        What calling an ``async def`` function returns.
+
+    Returns
+    -------
+    concurrent.futures.Future
+        Its result, or the exception it raised, as it is.
+
+    Raises
+    ------
+    InvalidInputError
+        When it is no coroutine.
+
+    Examples
+    --------
+    >>> import asyncio
+    >>> from skytells_nb.aio import submit
+    >>> submit(asyncio.sleep(0, "done")).result()
+    'done'
+    """
+    _require_coroutine(coro)
+    submission = _Submission(coro, _toolkit_loop().loop)
+    submission.start()
+    return submission.future
+
+
+class _BlockedCaller:
+    """A thread that waits in `run`: it calls what it is handed, between two looks at the outcome."""
+
+    def __init__(self) -> None:
+        self._calls: queue.SimpleQueue[tuple[Callable[[], object], concurrent.futures.Future[Any]] | None] = (
+            queue.SimpleQueue()
+        )
+        self._is_gone = False
+
+    def call(self, function: Callable[[], object], outcome: concurrent.futures.Future[Any]) -> None:
+        if self._is_gone:
+            outcome.cancel()
+        else:
+            self._calls.put((function, outcome))
+
+    def wake(self, _: object) -> None:
+        self._calls.put(None)
+
+    def wait_for(self, future: concurrent.futures.Future[Any]) -> None:
+        while not future.done():
+            try:
+                call = self._calls.get(timeout=_SLICE)
+            except queue.Empty:
+                continue
+            if call is not None:
+                _settle_call(*call)
+
+    def leave(self) -> None:
+        """Call nothing more: whoever waits for a callback hears that nobody is here."""
+        self._is_gone = True
+        while not self._calls.empty():
+            call = self._calls.get()
+            if call is not None:
+                call[1].cancel()
+
+
+def _settle_call(function: Callable[[], object], outcome: concurrent.futures.Future[Any]) -> None:
+    """Call a function for whoever waits for its outcome; an interrupt in it is the caller's own."""
+    try:
+        outcome.set_result(function())
+    except Exception as error:  # noqa: BLE001 - raised where it is awaited
+        outcome.set_exception(error)
+    except BaseException:
+        outcome.cancel()
+        raise
+
+
+def run(coro: Coroutine[Any, Any, T]) -> T:
+    """Run a coroutine to its end from ordinary code, whether or not a loop runs in this thread.
+
+    It runs on the toolkit's own loop in the background, with this code's context variables. An interrupt
+    cancels it, and raises KeyboardInterrupt within 0.4 s even when it does not react.
+
+    Parameters
+    ----------
+    coro : coroutine
+        What calling an ``async def`` function returns.
+
+    Returns
+    -------
+    object
+        What the coroutine returns; what it raises is raised as it is.
+
+    Raises
+    ------
+    InvalidInputError
+        When it is no coroutine.
+    SkytellsError
+        When it is called on the toolkit's loop itself, where it would wait for ever. The coroutine is
+        closed; nothing of it has run.
+
+    Examples
+    --------
+    >>> import skytells_nb as sky
+    >>> async def add(a, b):
+    ...     return a + b
+    >>> sky.run(add(1, 2))
+    3
+    """
+    _require_coroutine(coro)
+    toolkit = _toolkit_loop()
+    if threading.current_thread() is toolkit.thread:
+        coro.close()
+        raise SkytellsError("run() would deadlock here: use `await`.", charged=False)
+    caller = _BlockedCaller()
+    submission = _Submission(coro, toolkit.loop, caller)
+    submission.future.add_done_callback(caller.wake)
+    try:
+        submission.start()
+        caller.wait_for(submission.future)
+    except BaseException:
+        submission.future.cancel()
+        caller.leave()
+        submission.ended.wait(GRACE)
+        raise
+    caller.leave()
+    try:
+        if submission.future.cancelled():
+            raise asyncio.CancelledError
+        return submission.future.result()
+    finally:
+        del submission  # else its exception's traceback would hold this frame, and this frame the exception
+
+
+class _AwaitingCaller:
+    """A task of another event loop that waits in `on_loop`."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+
+    def call(self, function: Callable[[], object], outcome: concurrent.futures.Future[Any]) -> None:
+        async def call() -> None:
+            try:
+                result = function()
+                outcome.set_result(await result if inspect.isawaitable(result) else result)
+            except Exception as error:  # noqa: BLE001 - raised where it is awaited
+                outcome.set_exception(error)
+            except BaseException:
+                outcome.cancel()
+                raise
+
+        def begin() -> None:
+            task = self._loop.create_task(call())
+            _calls.add(task)
+            task.add_done_callback(_calls.discard)
+
+        try:
+            self._loop.call_soon_threadsafe(begin)
+        except RuntimeError:  # that loop has ended, and nobody waits any more
+            outcome.cancel()
+
+
+_calls: set[asyncio.Task[None]] = set()
+
+
+async def on_loop(coro: Coroutine[Any, Any, T]) -> T:
+    """Await a coroutine that runs on the toolkit's loop, from whatever event loop this is.
+
+    A cancellation is passed on; the coroutine has `GRACE` seconds to react to it.
+    """
+    toolkit = _toolkit_loop()
+    loop = asyncio.get_running_loop()
+    if loop is toolkit.loop:
+        return await coro
+    submission = _Submission(coro, toolkit.loop, _AwaitingCaller(loop))
+    over = asyncio.Event()
+
+    def wake(_: object) -> None:
+        try:
+            loop.call_soon_threadsafe(over.set)
+        except RuntimeError:
+            return  # that loop has ended, and nobody waits any more
+
+    submission.future.add_done_callback(wake)
+    with heartbeat(loop):
+        try:
+            submission.start()
+            await over.wait()
+        except BaseException as error:
+            submission.future.cancel()
+            if isinstance(error, asyncio.CancelledError):
+                await _until_ended(submission.ended)
+            raise
+    try:
+        if submission.future.cancelled():
+            raise asyncio.CancelledError
+        return submission.future.result()
+    finally:
+        del submission
+
+
+async def _until_ended(ended: threading.Event) -> None:
+    """Give what was cancelled a moment to react, without holding up the caller's loop."""
+    loop = asyncio.get_running_loop()
+    until = loop.time() + GRACE
+    while not ended.is_set() and loop.time() < until:  # noqa: ASYNC110 - the event is a thread's
+        await asyncio.sleep(0.002)
+
+
+class _Heart:
+    """Wakes one event loop every `HEARTBEAT` seconds while anything is under way on it."""
+
+    def __init__(self) -> None:
+        self.under_way = 0
+        self.beat: asyncio.TimerHandle | None = None
+
+
+_hearts: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, _Heart] = weakref.WeakKeyDictionary()
+
+
+@contextmanager
+def heartbeat(loop: asyncio.AbstractEventLoop) -> Iterator[None]:
+    """Wake a loop a few times a second for as long as the block lasts, so that an interrupt lands soon."""
+    heart = _hearts.setdefault(loop, _Heart())
+
+    def again() -> None:
+        heart.beat = loop.call_later(HEARTBEAT, again)
+
+    heart.under_way += 1
+    if heart.beat is None:
+        again()
+    try:
+        yield
+    finally:
+        heart.under_way -= 1
+        if not heart.under_way and heart.beat is not None:
+            heart.beat.cancel()
+            heart.beat = None
+
+
+def spawn(work: Coroutine[Any, Any, Any] | asyncio.Task[Any], seconds: float) -> asyncio.Task[None]:
+    """Let a coroutine, or a task that is under way, go on by itself on the running loop for so long.
+
+    A script that ends waits for it.
+    """
+    loop = asyncio.get_running_loop()
+    task = loop.create_task(_bounded(work, seconds))
+    toolkit = _current
+    if toolkit is not None and toolkit.loop is loop:
+        toolkit.spawned.add(task)
+        task.add_done_callback(toolkit.spawned.discard)
+    return task
+
+
+def detach(coro: Coroutine[Any, Any, Any], seconds: float) -> None:
+    """Let a coroutine go on by itself on the toolkit's loop for so long, from any thread or loop.
+
+    A script that ends waits for it.
+    """
+
+    async def begin() -> None:
+        spawn(coro, seconds)
+
+    submit(begin())
+
+
+async def _bounded(work: Coroutine[Any, Any, Any] | asyncio.Task[Any], seconds: float) -> None:
+    under_way: asyncio.Future[Any] = asyncio.ensure_future(work)
+    try:
+        await asyncio.wait((under_way,), timeout=seconds)
+    finally:
+        if not under_way.done():
+            under_way.cancel()
+            await asyncio.wait((under_way,), timeout=GRACE)
+    if not under_way.cancelled():
+        under_way.exception()  # whoever spawned it has no use for what it raised
+
+
+def _require_coroutine(coro: object) -> None:
+    if isinstance(coro, Coroutine):
+        return
+    if inspect.iscoroutinefunction(coro):
+        hint = "That is the function itself: call it."
+    elif inspect.isawaitable(coro):
+        hint = "It belongs to a loop already: `await` it there."
+    else:
+        hint = "Pass what calling an `async def` function returns."
+    raise InvalidInputError(f"This needs a coroutine, not {type(coro).__name__}. {hint}", charged=False)

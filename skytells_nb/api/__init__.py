@@ -1,0 +1,58 @@
+"""The clients, and what of the conversation with the API others need: operations, downloads, observers."""
+
+from __future__ import annotations
+
+from ._addresses import kind_of_address, literal
+from ._client import AsyncClient, Client, client_of
+from ._connection import Connection, connection_for, connections, latest
+from ._create import cancel_remotely, create
+from ._credentials import DEFAULT_BASE_URL, conceal, has_key, resolve_api_key
+from ._download import Download, download, download_bytes
+from ._listing import check_limit, list_predictions, parse_bound
+from ._model_list import get_model
+from ._models import AsyncModels, Models
+from ._observers import Account, Observer, global_observers
+from ._predictions import AsyncPredictions, Predictions, prepare_input
+from ._reconcile import look_for
+from ._requests import check_identifier, encode
+from ._requests import create as create_request
+from ._wait import patience, wait
+
+__all__ = [
+    "DEFAULT_BASE_URL",
+    "Account",
+    "AsyncClient",
+    "AsyncModels",
+    "AsyncPredictions",
+    "Client",
+    "Connection",
+    "Download",
+    "Models",
+    "Observer",
+    "Predictions",
+    "cancel_remotely",
+    "check_identifier",
+    "check_limit",
+    "client_of",
+    "conceal",
+    "connection_for",
+    "connections",
+    "create",
+    "create_request",
+    "download",
+    "download_bytes",
+    "encode",
+    "get_model",
+    "global_observers",
+    "has_key",
+    "kind_of_address",
+    "latest",
+    "list_predictions",
+    "literal",
+    "look_for",
+    "parse_bound",
+    "patience",
+    "prepare_input",
+    "resolve_api_key",
+    "wait",
+]

@@ -1,0 +1,400 @@
+"""One key's connection to one API: everything that its two clients share.
+
+It knows the key, the origin and the policy; which predictions belong to which create; what it has learnt of
+the API; who listens. Everything of it runs on the toolkit's loop, so nothing here needs a lock.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import random
+import time
+import weakref
+from collections.abc import Callable, Coroutine
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final, NoReturn, TypeVar
+
+from ..aio import is_toolkit_thread, run, spawn, submit
+from ..checks import check_seconds
+from ..exceptions import InvalidInputError, SkytellsError, warn_user
+from ..models import Model, Prediction
+from . import _observers
+from ._cancel_summary import CancelSummary
+from ._credentials import Key, UncheckedKey, conceal, resolve_api_key, resolve_base_url
+from ._download import Downloader, downloader
+from ._durations import Durations, shared_durations
+from ._http import Exchange, HttpSession, as_async_transport
+from ._observers import Account, Observer
+from ._pending import CreateRegistry, forget_pending, registry_of
+from ._proxies import make_route
+from ._rate_limit import RateLimit
+from ._requests import Call, Request
+from ._responses import Reply, Response
+from ._retry import Policy, answered_at, retry_after
+from ._watch import Watch
+
+__all__ = ["Connection", "connection_for", "connections", "latest"]
+
+T = TypeVar("T")
+
+BACKGROUND_SECONDS: Final = 2.0
+"""Seconds that what goes on after an interrupt has: to hear of a create, cancel it, archive what ended."""
+
+_LINGER: Final = 0.4
+"""Seconds of quiet after which what an interrupt stopped is summed up in one sentence."""
+
+_DAY: Final = 86_400.0
+
+_log = logging.getLogger("skytells_nb")
+
+
+class ServerClock:
+    """The API's clock, as far as its ``Date`` headers tell it, against a monotonic one here."""
+
+    def __init__(self) -> None:
+        self._offset: float | None = None
+
+    def learn(self, date: datetime, now: float) -> None:
+        """Learn from a ``Date`` header of an answer that arrived at ``now``.
+
+        A ``Date`` is cut to whole seconds and a little old on arrival, so each one bounds the clock from
+        below, and the latest bound is the best.
+        """
+        bound = date.timestamp() - now
+        self._offset = bound if self._offset is None or bound < self._offset - 2 else max(self._offset, bound)
+
+    def at(self, moment: float) -> datetime | None:
+        """Return the API's time at a monotonic moment, never later than it truly was; None until it told."""
+        if self._offset is None:
+            return None
+        return datetime.fromtimestamp(self._offset + moment, UTC)
+
+
+class Connection:
+    """Key, origin, policy, creates under way, watch and observers, and the sockets that go with them.
+
+    Parameters are those of `skytells_nb.Client`; everything is checked before anything is sent.
+
+    Attributes
+    ----------
+    account : Account
+        The origin, and the key's fingerprint; ``sandbox`` turns true once the API has said so.
+    creates : CreateRegistry
+        Which prediction belongs to which create; shared by all connections of one account.
+    watch : Watch
+        Reads for everyone who waits for a prediction.
+    display_names : dict
+        Slugs and the names under which the API may list them.
+    legacy_endpoints : set
+        Endpoints that this API knows in their older spelling only.
+    """
+
+    def __init__(
+        self,
+        api_key: str | Key | UncheckedKey | None = None,
+        *,
+        base_url: str | None = None,
+        timeout: float | None = 60.0,
+        max_retries: int = 2,
+        archive: object = None,
+        transport: object = None,
+        verify: object = True,
+        proxy: object = None,
+        headers: object = None,
+        observers: tuple[Observer, ...] = (),
+        now: Callable[[], float] = time.monotonic,
+        wall: Callable[[], datetime] = lambda: datetime.now(UTC),
+        chance: Callable[[], float] = random.random,
+    ) -> None:
+        api_key = conceal(api_key)
+        self.key = resolve_api_key(api_key)
+        self.origin = resolve_base_url(base_url)
+        self.timeout = 60.0 if timeout is None else min(check_seconds("timeout", timeout, none="60 s"), _DAY)
+        self.route = make_route(verify, proxy, headers)
+        self.transport = as_async_transport(transport)
+        if transport is not None and self.transport is None:
+            raise InvalidInputError(
+                f"transport must be an httpx transport, not {type(transport).__name__}.", charged=False
+            )
+        self.archive = archive if isinstance(archive, Observer) else None
+        self.observers = [*observers, *([self.archive] if self.archive is not None else [])]
+        self.policy = Policy(max_retries=max_retries)
+        self.now, self.wall, self.chance = now, wall, chance
+        self.account = Account(self.origin, self.key.fingerprint)
+        # A transport of one's own is a world of its own.
+        self.creates = registry_of(self.account) if transport is None else CreateRegistry()
+        self.durations: Durations = shared_durations
+        self.rate_limit = RateLimit()
+        self.server_clock = ServerClock()
+        self.cancel_summary = CancelSummary()
+        self.display_names: dict[str, str] = {}
+        self.legacy_endpoints: set[str] = set()
+        self.create_order: dict[str, int] = {}
+        self.created_at: dict[str, float] = {}
+        self.watch = Watch(self)
+        self.closed = False
+        self._http: HttpSession | None = None
+        self._background: set[asyncio.Task[None]] = set()
+        _register(self)
+
+    def __repr__(self) -> str:
+        return f"Connection({self})"
+
+    def __str__(self) -> str:
+        if not hasattr(self, "closed"):  # as in the traceback of a refusal
+            return "not made yet"
+        state = ", closed" if self.closed else ""
+        return f"{self.origin!r}, key {self.key.fingerprint}{state}"
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError(
+            "a client is never pickled, because it holds the key; make one in the other process, with the "
+            "key from its environment"
+        )
+
+    def require_open(self) -> None:
+        """Refuse work on a closed connection."""
+        if self.closed:
+            raise SkytellsError(
+                "Client is closed. Create a new Client(), or make the call inside its `with` block.",
+                charged=False,
+            )
+
+    # What is sent, and what is learnt from the answers
+
+    @property
+    def http(self) -> HttpSession:
+        """The sockets on the running loop, made on first use, and anew in a forked child."""
+        session = self._http
+        if session is None or session.closed or session.loop is not asyncio.get_running_loop():
+            if self.closed and not self._background:
+                self.require_open()
+            session = HttpSession(self.origin, self.key, self.timeout, self.route, self.transport)
+            self._http = session
+            weakref.finalize(self, _close_soon, session).atexit = False
+        return session
+
+    def request_for(self, call: Call) -> Request:
+        """Return a call in the spelling that this API is known to understand."""
+        return (
+            call.older if call.older is not None and call.endpoint in self.legacy_endpoints else call.newest
+        )
+
+    async def exchange(self, request: Request) -> Reply:
+        """Exchange one request that may be given up with its caller, and learn from its answer."""
+        reply = await self.http.exchange(request)
+        self.learn_from(reply)
+        return reply
+
+    def begin(self, request: Request) -> Exchange:
+        """Start an exchange that goes on when its caller is cancelled: a create."""
+        return self.http.begin(request)
+
+    def learn_from(self, reply: Reply) -> None:
+        """Learn from an answer's headers: the API's clock, its rate limit, whether it is a sandbox."""
+        if not isinstance(reply, Response):
+            return
+        moment = self.now()
+        date = answered_at(reply.headers)
+        if date is not None:
+            self.server_clock.learn(date, moment)
+        self.rate_limit.learn(reply.headers, moment, (date or self.wall()).timestamp())
+        if "x-skytells-sandbox" in reply.headers and not self.account.sandbox:
+            self.account = Account(self.account.origin, self.account.fingerprint, sandbox=True)
+
+    def asked_wait(self, reply: Reply) -> float | None:
+        """Return the seconds that an answer asks to wait, if it does."""
+        return retry_after(reply.headers, self.wall()) if isinstance(reply, Response) else None
+
+    # What is known of predictions
+
+    def earliest(self, moment: float, wall: datetime) -> datetime:
+        """Return the earliest API time at which something sent then, by both clocks here, can have been made.
+
+        Without any ``Date`` of the API's: the local time less two minutes. Cut to whole seconds, as
+        some of its timestamps are. Where this computer slept meanwhile, its monotonic clock stood
+        still, so the wall clock counts too.
+        """
+        now, here = self.now(), self.wall()
+        passed = timedelta(seconds=max(now - moment, (here - wall).total_seconds()))
+        server = self.server_clock.at(now) or here - timedelta(minutes=2)
+        return (server - passed).replace(microsecond=0)
+
+    def note_created(self, prediction: Prediction, *, just_now: bool = True) -> None:
+        """Count a prediction made here, so that the watch knows how deep in the listing it lies."""
+        self.create_order[prediction.id] = len(self.create_order) + 1
+        if just_now:
+            self.created_at[prediction.id] = self.now()
+
+    def age(self, prediction: Prediction, now: float) -> float | None:
+        """Return the seconds since a prediction was made, by its create here or the API's clock, if known."""
+        created = self.created_at.get(prediction.id)
+        if created is not None:
+            return now - created
+        server = self.server_clock.at(now)
+        if server is None or prediction.created_at is None:
+            return None
+        return max(0.0, (server - prediction.created_at).total_seconds())
+
+    def note_model(self, model: Model) -> None:
+        """Remember a model's display name, by which the API may call it in a listing."""
+        if model.name:
+            self.display_names[model.id] = model.name
+
+    # Who listens
+
+    def listeners(self) -> list[Observer]:
+        """Return everyone who listens now: this connection's observers and the process-wide ones."""
+        return [*self.observers, *_observers.global_observers]
+
+    async def ended(self, prediction: Prediction) -> Prediction:
+        """Tell every observer that a prediction ended, to the end also after an interrupt.
+
+        Returns it, perhaps with its files. An observer that fails becomes a warning.
+        """
+        return await self.to_the_end(self._tell_ended(prediction))
+
+    async def _tell_ended(self, prediction: Prediction) -> Prediction:
+        downloader.set(Downloader(self.route, self.transport))  # for this task alone
+        for observer in self.listeners():
+            try:
+                kept = await observer.ended(self.account, prediction)
+            except Exception as error:  # noqa: BLE001 - an observer's failure must not lose the prediction
+                warn_user(f"{type(observer).__name__} failed on prediction {prediction.id}: {error}")
+            else:
+                prediction = kept if isinstance(kept, Prediction) else prediction
+        return prediction
+
+    def tell(self, prediction: Prediction) -> None:
+        """Let every wait hear of a prediction that came by itself, such as a webhook's; from any thread."""
+        if is_toolkit_thread():
+            self.watch.tell(prediction, self.now())
+        elif self._http is not None:
+            with suppress(RuntimeError):  # that loop has ended, and nobody waits any more
+                self._http.loop.call_soon_threadsafe(self.watch.tell, prediction, self.now())
+
+    def see_end(self, prediction: Prediction) -> Prediction:
+        """Tell the observers of an end, from any thread but the toolkit's own."""
+        return run(self.ended(prediction))
+
+    # What goes on after an interrupt
+
+    async def to_the_end(self, work: Coroutine[Any, Any, T]) -> T:
+        """Await what must not be cut short: when its caller is cancelled it goes on in the background."""
+        task = asyncio.ensure_future(work)
+        try:
+            return await asyncio.shield(task)
+        except asyncio.CancelledError:
+            if not task.done():
+                self.in_background(task)
+            raise
+
+    def in_background(self, work: Coroutine[Any, Any, Any] | asyncio.Task[Any]) -> None:
+        """Let work go on for two seconds at most, and sum up what was stopped once all is quiet.
+
+        A script that ends waits for it. The sockets stay open for it, also when the client is closed.
+        """
+        task = spawn(work, BACKGROUND_SECONDS)
+        self._background.add(task)
+        task.add_done_callback(self._left_background)
+
+    def _left_background(self, task: asyncio.Task[None]) -> None:
+        self._background.discard(task)
+        if not self._background:
+            spawn(self._sum_up(), BACKGROUND_SECONDS)
+
+    async def _sum_up(self) -> None:
+        await asyncio.sleep(_LINGER)
+        if self._background:
+            return
+        sentence = self.cancel_summary.sentence(sandbox=self.account.sandbox)
+        if sentence is not None:
+            warn_user(sentence)
+        if self.closed:
+            await self._close_sockets()
+
+    # The end
+
+    def close(self) -> None:
+        """Close every socket, from any thread; what runs remotely goes on."""
+        if not self.closed:
+            self.closed = True
+            if self._http is None:
+                return
+            if is_toolkit_thread():
+                submit(self.aclose())
+            else:
+                run(self.aclose())
+
+    async def aclose(self) -> None:
+        """Close every socket; what runs remotely goes on."""
+        self.closed = True
+        self.watch.close()
+        if not self._background:
+            await self._close_sockets()
+
+    async def _close_sockets(self) -> None:
+        session, self._http = self._http, None
+        if session is not None:
+            await session.aclose()
+
+    def start_afresh(self) -> None:
+        """Forget every socket and task, as a forked child must; the parent uses them still."""
+        _of_parents.append((self._http, self.watch, self._background))
+        self.watch, self._http, self._background = Watch(self), None, set()
+
+
+_of_parents: list[object] = []
+"""What a forked child must never close."""
+
+
+def _close_soon(session: HttpSession) -> None:
+    """Close the sockets of a connection that was forgotten while the loop runs on."""
+    if session.closed or session.loop.is_closed():
+        return
+    with suppress(RuntimeError):
+        asyncio.run_coroutine_threadsafe(session.aclose(), session.loop)
+
+
+_made: list[weakref.ref[Connection]] = []
+
+
+def _register(connection: Connection) -> None:
+    _made[:] = [made for made in _made if made() is not None]
+    _made.append(weakref.ref(connection))
+
+
+def connections() -> list[Connection]:
+    """Return every connection that somebody holds, the newest first."""
+    return [connection for made in reversed(_made) if (connection := made()) is not None]
+
+
+def connection_for(account: Account) -> Connection | None:
+    """Return the newest open connection of an account; None when there is none."""
+    for connection in connections():
+        known = connection.account
+        if (
+            not connection.closed
+            and known.origin == account.origin
+            and known.fingerprint == account.fingerprint
+        ):
+            return connection
+    return None
+
+
+def latest() -> Connection | None:
+    """Return the newest open connection; None when there is none."""
+    return next((connection for connection in connections() if not connection.closed), None)
+
+
+def _after_fork() -> None:
+    forget_pending()
+    for connection in connections():
+        connection.start_afresh()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)

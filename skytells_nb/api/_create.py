@@ -1,0 +1,403 @@
+"""Creating a prediction, and never being billed twice for one.
+
+The API knows no idempotency key, so a create that is sent again is billed again (skytells-api.md
+section 9.4). Hence one question sorts every failure: may the API have accepted it? If certainly not
+(refused, never written whole, 429), it is sent again. If it may have, the newest predictions are read first,
+for one that matches what was sent; only when there is none, and the API itself said that it failed, is it
+sent again. Whatever stays in doubt is raised as `UncertainCreateError`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any, Final
+
+from ..checks import check_callable
+from ..exceptions import InvalidInputError, SkytellsError, UncertainCreateError, warn_user
+from ..models import Prediction
+from . import _requests
+from ._connection import Connection
+from ._http import Exchange
+from ._observers import Observer
+from ._pending import PendingCreate
+from ._reconcile import search, search_once, start_when_clear, uncertain_error
+from ._requests import CreateRequest
+from ._responses import ErrorBody, Reply, Response, TransportFailure, decode, error_body, to_exception
+from ._send import is_older_spelling, pause_before, rate_limit_wait, send_with_retry
+from ._wait import conclude, follow, patience
+
+__all__ = ["cancel_remotely", "create", "tell_created"]
+
+_LISTEN: Final = 1.2
+"""Seconds of the two after an interrupt in which the create's own answer is waited for; the rest is left to
+search the listing and to cancel."""
+
+_NO_TIME: Final = "there was no time left."
+_NOT_FOUND: Final = "No prediction of it is listed, so most likely nothing was billed."
+
+_log = logging.getLogger("skytells_nb")
+
+
+async def create(
+    connection: Connection,
+    model: str,
+    input: Mapping[str, Any],
+    *,
+    wait: bool = True,
+    webhook: str | Mapping[str, Any] | None = None,
+    webhook_events_filter: Sequence[str] | None = None,
+    timeout: float | None = None,
+    on_progress: Callable[[Prediction], object] | None = None,
+    extra: Mapping[str, Any] | None = None,
+    observers: Sequence[Observer] = (),
+) -> Prediction:
+    """Create a prediction and, unless told otherwise, wait until it ends.
+
+    When it is cancelled, what the API accepted is canceled remotely in the background. ``observers`` hear of
+    this create alone, before those of the connection do.
+    """
+    deadline = connection.now() + patience(timeout)
+    if on_progress is not None:
+        check_callable("on_progress", on_progress, takes="a Prediction")
+    request = _requests.create(model, input, webhook=webhook, events=webhook_events_filter, extra=extra)
+    prediction = await _accept(connection, request, observers)
+    if wait and not prediction.done:
+        try:
+            prediction = await follow(connection, prediction, deadline, on_progress)
+        except asyncio.CancelledError:
+            connection.in_background(cancel_remotely(connection, prediction))
+            raise
+    if wait:
+        return await conclude(connection, prediction)
+    return await connection.ended(prediction) if prediction.done else prediction
+
+
+async def _accept(
+    connection: Connection, request: CreateRequest, observers: Sequence[Observer]
+) -> Prediction:
+    """Send a create until the API has accepted it once; returns the prediction as it was then."""
+    attempt = _Attempt(connection, request)
+    try:
+        await attempt.announce(observers)
+        try:
+            prediction = await attempt.send_until_accepted()
+        except Exception as error:
+            attempt.failure = error
+            await attempt.tell()
+            raise
+        await attempt.tell()
+    except asyncio.CancelledError:
+        if attempt.exchange is not None and attempt.made is None and attempt.exchange.withdraw():
+            attempt.exchange = None  # not one byte of it was sent
+        if attempt.is_unfinished:
+            attempt.is_abandoned = True
+            connection.in_background(attempt.abandon())
+        raise
+    finally:
+        if not attempt.is_abandoned:
+            attempt.release()
+    return prediction
+
+
+class _Attempt:
+    """One create under way, and who has yet to be told what became of it.
+
+    Attributes
+    ----------
+    tickets : list
+        Observers that were asked and not told yet, with what each of them noted.
+    pending : PendingCreate or None
+        Its entry in the registry, while it is on the wire or searched for.
+    exchange : Exchange or None
+        The exchange that may have been accepted, while nobody knows.
+    is_doubtful : bool
+        Whether an earlier try may have been accepted, though it was not found.
+    made, failure
+        What came of it.
+    """
+
+    def __init__(self, connection: Connection, request: CreateRequest) -> None:
+        self.connection = connection
+        self.request = request
+        self.tickets: list[tuple[Observer, object]] = []
+        self.pending: PendingCreate | None = None
+        self.exchange: Exchange | None = None
+        self.is_doubtful = self.is_abandoned = False
+        self.made: Prediction | None = None
+        self.failure: BaseException | None = None
+
+    @property
+    def is_unfinished(self) -> bool:
+        """Whether an interrupt leaves something to do: someone to tell, or something to cancel."""
+        return bool(self.tickets) or self.exchange is not None or self.made is not None
+
+    async def announce(self, observers: Sequence[Observer]) -> None:
+        """Ask every observer before anything is sent; a refusal ends the create, and the others are told."""
+        for observer in (*observers, *self.connection.listeners()):
+            try:
+                ticket = await observer.before_create(
+                    self.connection.account, self.request.model, self.request.input
+                )
+            except Exception as error:
+                self.failure = error
+                await self.tell()
+                raise
+            self.tickets.append((observer, ticket))
+
+    async def send_until_accepted(self) -> Prediction:
+        """Send the create, and again where that can bill nothing twice."""
+        connection, tries = self.connection, 0
+        while True:
+            if self.pending is None:
+                self.pending = await start_when_clear(connection, self.request)
+            request = connection.request_for(self.request.call)
+            self.exchange = connection.begin(request)
+            reply = await self.exchange.reply()
+            connection.learn_from(reply)
+            if (made := self._take(reply)) is not None:
+                return made
+            error = _error_of(reply)
+            if is_older_spelling(connection, self.request.call, request, error):
+                self.exchange = None
+                continue
+            if _may_be_accepted(error):
+                _log.debug("create of %s: in doubt (%s); searching", self.request.model, error)
+                self.made = await search(connection, self.request, self.pending)
+                if self.made is not None:
+                    return self.made
+                self._require_failure_of_the_api(error, self.pending)
+                self.is_doubtful, self.exchange = True, None
+                pause = self._pause_before_resend(reply, error, tries)
+            else:
+                self.exchange = None
+                pause = self._pause_before_retry(reply, error, tries)
+            connection.creates.close(self.pending)
+            tries += 1
+            _log.debug("create of %s: not accepted; try %d in %.2f s", self.request.model, tries + 1, pause)
+            await asyncio.sleep(pause)
+            if not self.is_doubtful:
+                self.pending = None
+                continue
+            self.made = await search_once(connection, self.request, self.pending)
+            if self.made is not None:
+                return self.made
+            connection.creates.resume(self.pending)
+
+    def _take(self, reply: Reply) -> Prediction | None:
+        """Take the prediction that an answer names, if it names one."""
+        made = _prediction_in(self.connection, reply, self.request)
+        if made is not None:
+            self.made = made
+            if self.pending is not None:
+                self.connection.creates.answered(self.pending, made.id)
+            self.connection.note_created(made)
+        return made
+
+    def _pause_before_retry(self, reply: Reply, error: ErrorBody | TransportFailure, tries: int) -> float:
+        """Return the seconds before a create that was certainly not accepted is sent again, or raise."""
+        pause = pause_before(self.connection, reply, error, tries)
+        if pause is None:
+            raise self._refusal(reply, error)
+        return pause
+
+    def _pause_before_resend(self, reply: Reply, error: ErrorBody | TransportFailure, tries: int) -> float:
+        """Return the seconds before a create is sent again of which nothing was found, or raise."""
+        asked, policy = self.connection.asked_wait(reply), self.connection.policy
+        again = isinstance(error, ErrorBody) and error.status >= 500 and error.is_transient
+        if not again or tries >= policy.max_retries or not policy.accepts(asked):
+            raise self._refusal(reply, error)
+        return policy.pause(tries, asked, self.connection.chance)
+
+    def _refusal(self, reply: Reply, error: ErrorBody | TransportFailure) -> SkytellsError:
+        wait = rate_limit_wait(self.connection, reply) if isinstance(reply, Response) else None
+        subject = f"a prediction of {self.request.model!r}"
+        if self.is_doubtful:
+            return to_exception(error, subject=subject, billed=_NOT_FOUND, charged=None, wait=wait)
+        return to_exception(error, subject=subject, wait=wait)
+
+    def _require_failure_of_the_api(
+        self, error: ErrorBody | TransportFailure, pending: PendingCreate
+    ) -> None:
+        """Raise, where nothing was found, unless the API itself said that it failed."""
+        if isinstance(error, TransportFailure):
+            message, is_known = error.message or error.reason, False
+        else:
+            message = error.message
+            is_known = error.readable and error.status != 408 and (error.enveloped or error.status == 503)
+        if not is_known:
+            raise uncertain_error(self.connection, self.request, pending, message)
+
+    def release(self) -> None:
+        """Leave the registry: nothing is on the wire and nothing is searched for any more."""
+        pending, self.pending = self.pending, None
+        if pending is not None:
+            self.connection.creates.close(pending)
+
+    async def tell(self) -> None:
+        """Tell every observer that has not been told yet what became of the create."""
+        connection = self.connection
+        while self.tickets:
+            observer, ticket = self.tickets.pop(0)
+            if self.made is not None:
+                await connection.to_the_end(
+                    _tell(observer, observer.created(connection.account, ticket, self.made))
+                )
+                continue
+            error = self.failure or SkytellsError("Interrupted before anything was accepted.", charged=False)
+            sent = self.exchange is not None or self.is_doubtful
+            if isinstance(error, UncertainCreateError) and observer in connection.listeners():
+                connection.creates.leave_in_doubt(error.attempt, observer, ticket)
+            hear = observer.not_created(connection.account, ticket, error, sent)
+            await connection.to_the_end(_tell(observer, hear))
+
+    async def abandon(self) -> None:
+        """Learn what became of a create that was interrupted, tell it, and cancel what it made."""
+        try:
+            if self.made is None and self.failure is None and self.exchange is not None:
+                await self._learn()
+            self.release()
+            await self.tell()
+        except BaseException:
+            await self._out_of_time()
+            raise
+        finally:
+            self.release()
+        if self.made is None:
+            return
+        if self.made.done:
+            self.connection.cancel_summary.ended(self.made)
+            await self.connection.ended(self.made)
+        else:
+            await cancel_remotely(self.connection, self.made)
+
+    async def _learn(self) -> None:
+        """Hear the answer of the exchange that was interrupted, or search for what it made."""
+        if self.exchange is None or self.pending is None:
+            return
+        await asyncio.wait((self.exchange.task,), timeout=_LISTEN)
+        reply: Reply = TransportFailure("timeout", sent=True, message="no answer yet")
+        if self.exchange.task.done() and not self.exchange.task.cancelled():
+            reply = self.exchange.task.result()
+        if self._take(reply):
+            return
+        if not _may_be_accepted(_error_of(reply)):
+            self.exchange = None
+            return
+        try:
+            self.made = await search(self.connection, self.request, self.pending)
+        except SkytellsError as error:
+            self.failure = error
+            self._warn_of_doubt(f" ({error.detail})")
+        else:
+            self.is_doubtful = True
+
+    def _warn_of_doubt(self, why: str = "") -> None:
+        """Say what nobody else can: there is no error any more that somebody could reconcile."""
+        warn_user(
+            f"Interrupted while a create of {self.request.model!r} was under way{why}. You may have been "
+            "billed; client.predictions.list() shows it then."
+        )
+
+    async def _out_of_time(self) -> None:
+        """Say what can still be said when the background's time is up."""
+        if self.made is not None:
+            self.connection.cancel_summary.goes_on(self.made.id, _NO_TIME)
+        elif self.exchange is not None:
+            self._warn_of_doubt()
+            self.failure = SkytellsError("Interrupted before the API answered.", charged=None)
+        while self.tickets:
+            try:
+                await self.tell()
+            except BaseException as error:  # noqa: BLE001 - the others must be told all the same
+                warn_user(f"An observer was not told of a create of {self.request.model!r}: {error!r}")
+
+
+async def tell_created(connection: Connection, error: UncertainCreateError, made: Prediction) -> None:
+    """Tell every observer that a create left in doubt what it has made, once; also after an interrupt.
+
+    An observer of that create alone is not told: whoever brought it looks for itself.
+    """
+    waiting = connection.creates.left_in_doubt(error.attempt)
+
+    async def tell_all() -> None:
+        for observer, ticket in waiting:
+            await _tell(observer, observer.created(connection.account, ticket, made))
+
+    await connection.to_the_end(tell_all())
+
+
+async def _tell(observer: Observer, hear: Awaitable[None]) -> None:
+    try:
+        await hear
+    except Exception as error:  # noqa: BLE001 - an observer's failure must not lose the prediction
+        warn_user(f"{type(observer).__name__} failed: {error}")
+
+
+def _prediction_in(connection: Connection, reply: Reply, request: CreateRequest) -> Prediction | None:
+    """Parse an answer as the prediction that was made; None when it is anything else."""
+    if isinstance(reply, TransportFailure) or error_body(reply) is not None:
+        return None
+    body = decode(reply)
+    if isinstance(body, dict) and isinstance(body.get("data"), dict) and "id" not in body:
+        body = body["data"]
+    if not isinstance(body, dict) or not isinstance(body.get("id"), str) or not body["id"]:
+        return None
+    asked = Prediction(id=body["id"], status="queued", model=request.model, input=request.input)
+    return Prediction.from_api(body, origin=connection.origin).remembering(asked)
+
+
+def _error_of(reply: Reply) -> ErrorBody | TransportFailure:
+    """Return why an answer is no prediction, also when it is good JSON of another kind."""
+    if isinstance(reply, TransportFailure):
+        return reply
+    message = "the answer names no prediction"
+    return error_body(reply) or ErrorBody(reply.status, message, message, readable=False)
+
+
+def _may_be_accepted(error: ErrorBody | TransportFailure) -> bool:
+    """Return whether the API may have accepted a create that it answered so.
+
+    A redirect sends it elsewhere, except 303, which comes after it was handled.
+    """
+    if isinstance(error, TransportFailure):
+        return error.sent
+    if error.is_refusal:
+        return False
+    return not error.readable or error.status in (303, 408) or not 300 <= error.status < 500
+
+
+async def cancel_remotely(connection: Connection, prediction: Prediction) -> None:
+    """Cancel a prediction that nobody waits for any more, and count what came of that."""
+    subject = f"canceling prediction {prediction.id!r}"
+    is_canceled = True
+    try:
+        try:
+            body = await send_with_retry(connection, _requests.cancel(prediction.id), subject)
+        except InvalidInputError:  # it had ended: paid for, and worth keeping
+            body, is_canceled = (
+                await send_with_retry(connection, _requests.get(prediction.id), subject),
+                False,
+            )
+            if not _updated(connection, body, prediction).done:
+                raise
+    except BaseException as error:
+        connection.cancel_summary.goes_on(prediction.id, str(error) or _NO_TIME)
+        if isinstance(error, SkytellsError):
+            return
+        raise
+    read = _updated(connection, body, prediction)
+    if is_canceled:
+        connection.cancel_summary.canceled(read)
+    else:
+        connection.cancel_summary.ended(read)
+    if read.done:
+        await connection.ended(read)
+
+
+def _updated(connection: Connection, body: Any, earlier: Prediction) -> Prediction:
+    """Parse an answer about a prediction; as it was known before, where it says nothing about it."""
+    if not isinstance(body, dict) or body.get("id") != earlier.id:
+        return earlier
+    return Prediction.from_api(body, origin=connection.origin).remembering(earlier)

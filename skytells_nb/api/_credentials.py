@@ -1,0 +1,182 @@
+"""Whom to talk to and as whom: the key and the base URL, checked before anything is sent."""
+
+from __future__ import annotations
+
+import hashlib
+import ipaddress
+import os
+import sys
+from contextlib import suppress
+from typing import Final, NoReturn
+from urllib.parse import urlsplit
+
+from ..exceptions import AuthenticationError, InvalidInputError
+
+__all__ = [
+    "BLANKED",
+    "DEFAULT_BASE_URL",
+    "Key",
+    "UncheckedKey",
+    "conceal",
+    "has_key",
+    "is_loopback",
+    "is_private",
+    "resolve_api_key",
+    "resolve_base_url",
+]
+
+DEFAULT_BASE_URL: Final = "https://api.skytells.ai/v1"
+
+BLANKED: Final = b"[key]"
+"""What stands where a server has echoed the key."""
+
+
+class Key:
+    """An API key that shows itself to nobody: not in a repr, not in a pickle, not in a traceback."""
+
+    __slots__ = ("_value", "fingerprint")
+
+    def __init__(self, value: str) -> None:
+        self._value = value
+        self.fingerprint = hashlib.sha256(b"skytells_nb\0" + value.encode()).hexdigest()[:12]
+
+    def reveal(self) -> str:
+        """Return the key itself, for the header of a request to its own origin."""
+        return self._value
+
+    def blank(self, data: bytes) -> bytes:
+        """Return bytes without the key: a server may echo it in any answer, and then it reaches nobody.
+
+        A key of under eight characters is no secret, and may stand in any word.
+        """
+        return data.replace(self._value.encode(), BLANKED) if len(self._value) >= 8 else data
+
+    def __repr__(self) -> str:
+        return f"Key(fingerprint={self.fingerprint!r})"
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("an API key is never pickled; give the key to the other process by its environment")
+
+
+class UncheckedKey:
+    """Whatever was given as a key, unchecked, behind a repr that is safe in a traceback."""
+
+    __slots__ = ("value",)
+
+    def __init__(self, value: object) -> None:
+        self.value = value
+
+    def __repr__(self) -> str:
+        return "UncheckedKey(…)"
+
+
+def conceal(given: str | Key | UncheckedKey | None) -> Key | UncheckedKey:
+    """Put whatever was given as a key out of sight, for frames that a traceback may show."""
+    return given if isinstance(given, Key | UncheckedKey) else UncheckedKey(given)
+
+
+def resolve_api_key(given: str | Key | UncheckedKey | None) -> Key:
+    """Find the key: as given, else ``SKYTELLS_API_KEY``, else Colab's secret of that name.
+
+    Raises
+    ------
+    AuthenticationError
+        There is none, or it can be no key. Nothing was sent.
+    """
+    given = conceal(given)
+    if isinstance(given, Key):
+        return given
+    if given.value is None:
+        given = UncheckedKey(os.environ.get("SKYTELLS_API_KEY") or _colab_secret() or "")
+    found = _checked(given)
+    if isinstance(found, Key):
+        return found
+    raise AuthenticationError(found, charged=False)
+
+
+def has_key() -> bool:
+    """Return whether there is a key to be found when none is given."""
+    return bool((os.environ.get("SKYTELLS_API_KEY") or _colab_secret() or "").strip())
+
+
+def _checked(given: UncheckedKey) -> Key | str:
+    """Return the key, or why it is none; here and not where it is raised, so no traceback holds it."""
+    if not isinstance(given.value, str):
+        return _invalid_key(f"it must be a string, not {type(given.value).__name__}")
+    value = given.value.strip()
+    if not value:
+        return (
+            "No API key: set SKYTELLS_API_KEY or pass api_key=…. Without a key, skytells_nb.connect() "
+            "works on the sandbox."
+        )
+    if any(not 33 <= ord(c) <= 126 for c in value):
+        return _invalid_key("it contains whitespace, a line break or a non-ASCII character")
+    return Key(value)
+
+
+def _invalid_key(why: str) -> str:
+    return f"Invalid API key: {why}. Copy it again from the Skytells console; keys start with sk-."
+
+
+def _colab_secret() -> str | None:
+    if "google.colab" not in sys.modules:
+        return None
+    with suppress(Exception):
+        from google.colab import userdata
+
+        found = userdata.get("SKYTELLS_API_KEY")
+        return found if isinstance(found, str) else None
+    return None
+
+
+def resolve_base_url(given: str | None) -> str:
+    """Find the base URL: as given, else ``SKYTELLS_BASE_URL``, else the real API's.
+
+    Raises
+    ------
+    InvalidInputError
+        It is no http(s) URL of a host. Nothing was sent.
+    """
+    value = given if given is not None else os.environ.get("SKYTELLS_BASE_URL") or DEFAULT_BASE_URL
+    if not isinstance(value, str):
+        raise _bad_url(value, "it must be a string")
+    value = value.strip().rstrip("/")
+    try:
+        parts = urlsplit(value)
+        host, _ = parts.hostname, parts.port
+    except ValueError as error:
+        raise _bad_url("…", str(error)) from None
+    if parts.scheme not in ("http", "https") or not host:
+        secret = "sk-" in value or "@" in value  # such as the key, given in the wrong place
+        raise _bad_url("…" if secret else value, "it must start with https:// and name a host")
+    if parts.username is not None or parts.query or parts.fragment or any(c.isspace() for c in value):
+        raise _bad_url("…", "it must be a plain URL, without user, query, fragment or white space")
+    if not value.isascii() or not value.isprintable():
+        raise _bad_url("…", "it holds a character that no URL has")
+    if parts.scheme == "http" and not is_private(host):
+        raise _bad_url(value, "over plain http the key could be read on the way; use https")
+    return f"{parts.scheme}://{parts.netloc.lower()}{parts.path}"
+
+
+def _bad_url(value: object, why: str) -> InvalidInputError:
+    return InvalidInputError(
+        f"base_url {value!r} cannot be used: {why}. The real API is {DEFAULT_BASE_URL}.",
+        charged=False,
+    )
+
+
+def is_loopback(url: str) -> bool:
+    """Return whether a URL is on this machine, where no proxy has any business."""
+    host = urlsplit(url).hostname or ""
+    with suppress(ValueError):
+        return ipaddress.ip_address(host).is_loopback
+    return host == "localhost" or host.endswith(".localhost")
+
+
+def is_private(host: str) -> bool:
+    """Return whether a host is on this machine or its own network, by its name alone."""
+    with suppress(ValueError):
+        return ipaddress.ip_address(host).is_private
+    if host == "localhost" or host.endswith((".localhost", ".local", ".internal")):
+        return True
+    return "." not in host and not host[:1].isdigit()  # 0x8080808 is an address, and anybody's

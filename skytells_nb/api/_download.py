@@ -1,0 +1,327 @@
+"""Downloading an output: what is checked, what is followed, when to give up.
+
+The URL comes from a server, so it is not trusted. Every host is resolved first, its addresses are checked,
+and the connection goes to an address that was checked, so a name that changes its mind in between gains
+nothing. No key ever goes out with a download: a request has the headers below and no others.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Coroutine, Sequence
+from contextlib import suppress
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO, Any, Final, TypeVar
+from urllib.parse import SplitResult, urljoin, urlsplit
+
+import httpx
+
+from .._options import options
+from ..aio import is_toolkit_thread, run
+from ..exceptions import NetworkError, OutputExpiredError, SkytellsError
+from ..filetypes import sniff
+from ._addresses import check_url, host_of, literal, split
+from ._proxies import Route
+from ._retry import is_retried
+
+__all__ = ["Download", "Downloader", "download", "download_bytes", "downloader"]
+
+T = TypeVar("T")
+
+MAX_REDIRECTS: Final = 5
+MAX_SIZE: Final = 512 * 2**20
+"""Bytes of one output."""
+
+_CHUNK: Final = 256 * 1024
+_HEAD: Final = 4096
+_ADDRESSES_TRIED: Final = 4
+_LIMITS: Final = {"connect": 10.0, "read": 30.0, "write": 30.0, "pool": 30.0}
+
+_HEADERS_IN: Final = 10.0
+"""Seconds in which a server must have sent its headers, however it drips them."""
+
+_PATIENCE: Final = 30.0
+_SLOWEST: Final = 16 * 1024
+"""A body may take 30 s and as long again as it takes at 16 kB/s: what is slower never comes to an end."""
+
+
+@dataclass(frozen=True, slots=True)
+class Download:
+    """What came of a download: a size in bytes, or a ``problem`` in words.
+
+    ``final`` says that trying again soon is of no use; ``expired`` that the server has no such file.
+    """
+
+    size: int = 0
+    media_type: str | None = None
+    problem: str | None = None
+    final: bool = False
+    expired: bool = False
+
+
+class _Unreachable(Exception):
+    """An exchange that broke: unresolved, refused, dropped or timed out."""
+
+
+@dataclass(frozen=True, slots=True)
+class Downloader:
+    """How a client's outputs are fetched: its own route, and its own transport if it has one.
+
+    A transport of the user's opens no sockets of ours, so names are left to it.
+    """
+
+    route: Route = field(default_factory=Route)
+    transport: httpx.AsyncBaseTransport | None = None
+
+
+_PLAIN: Final = Downloader()
+
+downloader: ContextVar[Downloader] = ContextVar("skytells_downloader", default=_PLAIN)
+"""That of the connection whose observers are being told; a plain one elsewhere."""
+
+
+async def download(
+    url: str,
+    path: Path,
+    *,
+    origin: str | None = None,
+    limit: int = MAX_SIZE,
+    clock: Callable[[], float] = time.monotonic,
+) -> Download:
+    """Stream one URL into a new file: check, open, follow, store. Nothing is raised for a bad server.
+
+    A file is left at ``path`` only when the whole output is in it; an existing file is never written to.
+
+    Parameters
+    ----------
+    url : str
+        What the API named as an output.
+    path : Path
+        Where to put it.
+    origin : str, optional
+        Base URL of the API that named it: non-public addresses are refused unless it is on one itself.
+    limit : int
+        Bytes at most.
+    clock : callable
+        Returns monotonic seconds.
+    """
+    try:
+        for _ in range(MAX_REDIRECTS + 1):
+            parts = split(url)
+            if isinstance(parts, str):
+                return Download(problem=parts, final=True)
+            problem, addresses = await _check(url, parts, origin)
+            if problem is not None:
+                return Download(problem=problem, final=True)
+            transport, response = await _open(parts, addresses)
+            try:
+                location = response.headers.get("location")
+                if response.status_code not in (301, 302, 303, 307, 308) or location is None:
+                    return await _store(response, path, limit, clock)
+                target = urljoin(url, location)
+                if parts.scheme == "https" and target.lower().startswith("http:"):
+                    return Download(problem="it redirects from https to http", final=True)
+                url = target
+            finally:
+                await response.aclose()
+                if downloader.get().transport is None:
+                    await transport.aclose()
+        return Download(problem=f"it redirects more than {MAX_REDIRECTS} times", final=True)
+    except _Unreachable as error:
+        return Download(problem=str(error) or "no answer")
+    except SkytellsError as error:  # a proxy or certificates that cannot be used
+        return Download(problem=error.message.rstrip("."))
+
+
+async def _check(url: str, parts: SplitResult, origin: str | None) -> tuple[str | None, tuple[str, ...]]:
+    """Return why a URL must not be fetched, or None, and the addresses that were checked."""
+    host, found = parts.hostname or "", tuple[str, ...]()
+    if not literal(host):
+        found = await _resolve(url)
+    problem = check_url(url, found, origin)
+    if problem is not None and origin and not literal(host_of(origin)):
+        with suppress(_Unreachable):
+            problem = check_url(url, found, origin, await _resolve(origin))
+    if problem is not None and options.private_outputs:
+        problem = check_url(url)  # what is no web address at all stays refused
+    return problem, found
+
+
+async def _resolve(url: str) -> tuple[str, ...]:
+    """Look a URL's host up; () where somebody else resolves it: a proxy, or the user's own transport."""
+    how, parts = downloader.get(), urlsplit(url)
+    if how.transport is not None or how.route.proxy_for(url) is not None:
+        return ()
+    port = parts.port or (443 if parts.scheme == "https" else 80)
+    try:
+        found = await asyncio.get_running_loop().getaddrinfo(
+            parts.hostname or "", port, type=socket.SOCK_STREAM
+        )
+    except UnicodeError:
+        raise _Unreachable("its host has no valid name") from None
+    except OSError:
+        raise _Unreachable("its host name cannot be resolved") from None
+    return tuple(dict.fromkeys(str(entry[4][0]) for entry in found))
+
+
+async def _open(
+    parts: SplitResult, addresses: Sequence[str]
+) -> tuple[httpx.AsyncBaseTransport, httpx.Response]:
+    """Send a GET to the first checked address that answers; returns the transport to close, too."""
+    host = parts.hostname or ""
+    try:
+        name = host if ":" in host else host.encode("idna").decode("ascii")
+    except UnicodeError:
+        raise _Unreachable("its host has no valid name") from None
+    shown = f"[{name}]" if ":" in name else name
+    headers = {
+        "Host": f"{shown}:{parts.port}" if parts.port else shown,
+        "User-Agent": "skytells-nb",
+        "Accept": "*/*",
+        "Accept-Encoding": "identity",
+        "Connection": "close",
+    }
+    how, failure = downloader.get(), _Unreachable("no answer")
+    for address in addresses[:_ADDRESSES_TRIED] or (name,):
+        place = f"[{address}]" if ":" in address else address
+        netloc = f"{place}:{parts.port}" if parts.port else place
+        url = parts._replace(netloc=netloc, path=parts.path or "/", fragment="").geturl()
+        extensions: dict[str, Any] = {"timeout": _LIMITS}
+        if addresses:
+            extensions["sni_hostname"] = name  # the certificate must bear the name, not the address
+        transport = how.transport or httpx.AsyncHTTPTransport(
+            verify=how.route.trust(url), proxy=how.route.proxy_for(parts.geturl())
+        )
+        opened: httpx.Response | None = None
+        try:
+            request = httpx.Request("GET", url, headers=headers, extensions=extensions)
+            async with asyncio.timeout(_HEADERS_IN):
+                opened = await transport.handle_async_request(request)
+            return transport, opened
+        except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, OSError) as error:
+            failure = _describe(error)
+        finally:
+            if opened is None and how.transport is None:
+                await transport.aclose()
+    raise failure
+
+
+def _describe(error: Exception) -> _Unreachable:
+    if isinstance(error, httpx.TimeoutException | TimeoutError):
+        return _Unreachable("its server did not answer in time")
+    return _Unreachable(f"the connection failed: {str(error) or type(error).__name__}")
+
+
+async def _store(response: httpx.Response, path: Path, limit: int, clock: Callable[[], float]) -> Download:
+    status = response.status_code
+    if not 200 <= status < 300:
+        missing = status in (404, 410)
+        problem = "the API has deleted it" if missing else "its server refused it"
+        return Download(problem=f"{problem} ({status})", final=not is_retried(status), expired=missing)
+    announced = response.headers.get("content-length", "")
+    plain = response.headers.get("content-encoding", "identity").lower() in ("", "identity")
+    expected = int(announced) if announced.isdecimal() and len(announced) < 19 and plain else None
+    if expected is not None and expected > limit:
+        return _too_large(expected, limit)
+    try:
+        file: IO[bytes] = path.open("xb")  # not in a thread: a cancellation would leave it open
+    except OSError as error:
+        return _unwritten(error)
+    is_whole = False
+    try:
+        done = await _receive(response, file, expected, limit, clock)
+        is_whole = done.problem is None
+        return done
+    except OSError as error:
+        return _unwritten(error)
+    finally:
+        with suppress(OSError):
+            file.close()
+        if not is_whole:
+            path.unlink(missing_ok=True)  # noqa: ASYNC240 - at once, also when cancelled
+
+
+async def _receive(
+    response: httpx.Response, file: IO[bytes], expected: int | None, limit: int, clock: Callable[[], float]
+) -> Download:
+    """Write a body into an open file; raises OSError for what the disk does not take."""
+    began, size, head = clock(), 0, bytearray()
+    parts = response.aiter_bytes(_CHUNK)
+    while True:
+        try:
+            async with asyncio.timeout(_LIMITS["read"]):
+                data = await anext(parts, b"")
+        except (httpx.HTTPError, httpx.StreamError, OSError) as error:
+            raise _describe(error) from None
+        if not data:
+            break
+        size += len(data)
+        if size > limit:
+            return _too_large(None, limit)
+        if clock() - began > _PATIENCE + size / _SLOWEST:
+            return Download(problem="it came too slowly", final=True)
+        head += data[: max(0, _HEAD - len(head))]
+        await asyncio.to_thread(file.write, data)
+    if size == 0:
+        return Download(problem="its server sent nothing")
+    if expected is not None and size < expected:
+        return Download(problem=f"it broke off after {size:,} of {expected:,} bytes")
+    await asyncio.to_thread(_flush, file)
+    return Download(size=size, media_type=sniff(bytes(head)))
+
+
+def _flush(file: IO[bytes]) -> None:
+    file.flush()
+    os.fsync(file.fileno())
+
+
+def _too_large(size: int | None, limit: int) -> Download:
+    what = f"it has {size / 2**20:,.0f} MiB" if size else "it is larger than announced"
+    return Download(problem=f"{what}; at most {limit / 2**20:,.0f} MiB are fetched", final=True)
+
+
+def _unwritten(error: OSError) -> Download:
+    return Download(problem=f"it could not be written to disk: {error.strerror or error}", final=True)
+
+
+def download_bytes(url: str, origin: str | None = None, *, limit: int = MAX_SIZE) -> bytes:
+    """Download one output into memory, without a key.
+
+    Raises
+    ------
+    OutputExpiredError
+        When its server says that it is gone.
+    NetworkError
+        When it cannot be had just now; the message says why.
+    SkytellsError
+        When it must not be fetched.
+    """
+    with tempfile.TemporaryDirectory(prefix="skytells-") as folder:
+        path = Path(folder) / "output"
+        result = _blocking(download(url, path, origin=origin, limit=limit))
+        if result.problem is None:
+            return path.read_bytes()
+    message = f"The output cannot be fetched: {result.problem}."
+    if result.expired:
+        raise OutputExpiredError(f"{message} The API keeps outputs for about 5 minutes only.")
+    if result.final:
+        raise SkytellsError(message)
+    raise NetworkError(f"{message} Try again at once: the API keeps outputs for about 5 minutes only.")
+
+
+def _blocking(coro: Coroutine[Any, Any, T]) -> T:
+    """Run a coroutine from any thread, also from the toolkit's own, which draws what forms made."""
+    if not is_toolkit_thread():
+        return run(coro)
+    results: list[T] = []
+    thread = threading.Thread(target=lambda: results.append(asyncio.run(coro)), name="skytells-download")
+    thread.start()
+    thread.join()
+    return results[0]

@@ -1,0 +1,298 @@
+"""One request, one answer, over httpx; and what of the request was certainly not sent.
+
+An exchange returns a `Response` or a `TransportFailure` and raises nothing for a bad network. httpx's own
+exceptions stay in here, and with them the request objects that hold the key. Transports are used without
+httpx's clients: those would log every URL, keep cookies, and follow the environment in their own way.
+
+Money asks whether the API may have received a request. That is read from the transport's own trace: a
+request whose last byte was not handed to the network cannot have been accepted. So connecting has its own
+limit and eats nothing of the answer's time, and a whole answer is never thrown away as late.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import logging
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, Final
+
+import httpx
+
+from .. import __version__
+from ._credentials import Key
+from ._proxies import Route
+from ._requests import Request
+from ._responses import Reply, Response, TransportFailure
+
+__all__ = ["Exchange", "HttpSession", "as_async_transport"]
+
+CONNECT_SECONDS: Final = 10.0
+"""At most so long for a connection, and as long again for its TLS. Addresses are raced (RFC 8305)."""
+
+MAX_BODY: Final = 64 * 2**20
+"""Bytes of a decoded body: the largest documented listing has some 300 kB, data URIs a few MB. Without a cap
+1.5 MB of gzip became 3 GB."""
+
+_IN_FLIGHT: Final = 64
+"""Requests at once; the others queue here, cheaply: httpcore's pool looks at every request that it has, for
+every request. A thousand at once on loopback are as fast with 24 as with 100."""
+
+_LIMITS: Final = httpx.Limits(max_connections=100, max_keepalive_connections=24, keepalive_expiry=4.0)
+"""Kept open for 4 s: many servers close what is idle for 5, and a request that meets that is in doubt."""
+
+_GRACE: Final = 0.05
+"""Seconds for an answer that lies in the socket already when the time is up, as after a busy moment."""
+
+_HEADERS: Final = (
+    ("accept", "application/json"),
+    ("accept-encoding", "gzip, deflate"),
+    ("content-type", "application/json"),
+    ("user-agent", f"skytells-nb/{__version__}"),
+)
+
+_CLOSED: Final = TransportFailure("refused", sent=False, message="the client was closed meanwhile")
+
+_log = logging.getLogger("skytells_nb")
+
+
+class Exchange:
+    """One request under way, as a task of its own: whoever waits for it may be cancelled, it is not.
+
+    Attributes
+    ----------
+    begun : bool
+        Whether any byte of it may have left: before that it can be withdrawn.
+    whole : bool
+        Whether all of it was handed to the network: before that it cannot have been accepted.
+    traced : bool
+        Whether the transport tells; one of the user's own may not, and then all of it counts as sent.
+    """
+
+    def __init__(self, request: Request) -> None:
+        self.request = request
+        self.begun = self.whole = self.traced = False
+        self.deadline: float | None = None
+        self.seconds = 0.0
+        self.task: asyncio.Task[Reply]
+
+    async def reply(self) -> Reply:
+        """Wait for the answer; a caller that is cancelled leaves the exchange running."""
+        return await asyncio.shield(self.task)
+
+    def withdraw(self) -> bool:
+        """Cancel a request of which nothing was sent; returns False where that is too late."""
+        if self.begun:
+            return False
+        self.task.cancel()
+        return True
+
+    async def trace(self, event: str, info: Mapping[str, Any]) -> None:
+        """Hear from httpcore how far the request is (its ``trace`` extension)."""
+        self.traced = True
+        if not event.startswith(("http11.send_request", "http2.send_request")):
+            return
+        if getattr(info.get("request"), "method", b"") == b"CONNECT":
+            return  # to a proxy, which has nothing of the request yet
+        if event.endswith("send_request_headers.started"):
+            self.begun = True
+            self.deadline = asyncio.get_running_loop().time() + self.seconds
+        elif event.endswith("send_request_body.complete"):
+            self.whole = True
+
+
+class HttpSession:
+    """The sockets of one connection, on one event loop.
+
+    Parameters
+    ----------
+    base_url : str
+        The API's.
+    key : Key
+        Sent to that origin alone. Whatever echoes it is blanked here, before anything else sees it.
+    timeout : float
+        Seconds for one exchange, from its first byte.
+    route : Route
+        Trust, proxy and further headers.
+    transport : httpx.AsyncBaseTransport, optional
+        Replaces the network.
+    """
+
+    def __init__(
+        self,
+        base_url: str,
+        key: Key,
+        timeout: float,
+        route: Route,
+        transport: httpx.AsyncBaseTransport | None = None,
+    ) -> None:
+        self.loop = asyncio.get_running_loop()
+        self.closed = False
+        self._base_url = base_url
+        self._key = key
+        self._timeout = timeout
+        self._route = route
+        self._own = transport is None
+        self._transport = transport or httpx.AsyncHTTPTransport(
+            verify=route.trust(base_url), proxy=route.proxy_for(base_url), limits=_LIMITS
+        )
+        # One of the user's may not tell how far a request is; then it counts as sent as soon as it has it.
+        self._is_traced = self._own or bool(getattr(transport, "is_traced", False))
+        self._places = asyncio.Semaphore(_IN_FLIGHT)
+
+    def begin(self, request: Request) -> Exchange:
+        """Start an exchange, and return at once."""
+        exchange = Exchange(request)
+        exchange.task = self.loop.create_task(self._carry_out(exchange))
+        return exchange
+
+    async def exchange(self, request: Request) -> Reply:
+        """Exchange one request; a caller that is cancelled cancels it."""
+        return await self._carry_out(Exchange(request))
+
+    async def aclose(self) -> None:
+        """Close every socket; what is under way ends as not answered."""
+        self.closed = True
+        if self._own:
+            await self._transport.aclose()
+
+    async def _carry_out(self, exchange: Exchange) -> Reply:
+        async with self._places:
+            if self.closed:
+                return _CLOSED
+            began = self.loop.time()
+            reply = await self._in_time(exchange)
+        _log.debug(
+            "%s %s: %s in %.3f s",
+            exchange.request.method,
+            exchange.request.path,
+            reply.status if isinstance(reply, Response) else f"{reply.reason}, sent: {reply.sent}",
+            self.loop.time() - began,
+        )
+        return reply
+
+    async def _in_time(self, exchange: Exchange) -> Reply:
+        """Send and receive within the time; the clock of the answer starts with the request's first byte."""
+        exchange.seconds = exchange.request.timeout or self._timeout
+        connecting = 2 * CONNECT_SECONDS if self._own else 0.0
+        exchange.deadline = self.loop.time() + connecting + exchange.seconds
+        task = self.loop.create_task(self._send(exchange))
+        try:
+            while not task.done():
+                left = exchange.deadline - self.loop.time()
+                if left <= 0:
+                    # Not `asyncio.timeout`: it would cancel a task whose answer has just become whole.
+                    await asyncio.wait((task,), timeout=_GRACE)
+                    break
+                await asyncio.wait((task,), timeout=left)
+        finally:
+            if not task.done():
+                task.cancel()
+                await asyncio.wait((task,))
+        if not task.cancelled():
+            return task.result()
+        return self._failed(exchange, "timeout", f"no answer within {exchange.seconds:g} s")
+
+    async def _send(self, exchange: Exchange) -> Reply:
+        exchange.begun = not self._is_traced
+        try:
+            response = await self._transport.handle_async_request(self._encode(exchange))
+            try:
+                return await self._receive(response)
+            finally:
+                await response.aclose()
+        except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
+            message = f"{type(error).__name__}: {error}".rstrip(": ")
+            if isinstance(error, httpx.ConnectTimeout):
+                message = f"no connection within {min(CONNECT_SECONDS, exchange.seconds):g} s"
+            elif isinstance(error, httpx.TimeoutException):
+                return self._failed(exchange, "timeout", f"no answer within {exchange.seconds:g} s")
+            if isinstance(error, _NEVER_SENT):
+                return TransportFailure("refused", sent=False, message=message)
+            return self._failed(exchange, "dropped", message)
+        except Exception as error:  # noqa: BLE001 - raised again, without its frames
+            if self.closed and isinstance(error, RuntimeError):
+                return _CLOSED
+            raise error.with_traceback(None) from None  # its frames hold the request, and with it the key
+
+    async def _receive(self, response: httpx.Response) -> Reply:
+        parts, size = [], 0
+        async for part in response.aiter_bytes():
+            size += len(part)
+            if size > MAX_BODY:
+                message = f"the answer is larger than {MAX_BODY // 2**20} MiB"
+                return TransportFailure("dropped", sent=True, message=message)
+            parts.append(part)
+        headers = {
+            name.decode("latin-1").lower(): self._key.blank(value).decode("latin-1")
+            for name, value in response.headers.raw
+        }
+        return Response(response.status_code, headers, self._key.blank(b"".join(parts)))
+
+    def _failed(self, exchange: Exchange, reason: Any, message: str) -> TransportFailure:
+        """Sort a failure by whether the API may have received the request whole."""
+        if exchange.traced and not exchange.whole:
+            return TransportFailure("refused", sent=False, message=message)
+        return TransportFailure(reason, sent=True, message=message)
+
+    def _encode(self, exchange: Exchange) -> httpx.Request:
+        request, seconds = exchange.request, exchange.seconds
+        limits = {
+            "connect": min(CONNECT_SECONDS, seconds),
+            "read": seconds,
+            "write": seconds,
+            "pool": seconds,
+        }
+        return httpx.Request(
+            request.method,
+            self._base_url + request.target,
+            headers=[*_HEADERS, *self._route.headers, ("x-api-key", self._key.reveal())],
+            content=request.body,
+            extensions={"timeout": limits, "trace": exchange.trace},
+        )
+
+
+_NEVER_SENT: Final = (
+    httpx.ConnectError,
+    httpx.ConnectTimeout,
+    httpx.PoolTimeout,
+    httpx.ProxyError,
+    httpx.UnsupportedProtocol,
+    httpx.LocalProtocolError,
+    httpx.InvalidURL,
+)
+
+
+class _ThreadedTransport(httpx.AsyncBaseTransport):
+    """A blocking transport of the user's, called in threads so that it holds up nobody else."""
+
+    def __init__(self, transport: httpx.BaseTransport) -> None:
+        self._transport = transport
+        self._threads = ThreadPoolExecutor(_IN_FLIGHT, thread_name_prefix="skytells-transport")
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        return await asyncio.get_running_loop().run_in_executor(self._threads, self._handle, request)
+
+    def _handle(self, request: httpx.Request) -> httpx.Response:
+        response = self._transport.handle_request(request)
+        try:
+            # Read here, where it may block; raw, since headers say how it is encoded.
+            content = b"".join(response.stream) if isinstance(response.stream, httpx.SyncByteStream) else b""
+        finally:
+            response.close()
+        return httpx.Response(
+            response.status_code, headers=response.headers.raw, stream=httpx.ByteStream(content)
+        )
+
+
+def as_async_transport(transport: object) -> httpx.AsyncBaseTransport | None:
+    """Return what the user gave as ``transport=`` as one for the toolkit's loop; None where it is none.
+
+    `httpx.MockTransport` is of both kinds, with a handler that may be of either.
+    """
+    handler = getattr(transport, "handler", None)
+    awaiting = isinstance(transport, httpx.AsyncBaseTransport)
+    if isinstance(transport, httpx.BaseTransport) and not (awaiting and inspect.iscoroutinefunction(handler)):
+        return _ThreadedTransport(transport)
+    return transport if isinstance(transport, httpx.AsyncBaseTransport) else None

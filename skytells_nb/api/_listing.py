@@ -1,0 +1,202 @@
+"""Listing predictions: page after page, several at once, filtered by the API and again here.
+
+Not every version of the API honours every filter (skytells-api.md section 4.3), so what is asked for is
+also looked for in what comes back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, date, datetime, time
+from math import inf
+from typing import Any, Final
+
+from ..exceptions import InvalidInputError, ServerError
+from ..models import Prediction, PredictionList, reading
+from . import _requests
+from ._connection import Connection
+from ._matching import same_model
+from ._poller import page_items
+from ._send import send_all_with_retry
+
+__all__ = ["Moment", "check_limit", "list_predictions", "parse_bound"]
+
+_SENT_STATUSES: Final = frozenset({"succeeded", "failed", "processing"})
+_WAVE: Final = 48
+_GUESS: Final = 4
+
+Moment = date | datetime | str | None
+
+
+async def list_predictions(
+    connection: Connection,
+    *,
+    limit: int | None = 20,
+    status: str | None = None,
+    model: str | None = None,
+    since: Moment = None,
+    until: Moment = None,
+    on_page: Callable[[int, int | None], object] | None = None,
+) -> PredictionList:
+    """List predictions, newest first, filtered here as well as by the API.
+
+    ``on_page`` is told how many were read, and how many there are in all where the API says.
+    """
+    check_limit(limit)
+    keep = _Filter(connection, status, model, since, until)
+    found: dict[str, Prediction] = {}
+    if limit == 0:
+        return PredictionList()
+    size = _requests.PAGE_SIZE if limit is None or keep.partial else min(_requests.PAGE_SIZE, limit)
+    number, last = 0, None
+    read: set[str] = set()
+    while True:
+        ahead = 1 if number == 0 else _ahead(number, last, limit, len(found), size)
+        calls = [keep.page(number + n + 1, size) for n in range(ahead)]
+        if not calls:
+            break
+        bodies = await send_all_with_retry(connection, calls, "the list of predictions")
+        number += len(calls)
+        already, tail = len(read), False
+        for body in bodies:
+            items = page_items(body)
+            if items is None:
+                raise ServerError(
+                    "The list of predictions cannot be read: it is neither a list nor pages of one. This "
+                    "call bills nothing. Check the base URL, then try again.",
+                    detail="unreadable listing",
+                    charged=False,
+                )
+            total, last = _extent(body, last)
+            before = len(read)
+            read |= _keep(connection, keep, items, found)
+            tail = len(read) > before
+            if on_page is not None:
+                on_page(len(read), total)
+        ended = number >= last if last is not None else not tail
+        if ended or len(read) == already or (limit is not None and len(found) >= limit):
+            break
+    newest = sorted(found.values(), key=_newest_first, reverse=True)
+    return PredictionList(newest if limit is None else newest[:limit])
+
+
+def _keep(
+    connection: Connection, keep: _Filter, items: list[dict[str, Any]], found: dict[str, Prediction]
+) -> set[str]:
+    """Keep what of a page is asked for; gives the ids of all of it."""
+    predictions = [
+        Prediction.from_api(item, origin=connection.origin)
+        for item in items
+        if isinstance(item.get("id"), str) and item["id"]
+    ]
+    connection.creates.mark_seen(p.id for p in predictions)
+    for prediction in predictions:
+        if keep(prediction):
+            found.setdefault(prediction.id, prediction)
+    return {p.id for p in predictions}
+
+
+def _newest_first(prediction: Prediction) -> float:
+    return prediction.created_at.timestamp() if prediction.created_at is not None else -inf
+
+
+def _ahead(number: int, last: int | None, limit: int | None, found: int, size: int) -> int:
+    """How many pages to ask for at once: those that are known to be there and wanted."""
+    wanted = _WAVE if limit is None else max(1, -(-(limit - found) // size))
+    return min(_WAVE, wanted, last - number if last is not None else _GUESS)
+
+
+def _extent(body: Any, last: int | None) -> tuple[int | None, int | None]:
+    pages = body.get("pagination") if isinstance(body, dict) else None
+    if not isinstance(pages, dict):
+        return None, last
+    total, final = pages.get("total"), pages.get("last_page")
+    return total if isinstance(total, int) else None, final if isinstance(final, int) else last
+
+
+def check_limit(limit: object) -> None:
+    """Refuse what cannot be how many of a listing are wanted at most."""
+    if limit is not None and (isinstance(limit, bool) or not isinstance(limit, int) or limit < 0):
+        raise InvalidInputError(
+            f"limit must be a whole number, 0 or more, or None for all, not {limit!r}. "
+            "Nothing was sent or changed.",
+            charged=False,
+        )
+
+
+class _Filter:
+    """What a listing keeps; sent to the API as far as every version of it understands."""
+
+    def __init__(
+        self, connection: Connection, status: object, model: object, since: Moment, until: Moment
+    ) -> None:
+        for name, value in (("status", status), ("model", model)):
+            if value is not None and (not isinstance(value, str) or not value.strip()):
+                raise InvalidInputError(
+                    f"{name} must be a word or None, not {value!r}. Nothing was sent.", charged=False
+                )
+        self._names = connection.display_names
+        self.status = _status(status) if isinstance(status, str) else None
+        self.model = model if isinstance(model, str) else None
+        self.since, self.until = parse_bound("since", since, time.min), parse_bound("until", until, time.max)
+        if self.since and self.until and self.since > self.until:
+            raise InvalidInputError("since lies after until. Nothing was sent.", charged=False)
+
+    @property
+    def partial(self) -> bool:
+        """Whether it may leave out some of what a page brings."""
+        return any(value is not None for value in (self.status, self.model, self.since, self.until))
+
+    def page(self, number: int, size: int) -> _requests.Call:
+        return _requests.page(
+            number,
+            size=size,
+            status=self.status if self.status in _SENT_STATUSES else None,
+            model=self.model,
+            since=self.since.date() if self.since else None,
+            until=self.until.date() if self.until else None,
+        )
+
+    def __call__(self, prediction: Prediction) -> bool:
+        made = prediction.created_at
+        return (
+            (self.status is None or prediction.status == self.status)
+            and (
+                self.model is None
+                or prediction.model is None
+                or same_model(prediction.model, self.model, self._names)
+            )
+            and (self.since is None or made is None or made >= self.since)
+            and (self.until is None or made is None or made <= self.until)
+        )
+
+
+def _status(word: str) -> str:
+    """Read a status that is asked for; a misspelt one would find nothing, and look like none at all."""
+    known = reading.known_status(word)
+    if known is None:
+        raise InvalidInputError(
+            f"status must be one of {', '.join(reading.STATUSES)}, not {word!r}. Nothing was sent.",
+            charged=False,
+        )
+    return known
+
+
+def parse_bound(name: str, value: Moment, of_day: time) -> datetime | None:
+    """Read a bound of a listing; a day alone means the whole of it, in UTC as the API counts days."""
+    read: object = value
+    if isinstance(value, str):
+        try:
+            read = date.fromisoformat(value) if len(value) <= 10 else datetime.fromisoformat(value)
+        except ValueError:
+            read = value
+    if isinstance(read, datetime):
+        return read.replace(tzinfo=UTC) if read.tzinfo is None else read.astimezone(UTC)
+    if isinstance(read, date):
+        return datetime.combine(read, of_day, UTC)
+    if read is None:
+        return None
+    raise InvalidInputError(
+        f'{name} must be a date, a datetime or "YYYY-MM-DD", not {value!r}. Nothing was sent or changed.',
+        charged=False,
+    )

@@ -1,0 +1,413 @@
+"""One poller for everything in flight: when to read, what to read, and what was seen.
+
+A pure state machine. ``due(now)`` returns when the next read is wanted, ``requests(now)`` which reads to
+send, ``feed(request, reply, …)`` takes their replies and returns what they mean. It does no I/O, and its
+clock is whatever the caller passes in; `Watch` carries it out.
+
+One prediction in flight is read by its id. Several are read together from the listing, newest
+first, pages of 50 back to the oldest that is due; by id are read those so deep in the
+listing that one page each would be spent on them, and those that a whole sweep missed.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Final, TypeAlias
+from urllib.parse import unquote
+
+from ..exceptions import SkytellsError
+from ..models import Prediction
+from . import _requests
+from ._durations import Durations, length, next_read
+from ._rate_limit import RateLimit
+from ._requests import Request
+from ._responses import (
+    ErrorBody,
+    Reply,
+    TransportFailure,
+    failed_prediction,
+    is_missing_prediction,
+    parse,
+    to_exception,
+)
+from ._retry import Policy
+
+__all__ = ["Broken", "Ended", "Event", "Poller", "Seen", "page_items"]
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """A prediction that was read and has not ended."""
+
+    prediction: Prediction
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """A prediction that was read and has ended, well or not."""
+
+    prediction: Prediction
+
+
+@dataclass(frozen=True, slots=True)
+class Broken:
+    """A wait that cannot go on, and why."""
+
+    id: str
+    error: SkytellsError
+
+
+Event: TypeAlias = Seen | Ended | Broken
+
+_GRACE: Final = 10.0
+_SLOW: Final = frozenset({"video", "audio", "music"})
+_SWEEP_GAP: Final = 0.03
+_GIVE_UP_LISTING: Final = 3
+_LONGEST_HOLD: Final = 10.0
+"""Seconds that a 429 holds reads back at first, whatever it asks for; each further one twice as long."""
+
+
+@dataclass(slots=True)
+class _Entry:
+    prediction: Prediction
+    started: float
+    number: int
+    aged: bool = True
+    looked: float = 0.0
+    again: float = 0.0
+    failures: int = 0
+    failing_since: float | None = None
+
+
+class Poller:
+    """The predictions that one connection waits for.
+
+    Parameters
+    ----------
+    base_url : str
+        The API's, under which durations are remembered.
+    rate_limit, durations, policy
+        Shared with the connection: its rate limit, what models take, how patient to be.
+    age : callable
+        Returns the seconds since a prediction was made, at a moment, or None where that is not known.
+    """
+
+    def __init__(
+        self,
+        base_url: str,
+        *,
+        rate_limit: RateLimit,
+        durations: Durations,
+        policy: Policy,
+        age: Callable[[Prediction, float], float | None],
+    ) -> None:
+        self._base_url = base_url
+        self._age = age
+        self._rate_limit = rate_limit
+        self._durations = durations
+        self._policy = policy
+        self._entries: dict[str, _Entry] = {}
+        self._queue: deque[Request] = deque()
+        self._flying: set[Request] = set()
+        self._wanted: set[str] = set()
+        self._listing = True
+        self._swept = -1.0
+        self._failures = 0
+        self._listing_failures = 0
+        self._not_before = 0.0
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def __contains__(self, identifier: str) -> bool:
+        return identifier in self._entries
+
+    def add(self, prediction: Prediction, now: float, *, number: int = 0) -> None:
+        """Wait for a prediction; ``number`` counts this connection's creates."""
+        if prediction.id not in self._entries:
+            age = self._age(prediction, now)
+            self._entries[prediction.id] = _Entry(
+                prediction, now - (age or 0.0), number, aged=age is not None
+            )
+
+    def remove(self, identifier: str) -> Prediction | None:
+        """Stop waiting for one; gives it as last seen."""
+        entry = self._entries.pop(identifier, None)
+        self._wanted.discard(identifier)
+        if not self._entries:
+            self._queue.clear()
+        return entry.prediction if entry else None
+
+    def tell(self, prediction: Prediction, now: float) -> list[Event]:
+        """Take news that came by itself, such as a webhook's."""
+        return self._news(prediction, now) if prediction.id in self._entries else []
+
+    def due(self, now: float) -> float | None:
+        """When `requests` will have something to send; None while nothing waits or reads are out."""
+        if not self._entries or (self._flying and not self._queue):
+            return None
+        at = now if self._queue else self._look(now)
+        return max(at, self._not_before, self._rate_limit.ready(now))
+
+    def requests(self, now: float) -> tuple[Request, ...]:
+        """Give the reads to send now; none if it is not time yet."""
+        at = self.due(now)
+        if at is None or at > now:
+            return ()
+        if not self._queue:
+            self._plan(now)
+        sent: list[Request] = []
+        while self._queue and self._rate_limit.ready(now) <= now:
+            request = self._queue.popleft()
+            if not request.query and _identifier(request) not in self._entries:
+                continue
+            self._rate_limit.read(now)
+            self._flying.add(request)
+            sent.append(request)
+        return tuple(sent)
+
+    def feed(self, request: Request, reply: Reply, now: float, *, wait: float | None = None) -> list[Event]:
+        """Take the reply to one of `requests`; ``wait`` is what its ``Retry-After`` asks, in seconds."""
+        self._flying.discard(request)
+        body, found = (None, reply) if isinstance(reply, TransportFailure) else parse(reply)
+        if found is None:
+            self._failures = 0
+            events = self._listed(body, now) if request.query else self._read(request, body, now)
+        elif isinstance(found, TransportFailure) or self._may_pass(found, request):
+            events = self._failed(found, request, now, wait)
+        else:
+            events = self._refused(found, request, now)
+        if not self._flying and not self._queue:
+            self._queue.extend(_requests.get(i).newest for i in self._missed(now))
+        return events
+
+    def _may_pass(self, found: ErrorBody, request: Request) -> bool:
+        """Whether the same read may well succeed a little later; one of what is not there will not.
+
+        What was made here is there: a gateway's page that says otherwise is borne like one that says 502.
+        """
+        if found.is_transient:
+            return not is_missing_prediction(found)
+        entry = None if request.query else self._entries.get(_identifier(request))
+        return entry is not None and bool(entry.number) and found.is_foreign and found.status in (403, 404)
+
+    def _missed(self, now: float) -> list[str]:
+        """List what a sweep did not show, and has to be read by id; not now what one could not show."""
+        missed, self._wanted = self._wanted, set()
+        return [i for i in self._entries if i in missed and self._entries[i].again <= now]
+
+    def _look(self, now: float) -> float:
+        """When the next round of reads is worth it: for one its own time, for several when half are due.
+
+        Never more than 0.25 s, or a tenth of its age, after the first of them.
+        """
+        times = sorted(self._due_times())
+        if not self._sweeps():
+            return times[0]
+        first, half = times[0], times[(len(times) - 1) // 2]
+        oldest = max(now - entry.started for entry in self._entries.values())
+        return max(min(half, first + max(0.25, 0.1 * oldest)), self._swept + _SWEEP_GAP)
+
+    def _due_times(self) -> list[float]:
+        lengths: dict[str | None, float | None] = {}
+        sweeps = self._sweeps()
+        times = []
+        for entry in self._entries.values():
+            model = entry.prediction.model
+            if model not in lengths:
+                lengths[model] = self._durations.expected(self._base_url, model)
+            expected = lengths[model]
+            if not entry.aged and not entry.looked:
+                times.append(max(entry.started, entry.again))
+            elif sweeps and expected is not None and entry.looked < expected:
+                times.append(entry.started + expected * 1.01)
+            else:
+                times.append(
+                    max(
+                        entry.started
+                        + next_read(entry.looked, expected, is_slow=entry.prediction.model_type in _SLOW),
+                        entry.again,
+                    )
+                )
+        return times
+
+    def _sweeps(self) -> bool:
+        return self._listing and len(self._entries) > 1
+
+    def _plan(self, now: float) -> None:
+        entries = list(self._entries.values())
+        if not self._sweeps():
+            due = [e for e, at in zip(entries, self._due_times(), strict=True) if at <= now]
+            self._queue.extend(_requests.get(e.prediction.id).newest for e in due)
+            return
+        newest = max(e.number for e in entries)
+        pages = sorted((newest - e.number) // _requests.PAGE_SIZE if e.number else 0 for e in entries)
+        depth = min(range(pages[-1] + 2), key=lambda p: p + sum(at >= p for at in pages))
+        depth = max(depth, 1)
+        for entry in entries:
+            page = (newest - entry.number) // _requests.PAGE_SIZE if entry.number else 0
+            if page < depth:
+                self._wanted.add(entry.prediction.id)
+            elif entry.again <= now:
+                self._queue.append(_requests.get(entry.prediction.id).newest)
+        self._queue.extend(_requests.page(p + 1).newest for p in range(depth))
+        self._swept = now
+
+    def _listed(self, body: Any, now: float) -> list[Event]:
+        events: list[Event] = []
+        items = page_items(body)
+        if items is None:
+            self._listing = False
+            return events
+        self._listing_failures = 0
+        for item in items:
+            identifier = item.get("id")
+            if identifier not in self._entries:
+                continue
+            prediction = self._newer(item)
+            if prediction.status == "succeeded" and prediction.output is None:
+                continue  # a short form; by its id it is shown whole
+            self._wanted.discard(prediction.id)
+            events += self._news(prediction, now)
+        return events
+
+    def _read(self, request: Request, body: Any, now: float) -> list[Event]:
+        identifier = _identifier(request)
+        if identifier not in self._entries:
+            return []
+        if not isinstance(body, dict) or body.get("id") != identifier:
+            self._entries[identifier].looked = now - self._entries[identifier].started
+            return []
+        return self._news(self._newer(body), now)
+
+    def _newer(self, raw: dict[str, Any]) -> Prediction:
+        read = Prediction.from_api(raw, origin=self._base_url)
+        return read.remembering(self._entries[read.id].prediction)
+
+    def _news(self, prediction: Prediction, now: float) -> list[Event]:
+        entry = self._entries[prediction.id]
+        if not entry.aged:
+            entry.started, entry.aged = now - (self._age(prediction, now) or 0.0), True
+        unfinished, entry.looked = entry.looked, now - entry.started
+        entry.prediction = prediction
+        entry.again, entry.failures, entry.failing_since = 0.0, 0, None
+        if not prediction.done:
+            return [Seen(prediction)]
+        self.remove(prediction.id)
+        if prediction.status == "succeeded":
+            seconds = length(prediction, entry.looked, unfinished)
+            self._durations.remember(self._base_url, prediction.model, seconds)
+        return [Ended(prediction)]
+
+    def _failed(
+        self, found: ErrorBody | TransportFailure, request: Request, now: float, wait: float | None
+    ) -> list[Event]:
+        """Bear a read that failed for the moment: wait a little, and look again.
+
+        A rate limit or a dead network holds everything up; a read that fails by itself only its own
+        prediction, so that the others are not kept waiting.
+        """
+        if isinstance(found, ErrorBody) and found.status == 429:
+            # Jobs go on meanwhile and their outputs live five minutes: an hour's wait is asked about sooner.
+            longest = _LONGEST_HOLD * 2.0 ** min(self._failures, 8)
+            until = now + min(max(wait or 0.0, 1.0, _pause(self._failures)), longest)
+            self._failures += 1
+            entry = None if request.query else self._entries.get(_identifier(request))
+            if entry is not None and len(self._entries) > 1:
+                entry.again = until  # one read's trouble; the others are held back for a moment only
+                until = min(until, now + _pause(self._failures))
+            elif request not in self._queue:
+                self._queue.append(request)
+            self._not_before = max(self._not_before, until)
+            self._rate_limit.hold(until)
+            return []
+        # "Retry-After: 0", or a date in the past, must not become a storm of reads.
+        floor = _pause(self._failures)
+        pause = floor if wait is None else max(floor, min(wait, self._policy.longest))
+        self._failures += 1
+        if request.query:
+            self._not_before = max(self._not_before, now + pause)
+            self._listing_failures += not isinstance(found, TransportFailure)
+            self._listing = self._listing and self._listing_failures < _GIVE_UP_LISTING
+            return self._fail(sorted(self._wanted), found, now, None)
+        if isinstance(found, TransportFailure):
+            self._not_before = max(self._not_before, now + pause)
+        return self._fail([_identifier(request)], found, now, wait)
+
+    def _fail(
+        self, identifiers: list[str], found: ErrorBody | TransportFailure, now: float, wait: float | None
+    ) -> list[Event]:
+        """Note that predictions could not be read; end the waits that this has lasted too long for."""
+        broken: list[Event] = []
+        for identifier in identifiers:
+            entry = self._entries.get(identifier)
+            if entry is None:
+                continue
+            entry.failing_since = now if entry.failing_since is None else entry.failing_since
+            if now - entry.failing_since > self._policy.patience:
+                broken.append(self._break(identifier, found))
+            elif wait is not None:
+                entry.again = now + max(_pause(entry.failures), min(wait, self._policy.longest))
+                entry.failures += 1
+            else:
+                entry.again = now + _pause(entry.failures)
+                entry.failures += 1
+        return broken
+
+    def _refused(self, found: ErrorBody, request: Request, now: float) -> list[Event]:
+        """Take an answer that no further try will change."""
+        if request.query:
+            if found.status == 401:
+                return [self._break(i, found) for i in list(self._entries)]
+            self._listing = False
+            return []
+        identifier = _identifier(request)
+        entry = self._entries.get(identifier)
+        if entry is None:
+            return []
+        entry.looked = now - entry.started
+        if found.error_id == "PREDICTION_FAILED":
+            failed = failed_prediction(
+                identifier, found.text, found.error_id, last=entry.prediction, origin=self._base_url
+            )
+            return self._news(failed, now)
+        if is_missing_prediction(found) and entry.number and entry.looked < _GRACE:
+            return []
+        return [self._break(identifier, found)]
+
+    def _break(self, identifier: str, found: ErrorBody | TransportFailure) -> Broken:
+        entry = self._entries[identifier]
+        self.remove(identifier)
+        return Broken(identifier, _lost_sight(found, identifier, made_here=bool(entry.number)))
+
+
+def _pause(failures: int) -> float:
+    """Seconds before a read that failed is tried again: 0.25 at first, 5 at most."""
+    return min(5.0, 0.25 * 2.0 ** min(failures, 8))
+
+
+def _identifier(request: Request) -> str:
+    return unquote(request.path.rsplit("/", 1)[-1])
+
+
+def _lost_sight(found: ErrorBody | TransportFailure, identifier: str, *, made_here: bool) -> SkytellsError:
+    missing = isinstance(found, ErrorBody) and is_missing_prediction(found)
+    if missing and not made_here:
+        billed = "Waiting bills nothing; what it had cost, if it was deleted, stays billed."
+    else:
+        billed = (
+            "The prediction may go on, and may be billed; its id is not lost: "
+            f"client.predictions.wait({identifier!r}) takes the wait up again."
+        )
+    return to_exception(found, subject=f"prediction {identifier!r}", billed=billed, charged=None)
+
+
+def page_items(body: Any) -> list[dict[str, Any]] | None:
+    """Give the predictions on a page of the listing, in either documented form; None if it is none."""
+    if isinstance(body, dict):
+        body = next((body[key] for key in ("data", "predictions", "results") if key in body), None)
+    if not isinstance(body, list):
+        return None
+    return [item for item in body if isinstance(item, dict)]

@@ -1,0 +1,183 @@
+"""Which way a request goes: trust, proxy and further headers, one rule for the API and for outputs.
+
+httpx reads the environment in its own way: an IPv6 network in NO_PROXY or a SOCKS proxy in ALL_PROXY ends in
+a foreign error, and a sandbox on this machine is asked for through a company's proxy. So it is read here.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import ssl
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Any, Final
+from urllib.parse import urlsplit
+from urllib.request import getproxies
+
+import httpx
+
+from ..exceptions import InvalidInputError, NetworkError
+from ._credentials import is_loopback, is_private
+
+__all__ = ["Route", "make_route"]
+
+_SCHEMES: Final = ("http", "https", "socks5", "socks5h")
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """How requests of one client leave this machine.
+
+    Attributes
+    ----------
+    verify : bool, str or ssl.SSLContext
+        Whom to trust: True for the usual authorities, a file or folder of certificates, a context, or
+        False for anybody.
+    proxy : str or None
+        For every request; None leaves it to the environment.
+    headers : tuple of pairs
+        Sent to the API besides the toolkit's own, never with a download.
+    """
+
+    verify: bool | str | ssl.SSLContext = True
+    proxy: str | None = field(default=None, repr=False)
+    headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)
+
+    def trust(self, url: str) -> ssl.SSLContext:
+        """Return the TLS context for a URL; plain http needs no certificates, so none are looked for."""
+        if not url.lower().startswith("https:"):
+            return _untrusting()
+        if isinstance(self.verify, ssl.SSLContext):
+            return self.verify
+        return _context(self.verify, os.environ.get("SSL_CERT_FILE"), os.environ.get("SSL_CERT_DIR"))
+
+    def proxy_for(self, url: str) -> httpx.Proxy | None:
+        """Return the proxy that leads to a URL; None where it is reached directly."""
+        if self.proxy is not None:
+            return _parse_proxy(self.proxy, "proxy=")
+        parts = urlsplit(url)
+        host = parts.hostname or ""
+        # A private host over plain http holds the key in the clear: no proxy is to read it.
+        if is_loopback(url) or (parts.scheme == "http" and is_private(host)):
+            return None
+        proxies = getproxies()
+        if _is_exempt(host, parts.port, proxies.get("no", "")):
+            return None
+        for scheme in (parts.scheme, "all"):
+            if proxies.get(scheme):
+                return _parse_proxy(proxies[scheme], f"{scheme.upper()}_PROXY")
+        return None
+
+
+def make_route(verify: object = True, proxy: object = None, headers: object = None) -> Route:
+    """Check a client's ``verify``, ``proxy`` and ``headers``.
+
+    Raises
+    ------
+    InvalidInputError
+        One of them cannot be used.
+    """
+    if not isinstance(verify, bool | str | os.PathLike | ssl.SSLContext):
+        raise InvalidInputError(
+            "verify must be True, False, a path of certificates or an SSLContext.", charged=False
+        )
+    if proxy is not None and not isinstance(proxy, str):
+        raise InvalidInputError(
+            "proxy must be a URL such as 'http://127.0.0.1:8080', or None.", charged=False
+        )
+    listed = headers if isinstance(headers, Mapping) else dict[Any, Any]() if headers is None else None
+    if listed is None or not all(_is_header(name, value) for name, value in listed.items()):
+        raise InvalidInputError("headers must be a dict of strings, without line breaks.", charged=False)
+    if any(name.lower() == "x-api-key" for name in listed):
+        raise InvalidInputError("headers cannot hold the key. Pass it as api_key=.", charged=False)
+    route = Route(
+        os.fspath(verify) if isinstance(verify, os.PathLike) else verify, proxy, tuple(listed.items())
+    )
+    if proxy is not None:
+        _parse_proxy(proxy, "proxy=")
+    return route
+
+
+def _is_header(name: object, value: object) -> bool:
+    return all(isinstance(text, str) and text.isprintable() and text.isascii() for text in (name, value))
+
+
+def _parse_proxy(value: str, source: str) -> httpx.Proxy:
+    """Parse a proxy's URL; one without a scheme is an http proxy, as curl takes it."""
+    url = value if "://" in value else f"http://{value}"
+    scheme = url.partition("://")[0].lower()
+    if scheme not in _SCHEMES:
+        raise NetworkError(
+            f"{source} names a proxy of an unknown kind ({scheme}). Use {', '.join(_SCHEMES)}, or unset it.",
+            charged=False,
+        )
+    if scheme.startswith("socks"):
+        try:
+            import socksio  # noqa: F401 - httpx needs it, and would raise an ImportError
+        except ImportError:
+            raise NetworkError(
+                f"{source} names a SOCKS proxy, which needs socksio: `%pip install socksio`, or unset it.",
+                charged=False,
+            ) from None
+    try:
+        return httpx.Proxy(url)
+    except (httpx.InvalidURL, ValueError):
+        raise NetworkError(f"{source} is no URL of a proxy. Correct or unset it.", charged=False) from None
+
+
+def _is_exempt(host: str, port: int | None, rules: str) -> bool:
+    """Return whether NO_PROXY lists a host: by name, by domain, by address or by network."""
+    with suppress(ValueError):
+        address = ipaddress.ip_address(host.partition("%")[0])
+        return any(_holds(rule.strip(), address) for rule in rules.split(","))
+    host = host.lower().rstrip(".")
+    for rule in (rule.strip().lower() for rule in rules.split(",")):
+        name, colon, number = rule.rpartition(":")
+        if colon and number.isdecimal():
+            if port is None or int(number) != port:
+                continue
+            rule = name
+        rule = rule.removeprefix("*").lstrip(".").rstrip(".")
+        if rule and (host == rule or host.endswith("." + rule)):
+            return True
+    return "*" in (rule.strip() for rule in rules.split(","))
+
+
+def _holds(rule: str, address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
+    if rule == "*":
+        return True
+    try:
+        return address in ipaddress.ip_network(rule.strip("[]"), strict=False)
+    except (ValueError, TypeError):
+        return False
+
+
+@lru_cache(maxsize=1)
+def _untrusting() -> ssl.SSLContext:
+    """Return a context that trusts nobody, for an origin that needs none."""
+    return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+
+
+@lru_cache(maxsize=8)
+def _context(verify: bool | str, cert_file: str | None, cert_dir: str | None) -> ssl.SSLContext:
+    """Load a trust store once for all clients: it takes some 50 ms."""
+    try:
+        if isinstance(verify, str):
+            is_folder = os.path.isdir(verify)
+            return ssl.create_default_context(
+                cafile=None if is_folder else verify, capath=verify if is_folder else None
+            )
+        return httpx.create_ssl_context(verify=verify)
+    except (OSError, ssl.SSLError) as error:
+        source = f"verify={verify!r}" if isinstance(verify, str) else _stale(cert_file, cert_dir)
+        raise NetworkError(
+            f"The certificates of {source} cannot be read ({error.strerror or error}). Correct or unset it.",
+            charged=False,
+        ) from None
+
+
+def _stale(cert_file: str | None, cert_dir: str | None) -> str:
+    return f"SSL_CERT_FILE={cert_file!r}" if cert_file else f"SSL_CERT_DIR={cert_dir!r}"

@@ -1,0 +1,354 @@
+"""Looking for the prediction of a create whose answer was lost, in the listing of the newest ones."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from ..exceptions import ServerError, SkytellsError, UncertainCreateError
+from ..models import Prediction
+from . import _requests
+from ._connection import Connection
+from ._matching import matches, may_match
+from ._model_list import models_in
+from ._pending import BUSY, PendingCreate
+from ._poller import page_items
+from ._requests import CreateRequest
+from ._send import send_all_with_retry, send_with_retry
+
+__all__ = ["look_again", "look_for", "search", "search_once", "start_when_clear", "uncertain_error"]
+
+LOOKS: Final = (0.0, 1.0, 2.0)
+"""Seconds before each look of a search."""
+
+_TURN: Final = 0.1
+_PAGES: Final = 40
+_UNCLEAR: Final = 10
+_SKEW: Final = timedelta(seconds=2)
+
+
+async def start_when_clear(connection: Connection, request: CreateRequest) -> PendingCreate:
+    """Put a create on the wire, as soon as none that could be mistaken for it is searched for."""
+    while True:
+        pending = PendingCreate(
+            request.key, request.model, request.input, connection.now(), connection.wall()
+        )
+        if connection.creates.start(pending):
+            return pending
+        await asyncio.sleep(_TURN)
+
+
+async def search(connection: Connection, request: CreateRequest, pending: PendingCreate) -> Prediction | None:
+    """Look for the prediction that an unanswered create made; None when several looks found none.
+
+    Raises
+    ------
+    UncertainCreateError
+        It could not look twice, the last time included; or what is listed does not say enough.
+    """
+    connection.creates.start_search(pending)
+    looks, unclear = 0, list[str]()
+    trouble: SkytellsError | None = None
+    for number, pause in enumerate(LOOKS, start=1):
+        if pause:
+            await asyncio.sleep(pause)
+        try:
+            found, unclear = await _look(connection, request, pending, last=number == len(LOOKS))
+        except SkytellsError as error:
+            trouble = error
+            continue
+        if found is not None:
+            return found
+        looks, trouble = looks + 1, None
+    if trouble is not None or looks < 2:
+        raise _blind(connection, request, pending, trouble)
+    if unclear:
+        raise _ambiguous(connection, request, pending, unclear)
+    return None
+
+
+async def search_once(
+    connection: Connection, request: CreateRequest, pending: PendingCreate
+) -> Prediction | None:
+    """Look a last time, just before a create is sent again."""
+    connection.creates.start_search(pending)
+    try:
+        found, unclear = await _look(connection, request, pending, last=True)
+    except SkytellsError as error:
+        raise _blind(connection, request, pending, error) from None
+    if found is None and unclear:
+        raise _ambiguous(connection, request, pending, unclear)
+    return found
+
+
+async def _look(
+    connection: Connection, request: CreateRequest, pending: PendingCreate, *, last: bool
+) -> tuple[Prediction | None, list[str]]:
+    """Look once: returns what is found, and the ids of what may be it without saying so."""
+    creates, names = connection.creates, connection.display_names
+    while True:
+        while not creates.can_search(pending):  # noqa: ASYNC110 - others' creates change it
+            await asyncio.sleep(_TURN)
+        listed = await _newest(connection, connection.earliest(pending.started, pending.wall) - _SKEW)
+        since = connection.earliest(pending.started, pending.wall)
+        found = creates.claim(pending, _matching(connection, request, listed, since), names, last=last)
+        if found is None:
+            unclear = [
+                p
+                for p in listed
+                if creates.is_free(pending, p.id) and _may_be(connection, request, p, since - _SKEW)
+            ]
+            if not unclear:
+                return None, []
+            clearer = await _clear_up(connection, request, unclear[-_UNCLEAR:])
+            since = connection.earliest(pending.started, pending.wall)
+            found = creates.claim(pending, _matching(connection, request, clearer, since), names, last=last)
+            if found is None:
+                rest = [*unclear[:-_UNCLEAR], *clearer]
+                return None, [p.id for p in rest if _may_be(connection, request, p, since - _SKEW)]
+        if found is not BUSY:
+            return await _complete(connection, request, found), []
+
+
+def _matching(
+    connection: Connection, request: CreateRequest, listed: list[Prediction], since: datetime
+) -> list[Prediction]:
+    return [
+        p
+        for p in listed
+        if p.created_at is not None
+        and p.created_at >= since
+        and matches(p, request.model, request.input, connection.display_names)
+    ]
+
+
+def _may_be(connection: Connection, request: CreateRequest, prediction: Prediction, since: datetime) -> bool:
+    """Return whether a listed prediction may be the one, as far as its time, model and input tell."""
+    if prediction.created_at is not None and prediction.created_at < since:
+        return False
+    return may_match(prediction, request.model, request.input, connection.display_names)
+
+
+async def _clear_up(
+    connection: Connection, request: CreateRequest, unclear: list[Prediction]
+) -> list[Prediction]:
+    """Read by id what the listing shows in a short form, and learn what its models are called."""
+    try:
+        if request.model not in connection.display_names and any(
+            p.model is not None and not matches(p, request.model, {}, connection.display_names)
+            for p in unclear
+        ):
+            body = await send_with_retry(connection, _requests.models(), "the list of models")
+            for model in models_in(body) or ():
+                connection.note_model(model)
+        calls = [_requests.get(p.id) for p in unclear]
+        bodies = await send_all_with_retry(connection, calls, "the newest predictions")
+    except SkytellsError:
+        return unclear
+    return [
+        Prediction.from_api(body, origin=connection.origin).remembering(p)
+        if isinstance(body, dict) and body.get("id") == p.id
+        else p
+        for p, body in zip(unclear, bodies, strict=True)
+    ]
+
+
+async def _complete(connection: Connection, request: CreateRequest, found: Prediction) -> Prediction:
+    """Return what was found with what was asked; read by id where the listing has its end but no output.
+
+    When it is interrupted nobody has heard of what was found, so that it can be found again.
+    """
+    if found.status == "succeeded" and found.output is None:
+        try:
+            body = await send_with_retry(connection, _requests.get(found.id), f"prediction {found.id!r}")
+        except SkytellsError:
+            body = None
+        except BaseException:
+            connection.creates.release(found.id)
+            raise
+        if isinstance(body, dict) and body.get("id") == found.id:
+            found = Prediction.from_api(body, origin=connection.origin).remembering(found)
+        else:
+            found = replace(found, status="processing")  # whoever waits for it will read it whole
+    asked = Prediction(id=found.id, status=found.status, model=request.model, input=request.input)
+    connection.note_created(found, just_now=False)
+    return found.remembering(asked)
+
+
+async def _newest(connection: Connection, since: datetime) -> list[Prediction]:
+    """Read the listing back to ``since``."""
+    listed: dict[str, Prediction] = {}
+    for number in range(1, _PAGES + 1):
+        body = await send_with_retry(connection, _requests.page(number), "the newest predictions")
+        items = page_items(body)
+        if items is None:
+            raise ServerError("The listing cannot be read.", detail="the listing cannot be read")
+        page = {
+            item["id"]: Prediction.from_api(item, origin=connection.origin)
+            for item in items
+            if isinstance(item.get("id"), str) and item["id"]
+        }
+        fresh = page.keys() - listed.keys()
+        listed |= page
+        times = [p.created_at for p in page.values() if p.created_at is not None]
+        if not fresh or _is_last(body) or (times and min(times) < since):
+            return list(listed.values())
+    raise ServerError(
+        "Too many newer predictions to look through.",
+        detail=f"over {_PAGES * _requests.PAGE_SIZE} newer ones",
+    )
+
+
+def _is_last(body: Any) -> bool:
+    """Return whether a page says that it is the last; a bare array never does (section 4.3)."""
+    page = body.get("pagination") if isinstance(body, dict) else None
+    if not isinstance(page, dict):
+        return False
+    current, last = page.get("current_page"), page.get("last_page")
+    return isinstance(current, int) and isinstance(last, int) and current >= last
+
+
+def _blind(
+    connection: Connection, request: CreateRequest, pending: PendingCreate, trouble: SkytellsError | None
+) -> UncertainCreateError:
+    why = trouble.detail if trouble is not None else "no answer"
+    return uncertain_error(connection, request, pending, f"the newest predictions could not be read: {why}")
+
+
+def _ambiguous(
+    connection: Connection, request: CreateRequest, pending: PendingCreate, candidates: list[str]
+) -> UncertainCreateError:
+    why = f"one of these may be it: {', '.join(candidates)}"
+    return uncertain_error(connection, request, pending, why, candidates)
+
+
+def uncertain_error(
+    connection: Connection,
+    request: CreateRequest,
+    pending: PendingCreate,
+    why: str,
+    candidates: Sequence[str] = (),
+) -> UncertainCreateError:
+    """Return the error of a create whose outcome is unknown; ``candidates`` are ids that may be it."""
+    return UncertainCreateError(
+        _many_may_match(request.model, candidates)
+        if candidates
+        else f"No usable answer to the create of {request.model!r} ({why}). You may have been billed, so it "
+        "was not sent again: in a minute run client.predictions.reconcile(error), and create it again only if "
+        "that returns None.",
+        detail=why,
+        charged=None,
+        model=request.model,
+        input=request.input,
+        since=connection.earliest(pending.started, pending.wall),
+        known=connection.creates.known_before(pending),
+    )
+
+
+def _many_may_match(model: str, candidates: Sequence[str]) -> str:
+    return (
+        f"Could not confirm the create of {model!r}: of the predictions {', '.join(candidates)} one may be "
+        "it, but the API hides their input. You may have been billed: check them with "
+        "client.predictions.get(id) before creating it again."
+    )
+
+
+async def look_for(
+    connection: Connection, errors: Sequence[UncertainCreateError]
+) -> list[Prediction | UncertainCreateError | None]:
+    """Look once more for the predictions of several creates, in a listing that is read once for all.
+
+    Whoever comes first has the first choice, so equal creates get one each while there are enough. What
+    the API lists and does not say enough about leaves an error in its place. When it is interrupted, what
+    was found until then can be found again, since nobody has heard of it.
+    """
+    creates = connection.creates
+    begun = [error.since for error in errors if error.since is not None]
+    listed = (await _newest(connection, min(begun) - _SKEW)) if begun else []
+    found: list[Prediction | UncertainCreateError | None] = []
+    try:
+        for error in errors:
+            try:
+                found.append(await look_again(connection, error, listed))
+            except UncertainCreateError as doubt:
+                found.append(doubt)
+    except BaseException:
+        for each in found:
+            if isinstance(each, Prediction):
+                creates.release(each.id)
+        raise
+    finally:
+        for error in errors:
+            creates.forget(error.attempt)
+    return found
+
+
+async def look_again(
+    connection: Connection, error: UncertainCreateError, read: list[Prediction] | None = None
+) -> Prediction | None:
+    """Look once more for the prediction of a create that was left in doubt; None when there is none.
+
+    Parameters
+    ----------
+    read : list of Prediction, optional
+        The listing, where it was read just before this.
+
+    Raises
+    ------
+    UncertainCreateError
+        Once more, when something listed may be it and does not say enough.
+    """
+    creates, names = connection.creates, connection.display_names
+    before = creates.found(error.attempt)
+    if before is not None or error.since is None or error.input is None:
+        return before
+    request, since = _requests.create(error.model, error.input), error.since
+    anew = PendingCreate(request.key, request.model, request.input, connection.now(), connection.wall())
+    creates.start_search(anew)
+    try:
+        while True:
+            while not creates.can_search(anew):
+                read = None
+                await asyncio.sleep(_TURN)
+            newest, read = (await _newest(connection, since - _SKEW)) if read is None else read, None
+            listed = [p for p in newest if p.id not in error.known]
+            found = creates.claim(anew, _matching(connection, request, listed, since), names, last=True)
+            if found is None:
+                doubts = [p for p in listed if creates.is_free(anew, p.id)]
+                doubts = [p for p in doubts if _may_be(connection, request, p, since - _SKEW)]
+                doubts = await _clear_up(connection, request, doubts[-_UNCLEAR:])
+                matching = _matching(connection, request, doubts, since - _SKEW)
+                found = creates.claim(anew, matching, names, last=True)
+                doubts = [p for p in doubts if _may_be(connection, request, p, since - _SKEW)]
+                if found is None and doubts:
+                    raise _still_ambiguous(error, doubts)
+                if found is None:
+                    return creates.found(error.attempt)
+            if found is not BUSY:
+                creates.found(error.attempt, found)
+                try:
+                    found = await _complete(connection, request, found)
+                except BaseException:
+                    creates.forget(error.attempt)
+                    raise
+                creates.found(error.attempt, found)
+                return found
+    finally:
+        creates.close(anew)
+
+
+def _still_ambiguous(error: UncertainCreateError, doubts: list[Prediction]) -> UncertainCreateError:
+    candidates = [p.id for p in doubts]
+    return UncertainCreateError(
+        _many_may_match(error.model, candidates),
+        detail=f"one of these may be it: {', '.join(candidates)}",
+        charged=None,
+        model=error.model,
+        input=error.input,
+        since=error.since,
+        known=error.known,
+        attempt=error.attempt,
+    )

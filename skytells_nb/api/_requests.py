@@ -1,0 +1,245 @@
+"""What is sent: every request of the API, with both of its spellings (skytells-api.md section 3)."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any, Final
+from urllib.parse import quote, urlencode
+
+from ..exceptions import InvalidInputError
+from ..models import Prediction
+
+__all__ = [
+    "PAGE_SIZE",
+    "Call",
+    "CreateRequest",
+    "Request",
+    "cancel",
+    "create",
+    "delete",
+    "encode",
+    "get",
+    "model",
+    "models",
+    "page",
+]
+
+PAGE_SIZE: Final = 50
+"""The most predictions that the API lists on one page (section 4.3)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One HTTP request to the API's own origin, without its key, which the transport adds.
+
+    ``path`` and ``query`` are quoted already. ``timeout`` in seconds replaces the client's.
+    """
+
+    method: str
+    path: str
+    query: str = ""
+    body: bytes | None = None
+    timeout: float | None = None
+
+    @property
+    def target(self) -> str:
+        """Path and query, as they go on the wire after the base URL."""
+        return f"{self.path}?{self.query}" if self.query else self.path
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A request in its newest spelling and, where there is one, its older one.
+
+    ``endpoint`` is the name under which a connection remembers which of them the API knows.
+    """
+
+    endpoint: str
+    newest: Request
+    older: Request | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CreateRequest:
+    """A create that is fit to be sent: its model and input as JSON understands them."""
+
+    model: str
+    input: dict[str, Any]
+    call: Call
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """What two creates share when the API could not tell them apart."""
+        return self.model, json.dumps(self.input, sort_keys=True, ensure_ascii=False)
+
+
+def encode(body: Mapping[str, Any]) -> bytes:
+    """Write JSON as the API takes it; raises what `json` raises, and refuses NaN."""
+    return json.dumps(body, allow_nan=False, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+def create(
+    model: object,
+    input: object,
+    *,
+    webhook: str | Mapping[str, Any] | None = None,
+    events: Sequence[str] | None = None,
+    extra: Mapping[str, Any] | None = None,
+) -> CreateRequest:
+    """Check that a create can be sent at all, and encode it; whether it is good is the API's to say.
+
+    ``extra`` holds further fields of the body, for what the API gains after this version.
+
+    Raises
+    ------
+    InvalidInputError
+        No model name, an input that is no dict or cannot be JSON (NaN, bytes, a cycle). Nothing was
+        sent.
+    """
+    if not isinstance(model, str) or not model.strip():
+        raise _refusal(f"model must be the name of a model, not {model!r}", 'such as "truefusion-pro"')
+    try:
+        encode({"model": model})
+    except UnicodeEncodeError:
+        raise _refusal(f"model {model!r} holds characters that cannot be sent", "check its name") from None
+    if not isinstance(input, Mapping):
+        raise _refusal(
+            f"input must be a dict, not {type(input).__name__}", 'such as {"prompt": "a red fox in snow"}'
+        )
+    for name, value in input.items():
+        if not isinstance(name, str):
+            raise _refusal(f"every key of input must be a string, and {name!r} is none", "rename it")
+        try:
+            encode({name: value})
+            _require_string_keys(value)
+        except (TypeError, ValueError, RecursionError) as error:
+            raise _refusal(
+                f"input[{name!r}] cannot be sent as JSON ({error})",
+                "use strings, finite numbers, booleans, lists and dicts",
+            ) from None
+    body: dict[str, Any] = {**_extra(extra), "model": model.strip(), "input": dict(input)}
+    body.update(_webhook(webhook, events))
+    sent = encode(body)
+    return CreateRequest(
+        body["model"],
+        json.loads(sent)["input"],
+        Call("create", Request("POST", "/predictions", body=sent), Request("POST", "/predict", body=sent)),
+    )
+
+
+def _extra(extra: object) -> dict[str, Any]:
+    if extra is None:
+        return {}
+    if not isinstance(extra, Mapping) or not all(isinstance(name, str) for name in extra):
+        raise _refusal("extra must be a dict of further body fields", 'such as {"priority": "low"}')
+    try:
+        encode(extra)
+    except (TypeError, ValueError, RecursionError) as error:
+        raise _refusal(
+            f"extra cannot be sent as JSON ({error})", "use strings, numbers, lists, dicts"
+        ) from None
+    return dict(extra)
+
+
+def _require_string_keys(value: object) -> None:
+    """Refuse other keys anywhere inside: JSON would turn them into strings without a word."""
+    if isinstance(value, Mapping):
+        for key, inner in value.items():
+            if not isinstance(key, str):
+                raise TypeError(f"the key {key!r} is no string")
+            _require_string_keys(inner)
+    elif isinstance(value, list | tuple):
+        for inner in value:
+            _require_string_keys(inner)
+
+
+def _webhook(webhook: object, events: object) -> dict[str, Any]:
+    """Both documented forms are passed as they were given (section 7)."""
+    listed = isinstance(events, list | tuple) and all(isinstance(event, str) for event in events)
+    if events is not None and not listed:
+        raise _refusal("webhook_events_filter must be a list of event names", 'such as ["completed"]')
+    target = webhook.get("url") if isinstance(webhook, Mapping) else webhook
+    if webhook is None:
+        if events is not None:
+            raise _refusal("webhook_events_filter without a webhook", "pass webhook= with its URL too")
+        return {}
+    if not isinstance(target, str) or not target.startswith(("https://", "http://")):
+        raise _refusal("webhook must be a URL, or a dict with one under 'url'", '"https://…"')
+    body: dict[str, Any] = {"webhook": dict(webhook) if isinstance(webhook, Mapping) else webhook}
+    if isinstance(events, list | tuple):
+        body["webhook_events_filter"] = list(events)
+    try:
+        encode(body)
+    except (TypeError, ValueError, RecursionError) as error:
+        raise _refusal(f"webhook cannot be sent as JSON ({error})", "use strings and lists") from None
+    return body
+
+
+def _refusal(what: str, remedy: str) -> InvalidInputError:
+    return InvalidInputError(f"{what[:1].upper()}{what[1:]}: {remedy}. Nothing was sent.", charged=False)
+
+
+def check_identifier(identifier: object, kind: str) -> str:
+    """Quote an id or slug whole, so that it stays one segment of the path; a prediction stands for its id."""
+    if isinstance(identifier, Prediction):
+        identifier = identifier.id
+    if not isinstance(identifier, str) or not identifier.strip(" ."):
+        raise _refusal(f"a {kind} is named by a string, not {identifier!r}", f"pass the {kind}'s id")
+    try:
+        return quote(identifier.strip(), safe="")
+    except UnicodeEncodeError:
+        raise _refusal(f"{identifier!r} cannot name a {kind}", "it holds characters no URL can") from None
+
+
+def get(identifier: object) -> Call:
+    """``GET /predictions/{id}`` (section 4.2)."""
+    return Call("get", Request("GET", f"/predictions/{check_identifier(identifier, 'prediction')}"))
+
+
+def cancel(identifier: object) -> Call:
+    """``POST /predictions/{id}/cancel`` (section 4.4)."""
+    return Call(
+        "cancel", Request("POST", f"/predictions/{check_identifier(identifier, 'prediction')}/cancel")
+    )
+
+
+def delete(identifier: object) -> Call:
+    """``DELETE /predictions/{id}`` (section 4.5)."""
+    path = f"/predictions/{check_identifier(identifier, 'prediction')}"
+    return Call("delete", Request("DELETE", path), Request("DELETE", path + "/delete"))
+
+
+def page(
+    number: int,
+    *,
+    size: int = PAGE_SIZE,
+    status: str | None = None,
+    model: str | None = None,
+    since: date | None = None,
+    until: date | None = None,
+) -> Call:
+    """``GET /predictions``, one page, newest first (section 4.3)."""
+    query = {"page": str(number), "per_page": str(size)}
+    if status is not None:
+        query["status"] = status
+    if model is not None:
+        query["model"] = model
+    if since is not None:
+        query["from"] = f"{since:%Y-%m-%d}"
+    if until is not None:
+        query["to"] = f"{until:%Y-%m-%d}"
+    return Call("list", Request("GET", "/predictions", urlencode(query, quote_via=quote)))
+
+
+def models() -> Call:
+    """``GET /models`` (section 5.1)."""
+    return Call("models", Request("GET", "/models"))
+
+
+def model(slug: object) -> Call:
+    """``GET /models/{slug}`` with both schemas (section 5.2)."""
+    name, query = check_identifier(slug, "model"), "fields=input_schema%2Coutput_schema"
+    return Call("model", Request("GET", f"/models/{name}", query), Request("GET", f"/model/{name}", query))

@@ -1,0 +1,362 @@
+"""What came back: decoding, and which typed error an answer is (skytells-api.md section 9)."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final, Literal, TypeAlias
+
+from ..exceptions import (
+    AuthenticationError,
+    ContentPolicyError,
+    InsufficientCreditsError,
+    InvalidInputError,
+    NetworkError,
+    NotFoundError,
+    PermissionDeniedError,
+    PredictionError,
+    RateLimitError,
+    ServerError,
+    SkytellsError,
+)
+from ..models import Prediction
+from ._retry import is_retried
+
+__all__ = [
+    "ErrorBody",
+    "Reply",
+    "Response",
+    "TransportFailure",
+    "decode",
+    "error_body",
+    "failed_prediction",
+    "is_missing_prediction",
+    "parse",
+    "to_exception",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """What the API answered: a status, headers with lower-case names, the whole body."""
+
+    status: int
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class TransportFailure:
+    """An exchange that brought no whole response.
+
+    ``sent`` is the question that money asks: may the API have received the request whole? False only
+    where it certainly has not (refused, unresolved, never written to its end).
+    """
+
+    reason: Literal["refused", "timeout", "dropped"]
+    sent: bool
+    message: str = ""
+
+
+Reply: TypeAlias = Response | TransportFailure
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorBody:
+    """An answer that is an error, parsed from any of the documented bodies.
+
+    Attributes
+    ----------
+    status : int
+        The HTTP status; where a 2xx carries an error body, the status that body names.
+    message, detail : str
+        The server's message, and its ``details`` word for word (else its message).
+    error_id, request_id : str or None
+        As the body gives them.
+    enveloped : bool
+        Whether the body is the API's own; False for a gateway's page.
+    readable : bool
+        False for a 2xx whose body is no JSON.
+    """
+
+    status: int
+    message: str
+    detail: str
+    error_id: str | None = None
+    request_id: str | None = None
+    enveloped: bool = False
+    readable: bool = True
+
+    @property
+    def text(self) -> str:
+        """The most telling of its texts."""
+        return self.detail if self.detail and self.detail != "{}" else self.message
+
+    @property
+    def is_transient(self) -> bool:
+        """Whether the same request may well succeed a little later."""
+        if self.is_refusal or self.error_id == "PREDICTION_FAILED":
+            return False
+        return not self.readable or is_retried(self.status)
+
+    @property
+    def is_foreign(self) -> bool:
+        """Whether it is likely not the API that speaks, but a gateway, or whoever the base URL leads to."""
+        return self.error_id == "ENDPOINT_NOT_FOUND" or not (self.enveloped or self.error_id)
+
+    @property
+    def is_refusal(self) -> bool:
+        """Whether key, account or credit stand against it: certainly not accepted, and no use to repeat."""
+        return self.error_id in _REFUSALS
+
+
+_REFUSALS: Final = frozenset(
+    {
+        "INSUFFICIENT_CREDITS",
+        "PAYMENT_REQUIRED",
+        "ACCOUNT_SUSPENDED",
+        "FORBIDDEN",
+        "SECURITY_VIOLATION",
+        "UNAUTHORIZED",
+    }
+)
+_STATUS_OF_ID: Final = {
+    "UNAUTHORIZED": 401,
+    "INSUFFICIENT_CREDITS": 402,
+    "PAYMENT_REQUIRED": 402,
+    "ACCOUNT_SUSPENDED": 403,
+    "FORBIDDEN": 403,
+    "SECURITY_VIOLATION": 403,
+    "MODEL_NOT_FOUND": 404,
+    "ENDPOINT_NOT_FOUND": 404,
+    "VALIDATION_ERROR": 422,
+    "INVALID_INPUT": 422,
+    "INVALID_PARAMETER": 422,
+    "RATE_LIMIT_EXCEEDED": 429,
+    "RATE_LIMITED": 429,
+    "CONTENT_POLICY_VIOLATION": 451,
+    "INTERNAL_ERROR": 500,
+    "PREDICTION_FAILED": 502,
+    "SERVICE_UNAVAILABLE": 503,
+}
+"""For an error body that comes with a 2xx and names no status of its own (section 9.2)."""
+_MISSING: Final = re.compile(
+    r"not[ _]?found|no (such|prediction)|does ?n[o']t exist|unknown prediction|missing", re.I
+)
+
+
+def decode(response: Response) -> Any:
+    """Decode a body, an absent one as None; raises ValueError when it is no JSON."""
+    return None if response.status in (204, 205) else json.loads(response.body)
+
+
+def parse(response: Response) -> tuple[Any, ErrorBody | None]:
+    """Parse an answer once: its decoded body, and the error that it is, if it is one."""
+    try:
+        body = decode(response)
+    except (ValueError, RecursionError):
+        good = 200 <= response.status < 300
+        words = _plain(response.body) or f"HTTP {response.status}"
+        named = response.headers.get("x-request-id")
+        return None, ErrorBody(response.status, words, words, request_id=named, readable=not good)
+    return body, _error_in(body, response)
+
+
+def error_body(response: Response) -> ErrorBody | None:
+    """Return an answer's error, body shapes A to E and G; None when it is a good response.
+
+    A 2xx with a non-empty ``id`` is a prediction whatever its ``status`` says (section 4.1).
+    """
+    return parse(response)[1]
+
+
+def _error_in(body: Any, response: Response) -> ErrorBody | None:
+    good = 200 <= response.status < 300
+    if not isinstance(body, dict):
+        if good:
+            return None
+        words = f"HTTP {response.status}"
+        return ErrorBody(response.status, words, words)
+    inner = body.get("error")
+    if good and not _carries_error(body):
+        return None
+    error = inner if isinstance(inner, dict) else body
+    message = _first(error, "message") or _first(body, "response", "message", "detail")
+    if message is None and isinstance(inner, str):
+        message = inner
+    detail = error.get("details")
+    own_id = _first(error, "error_id") or _first(body, "error_id")
+    error_id = own_id or _upper(_first(error, "code"))
+    return ErrorBody(
+        status=_status(error, response.status, error_id),
+        message=message or f"HTTP {response.status}",
+        detail=_words(detail) or message or f"HTTP {response.status}",
+        error_id=error_id,
+        request_id=_first(error, "request_id") or response.headers.get("x-request-id"),
+        enveloped=bool(own_id or body.get("status") is False or "http_status" in error),
+    )
+
+
+def _carries_error(body: Mapping[str, Any]) -> bool:
+    if isinstance(body.get("id"), str) and body["id"]:
+        return False
+    return body.get("status") is False or isinstance(body.get("error"), dict)
+
+
+def _status(error: Mapping[str, Any], status: int, error_id: str | None) -> int:
+    if not 200 <= status < 300:
+        return status
+    for key in ("http_status", "status"):
+        named = error.get(key)
+        if isinstance(named, int) and not isinstance(named, bool) and 400 <= named < 600:
+            return named
+    return _STATUS_OF_ID.get(error_id or "", status)
+
+
+def _first(body: Mapping[str, Any], *keys: str) -> str | None:
+    return next((body[key] for key in keys if isinstance(body.get(key), str) and body[key]), None)
+
+
+def _upper(code: str | None) -> str | None:
+    return code.upper() if code else None
+
+
+def _words(value: object) -> str | None:
+    if isinstance(value, str):
+        return value or None
+    return json.dumps(value, ensure_ascii=False) if value else None
+
+
+def _plain(body: bytes) -> str:
+    """Return the text of an HTML or text page, at most 500 characters of them."""
+    page = re.sub(rb"(?is)<(script|style).*?</\1>", b" ", body[:20_000])
+    return " ".join(re.sub(r"<[^>]*>", " ", page.decode("utf-8", "replace")).split())[:500]
+
+
+def is_missing_prediction(error: ErrorBody) -> bool:
+    """Return whether there is no such prediction: a 404, or a 502 in words (section 4.2)."""
+    if error.status == 404:
+        return True
+    named = f"{error.error_id or ''} {error.message} {error.detail}"
+    said = error.enveloped and bool(_MISSING.search(named))
+    return error.status == 502 and error.error_id != "PREDICTION_FAILED" and said
+
+
+def failed_prediction(
+    identifier: str, text: str, error_id: str | None, *, last: Prediction | None, origin: str
+) -> Prediction:
+    """Return the prediction that a 502 ``PREDICTION_FAILED`` ends, from what was last seen of it."""
+    raw: dict[str, Any] = dict(last.raw) if last is not None else {"id": identifier}
+    raw.update(status="failed", error=text, error_id=error_id)
+    return Prediction.from_api(raw, origin=origin)
+
+
+def to_exception(
+    error: ErrorBody | TransportFailure,
+    *,
+    subject: str,
+    billed: str | None = "Nothing was billed.",
+    charged: bool | None = False,
+    wait: float | None = None,
+) -> SkytellsError:
+    """Return the typed error of what went wrong.
+
+    Parameters
+    ----------
+    error : ErrorBody or TransportFailure
+        What went wrong.
+    subject : str
+        What was asked for, such as ``"prediction 'p1'"``.
+    billed : str or None
+        What this means for money, told where one may fear for it; None for what bills nothing anyway.
+    charged : bool or None
+        The same, as a field.
+    wait : float, optional
+        Seconds that a rate limit asks to wait.
+    """
+    money = f" {billed}" if billed else ""
+    if isinstance(error, TransportFailure):
+        what = {
+            "refused": "Could not reach the API",
+            "timeout": "The API did not answer in time",
+            "dropped": "The connection broke before the API answered",
+        }[error.reason]
+        why = error.message or error.reason
+        return NetworkError(
+            f"{what} ({subject}; {why}).{money} Check the network and the base URL, then try again.",
+            detail=why,
+            charged=charged,
+        )
+    facts: dict[str, Any] = {
+        "detail": error.detail,
+        "error_id": error.error_id,
+        "status_code": error.status,
+        "request_id": error.request_id,
+        "charged": charged,
+    }
+    kind = _kind(error)
+    if kind is RateLimitError:
+        facts["retry_after"] = wait = 5.0 if wait is None else wait
+    if not error.readable:
+        sentence = _UNREADABLE
+    elif error.is_foreign and kind in (NotFoundError, PermissionDeniedError):
+        sentence = _SENTENCES[SkytellsError]
+    else:
+        sentence = _SENTENCES[kind]
+    reason = error.text.rstrip(". ") or "it gave no reason"
+    text = sentence.format(reason=reason, subject=subject, money=money, status=error.status, wait=wait)
+    return kind(text, **facts)
+
+
+def _kind(error: ErrorBody) -> type[SkytellsError]:
+    if error.error_id in ("INSUFFICIENT_CREDITS", "PAYMENT_REQUIRED"):
+        return InsufficientCreditsError
+    if error.error_id in ("ACCOUNT_SUSPENDED", "FORBIDDEN", "SECURITY_VIOLATION"):
+        return PermissionDeniedError
+    if error.error_id == "PREDICTION_FAILED":
+        return PredictionError
+    if error.status == 502 and is_missing_prediction(error):
+        return NotFoundError
+    if not error.readable or error.status >= 500:
+        return ServerError
+    return _BY_STATUS.get(error.status, SkytellsError)
+
+
+_UNREADABLE: Final = (
+    "The answer is no JSON ({subject}): {reason}.{money} Check the base URL, and whether the network asks to "
+    "log in."
+)
+
+_BY_STATUS: Final[dict[int, type[SkytellsError]]] = {
+    400: InvalidInputError,
+    401: AuthenticationError,
+    402: InsufficientCreditsError,
+    403: PermissionDeniedError,
+    404: NotFoundError,
+    408: ServerError,
+    413: InvalidInputError,
+    422: InvalidInputError,
+    429: RateLimitError,
+    451: ContentPolicyError,
+}
+
+_SENTENCES: Final[dict[type[SkytellsError], str]] = {
+    AuthenticationError: "The API refused the key ({subject}): {reason}. Check SKYTELLS_API_KEY, or make a "
+    "new key in the Skytells console.",
+    PermissionDeniedError: "The API does not allow this ({subject}): {reason}. The key is known; the "
+    "Skytells console says what its plan includes.",
+    InsufficientCreditsError: "Not enough credit ({subject}): {reason}. Add credit in the Skytells console.",
+    ContentPolicyError: "The API refused the content ({subject}): {reason}. Reword the prompt.",
+    InvalidInputError: "The API refused the input ({subject}): {reason}. "
+    "client.models.get(model).input_schema says what it takes.",
+    NotFoundError: "Not found ({subject}): {reason}.{money} client.models.list() and "
+    "client.predictions.list() show what there is.",
+    RateLimitError: "Rate limit reached ({subject}): {reason}.{money} Wait {wait:g} s, or run fewer at "
+    "a time.",
+    ServerError: "The API failed with {status} ({subject}): {reason}.{money} Try again in a little while.",
+    PredictionError: "The prediction failed ({subject}): {reason}. Try another seed or prompt; what a "
+    "failed run costs is not documented.",
+    SkytellsError: "The API answered {status} ({subject}): {reason}.{money} Check the base URL.",
+}

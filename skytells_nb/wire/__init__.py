@@ -1,1 +1,0 @@
-"""The conversation with the API, without any I/O."""

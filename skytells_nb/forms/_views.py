@@ -46,13 +46,16 @@ _COPY: Final = (
     "navigator.clipboard?navigator.clipboard.writeText(pre.textContent).then(done,select):select()"
 )
 # A text area of ipywidgets has no key that submits, and stops keys on their way up; so Ctrl+Enter is caught
-# on the way down. The picture that cannot be loaded is how a script runs in HTML that is set from outside;
-# the view may not stand in its form yet when it does. Where scripts are stripped there is just no such key.
-_CTRL_ENTER: Final = (
+# on the way down. Nor can it be told which way its text runs; the browser finds out with dir="auto". The
+# picture that cannot be loaded is how a script runs in HTML that is set from outside; the view may not stand
+# in its form yet when it does. Where scripts are stripped there is neither.
+_SCRIPT: Final = (
     '<img alt="" style="display:none" src="data:," onerror="const wait=(tries)=>{'
     "const form=this.closest('.sky-form');"
     "if(!form){if(tries)setTimeout(()=>wait(tries-1),100);return}"
-    "if(form.skyKeys)return;form.skyKeys=true;"
+    "if(form.skyScript)return;form.skyScript=true;"
+    "const turn=()=>form.querySelectorAll('textarea,input[type=text]').forEach((box)=>{box.dir='auto'});"
+    "turn();setTimeout(turn,500);form.addEventListener('focusin',turn);"
     "form.addEventListener('keydown',(event)=>{"
     "if(event.key!=='Enter'||!(event.ctrlKey||event.metaKey))return;"
     "const button=form.querySelector('button.sky-generate');if(!button)return;"
@@ -65,8 +68,8 @@ _LONGEST_CODE: Final = 200_000
 
 @cache
 def style_sheet() -> str:
-    """Return the style sheet of every form, and the script for Ctrl+Enter, as HTML."""
-    return f"<style>{files(__package__).joinpath('_form.css').read_text('utf-8')}</style>{_CTRL_ENTER}"
+    """Return the style sheet of every form, and the script, as HTML."""
+    return f"<style>{files(__package__).joinpath('_form.css').read_text('utf-8')}</style>{_SCRIPT}"
 
 
 class Layouts:

@@ -7,6 +7,7 @@ import json
 from collections.abc import Callable
 
 import pytest
+from forms.schemas import EXAMPLES
 from PIL import Image
 from playwright.sync_api import Locator, expect
 
@@ -79,6 +80,61 @@ def test_the_result_stays_where_the_form_has_gone_with_its_kernel(notebook: Open
         kept.locator("img").evaluate("async (img) => { await img.decode(); return img.naturalWidth }") >= 200
     )
     opened.shot("form 7 without its kernel")
+
+
+def test_ctrl_enter_generates_from_wherever_one_types(notebook: Open, lab: Lab):
+    opened = notebook([SETUP.format(options="seconds=0.1"), FORM.format(model="truefusion-edge")])
+    prompt = opened.here.get_by_label("Prompt", exact=True)
+    prompt.fill("a fox at dusk")
+    prompt.press("Control+Enter")
+    opened.here.locator(".sky-card img").wait_for()
+    seed = opened.here.get_by_label("Seed", exact=True)
+    seed.fill("7")
+    seed.press("Control+Enter")
+    expect(opened.here.locator(".sky-card img")).to_have_count(2)
+    assert opened.evaluate("[p.input for p in form.predictions]") == (
+        "[{'prompt': 'a fox at dusk', 'seed': 7}, {'prompt': 'a fox at dusk'}]"
+    )
+    assert prompt.input_value() == "a fox at dusk"
+    assert lab.complaints == []
+
+
+def test_items_are_added_filled_in_and_removed(notebook: Open):
+    schema = EXAMPLES["image, a preset or an object"].schema
+    opened = notebook(
+        [
+            SETUP.format(options="seconds=0"),
+            f'model = sky.Model(id="truefusion-edge", input_schema={schema!r})',
+            "form = PromptForm(model, client=client)\nform",
+        ]
+    )
+    add = opened.here.locator("button.sky-add")
+    add.click()
+    add.click()
+    paths = opened.here.get_by_label("Path", exact=True)
+    expect(paths).to_have_count(2)
+    paths.nth(1).fill("b.safetensors")
+    paths.nth(0).fill("a.safetensors")
+    opened.here.get_by_role("button", name="Custom", exact=True).click()
+    opened.here.get_by_label("Width", exact=True).fill("640")
+    opened.shot("form 9 rows and variants")
+    assert opened.evaluate("form.value['loras'], form.value['image_size']") == (
+        "([{'path': 'a.safetensors'}, {'path': 'b.safetensors'}], {'width': 640})"
+    )
+    opened.here.get_by_title("Remove Loras 1").click()
+    expect(paths).to_have_count(1)
+    assert opened.evaluate("form.value['loras']") == "[{'path': 'b.safetensors'}]"
+
+
+@pytest.mark.parametrize(
+    ("prompt", "direction"), [("שועל אדום", "rtl"), ("ثعلب أحمر", "rtl"), ("雪中的红狐", "ltr")]
+)
+def test_a_prompt_runs_in_the_direction_of_its_script(notebook: Open, prompt: str, direction: str):
+    opened = notebook([SETUP.format(options="seconds=0.1"), FORM.format(model="truefusion-edge")])
+    box = opened.here.get_by_label("Prompt", exact=True)
+    box.fill(prompt)
+    assert box.evaluate("box => getComputedStyle(box).direction") == direction
+    opened.shot(f"form 10 {direction} {len(prompt)}")
 
 
 def test_cancel_stops_a_slow_one_and_wrong_inputs_are_marked(notebook: Open):

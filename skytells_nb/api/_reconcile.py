@@ -237,8 +237,8 @@ def uncertain_error(
         _many_may_match(request.model, candidates)
         if candidates
         else f"No usable answer to the create of {request.model!r} ({why}). You may have been billed, so it "
-        "was not sent again: in a minute run client.predictions.reconcile(error), and create it again only if "
-        "that returns None.",
+        "was not sent again: in a minute run client.predictions.reconcile(error), and create it again only "
+        "if that returns None.",
         detail=why,
         charged=None,
         model=request.model,

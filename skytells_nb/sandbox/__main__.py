@@ -126,7 +126,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _announce(server: Server, keys: str | None) -> None:
-    """Say where it is: to a teacher in words, to a program as a line of JSON."""
+    """Write where it is: for a teacher in words, for a program as a line of JSON."""
     if keys is not None and not server.learners:
         raise classroom.KeysFileError("--keys is for a class; say how large it is with --class")
     if keys is not None:
@@ -142,7 +142,7 @@ def _announce(server: Server, keys: str | None) -> None:
 
 
 def _learners(text: str) -> int | list[str]:
-    """Read ``30``, or ``ada,grace``."""
+    """Parse ``30``, or ``ada,grace``."""
     try:
         wanted: int | list[str] = int(text)
     except ValueError:

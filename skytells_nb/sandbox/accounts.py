@@ -35,7 +35,7 @@ ERROR_KEYS: Final[tuple[tuple[str, str, Callable[[], errors.Refusal]], ...]] = (
 
 
 def parse_key(headers: Mapping[str, str]) -> str | None:
-    """Find the key in ``x-api-key`` or ``Authorization: Bearer`` (contradiction 31)."""
+    """Return the key in ``x-api-key`` or ``Authorization: Bearer`` (contradiction 31)."""
     key = headers.get("x-api-key", "").strip()
     if key:
         return key
@@ -44,7 +44,7 @@ def parse_key(headers: Mapping[str, str]) -> str | None:
 
 
 def check_key(key: str | None, route: str) -> str:
-    """Let a key in, or raise the refusal it stands for."""
+    """Check a key, or raise the refusal that it stands for."""
     if key is None or not re.fullmatch(r"sk(-|_live_|_test_|_proj_).+", key, re.DOTALL):
         raise errors.unauthorized()
     for prefix, where, refusal in ERROR_KEYS:
@@ -55,7 +55,7 @@ def check_key(key: str | None, route: str) -> str:
 
 @lru_cache(maxsize=1024)
 def fingerprint(key: str) -> str:
-    """Name a key by eight hex digits, so that logs can tell keys apart and never hold one."""
+    """Return eight hex digits for a key, so that logs can tell keys apart and never hold one."""
     return hashlib.sha256(key.encode("utf-8", "surrogatepass")).hexdigest()[:8]
 
 
@@ -70,7 +70,7 @@ class Window:
         self._seen: deque[int] = deque()
 
     def admit(self, now: int) -> float | None:
-        """Count a request in, or say in how many seconds the next one will be let in."""
+        """Count a request, or return in how many seconds the next one is allowed."""
         if self.limit is None:
             return None
         while self._seen and self._seen[0] <= now - WINDOW * SECOND:
@@ -86,7 +86,7 @@ class Window:
         return 0 if self.limit is None else self.limit - len(self._seen)
 
     def resets_at(self, now: int) -> int:
-        """Say at which Unix second the oldest request leaves the window."""
+        """Return the Unix second at which the oldest request leaves the window."""
         return math.ceil((self._seen[0] if self._seen else now) / SECOND) + WINDOW
 
 
@@ -204,7 +204,7 @@ class Accounts:
         self.anonymous = Account(OWNER, Window(None)) if closed else self.owner
 
     def admit(self, key: str | None, route: str) -> Caller:
-        """Find the account that a key opens.
+        """Return the account that a key opens.
 
         Raises
         ------
@@ -219,5 +219,5 @@ class Accounts:
         return Caller(key, account)
 
     def named(self, name: str) -> Account:
-        """Find an account by its name; the anonymous one when there is none."""
+        """Return an account by its name; the anonymous one when there is none."""
         return self._by_name.get(name, self.anonymous)

@@ -14,7 +14,7 @@ import socket
 import struct
 from collections import defaultdict
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any, Final
 
 from uvicorn.protocols.http.h11_impl import H11Protocol
@@ -165,7 +165,7 @@ class App:
             asker=(scope.get("client") or ("",))[0],
         )
         try:
-            response = await self._answer(head, receive)
+            response = await self._answer(head, headers, receive)
         except Exception as error:
             log.exception("the sandbox failed on %s %r", scope["method"], scope["raw_path"])
             response = self._core.failure(error)
@@ -174,19 +174,29 @@ class App:
             return
         await self._send(response, transport, receive, send)
 
-    async def _answer(self, head: Callable[..., Request], receive: Receive) -> Response | None:
+    async def _answer(
+        self, head: Callable[[bytes], Request], headers: dict[str, str], receive: Receive
+    ) -> Response | None:
         """Read and answer; None when the body did not come."""
-        request = head(b"")
-        if not is_own_name(request.headers.get("host", ""), self._names):
+        if not is_own_name(headers.get("host", ""), self._names):
             # DNS rebinding: a page of evil.example whose name was made to mean this machine
             return self._unread(self._core.refuse(errors.foreign_host()))
+        length = headers.get("content-length", "0")
+        chunked = "transfer-encoding" in headers
+        size = int(length) if length.isascii() and length.isdigit() else 0
         try:
-            async with self._body(request, receive) as body:
-                if isinstance(body, Response):
-                    return self._unread(body)
+            if size <= SMALL and not chunked:
+                body = await _read(receive, SMALL, SILENCE * 2)
                 if body is None:
                     return None
                 response = self._core.answer(head(body))
+            else:
+                async with self._large_body(head(b""), receive, None if chunked else size) as large:
+                    if isinstance(large, Response):
+                        return self._unread(large)
+                    if large is None:
+                        return None
+                    response = self._core.answer(head(large))
         except TimeoutError:
             return self._unread(self._core.refuse(errors.too_slow()))
         if response.ending in ("drop", "hang"):
@@ -203,23 +213,22 @@ class App:
         return response
 
     @contextlib.asynccontextmanager
-    async def _body(self, request: Request, receive: Receive) -> AsyncIterator[bytes | Response | None]:
-        """Read a body; a refusal where it is not read at all, None when the client left before its end."""
-        length = request.headers.get("content-length", "")
-        chunked = "transfer-encoding" in request.headers
-        size = int(length) if length.isascii() and length.isdigit() and not chunked else 0
-        if size <= SMALL and not chunked:
-            yield await _read(receive, size or SMALL, SILENCE * 2)
-            return
+    async def _large_body(
+        self, request: Request, receive: Receive, size: int | None
+    ) -> AsyncIterator[bytes | Response | None]:
+        """Read a body of so many bytes, or of nobody knows how many, when there is room for it.
+
+        Yields a refusal where it is not read at all, and None when the client left before its end.
+        """
         account = self._core.account_of(request)
         if account is None:  # refused whatever it brings
             yield self._core.answer(request)
             return
         most = LARGEST_BODY if account.name == OWNER else LARGEST_OF_A_LEARNER
-        if size > most:
+        if size is not None and size > most:
             yield self._core.refuse(errors.too_large(most))
             return
-        size = most if chunked else size
+        size = most if size is None else size
         limit = SILENCE * 2 + size / SLOWEST
         async with asyncio.timeout(limit), self._room.hold(account.name, size):
             body = await _read(receive, size, limit)
@@ -317,6 +326,7 @@ class App:
         await asyncio.gather(*pending, return_exceptions=True)
 
 
+@lru_cache(maxsize=256)
 def is_own_name(host: str, names: frozenset[str] = frozenset()) -> bool:
     """Return whether a Host header names this machine: an address, ``localhost``, or one of its names.
 
@@ -364,16 +374,21 @@ async def _read(receive: Receive, most: int, seconds: float) -> bytes | None:
     TimeoutError
         It takes longer than that, or nothing came for `SILENCE` seconds.
     """
-    body = bytearray()
-    async with asyncio.timeout(seconds):
-        while True:
-            async with asyncio.timeout(SILENCE):
-                message = await receive()
-            if message["type"] != "http.request":
-                return None
-            body += message["body"]
-            if len(body) > most or not message.get("more_body"):
-                return bytes(body)
+    now = asyncio.get_running_loop().time
+    end = now() + seconds
+    async with asyncio.timeout(SILENCE) as limit:
+        message = await receive()
+        if message["type"] == "http.request" and not message.get("more_body"):
+            whole: bytes = message["body"]
+            return whole
+        parts = bytearray()
+        while message["type"] == "http.request":
+            parts += message["body"]
+            if len(parts) > most or not message.get("more_body"):
+                return bytes(parts)
+            limit.reschedule(min(end, now() + SILENCE))
+            message = await receive()
+    return None
 
 
 async def _thrown_away(receive: Receive) -> None:

@@ -243,6 +243,6 @@ def _thumbnail(core: Core, rest: str, now: int) -> Response:
 
 
 def _every(query: str) -> int:
-    """Read how often the page shall renew itself; 0: never."""
+    """Parse how often the page shall renew itself; 0: never."""
     text = dict(parse_qsl(query)).get("every", "")
     return min(max(int(text), SOONEST), LATEST) if text.isascii() and text.isdigit() and len(text) < 6 else 0

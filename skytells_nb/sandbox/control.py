@@ -69,7 +69,7 @@ def _deliveries(core: Core, _: Request) -> Any:
 
 
 def _class(core: Core, _: Request) -> Any:
-    """Tell for each learner what was made, billed and is left; never a key."""
+    """Return for each learner what was made, billed and is left; never a key."""
     state = core.state
     made = Counter(job.account for job in state.jobs.values())
     return {

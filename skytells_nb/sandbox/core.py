@@ -161,7 +161,7 @@ class Core:
             return response
 
     def note_size(self, id: str, name: str, size: int) -> None:
-        """Keep how large a file turned out."""
+        """Record the size of a drawn file."""
         with self._lock:
             job = self.state.jobs.get(id)
             if job is not None:
@@ -179,7 +179,7 @@ class Core:
         return self.refuse(Refusal(500, "INTERNAL_ERROR", "The sandbox itself has failed", repr(error)))
 
     def due_webhook(self, origin: str) -> WebhookEvent | None:
-        """Take the next webhook that is due; None when none is.
+        """Return the next webhook that is due, and take it off the schedule; None when none is.
 
         Its links begin with `origin`, or, when that is empty, as those did that its create was answered with.
         """

@@ -20,12 +20,12 @@ from .options import QUIRKS
 
 
 class FaultKind(NamedTuple):
-    """A fault there is: what it does, where it strikes unless told, what it can be told, where it may."""
+    """One kind of fault: what it does, its default routes, its settings, the routes it may have."""
 
     says: str
     on: tuple[str, ...]
     details: Mapping[str, Any]
-    bends: bool = False
+    modifies: bool = False
     allowed: tuple[str, ...] = ROUTES
 
 
@@ -79,42 +79,42 @@ FAULT_KINDS: Final[dict[str, FaultKind]] = {
     ),
     "cut_short": FaultKind("the connection closes in the middle of the body", _ASSET, {}),
     "slow": FaultKind(
-        "the request is handled, its answer comes later", API_ROUTES, {"seconds": 2.0}, bends=True
+        "the request is handled, its answer comes later", API_ROUTES, {"seconds": 2.0}, modifies=True
     ),
-    "missing_date": FaultKind("the answer has no Date header", API_ROUTES, {}, bends=True),
+    "missing_date": FaultKind("the answer has no Date header", API_ROUTES, {}, modifies=True),
     "failed": FaultKind(
         "the job fails; shape: error, response or error_message",
         _CREATE,
         {"reason": "Failed to generate image.", "shape": "error"},
-        bends=True,
+        modifies=True,
         allowed=_CREATE,
     ),
     "failed_as_502": FaultKind(
         "the job fails, and reads report that by a 502",
         _CREATE,
         {"reason": "Failed to generate image."},
-        bends=True,
+        modifies=True,
         allowed=("create", "read"),
     ),
     "expired": FaultKind(
         "the files are gone: those asked for, or those of the job created",
         _ASSET,
         {},
-        bends=True,
+        modifies=True,
         allowed=("asset", "create"),
     ),
     "text": FaultKind(
         "a text model's answer has one of the quirks of QUIRKS, such as cut, error-midway or length-empty",
         TEXT_ROUTES,
         {"quirk": "cut"},
-        bends=True,
+        modifies=True,
         allowed=TEXT_ROUTES,
     ),
     "hidden": FaultKind(
         "the job is missing from listings for so many seconds",
         _CREATE,
         {"seconds": 1.0},
-        bends=True,
+        modifies=True,
         allowed=_CREATE,
     ),
 }
@@ -125,7 +125,7 @@ _WORDS: Final[dict[str, tuple[str, ...]]] = {"shape": FAILURE_SHAPES, "quirk": t
 
 
 class ActiveFault(NamedTuple):
-    """A fault that strikes this request."""
+    """A fault of this request."""
 
     name: str
     details: Mapping[str, Any]
@@ -133,10 +133,10 @@ class ActiveFault(NamedTuple):
 
 @dataclass(slots=True)
 class FaultRule:
-    """A fault that was ordered: where it strikes, how often yet (None: always), how many it lets pass.
+    """A fault that was asked for: on which routes, how often yet (None: always), how many pass before.
 
-    `until` is the moment at which it ends by itself, and `learner` the one it strikes; None for no end, and
-    for everybody.
+    `until` is the moment at which it ends by itself, and `learner` the only one it is for; None for no end,
+    and for everybody.
     """
 
     name: str
@@ -149,25 +149,25 @@ class FaultRule:
 
 
 class Faults:
-    """The order book of faults, first come, first served; every method may be called from any thread.
+    """The faults to come, first come, first served; every method may be called from any thread.
 
     Parameters
     ----------
     clock : callable
-        Seconds since the epoch; ends what was ordered for a time.
+        Seconds since the epoch; ends what was asked for a time.
 
     Examples
     --------
     >>> faults = Faults()
     >>> faults.next("rate_limit", times=2, retry_after=1)
-    >>> [hit.name for hit in faults.take("create")]
+    >>> [each.name for each in faults.take("create")]
     ['rate_limit']
     """
 
     def __init__(self, clock: Callable[[], float] = time.time) -> None:
         self._clock = clock
         self._lock = threading.Lock()
-        self._orders: list[FaultRule] = []
+        self._rules: list[FaultRule] = []
 
     def next(
         self,
@@ -180,24 +180,24 @@ class Faults:
         learner: str | None = None,
         **details: Any,
     ) -> None:
-        """Order a fault for the next requests.
+        """Let a fault happen to the next requests.
 
         Parameters
         ----------
         name : str
             One of `FAULT_KINDS`.
         times : int
-            How many requests it strikes.
+            To how many requests it happens.
         after : int
             How many matching requests it lets pass first.
         on : str or iterable of str, optional
-            The routes it strikes: create, read, list, cancel, delete, stream, models, model, asset, or any.
+            The routes it happens on, of `API_ROUTES` and ``asset``, or ``any``.
         lasting : float, optional
             Seconds after which it ends by itself.
         learner : str, optional
-            The one learner of a class whom it strikes; everybody, unless given.
+            The one learner of a class it is for; everybody, unless given.
         **details
-            What this fault can be told, such as ``retry_after=1`` or ``seconds=3``.
+            Settings of this fault, such as ``retry_after=1`` or ``seconds=3``.
 
         Raises
         ------
@@ -205,8 +205,8 @@ class Faults:
             If there is no such fault, route or detail; the message names those there are.
         """
         if not isinstance(times, int) or times < 1:
-            raise ValueError(f"times={times!r}: a fault strikes at least once")
-        self._order(name, times, after, on, lasting, learner, details)
+            raise ValueError(f"times={times!r}: a fault happens at least once")
+        self._add(name, times, after, on, lasting, learner, details)
 
     def always(
         self,
@@ -218,17 +218,17 @@ class Faults:
         learner: str | None = None,
         **details: Any,
     ) -> None:
-        """Order a fault for every request until its time is over, or until `clear`; see `next`."""
-        self._order(name, None, after, on, lasting, learner, details)
+        """Let a fault happen to every request until its time is over, or until `clear`; see `next`."""
+        self._add(name, None, after, on, lasting, learner, details)
 
     def clear(self, name: str | None = None) -> None:
-        """Take back the orders of one fault, or all of them."""
+        """Remove one fault, or all of them."""
         with self._lock:
-            self._orders = [order for order in self._orders if name is not None and order.name != name]
+            self._rules = [rule for rule in self._rules if name is not None and rule.name != name]
 
     @property
     def waiting(self) -> list[dict[str, Any]]:
-        """The orders that are neither used up nor over, as plain values."""
+        """The faults that are neither used up nor over, as plain values."""
         with self._lock:
             now = self._clock()
             self._end(now)
@@ -242,11 +242,11 @@ class Faults:
                     **({} if each.learner is None else {"learner": each.learner}),
                     **each.details,
                 }
-                for each in self._orders
+                for each in self._rules
             ]
 
     def take(self, route: str, learner: str = "") -> tuple[ActiveFault, ...]:
-        """Use up and return what strikes a request: any number that bend it, one that replaces its answer.
+        """Use up and return the faults of a request: all that modify it, one that replaces its response.
 
         Parameters
         ----------
@@ -257,32 +257,32 @@ class Faults:
 
         Returns
         -------
-        tuple of Hit
-            In the order in which they were ordered; empty where nothing strikes.
+        tuple of ActiveFault
+            In the order in which they were asked for; mostly empty.
         """
-        if not self._orders:
+        if not self._rules:
             return ()
         with self._lock:
             self._end(self._clock())
-            hits, replaced = [], False
-            for order in list(self._orders):
-                bends = FAULT_KINDS[order.name].bends
-                if route not in order.on or (replaced and not bends):
+            active, replaced = [], False
+            for rule in list(self._rules):
+                modifies = FAULT_KINDS[rule.name].modifies
+                if route not in rule.on or (replaced and not modifies):
                     continue
-                if order.learner is not None and order.learner != learner:
+                if rule.learner is not None and rule.learner != learner:
                     continue
-                if order.skip:
-                    order.skip -= 1
+                if rule.skip:
+                    rule.skip -= 1
                     continue
-                replaced = replaced or not bends
-                hits.append(ActiveFault(order.name, order.details))
-                if order.left is not None:
-                    order.left -= 1
-                    if not order.left:
-                        self._orders.remove(order)
-            return tuple(hits)
+                replaced = replaced or not modifies
+                active.append(ActiveFault(rule.name, rule.details))
+                if rule.left is not None:
+                    rule.left -= 1
+                    if not rule.left:
+                        self._rules.remove(rule)
+            return tuple(active)
 
-    def _order(
+    def _add(
         self,
         name: str,
         times: int | None,
@@ -302,19 +302,17 @@ class Faults:
         unknown = sorted(set(details) - set(kind.details))
         if unknown:
             known = ", ".join(sorted(kind.details)) or "nothing"
-            raise ValueError(
-                f"the fault {name!r} cannot be told {', '.join(unknown)}; it can be told {known}"
-            )
+            raise ValueError(f"the fault {name!r} has no setting {', '.join(unknown)}; it has {known}")
         for detail, value in details.items():
             _check(name, detail, value, kind.details[detail])
         until = None if lasting is None else self._clock() + lasting
-        told = {**kind.details, **details}
-        order = FaultRule(name, _routes(name, kind, on), times, after, told, until, learner)
+        settings = {**kind.details, **details}
+        rule = FaultRule(name, _routes(name, kind, on), times, after, settings, until, learner)
         with self._lock:
-            self._orders.append(order)
+            self._rules.append(rule)
 
     def _end(self, now: float) -> None:
-        self._orders = [each for each in self._orders if each.until is None or each.until > now]
+        self._rules = [each for each in self._rules if each.until is None or each.until > now]
 
 
 def _routes(name: str, kind: FaultKind, on: str | Iterable[str] | None) -> frozenset[str]:
@@ -326,24 +324,24 @@ def _routes(name: str, kind: FaultKind, on: str | Iterable[str] | None) -> froze
     wrong = sorted(wanted - frozenset(kind.allowed))
     if wrong or not wanted:
         raise ValueError(
-            f"the fault {name!r} cannot strike {', '.join(wrong) or 'nothing'}; "
-            f"it strikes any of {', '.join(kind.allowed)}"
+            f"the fault {name!r} cannot happen on {', '.join(wrong) or 'nothing'}; "
+            f"it can on {', '.join(kind.allowed)}"
         )
     return wanted
 
 
-def _check(name: str, detail: str, value: Any, usual: Any) -> None:
-    """Refuse a detail that could not be carried out, while whoever ordered it is still there to be told."""
+def _check(name: str, detail: str, value: Any, default: Any) -> None:
+    """Refuse a setting that could not be carried out, where whoever asked for it still sees why."""
     if detail == "retry_after":
         good = value is None or isinstance(value, str) or _is_amount(value)
-    elif isinstance(usual, bool | str):
-        good = isinstance(value, type(usual)) and (value in _WORDS.get(detail, (value,)))
+    elif isinstance(default, bool | str):
+        good = isinstance(value, type(default)) and (value in _WORDS.get(detail, (value,)))
     elif detail == "status":
         good = isinstance(value, int) and 200 <= value <= 599
     else:
         good = _is_amount(value)
     if not good:
-        raise ValueError(f"the fault {name!r} cannot be told {detail}={value!r}; usually it is {usual!r}")
+        raise ValueError(f"the fault {name!r} cannot have {detail}={value!r}; usually it is {default!r}")
 
 
 def _is_amount(value: Any) -> bool:
@@ -365,7 +363,7 @@ _REFUSALS: Final[dict[str, Callable[[], errors.Refusal]]] = {
 
 
 def early_response(active: Iterable[ActiveFault]) -> Response | None:
-    """Answer in place of the API, or raise a refusal, where a fault strikes before the request is handled."""
+    """Return or raise what a fault answers before the request is handled; None where none does."""
     for name, details in active:
         if name in _REFUSALS:
             raise _REFUSALS[name]()
@@ -397,7 +395,7 @@ def modify_job(job: Job, active: Iterable[ActiveFault], now: int) -> None:
 
 
 def replace_response(active: Iterable[ActiveFault], response: Response) -> Response:
-    """Put what a fault makes of it in the place of the answer to a request that has been handled."""
+    """Replace the response to a request that has been handled by what a fault makes of it."""
     for name, details in active:
         response = _replaced(name, details, response)
     return response

@@ -19,7 +19,7 @@ from . import errors, language
 from .accounts import Account
 from .faults import ActiveFault
 from .jobs import SECOND
-from .language import Said, Turn
+from .language import Output, Turn
 from .messages import Ending, Request, Response, as_json
 from .models import Catalogue, Model, token_price
 from .options import Options
@@ -41,7 +41,7 @@ _CATEGORIES: Final = ("hate", "self_harm", "sexual", "violence")
 
 
 @dataclass(slots=True)
-class Ask:
+class TextRequest:
     """A request to a text model, whichever route it came by."""
 
     model: Model
@@ -57,10 +57,10 @@ class Ask:
 
 
 @dataclass(slots=True)
-class Reply:
+class Completion:
     """What a model answered: one `Said` for each choice, why each ended, and what is billed."""
 
-    said: list[Said]
+    outputs: list[Output]
     finish: list[str]
     tokens_in: int
     tokens_out: int
@@ -125,8 +125,8 @@ class Inference:
         answer = self._reply(ask, account, "resp_sandbox_", 1, now)
         if body.get("store") is True:
             shelf = self._stored.setdefault(account.name, OrderedDict())
-            said = answer.said[0]
-            shelf[answer.id] = [*turns, Turn("assistant", said.text or said.tool)]
+            outputs = answer.outputs[0]
+            shelf[answer.id] = [*turns, Turn("assistant", outputs.text or outputs.tool)]
             while len(shelf) > STORED:
                 shelf.popitem(last=False)
         if not ask.stream or "json-for-stream" in ask.quirks:
@@ -159,7 +159,9 @@ class Inference:
         usage = {"prompt_tokens": tokens, "total_tokens": tokens}
         return as_json({"object": "list", "model": ask.model.slug, "data": data, "usage": usage})
 
-    def _ask(self, request: Request, active: Sequence[ActiveFault], *, embeddings: bool = False) -> Ask:
+    def _ask(
+        self, request: Request, active: Sequence[ActiveFault], *, embeddings: bool = False
+    ) -> TextRequest:
         """Parse what all three routes have in common."""
         body = parse_body(request.body)
         name = body.get("model")
@@ -176,9 +178,9 @@ class Inference:
         if dict(parse_qsl(request.query)).get("stream") == "true":
             stream = True
         struck = [str(details["quirk"]) for fault, details in active if fault == "text"]
-        return Ask(model, body, [], bool(stream), frozenset([*self.options.quirks, *struck]))
+        return TextRequest(model, body, [], bool(stream), frozenset([*self.options.quirks, *struck]))
 
-    def _reply(self, ask: Ask, account: Account, prefix: str, count: int, now: int) -> Reply:
+    def _reply(self, ask: TextRequest, account: Account, prefix: str, count: int, now: int) -> Completion:
         """Answer, count tokens and bill them."""
         body, quirks = ask.body, ask.quirks
         ask.tools, ask.choice = _tools(body)
@@ -194,10 +196,10 @@ class Inference:
         if "filtered-451" in quirks:
             raise errors.content_policy()
         tool = language.choose_tool(ask.turns, ask.tools, ask.choice)
-        said, finish, tokens_out = [], [], 0
+        outputs, finish, tokens_out = [], [], 0
         for variant in range(count):
             one, why = self._one(ask, tool, variant)
-            said.append(one)
+            outputs.append(one)
             finish.append(why)
             tokens_out += max(language.count_tokens(one.text + one.tool + one.arguments), 1)
         reasoning = ask.most if "length-empty" in quirks else 0
@@ -205,8 +207,8 @@ class Inference:
         id = self._charge(ask.model, account, prefix, tokens_in, tokens_out, now)
         other = "gpt-5.4" if ask.model.slug != "gpt-5.4" else "gpt-5-nano"
         answering = other if "router" in ask.model.public["capabilities"] or "other-model" in quirks else ""
-        return Reply(
-            said,
+        return Completion(
+            outputs,
             finish,
             tokens_in,
             tokens_out,
@@ -216,22 +218,22 @@ class Inference:
             now // SECOND,
         )
 
-    def _one(self, ask: Ask, tool: Mapping[str, Any] | None, variant: int) -> tuple[Said, str]:
+    def _one(self, ask: TextRequest, tool: Mapping[str, Any] | None, variant: int) -> tuple[Output, str]:
         if "length-empty" in ask.quirks:
-            return Said(), "length"
+            return Output(), "length"
         if tool is not None:
             user = next((turn.text for turn in reversed(ask.turns) if turn.role == "user"), "")
             value = language.example_of(tool.get("parameters") or {"type": "object"}, language.topic_of(user))
             arguments = json.dumps(value, ensure_ascii=False)
-            return Said(tool=str(tool["name"]), arguments=arguments), "tool_calls"
+            return Output(tool=str(tool["name"]), arguments=arguments), "tool_calls"
         text = language.reply(self.media, ask.turns, schema=ask.schema, as_json=ask.as_json, variant=variant)
         stops = ask.body.get("stop") or []
         for stop in [stops] if isinstance(stops, str) else stops:
             text = text.partition(stop)[0] if stop else text
         if "filtered" in ask.quirks:
-            return Said(text[: max(len(text) // 2, 1)]), "content_filter"
+            return Output(text[: max(len(text) // 2, 1)]), "content_filter"
         most = ask.most * language.CHARACTERS_A_TOKEN
-        return (Said(text[:most]), "length") if len(text) > most else (Said(text), "stop")
+        return (Output(text[:most]), "length") if len(text) > most else (Output(text), "stop")
 
     def _charge(
         self, model: Model, account: Account, prefix: str, tokens_in: int, tokens_out: int, now: int
@@ -244,9 +246,9 @@ class Inference:
         self.state.charge(id, account.name, amount)
         return id
 
-    def _late(self, response: Response, answer: Reply) -> Response:
+    def _late(self, response: Response, answer: Completion) -> Response:
         """Hold a whole answer back as long as its stream would take."""
-        count = sum(len(language.pieces(each.text)) for each in answer.said)
+        count = sum(len(language.pieces(each.text)) for each in answer.outputs)
         response.after = self._pause(count) * count
         return response
 
@@ -255,7 +257,7 @@ class Inference:
             return self.options.seconds / max(count, 1)
         return PACE / self.options.speed
 
-    def _streamed(self, ask: Ask, events: list[tuple[str, Any]], *, done: bool) -> Response:
+    def _streamed(self, ask: TextRequest, events: list[tuple[str, Any]], *, done: bool) -> Response:
         """Write events as a stream, in the words and the mishaps of the quirks (text 9)."""
         quirks = ask.quirks
         pause = self._pause(len(events))
@@ -358,7 +360,7 @@ def _turn(role: str, content: Any, where: str) -> Turn:
     return turn
 
 
-def _chat_usage(answer: Reply) -> dict[str, Any]:
+def _chat_usage(answer: Completion) -> dict[str, Any]:
     return {
         "prompt_tokens": answer.tokens_in,
         "completion_tokens": answer.tokens_out,
@@ -373,34 +375,34 @@ def _chat_usage(answer: Reply) -> dict[str, Any]:
     }
 
 
-def _prompt_filters(ask: Ask) -> dict[str, Any]:
+def _prompt_filters(ask: TextRequest) -> dict[str, Any]:
     found = {name: dict(_SAFE) for name in _CATEGORIES} | {"jailbreak": dict(_UNSEEN)}
     if "filtered-prompt" in ask.quirks:
         found["violence"] = {"filtered": True, "severity": "high"}
     return found
 
 
-def _completion_filters(ask: Ask) -> dict[str, Any]:
+def _completion_filters(ask: TextRequest) -> dict[str, Any]:
     found = {name: dict(_SAFE) for name in _CATEGORIES}
     if "filtered" in ask.quirks:
         found["violence"] = {"filtered": True, "severity": "medium"}
     return found | {"protected_material_code": dict(_UNSEEN), "protected_material_text": dict(_UNSEEN)}
 
 
-def _call(answer: Reply, said: Said, index: int) -> dict[str, Any]:
+def _call(answer: Completion, outputs: Output, index: int) -> dict[str, Any]:
     id = f"call_{answer.id[-12:]}{index}"
-    return {"id": id, "type": "function", "function": {"name": said.tool, "arguments": said.arguments}}
+    return {"id": id, "type": "function", "function": {"name": outputs.tool, "arguments": outputs.arguments}}
 
 
-def _completion(answer: Reply, ask: Ask, usage: dict[str, Any]) -> dict[str, Any]:
+def _completion(answer: Completion, ask: TextRequest, usage: dict[str, Any]) -> dict[str, Any]:
     """Write the whole answer (text 2.2)."""
     choices = []
-    for index, (said, finish) in enumerate(zip(answer.said, answer.finish, strict=True)):
-        message: dict[str, Any] = {"role": "assistant", "content": said.text, "refusal": None}
-        if said.tool:
-            message |= {"content": None, "tool_calls": [_call(answer, said, index)]}
+    for index, (outputs, finish) in enumerate(zip(answer.outputs, answer.finish, strict=True)):
+        message: dict[str, Any] = {"role": "assistant", "content": outputs.text, "refusal": None}
+        if outputs.tool:
+            message |= {"content": None, "tool_calls": [_call(answer, outputs, index)]}
         elif "content-parts" in ask.quirks:
-            message["content"] = [{"type": "text", "text": said.text}]
+            message["content"] = [{"type": "text", "text": outputs.text}]
         choices.append(
             {
                 "index": index,
@@ -422,7 +424,9 @@ def _completion(answer: Reply, ask: Ask, usage: dict[str, Any]) -> dict[str, Any
     return body if "no-usage" in ask.quirks else {**body, "usage": usage}
 
 
-def _chat_events(answer: Reply, ask: Ask, usage: dict[str, Any] | None) -> Iterator[tuple[str, Any]]:
+def _chat_events(
+    answer: Completion, ask: TextRequest, usage: dict[str, Any] | None
+) -> Iterator[tuple[str, Any]]:
     """Write the chunks of a stream (text 2.4); several choices come in turns."""
     head = {
         "id": answer.id,
@@ -439,16 +443,16 @@ def _chat_events(answer: Reply, ask: Ask, usage: dict[str, Any] | None) -> Itera
 
     filters = [{"prompt_index": 0, "content_filter_results": _prompt_filters(ask)}]
     yield "", {**head, "choices": [], "prompt_filter_results": filters, "obfuscation": "k3"}
-    cut = [language.pieces(each.text) for each in answer.said]
-    for index, said in enumerate(answer.said):
-        content = None if said.tool else ""
+    cut = [language.pieces(each.text) for each in answer.outputs]
+    for index, outputs in enumerate(answer.outputs):
+        content = None if outputs.tool else ""
         yield chunk(index, {"role": "assistant", "content": content, "refusal": None})
-        if said.tool:
-            call = _call(answer, said, index)
+        if outputs.tool:
+            call = _call(answer, outputs, index)
             call["function"]["arguments"] = ""
             yield chunk(index, {"tool_calls": [{"index": 0, **call}]})
-            for at in range(0, len(said.arguments), 9):
-                part = {"index": 0, "function": {"arguments": said.arguments[at : at + 9]}}
+            for at in range(0, len(outputs.arguments), 9):
+                part = {"index": 0, "function": {"arguments": outputs.arguments[at : at + 9]}}
                 yield chunk(index, {"tool_calls": [part]})
     for number in range(max(map(len, cut), default=0)):
         for index, texts in enumerate(cut):
@@ -511,7 +515,7 @@ _ECHOES: Final[dict[str, Any]] = {
 }
 
 
-def _response(answer: Reply, ask: Ask, status: str) -> dict[str, Any]:
+def _response(answer: Completion, ask: TextRequest, status: str) -> dict[str, Any]:
     """Write the response object (text 3.2), whole, or as it is when it begins."""
     ended = status == "completed"
     echoes = {name: ask.body.get(name) for name in _ECHOES if ask.body.get(name) is not None}
@@ -556,18 +560,23 @@ def _part(text: str) -> dict[str, Any]:
     return {"type": "output_text", "text": text, "annotations": [], "logprobs": []}
 
 
-def _item(answer: Reply, status: str) -> dict[str, Any]:
-    said, id = answer.said[0], answer.id[-12:]
+def _item(answer: Completion, status: str) -> dict[str, Any]:
+    outputs, id = answer.outputs[0], answer.id[-12:]
     done = status == "completed"
-    if said.tool:
-        arguments = said.arguments if done else ""
-        call = {"type": "function_call", "call_id": f"call_{id}", "name": said.tool, "arguments": arguments}
+    if outputs.tool:
+        arguments = outputs.arguments if done else ""
+        call = {
+            "type": "function_call",
+            "call_id": f"call_{id}",
+            "name": outputs.tool,
+            "arguments": arguments,
+        }
         return {"id": f"fc_{id}", "status": status, **call}
-    content = [_part(said.text)] if done else []
+    content = [_part(outputs.text)] if done else []
     return {"id": f"msg_{id}", "type": "message", "status": status, "role": "assistant", "content": content}
 
 
-def _response_events(answer: Reply, ask: Ask) -> Iterator[tuple[str, Any]]:
+def _response_events(answer: Completion, ask: TextRequest) -> Iterator[tuple[str, Any]]:
     """Write the events of a stream (text 3.3); those of a tool's arguments are OpenAI's, and here ours."""
     number = -1
 
@@ -576,23 +585,25 @@ def _response_events(answer: Reply, ask: Ask) -> Iterator[tuple[str, Any]]:
         number += 1
         return kind, {"type": kind, "sequence_number": number, **data}
 
-    said = answer.said[0]
+    outputs = answer.outputs[0]
     at: dict[str, Any] = {"item_id": _item(answer, "")["id"], "output_index": 0}
     yield event("response.created", response=_response(answer, ask, "in_progress"))
     yield event("response.in_progress", response=_response(answer, ask, "in_progress"))
     yield event("response.output_item.added", output_index=0, item=_item(answer, "in_progress"))
-    if said.tool:
-        for start in range(0, len(said.arguments), 9):
-            delta = said.arguments[start : start + 9]
+    if outputs.tool:
+        for start in range(0, len(outputs.arguments), 9):
+            delta = outputs.arguments[start : start + 9]
             yield event("response.function_call_arguments.delta", **at, delta=delta)
-        yield event("response.function_call_arguments.done", **at, name=said.tool, arguments=said.arguments)
+        yield event(
+            "response.function_call_arguments.done", **at, name=outputs.tool, arguments=outputs.arguments
+        )
     else:
         at["content_index"] = 0
         yield event("response.content_part.added", **at, part=_part(""))
-        for text in language.pieces(said.text):
+        for text in language.pieces(outputs.text):
             yield event("response.output_text.delta", **at, delta=text, logprobs=[], obfuscation="x7")
-        yield event("response.output_text.done", **at, text=said.text, logprobs=[])
-        yield event("response.content_part.done", **at, part=_part(said.text))
+        yield event("response.output_text.done", **at, text=outputs.text, logprobs=[])
+        yield event("response.content_part.done", **at, part=_part(outputs.text))
     yield event("response.output_item.done", output_index=0, item=_item(answer, "completed"))
     yield event("response.completed", response=_response(answer, ask, "completed"))
 
@@ -601,7 +612,7 @@ def _response_events(answer: Reply, ask: Ask) -> Iterator[tuple[str, Any]]:
 
 
 def _texts(given: Any) -> list[tuple[str, int]]:
-    """Read what shall be embedded, with its tokens: texts, or ids of tokens."""
+    """Parse what shall be embedded, and count its tokens: texts, or ids of tokens."""
 
     def is_ids(value: Any) -> bool:
         return isinstance(value, list) and bool(value) and all(type(each) is int for each in value)
@@ -622,7 +633,7 @@ def _texts(given: Any) -> list[tuple[str, int]]:
 
 
 def _tools(body: Mapping[str, Any]) -> tuple[list[dict[str, Any]], Any]:
-    """Read tools in the nested form of chat and in OpenAI's flat one, and which shall be called."""
+    """Parse tools in the nested form of chat and in OpenAI's flat one, and which shall be called."""
     given = body.get("tools") or []
     if not isinstance(given, list):
         raise errors.invalid_parameter("tools must be a list.", "tools")

@@ -67,7 +67,7 @@ class Job:
     rendered: tuple[str, tuple[bool, bool], bytes] | None = None
 
     def phase(self, now: int) -> Phase:
-        """Say what the job is at a moment; before its acceptance it is what it was then."""
+        """Return the phase of the job at a moment; before its acceptance that of its acceptance."""
         now = max(now, self.created)
         if self.canceled is not None and now >= self.canceled:
             return "canceled"
@@ -88,7 +88,7 @@ class Job:
         return round(100 * (now - self.processing) / whole, 1)
 
     def has_files(self, now: int, retention: float | None) -> bool:
-        """Say whether its files can be fetched: it succeeded, its retention has not passed (section 12)."""
+        """Return whether its files can be fetched: it succeeded, and its retention has not passed."""
         if self.phase(now) != "succeeded" or self.purged_at_end:
             return False
         if self.purged is not None and now >= self.purged:
@@ -106,7 +106,7 @@ class Job:
 
     @classmethod
     def from_record(cls, record: dict[str, Any]) -> Job:
-        """Read what `to_record` wrote."""
+        """Parse what `to_record` wrote."""
         record["files"] = [(name, mime) for name, mime in record["files"]]
         return cls(**record)
 
@@ -115,7 +115,7 @@ _KEPT: Final = tuple(each.name for each in fields(Job) if each.name != "rendered
 
 
 def plan_times(created: int, seconds: float) -> tuple[int, int, int]:
-    """When a job of that length starts, works and ends.
+    """Return when a job of that length starts, works and ends.
 
     Examples
     --------
@@ -150,7 +150,7 @@ def prediction_bytes(job: Job, now: int, origin: str, options: Options, catalogu
 def prediction_json(
     job: Job, now: int, origin: str, options: Options, catalogue: Catalogue
 ) -> dict[str, Any]:
-    """Make the prediction object as it is at a moment.
+    """Return the prediction object as it is at a moment.
 
     Parameters
     ----------
@@ -201,7 +201,7 @@ def prediction_json(
 
 
 def status_name(phase: str, options: Options) -> str:
-    """Say a phase in the dialect's word for it."""
+    """Return the dialect's word for a phase."""
     if phase == "canceled":
         return options.canceled
     if options.first_status == "queued" and phase in ("pending", "starting"):
@@ -210,7 +210,7 @@ def status_name(phase: str, options: Options) -> str:
 
 
 def format_time(moment: int, style: str = "zulu") -> str:
-    """Write a moment in one of the two styles that occur.
+    """Format a moment in one of the two styles that occur.
 
     Examples
     --------
@@ -224,7 +224,7 @@ def format_time(moment: int, style: str = "zulu") -> str:
 
 
 def file_url(job: Job, name: str, origin: str) -> str:
-    """Where one of its files is; the address stays when the file has gone."""
+    """Return where one of its files is; the address stays when the file has gone."""
     return f"{origin}/assets/{quote(job.id, safe='')}/{quote(name, safe='')}"
 
 
@@ -283,12 +283,12 @@ def _add_end(body: dict[str, Any], job: Job, now: int, origin: str, options: Opt
 
 
 def _kept(job: Job, now: int, options: Options) -> bool:
-    """Whether its retention has not passed; the clock runs for failed and cancelled jobs too (section 12)."""
+    """Return whether its retention lasts; the clock runs for failed and cancelled jobs too (section 12)."""
     return options.retention is None or now < job.ends + int(options.retention * SECOND)
 
 
 def _files(job: Job, origin: str) -> list[dict[str, Any]]:
-    """List the stored files; the size is told once the file has been drawn, and null before."""
+    """List the stored files; the size is known once the file has been drawn, and null before."""
     return [
         {"name": name, "type": mime, "size": job.sizes.get(name), "url": file_url(job, name, origin)}
         for name, mime in job.files
@@ -296,7 +296,7 @@ def _files(job: Job, origin: str) -> list[dict[str, Any]]:
 
 
 def _failure(job: Job) -> dict[str, Any]:
-    """Say why it failed: in ``error`` and ``response``, or in one of the rarer forms (contradiction 10)."""
+    """Write why it failed: in ``error`` and ``response``, or in one of the rarer forms (contradiction 10)."""
     if job.failure_shape == "response":
         return {"error": None, "response": job.reason}
     if job.failure_shape == "error_message":

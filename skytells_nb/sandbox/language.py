@@ -65,8 +65,8 @@ class Turn:
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
-    """What a model says: a text, or the call of a tool."""
+class Output:
+    """What a model writes: a text, or the call of a tool."""
 
     text: str = ""
     tool: str = ""
@@ -258,8 +258,8 @@ def topic_of(text: str) -> str:
     """Return the words that a question is about, or a word for none."""
     about = re.search(r"\b(?:about|of|on|for)\s+([^.?!,;:\n]{2,60})", text, re.IGNORECASE)
     words = re.findall(r"[\w'-]+", about[1] if about else text)
-    told = [word for word in words if word.lower() not in _COMMON and not word.isdigit()][:5]
-    return " ".join(told) or "something"
+    words_of_it = [word for word in words if word.lower() not in _COMMON and not word.isdigit()][:5]
+    return " ".join(words_of_it) or "something"
 
 
 def _things(text: str) -> tuple[list[str], str] | None:

@@ -51,7 +51,7 @@ class Query(NamedTuple):
 
 
 def parse_query(text: str, catalogue: Catalogue) -> Query:
-    """Read and check a listing's query string; unknown parameters are let through, as servers do.
+    """Parse and check a listing's query string; unknown parameters are let through, as servers do.
 
     Raises
     ------
@@ -83,7 +83,7 @@ def parse_query(text: str, catalogue: Catalogue) -> Query:
 
 
 def select_page(jobs: Iterable[Job], query: Query, now: int, size: int) -> tuple[list[Job], int]:
-    """Pick one page out of all predictions, given newest first.
+    """Return one page of all predictions, given newest first.
 
     Returns
     -------
@@ -98,7 +98,7 @@ def select_page(jobs: Iterable[Job], query: Query, now: int, size: int) -> tuple
 
 
 def page_json(query: Query, total: int, rendered: Iterable[bytes], form: str) -> bytes:
-    """Put rendered predictions into one of the two documented answers."""
+    """Write a page of predictions in one of the two documented forms."""
     items = b"[" + b",".join(rendered) + b"]"
     if form == "array":
         return items

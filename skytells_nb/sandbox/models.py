@@ -108,13 +108,13 @@ class Catalogue(Mapping[str, Model]):
 
 @lru_cache(maxsize=1)
 def standard_catalogue() -> Catalogue:
-    """Read the catalogue that comes with the sandbox."""
+    """Return the catalogue that comes with the sandbox."""
     text = files(__package__).joinpath("catalogue.json").read_text("utf-8")
     return Catalogue([model_from_json(each) for each in json.loads(text)["models"]])
 
 
 def model_from_json(raw: Mapping[str, Any]) -> Model:
-    """Make an entry of one object of the data file."""
+    """Parse one object of the data file."""
     model, own = raw["model"], raw["sandbox"]
     return Model(
         slug=model["namespace"],
@@ -142,21 +142,21 @@ def resolve(entry: Model, input: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def count(entry: Model, input: Mapping[str, Any]) -> int:
-    """How many files the prediction makes."""
+    """Return how many files the prediction makes."""
     resolved = resolve(entry, input)
     found = next((resolved[name] for name in COUNTS if _is_number(resolved.get(name))), 1)
     return max(1, int(found))
 
 
 def length(entry: Model, input: Mapping[str, Any]) -> float:
-    """How many seconds its clip or its sound has."""
+    """Return how many seconds its clip or its sound has."""
     resolved = resolve(entry, input)
     found = next((resolved[name] for name in LENGTHS if _is_number(resolved.get(name))), entry.plays)
     return float(found)
 
 
 def megapixels(entry: Model, input: Mapping[str, Any]) -> Decimal:
-    """How many megapixels (of a million pixels) it makes, all pictures together."""
+    """Return how many megapixels (of a million pixels) it makes, all pictures together."""
     resolved = resolve(entry, input)
     width, height = (
         resolved[name] if _is_number(resolved.get(name)) else OPEN_SIDE for name in ("width", "height")
@@ -165,7 +165,7 @@ def megapixels(entry: Model, input: Mapping[str, Any]) -> Decimal:
 
 
 def price(entry: Model, input: Mapping[str, Any], *, computing: float, text: str | None = None) -> Decimal:
-    """Work out the price of one prediction in the pricing's currency.
+    """Calculate the price of one prediction in the pricing's currency.
 
     Parameters
     ----------
@@ -191,7 +191,7 @@ def price(entry: Model, input: Mapping[str, Any], *, computing: float, text: str
 
 
 def token_price(entry: Model, tokens_in: int, tokens_out: int) -> Decimal:
-    """Work out what a text model's tokens cost; written ones at a price of their own where there is one."""
+    """Calculate what a text model's tokens cost; written ones at a price of their own where there is one."""
     pricing = entry.public["pricing"]
     rates = {each["value"]: each["billable_price"] for each in pricing.get("criterias") or []}
     usual = pricing["amount"]
@@ -263,7 +263,7 @@ SILENT: Final = frozenset({"title", "description", "default", "x-order", "defini
 
 
 def schema_errors(schema: Mapping[str, Any], value: Any) -> list[str]:
-    """Say what breaks the schema; an empty list means nothing does.
+    """Return what breaks the schema, in words; an empty list means nothing does.
 
     Keys that the schema does not name are let through, as the API does nothing known about them.
 
@@ -380,7 +380,7 @@ STRUCTURE: Final = frozenset({"type", "nullable", "properties", "required", "ite
 
 
 def is_file_uri(text: str) -> bool:
-    """Say whether a text can be where a file comes from.
+    """Return whether a text can be where a file comes from.
 
     Examples
     --------

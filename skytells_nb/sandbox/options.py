@@ -227,7 +227,7 @@ class Options(Dialect):
 
     @classmethod
     def read(cls, given: Mapping[str, Any]) -> Options:
-        """Make options of keywords, and name the existing ones when a keyword is unknown.
+        """Parse keywords, and name the existing ones when one is unknown.
 
         Raises
         ------
@@ -260,7 +260,7 @@ def _is_whole(value: object) -> bool:
 
 
 def is_loopback(host: str) -> bool:
-    """Say whether only this machine can reach an address.
+    """Return whether only this machine can reach an address.
 
     Examples
     --------
@@ -278,7 +278,7 @@ _TAKEN: Final = ("teacher",)
 
 
 def learner_names(learners: int | Sequence[str]) -> list[str]:
-    """Name the learners of a class: those given, or numbered ones.
+    """Return the names of a class: those given, or numbered ones.
 
     Raises
     ------
@@ -306,7 +306,7 @@ def learner_names(learners: int | Sequence[str]) -> list[str]:
 
 
 def parse_budget(value: object) -> Decimal:
-    """Read a budget in credits.
+    """Parse a budget in credits.
 
     Raises
     ------

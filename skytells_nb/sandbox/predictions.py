@@ -56,7 +56,7 @@ class Predictions:
         for job in state.jobs.values():
             self.schedule.add(job)
 
-    def create(self, request: Request, caller: Caller, hits: Sequence[ActiveFault], now: int) -> Response:
+    def create(self, request: Request, caller: Caller, active: Sequence[ActiveFault], now: int) -> Response:
         """Accept a prediction: check it, plan its life, bill it, keep it (section 4.1).
 
         Ours: a job is billed when it is accepted, and taken off the bill again if it is cancelled before
@@ -79,7 +79,7 @@ class Predictions:
         if wanted:
             job.asker, job.origin = request.asker, request.origin
         job.key, job.account = fingerprint(caller.key), account.name
-        modify_job(job, hits, now)
+        modify_job(job, active, now)
         self.state.add(job, job.amount if job.outcome == "succeeded" else None)
         if wanted:
             self._keys[job.key] = caller.key
@@ -90,11 +90,11 @@ class Predictions:
         return answer
 
     def read(
-        self, id: str, request: Request, caller: Caller, hits: Sequence[ActiveFault], now: int
+        self, id: str, request: Request, caller: Caller, active: Sequence[ActiveFault], now: int
     ) -> Response:
         """Show one prediction (section 4.2)."""
         job = self.find(id, caller)
-        for name, details in hits:
+        for name, details in active:
             if name == "failed_as_502":
                 self._fail(job, details["reason"], now)
         if job.failed_as_502 and job.phase(now) == "failed":
@@ -141,10 +141,12 @@ class Predictions:
         """Show one prediction as stream information, or as an awaited create's end (section 4.6)."""
         return self._show(self.find(id, caller), now, request)
 
-    def asset(self, id: str, name: str, request: Request, hits: Sequence[ActiveFault], now: int) -> Response:
-        """Find an output file (section 12); it is drawn by whoever sends the answer."""
+    def asset(
+        self, id: str, name: str, request: Request, active: Sequence[ActiveFault], now: int
+    ) -> Response:
+        """Return an output file (section 12); it is drawn by whoever sends the response."""
         job = self.state.jobs.get(id)
-        if job is not None and any(hit.name == "expired" for hit in hits):
+        if job is not None and any(hit.name == "expired" for hit in active):
             job.purged = now
             self.state.save(job)
         names = [each for each, _ in job.files] if job is not None else []
@@ -154,7 +156,7 @@ class Predictions:
         return Response(asset=file, headers={"content-type": file.mime})
 
     def file(self, job: Job, index: int, wanted: str = "", *, edge: int = 0) -> Asset:
-        """Say what one of a prediction's files is drawn from."""
+        """Return what one of a prediction's files is drawn from."""
         chance = int.from_bytes(self.state.digest("picture", job.number)[:4], "big")
         entry = self.catalogue.get(job.model)
         input = drawn_from(entry, job.input, chance) if entry is not None else job.input
@@ -162,14 +164,14 @@ class Predictions:
         return Asset(job.id, name, mime, job.kind, input, index, job.account, wanted, edge)
 
     def find(self, id: str, caller: Caller | None = None) -> Job:
-        """Find a prediction that the caller may see, or refuse as the dialect says."""
+        """Return a prediction that the caller may see, or refuse as the dialect says."""
         job = self.state.jobs.get(id)
         if job is None or (caller is not None and job.account != caller.account.name):
             raise errors.missing_prediction(id, self.options.missing_prediction)
         return job
 
     def due_webhook(self, origin: str, now: int) -> webhooks.WebhookEvent | None:
-        """Take the next webhook that is due off the agenda, written and signed."""
+        """Return the next webhook that is due, written and signed."""
         while taken := self.schedule.take(now):
             id, event, attempt = taken
             job = self.state.jobs.get(id)
@@ -187,7 +189,7 @@ class Predictions:
         return None
 
     def notified(self, id: str, event: str) -> None:
-        """Keep that a webhook has arrived."""
+        """Record that a webhook has arrived."""
         job = self.state.jobs.get(id)
         if job is not None:
             job.notified.append(event)
@@ -283,7 +285,7 @@ def refuse_beyond_budget(account: Account, amount: Decimal, spent: Decimal) -> N
 
 
 def parse_body(raw: bytes) -> dict[str, Any]:
-    """Read a request's JSON object, refusing what JSON does not have (NaN, numbers beyond a float)."""
+    """Parse a request's JSON object, refusing what JSON does not have (NaN, numbers beyond a float)."""
     try:
         body = json.loads(raw, parse_constant=_no_constant, parse_float=_finite)
     except (ValueError, RecursionError) as error:

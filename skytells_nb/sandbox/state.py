@@ -110,11 +110,11 @@ class StateFile:
             raise
 
     def remember(self, name: str, value: str) -> None:
-        """Keep one of the small things."""
+        """Save one fact by its name."""
         self._db.execute("INSERT OR REPLACE INTO facts VALUES (?, ?)", (name, value))
 
     def enrol(self, learners: Iterable[Learner]) -> None:
-        """Keep a class in the place of the one before."""
+        """Save a class in the place of the one before."""
         rows = [
             (number, each.name, each.key, None if each.budget is None else str(each.budget), each.rate_limit)
             for number, each in enumerate(learners)
@@ -126,7 +126,7 @@ class StateFile:
             self._db.executemany("INSERT INTO learners VALUES (?, ?, ?, ?, ?)", rows)
 
     def add(self, job: Job, amount: Decimal | None) -> None:
-        """Keep a new prediction, and what it costs, both or neither."""
+        """Save a new prediction, and what it costs, both or neither."""
         record = json.dumps(job.to_record())
         with self._at_once():
             self._db.execute("INSERT INTO predictions VALUES (?, ?, ?)", (job.number, job.id, record))
@@ -134,7 +134,7 @@ class StateFile:
                 self.charge(job.id, job.account, amount)
 
     def save(self, job: Job) -> None:
-        """Keep what changed about a prediction."""
+        """Save a changed prediction."""
         record = json.dumps(job.to_record())
         self._db.execute("UPDATE predictions SET record = ? WHERE number = ?", (record, job.number))
 
@@ -191,7 +191,7 @@ class StateFile:
 
     @contextlib.contextmanager
     def _at_once(self) -> Iterator[None]:
-        """Keep several changes, or none of them."""
+        """Save several changes, or none of them."""
         self._db.execute("BEGIN")
         try:
             yield
@@ -202,7 +202,7 @@ class StateFile:
 
     @contextlib.contextmanager
     def _explained(self) -> Iterator[None]:
-        """Say what an error of SQLite means for the file, and what to do."""
+        """Explain what an error of SQLite means for the file, and what to do."""
         try:
             yield
         except (sqlite3.Error, ValueError, TypeError, KeyError) as error:
@@ -277,7 +277,7 @@ class State:
         return bool(self._own_key)
 
     def use_key(self, key: str) -> None:
-        """Give the owner another key."""
+        """Set the owner's key."""
         self._own_key = key
         self._remember("key", key)
 
@@ -287,7 +287,7 @@ class State:
         self._remember("wall", secret)  # the name that version 2 of the file has for it
 
     def enrol(self, learners: list[Learner]) -> None:
-        """Keep a class."""
+        """Save a class."""
         self.learners = list(learners)
         if self.journal is not None:
             self.journal.enrol(learners)
@@ -298,12 +298,12 @@ class State:
         return hashlib.blake2b(text.encode(), digest_size=16).digest()
 
     def new_id(self, form: str) -> str:
-        """Name the next prediction."""
+        """Return the id of the next prediction."""
         uuid = UUID(bytes=self.digest("prediction", self.number + 1), version=4)
         return str(uuid) if form == "uuid" else f"sandbox-{uuid.hex}"
 
     def moment(self, now: int) -> int:
-        """Find a moment that no earlier prediction was accepted at, so that newest first is one order."""
+        """Return a moment that no earlier prediction was accepted at, so that newest first is one order."""
         return max(now, self._last + 1)
 
     def add(self, job: Job, amount: Decimal | None) -> None:
@@ -317,7 +317,7 @@ class State:
             self.spent[job.account] += amount
 
     def save(self, job: Job) -> None:
-        """Keep a change to a prediction."""
+        """Save a changed prediction."""
         job.rendered = None
         if self.journal is not None:
             self.journal.save(job)
@@ -348,18 +348,18 @@ class State:
         self._hidden.discard(job.id)
 
     def running(self, now: int, account: str = OWNER) -> int:
-        """How many jobs of an account have not ended."""
+        """Return how many jobs of an account have not ended."""
         heap = self._running[account]
         while heap and (heap[0][0] <= now or self._over(heap[0][1], now)):
             heapq.heappop(heap)
         return len(heap)
 
     def next_end(self, now: int, account: str = OWNER) -> int:
-        """When the first of an account's running jobs ends."""
+        """Return when the first of an account's running jobs ends."""
         return self._running[account][0][0] if self.running(now, account) else now
 
     def newest_first(self, now: int, account: str = OWNER) -> tuple[Iterator[Job], int]:
-        """Go through the predictions of an account that can be listed, and say how many they are."""
+        """Return the predictions of an account that can be listed, and how many they are."""
         self._hidden = {id for id in self._hidden if self.jobs[id].hidden_until > now}
         shelf = self._shelves[account]
         hidden = self._hidden & shelf.keys()

@@ -53,7 +53,7 @@ def check(url: str, asker: str) -> None:
 
 
 def is_allowed(address: str, asker: str) -> bool:
-    """Say whether a webhook of one machine may go to an address.
+    """Return whether a webhook of one machine may go to an address.
 
     Parameters
     ----------
@@ -98,7 +98,7 @@ def connect(host: str, port: int, asker: str, timeout: float) -> socket.socket:
 
 
 def _read(text: str) -> Address | None:
-    """Read an IP address; one of IPv4 that stands in one of IPv6 is that of IPv4."""
+    """Parse an IP address; one of IPv4 that stands in one of IPv6 is that of IPv4."""
     try:
         address = ipaddress.ip_address(text)
     except ValueError:
@@ -112,7 +112,7 @@ def _read(text: str) -> Address | None:
 
 
 def _is_here(address: Address) -> bool:
-    """Say whether an address is this machine's own; nothing is sent for that."""
+    """Return whether an address is this machine's own; nothing is sent for that."""
     if address.is_loopback or address.is_unspecified:
         return True
     family = socket.AF_INET if address.version == 4 else socket.AF_INET6

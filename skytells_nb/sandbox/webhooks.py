@@ -88,7 +88,7 @@ class Delivery(NamedTuple):
 
 
 def parse_webhook(body: dict[str, Any], asker: str | None = None) -> tuple[dict[str, Any], list[str]]:
-    """Read the webhook of a create: what its prediction will show, and the events it wants.
+    """Parse the webhook of a create: what its prediction will show, and the events it wants.
 
     Parameters
     ----------
@@ -128,7 +128,7 @@ def parse_webhook(body: dict[str, Any], asker: str | None = None) -> tuple[dict[
 
 
 def due_times(job: Job) -> list[tuple[int, str]]:
-    """When each notice of a job is due, as things stand: ends that will not come are left out."""
+    """Return when each event of a job is due; ends that will not come are left out."""
     ending = job.outcome if job.canceled is None else "canceled"
     times = []
     for event in job.notices:
@@ -153,27 +153,27 @@ def sign(body: bytes, key: str) -> str:
 
 
 class Schedule:
-    """Which notices are due when; it knows neither clocks nor sockets."""
+    """Which events are due when; it knows neither clocks nor sockets."""
 
     def __init__(self) -> None:
         self._heap: list[tuple[int, int, str, str, int]] = []
         self._order = 0
-        #: Whether something was put on it since this was last set to False.
+        #: Whether something was scheduled since this was last set to False.
         self.news = False
 
     def add(self, job: Job) -> None:
-        """Put a job's notices on the agenda."""
+        """Schedule a job's events."""
         for due, event in due_times(job):
             self.again(due, job.id, event, 1)
 
     def again(self, due: int, id: str, event: str, attempt: int) -> None:
-        """Put one notice on the agenda, the first time or once more."""
+        """Schedule one event, the first time or once more."""
         self.news = True
         self._order += 1
         heapq.heappush(self._heap, (due, self._order, id, event, attempt))
 
     def take(self, now: int) -> tuple[str, str, int] | None:
-        """Take the id, event and attempt of one notice that is due; None when none is."""
+        """Return the id, event and attempt of one that is due; None when none is."""
         if self._heap and self._heap[0][0] <= now:
             _, _, id, event, attempt = heapq.heappop(self._heap)
             return id, event, attempt
@@ -181,12 +181,12 @@ class Schedule:
 
     @property
     def next(self) -> int | None:
-        """When the next notice is due."""
+        """When the next event is due."""
         return self._heap[0][0] if self._heap else None
 
 
 def still_wanted(job: Job | None, event: str) -> bool:
-    """Say whether a notice is still true: the job may have been cancelled or deleted meanwhile."""
+    """Return whether an event is still true: the job may have been cancelled or deleted meanwhile."""
     return job is not None and any(event == each for _, each in due_times(job))
 
 

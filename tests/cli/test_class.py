@@ -301,9 +301,9 @@ def test_a_port_in_use_is_said_so(running, capsys):
     [
         (["nonsense"], "There is no fault 'nonsense'; there are broken_json"),
         (["slow", "--for", "0"], "seconds, more than zero, are needed"),
-        (["slow", "--times", "0"], "a fault strikes at least once"),
-        (["slow", "--on", "nowhere"], "cannot strike nowhere"),
-        (["slow", "--set", "colour=red"], "cannot be told colour"),
+        (["slow", "--times", "0"], "a fault happens at least once"),
+        (["slow", "--on", "nowhere"], "cannot happen on nowhere"),
+        (["slow", "--set", "colour=red"], "has no setting colour"),
         (["slow", "--set", "seconds"], "names no value"),
         (["slow", "--learner", "nobody"], "there is no learner 'nobody'; there is no class"),
         (["--for", "3"], "needs a fault's name"),

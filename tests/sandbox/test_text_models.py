@@ -449,7 +449,7 @@ class TestQuirks:
             assert api.ask("POST", "/v1/responses", {"model": "gpt-5", "input": "hi"}).status in (200, 451)
         with pytest.raises(ValueError, match="choose some of"):
             Server(quirks=["nonsense"])
-        with pytest.raises(ValueError, match="cannot be told"):
+        with pytest.raises(ValueError, match="cannot have"):
             talk().faults.next("text", quirk="nonsense")
 
     def test_over_a_socket_a_cut_stream_breaks_off_and_an_open_one_stays(self, serve):

@@ -66,7 +66,7 @@ def test_faults_that_bend_come_on_top_of_one_that_replaces(talk):
     [
         ("nonsense", {}, "there is no fault 'nonsense'; there are broken_json"),
         ("rate_limit", {"seconds": 1}, "has no setting seconds; it has retry_after"),
-        ("hang_after", {"seconds": 1}, "it can be told nothing"),
+        ("hang_after", {"seconds": 1}, "it has nothing"),
         ("queued_false", {"on": "list"}, "cannot happen on list; it can on create, read"),
         ("slow", {"on": "nowhere"}, "cannot happen on nowhere"),
         ("slow", {"on": []}, "cannot happen on nothing"),

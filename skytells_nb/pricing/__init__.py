@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ._estimate import PLAUSIBLE, Estimate, added, checked_count, estimate, together
+from ._estimate import PLAUSIBLE, Estimate, added, checked_count, cost_of_usage, estimate, together
 from ._quantity import EXACT, TOKEN_COUNTS
 from ._rules import list_price, list_price_rules
 from ._units import parse_unit
@@ -14,6 +14,7 @@ __all__ = [
     "Estimate",
     "added",
     "checked_count",
+    "cost_of_usage",
     "estimate",
     "list_price",
     "list_price_rules",

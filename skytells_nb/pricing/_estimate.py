@@ -13,12 +13,12 @@ from ..exceptions import InvalidInputError
 from ..formatting import CREDITS, DOLLARS, format_cost, format_number, format_price, format_range
 from ..models import Model, Pricing, reading
 from ..plaintext import encodable, one_line
-from ._quantity import EXACT, Interval, quantity
+from ._quantity import EXACT, Interval, quantity, tokens_in, tokens_out
 from ._resolved_input import ResolvedInput
-from ._rules import Rate, choose
+from ._rules import Rate, TokenKind, choose, token_rates, unit_name
 from ._units import BilledQuantity, parse_unit
 
-__all__ = ["PLAUSIBLE", "Estimate", "added", "checked_count", "estimate", "together"]
+__all__ = ["PLAUSIBLE", "Estimate", "added", "checked_count", "cost_of_usage", "estimate", "together"]
 
 PLAUSIBLE: Final = Decimal(1_000_000)
 """A price or a cost above this is taken for a mistake."""
@@ -235,6 +235,9 @@ def _estimate(
         described = f" ({words})" if isinstance(words, str) and words else ""
         why = f"it is priced by a formula{described} that is not documented"
         return _from_history(currency, count, costs, why)
+    by_token = token_rates(model.pricing)
+    if by_token:
+        return _by_token(by_token, input, count, currency, remark, costs)
     choice = choose(model.pricing, input)
     found = {rate: _cost_of_one(model.id, rate, input, currency, durations) for rate in choice.rates}
     unknown = next((cost for cost in found.values() if cost.high is None), None)
@@ -260,6 +263,113 @@ def _estimate(
         basis + (f" ({told})" if told else ""),
         exact=choice.exact and lead is not None and lead.exact and not remark,
     )
+
+
+_TOKENS_BY_WAY: Final[tuple[tuple[TokenKind, TokenKind], ...]] = (
+    ("input", "cached"),
+    ("output", "reasoning"),
+)
+
+
+def _by_token(
+    rates: Mapping[TokenKind, Rate],
+    input: ResolvedInput,
+    count: int,
+    currency: str,
+    remark: str,
+    costs: _Stats | None,
+) -> Estimate:
+    """Estimate tokens that have a price each way: from the prompt alone to all that it may write."""
+    ways: dict[TokenKind, Interval] = {"input": tokens_in(input), "output": tokens_out(input)}
+    priced: list[Interval] = []
+    for kinds in _TOKENS_BY_WAY:
+        found = [_token_price(rates[kind]) for kind in kinds if kind in rates]
+        tokens, prices = ways[kinds[0]], [price for price in found if price is not None]
+        if tokens.low is None or tokens.high is None:
+            return _from_history(currency, count, costs, tokens.note)
+        if len(prices) < len(found):
+            return _from_history(currency, count, costs, "a price of its tokens is not understood")
+        # How many of them are cached, or reasoning, nobody knows beforehand.
+        rate = rates[kinds[0]]
+        one = format_price(rate.price, unit_name(rate.unit), currency)
+        likely = (
+            None if tokens.likely is None or len(prices) > 1 else EXACT.multiply(tokens.likely, prices[0])
+        )
+        low, high = EXACT.multiply(tokens.low, min(prices)), EXACT.multiply(tokens.high, max(prices))
+        exact = tokens.exact and len(prices) == 1
+        priced.append(Interval(low, high, likely, f"{tokens.text} × {one}", tokens.note, exact))
+    total = priced[0].plus(priced[1])
+    low, high, likely = total.low or Decimal(0), total.high or Decimal(0), total.likely
+    notes = [total.note, remark]
+    if likely is None and costs is not None:
+        likely = max(low, min(high, costs.median))
+        notes.append(f"the likeliest {costs.source}")
+    basis = f"({total.text})" if count > 1 else total.text
+    basis = basis if count == 1 else f"{count} predictions × {basis}"
+    told = "; ".join(note for note in dict.fromkeys(notes) if note)
+    return Estimate(
+        None if likely is None else _times(likely, count),
+        _times(low, count),
+        _times(high, count),
+        currency,
+        basis + (f" ({told})" if told else ""),
+        exact=total.exact and not remark,
+    )
+
+
+def _token_price(rate: Rate) -> Decimal | None:
+    """Return the price of one token."""
+    unit = parse_unit(rate.unit)
+    if rate.price is None or unit is None or unit.quantity is not BilledQuantity.TOKENS:
+        return None
+    return EXACT.divide(rate.price, unit.size) if 0 <= rate.price <= PLAUSIBLE else None
+
+
+def cost_of_usage(pricing: Pricing, usage: Mapping[str, Any]) -> Decimal | None:
+    """Return what the tokens of one answer cost by the price list; None where a figure or a price is missing.
+
+    Parameters
+    ----------
+    pricing : Pricing
+        Of the model that answered.
+    usage : mapping
+        The answer's own, in either spelling: ``prompt_tokens`` or ``input_tokens``, with their details.
+
+    Examples
+    --------
+    >>> from skytells_nb.models import Pricing
+    >>> from skytells_nb.pricing import cost_of_usage
+    >>> rules = [{"field": "token_type", "value": way, "billable_price": price}
+    ...          for way, price in (("input", 0.5), ("output", 1.25))]
+    >>> pricing = Pricing.from_api({"unit": "million_token", "currency": "USD", "criterias": rules})
+    >>> cost_of_usage(pricing, {"prompt_tokens": 200_000, "completion_tokens": 50_000})
+    Decimal('0.1625')
+    """
+    read, cached = _counted(usage, "prompt_tokens", "input_tokens", "cached_tokens")
+    written, reasoning = _counted(usage, "completion_tokens", "output_tokens", "reasoning_tokens")
+    if read is None:
+        return None
+    rates = token_rates(pricing) or {"input": Rate(pricing.amount, pricing.unit)}
+    each = {kind: _token_price(rate) for kind, rate in rates.items()}
+    per_input, per_output = each.get("input"), each.get("output", each.get("input"))
+    if per_input is None or per_output is None or pricing.formula:
+        return None
+    cheap, thought = each.get("cached") or per_input, each.get("reasoning") or per_output
+    with localcontext(EXACT):
+        return _tidy(
+            (read - cached) * per_input
+            + cached * cheap
+            + ((written or 0) - reasoning) * per_output
+            + reasoning * thought
+        )
+
+
+def _counted(usage: Mapping[str, Any], name: str, other: str, part: str) -> tuple[int | None, int]:
+    """Return a number of tokens, and how many of them were cached or reasoning; never more than all."""
+    found = next((n for n in (usage.get(name), usage.get(other)) if isinstance(n, int) and n >= 0), None)
+    details = usage.get(f"{name}_details") or usage.get(f"{other}_details")
+    some = details.get(part) if isinstance(details, Mapping) else None
+    return found, min(some, found or 0) if isinstance(some, int) and some > 0 else 0
 
 
 def _currency_of(pricing: Pricing) -> tuple[str | None, str]:

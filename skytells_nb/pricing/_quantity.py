@@ -12,7 +12,7 @@ from ..schema import LENGTH_NAMES, count_names
 from ._resolved_input import ResolvedInput, number_bounds, numeric, shown
 from ._units import BilledQuantity, Unit
 
-__all__ = ["EXACT", "TOKEN_COUNTS", "Interval", "quantity"]
+__all__ = ["EXACT", "TOKEN_COUNTS", "Interval", "quantity", "tokens_in", "tokens_out"]
 
 EXACT: Final = Context(prec=200)
 """Arithmetic that does not round on the way, whatever precision a notebook has set for itself."""
@@ -80,6 +80,22 @@ class Interval:
             self.text if other.high == 1 else f"{other.text} × {self.text}",
             note="; ".join(dict.fromkeys(part for part in (self.note, other.note, note) if part)),
             exact=self.exact and other.exact and not note,
+        )
+
+    def plus(self, other: Interval) -> Interval:
+        """Add two quantities."""
+        if self.low is None or self.high is None:
+            return self
+        if other.low is None or other.high is None:
+            return other
+        known = self.likely is not None and other.likely is not None
+        return Interval(
+            EXACT.add(self.low, other.low),
+            EXACT.add(self.high, other.high),
+            EXACT.add(self.likely, other.likely) if known else None,  # type: ignore[arg-type]
+            f"{self.text} + {other.text}",
+            note="; ".join(dict.fromkeys(part for part in (self.note, other.note) if part)),
+            exact=self.exact and other.exact,
         )
 
     def mapped(self, change: Callable[[Decimal], Decimal], text: str) -> Interval:
@@ -243,25 +259,17 @@ def _possible_seconds(input: ResolvedInput) -> Interval:
 
 
 def _tokens(input: ResolvedInput, unit: Unit) -> Interval:
-    """Bound the tokens read and written by one prediction: only the API's tokenizer counts them."""
-    read, written = _tokens_in(input), _tokens_out(input)
-    if read.low is None or read.high is None:
-        return read
-    if written.low is None or written.high is None:
-        return written
-    both = None if read.likely is None or written.likely is None else read.likely + written.likely
-    total = Interval(
-        read.low + written.low,
-        read.high + written.high,
-        both,
-        f"({read.text} + {written.text})" + (f" ÷ {unit.size:,}" if unit.size != 1 else ""),
-        note="; ".join(part for part in (read.note, written.note) if part),
-        exact=read.exact and written.exact,
-    )
-    return total.mapped(lambda number: EXACT.divide(number, unit.size), total.text)
+    """Bound the tokens read and written by one prediction, which one price is for."""
+    read, written = tokens_in(input), tokens_out(input)
+    if read.high is None or written.high is None:
+        return read if read.high is None else written
+    total = read.plus(written)
+    text = f"({total.text})" + (f" ÷ {unit.size:,}" if unit.size != 1 else "")
+    return total.mapped(lambda number: EXACT.divide(number, unit.size), text)
 
 
-def _tokens_in(input: ResolvedInput) -> Interval:
+def tokens_in(input: ResolvedInput) -> Interval:
+    """Bound the tokens that a text model will read: only the API's tokenizer counts them."""
     stated = _stated_tokens(input, _TOKENS_IN, "in")
     if stated is not None:
         return stated
@@ -275,11 +283,14 @@ def _tokens_in(input: ResolvedInput) -> Interval:
     return Interval(low, high, None, text, note="tokens are counted by the API")
 
 
-def _tokens_out(input: ResolvedInput) -> Interval:
+def tokens_out(input: ResolvedInput) -> Interval:
+    """Bound the tokens that a text model will write, reasoning among them; an embedding writes none."""
     stated = _stated_tokens(input, _TOKENS_OUT, "out")
     if stated is not None:
         return stated
     found = next(iter(input.all_of(_TOKEN_LIMITS)), None)
+    if found is None and input.declares("encoding_format"):
+        return Interval.exactly(Decimal(0), "0 tokens out")
     if found is None:
         return Interval.unknown("nothing bounds how many tokens it may write, such as max_tokens")
     limit = numeric(found.value)

@@ -7,9 +7,10 @@ another price the result says so instead of calling itself exact.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from ..formatting import format_price
 from ..models import Criterion, Model, Pricing
@@ -18,7 +19,9 @@ from ..schema import InputSchema, parse
 from ._resolved_input import ResolvedInput, numeric, shown
 from ._units import parse_unit
 
-__all__ = ["Choice", "Rate", "choose", "list_price", "list_price_rules"]
+__all__ = ["Choice", "Rate", "TokenKind", "choose", "list_price", "list_price_rules", "token_rates"]
+
+TokenKind = Literal["input", "output", "cached", "reasoning"]
 
 _EQUALS: Final = frozenset({"equals", "equal", "eq", "==", "=", "is"})
 
@@ -128,6 +131,32 @@ def _values(pricing: Pricing, input: ResolvedInput) -> str:
     return " and ".join(f"{one.name} {shown(one.value)!r}" for one in found if one is not None)
 
 
+_TOKEN_FIELDS: Final = frozenset({"token_type", "token_kind", "tokens", "direction"})
+_TOKEN_KINDS: Final[Mapping[str, TokenKind]] = {
+    **dict.fromkeys(("input", "prompt", "input_tokens", "prompt_tokens", "in"), "input"),
+    **dict.fromkeys(("output", "completion", "output_tokens", "completion_tokens", "out"), "output"),
+    **dict.fromkeys(("cached", "cached_input", "cached_tokens", "cached_input_tokens"), "cached"),
+    **dict.fromkeys(("reasoning", "reasoning_tokens"), "reasoning"),
+}
+
+
+_WAYS: Final[tuple[tuple[TokenKind, str], ...]] = (("input", "in"), ("output", "out"))
+
+
+def token_rates(pricing: Pricing) -> dict[TokenKind, Rate]:
+    """Return the prices of tokens read and written where they differ; empty where one price is for all.
+
+    No source says how one price list holds two (skytells-api-text.md section 6). A rule on a ``token_type``
+    that no input has is the plainest way.
+    """
+    found: dict[TokenKind, Rate] = {}
+    for rule in pricing.criteria:
+        kind = _TOKEN_KINDS.get(str(rule.value).strip().lower())
+        if kind is not None and rule.field in _TOKEN_FIELDS:
+            found.setdefault(kind, Rate(rule.amount, rule.unit or pricing.unit))
+    return found if "input" in found and "output" in found else {}
+
+
 def list_price(model: Model) -> str:
     """Format what one unit of a model costs, covering all that may be charged; empty where it is unknown.
 
@@ -142,6 +171,13 @@ def list_price(model: Model) -> str:
     '$0.13 to $0.17/second, by its inputs'
     """
     pricing = model.pricing
+    by_token = token_rates(pricing)
+    if by_token:
+        rates = [(by_token[kind], way) for kind, way in _WAYS]
+        currency = pricing.currency or ""
+        return " + ".join(
+            f"{format_price(r.price, unit_name(r.unit), currency).strip()} {way}" for r, way in rates
+        )
     by_unit: dict[str, list[Decimal]] = {}
     for rate in possible_rates(pricing, parse(model.input_schema)):
         if rate.price is not None:
@@ -172,7 +208,9 @@ def possible_rates(pricing: Pricing, schema: InputSchema) -> list[Rate]:
     """Return every price that some input can meet: the base price only where the rules leave room for it."""
     base = Rate(pricing.amount, pricing.unit)
     rates = [Rate(rule.amount, rule.unit or pricing.unit) for rule in pricing.criteria]
-    covered = any(_all_covered(rule, pricing, schema) for rule in pricing.criteria)
+    covered = bool(token_rates(pricing)) or any(
+        _all_covered(rule, pricing, schema) for rule in pricing.criteria
+    )
     return rates if covered else [base, *rates]
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from skytells_nb.models import Model
-from skytells_nb.pricing import estimate, list_price, list_price_rules, together
+from skytells_nb.pricing import cost_of_usage, estimate, list_price, list_price_rules, together
 
 
 def priced_if(field: str, value: Any, price: float, unit: str, operator: str = "equals") -> dict[str, Any]:
@@ -268,17 +268,71 @@ def test_three_seconds_are_billed_as_five_if_the_documentation_still_holds():
     assert "at least 5 s" in found.basis
 
 
-def test_two_rates_of_gpt_5_bound_what_one_list_price_cannot_tell():
-    rules = [priced_if("token_type", "input", 0.5, "token"), priced_if("token_type", "output", 1.25, "token")]
-    rules = [{**each, "unit": "million_token"} for each in rules]
-    found = estimate(
-        model(0.5, "million_token", criteria=rules), {"input_tokens": 200_000, "output_tokens": 50_000}
+def gpt_5(**more: float) -> Model:
+    """A model with a price for tokens read, and another for those written."""
+    prices = {"input": 0.5, "output": 1.25, **more}
+    rules = [priced_if("token_type", way, price, "million_token") for way, price in prices.items()]
+    schema = {
+        "properties": {"messages": {"type": "array"}, "max_tokens": {"type": "integer", "default": 8192}}
+    }
+    pricing = {"amount": 0.5, "unit": "million_token", "currency": "USD", "criterias": rules}
+    return Model.from_api({"namespace": "gpt-5", "pricing": pricing, "input_schema": schema})
+
+
+def test_tokens_read_and_written_have_a_price_each():
+    found = estimate(gpt_5(), {"input_tokens": 200_000, "output_tokens": 50_000})
+    assert (found.amount, found.exact) == (Decimal("0.1625"), True)
+    assert found.basis == (
+        "200000 tokens in × $0.50/million tokens + 50000 tokens out × $1.25/million tokens"
     )
-    assert found.low is not None
-    assert found.high is not None
-    assert found.low <= Decimal("0.1625") <= found.high
+    assert list_price(gpt_5()) == "$0.50/million tokens in + $1.25/million tokens out"
+
+
+def test_what_it_may_write_is_a_range_from_the_prompt_alone_to_all_of_it():
+    found = estimate(gpt_5(), {"messages": [{"role": "user", "content": "x" * 16}]}, 2)
     assert found.amount is None
-    assert not found.exact
+    assert found.low == 2 * Decimal("0.0000005")
+    assert found.high == 2 * (Decimal(32) * Decimal("0.0000005") + 8192 * Decimal("0.00000125"))
+    assert "0 to 8192 tokens out (the default)" in found.basis
+    assert "it may write fewer than max_tokens allows" in found.basis
+
+
+def test_cached_and_reasoning_tokens_have_their_own_price_where_one_is_listed():
+    dear = gpt_5(cached=0.05, reasoning=2)
+    found = estimate(dear, {"input_tokens": 1_000_000, "output_tokens": 1_000_000})
+    assert (found.low, found.high, found.amount) == (Decimal("1.3"), Decimal("2.5"), None)
+    usage = {
+        "prompt_tokens": 1_000_000,
+        "completion_tokens": 1_000_000,
+        "prompt_tokens_details": {"cached_tokens": 400_000},
+        "completion_tokens_details": {"reasoning_tokens": 500_000},
+    }
+    assert cost_of_usage(dear.pricing, usage) == Decimal("0.3") + Decimal("0.02") + Decimal("0.625") + 1
+    assert cost_of_usage(gpt_5().pricing, usage) == Decimal("1.75")
+
+
+@pytest.mark.parametrize(
+    ("usage", "cost"),
+    [
+        ({"input_tokens": 10, "output_tokens": 20}, "0.00006"),
+        ({"prompt_tokens": 9, "total_tokens": 9}, "0.000018"),
+        ({"prompt_tokens": 9, "completion_tokens": None}, "0.000018"),
+        ({}, None),
+        ({"prompt_tokens": "many"}, None),
+        ({"prompt_tokens": -1}, None),
+    ],
+)
+def test_a_bill_is_worked_out_from_the_answers_own_count(usage: dict[str, Any], cost: str | None):
+    found = cost_of_usage(model(0.000002, "token").pricing, usage)
+    assert found == (None if cost is None else Decimal(cost))
+    assert cost_of_usage(model(0.1, "image").pricing, usage) is None
+
+
+def test_an_embedding_writes_nothing():
+    schema = {"properties": {"input": {"type": "string"}, "encoding_format": {"type": "string"}}}
+    pricing = {"amount": 0.02, "unit": "million_token", "currency": "USD"}
+    embed = Model.from_api({"namespace": "e", "pricing": pricing, "input_schema": schema})
+    assert estimate(embed, {"input": "x" * 32}).high == Decimal("0.00000096")
 
 
 @pytest.mark.parametrize(

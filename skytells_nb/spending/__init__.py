@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .asking import estimate
-from .budgets import Budget, budget
+from ._budget import Budget, budget
+from ._estimate import estimate
 
 __all__ = ["Budget", "budget", "estimate"]

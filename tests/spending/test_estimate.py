@@ -18,7 +18,7 @@ from skytells_nb.api import AsyncClient, Client, Connection
 from skytells_nb.exceptions import InvalidInputError, NotFoundError, SkytellsError
 from skytells_nb.models import Model
 from skytells_nb.spending import estimate
-from skytells_nb.spending.prices import PRICES, PriceList
+from skytells_nb.spending._estimate import PRICES, PriceList
 
 LISTED = {"namespace": "m", "pricing": {"amount": 0.5, "unit": "prediction", "currency": "USD"}}
 
@@ -78,7 +78,7 @@ def test_without_a_client_the_newest_is_asked(client: Client):
 
 
 def test_with_none_at_all_it_says_what_to_do(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr("skytells_nb.spending.asking.latest", lambda: None)
+    monkeypatch.setattr("skytells_nb.spending._estimate.latest", lambda: None)
     with pytest.raises(SkytellsError, match="no client to ask for the price of 'lumo'"):
         estimate("lumo")
     assert estimate(Model.from_api(LISTED)).amount == Decimal("0.5")
@@ -158,7 +158,7 @@ def test_a_real_archive_is_read(sandbox: Sandbox, tmp_path: Path):
         assert estimate("truefusion-optima", client=client).amount is None
         for seed in range(3):
             client.predictions.create("truefusion-optima", {"prompt": "a fox", "seed": seed})
-        from skytells_nb.spending import history
+        from skytells_nb.spending import _history as history
 
         history._known.clear()
         found = estimate("truefusion-optima", client=client)

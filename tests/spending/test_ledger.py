@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, invariant, multiple, rule
 
 from skytells_nb.exceptions import SkytellsError
-from skytells_nb.spending.ledger import Entry, Ledger
+from skytells_nb.spending._ledger import Entry, Ledger
 
 TODAY = date(2026, 11, 22)
 ORIGIN = "https://a.example/v1"
@@ -138,7 +138,7 @@ SPEND = """
 import sys
 from datetime import date
 from decimal import Decimal
-from skytells_nb.spending.ledger import Entry, Ledger
+from skytells_nb.spending._ledger import Entry, Ledger
 ledger = Ledger(Decimal(1), sys.argv[1])
 entries = [Entry("o", date(2026, 11, 22), False, Decimal("0.3")) for _ in range(5)]
 print(sum(ledger.reserve(entry, daily=False) for entry in entries))

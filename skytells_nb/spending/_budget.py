@@ -35,10 +35,9 @@ from ..formatting import CREDITS, DOLLARS, money_unit
 from ..formatting import format_cost as money
 from ..models import Prediction
 from ..pricing import EXACT, PLAUSIBLE, Estimate
-from .asking import asked
-from .history import spent_since
-from .ledger import Balance, Entry, Ledger
-from .prices import PRICES
+from ._estimate import PRICES, estimate_on_loop
+from ._history import spent_since
+from ._ledger import Balance, Entry, Ledger
 
 __all__ = ["Budget", "budget"]
 
@@ -268,7 +267,7 @@ class Budget(Observer):
         if connection is None:
             return _unknown("its client is closed, so there is no price list to read")
         try:
-            found = await asked(connection, model, input)
+            found = await estimate_on_loop(connection, model, input)
         except (NotFoundError, AuthenticationError, PermissionDeniedError):
             if not self.allow_unknown:
                 raise

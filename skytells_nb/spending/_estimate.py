@@ -1,28 +1,106 @@
-"""``estimate``: what a create would cost, by the live price list and by what earlier ones cost."""
+"""``estimate``: what a create would cost, by the live price list and by what earlier ones cost.
+
+Each model is read once for all that ask, and again after ten minutes: two hundred creates that start at once
+under a budget ask for one price. The first reads it, the others wait; a failure is told to all of them, so
+that an API that is down is not asked by each.
+"""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+import copy
+import time
+from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import replace
-from typing import Any, TypeVar
+from dataclasses import dataclass, replace
+from threading import Lock
+from typing import Any, Final
 
 from .. import pricing
 from ..aio import run
-from ..api import AsyncClient, Client, Connection, latest
+from ..api import AsyncClient, Client, Connection, get_model, latest
 from ..checks import expected
 from ..exceptions import InvalidInputError, SkytellsError
 from ..formatting import CREDITS, DOLLARS
 from ..models import Model
 from ..pricing import Estimate
 from ..schema import Checker, as_text
-from .history import past
-from .prices import PRICES
+from ._history import past
 
-__all__ = ["asked", "estimate"]
+__all__ = ["PRICES", "PriceList", "estimate", "estimate_on_loop"]
 
-_T = TypeVar("_T")
+_AGE: Final = 600.0
+_AGE_OF_AN_ERROR: Final = 2.0
+_TURN: Final = 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    until: float
+    model: Model | None = None
+    error: SkytellsError | None = None
+
+
+class PriceList:
+    """What was read of models, by account and slug; safe to use from several threads and loops."""
+
+    def __init__(self, now: Callable[[], float] = time.monotonic) -> None:
+        self._now = now
+        self._lock = Lock()
+        self._kept: dict[tuple[str, str, str], _Kept] = {}
+        self._reading: set[tuple[str, str, str]] = set()
+        self._sandboxes: set[str] = set()
+
+    async def model(self, connection: Connection, slug: str) -> Model:
+        """Give a model, from the API when it is not known or older than ten minutes."""
+        account = connection.account
+        key = (account.origin, account.fingerprint, slug)
+        while True:
+            with self._lock:
+                kept = self._kept.get(key)
+                fresh = kept is not None and kept.until > self._now()
+                mine = not fresh and key not in self._reading
+                if mine:
+                    self._reading.add(key)
+            if mine:
+                return await self._read(connection, key)
+            if kept is not None and fresh:
+                if kept.model is not None:
+                    return kept.model
+                if kept.error is not None:
+                    raise copy.copy(kept.error)
+            await asyncio.sleep(_TURN)
+
+    async def _read(self, connection: Connection, key: tuple[str, str, str]) -> Model:
+        kept: _Kept | None = None
+        try:
+            model = await get_model(connection, key[2])
+            kept = _Kept(self._now() + _AGE, model)
+            return model
+        except SkytellsError as error:
+            kept = _Kept(self._now() + _AGE_OF_AN_ERROR, error=copy.copy(error))
+            raise
+        finally:
+            with self._lock:
+                self._reading.discard(key)
+                if connection.account.sandbox:
+                    self._sandboxes.add(key[0])
+                if kept is not None:
+                    self._kept[key] = kept
+
+    def is_sandbox(self, origin: str) -> bool:
+        """Whether an origin said that it is a sandbox, to whichever client."""
+        with self._lock:
+            return origin in self._sandboxes
+
+    def forget(self) -> None:
+        """Let the next question go to the API again."""
+        with self._lock:
+            self._kept.clear()
+
+
+PRICES: Final = PriceList()
+"""The price list of this process."""
 
 
 def estimate(
@@ -83,9 +161,9 @@ def estimate(
             charged=False,
         )
     connection.require_open()
-    known = run(_model(connection, model))
+    known = run(_model_with_schema(connection, model))
     _require_possible(known, input)
-    return run(asked(connection, known, input, count))
+    return run(estimate_on_loop(connection, known, input, count))
 
 
 def _require_possible(model: Model, input: Mapping[str, Any] | None) -> None:
@@ -98,11 +176,11 @@ def _require_possible(model: Model, input: Mapping[str, Any] | None) -> None:
         raise InvalidInputError(f"{model.id} does not take this. {as_text(problems)}", charged=False)
 
 
-async def asked(
+async def estimate_on_loop(
     connection: Connection, model: str | Model, input: Mapping[str, Any] | None, count: int = 1
 ) -> Estimate:
     """Estimate as a coroutine, on the toolkit's loop."""
-    found = await _model(connection, model)
+    found = await _model_with_schema(connection, model)
     first = pricing.estimate(found, input, count)
     if first.exact or connection.archive is None:
         return first
@@ -111,7 +189,7 @@ async def asked(
     return pricing.estimate(found, input, count, costs=costs, durations=earlier.durations)
 
 
-async def _model(connection: Connection, model: str | Model) -> Model:
+async def _model_with_schema(connection: Connection, model: str | Model) -> Model:
     """Give a model with its schema: the price of one that was given stays as it is."""
     if isinstance(model, str):
         found = await PRICES.model(connection, model.strip())

@@ -10,6 +10,7 @@ from .. import _lazy
 from .._options import options
 from ..aio import bar
 from ..exceptions import InvalidInputError, PredictionError, ServerError, SkytellsError, UncertainCreateError
+from ..filetypes import is_path_like
 from ..models import Prediction, PredictionList
 from . import _requests
 from ._connection import Connection
@@ -313,8 +314,8 @@ async def _create_from_anything(
 async def prepare_input(connection: Connection, model: str, input: Mapping[str, Any]) -> Mapping[str, Any]:
     """Return an input whose predictions, paths and pictures have become URLs or data URIs.
 
-    The model's schema is read for it, since it says whether one picture or a list is wanted. An input that
-    is JSON already is returned as it is, and nothing is read.
+    The model's schema is read for it, since it says whether one picture or a list is wanted, and whether
+    "fox.png" is a file or a prompt. An input that is JSON already is returned as it is, and nothing is read.
     """
     try:
         if not isinstance(input, Mapping) or _is_json(dict(input)):
@@ -338,7 +339,9 @@ def _is_json(value: object) -> bool:
         return all(map(_is_json, value.values()))
     if isinstance(value, list | tuple):
         return all(map(_is_json, value))
-    return value is None or isinstance(value, str | int | float)
+    if isinstance(value, str):
+        return not is_path_like(value)
+    return value is None or isinstance(value, int | float)
 
 
 async def get_prediction(connection: Connection, id: str | Prediction) -> Prediction:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from ._archive import Archive
 from ._as_input import LIMIT, as_input, prepare
 from ._database import archive_error
+from ._download import form_of, is_gone
 from ._index import Stored, replace_surrogates, to_micros
-from ._load_save import load, local_file, save
+from ._load_save import load, local_file, rate_prediction, save
 from ._metadata import read_provenance
-from ._outputs import form_of, is_gone
 from ._serialize import Rating, decode_data_uri, elide_data_uris
 
 __all__ = [
@@ -25,6 +25,7 @@ __all__ = [
     "load",
     "local_file",
     "prepare",
+    "rate_prediction",
     "read_provenance",
     "replace_surrogates",
     "save",

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import os
+import shutil
 import sqlite3
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -15,8 +17,9 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from .. import _lazy
 from .._options import options
+from ..aio import gather, run
 from ..api import Account, Observer, check_limit, parse_bound
-from ..checks import check_whole, expected
+from ..checks import check_path, check_whole, expected
 from ..exceptions import InvalidInputError, SkytellsError, warn_user
 from ..models import Prediction, PredictionList
 from . import _index as index
@@ -26,7 +29,6 @@ from ._files import FileStore
 from ._index import Stored
 from ._serialize import Rating, input_digest
 from ._writer import ArchiveWriter
-from .adoption import adopt
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -38,6 +40,8 @@ __all__ = ["Archive"]
 T = TypeVar("T")
 
 _DEFAULT: Final = "skytells_outputs"
+_ADOPTED_AT_ONCE: Final = 4
+_EXPORTED: Final = ("file", "prompt", "model", "rating", "tags", "note", "cost", "created_at", "id")
 _OFF: Final = frozenset({"0", "false", "off", "no", "none"})
 _ON: Final = frozenset({"1", "true", "on", "yes"})
 
@@ -135,9 +139,12 @@ class Archive(Observer):
 
     async def ended(self, account: Account, prediction: Prediction) -> Prediction:
         """Record a prediction that has ended and fetch its outputs; the client calls this."""
-        if not prediction.done:
-            return prediction
-        return await self._writer.ended(account, prediction)
+        self._writer.resume(account)
+        return await self._writer.ended(account, prediction) if prediction.done else prediction
+
+    async def before_create(self, account: Account, model: str, input: dict[str, Any]) -> None:  # noqa: ARG002
+        """Fetch what an earlier process was stopped in; the client calls this."""
+        self._writer.resume(account)
 
     def predictions(
         self,
@@ -246,7 +253,7 @@ class Archive(Observer):
             if found:
                 return found
         nothing: list[int] = []
-        rowids = self.database.reading(lambda db: index.containing(db, text), nothing)
+        rowids = self._reading(lambda db: index.containing(db, text), nothing)
         return self._of_rows(rowids, limit)
 
     def rows(self, origin: str | None = None) -> Iterator[dict[str, Any]]:
@@ -302,7 +309,7 @@ class Archive(Observer):
             found = {} if row is None else index.outputs_of(db, row[0])
             return [found[position] for position in sorted(found)]
 
-        return self.database.reading(read, [])
+        return self._reading(read, [])
 
     def to_pandas(self) -> DataFrame:
         """Tabulate everything: a DataFrame with one row per prediction."""
@@ -360,7 +367,7 @@ class Archive(Observer):
         rowids = self._rows_of(prediction)
         if not rowids:
             return Rating()
-        return self.database.reading(lambda db: index.rating_of(db, rowids[0]), Rating())
+        return self._reading(lambda db: index.rating_of(db, rowids[0]), Rating())
 
     def equal_inputs(
         self,
@@ -384,7 +391,7 @@ class Archive(Observer):
         digests = {input_digest(model, input), input_digest(model, input, defaults)}
         wanted = [digest for digest in digests if digest is not None]
         nothing: list[int] = []
-        rowids = self.database.reading(lambda db: index.equal_inputs(db, account, wanted), nothing)
+        rowids = self._reading(lambda db: index.equal_inputs(db, account, wanted), nothing)
         found = self._of_rows(rowids, None) if rowids else []
         return [
             prediction
@@ -398,6 +405,54 @@ class Archive(Observer):
         where = "p.origin = ? AND p.account = ? AND p.id IN (SELECT value FROM json_each(?))"
         values = (account.origin, account.fingerprint, json.dumps([*map(index.replace_surrogates, ids)]))
         return {prediction.id: prediction for prediction in self._listed(where, values, None)}
+
+    def export(
+        self,
+        folder: str | os.PathLike[str],
+        *,
+        min_rating: int | None = None,
+        tag: str | None = None,
+        model: str | None = None,
+        since: date | datetime | str | None = None,
+        until: date | datetime | str | None = None,
+    ) -> list[Path]:
+        """Copy outputs to a folder of your own, with a table of what they are, and return the copies' paths.
+
+        Parameters
+        ----------
+        folder : str or Path
+            Where to; it is made where it is missing. Files of the same names are replaced.
+        min_rating, tag, model, since, until
+            Which, as for `predictions`.
+
+        Raises
+        ------
+        InvalidInputError
+            The folder cannot be written, or what is asked for makes no sense.
+        """
+        target = check_path("folder", folder)
+        chosen = self.predictions(None, min_rating=min_rating, tag=tag, model=model, since=since, until=until)
+        copies: list[Path] = []
+        try:
+            target.mkdir(parents=True, exist_ok=True)
+            with open(target / "outputs.csv", "w", encoding="utf-8-sig", newline="") as file:
+                table = csv.writer(file)
+                table.writerow(_EXPORTED)
+                for prediction in chosen:
+                    rating = self.rating(prediction)
+                    facts = (
+                        *(prediction.prompt, prediction.model, rating.stars, ", ".join(rating.tags)),
+                        *(rating.note, prediction.cost, prediction.created_at, prediction.id),
+                    )
+                    for path in filter(Path.is_file, prediction.files):
+                        copies.append(Path(shutil.copyfile(path, target / path.name)))
+                        table.writerow([path.name, *map(_as_cell, facts)])
+        except OSError as error:
+            raise InvalidInputError(
+                f"{target} could not be written: {error.strerror or error}. Choose another folder.",
+                charged=False,
+            ) from error
+        return copies
 
     def remove(self, prediction: Prediction | str) -> bool:
         """Delete a prediction's files, the JSON beside them, and its row; False where there was none.
@@ -427,9 +482,7 @@ class Archive(Observer):
         >>> Archive("no-such-folder").size()
         0
         """
-        return self.database.reading(
-            _scalar("SELECT coalesce(sum(size), 0) FROM outputs WHERE path NOT NULL"), 0
-        )
+        return self._reading(_scalar("SELECT coalesce(sum(size), 0) FROM outputs WHERE path NOT NULL"), 0)
 
     def adopt(self, client: Client | AsyncClient) -> PredictionList:
         """Record everything that the API still lists, and fetch every output that is still to be had.
@@ -452,7 +505,19 @@ class Archive(Observer):
         ...         len(archive.adopt(client)), len(archive.adopt(client))
         (1, 0)
         """
-        return adopt(self, client)
+        account = client.connection.account
+        kept_here = self.predictions(None, origin=account.origin)
+        known = {prediction.id: prediction.files for prediction in kept_here}
+        listed = client.as_sync().predictions.list(limit=None)
+
+        async def take(prediction: Prediction) -> Prediction | None:
+            kept = await self._writer.ended(account, prediction)
+            is_news = prediction.id not in known or set(kept.files) - set(known[prediction.id])
+            return kept if is_news else None
+
+        ended = (take(prediction) for prediction in listed if prediction.done)
+        taken = run(gather(ended, limit=_ADOPTED_AT_ONCE, progress=False))
+        return PredictionList(prediction for prediction in taken if prediction is not None)
 
     def close(self) -> None:
         """Close the index; the next use opens it again."""
@@ -465,7 +530,7 @@ class Archive(Observer):
         self.close()
 
     def __len__(self) -> int:
-        return self.database.reading(_scalar("SELECT count(*) FROM predictions"), 0)
+        return self._reading(_scalar("SELECT count(*) FROM predictions"), 0)
 
     def __bool__(self) -> bool:
         return True
@@ -490,6 +555,10 @@ class Archive(Observer):
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__init__(state["path"])  # type: ignore[misc]
 
+    def _reading(self, query: Callable[[sqlite3.Connection], T], missing: T) -> T:
+        self._writer.index_the_rest()
+        return self.database.reading(query, missing)
+
     def _rows_of(self, prediction: Prediction | str) -> list[int]:
         if not isinstance(prediction, Prediction):
             _check_text("prediction", prediction)
@@ -500,7 +569,7 @@ class Archive(Observer):
         )
         values = (index.replace_surrogates(identifier), origin, origin)
         nothing: list[tuple[int]] = []
-        found = self.database.reading(lambda db: db.execute(query, values).fetchall(), nothing)
+        found = self._reading(lambda db: db.execute(query, values).fetchall(), nothing)
         return [row[0] for row in found]
 
     def _of_rows(self, rowids: list[int], limit: int | None) -> PredictionList:
@@ -519,7 +588,7 @@ class Archive(Observer):
     def _read(self, query: Callable[[sqlite3.Connection, list[int]], T], missing: T) -> T:
         """Read, and once more where damaged rows could be written anew; those that cannot be are left out."""
         damaged: list[int] = []
-        found = self.database.reading(lambda db: query(db, damaged), missing)
+        found = self._reading(lambda db: query(db, damaged), missing)
         new = [rowid for rowid in damaged if rowid not in self._beyond_mending]
         if not new:
             return found
@@ -527,7 +596,7 @@ class Archive(Observer):
         with suppress(SkytellsError):  # a read-only archive stays as it is
             if self.database.writing(lambda db: reindex.mend(db, self._files, new)):
                 damaged.clear()
-                found = self.database.reading(lambda db: query(db, damaged), missing)
+                found = self._reading(lambda db: query(db, damaged), missing)
         self._beyond_mending.difference_update(set(new) - set(damaged))
         if lost := len(self._beyond_mending.intersection(damaged)):
             warn_user(
@@ -535,6 +604,12 @@ class Archive(Observer):
                 "their outputs says what was in them; they are left out."
             )
         return found
+
+
+def _as_cell(value: object) -> str:
+    """Write a value so that no spreadsheet takes it for a formula."""
+    text = "" if value is None else value.isoformat() if isinstance(value, datetime) else str(value)
+    return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r")) else text
 
 
 def _scalar(query: str) -> Callable[[sqlite3.Connection], int]:

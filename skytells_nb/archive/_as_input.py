@@ -21,8 +21,8 @@ from ..formatting import format_bytes
 from ..models import Prediction
 from ..pictures import PictureError, encode, is_picture
 from ..schema import Property, parse, to_plain
+from ._download import form_of, is_young
 from ._load_save import local_file
-from ._outputs import form_of, is_young
 
 __all__ = ["LIMIT", "as_input", "prepare"]
 

@@ -1,36 +1,55 @@
-"""From an output to a whole, checked file that waits under a temporary name."""
+"""What an output is, and how it becomes a whole, checked file that waits under a temporary name."""
 
 from __future__ import annotations
 
 import asyncio
-from asyncio import sleep
+import re
+import time
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Literal, TypeAlias
 
 from ..api import Download, download
-from ..filetypes import sniff, sniff_file
+from ..filetypes import HEAD, sniff, sniff_file
 from ..models import Prediction
 from ._database import reason
 from ._files import FileStore, write_to
 from ._metadata import BrokenImageError, embed, measure
-from ._outputs import form_of, is_gone
-from ._serialize import decode_data_uri
+from ._serialize import decode_data_uri, is_data_uri
 
-__all__ = ["Landed", "land", "stamp"]
+__all__ = [
+    "DownloadResult",
+    "OutputForm",
+    "download_output",
+    "embed_record",
+    "form_of",
+    "is_gone",
+    "is_young",
+]
 
-TRIES: Final = 3
-_PAUSES: Final = (0.5, 2.0)
-_EMBEDDED_AT_MOST: Final = 64 * 2**20
+OutputForm: TypeAlias = Literal["url", "data", "text"]
+
+KEPT: Final = timedelta(minutes=5)
+"""How long the API keeps outputs (skytells-api.md section 12)."""
+
+_PAUSES: Final = (0.5, 1.0, 2.0, 3.0)
+_ENOUGH: Final = 8.0
+"""Seconds after which a create has waited long enough: whoever sees the prediction next tries again."""
+
+_URL: Final = re.compile(r"https?://\S+", re.IGNORECASE)
+_TEXTUAL: Final = frozenset({"text", "code"})
 _VISIBLE: Final = frozenset({"image", "video", "audio", "music"})
+_EMBEDDED_AT_MOST: Final = 64 * 2**20
 
 
 @dataclass(slots=True)
-class Landed:
+class DownloadResult:
     """What came of one output: a temporary file, or a problem in words, or (a file kept shut) both.
 
-    ``again`` says that another try may help.
+    ``again`` says that another try may help, ``expired`` that the output is gone for good.
     """
 
     position: int
@@ -42,63 +61,116 @@ class Landed:
     again: bool = False
 
 
-async def land(store: FileStore, origin: str | None, prediction: Prediction, position: int) -> Landed:
-    """Bring one output to disk, trying a few times where that can help.
+def form_of(prediction: Prediction, position: int) -> OutputForm:
+    """Return what one output of a prediction is: a file at a URL, a file within a data URI, or a text.
 
-    A disk that refuses it is a problem of this output: others, smaller ones perhaps, may still find room.
+    A text model may well answer with nothing but a URL; that is its text, unless the API lists the
+    URL among the files it stores (skytells-api.md section 6, ``metadata.storage.files``).
+    """
+    output = (prediction.output or [])[position]
+    is_textual = prediction.model_type in _TEXTUAL
+    if _URL.fullmatch(output):
+        return "text" if is_textual and output not in _stored_urls(prediction) else "url"
+    return "data" if not is_textual and is_data_uri(output) else "text"
+
+
+def _stored_urls(prediction: Prediction) -> set[str]:
+    metadata = prediction.raw.get("metadata")
+    storage = metadata.get("storage") if isinstance(metadata, Mapping) else None
+    files = storage.get("files") if isinstance(storage, Mapping) else None
+    return {
+        str(file["url"])
+        for file in (files if isinstance(files, list) else ())
+        if isinstance(file, Mapping) and isinstance(file.get("url"), str)
+    }
+
+
+def is_gone(prediction: Prediction) -> bool:
+    """Whether the API says that it has deleted the outputs (skytells-api.md section 12)."""
+    metadata = prediction.raw.get("metadata")
+    kept = metadata.get("data_available") if isinstance(metadata, Mapping) else None
+    return prediction.raw.get("data_removed") is True or kept is False
+
+
+def is_young(prediction: Prediction, margin: float = 60.0) -> bool:
+    """Whether its outputs should still be at their URLs for at least ``margin`` seconds."""
+    ended = prediction.completed_at
+    if is_gone(prediction) or ended is None:
+        return False
+    return datetime.now(UTC) - ended < KEPT - timedelta(seconds=margin)
+
+
+async def download_output(
+    files: FileStore,
+    origin: str | None,
+    prediction: Prediction,
+    position: int,
+    *,
+    is_new: bool = True,
+    clock: Callable[[], float] = time.monotonic,
+    sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
+) -> DownloadResult:
+    """Bring one output to disk, trying again for some seconds where that can help.
+
+    Right after the end a CDN may not know the file yet, so a 404 is final only once the output could have
+    been deleted; ``is_new`` says that nobody has seen this end before, where the API does not say when it
+    was. A disk that refuses it is a problem of this output: others may still find room.
     """
     form, output = form_of(prediction, position), (prediction.output or [])[position]
     if form == "url" and is_gone(prediction):
-        return Landed(position, problem="the API has deleted it", expired=True)
-    landed = Landed(position, problem="no answer", again=True)
-    for attempt in range(TRIES):
+        return DownloadResult(position, problem="the API has deleted it", expired=True)
+    began = clock()
+    for pause in (*_PAUSES, None):
         path: Path | None = None
+        result = DownloadResult(position, problem="no answer", again=True)
         try:
-            path = await asyncio.to_thread(store.temporary)
+            path = await asyncio.to_thread(files.temporary)
             if form != "url":
-                landed = await asyncio.to_thread(_written, position, path, output, form)
+                result = await asyncio.to_thread(_written, position, path, output, form)
             else:
-                fetched = await download(output, path, origin=origin)
-                if fetched.problem is None:
-                    landed = await asyncio.to_thread(
-                        _examined, position, path, fetched, prediction.model_type
-                    )
+                got = await download(output, path, origin=origin)
+                if got.problem is None:
+                    result = await asyncio.to_thread(_examined, position, path, got, prediction.model_type)
                 else:
-                    landed = Landed(
-                        position, problem=fetched.problem, expired=fetched.expired, again=not fetched.final
+                    ended = prediction.completed_at
+                    late = got.expired and (is_new if ended is None else is_young(prediction, margin=0.0))
+                    problem = "its server does not have it yet" if late else got.problem
+                    again = late or not got.final
+                    result = DownloadResult(
+                        position, problem=problem, expired=got.expired and not late, again=again
                     )
         except OSError as error:
-            landed = Landed(position, problem=reason(error))
+            result = DownloadResult(position, problem=reason(error))
         finally:
-            if landed.temporary is None and path is not None:
+            if result.temporary is None and path is not None:
                 path.unlink(missing_ok=True)
-        if form != "url" or not landed.again or attempt == TRIES - 1:
+        if form != "url" or not result.again or pause is None or clock() - began > _ENOUGH:
             break
-        await sleep(_PAUSES[attempt])
-    return landed
+        await sleep(pause)
+    return result
 
 
-def _written(position: int, path: Path, output: str, form: str) -> Landed:
+def _written(position: int, path: Path, output: str, form: OutputForm) -> DownloadResult:
     if form == "text":
         data, media_type = output.encode("utf-8", "replace"), "text/plain"
         write_to(path, data)
-        return Landed(position, path, media_type, len(data))
+        return DownloadResult(position, path, media_type, len(data))
     try:
         data = decode_data_uri(output)
     except ValueError as error:
-        return Landed(position, problem=str(error))
+        return DownloadResult(position, problem=str(error))
     write_to(path, data)
-    return _examined(position, path, Download(len(data), sniff(data[:4096])), None)
+    return _examined(position, path, Download(len(data), sniff(data[:HEAD])), None)
 
 
-def _examined(position: int, path: Path, fetched: Download, model_type: str | None) -> Landed:
+def _examined(position: int, path: Path, got: Download, model_type: str | None) -> DownloadResult:
     """Look at what was fetched: wrongly typed and cut files are refused, huge pictures kept shut."""
-    media_type, size = fetched.media_type, fetched.size
+    media_type, size = got.media_type, got.size
     if media_type == "text/html":
-        return Landed(position, problem="its server sent a web page and no output", again=False)
-    textual = (media_type or "").startswith(("text/", "application/json", "application/xml"))
-    if textual and model_type in _VISIBLE:
-        return Landed(position, problem=f"its server sent {media_type} and no {model_type}", again=False)
+        return DownloadResult(position, problem="its server sent a web page and no output")
+    is_textual = (media_type or "").startswith(("text/", "application/json", "application/xml"))
+    if is_textual and model_type in _VISIBLE:
+        return DownloadResult(position, problem=f"its server sent {media_type} and no {model_type}")
     if media_type == "video/mp4":
         media_type = sniff_file(path)  # a song, perhaps: only the whole file says so
     problem = None
@@ -106,10 +178,10 @@ def _examined(position: int, path: Path, fetched: Download, model_type: str | No
         try:
             area = measure(path.read_bytes())
         except BrokenImageError as error:
-            return Landed(position, problem=str(error), again=True)
+            return DownloadResult(position, problem=str(error), again=True)
         if area is not None and area[0] * area[1] > _most_pixels():
             problem = f"refused to open: {area[0]:,} × {area[1]:,} pixels are more than Pillow's limit"
-    return Landed(position, path, media_type, size, problem)
+    return DownloadResult(position, path, media_type, size, problem)
 
 
 def _most_pixels() -> float:
@@ -118,21 +190,21 @@ def _most_pixels() -> float:
     return float("inf") if Image.MAX_IMAGE_PIXELS is None else 2 * Image.MAX_IMAGE_PIXELS
 
 
-def stamp(store: FileStore, landed: Landed, record: dict[str, Any]) -> None:
+def embed_record(files: FileStore, result: DownloadResult, record: dict[str, Any]) -> None:
     """Write the record into an image that takes one; the file under the temporary name changes.
 
     Where there is no room for a second copy the picture stays as it came: its record lies beside it.
     """
-    path = landed.temporary
-    embeds = landed.media_type in ("image/png", "image/jpeg", "image/webp")
-    if path is None or not embeds or landed.size > _EMBEDDED_AT_MOST:
+    path = result.temporary
+    takes_one = result.media_type in ("image/png", "image/jpeg", "image/webp")
+    if path is None or not takes_one or result.size > _EMBEDDED_AT_MOST:
         return
     data = path.read_bytes()
     try:
-        stamped = embed(data, record)
+        spliced = embed(data, record)
     except BrokenImageError:
         return
-    if stamped is not data:
+    if spliced is not data:
         with suppress(OSError):
-            landed.temporary, landed.size = store.write_temporary(stamped), len(stamped)
+            result.temporary, result.size = files.write_temporary(spliced), len(spliced)
             path.unlink(missing_ok=True)

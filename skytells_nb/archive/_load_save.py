@@ -6,7 +6,7 @@ import io
 import json
 import os
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
@@ -18,15 +18,15 @@ from ..filetypes import extension, file_type, sniff
 from ..models import Prediction
 from ..pictures import FORMATS, PictureError, encode
 from ._archive import Archive
+from ._download import form_of, is_gone
 from ._files import SIDECAR, FileStore, day_and_stem, write_to
 from ._metadata import BrokenImageError, embed
-from ._outputs import form_of, is_gone
-from ._serialize import decode_data_uri, record_of
+from ._serialize import Rating, decode_data_uri, record_of
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-__all__ = ["load", "local_file", "save"]
+__all__ = ["load", "local_file", "rate_prediction", "save"]
 
 Place: TypeAlias = "str | os.PathLike[str]"
 Choice: TypeAlias = "Archive | str | os.PathLike[str] | bool | None"
@@ -110,6 +110,20 @@ def local_file(prediction: Prediction, position: int, archive: Choice = None) ->
             if kept is not None and kept.is_file():
                 return kept
     return None
+
+
+def rate_prediction(
+    prediction: Prediction, stars: int | None = None, *, tags: Iterable[str] = (), note: str = ""
+) -> Rating:
+    """Keep what you think of a prediction, in the archive that has it; see `Archive.rate`."""
+    for archive in _archives(prediction, None):
+        if prediction in archive:
+            return archive.rate(prediction, stars, tags=tags, note=note)
+    raise InvalidInputError(
+        f"Prediction {prediction.id} is in no archive, so there is no place for its rating. connect() and "
+        "Client(archive=True) keep what is made.",
+        charged=False,
+    )
 
 
 def _archives(prediction: Prediction, archive: Choice) -> Iterator[Archive]:

@@ -1,4 +1,8 @@
-"""The archive's flow: a prediction has ended, so its outputs are fetched and it is written down."""
+"""The archive's observer: a prediction has ended, so it is written down, and then its outputs are fetched.
+
+The record comes first, since outputs vanish five minutes after the end, and an interrupt may come at any
+instant: what is recorded and not fetched is *owed*, and fetched by whoever next sees the prediction.
+"""
 
 from __future__ import annotations
 
@@ -8,136 +12,248 @@ import json
 import os
 import sqlite3
 import threading
+import time
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Final, TypeAlias, TypeVar
 
 from ..api import Account
 from ..exceptions import SkytellsError, warn_user
-from ..filetypes import sniff
+from ..filetypes import HEAD, sniff
 from ..models import Prediction
 from . import _index as index
-from ._database import Database, archive_error, reason
-from ._download import Landed, land, stamp
+from . import _reindex as reindex
+from ._database import Database, archive_error, is_locked, reason
+from ._download import KEPT, DownloadResult, download_output, embed_record, form_of
 from ._files import SIDECAR, FileStore, day_and_stem, file_name
 from ._index import Stored
-from ._outputs import is_young
 from ._serialize import Rating, input_digest, merge, record_of, sidecar_of
 
 __all__ = ["ArchiveWriter"]
 
+T = TypeVar("T")
+_Known: TypeAlias = "tuple[tuple[Prediction, dict[int, Stored]] | None, Rating | None]"
+
+_AT_ONCE: Final = 4
+_PATIENCE_AGAIN: Final = 0.25
+_LOCKED_FOR: Final = 30.0
+"""Once the index was locked for 5 s, no create waits so long for the next 30 s: its files do not need it."""
+
 
 @dataclass(slots=True)
 class _Plan:
+    """What there is to do: ``prediction`` with all that is known, its outputs to fetch, records to renew."""
+
     prediction: Prediction
     files: tuple[Path, ...]
     wanted: list[int]
-    told_anew: list[int]
+    outdated: list[int]
     changed: bool
+    rating: Rating | None
+    is_recorded: bool
+    is_new: bool
 
 
 @dataclass(slots=True)
 class ArchiveWriter:
-    """Writes predictions into one folder and its index; every method but ``ended`` blocks."""
+    """Writes predictions into one folder and its index; every method but the coroutines blocks."""
 
     store: FileStore
     database: Database
+    sleep: Callable[[float], Awaitable[object]] = asyncio.sleep
+    patience: float = 5.0
     _cleared: bool = False
+    _locked_until: float = 0.0
+    _resumed: set[Account] = field(default_factory=set)
+    _resuming: set[asyncio.Task[None]] = field(default_factory=set)
+    _under_way: set[tuple[Account, str]] = field(default_factory=set)
 
     async def ended(self, account: Account, prediction: Prediction) -> Prediction:
-        """Record a prediction and fetch what is missing of it; gives it back with its files."""
-        plan = await asyncio.to_thread(self._guarded, partial(self._plan, account, prediction))
+        """Record a prediction, fetch what is missing of it, and return it with its files."""
+        self._under_way.add((account, prediction.id))
+        try:
+            return await self._ended(account, prediction)
+        finally:
+            self._under_way.discard((account, prediction.id))
+
+    async def _ended(self, account: Account, prediction: Prediction) -> Prediction:
+        plan = await asyncio.to_thread(self._guarded, self._plan, account, prediction)
         if not plan.changed and not plan.wanted:
             return replace(prediction, files=plan.files)
-        landed: list[Landed] = []
-        taken = threading.Lock()  # whoever gets it, the flow or the last step, clears up
+        results: list[DownloadResult] = []
+        claim = threading.Lock()  # whoever gets it, this coroutine or the last step, clears up
         try:
-            for position in plan.wanted:
-                found = await land(self.store, account.origin, plan.prediction, position)
-                landed.append(found)
-            keep = partial(self._keep, account, plan, landed, taken)
-            files: tuple[Path, ...] = await asyncio.to_thread(self._guarded, keep)
-        except OSError as error:
-            raise archive_error(error, self.store.root) from error
+            if not plan.is_recorded and any(form_of(plan.prediction, n) == "url" for n in plan.wanted):
+                await asyncio.to_thread(self._guarded, self._keep, account, plan, [], threading.Lock())
+            free = asyncio.Semaphore(_AT_ONCE)
+
+            async def fetch(position: int) -> None:
+                async with free:
+                    results.append(
+                        await download_output(
+                            self.store,
+                            account.origin,
+                            plan.prediction,
+                            position,
+                            is_new=plan.is_new,
+                            sleep=self.sleep,
+                        )
+                    )
+
+            async with asyncio.TaskGroup() as group:
+                for position in plan.wanted:
+                    group.create_task(fetch(position))
+            results.sort(key=lambda result: result.position)
+            files = await asyncio.to_thread(self._guarded, self._keep, account, plan, results, claim)
         finally:
-            if taken.acquire(blocking=False):
-                _clear(landed)
-        _say(plan.prediction, landed)
+            if claim.acquire(blocking=False):
+                _clear(results)
+        _warn_of_missing(plan.prediction, results)
         return replace(prediction, files=files)
 
-    def _guarded(self, function: Any) -> Any:
+    def resume(self, account: Account) -> None:
+        """Fetch in the background, once for each account, what an earlier process recorded and left."""
+        if account in self._resumed:
+            return
+        self._resumed.add(account)
+        task = asyncio.ensure_future(self._fetch_owed(account))
+        self._resuming.add(task)
+        task.add_done_callback(self._resuming.discard)
+
+    async def _fetch_owed(self, account: Account) -> None:
+        with suppress(SkytellsError):  # a note of its own says why; nobody waits for this
+            for prediction in await asyncio.to_thread(self._owed, account):
+                if (account, prediction.id) not in self._under_way:
+                    await self.ended(account, prediction)
+
+    def _owed(self, account: Account) -> list[Prediction]:
+        since = datetime.now(UTC) - KEPT
+
+        def read(db: sqlite3.Connection) -> list[Prediction]:
+            found = (index.look_up(db, account, identifier) for identifier in index.owed(db, account, since))
+            return [each[1] for each in found if each is not None and each[1] is not None]
+
+        nothing: list[Prediction] = []
+        return self.database.reading(read, nothing, self._patience())
+
+    def _guarded(self, function: Callable[..., T], *arguments: Any) -> T:
         try:
-            return function()
+            return function(*arguments)
         except OSError as error:
             raise archive_error(error, self.store.root) from error
 
+    # What there is to do
+
     def _plan(self, account: Account, prediction: Prediction) -> _Plan:
-        found = self.database.reading(lambda db: _same(db, account, prediction), None)
-        whole = prediction if found is None else merge(found[1], prediction)
-        stored = {} if found is None else found[2]
+        self.index_the_rest()
+        found, rating = self._known(account, prediction)
+        whole = prediction if found is None else merge(found[0], prediction)
+        stored = {} if found is None else found[1]
         if prediction.output and whole.output and len(prediction.output) == len(whole.output):
             current = replace(whole, output=prediction.output)  # a signed URL may have been renewed
         else:
             current = whole
-        wanted = [n for n in range(len(current.output or ())) if not self._settled(stored.get(n))]
-        expected = None if found is None else replace(found[1], files=whole.files, origin=whole.origin)
-        anew = found is not None and record_of(found[1]) != record_of(whole)
-        kept = [n for n, entry in stored.items() if anew and self._there(entry) is not None]
-        return _Plan(current, self._files(stored), wanted, kept, changed=whole != expected)
+        wanted = [n for n in range(len(current.output or ())) if not self._is_settled(stored.get(n))]
+        expected = None if found is None else replace(found[0], files=whole.files, origin=whole.origin)
+        renewed = found is not None and record_of(found[0]) != record_of(whole)
+        outdated = [n for n, entry in stored.items() if renewed and self.store.exists(entry.path)]
+        changed = whole != expected
+        return _Plan(
+            current, self._files(stored), wanted, outdated, changed, rating, not changed, found is None
+        )
 
-    def _settled(self, stored: Stored | None) -> bool:
-        if stored is None:
-            return False
-        return stored.expired or self._there(stored) is not None
+    def _known(self, account: Account, prediction: Prediction) -> _Known:
+        """Look a prediction up; while the index is locked, among the files that bear its name."""
 
-    def _there(self, stored: Stored) -> Path | None:
-        return self.store.path(stored.path) if self.store.exists(stored.path) else None
+        def read(db: sqlite3.Connection) -> _Known:
+            found = _look_up(db, account, prediction)
+            return (None, None) if found is None else (found[1:], index.rating_of(db, found[0]))
+
+        nothing: _Known = (None, None)
+        try:
+            return self.database.reading(read, nothing, self._patience())
+        except SkytellsError as error:
+            if not is_locked(error):
+                raise
+            self._locked_until = time.monotonic() + _LOCKED_FOR
+            stem = "/".join(day_and_stem(prediction, _now(), account=account.fingerprint))
+            positions = range(len(prediction.output or ()))
+            left = [self._left_behind(stem, n, account, prediction) for n in positions]
+            stored = {each.position: each for each in left if each is not None}
+            return ((prediction, stored) if stored else None), None
+
+    def _patience(self) -> float:
+        return _PATIENCE_AGAIN if time.monotonic() < self._locked_until else self.patience
+
+    def _is_settled(self, stored: Stored | None) -> bool:
+        return stored is not None and (stored.expired or self.store.exists(stored.path))
 
     def _files(self, stored: dict[int, Stored]) -> tuple[Path, ...]:
-        found = [self._there(stored[position]) for position in sorted(stored)]
-        return tuple(path for path in found if path is not None)
+        found = [
+            stored[position].path for position in sorted(stored) if self.store.exists(stored[position].path)
+        ]
+        return tuple(path for path in map(self.store.path, found) if path is not None)
+
+    # Writing it down
 
     def _keep(
-        self, account: Account, plan: _Plan, landed: list[Landed], taken: threading.Lock
+        self, account: Account, plan: _Plan, results: list[DownloadResult], claim: threading.Lock
     ) -> tuple[Path, ...]:
-        if not taken.acquire(blocking=False):
-            return ()  # the flow was interrupted before this began
+        """Write down what is known, with the files that were fetched."""
+        if not claim.acquire(blocking=False):
+            return ()  # the coroutine was cancelled before this began
         if not self._cleared:
             self._cleared = True
             self.store.clear_leftovers()
         own = replace(plan.prediction, origin=account.origin)
         beside: dict[int | None, Path] = {}
         try:
-            for found in landed:
-                if found.temporary is not None:
-                    self._provided(account, own, found, beside)
-            for position in plan.told_anew:
-                beside[position] = self._sidecar(account, own, position)
+            for result in results:
+                if result.temporary is not None:
+                    self._add_record(account, own, result, plan.rating, beside)
+            for position in plan.outdated:
+                beside[position] = self._sidecar(account, own, position, plan.rating)
             if not beside and not plan.files:
-                beside[None] = self._sidecar(account, own, None)
-            return self.database.writing(partial(self._committed, account, own, landed, beside))
+                beside[None] = self._sidecar(account, own, None, plan.rating)
+
+            def commit(db: sqlite3.Connection) -> tuple[Path, ...]:
+                return self._committed(account, own, plan, results, beside, db)
+
+            try:
+                return self.database.writing(commit, self._patience())
+            except SkytellsError as error:
+                if not is_locked(error):
+                    raise
+                self._locked_until = time.monotonic() + _LOCKED_FOR
+                return plan.files + self._put_without_index(account, own, results, beside)
         finally:
-            _clear(landed)
+            _clear(results)
             for path in beside.values():
                 with suppress(OSError):
                     path.unlink(missing_ok=True)
 
-    def _provided(
-        self, account: Account, own: Prediction, found: Landed, beside: dict[int | None, Path]
+    def _add_record(
+        self,
+        account: Account,
+        own: Prediction,
+        result: DownloadResult,
+        rating: Rating | None,
+        beside: dict[int | None, Path],
     ) -> None:
-        """Give a file its record; without one it is not kept, which makes room for the others."""
-        stamp(self.store, found, record_of(own, found.position))
+        """Write a file's record; without one the file is not kept, which makes room for the others."""
+        embed_record(self.store, result, record_of(own, result.position))
         try:
-            beside[found.position] = self._sidecar(account, own, found.position)
+            beside[result.position] = self._sidecar(account, own, result.position, rating)
         except OSError as error:
-            _clear([found])
-            found.temporary, found.problem = None, reason(error)
+            _clear([result])
+            result.temporary, result.problem = None, reason(error)
 
-    def _sidecar(self, account: Account, prediction: Prediction, position: int | None) -> Path:
-        rating = self.database.reading(lambda db: _rating(db, account, prediction), None)
+    def _sidecar(
+        self, account: Account, prediction: Prediction, position: int | None, rating: Rating | None
+    ) -> Path:
         digest = input_digest(prediction.model, prediction.input)
         record = sidecar_of(account, prediction, position, rating, digest)
         return self.store.write_temporary(json.dumps(record, indent=1, default=str).encode())
@@ -146,36 +262,43 @@ class ArchiveWriter:
         self,
         account: Account,
         prediction: Prediction,
-        landed: list[Landed],
+        plan: _Plan,
+        results: list[DownloadResult],
         beside: dict[int | None, Path],
         db: sqlite3.Connection,
     ) -> tuple[Path, ...]:
         """Rename what is whole and write the rows, all within one transaction."""
-        found = _same(db, account, prediction, forget=True)
+        found = _look_up(db, account, prediction, forget=True)
         stored = {} if found is None else found[2]
         whole = prediction if found is None else merge(found[1], prediction)
         rowid = index.save_prediction(db, account, whole, datetime.now(UTC))
-        stem = self._stem(db, rowid, account, prediction, landed)
-        for item in landed:
-            have = stored.get(item.position)
-            if have is not None and self._there(have) is not None:
+        stem = self._stem(db, rowid, account, prediction, results)
+        for result in results:
+            have = stored.get(result.position)
+            if have is not None and self.store.exists(have.path):
                 continue  # somebody else was faster; what this call fetched is dropped
             path = None
-            if item.temporary is not None:
-                path = file_name(stem, item.position, item.media_type)
-                self.store.put(beside[item.position], path + SIDECAR)
-                self.store.put(item.temporary, path)
-            entry = Stored(item.position, path, item.media_type, item.size, item.problem, item.expired)
-            if path is None and (left := self._left_behind(stem, item.position, account, prediction)):
-                entry, item.problem = left, None
-            stored[item.position] = entry
+            if result.temporary is not None:
+                path = file_name(stem, result.position, result.media_type)
+                self.store.put(beside[result.position], path + SIDECAR)
+                self.store.put(result.temporary, path)
+            entry = Stored(
+                result.position, path, result.media_type, result.size, result.problem, result.expired
+            )
+            if path is None and (left := self._left_behind(stem, result.position, account, prediction)):
+                entry, result.problem = left, None
+            stored[result.position] = entry
             index.put_output(db, rowid, entry)
-        for position in beside.keys() - {item.position for item in landed}:
-            have = stored.get(position) if position is not None else None
-            if have is not None and have.path:
-                self.store.put(beside[position], have.path + SIDECAR)
+        for position in set(plan.wanted) - stored.keys():
+            index.put_output(db, rowid, Stored(position))  # owed
+        for renewed in plan.outdated:
+            have = stored.get(renewed)
+            if have is not None and have.path and renewed in beside:
+                self.store.put(beside[renewed], have.path + SIDECAR)
         files = self._files(stored)
-        if not files and None in beside:
+        if files:
+            self.store.delete(stem + SIDECAR)  # that it was recorded first
+        elif None in beside:
             self.store.put(beside[None], stem + SIDECAR)
         self.store.sync(stem.partition("/")[0])
         return files
@@ -186,25 +309,107 @@ class ArchiveWriter:
         rowid: int,
         account: Account,
         prediction: Prediction,
-        landed: list[Landed],
+        results: list[DownloadResult],
     ) -> str:
+        """Return what the names of a prediction's files begin with; another where that is taken."""
         known = db.execute("SELECT stem FROM predictions WHERE rowid = ?", (rowid,)).fetchone()[0]
-        if known and self.store.path(known):
+        if known and self.store.path(known) and not self._is_taken(known, account, prediction, results):
             return str(known)
-        now = datetime.now().astimezone()
-        stem = "/".join(day_and_stem(prediction, now, account=account.fingerprint))
-        names = [file_name(stem, item.position, item.media_type) for item in landed]
-        taken = db.execute(
-            "SELECT 1 FROM predictions WHERE stem = ? AND rowid != ?", (stem, rowid)
-        ).fetchone()
-        if taken or any(self._others(name, account, prediction) for name in (stem, *names)):
-            stem = "/".join(day_and_stem(prediction, now, account=account.fingerprint, distinct=True))
+        stem = "/".join(day_and_stem(prediction, _now(), account=account.fingerprint))
+        same = "SELECT 1 FROM predictions WHERE stem = ? AND rowid != ?"
+        if db.execute(same, (stem, rowid)).fetchone() or self._is_taken(stem, account, prediction, results):
+            stem = "/".join(day_and_stem(prediction, _now(), account=account.fingerprint, distinct=True))
         db.execute("UPDATE predictions SET stem = ? WHERE rowid = ?", (stem, rowid))
-        new_day = not (self.store.root / stem).parent.exists()
-        (self.store.root / stem).parent.mkdir(parents=True, exist_ok=True)
-        if new_day:
+        if not (self.store.root / stem).parent.exists():
+            (self.store.root / stem).parent.mkdir(parents=True, exist_ok=True)
             self.store.sync()
         return stem
+
+    def _is_taken(
+        self, stem: str, account: Account, prediction: Prediction, results: list[DownloadResult]
+    ) -> bool:
+        """Whether a name on disk belongs to something else than this prediction."""
+        for name in (stem, *(file_name(stem, each.position, each.media_type) for each in results)):
+            beside = self.store.root / (name + SIDECAR)
+            is_there = (self.store.root / name).exists() or beside.exists()
+            if is_there and not _is_record_of(_read_record(beside), account, prediction):
+                return True
+        return False
+
+    def _left_behind(
+        self, stem: str, position: int, account: Account, prediction: Prediction
+    ) -> Stored | None:
+        """Find an output that cannot be had any more among files whose rows were never written.
+
+        A process that was killed, or ran out of disk, between rename and row has left them.
+        """
+        begun = self.store.root / stem
+        for beside in sorted(begun.parent.glob(glob.escape(begun.name) + "*" + SIDECAR)):
+            record, file = _read_record(beside), beside.with_name(beside.name.removesuffix(SIDECAR))
+            same = _is_record_of(record, account, prediction) and record.get("output_index") == position
+            if same and record.get("created_at") == record_of(prediction)["created_at"] and file.is_file():
+                with open(file, "rb") as opened:
+                    media_type = sniff(opened.read(HEAD))
+                relative = file.relative_to(self.store.root).as_posix()
+                return Stored(position, relative, media_type, file.stat().st_size)
+        return None
+
+    # While another program keeps the index locked
+
+    def _put_without_index(
+        self,
+        account: Account,
+        prediction: Prediction,
+        results: list[DownloadResult],
+        beside: dict[int | None, Path],
+    ) -> tuple[Path, ...]:
+        """Give files and records their names, and leave a mark for `index_the_rest`."""
+        stem = "/".join(day_and_stem(prediction, _now(), account=account.fingerprint))
+        if self._is_taken(stem, account, prediction, results):
+            stem = "/".join(day_and_stem(prediction, _now(), account=account.fingerprint, distinct=True))
+        placed: list[Path] = []
+        records: list[str] = []
+        for result in results:
+            if result.temporary is not None:
+                name = file_name(stem, result.position, result.media_type)
+                self.store.put(beside[result.position], name + SIDECAR)
+                self.store.put(result.temporary, name)
+                placed.append(self.store.root / name)
+                records.append(name + SIDECAR)
+        if placed:
+            self.store.delete(stem + SIDECAR)  # that it was recorded first
+        elif None in beside:
+            self.store.put(beside[None], stem + SIDECAR)
+            records.append(stem + SIDECAR)
+        self.store.mark_unindexed(records)
+        if results:
+            warn_user(
+                f"Another program keeps the index of the archive in {self.store.root} locked. Prediction "
+                f"{prediction.id} is kept all the same, and is listed once the lock is gone."
+            )
+        return tuple(placed)
+
+    def index_the_rest(self) -> None:
+        """Write the rows of what was kept while the index was locked."""
+        if not (marks := self.store.unindexed()):
+            return
+
+        def take_in(db: sqlite3.Connection) -> None:
+            for names in marks.values():
+                for name in names:
+                    if self.store.exists(name):
+                        reindex.take_in(db, self.store, name)
+
+        try:
+            self.database.writing(take_in, _PATIENCE_AGAIN)
+        except SkytellsError as error:
+            if not is_locked(error):
+                raise
+        else:
+            for mark in marks:
+                mark.unlink(missing_ok=True)
+
+    # Ratings and removal
 
     def rate(self, rowids: list[int], rating: Rating) -> None:
         """Write a rating into the rows and into the JSON beside the outputs."""
@@ -221,7 +426,7 @@ class ArchiveWriter:
                         self.store.put(temporary[-1], name)
 
         try:
-            self._guarded(partial(self.database.writing, write))
+            self._guarded(self.database.writing, write)
         finally:
             for path in temporary:
                 path.unlink(missing_ok=True)
@@ -231,17 +436,15 @@ class ArchiveWriter:
         aside: list[tuple[Path, Path]] = []
 
         def take_out(db: sqlite3.Connection) -> bool:
-            removed = False
-            for rowid in rowids:
-                removed |= (
-                    db.execute("SELECT 1 FROM predictions WHERE rowid = ?", (rowid,)).fetchone() is not None
-                )
+            known = "SELECT 1 FROM predictions WHERE rowid = ?"
+            there = [rowid for rowid in rowids if db.execute(known, (rowid,)).fetchone()]
+            for rowid in there:
                 for name in self._names(db, rowid):
                     source, target = self.store.root / name, self.store.temporary()
                     os.replace(source, target)
                     aside.append((source, target))
                 index.delete(db, rowid)
-            return removed
+            return bool(there)
 
         try:
             removed = self.database.writing(take_out)
@@ -258,44 +461,31 @@ class ArchiveWriter:
                 target.unlink()
             with suppress(OSError):
                 source.parent.rmdir()
+            self._forget_thumbnails(source)
         return removed
+
+    def _forget_thumbnails(self, file: Path) -> None:
+        """Delete what the display keeps of a file: ``.thumbnails/<day>/<name>.<digest>``."""
+        folder = self.store.root / ".thumbnails" / file.parent.name
+        for thumbnail in folder.glob(glob.escape(file.name) + ".*"):
+            with suppress(OSError):
+                thumbnail.unlink()
+        with suppress(OSError):
+            folder.rmdir()
 
     def _names(self, db: sqlite3.Connection, rowid: int) -> list[str]:
         """List the names of a prediction's files that are there: outputs, and the JSON beside them."""
-        stem = db.execute("SELECT stem FROM predictions WHERE rowid = ?", (rowid,)).fetchone()
+        row = db.execute("SELECT stem FROM predictions WHERE rowid = ?", (rowid,)).fetchone()
         paths = [stored.path for stored in index.outputs_of(db, rowid).values() if stored.path]
-        names = [
-            *paths,
-            *(path + SIDECAR for path in paths),
-            *([stem[0] + SIDECAR] if stem and stem[0] else []),
-        ]
+        names = [*paths, *(path + SIDECAR for path in paths)]
+        if row and row[0]:
+            names.append(row[0] + SIDECAR)
         found = [(name, self.store.path(name)) for name in names]
         return [name for name, path in found if path is not None and os.path.lexists(path)]
 
-    def _others(self, name: str, account: Account, prediction: Prediction) -> bool:
-        """Whether a name on disk belongs to something else than this prediction."""
-        beside = self.store.root / (name + SIDECAR)
-        if not (self.store.root / name).exists() and not beside.exists():
-            return False
-        return not _is_record_of(_read_record(beside), account, prediction)
 
-    def _left_behind(
-        self, stem: str, position: int, account: Account, prediction: Prediction
-    ) -> Stored | None:
-        """Find an output that cannot be had any more among files whose rows were never written.
-
-        A process that was killed, or ran out of disk, between rename and row has left them.
-        """
-        begun = self.store.root / stem
-        for beside in sorted(begun.parent.glob(glob.escape(begun.name) + "*" + SIDECAR)):
-            said, file = _read_record(beside), beside.with_name(beside.name.removesuffix(SIDECAR))
-            same = _is_record_of(said, account, prediction) and said.get("output_index") == position
-            if same and said.get("created_at") == record_of(prediction)["created_at"] and file.is_file():
-                with open(file, "rb") as opened:
-                    media_type = sniff(opened.read(4096))
-                relative = file.relative_to(self.store.root).as_posix()
-                return Stored(position, relative, media_type, file.stat().st_size)
-        return None
+def _now() -> datetime:
+    return datetime.now().astimezone()
 
 
 def _read_record(beside: Path) -> dict[str, Any]:
@@ -306,19 +496,19 @@ def _read_record(beside: Path) -> dict[str, Any]:
     return record if isinstance(record, dict) else {}
 
 
-def _is_record_of(said: dict[str, Any], account: Account, prediction: Prediction) -> bool:
+def _is_record_of(record: dict[str, Any], account: Account, prediction: Prediction) -> bool:
     mark = (prediction.id, account.origin, account.fingerprint)
-    return (said.get("id"), said.get("origin"), said.get("account")) == mark
+    return (record.get("id"), record.get("origin"), record.get("account")) == mark
 
 
-def _clear(landed: list[Landed]) -> None:
-    for found in landed:
-        if found.temporary is not None:
+def _clear(results: list[DownloadResult]) -> None:
+    for result in results:
+        if result.temporary is not None:
             with suppress(OSError):
-                found.temporary.unlink(missing_ok=True)
+                result.temporary.unlink(missing_ok=True)
 
 
-def _same(
+def _look_up(
     db: sqlite3.Connection, account: Account, prediction: Prediction, *, forget: bool = False
 ) -> tuple[int, Prediction, dict[int, Stored]] | None:
     """Look a prediction up; of a sandbox, one made at another time under the same id is another.
@@ -329,34 +519,25 @@ def _same(
     found = index.look_up(db, account, prediction.id)
     if found is None:
         return None
-    if found[1] is None:  # a damaged row: what is there now is written over it
-        return found[0], Prediction(id=prediction.id, status=prediction.status), found[2]
-    before, after = found[1].created_at, prediction.created_at
-    apart = before is not None and after is not None and abs((before - after).total_seconds()) > 1
-    if account.sandbox and apart:
+    rowid, known, stored = found
+    if known is None:  # a damaged row: what is there now is written over it
+        return rowid, Prediction(id=prediction.id, status=prediction.status), stored
+    before, after = known.created_at, prediction.created_at
+    is_another = before is not None and after is not None and abs((before - after).total_seconds()) > 1
+    if account.sandbox and is_another:
         if forget:
-            index.delete(db, found[0])
+            index.delete(db, rowid)
         return None
-    return found[0], found[1], found[2]
+    return rowid, known, stored
 
 
-def _rating(db: sqlite3.Connection, account: Account, prediction: Prediction) -> Rating | None:
-    row = db.execute(
-        "SELECT rowid FROM predictions WHERE origin = ? AND account = ? AND id = ?",
-        (account.origin, account.fingerprint, index.replace_surrogates(prediction.id)),
-    ).fetchone()
-    return None if row is None else index.rating_of(db, row[0])
-
-
-def _say(prediction: Prediction, landed: list[Landed]) -> None:
-    lost = [item for item in landed if item.temporary is None and item.problem is not None]
-    quiet = all(item.expired for item in lost) and not is_young(prediction, margin=0.0)
-    if not lost or quiet:
-        return
-    of = f"{len(lost)} of {len(prediction.output or ())} outputs"
-    hope = (
-        "Its record is kept; the output itself cannot be had any more."
-        if all(item.expired for item in lost)
-        else "Its record is kept. Ask for the prediction again within 5 minutes of its end to try once more."
-    )
-    warn_user(f"{of} of prediction {prediction.id} could not be archived: {lost[0].problem}. {hope}")
+def _warn_of_missing(prediction: Prediction, results: list[DownloadResult]) -> None:
+    lost = [
+        each for each in results if each.temporary is None and each.problem is not None and not each.expired
+    ]
+    if lost:
+        of = f"{len(lost)} of {len(prediction.output or ())} outputs"
+        warn_user(
+            f"{of} of prediction {prediction.id} could not be archived: {lost[0].problem}. Its record is "
+            "kept. Ask for the prediction again within 5 minutes of its end to try once more."
+        )

@@ -251,6 +251,20 @@ class Prediction:
         found: Image | bytes | str = _lazy.load(self, index)
         return found
 
+    def rate(self, stars: int | None = None, tags: Iterable[str] = (), note: str = "") -> None:
+        """Keep what you think of it, in the archive that has it.
+
+        Parameters
+        ----------
+        stars : int or None
+            1 to 5; 0 rejects it; None takes the rating back.
+        tags : iterable of str
+            Words to find it by: ``archive.predictions(tag="cover")``.
+        note : str
+            Anything else.
+        """
+        _lazy.rate(self, stars, tags=tags, note=note)
+
     def __await__(self) -> Generator[Any, None, Self]:
         """Return itself: one ``await`` too many must not lose what is paid for."""
         warn_user(f"Prediction {self.id} was here already: a blocking client's calls need no `await`.")

@@ -1,10 +1,11 @@
-"""A small asset server, real pictures, and an archive without waiting."""
+"""A small asset server, real pictures, and an archive that sees predictions end."""
 
 from __future__ import annotations
 
 import asyncio
 import threading
 from collections.abc import Iterator
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ import pytest
 from archive.scenery import Assets, Carry, Keep
 
 from skytells_nb.api import Account
-from skytells_nb.archive import Archive, _download
+from skytells_nb.archive import Archive
 from skytells_nb.models import Prediction
 
 
@@ -22,10 +23,15 @@ def assets() -> Iterator[Assets]:
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             here.asked.append(self.path)
+            here.before_answer(self.path)
             first = here.statuses.get(self.path) or []
             data = here.files.get(self.path)
             status = first.pop(0) if first else 200 if data is not None else 404
             body = (data if status == 200 else b"sorry") or b""
+            with suppress(ConnectionError):  # whoever asked was cancelled
+                self._send(status, body)
+
+        def _send(self, status: int, body: bytes) -> None:
             self.send_response(status)
             self.send_header("Content-Type", "image/png")
             self.send_header("Content-Length", str(len(body)))
@@ -57,24 +63,25 @@ def archive(tmp_path: Path) -> Iterator[Archive]:
 
 
 @pytest.fixture
-def slept() -> list[float]:
-    """How long flows wanted to sleep; nobody does."""
-    return []
+def slept(archive: Archive) -> list[float]:
+    """How long the archive wanted to wait between two tries; nobody waits."""
+    pauses: list[float] = []
+
+    async def sleep(seconds: float) -> None:
+        pauses.append(seconds)
+
+    archive._writer.sleep = sleep
+    return pauses
 
 
 @pytest.fixture
-def carry(slept: list[float], monkeypatch: pytest.MonkeyPatch) -> Carry:
-    """Carry a coroutine out with real disk and real sockets, and no waiting."""
-
-    async def sleep(seconds: float) -> None:
-        slept.append(seconds)
-
-    monkeypatch.setattr(_download, "sleep", sleep)
+def carry() -> Carry:
+    """Run a coroutine of the archive's to its end, with real disk and real sockets."""
     return asyncio.run
 
 
 @pytest.fixture
-def keep(archive: Archive, account: Account, carry: Carry) -> Keep:
+def keep(archive: Archive, account: Account, carry: Carry, slept: list[float]) -> Keep:
     """Let the archive see a prediction end."""
 
     def run(prediction: Prediction, **options: Any) -> Prediction:

@@ -32,6 +32,7 @@ class Assets:
     files: dict[str, bytes] = field(default_factory=dict)
     statuses: dict[str, list[int]] = field(default_factory=dict)
     asked: list[str] = field(default_factory=list)
+    before_answer: Callable[[str], object] = lambda path: None
 
     def put(self, name: str, data: bytes, *statuses: int) -> str:
         """Serve a file, after answering with these statuses first; gives its URL."""

@@ -155,6 +155,47 @@ def test_the_look_up_uses_the_index_alone(keep: Keep, archive: Archive, account:
     assert any("USING INDEX predictions_by_input (input_digest=?)" in step for step in plan), plan
 
 
+def test_a_prediction_is_rated_where_it_is_kept(
+    keep: Keep, archive: Archive, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SKYTELLS_ARCHIVE", str(archive.path))
+    kept = keep(made("p1", "x", **TEXT))
+    kept.rate(5, ["cover"], "the best")
+    assert archive.rating("p1") == Rating(5, ("cover",), "the best")
+    with pytest.raises(InvalidInputError, match="p2 is in no archive"):
+        made("p2", "x").rate(5)
+
+
+def test_the_best_are_exported_with_a_table(
+    keep: Keep, archive: Archive, assets: Assets, tmp_path: Path
+) -> None:
+    best = keep(made("p1", assets.put("a", picture()), assets.put("b", picture()), input={"prompt": "=1+1"}))
+    keep(made("p2", "x", **TEXT))
+    archive.rate("p1", 5, tags=["cover", "snow"])
+    copies = archive.export(tmp_path / "best", min_rating=4)
+    assert [path.name for path in copies] == [path.name for path in best.files]
+    assert [path.read_bytes() for path in copies] == [path.read_bytes() for path in best.files]
+    lines = (tmp_path / "best" / "outputs.csv").read_text("utf-8-sig").splitlines()
+    assert lines[0] == "file,prompt,model,rating,tags,note,cost,created_at,id"
+    assert lines[1].startswith(
+        f'{copies[0].name},\'=1+1,truefusion,5,"cover, snow",,0.03,2026-11-22T14:31:00+00:00,'
+    )
+    assert len(lines) == 3
+    (tmp_path / "file").write_text("mine")
+    with pytest.raises(InvalidInputError, match="could not be written"):
+        archive.export(tmp_path / "file")
+
+
+def test_thumbnails_go_with_the_prediction(keep: Keep, archive: Archive) -> None:
+    kept = keep(made("p1", "x", **TEXT))
+    folder = archive.path / ".thumbnails" / kept.files[0].parent.name
+    folder.mkdir(parents=True)
+    (folder / f"{kept.files[0].name}.0123").write_bytes(b"small")
+    (folder / "another.txt.4567").write_bytes(b"small")
+    archive.remove("p1")
+    assert [path.name for path in folder.iterdir()] == ["another.txt.4567"]
+
+
 def test_a_frame_of_the_archive_has_the_ratings(keep: Keep, archive: Archive) -> None:
     keep(made("p1", "x", **TEXT))
     keep(made("p2", "x", created_at="2026-11-23T10:00:00Z", **TEXT))

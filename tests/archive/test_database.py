@@ -315,14 +315,16 @@ READER = """
     from skytells_nb.exceptions import SkytellsError
     from skytells_nb.api import Account
     from skytells_nb.models import Prediction
-    import encodings.idna, skytells_nb.archive._load_save, skytells_nb.api
+    import encodings.idna, skytells_nb.archive._load_save
     if user >= 0:
         os.setgid(user), os.setuid(user)
     archive = Archive(folder)
     print(len(archive), archive.find("fox")[0].files[0].read_text())
+    asyncio.run(asyncio.sleep(0))  # what it imports is not to be read by nobody
+    ended = archive.ended(Account("https://api.skytells.ai/v1", "0123456789ab"), Prediction.from_api({
+        "id": "new", "status": "succeeded", "output": "text", "model": {"name": "s", "type": "text"}}))
     try:
-        asyncio.run(archive.ended(Account("https://api.skytells.ai/v1", "0123456789ab"), Prediction.from_api({
-            "id": "new", "status": "succeeded", "output": "text", "model": {"name": "s", "type": "text"}})))
+        asyncio.run(ended)
     except SkytellsError as told:
         print(told.message)
     archive.close()
@@ -362,8 +364,8 @@ FILLER = """
     archive, account = Archive(sys.argv[1]), Account("https://api.skytells.ai/v1", "0123456789ab")
     def end(text, name):
         return asyncio.run(archive.ended(account, Prediction.from_api({
-            "id": name, "status": "succeeded", "output": text, "model": {"name": "s", "type": "text"},
-            "created_at": "2026-11-22T14:31:00Z"})))
+            "id": name, "status": "succeeded", "output": text,
+            "model": {"name": "s", "type": "text"}, "created_at": "2026-11-22T14:31:00Z"})))
     end("fox", "p1")
     resource.setrlimit(resource.RLIMIT_FSIZE, (400_000, resource.RLIM_INFINITY))
     try:

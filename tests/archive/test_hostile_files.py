@@ -50,7 +50,7 @@ def test_what_is_no_picture_is_not_kept_as_one(
 def test_a_cut_picture_is_fetched_again(keep: Keep, assets: Assets) -> None:
     with pytest.warns(SkytellsWarning):
         keep(made("p1", assets.put("fox.png", picture()[:900])))
-    assert len(assets.asked) == 3
+    assert len(assets.asked) == 5
 
 
 def test_an_svg_is_kept_as_a_text_that_no_browser_runs(keep: Keep, assets: Assets) -> None:

@@ -9,7 +9,7 @@ import os
 import pickle
 import threading
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, NoReturn
@@ -17,8 +17,10 @@ from typing import Any, NoReturn
 import pytest
 from archive.scenery import Assets, Carry, Keep, made, picture
 
-from skytells_nb.api import Account, Download
-from skytells_nb.archive import Archive, _download, read_provenance
+from skytells_nb.api import Account
+from skytells_nb.archive import Archive, read_provenance
+from skytells_nb.archive import _index as index
+from skytells_nb.archive._download import download_output
 from skytells_nb.archive._files import FileStore
 from skytells_nb.exceptions import SkytellsWarning
 from skytells_nb.models import Prediction
@@ -70,16 +72,16 @@ def test_a_file_that_was_deleted_by_hand_is_fetched_again(keep: Keep, assets: As
     assert len(assets.asked) == 2
 
 
-def test_a_server_that_stumbles_is_asked_three_times(keep: Keep, assets: Assets, slept: list[float]) -> None:
+def test_a_server_that_stumbles_is_asked_again(keep: Keep, assets: Assets, slept: list[float]) -> None:
     kept = keep(made(ID, assets.put("x.png", picture(), 503, 429)))
     assert len(kept.files) == 1
-    assert slept == [0.5, 2.0]
+    assert slept == [0.5, 1.0]
 
 
 def test_a_failed_download_is_recorded_with_its_reason_and_tried_again_next_time(
     keep: Keep, archive: Archive, assets: Assets
 ) -> None:
-    url = assets.put("x.png", picture(), 503, 503, 503)
+    url = assets.put("x.png", picture(), *[503] * 5)
     with pytest.warns(SkytellsWarning, match=r"1 of 1 outputs .* could not be archived.*\(503\).*Ask for"):
         kept = keep(made(ID, url))
     assert kept.files == ()
@@ -100,11 +102,6 @@ def test_an_output_that_is_gone_is_recorded_as_expired_and_never_asked_for_again
     assert assets.asked == ["/gone.png"]
     assert slept == []
     assert archive.outputs(ID)[0].expired
-
-
-def test_an_output_that_vanishes_early_is_said(keep: Keep, assets: Assets) -> None:
-    with pytest.warns(SkytellsWarning, match="cannot be had any more"):
-        keep(made(ID, assets.url + "/gone.png"))
 
 
 def test_nothing_is_asked_for_when_the_api_says_it_is_gone(
@@ -270,14 +267,10 @@ def test_threads_that_see_the_same_end_share_one_set_of_files(
 ) -> None:
     prediction = made(ID, assets.put("x.png", picture()), assets.put("y.png", picture()))
     together = threading.Barrier(4)
+    assets.before_answer = lambda path: (
+        together.wait(10) if path == "/x.png" else None
+    )  # all four ask at once
     kept: list[Prediction] = []
-
-    async def met(url: str, path: Path, **_: object) -> Download:
-        together.wait(10)  # all four have planned their downloads before any is done
-        path.write_bytes(picture())
-        return Download(size=path.stat().st_size, media_type="image/png")
-
-    monkeypatch.setattr(_download, "download", met)
     threads = [
         threading.Thread(target=lambda: kept.append(carry(archive.ended(account, prediction))))
         for _ in range(4)
@@ -292,6 +285,39 @@ def test_threads_that_see_the_same_end_share_one_set_of_files(
         name for file in kept[0].files for name in (file.name, file.name + ".json")
     )
     assert list((archive.path / ".partial").iterdir()) == []
+
+
+@pytest.mark.parametrize("moment", ["download", "second download"])
+def test_what_is_cancelled_while_it_downloads_is_recorded_and_owed(
+    moment: str, archive: Archive, account: Account, assets: Assets, keep: Keep
+) -> None:
+    prediction = made(ID, assets.put("a", picture()), assets.put("b", picture()))
+    at, go_on = threading.Event(), threading.Event()
+
+    def hold(path: str) -> None:
+        if path == ("/a" if moment == "download" else "/b"):
+            at.set()
+            go_on.wait(10)
+
+    async def cancelled() -> None:
+        task = asyncio.create_task(archive.ended(account, prediction))
+        await asyncio.to_thread(at.wait, 10)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        go_on.set()
+
+    assets.before_answer = hold
+    asyncio.run(cancelled())
+    known = archive.get(ID)
+    assert known is not None
+    assert known.output == prediction.output
+    assert known.cost == Decimal("0.03")
+    assert list((archive.path / ".partial").iterdir()) == []
+    assert [stored.problem for stored in archive.outputs(ID)] == [None, None]
+    assert owed(archive, account) == [ID]
+    assert len(keep(prediction).files) == 2
+    assert owed(archive, account) == []
 
 
 def test_a_download_that_is_cancelled_at_any_moment_leaves_no_temporary_file(
@@ -316,6 +342,93 @@ def test_a_download_that_is_cancelled_at_any_moment_leaves_no_temporary_file(
     else:
         pytest.fail("it never ended")
     assert len(archive) == 1
+
+
+def owed(archive: Archive, account: Account) -> list[str]:
+    since = datetime.now(UTC) - timedelta(minutes=5)
+    nothing: list[str] = []
+    return archive.database.reading(lambda db: index.owed(db, account, since), nothing)
+
+
+def test_what_an_earlier_process_was_stopped_in_is_fetched_with_the_next_create(
+    archive: Archive, account: Account, assets: Assets
+) -> None:
+    prediction = made(ID, assets.put("a", picture()))
+
+    async def stopped() -> None:
+        task = asyncio.create_task(archive.ended(account, prediction))
+        while not assets.asked:
+            await asyncio.sleep(0.001)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+    async def started() -> None:
+        with Archive(archive.path) as again:
+            await again.before_create(account, "truefusion", {})
+            while not (known := again.get(ID)) or not known.files:
+                await asyncio.sleep(0.001)
+
+    gate = threading.Event()
+    assets.before_answer = lambda path: gate.wait(10)
+    asyncio.run(stopped())
+    gate.set()
+    asyncio.run(asyncio.wait_for(started(), 10))
+
+
+def test_a_404_right_after_the_end_is_tried_again(keep: Keep, assets: Assets, slept: list[float]) -> None:
+    kept = keep(made(ID, assets.put("x.png", picture(), 404, 404)))
+    assert len(kept.files) == 1
+    assert slept == [0.5, 1.0]
+
+
+def test_a_404_of_a_young_output_is_owed_and_not_given_up(
+    keep: Keep, archive: Archive, account: Account, assets: Assets
+) -> None:
+    url = assets.put("x.png", picture(), *[404] * 5)
+    with pytest.warns(SkytellsWarning, match=r"its server does not have it yet.*within 5 minutes"):
+        assert keep(made(ID, url)).files == ()
+    assert owed(archive, account) == [ID]
+    assert len(keep(made(ID, url)).files) == 1
+
+
+def test_a_404_of_an_output_whose_end_is_unknown_is_given_up_the_second_time(
+    keep: Keep, archive: Archive, assets: Assets
+) -> None:
+    prediction = made(ID, assets.url + "/gone.png", completed_at=None)
+    with pytest.warns(SkytellsWarning, match="its server does not have it yet"):
+        keep(prediction)
+    keep(prediction)
+    assert archive.outputs(ID)[0].expired
+
+
+def test_a_slow_failure_is_not_waited_for_again_and_again(
+    archive: Archive, account: Account, assets: Assets
+) -> None:
+    now = iter([0.0, 9.0, 18.0])
+    url = assets.put("x.png", picture(), 503, 503, 503)
+    result = asyncio.run(
+        download_output(FileStore(archive.path), account.origin, made(ID, url), 0, clock=lambda: next(now))
+    )
+    assert result.again
+    assert len(assets.asked) == 1
+
+
+def test_a_recorded_prediction_outlives_the_index_before_it_is_fetched(
+    keep: Keep, archive: Archive, assets: Assets
+) -> None:
+    url = assets.put("x.png", picture(), *[503] * 5)
+    with pytest.warns(SkytellsWarning, match="could not be archived"):
+        keep(made(ID, url))
+    archive.close()
+    for path in archive.path.glob("index.sqlite*"):
+        path.unlink()
+    with pytest.warns(SkytellsWarning, match="made from the JSON"):
+        assert [p.output for p in archive.predictions()] == [[url]]
+    kept = keep(made(ID, url))
+    assert sorted(path.name for path in kept.files[0].parent.iterdir()) == [
+        kept.files[0].name,
+        kept.files[0].name + ".json",
+    ]
 
 
 def test_what_a_crash_left_between_rename_and_row_is_written_over(
@@ -361,15 +474,15 @@ def test_a_disk_without_room_for_a_second_copy_keeps_the_picture_as_it_came(
 def test_a_disk_that_fills_up_keeps_what_found_room(
     keep: Keep, archive: Archive, assets: Assets, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    roomy = iter([True, False])
+    roomy = iter([True, True, False])  # what is known first, then beside each output
     write = FileStore.write_temporary
 
-    def refuse_the_second_record(self: FileStore, data: bytes) -> Path:
-        if data.startswith(b"{") and not next(roomy):
+    def refuse_the_second_output(self: FileStore, data: bytes) -> Path:
+        if data.startswith(b"{") and not next(roomy, True):
             _full()
         return write(self, data)
 
-    monkeypatch.setattr(FileStore, "write_temporary", refuse_the_second_record)
+    monkeypatch.setattr(FileStore, "write_temporary", refuse_the_second_output)
     prediction = made(ID, assets.put("x.png", picture()), assets.put("y.png", picture()))
     with pytest.warns(SkytellsWarning, match="1 of 2 outputs .* the disk is full. Its record is kept"):
         kept = keep(prediction)

@@ -20,7 +20,7 @@ from typing import Any, Final, NoReturn, TypeVar
 from ..aio import is_toolkit_thread, run, spawn, submit
 from ..checks import check_seconds
 from ..exceptions import InvalidInputError, SkytellsError, warn_user
-from ..models import Model, Prediction
+from ..models import Model, Prediction, PredictionList
 from . import _observers
 from ._cancel_summary import CancelSummary
 from ._credentials import Key, UncheckedKey, conceal, resolve_api_key, resolve_base_url
@@ -267,6 +267,22 @@ class Connection:
             else:
                 prediction = kept if isinstance(kept, Prediction) else prediction
         return prediction
+
+    async def listed(self, predictions: PredictionList) -> PredictionList:
+        """Tell every observer of a listing: the archive fetches what it still owes of it."""
+        return await self.to_the_end(self._tell_listed(predictions))
+
+    async def _tell_listed(self, predictions: PredictionList) -> PredictionList:
+        downloader.set(Downloader(self.route, self.transport))
+        for observer in self.listeners():
+            try:
+                kept = await observer.listed(self.account, predictions)
+            except Exception as error:  # noqa: BLE001 - a listing is worth having without its files
+                warn_user(f"{type(observer).__name__} failed on a listing: {error}")
+            else:
+                if kept:
+                    predictions = PredictionList(kept.get(each.id, each) for each in predictions)
+        return predictions
 
     def tell(self, prediction: Prediction) -> None:
         """Let every wait hear of a prediction that came by itself, such as a webhook's; from any thread."""

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -57,6 +58,10 @@ class Observer:
     async def ended(self, account: Account, prediction: Prediction) -> Prediction | None:
         """Hear of a prediction that has ended, each time it is seen; may return it with its files."""
         return prediction
+
+    async def listed(self, account: Account, predictions: Sequence[Prediction]) -> Mapping[str, Prediction]:
+        """Hear of a listing; may return those of it that have more files now, by their ids."""
+        return {}
 
 
 global_observers: list[Observer] = []

@@ -396,7 +396,8 @@ async def _list_with_bar(connection: Connection, *, limit: int | None, **filters
         def on_page(read: int, total: int | None) -> None:
             shown.update(done=read, total=total if limit is None or total is None else min(limit, total))
 
-        return await list_predictions(connection, limit=limit, on_page=on_page, **filters)
+        found = await list_predictions(connection, limit=limit, on_page=on_page, **filters)
+    return await connection.listed(found)
 
 
 def _parse(connection: Connection, body: Any) -> Prediction:

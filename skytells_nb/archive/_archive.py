@@ -142,6 +142,10 @@ class Archive(Observer):
         self._writer.resume(account)
         return await self._writer.ended(account, prediction) if prediction.done else prediction
 
+    async def listed(self, account: Account, predictions: Sequence[Prediction]) -> dict[str, Prediction]:
+        """Fetch what is owed of a listing; the client calls this."""
+        return await self._writer.listed(account, predictions)
+
     async def before_create(self, account: Account, model: str, input: dict[str, Any]) -> None:  # noqa: ARG002
         """Fetch what an earlier process was stopped in; the client calls this."""
         self._writer.resume(account)

@@ -13,7 +13,7 @@ import os
 import sqlite3
 import threading
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -113,6 +113,12 @@ class ArchiveWriter:
                 _clear(results)
         _warn_of_missing(plan.prediction, results)
         return replace(prediction, files=files)
+
+    async def listed(self, account: Account, predictions: Sequence[Prediction]) -> dict[str, Prediction]:
+        """Fetch those outputs of a listing that are recorded and were never fetched."""
+        owed = {each.id for each in await asyncio.to_thread(self._owed, account)}
+        wanted = [each for each in predictions if each.done and each.id in owed]
+        return {each.id: await self.ended(account, each) for each in wanted}
 
     def resume(self, account: Account) -> None:
         """Fetch in the background, once for each account, what an earlier process recorded and left."""

@@ -124,3 +124,19 @@ def test_a_listing_is_opened_from_wherever_its_own_client_keeps_things(
         assert "<img" in listed._repr_mimebundle_()["text/html"]
         with pytest.raises(OutputExpiredError):
             load(listed, archive=False)
+
+
+def test_what_is_owed_is_fetched_by_the_next_listing(sandbox: Sandbox, archive: Archive) -> None:
+    with sandbox.client(archive=archive) as client:
+        made = client.predictions.create("truefusion", {"prompt": "a red fox"})
+        other = client.predictions.create("truefusion", {"prompt": "an owl"})
+        for prediction in (made, other):
+            prediction.files[0].unlink()
+        archive.database.writing(
+            lambda db: db.execute(
+                "UPDATE outputs SET path = NULL WHERE path LIKE '%fox%'"
+            )  # as if interrupted
+        )
+        listed = {each.id: each for each in client.predictions.list()}
+        assert listed[made.id].files[0].is_file()
+        assert listed[other.id].files == (), "what was deleted by hand is not owed"

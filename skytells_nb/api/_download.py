@@ -44,8 +44,9 @@ _HEAD: Final = 4096
 _ADDRESSES_TRIED: Final = 4
 _LIMITS: Final = {"connect": 10.0, "read": 30.0, "write": 30.0, "pool": 30.0}
 
-_HEADERS_IN: Final = 10.0
-"""Seconds in which a server must have sent its headers, however it drips them."""
+_HEADERS_IN: Final = 20.0
+"""Seconds in which a server must have sent its headers, however it drips them: one that makes the file only
+when it is asked for, as a busy sandbox does, takes ten."""
 
 _PATIENCE: Final = 30.0
 _SLOWEST: Final = 16 * 1024

@@ -13,7 +13,7 @@ import pytest
 
 import skytells_nb as sky
 from skytells_nb import _connect
-from skytells_nb.exceptions import AuthenticationError, InvalidInputError, SkytellsError
+from skytells_nb.exceptions import AuthenticationError, InvalidInputError, NetworkError, SkytellsError
 
 PROJECT = Path(__file__).parents[1]
 INPUT = {"prompt": "a lighthouse"}
@@ -209,6 +209,16 @@ def test_two_processes_in_one_folder_share_a_sandbox_and_one_takes_it_over(
             assert again.base_url == url
             assert [each.id for each in again.predictions.list()] == [mine, id]
         assert client.predictions.get(mine).id == mine, "the first client finds it where it was"
+
+
+def test_a_sandbox_that_is_gone_is_said_to_be_gone() -> None:
+    with sky.Sandbox(seconds=0) as sandbox:
+        client = sandbox.client(max_retries=0)
+        url = client.base_url
+    with client, pytest.raises(NetworkError, match=f"The sandbox at {url} has ended") as caught:
+        client.predictions.create("truefusion", INPUT)
+    assert "sky.connect()" in str(caught.value)
+    assert caught.value.charged is False
 
 
 @pytest.mark.usefixtures("no_embedded_sandbox_yet")

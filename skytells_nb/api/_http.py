@@ -209,7 +209,9 @@ class HttpSession:
             elif isinstance(error, httpx.TimeoutException):
                 return self._failed(exchange, "timeout", f"no answer within {exchange.seconds:g} s")
             if isinstance(error, _NEVER_SENT):
-                return TransportFailure("refused", sent=False, message=message)
+                refused = isinstance(error, httpx.ConnectError) and self._is_local_sandbox()
+                ended = self._base_url if refused else ""
+                return TransportFailure("refused", sent=False, message=message, ended_sandbox=ended)
             return self._failed(exchange, "dropped", message)
         except Exception as error:  # noqa: BLE001 - raised again, without its frames
             if self.closed and isinstance(error, RuntimeError):
@@ -235,6 +237,10 @@ class HttpSession:
         if exchange.traced and not exchange.whole:
             return TransportFailure("refused", sent=False, message=message)
         return TransportFailure(reason, sent=True, message=message)
+
+    def _is_local_sandbox(self) -> bool:
+        host = httpx.URL(self._base_url).host
+        return self._key.reveal().startswith("sk-sandbox-") and host in ("127.0.0.1", "localhost", "::1")
 
     def _encode(self, exchange: Exchange) -> httpx.Request:
         request, seconds = exchange.request, exchange.seconds

@@ -58,6 +58,8 @@ class TransportFailure:
     reason: Literal["refused", "timeout", "dropped"]
     sent: bool
     message: str = ""
+    ended_sandbox: str = ""
+    """The address of a sandbox on this machine where nobody listens any more."""
 
 
 Reply: TypeAlias = Response | TransportFailure
@@ -284,6 +286,13 @@ def to_exception(
             "dropped": "The connection broke before the API answered",
         }[error.reason]
         why = error.message or error.reason
+        if error.ended_sandbox:
+            return NetworkError(
+                f"The sandbox at {error.ended_sandbox} has ended ({subject}).{money} Start it again; "
+                "sky.connect() does, and goes on where it was.",
+                detail=why,
+                charged=charged,
+            )
         return NetworkError(
             f"{what} ({subject}; {why}).{money} Check the network and the base URL, then try again.",
             detail=why,

@@ -26,8 +26,9 @@ from typing import Any, Final
 from . import _tracebacks
 from ._options import options
 from .aio import bar, run
-from .api import client_of
+from .api import client_of, session_costs
 from .exceptions import NotFoundError, SkytellsError
+from .formatting import format_cost, money_unit
 from .forms import Field, fields_from_schema
 from .models import Model, Prediction
 from .pricing import estimate
@@ -374,7 +375,10 @@ def _spend(line: str) -> None:
     client = client_of(None).as_sync()
     source = client if client.archive is None else client.archive
     by, freq = (words[0] if words else "model"), (words[1] if len(words) > 1 else None)
+    account = client.connection.account
+    session = format_cost(session_costs.spent(account.origin), money_unit(account.sandbox))
     print(spend_table(source, by, freq))  # noqa: T201 - a magic's answer
+    print(f"This session so far: {session}")  # noqa: T201
 
 
 def _match_line(context: Any) -> dict[str, Any]:

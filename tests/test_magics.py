@@ -138,6 +138,7 @@ def test_what_was_spent_is_summed_up(shell: Shell, capsys: pytest.CaptureFixture
     told = capsys.readouterr().out
     assert "truefusion-edge" in told
     assert "succeeded" in told
+    assert told.count("This session so far: 0.01 credits") == 2
     with pytest.raises(MagicError, match="colour"):
         shell.magics["skytells_spend"]("colour")
 

@@ -11,7 +11,7 @@ from ._download import Download, download, download_bytes
 from ._listing import check_limit, list_predictions, parse_bound
 from ._model_list import get_model
 from ._models import AsyncModels, Models
-from ._observers import Account, Observer, global_observers
+from ._observers import Account, Observer, global_observers, session_costs
 from ._predictions import AsyncPredictions, Predictions, prepare_input
 from ._reconcile import look_for
 from ._requests import check_identifier, encode
@@ -54,5 +54,6 @@ __all__ = [
     "patience",
     "prepare_input",
     "resolve_api_key",
+    "session_costs",
     "wait",
 ]

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from ..models import Prediction
 
-__all__ = ["Account", "Observer", "global_observers"]
+__all__ = ["Account", "Observer", "SessionCosts", "global_observers", "session_costs"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,3 +67,32 @@ class Observer:
 
 global_observers: list[Observer] = []
 """Observers of every client in this process, such as an active budget."""
+
+
+class SessionCosts(Observer):
+    """What this process has spent so far; what others created, or earlier sessions did, is not counted."""
+
+    def __init__(self) -> None:
+        self._under_way: set[tuple[str, str]] = set()
+        self._spent: dict[str, Decimal] = {}
+
+    async def created(self, account: Account, ticket: object, prediction: Prediction) -> None:
+        """Note a prediction whose cost will count."""
+        self._under_way.add((account.origin, prediction.id))
+
+    async def ended(self, account: Account, prediction: Prediction) -> Prediction:
+        """Count its cost, the first time that it is seen to have ended."""
+        key = (account.origin, prediction.id)
+        if key in self._under_way:
+            self._under_way.remove(key)
+            if prediction.cost is not None:
+                self._spent[account.origin] = self.spent(account.origin) + prediction.cost
+        return prediction
+
+    def spent(self, origin: str) -> Decimal:
+        """Return what was spent at one API, as far as it told."""
+        return self._spent.get(origin, Decimal(0))
+
+
+session_costs = SessionCosts()
+"""It hears of every prediction of this process."""

@@ -14,17 +14,18 @@ import logging
 from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from decimal import Decimal
 from typing import Any, Final, Literal
 
 import traitlets
 
 from ..aio import run, submit
-from ..api import AsyncClient
+from ..api import AsyncClient, create, prepare_input, session_costs
 from ..exceptions import PredictionError, SkytellsError
 from ..models import Model, Prediction, PredictionList
 from ..pricing import Estimate, estimate
 from ..schema import NEEDED
-from ._allowance import Allowance
+from ..spending import Budget
 from ._error_message import NOT_SENT, ErrorMessage, describe
 from ._results import Drawings, draw
 
@@ -68,6 +69,8 @@ class FormState:
         Whether fields that are folded away are opened where they have a problem.
     estimate : Estimate or None
         What the inputs will cost; None where nothing can be said.
+    spent : Decimal
+        What this session has spent so far, in this form and everywhere else.
     """
 
     status: FormStatus = "idle"
@@ -84,6 +87,7 @@ class FormState:
     problems: Mapping[str, str] = field(default_factory=dict)
     reveal: bool = False
     estimate: Estimate | None = None
+    spent: Decimal = Decimal(0)
 
 
 def unavailable(model: Model) -> str:
@@ -124,7 +128,7 @@ class FormController(traitlets.HasTraits):
         Tells what is wrong with an input, by the name of the field.
     names : sequence of str
         The names of the inputs.
-    budget : Allowance, optional
+    budget : Budget, optional
         What may be spent.
     queue : bool
         Whether a press while something runs waits for its turn; it is ignored unless set.
@@ -144,7 +148,7 @@ class FormController(traitlets.HasTraits):
         check: Callable[[Mapping[str, Any]], dict[str, str]],
         *,
         names: tuple[str, ...] = (),
-        budget: Allowance | None = None,
+        budget: Budget | None = None,
         queue: bool = False,
     ) -> None:
         super().__init__(state=FormState())
@@ -194,6 +198,7 @@ class FormController(traitlets.HasTraits):
 
     def _update(self, **changes: Any) -> None:
         """Replace the state; observers hear of it."""
+        changes["spent"] = session_costs.spent(self._client.connection.account.origin)
         if "error" in changes:
             error = changes["error"]
             if self._counting is not None:
@@ -259,14 +264,8 @@ class FormController(traitlets.HasTraits):
             return {"status": "idle", "error": NOT_SENT}
         ticking = asyncio.get_running_loop().create_task(self._tick(submission))
         try:
-            if self.budget is not None:
-                self.budget.set_aside(submission, estimate(self._model, submission.input))
             prediction, error = await self._predict(submission)
-            if self.budget is not None:
-                self.budget.settle(submission, prediction)
         except BaseException as error:
-            if self.budget is not None:
-                self.budget.settle(submission, None, billed=getattr(error, "charged", None))
             if submission.prediction is None or not isinstance(error, Exception):
                 raise
             # What the API had accepted all the same is not lost: it is shown with its id.
@@ -286,15 +285,25 @@ class FormController(traitlets.HasTraits):
             self._update(status=prediction.status, prediction=prediction)
 
         try:
-            prediction = await self._client.predictions.create(self._model.id, submission.input, wait=False)
+            connection, model = self._client.connection, self._model.id
+            input = await prepare_input(connection, model, submission.input)
+            prediction = await create(connection, model, input, wait=False, observers=self._observers)
             see(prediction)
             if not prediction.done:
                 prediction = await self._client.predictions.wait(prediction, on_progress=see)
+            failure = None
         except PredictionError as error:
             if error.prediction is None:
                 raise
-            return error.prediction, error
-        return prediction, None
+            prediction, failure = error.prediction, error
+        for observer in self._observers:
+            await observer.ended(connection.account, prediction)
+        return prediction, failure
+
+    @property
+    def _observers(self) -> tuple[Budget, ...]:
+        """The form's own budget; one that stands for the whole process hears of everything anyway."""
+        return () if self.budget is None or self.budget.is_open else (self.budget,)
 
     async def _made(self, prediction: Prediction) -> dict[str, Any]:
         drawings = await asyncio.to_thread(draw, prediction)

@@ -6,6 +6,7 @@ import logging
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
+from decimal import Decimal
 from typing import Any, Final, Literal, Self
 
 import ipywidgets as w
@@ -18,7 +19,7 @@ from ..formatting import format_cost, money_unit
 from ..models import Model, Prediction, PredictionList
 from ..pricing import Estimate, estimate
 from ..schema import Checker, as_text, warm_up
-from ._allowance import Allowance
+from ..spending import Budget
 from ._codegen import connect_line, to_json, to_python
 from ._controller import FormController, FormState, unavailable
 from ._error_message import NOT_SENT
@@ -61,8 +62,9 @@ class PromptForm(w.VBox):  # type: ignore[misc]
         Show only these inputs, in this order. The others keep the model's defaults.
     rules : iterable of Rule
         Rules of your own for which property gets which control; see `skytells_nb.forms.Rule`.
-    budget : amount, optional
-        What this form may spend in all. What would cross it is refused before it is sent.
+    budget : amount or Budget, optional
+        What this form may spend in all. What would cross it is refused before it is sent. Forms that are
+        given one `Budget` share it.
     on_busy : str
         What a press of *Generate* does while something runs: ``"ignore"``, or ``"queue"``.
     results : Results, optional
@@ -113,7 +115,7 @@ class PromptForm(w.VBox):  # type: ignore[misc]
         client: Client | AsyncClient | None = None,
         fields: Sequence[str] | None = None,
         rules: Iterable[Rule] = (),
-        budget: object = None,
+        budget: Budget | Decimal | float | str | None = None,
         on_busy: Literal["ignore", "queue"] = "ignore",
         results: Results | None = None,
     ) -> None:
@@ -137,7 +139,7 @@ class PromptForm(w.VBox):  # type: ignore[misc]
             self.model,
             self._check,
             names=tuple(field.name for field in self.fieldset.fields),
-            budget=budget if budget is None or isinstance(budget, Allowance) else Allowance(budget),
+            budget=budget if budget is None or isinstance(budget, Budget) else Budget(budget),
             queue=on_busy == "queue",
         )
         queue = on_busy == "queue"
@@ -152,7 +154,8 @@ class PromptForm(w.VBox):  # type: ignore[misc]
             queue=queue,
             unavailable=self._unavailable,
         )
-        self._status = StatusBar(layouts, click_hint(ipykernel_version()))
+        unit = money_unit(self._sandbox)
+        self._status = StatusBar(layouts, unit, click_hint(ipykernel_version()))
         self.children = [
             layouts.html(style + heading_html(self.model, self._sandbox) + note, layout=layouts.wide),
             *self.fieldset.widgets,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from concurrent.futures import Future
 from dataclasses import replace
+from decimal import Decimal
 from html import escape
 from typing import Any, Final
 
@@ -17,7 +18,7 @@ from ..exceptions import InvalidInputError
 from ..models import Model, ModelList, PredictionList
 from ..pricing import list_price
 from ..schema import closest_model
-from ._allowance import Allowance
+from ..spending import Budget
 from ._controller import unavailable
 from ._error_message import describe
 from ._form import PromptForm
@@ -41,7 +42,7 @@ class Playground(w.HBox):  # type: ignore[misc]
         The newest open client, or else ``sky.connect()``, unless given.
     model : str, optional
         The slug of the model to begin with; the first of the list unless given.
-    budget : amount, optional
+    budget : amount or Budget, optional
         What the forms of all models together may spend.
 
     Attributes
@@ -68,10 +69,14 @@ class Playground(w.HBox):  # type: ignore[misc]
     model = traitlets.Unicode(help="The slug of the model that is picked.")
 
     def __init__(
-        self, client: Client | AsyncClient | None = None, *, model: str | None = None, budget: object = None
+        self,
+        client: Client | AsyncClient | None = None,
+        *,
+        model: str | None = None,
+        budget: Budget | Decimal | float | str | None = None,
     ) -> None:
         self._client = client_of(client)
-        self._allowance = None if budget is None else Allowance(budget)
+        self._budget = budget if budget is None or isinstance(budget, Budget) else Budget(budget)
         self.models: ModelList = run(self._client.models.list())
         if self._client.connection.account.sandbox:
             self.models[:] = [replace(each, pricing=each.pricing.in_credits()) for each in self.models]
@@ -177,7 +182,7 @@ class Playground(w.HBox):  # type: ignore[misc]
         with self._lock:
             if slug not in self._forms:
                 self._forms[slug] = PromptForm(
-                    model, client=self._client, budget=self._allowance, results=self._results
+                    model, client=self._client, budget=self._budget, results=self._results
                 )
             if slug == self.model:
                 self._show(self._forms[slug])

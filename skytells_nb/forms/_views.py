@@ -16,6 +16,7 @@ from typing import Any, Final
 
 import ipywidgets as w
 
+from ..formatting import format_cost
 from ..models import Model, Prediction
 from ..pricing import Estimate
 from ._controller import FormState
@@ -230,15 +231,25 @@ class ActionBar:
 
 
 class StatusBar:
-    """Under the buttons: the progress of what runs, and what went wrong.
+    """Under the buttons: the progress of what runs, what went wrong, and what the session has cost.
+
+    Parameters
+    ----------
+    layouts : Layouts
+        The form's.
+    unit : str
+        In which amounts are written.
+    hint : str
+        Something worth saying while something runs.
 
     Attributes
     ----------
     widget : ipywidgets.VBox
-        Both.
+        All of it.
     """
 
-    def __init__(self, layouts: Layouts, hint: str = "") -> None:
+    def __init__(self, layouts: Layouts, unit: str, hint: str = "") -> None:
+        self._unit = unit
         self._hint = f' <span class="sky-muted sky-hint">{escape(hint)}</span>' if hint else ""
         self._bar = w.IntProgress(value=0, min=0, max=100, layout=w.Layout(width="160px", flex="0 0 auto"))
         self._line = layouts.html()
@@ -246,7 +257,8 @@ class StatusBar:
             [self._bar, self._line], layout=w.Layout(display="none"), _dom_classes=("sky-status",)
         )
         self.message = layouts.html()
-        self.widget = w.VBox([self._row, self.message], layout=layouts.wide)
+        self.spent = layouts.html()
+        self.widget = w.VBox([self._row, self.message, self.spent], layout=layouts.wide)
 
     def render(self, state: FormState) -> None:
         """Show the progress of what runs, and the error or the note there is."""
@@ -258,6 +270,9 @@ class StatusBar:
             self._bar.value = 100 if progress is None else max(0, min(100, round(progress)))
             set_classes(self._bar, ("sky-indeterminate",) if progress is None else ())
         _display(self._row, state.running)
+        if state.spent:
+            spent = format_cost(state.spent, self._unit)
+            self.spent.value = f'<div class="sky-muted">This session so far: {escape(spent)}</div>'
         if state.error is not None:
             self.message.value = state.error.html
         elif state.note:

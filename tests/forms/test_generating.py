@@ -182,6 +182,19 @@ class TestModelsThatCannotBeRun:
         assert "client.chat.completions" in form._actions.price.value
 
 
+def test_what_the_session_has_cost_stands_under_every_form(sandbox: sky.Sandbox, client: sky.Client):
+    form = PromptForm("truefusion-edge", client=client)
+    form.value = {"prompt": "a fox"}
+    form.submit()
+    form.wait(20)
+    assert "This session so far: 0.01 credits" in form._status.spent.value
+    client.predictions.create("truefusion-pro", {"prompt": "a hen"})
+    sandbox.faults.next("failed", on="create")
+    form.submit()
+    form.wait(20)
+    assert "This session so far: 0.06 credits" in form._status.spent.value
+
+
 class TestCanceling:
     def test_it_cancels_remotely(self, client: sky.Client):
         with sky.Sandbox(seconds=60) as slow, slow.client() as waiting:
@@ -334,5 +347,5 @@ class TestTroubles:
         assert "Over budget" in said(form)
         assert sandbox.billed == 1
         assert form.controller.budget.spent == Decimal("0.01")  # type: ignore[union-attr]
-        with pytest.raises(InvalidInputError, match="budget cannot be"):
+        with pytest.raises(InvalidInputError, match="must be an amount"):
             PromptForm("truefusion-edge", client=client, budget="much")

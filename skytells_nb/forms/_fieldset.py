@@ -7,14 +7,17 @@ and so do keys that the schema does not know. An object inside the input is a fi
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 import ipywidgets as w
 
+from ..pictures import PictureError, encode, is_array, is_picture
 from ..schema import UNSET, to_plain
 from ._controls import Control, control_for
 from ._fields import Field
+from ._masked import Upload
 from ._views import Layouts, label_html, note_html
 
 __all__ = ["Applies", "Fieldset"]
@@ -189,7 +192,7 @@ class Fieldset:
 
     def show(self, value: Mapping[str, Any]) -> None:
         """Show a value; fields that it does not have show their defaults."""
-        self._value = {str(name): to_plain(item) for name, item in value.items()}
+        self._value = {str(name): _as_upload(to_plain(item)) for name, item in value.items()}
         if self._whole is not None:
             self._whole.show(self._value or UNSET)
         else:
@@ -248,3 +251,17 @@ class Fieldset:
 def _help(field: Field, control: Control) -> str:
     help = "" if field.kind == "checkbox" else field.help
     return " ".join(part for part in (help, control.hint, control.remark) if part)
+
+
+def _as_upload(value: Any) -> Any:
+    """Turn a Pillow image into the upload that is sent: upright, whatever becomes of the image later."""
+    if not is_picture(value) or is_array(value):
+        return value
+    try:
+        data = encode(value, "PNG")
+    except PictureError:
+        return value  # the create says what is wrong with it
+    upload = Upload.of(data, "image/png", "picture.png")
+    width, height = struct.unpack_from(">II", data, 16)
+    upload.name = f"A picture · {width} × {height}"
+    return upload

@@ -6,13 +6,16 @@ from ._archive import Archive
 from ._as_input import LIMIT, as_input, prepare
 from ._database import archive_error
 from ._download import form_of, is_gone
+from ._files import INDEX, THUMBNAILS
 from ._index import Stored, replace_surrogates, to_micros
 from ._load_save import load, local_file, rate_prediction, save
 from ._metadata import read_provenance
 from ._serialize import Rating, decode_data_uri, elide_data_uris
 
 __all__ = [
+    "INDEX",
     "LIMIT",
+    "THUMBNAILS",
     "Archive",
     "Rating",
     "Stored",

@@ -25,7 +25,7 @@ from ..models import Prediction, PredictionList
 from . import _index as index
 from . import _reindex as reindex
 from ._database import Database
-from ._files import FileStore
+from ._files import INDEX, FileStore
 from ._index import Stored
 from ._serialize import Rating, input_digest
 from ._writer import ArchiveWriter
@@ -87,7 +87,7 @@ class Archive(Observer):
         self.path = Path(path).expanduser().absolute()
         self._files = FileStore(self.path)
         self.database = Database(
-            self.path / "index.sqlite",
+            self.path / INDEX,
             version=index.VERSION,
             create=partial(reindex.create, self._files),
             upgrade=index.upgrade,

@@ -23,10 +23,16 @@ from ..filetypes import extension
 if TYPE_CHECKING:
     from ..models import Prediction
 
-__all__ = ["SIDECAR", "FileStore", "day_and_stem", "file_name", "slug", "write_to"]
+__all__ = ["INDEX", "SIDECAR", "THUMBNAILS", "FileStore", "day_and_stem", "file_name", "slug", "write_to"]
 
 SIDECAR: Final = ".json"
 """What the JSON beside an output adds to the output's own name."""
+
+INDEX: Final = "index.sqlite"
+"""The file that an archive's folder is known by."""
+
+THUMBNAILS: Final = ".thumbnails"
+"""The folder for small pictures of outputs: ``.thumbnails/<path of the output>.*``."""
 
 _PARTIAL: Final = ".partial"
 _UNINDEXED: Final = ".unindexed"

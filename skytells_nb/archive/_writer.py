@@ -28,7 +28,7 @@ from . import _index as index
 from . import _reindex as reindex
 from ._database import Database, archive_error, is_locked, reason
 from ._download import KEPT, DownloadResult, download_output, embed_record, form_of
-from ._files import SIDECAR, FileStore, day_and_stem, file_name
+from ._files import SIDECAR, THUMBNAILS, FileStore, day_and_stem, file_name
 from ._index import Stored
 from ._serialize import Rating, input_digest, merge, record_of, sidecar_of
 
@@ -472,7 +472,7 @@ class ArchiveWriter:
 
     def _forget_thumbnails(self, file: Path) -> None:
         """Delete what the display keeps of a file: ``.thumbnails/<day>/<name>.<digest>``."""
-        folder = self.store.root / ".thumbnails" / file.parent.name
+        folder = self.store.root / THUMBNAILS / file.parent.name
         for thumbnail in folder.glob(glob.escape(file.name) + ".*"):
             with suppress(OSError):
                 thumbnail.unlink()

@@ -62,13 +62,15 @@ def compare(
     >>> import skytells_nb as sky
     >>> with sky.Sandbox(seconds=0.05) as sandbox, sandbox.client() as client:
     ...     sky.compare(["truefusion", "truefusion-edge"], "a fox", client=client)
-    2 predictions: 1 prompt × 2 columns, $0.04 in all
+    2 predictions: 1 prompt × 2 columns, 0.04 credits in all
     <Comparison of 1 prompt × 2 columns>
     """
     names, texts = check_axis("models", models), check_axis("prompts", prompts)
     variations = check_variations(inputs)
     used = client_of(client)
     known = run(_models(used, names))
+    if used.connection.account.sandbox:
+        known = [replace(model, pricing=model.pricing.in_credits()) for model in known]
     planned = plan(known, texts, variations)
     # The price before the work is the promise of this function.
     print(encodable(str(planned), sys.stdout), flush=True)  # noqa: T201

@@ -164,6 +164,7 @@ def _as_mp3(file: BinaryIO, bit_rate: int) -> bytes:
         rate = 44_100 if bit_rate >= 64_000 else 22_050 if bit_rate >= 32_000 else 16_000
         stream: Any = target.add_stream("mp3", rate=rate, layout="mono" if bit_rate < 96_000 else "stereo")
         stream.bit_rate = bit_rate
+        stream.options = {"compression_level": "7"}  # half the time of the default, at the same size
         resampler = av.AudioResampler(format=stream.format, layout=stream.layout, rate=rate)
         for frame in source.decode(source.streams.audio[0]):
             for part in resampler.resample(frame):

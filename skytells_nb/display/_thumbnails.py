@@ -22,6 +22,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Final
 
+from ..archive import INDEX, THUMBNAILS
 from ..pictures import Picture, decode, flatten
 
 if TYPE_CHECKING:
@@ -35,8 +36,6 @@ _SAVED_BY_LOWER_QUALITY: Final = 0.65
 _SMALLEST_SIDE: Final = 48
 _MANY: Final = 320
 _LIGHT, _DARK = (255, 255, 255), (221, 221, 221)
-_FOLDER: Final = ".thumbnails"
-_INDEX: Final = "index.sqlite"  # what an archive's folder is known by
 _VERSION: Final = 1
 _FACTS: Final = ("mime", "width", "height", "animated")
 _MIMES: Final = ("image/webp", "image/jpeg", "image/png", "audio/mpeg")
@@ -203,10 +202,10 @@ class ThumbnailCache:
             return None
         whole = path.absolute()
         for root in list(whole.parents)[:3]:
-            if (root / _INDEX).is_file():
+            if (root / INDEX).is_file():  # what an archive's folder is known by
                 _, *details = json.loads(key)  # the archive may be moved, and its thumbnails with it
                 digest = hashlib.sha256(json.dumps([_VERSION, *details]).encode()).hexdigest()[:20]
-                return root / _FOLDER / whole.relative_to(root).parent / f"{whole.name}.{digest}"
+                return root / THUMBNAILS / whole.relative_to(root).parent / f"{whole.name}.{digest}"
         return None
 
 

@@ -216,3 +216,14 @@ def test_memory_keeps_the_last_that_were_used(tmp_path):
         cache.put(cache.key(tmp_path / name), made)
     assert cache.get(cache.key(tmp_path / "a")) is None
     assert cache.get(cache.key(tmp_path / "f")) is made
+
+
+def test_what_is_removed_from_an_archive_leaves_no_thumbnail(tmp_path):
+    import skytells_nb as sky
+
+    with sky.Sandbox(seconds=0.05) as sandbox, sandbox.client(archive=tmp_path / "kept") as client:
+        made = client.predictions.create("truefusion-edge", {"prompt": "a fox"})
+        assert "<img" in sky.gallery([made]).html
+        assert list((tmp_path / "kept" / ".thumbnails").rglob("*.png.*"))
+        assert sky.Archive(tmp_path / "kept").remove(made)
+    assert [path for path in (tmp_path / "kept").rglob("*") if "fox" in path.name] == []

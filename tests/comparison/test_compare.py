@@ -39,7 +39,7 @@ def creates(sandbox):
 
 def test_count_and_price_are_told_before_anything_is_created(sandbox, client, capsys):
     sky.compare(models=MODELS, prompts=PROMPTS, client=client)
-    assert capsys.readouterr().out == "4 predictions: 2 prompts × 2 columns, $0.08 in all\n"
+    assert capsys.readouterr().out == "4 predictions: 2 prompts × 2 columns, 0.08 credits in all\n"
     assert sandbox.billed_amount == Decimal("0.08")
 
 

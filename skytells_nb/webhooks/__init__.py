@@ -1,8 +1,8 @@
-"""Webhooks: is this delivery really the API's, what does it say, and a small server to receive it."""
+"""Webhooks: whether a delivery is really the API's, what it says, and a small server that receives it."""
 
 from __future__ import annotations
 
-from .deliveries import parse, verify
-from .receiver import Receiver
+from ._receiver import Receiver
+from ._signature import parse, verify
 
 __all__ = ["Receiver", "parse", "verify"]

@@ -3,11 +3,16 @@
 import asyncio
 import hashlib
 import hmac
+import io
 import json
+import socket
+import threading
 from concurrent.futures import ThreadPoolExecutor
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import httpx
 import pytest
+from PIL import Image
 
 import skytells_nb as sky
 from skytells_nb import exceptions
@@ -75,6 +80,42 @@ def test_a_repeated_delivery_is_dropped(sandbox, receiver):
     assert not receiver._arrived
 
 
+class Pictures(BaseHTTPRequestHandler):
+    """Serves one picture at every path."""
+
+    def do_GET(self):
+        picture = io.BytesIO()
+        Image.new("RGB", (2, 1)).save(picture, "PNG")
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(picture.getvalue())
+
+    def log_message(self, *args):
+        pass
+
+
+def test_what_comes_again_after_a_failure_is_no_duplicate(sandbox, tmp_path):
+    """The output's server is away when the first delivery comes, so the archive gets nothing."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        address = taken.getsockname()
+    ended = {"id": "a", "status": "succeeded", "output": [f"http://127.0.0.1:{address[1]}/fox.png"]}
+    with (
+        sandbox.client(archive=tmp_path) as client,
+        sky.webhooks.Receiver(sandbox.api_key, client=client) as receiver,
+    ):
+        with pytest.warns(sky.SkytellsWarning, match="could not be archived"):
+            assert deliver(receiver, ended, sandbox.api_key).status_code == 503
+        with ThreadingHTTPServer(address, Pictures) as server:
+            threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+            assert deliver(receiver, ended, sandbox.api_key).status_code == 200
+            server.shutdown()
+        assert deliver(receiver, ended, sandbox.api_key).status_code == 200
+        assert receiver.duplicates == 1
+        assert len(receiver.wait("a", timeout=1).files) == 1
+        assert (sky.run(receiver.get()).id, len(receiver._arrived)) == ("a", 0)
+
+
 def test_another_path_another_method_and_no_prediction_are_told_so(sandbox, receiver):
     base = receiver.url.rsplit("/", 1)[0]
     assert deliver(receiver, {"id": "a"}, sandbox.api_key, base + "/").status_code == 404
@@ -117,7 +158,7 @@ def test_an_attached_receiver_feeds_the_wait_of_its_client(sandbox):
 
 def test_a_port_in_use_is_a_clear_error(receiver):
     port = int(receiver.url.split(":")[2].split("/")[0])
-    with pytest.raises(exceptions.SkytellsError, match="cannot listen"):
+    with pytest.raises(exceptions.SkytellsError, match="Cannot listen"):
         sky.webhooks.Receiver("sk-test", port=port)
 
 

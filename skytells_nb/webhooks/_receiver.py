@@ -1,8 +1,9 @@
 """A small server beside the kernel that collects webhook deliveries.
 
 It listens on loopback: the real API reaches it through a tunnel of yours, the sandbox directly. What is
-signed and new is kept and handed out; attached to a client it also tells that client's waits, which
-go on polling in case a delivery is lost.
+signed and new is kept and handed out. Attached to a client it also tells that client's waits, which go on
+polling in case a delivery is lost, and its archive. Where that cannot keep the outputs the answer is 503, so
+that the API delivers once more: what comes again after a failure is no duplicate.
 """
 
 from __future__ import annotations
@@ -15,13 +16,12 @@ import time
 from collections import OrderedDict, deque
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from contextlib import suppress
-from types import TracebackType
 from typing import Any, Final, Self
 
 from ..api import AsyncClient, Client, check_identifier, patience
 from ..exceptions import SkytellsError, WaitTimeoutError, WebhookSignatureError, warn_user
 from ..models import Prediction
-from .deliveries import parse, secrets_in
+from ._signature import parse, secrets_in
 
 __all__ = ["Receiver"]
 
@@ -93,7 +93,7 @@ class Receiver:
         return f"Receiver({self.url!r}, {len(self._latest)} received, {self.refused} refused)"
 
     def wait(self, prediction: Prediction | str, *, timeout: float | None = None) -> Prediction:
-        """Wait until a delivery says that a prediction has ended; gives it as delivered.
+        """Wait until a delivery says that a prediction has ended; returns it as delivered.
 
         Parameters
         ----------
@@ -105,7 +105,7 @@ class Receiver:
         Raises
         ------
         WaitTimeoutError
-            Nothing was delivered in time. The prediction goes on, and can be read by its id.
+            Nothing was delivered in time. The prediction can be read by its id.
         SkytellsError
             The receiver is closed, and no delivery said so before.
         InvalidInputError
@@ -123,14 +123,14 @@ class Receiver:
                 left = until - time.monotonic()
                 if left <= 0:
                     raise WaitTimeoutError(
-                        f"No delivery has said that prediction {identifier} ended. It may have: deliveries "
-                        f"get lost. The prediction is not: client.predictions.get({identifier!r}) reads it.",
+                        f"No webhook for {identifier} within the timeout. Read it with "
+                        f"client.predictions.get({identifier!r}).",
                         prediction=found,
                     )
                 self._changed.wait(min(_SLICE, left))
 
     async def get(self) -> Prediction:
-        """Give the next delivery that nobody has taken yet, waiting for it if need be.
+        """Return the next delivery that nobody has taken yet, waiting for it if need be.
 
         Examples
         --------
@@ -166,10 +166,7 @@ class Receiver:
 
     def _require_open(self) -> None:
         if self.closed:
-            raise SkytellsError(
-                "This receiver is closed and receives nothing more. Nothing is lost: predictions can be read "
-                "by their ids. Make a new receiver for new deliveries."
-            )
+            raise SkytellsError("Receiver is closed. Make a new one, or read predictions by their ids.")
 
     def close(self) -> None:
         """Stop listening."""
@@ -183,22 +180,20 @@ class Receiver:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self.close()
 
     async def _answer(self, scope: Scope, receive: Channel, send: Channel) -> None:
         """Answer one HTTP request, as an ASGI application."""
         if scope["type"] != "http":
             return
-        status, words = await self._judge(scope, receive)
-        body = words.encode()
+        status, text = await self._receive(scope, receive)
+        body = text.encode()
         headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
         await send({"type": "http.response.start", "status": status, "headers": headers})
         await send({"type": "http.response.body", "body": body})
 
-    async def _judge(self, scope: Scope, receive: Channel) -> tuple[int, str]:
+    async def _receive(self, scope: Scope, receive: Channel) -> tuple[int, str]:
         if scope["path"] != self._path:
             return 404, '{"error":"no receiver at this path"}'
         if scope["method"] != "POST":
@@ -224,23 +219,23 @@ class Receiver:
             return 401, '{"error":"the signature does not match"}'
         except SkytellsError:
             return 422, '{"error":"no prediction in it"}'
-        if self._is_new(prediction):
-            await asyncio.to_thread(self._take, prediction)
-        return 200, '{"received":true}'
-
-    def _is_new(self, prediction: Prediction) -> bool:
         key = (prediction.id, prediction.status)
         with self._changed:
             if key in self._known:
                 self.duplicates += 1
-                return False
+                return 200, '{"received":true}'
             self._known[key] = None
             while len(self._known) > _REMEMBERED:
                 self._known.popitem(last=False)
-            return True
+        if await asyncio.to_thread(self._keep, prediction):
+            return 200, '{"received":true}'
+        with self._changed:
+            self._known.pop(key, None)
+        return 503, '{"error":"not archived; deliver it again"}'
 
-    def _take(self, prediction: Prediction) -> None:
-        """Keep what was delivered, and tell everyone who waits for it."""
+    def _keep(self, prediction: Prediction) -> bool:
+        """Tell everyone who waits for what was delivered; returns False when it could not be archived."""
+        is_archived = True
         if self._client is not None:
             connection = self._client.connection
             connection.tell(prediction)
@@ -248,15 +243,21 @@ class Receiver:
                 try:
                     prediction = connection.see_end(prediction)
                 except SkytellsError as error:
+                    is_archived = False
                     warn_user(f"Prediction {prediction.id} was delivered and not archived: {error}")
+                if connection.archive and prediction.status == "succeeded" and prediction.output:
+                    is_archived = is_archived and bool(prediction.files)
         with self._changed:
             known = self._latest.get(prediction.id)
-            if known is None or not known.done:
+            comes_again = known is not None and known.status == prediction.status
+            if known is None or not known.done or comes_again:
                 self._latest[prediction.id] = prediction
             while len(self._latest) > _REMEMBERED:
                 self._latest.popitem(last=False)
-            self._hand_out(prediction)
+            if not comes_again:
+                self._hand_out(prediction)
             self._changed.notify_all()
+        return is_archived
 
     def _hand_out(self, prediction: Prediction) -> None:
         while self._askers:
@@ -269,7 +270,7 @@ class Receiver:
         self._arrived.append(prediction)
 
     def _settle(self, turn: asyncio.Future[Prediction], prediction: Prediction) -> None:
-        """Give a delivery to who asked first, or to the next one if that one has gone."""
+        """Hand a delivery to who asked first, or to the next one if that one has gone."""
         if not turn.done():
             turn.set_result(prediction)
             return
@@ -289,8 +290,7 @@ def _listen(host: str, port: int) -> socket.socket:
         listener.close()
         why = getattr(error, "strerror", None) or error
         raise SkytellsError(
-            f"The receiver cannot listen on {host}:{port}: {why}. Nothing was started. "
-            "Leave port out to take a free one."
+            f"Cannot listen on {host}:{port}: {str(why).rstrip('.')}. Leave port out to take a free one."
         ) from None
     listener.listen(128)
     return listener
@@ -299,7 +299,7 @@ def _listen(host: str, port: int) -> socket.socket:
 def _start(
     application: Callable[[Scope, Channel, Channel], Awaitable[None]], listener: socket.socket
 ) -> tuple[Callable[[], None], threading.Thread]:
-    """Serve an ASGI application on a socket in a daemon thread; gives what stops it, and the thread."""
+    """Serve an ASGI application on a socket in a daemon thread; returns what stops it, and the thread."""
     import uvicorn
 
     config = uvicorn.Config(

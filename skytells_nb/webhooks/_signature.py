@@ -43,25 +43,24 @@ def verify(body: bytes | str, signature: str | None, secret: str | Iterable[str]
     Examples
     --------
     >>> from skytells_nb import webhooks
-    >>> told = "9bd8b63f50664a796a649e90cd123a8a9e25eaf93fb1589cd1f9f6aa776253a3"
-    >>> webhooks.verify(b'{"id":"p1","status":"succeeded"}', told, "sk-test")
+    >>> signature = "9bd8b63f50664a796a649e90cd123a8a9e25eaf93fb1589cd1f9f6aa776253a3"
+    >>> webhooks.verify(b'{"id":"p1","status":"succeeded"}', signature, "sk-test")
     True
-    >>> webhooks.verify(b'{"id":"p2","status":"succeeded"}', told, "sk-test")
+    >>> webhooks.verify(b'{"id":"p2","status":"succeeded"}', signature, "sk-test")
     False
     """
     keys, sent = secrets_in(secret), _arrived(body)
-    told = signature.strip().lower() if isinstance(signature, str) else ""
-    good = [_matches(sent, told, key) for key in keys]
-    return any(good)
+    given = signature.strip().lower() if isinstance(signature, str) else ""
+    matches = [_matches(sent, given, key) for key in keys]  # all of them, so that time tells nothing
+    return any(matches)
 
 
 def secrets_in(secret: object) -> list[str]:
-    """Read one secret, or several; refuses what is none rather than believe everybody or nobody."""
+    """Check one secret, or several; refuse what is none rather than trust everybody or nobody."""
     found = [secret] if isinstance(secret, str) else list(secret) if isinstance(secret, Iterable) else []
     if not found or not all(isinstance(each, str) and each and not _BROKEN.search(each) for each in found):
         raise InvalidInputError(
-            "A webhook's secret must be a string that is not empty: the API key, or the dashboard's webhook "
-            "secret. Nothing was accepted.",
+            "A webhook's secret must be a string that is not empty: the API key, or the dashboard's secret.",
             charged=False,
         )
     return found
@@ -73,15 +72,15 @@ def _arrived(body: object) -> bytes:
     if isinstance(body, str):
         return body.encode("utf-8", "surrogatepass")
     raise InvalidInputError(
-        f"A webhook's body must be bytes or a string, just as it arrived, not {type(body).__name__}. Nothing "
-        "was accepted. Take the raw body of the request, before any JSON is decoded.",
+        f"A webhook's body must be bytes or a string, just as it arrived, not {type(body).__name__}. Pass "
+        "the raw body of the request, before any JSON is decoded.",
         charged=False,
     )
 
 
-def _matches(body: bytes, told: str, secret: str) -> bool:
+def _matches(body: bytes, given: str, secret: str) -> bool:
     expected = hmac.new(secret.encode(), body, hashlib.sha256).hexdigest()
-    return hmac.compare_digest(expected.encode(), told.encode("utf-8", "replace"))
+    return hmac.compare_digest(expected.encode(), given.encode("utf-8", "replace"))
 
 
 def parse(
@@ -91,7 +90,7 @@ def parse(
     *,
     origin: str | None = None,
 ) -> Prediction:
-    """Read the prediction in a delivery, in either documented form, after checking its signature.
+    """Parse the prediction in a delivery, in either documented form, after checking its signature.
 
     Parameters
     ----------
@@ -127,17 +126,15 @@ def parse(
     """
     if secret is None and signature is not None:
         raise InvalidInputError(
-            "A webhook delivery has a signature, and there is no secret to check it by. Nothing in it was "
-            "believed; the prediction itself is unharmed. Pass the secret too; if it comes from the "
-            "environment, see whether it is set.",
+            "The delivery has a signature, and there is no secret to check it with. Pass secret=; if it is "
+            "from the environment, check that it is set there.",
             charged=False,
         )
     if secret is not None and not verify(body, signature, secret):
         how = "no signature" if not signature else "a signature that does not match"
         raise WebhookSignatureError(
-            f"A webhook delivery came with {how}: it is not from the API, or the secret is another one. "
-            "Nothing in it was believed; the prediction itself is unharmed. Check the secret (the API key in "
-            "general mode, the dashboard's webhook secret in enterprise mode), and pass the body as it came.",
+            f"Webhook delivery rejected: it has {how}. Check the secret (the API key, or in enterprise mode "
+            "the dashboard's), and pass the body as it came.",
             status_code=401,
             error_id="WEBHOOK_SIGNATURE_INVALID",
             charged=False,
@@ -156,8 +153,8 @@ def _unwrapped(body: bytes | str) -> dict[str, Any]:
         read = read["data"] if read["type"].startswith("prediction.") else read
     if not isinstance(read, dict):
         raise SkytellsError(
-            "A webhook delivery holds no prediction: its body is no JSON object. Nothing was lost; read the "
-            "prediction by its id instead, with client.predictions.get(id).",
+            "The webhook delivery holds no prediction: its body is no JSON object. Read the prediction with "
+            "client.predictions.get(id).",
             charged=False,
         )
     return read

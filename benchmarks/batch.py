@@ -27,7 +27,7 @@ import skytells_nb as sky
 from skytells_nb.api import Client
 from skytells_nb.archive import Archive
 from skytells_nb.jobs import batch
-from skytells_nb.jobs.inputs import Inputs
+from skytells_nb.jobs._inputs import Inputs
 
 MODEL = "sandbox-scribe"
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from .many import abatch, batch
-from .overview import BatchList, BatchState, batches
-from .results import BatchResult
+from ._batch import abatch, batch
+from ._results import BatchList, BatchResult, BatchState, batches
 
 __all__ = ["BatchList", "BatchResult", "BatchState", "abatch", "batch", "batches"]

@@ -12,8 +12,8 @@ import skytells_nb as sky
 from skytells_nb.api._pending import CreateRegistry
 from skytells_nb.archive import Archive
 from skytells_nb.exceptions import InvalidInputError, SkytellsError
-from skytells_nb.jobs import batch, batches, working
-from skytells_nb.jobs.journal import Journal
+from skytells_nb.jobs import _runner, batch, batches
+from skytells_nb.jobs._journal import Journal
 
 from .conftest import TEXTER
 
@@ -28,7 +28,7 @@ def journal_of(client: sky.Client, archive: Archive, *, name: str, total: int) -
 
 
 def keys_of(inputs: list[Any]) -> list[Any]:
-    from skytells_nb.jobs.inputs import Inputs
+    from skytells_nb.jobs._inputs import Inputs
 
     read = Inputs(TEXTER, inputs, None, "")
     while read.read(100):
@@ -181,7 +181,7 @@ class TestUncertain:
     @pytest.fixture(autouse=True)
     def soon(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """Let the second look come soon after the first."""
-        monkeypatch.setattr(working, "_AGAIN", 0.2)
+        monkeypatch.setattr(_runner, "_AGAIN", 0.2)
 
     def leave(self, client: sky.Client, archive: Archive, inputs: list[str], *lost: int) -> None:
         journal = journal_of(client, archive, name="animals", total=len(inputs))
@@ -262,7 +262,7 @@ class TestUncertain:
         self, run, client, archive, sandbox, monkeypatch
     ):
         self.leave(client, archive, INPUTS, 1)
-        monkeypatch.setattr(working, "_AGAIN", 2.0)
+        monkeypatch.setattr(_runner, "_AGAIN", 2.0)
         sandbox.faults.next("hidden", seconds=1.0)
         with of_another_process(sandbox) as killed:
             made = killed.predictions.create(TEXTER, {"prompt": "an owl"})
@@ -306,14 +306,16 @@ class TestUncertain:
 
 
 def test_a_second_run_of_the_same_batch_says_that_the_first_still_runs(run, client, archive):
-    from skytells_nb.jobs.turns import Turn
+    from skytells_nb.jobs._lock import BatchLock
 
-    turn = Turn(archive, client.connection.account, "animals")
-    assert turn.take()
+    journal = journal_of(client, archive, name="animals", total=len(INPUTS))
+    lock = BatchLock(archive, client.connection.account, "animals", journal)
+    assert lock.acquire()
+    journal.open(lock.holder)
     with pytest.raises(SkytellsError, match=r"'animals' is running already \(process \d+, since"):
         run(INPUTS, name="animals")
     assert {prediction.status for prediction in run(INPUTS, name="others")} == {"succeeded"}
-    turn.give_back()
+    lock.release()
     assert {prediction.status for prediction in run(INPUTS, name="animals")} == {"succeeded"}
 
 

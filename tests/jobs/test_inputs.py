@@ -11,8 +11,7 @@ import pandas as pd
 import pytest
 
 from skytells_nb.exceptions import InvalidInputError
-from skytells_nb.jobs.inputs import Inputs
-from skytells_nb.jobs.rows import labels_of, rows_of
+from skytells_nb.jobs._inputs import Inputs, labels_of, rows_of
 
 SCHEMA = {
     "type": "object",
@@ -30,13 +29,13 @@ def read(given: Any, schema: dict[str, Any] | None = None, model: str = "truefus
 
 def test_dicts_stay_and_strings_are_prompts():
     inputs = read([{"prompt": "a fox", "width": 64}, "an owl"], SCHEMA)
-    assert list(inputs.again()) == [{"prompt": "a fox", "width": 64}, {"prompt": "an owl"}]
+    assert list(inputs.reread()) == [{"prompt": "a fox", "width": 64}, {"prompt": "an owl"}]
 
 
 def test_a_generator_is_read_once_and_can_still_be_gone_through_again():
     inputs = read(f"fox {n}" for n in range(7))
     for _ in range(2):
-        assert list(inputs.again()) == [{"prompt": f"fox {n}"} for n in range(7)]
+        assert list(inputs.reread()) == [{"prompt": f"fox {n}"} for n in range(7)]
     inputs.close()
 
 
@@ -70,8 +69,7 @@ def test_everything_that_is_wrong_is_told_at_once():
         read(["fine", 3, None, {"width": 64}, {"prompt": 5, "width": 4096}, {"prompt": float("nan")}], SCHEMA)
     assert told.value.charged is False
     assert told.value.message.splitlines() == [
-        "5 of 6 inputs cannot be used, so nothing was sent and nothing was billed. Correct them and run the "
-        "batch again:",
+        "5 of 6 inputs cannot be used, and nothing was sent. Correct them and run the batch again:",
         "  input 1: it is int, and neither a dict nor a prompt",
         "  input 2: it is NoneType, and neither a dict nor a prompt",
         "  input 3: prompt: This is needed.",
@@ -96,7 +94,7 @@ def test_a_wrong_row_of_a_frame_is_called_by_its_label():
 
 @pytest.mark.parametrize("one", ["a fox", {"prompt": "a fox"}, b"a fox", 3, None])
 def test_one_input_is_not_many(one: Any):
-    with pytest.raises(InvalidInputError, match=r"inputs must be many.*Nothing was sent"):
+    with pytest.raises(InvalidInputError, match=r"inputs must be many, and this is one \w+: pass a list"):
         read(one)
 
 
@@ -118,7 +116,7 @@ def test_an_input_that_changes_after_it_was_checked_is_not_sent():
     given = [{"prompt": "a fox"}, {"prompt": "an owl"}]
     inputs = read(given)
     given[1]["prompt"] = "ten owls"
-    again = inputs.again()
+    again = inputs.reread()
     assert next(again) == {"prompt": "a fox"}
     with pytest.raises(InvalidInputError, match="Input 1 was changed"):
         next(again)
@@ -128,7 +126,7 @@ def test_files_become_what_the_api_can_read(tmp_path: Path):
     picture = tmp_path / "dot.gif"
     picture.write_bytes(b"GIF89a")
     inputs = read([{"prompt": "bigger", "image": picture}])
-    assert next(inputs.again())["image"] == "data:image/gif;base64,R0lGODlh"
+    assert next(inputs.reread())["image"] == "data:image/gif;base64,R0lGODlh"
 
 
 def test_a_missing_file_is_told_like_any_other_mistake(tmp_path: Path):
@@ -163,7 +161,7 @@ def test_numbers_of_a_frame_are_pythons_own():
 
 def test_a_series_is_its_values_with_its_index():
     series = pd.Series(["a fox", "an owl"], index=["x", "y"])
-    assert list(read(series).again()) == [{"prompt": "a fox"}, {"prompt": "an owl"}]
+    assert list(read(series).reread()) == [{"prompt": "a fox"}, {"prompt": "an owl"}]
     assert list(labels_of(series)) == ["x", "y"]
     assert labels_of(["a fox"]) is None
 
@@ -181,5 +179,5 @@ def test_very_many_need_little_memory():
     assert len(inputs) == 3000
     assert held < 200_000, "sixteen bytes of digest each, and a number"
     assert peak < 6_000_000, "not the twelve megabytes of the inputs themselves"
-    assert sum(1 for _ in inputs.again()) == 3000
+    assert sum(1 for _ in inputs.reread()) == 3000
     inputs.close()

@@ -61,7 +61,7 @@ def test_the_newest_comes_first_and_each_has_a_line(run, archive):
     lines = repr(found).splitlines()
     assert lines[0] == "BatchList of 2"
     assert lines[2].split()[:4] == ["<b>newer</b>", "sandbox-scribe", "1", "succeeded"]
-    assert "sandbox credits" in lines[2]
+    assert " credits " in lines[2]
     page = found._repr_html_()
     assert "&lt;b&gt;newer&lt;/b&gt;" in page
     assert "<b>newer" not in page
@@ -79,7 +79,7 @@ def test_a_cost_is_added_exactly_whatever_precision_a_notebook_has(client, archi
     with localcontext(prec=3):
         (told,) = found = batches(archive)
         assert told.cost == Decimal("3086.4195")
-        assert "3086.4195 sandbox credits" in repr(found)
+        assert "3,086.4195 credits" in repr(found)
 
 
 def test_an_empty_list_says_so():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from skytells_nb.jobs.pacing import Throttle
+from skytells_nb.jobs._rate_limiter import RateLimiter
 
 
 class Clock:
@@ -17,56 +17,56 @@ class Clock:
 
 def test_no_more_than_the_limit_are_let_in():
     async def main() -> None:
-        throttle = Throttle(2, Clock())
-        await throttle.enter()
-        await throttle.enter()
-        third = asyncio.ensure_future(throttle.enter())
+        limiter = RateLimiter(2, Clock())
+        await limiter.enter()
+        await limiter.enter()
+        third = asyncio.ensure_future(limiter.enter())
         await asyncio.sleep(0)
         assert not third.done()
-        throttle.leave()
+        limiter.leave()
         await third
-        assert throttle.running == 2
+        assert limiter.running == 2
 
     asyncio.run(main())
 
 
 def test_a_rate_limit_halves_it_and_refusals_that_come_together_count_once():
     clock = Clock()
-    throttle = Throttle(8, clock)
+    limiter = RateLimiter(8, clock)
     for _ in range(5):
-        throttle.limited(2.0)
-    assert throttle.room == 4
+        limiter.limited(2.0)
+    assert limiter.room == 4
     clock.time += 2.5
-    throttle.limited(2.0)
-    assert throttle.room == 2
+    limiter.limited(2.0)
+    assert limiter.room == 2
 
 
 def test_it_never_falls_below_one():
     clock = Clock()
-    throttle = Throttle(8, clock)
+    limiter = RateLimiter(8, clock)
     for _ in range(20):
-        throttle.limited(1.0)
+        limiter.limited(1.0)
         clock.time += 1.5
-    assert throttle.room == 1
+    assert limiter.room == 1
 
 
 def test_it_comes_back_one_a_round_and_never_above_the_limit():
-    throttle = Throttle(8, Clock())
-    throttle.limited(0.0)
+    limiter = RateLimiter(8, Clock())
+    limiter.limited(0.0)
     for _ in range(4 + 5 + 1):
-        throttle.went_well()
-    assert throttle.room == 6
+        limiter.went_well()
+    assert limiter.room == 6
     for _ in range(100):
-        throttle.went_well()
-    assert throttle.room == 8
+        limiter.went_well()
+    assert limiter.room == 8
 
 
 def test_nobody_is_let_in_before_the_api_allows_it():
     async def main() -> None:
         clock = Clock()
-        throttle = Throttle(8, clock)
-        throttle.limited(0.01)
-        waiting = asyncio.ensure_future(throttle.enter())
+        limiter = RateLimiter(8, clock)
+        limiter.limited(0.01)
+        waiting = asyncio.ensure_future(limiter.enter())
         await asyncio.sleep(0)
         assert not waiting.done()
         clock.time += 0.02
@@ -77,9 +77,9 @@ def test_nobody_is_let_in_before_the_api_allows_it():
 
 def test_an_api_that_cannot_be_reached_is_tried_for_two_minutes():
     clock = Clock()
-    throttle = Throttle(8, clock)
+    limiter = RateLimiter(8, clock)
     tries = 0
-    while throttle.unreachable():
+    while limiter.unreachable():
         tries += 1
         clock.time += 10
     assert clock.time - 100 > 120
@@ -88,8 +88,8 @@ def test_an_api_that_cannot_be_reached_is_tried_for_two_minutes():
 
 def test_an_outage_that_ends_is_forgotten():
     clock = Clock()
-    throttle = Throttle(8, clock)
+    limiter = RateLimiter(8, clock)
     for _ in range(50):
-        assert throttle.unreachable()
+        assert limiter.unreachable()
         clock.time += 60
-        throttle.went_well()
+        limiter.went_well()

@@ -17,7 +17,7 @@ import skytells_nb as sky
 from skytells_nb.api import Account, Observer
 from skytells_nb.api import _observers as observers
 from skytells_nb.exceptions import BudgetExceeded, SkytellsError, SkytellsWarning
-from skytells_nb.jobs import batch, batches, working
+from skytells_nb.jobs import _runner, batch, batches
 
 from .conftest import TEXTER
 
@@ -46,11 +46,11 @@ class TestRateLimits:
             assert 0 < refused < 60
 
     def test_a_long_wait_is_explained_once(self, run, sandbox, monkeypatch):
-        monkeypatch.setattr(working, "_WORTH_SAYING", 0.01)
+        monkeypatch.setattr(_runner, "_WORTH_SAYING", 0.01)
         sandbox.faults.next("rate_limit", on="create", times=25, retry_after=0.02)
         with pytest.warns(SkytellsWarning) as told:
             run(INPUTS)
-        assert [str(each.message)[:36] for each in told] == ["The API asks this batch to wait 0 s "]
+        assert [str(each.message)[:36] for each in told] == ["The API asks to wait 0 s for its rat"]
 
     def test_a_limit_on_reads_does_no_harm_either(self, run, sandbox):
         sandbox.faults.next("rate_limit", on=["list", "read"], times=5, retry_after=0.02)
@@ -61,12 +61,13 @@ class TestWhatWouldStopEveryOne:
     def test_without_credit_nothing_more_is_sent_and_a_later_run_goes_on(self, run, sandbox, creates):
         sandbox.faults.always("no_credit", after=4)
         with pytest.warns(
-            SkytellsWarning, match=r"8 of 12 were not sent.*No credit is left.*goes on from here"
+            SkytellsWarning,
+            match=r"stopped: 4 of 12 done, .* spent · 8 not sent\. .*no credit left.*Run it again",
         ):
             made = run(INPUTS, limit=1)
-        assert statuses(made) == ["succeeded"] * 4 + ["queued"] * 8
+        assert statuses(made) == ["succeeded"] * 4 + ["not_sent"] * 8
         assert made[4].id == "not-created-4"
-        assert made[4].error.startswith("Not sent: No credit is left")
+        assert made[4].error.startswith("Not sent: Not enough credit")
         assert made[11].prompt == "fox 11"
         assert creates() == 5
         sandbox.faults.clear()
@@ -91,18 +92,18 @@ class TestWhatWouldStopEveryOne:
         assert sandbox.billed == 12
 
     def test_an_api_that_stays_away_stops_the_batch(self, archive, monkeypatch):
-        from skytells_nb.jobs import pacing
+        from skytells_nb.jobs import _rate_limiter
 
-        monkeypatch.setattr(pacing, "_PATIENCE", 0.0)
-        monkeypatch.setattr(pacing, "_LONGEST", 0.01)
+        monkeypatch.setattr(_rate_limiter, "_PATIENCE", 0.0)
+        monkeypatch.setattr(_rate_limiter, "_LONGEST", 0.01)
         with sky.Sandbox(seconds=0) as sandbox, sandbox.client(archive=archive, max_retries=0) as client:
             talk = client.connection
             stop = StopServer(sandbox, after=3)
             talk.observers.append(stop)
-            with pytest.warns(SkytellsWarning, match="were not sent"):
+            with pytest.warns(SkytellsWarning, match="not sent"):
                 made = batch(TEXTER, INPUTS, limit=1, name="foxes", client=client)
             assert statuses(made)[:3] == ["succeeded"] * 3
-            assert set(statuses(made)[3:]) == {"queued"}
+            assert set(statuses(made)[3:]) == {"not_sent"}
             talk.observers.remove(stop)
             sandbox.start()
             again = batch(TEXTER, INPUTS, limit=1, name="foxes", client=client)
@@ -115,7 +116,7 @@ def test_what_cannot_be_waited_for_any_longer_is_given_as_it_is_and_followed_lat
         sandbox.faults.always("unauthorized", on=["read", "list"])
         made = batch(TEXTER, INPUTS[:3], client=client)
         assert statuses(made) == ["processing"] * 3
-        assert "takes the wait up again" in made[0].error
+        assert "refused the key" in made[0].error
         assert [(b.running, b.waiting) for b in batches(archive)] == [(3, 0)]
         sandbox.faults.clear()
         again = batch(TEXTER, INPUTS[:3], client=client)
@@ -173,12 +174,14 @@ class TestBudgets:
         return purses
 
     def test_what_would_cross_it_is_not_sent(self, run, creates, spending):
-        with pytest.warns(SkytellsWarning, match=r"were not sent.*cross the budget"):
+        with pytest.warns(SkytellsWarning, match=r"not sent.*cross the budget"):
             made = run(INPUTS, budget="1", limit=1)
         done = statuses(made).count("succeeded")
         assert 0 < done < 12
         assert creates() == done
-        assert statuses(made) == ["succeeded"] * done + ["queued"] * (12 - done)
+        assert statuses(made) == ["succeeded"] * done + ["not_sent"] * (12 - done)
+        assert made[-1].done
+        assert made[-1].cost is None
         assert observers.global_observers == []
 
     def test_what_was_only_reserved_comes_back_before_the_batch_gives_up(self, run, spending):
@@ -189,7 +192,7 @@ class TestBudgets:
         """The only one under way ends, and is settled, before the refusal of the other is heard of."""
 
         class Slow(Observer):
-            def before_create(self, account: Account, model: str, input: dict[str, Any]) -> None:
+            async def before_create(self, account: Account, model: str, input: dict[str, Any]) -> None:
                 purse = spending[-1]
                 if purse.price > purse.left:
                     while not purse.ended_ones:
@@ -230,7 +233,9 @@ class TestTheArchive:
         client.connection.observers.append(shut)
         with pytest.warns(SkytellsWarning), pytest.raises(SkytellsError) as told:
             run(INPUTS, limit=2)
-        assert "The batch stopped, because its journal cannot be written" in told.value.message
+        assert told.value.message.startswith(
+            "Batch stopped, since its journal cannot be written: Cannot write"
+        )
         assert "nothing is paid for twice" in told.value.message
         assert len(told.value.results) == 12
         sent = sandbox.billed

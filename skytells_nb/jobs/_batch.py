@@ -1,10 +1,9 @@
-"""`batch` and `abatch`: many predictions of one model, written down as they go, and never paid for twice."""
+"""`batch` and `abatch`: many predictions of one model, journalled as they go, and never paid for twice."""
 
 from __future__ import annotations
 
 import asyncio
 import inspect
-import operator
 from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager, nullcontext, suppress
 from datetime import UTC, datetime
@@ -13,22 +12,23 @@ from importlib import import_module
 from typing import Any, Final, TypeVar, cast
 
 from .._options import options
-from ..aio import Bar, bar, detach, on_loop, run
+from ..aio import bar, detach, on_loop, run
 from ..api import AsyncClient, Client, client_of
 from ..archive import Archive
-from ..exceptions import InvalidInputError, SkytellsError, warn_user
+from ..checks import check_text, check_whole
+from ..exceptions import SkytellsError, warn_user
+from ..formatting import format_cost, money_unit
 from ..models import Model
-from .inputs import Inputs
-from .journal import Journal
-from .planning import Plan
-from .results import BatchResult
-from .turns import Turn
-from .working import Run
+from ._inputs import Inputs
+from ._journal import Journal
+from ._lock import BatchLock
+from ._results import BatchResult
+from ._runner import BatchRunner
 
 __all__ = ["abatch", "batch"]
 
-_SOME: Final = 256
-_PATIENCE: Final = 3.0
+_AT_ONCE: Final = 256  # inputs that are read before others on the loop have their turn
+_PATIENCE: Final = 3.0  # seconds for a run that was stopped just now to wind up
 _LOOKS: Final = 60
 _LONGEST_NAME: Final = 200
 _F = TypeVar("_F", bound=Callable[..., object])
@@ -80,18 +80,17 @@ def batch(
     Returns
     -------
     BatchResult
-        A `PredictionList` in the order of the inputs. A failure is a result with its ``error``. It holds
-        about 3 kB for each item.
+        A `PredictionList` in the order of the inputs. A failure is a result with its ``error``, and what was
+        not sent one with the status ``not_sent``. It holds about 3 kB for each item.
 
     Raises
     ------
     InvalidInputError
-        Inputs that the model does not take (all of them are told), a limit below 1, a name that another
-        model has. Nothing was sent.
+        Inputs that the model does not take (each is listed), a limit below 1, a name that another model has.
     NotFoundError
-        There is no such model. Nothing was sent.
+        There is no such model.
     SkytellsError
-        This batch is running already, or the archive cannot be written. What is finished stays finished.
+        This batch is running already, or its journal cannot be written. What is finished stays finished.
 
     Examples
     --------
@@ -105,30 +104,30 @@ def batch(
     ...         foxes, again[0].id == foxes[0].id, sandbox.billed
     (PredictionList of 2: 2 succeeded, True, 2)
     """
-    job = _Job(model, limit, name, client, progress)
+    job = _Batch(model, limit, name, client, progress)
     schema = job.client.as_sync().models.get(job.model).input_schema if _is_many(inputs) else None
     given = Inputs(job.model, inputs, schema, job.client.base_url)
     try:
-        while given.read(_SOME):
+        while given.read(_AT_ONCE):
             continue
-        return run(job.carried_out(given, budget, retry_failed, retry_uncertain))
+        return run(job.run(given, budget, retry_failed, retry_uncertain))
     finally:
         given.close()
 
 
-def _explained_by(twin: Callable[..., object]) -> Callable[[_F], _F]:
-    """Put into a docstring, before its examples, what that of its twin says of parameters and errors."""
+def _documented_as(twin: Callable[..., object]) -> Callable[[_F], _F]:
+    """Copy parameters and errors from the docstring of its twin, to before the examples."""
 
-    def explain(function: _F) -> _F:
+    def document(function: _F) -> _F:
         own, more = inspect.cleandoc(function.__doc__ or ""), inspect.cleandoc(twin.__doc__ or "")
-        told = more[more.find("Parameters\n") : more.find("Examples\n")]
-        function.__doc__ = own.replace("Examples\n", f"{told}Examples\n", 1)
+        shared = more[more.find("Parameters\n") : more.find("Examples\n")]
+        function.__doc__ = own.replace("Examples\n", f"{shared}Examples\n", 1)
         return function
 
-    return explain
+    return document
 
 
-@_explained_by(batch)
+@_documented_as(batch)
 async def abatch(
     model: str | Model,
     inputs: Iterable[Any],
@@ -155,7 +154,7 @@ async def abatch(
     ...     sky.run(main(sandbox, folder))
     PredictionList of 2: 2 succeeded
     """
-    job = _Job(model, limit, name, client, progress)
+    job = _Batch(model, limit, name, client, progress)
     schema = (await job.client.models.get(job.model)).input_schema if _is_many(inputs) else None
     if schema is not None:  # the library that checks takes a second to load
         await asyncio.to_thread(import_module, "jsonschema")
@@ -163,14 +162,14 @@ async def abatch(
     try:
         more = True
         while more:
-            more = given.read(_SOME)
+            more = given.read(_AT_ONCE)
             await asyncio.sleep(0)
-        return await on_loop(job.carried_out(given, budget, retry_failed, retry_uncertain))
+        return await on_loop(job.run(given, budget, retry_failed, retry_uncertain))
     finally:
         given.close()
 
 
-class _Job:
+class _Batch:
     """What a call of `batch` asks for, checked."""
 
     def __init__(
@@ -181,85 +180,85 @@ class _Job:
         client: Client | AsyncClient | None,
         progress: bool,
     ) -> None:
-        self.model = _checked_model(model)
-        self.limit = _checked_limit(limit)
-        self.name = _checked_name(name)
+        self.model = (
+            model.id if isinstance(model, Model) else check_text("model", model, what="a model's name")
+        )
+        self.limit = check_whole("limit", limit, 1)
+        self.name = None if name is None else check_text("name", name, longest=_LONGEST_NAME)
         self.progress = progress
         self.client = client_of(client)
         connection = self.client.connection
         own = connection.archive if isinstance(connection.archive, Archive) else None
         self.archive = own or cast("Archive", Archive.resolve(True))
 
-    async def carried_out(
-        self, given: Inputs, budget: object, retry_failed: bool, retry_uncertain: bool
+    async def run(
+        self, inputs: Inputs, budget: object, retry_failed: bool, retry_uncertain: bool
     ) -> BatchResult:
-        """Take the turn, open the journal, run; and leave everything written down, whatever happens."""
-        name = self.name or f"{self.model}-{given.fingerprint}"
-        if not len(given):
-            return BatchResult(name=name, labels=given.labels)
+        """Lock, open the journal, run; and leave everything written, whatever happens."""
+        name = self.name or f"{self.model}-{inputs.fingerprint}"
+        result = BatchResult(name=name, labels=inputs.labels)
+        total = len(inputs)
+        if not total:
+            return result
         connection = self.client.connection
         account = connection.account
-        journal = Journal(
-            self.archive, account, name=name, model=self.model, total=len(given), now=datetime.now(UTC)
-        )
-        turn = Turn(self.archive, account, name)
-        await _take(turn)
+        now = datetime.now(UTC)
+        journal = Journal(self.archive, account, name=name, model=self.model, total=total, now=now)
+        lock = BatchLock(self.archive, account, name, journal)
+        await _acquire(lock)
         try:
             with _budget(budget):
-                await asyncio.to_thread(journal.open)
-                plan = Plan(given, journal, self.archive, account, self.model, retry_failed=retry_failed)
-                working = Run(
+                await asyncio.to_thread(journal.open, lock.holder)
+                runner = BatchRunner(
                     connection,
                     self.archive,
                     journal,
-                    turn,
-                    plan,
-                    given,
-                    name=name,
+                    lock,
+                    inputs,
                     model=self.model,
                     limit=self.limit,
+                    retry_failed=retry_failed,
                     retry_uncertain=retry_uncertain,
                 )
-                with self._bar(len(given), name) as shown:
-                    results = await working.see_through(shown)
+                shows = options.progress if self.progress else False
+                delay = 0.0 if shows is True else 1.0
+                with bar(total, name, enabled=bool(shows), delay=delay) as shown:
+                    result.extend(await runner.run(shown))
             await asyncio.to_thread(journal.close)
         except Exception:
-            with suppress(SkytellsError):  # what stopped the batch is told already
+            with suppress(SkytellsError):  # what stopped the batch is raised already
                 journal.close()
-            turn.give_back()
+            lock.release()
             raise
         except BaseException:
-            turn.wind_up()
-            detach(asyncio.to_thread(_wind_up, journal, turn), 2.0)
+            lock.wind_up()
+            detach(asyncio.to_thread(_wind_up, journal, lock), 2.0)
             raise
-        turn.give_back()
-        if working.left_out and working.stopped_by is not None:
+        lock.release()
+        if runner.not_sent:
+            cost = format_cost(runner.spent, money_unit(account.sandbox))
+            billed = "" if runner.spent is None else f", {cost} spent"
             warn_user(
-                f"Batch {name!r}: {working.left_out:,} of {len(given):,} were not sent. "
-                f"{working.stopped_by.message} Running it again goes on from here."
+                f"Batch {name!r} stopped: {total - runner.not_sent:,} of {total:,} done{billed} · "
+                f"{runner.not_sent:,} not sent. {runner.reason} Run it again to go on from here."
             )
-        return results
-
-    def _bar(self, total: int, name: str) -> Bar:
-        wanted = options.progress if self.progress else False
-        return bar(total, name, enabled=bool(wanted), delay=0.0 if wanted is True else 1.0)
+        return result
 
 
-def _wind_up(journal: Journal, turn: Turn) -> None:
-    """After an interrupt: write what is still listed, and let the next run begin."""
+def _wind_up(journal: Journal, lock: BatchLock) -> None:
+    """After an interrupt: write what is still queued, and let the next run begin."""
     try:
         journal.close()
     finally:
-        turn.give_back()
+        lock.release()
 
 
-async def _take(turn: Turn) -> None:
-    """Take the turn; wait a moment for a run that was stopped just now."""
+async def _acquire(lock: BatchLock) -> None:
     for _ in range(_LOOKS):
-        if turn.take():
+        if lock.acquire():
             return
         await asyncio.sleep(_PATIENCE / _LOOKS)
-    raise turn.busy("it was stopped just now, and winds up")
+    raise lock.busy("it was stopped just now, and winds up")
 
 
 def _is_many(inputs: object) -> bool:
@@ -276,38 +275,3 @@ def _budget(amount: object) -> AbstractContextManager[object]:
     from ..spending import budget
 
     return budget(cast("Any", amount))
-
-
-def _checked_model(model: object) -> str:
-    if isinstance(model, Model):
-        return model.id
-    if isinstance(model, str) and model.strip():
-        return model.strip()
-    raise InvalidInputError(
-        f'model must be the name of a model, such as "truefusion-pro", not {model!r}. Nothing was sent.',
-        charged=False,
-    )
-
-
-def _checked_limit(limit: object) -> int:
-    try:
-        room = 0 if isinstance(limit, bool) else operator.index(cast("Any", limit))
-    except TypeError:
-        room = 0
-    if room < 1:
-        raise InvalidInputError(
-            f"limit={limit!r} would let nothing start. Nothing was sent. Give a whole number of 1 or more.",
-            charged=False,
-        )
-    return room
-
-
-def _checked_name(name: object) -> str | None:
-    if name is None:
-        return None
-    if isinstance(name, str) and name.strip() and len(name) <= _LONGEST_NAME:
-        return name.strip()
-    raise InvalidInputError(
-        f"name must be a word or two, of {_LONGEST_NAME} characters at most, not {name!r}. Nothing was sent.",
-        charged=False,
-    )

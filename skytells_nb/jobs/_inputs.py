@@ -1,8 +1,8 @@
-"""What a batch is given, made into items: read once to the end and checked, before anything is sent.
+"""The inputs of a batch: read once to the end and checked, before anything is sent.
 
-A list, a DataFrame or anything else that can be read twice is read again when it is sent. A generator
-cannot be, so what it gives is kept in a temporary file; however many there are, only the digests of the
-inputs stay in memory, sixteen bytes each.
+A list, a DataFrame or anything else that can be read twice is read again when it is sent. A generator cannot
+be, so what it yields is kept in a temporary file; however many there are, only the digests of the inputs stay
+in memory, sixteen bytes each.
 """
 
 from __future__ import annotations
@@ -13,25 +13,24 @@ from array import array
 from collections.abc import Iterable, Iterator, Mapping
 from hashlib import blake2b
 from itertools import islice
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from ..api import create_request
 from ..archive import prepare
 from ..exceptions import InvalidInputError, SkytellsError
 from ..models import Model
 from ..schema import Checker, as_text
-from .rows import labels_of, rows_of
 
-__all__ = ["MOST", "Inputs", "Key"]
+__all__ = ["MOST", "Inputs", "Key", "labels_of", "rows_of"]
 
 MOST: Final = 10_000_000
-"""How many inputs one batch takes. A generator without an end would fill the disk."""
+"""Inputs that one batch takes: a generator without an end would fill the disk."""
 
-_TOLD: Final = 20
+_LISTED: Final = 20  # wrong inputs that an error lists; the rest are counted
 _IN_MEMORY: Final = 2**20
 
 Key = tuple[bytes, int]
-"""Which item of a batch: the digest of its input, and which of those that are equal."""
+"""Which item of a batch: the digest of its input, and its number among equal ones."""
 
 
 class Inputs:
@@ -51,7 +50,7 @@ class Inputs:
     Raises
     ------
     InvalidInputError
-        It is no collection of inputs. Nothing was sent.
+        It is no collection of inputs.
     """
 
     def __init__(self, model: str, given: object, schema: Mapping[str, Any] | None, origin: str) -> None:
@@ -76,11 +75,11 @@ class Inputs:
 
     @property
     def fingerprint(self) -> str:
-        """What tells these inputs of this model from others, once all have been read."""
+        """A digest of the model and all inputs in order, once they have been read."""
         return self._whole.hexdigest()[:12]
 
     def key(self, position: int) -> Key:
-        """Tell which item stands at a position."""
+        """Return which item stands at a position."""
         return bytes(self._digests[16 * position : 16 * position + 16]), self._numbers[position]
 
     def read(self, amount: int) -> bool:
@@ -89,12 +88,12 @@ class Inputs:
         Raises
         ------
         InvalidInputError
-            After the last one, when any of them cannot be used; it says which, and why. Nothing was sent.
+            After the last one, when any of them cannot be used; it lists which, and why.
         """
         try:
             for given in islice(self._source, amount):
                 amount -= 1
-                self._take(given)
+                self._add(given)
             if not amount:
                 return True
             self._finish()
@@ -103,45 +102,44 @@ class Inputs:
             raise
         return False
 
-    def again(self) -> Iterator[dict[str, Any]]:
-        """Give all inputs again, as they will be sent.
+    def reread(self) -> Iterator[dict[str, Any]]:
+        """Yield all inputs once more, as they will be sent.
 
         Raises
         ------
         InvalidInputError
             One of them is no longer what it was when it was checked.
         """
-        for position, (input, digest) in enumerate(self._reread()):
+        for position, (input, digest) in enumerate(self._digested()):
             if digest != self.key(position)[0]:
                 raise InvalidInputError(
-                    f"Input {position} was changed while its batch ran, so it was not sent. Run the batch "
-                    "again.",
+                    f"Input {position} was changed while its batch ran. Run the batch again.",
                     charged=False,
+                    effect="It was not sent.",
                 )
             yield input
 
     def close(self) -> None:
-        """Let go of the temporary file."""
+        """Delete the temporary file."""
         if self._spool is not None:
             self._spool.close()
 
-    def _take(self, given: object) -> None:
+    def _add(self, given: object) -> None:
         position = len(self._numbers) + self._refused
         if position >= MOST:
             raise InvalidInputError(
-                f"There are more than {MOST:,} inputs, which is more than one batch takes. Nothing was sent. "
-                "Give a generator an end, or several batches a part each.",
+                f"There are more than {MOST:,} inputs. Does the generator end? Else split it into batches.",
                 charged=False,
             )
         try:
-            input, digest = self._normal(given)
+            input, digest = self._normalize(given)
             problem = as_text(self._checker.problems(input))
         except SkytellsError as error:
             problem = error.message
         if problem:
             self._refused += 1
-            if len(self._wrong) < _TOLD:
-                self._wrong.append(f"  input {self._called(position)}: {problem}")
+            if len(self._wrong) < _LISTED:
+                self._wrong.append(f"  input {self._label(position)}: {problem}")
             return
         number = self._seen.get(digest, 0)
         self._seen[digest] = number + 1
@@ -151,7 +149,7 @@ class Inputs:
         if self._spool is not None:
             self._spool.write(json.dumps(input).encode() + b"\n")
 
-    def _normal(self, given: object) -> tuple[dict[str, Any], bytes]:
+    def _normalize(self, given: object) -> tuple[dict[str, Any], bytes]:
         if isinstance(given, str):
             if self._checker.takes and "prompt" not in self._checker.takes:
                 raise InvalidInputError(f"the model takes no prompt, but {', '.join(self._checker.takes)}")
@@ -164,7 +162,7 @@ class Inputs:
         digest = blake2b("\n".join(order.key).encode("utf-8", "surrogatepass"), digest_size=16).digest()
         return order.input, digest
 
-    def _called(self, position: int) -> str:
+    def _label(self, position: int) -> str:
         if self.labels is None:
             return str(position)
         try:
@@ -182,8 +180,8 @@ class Inputs:
         raise InvalidInputError(
             "\n".join(
                 [
-                    f"{self._refused:,} of {total:,} inputs cannot be used, so nothing was sent and nothing "
-                    "was billed. Correct them and run the batch again:",
+                    f"{self._refused:,} of {total:,} inputs cannot be used, and nothing was sent. Correct "
+                    "them and run the batch again:",
                     *self._wrong,
                     *tail,
                 ]
@@ -191,10 +189,10 @@ class Inputs:
             charged=False,
         )
 
-    def _reread(self) -> Iterator[tuple[dict[str, Any], bytes]]:
+    def _digested(self) -> Iterator[tuple[dict[str, Any], bytes]]:
         if self._spool is None:
             for given in self._given:
-                yield self._normal(given)
+                yield self._normalize(given)
             return
         self._spool.seek(0)
         for position, line in enumerate(self._spool):
@@ -202,10 +200,10 @@ class Inputs:
 
 
 def _require_collection(given: object) -> None:
-    hint = "Give a list of dicts, a list of prompts, or a DataFrame whose columns are inputs."
     if isinstance(given, str | bytes | Mapping | Model) or not isinstance(given, Iterable):
         raise InvalidInputError(
-            f"inputs must be many, and this is one {type(given).__name__}. Nothing was sent. {hint}",
+            f"inputs must be many, and this is one {type(given).__name__}: pass a list of dicts, a list of "
+            "prompts, or a DataFrame whose columns are inputs.",
             charged=False,
         )
 
@@ -216,3 +214,56 @@ def _is_json(value: object) -> bool:
     if isinstance(value, list | tuple):
         return all(map(_is_json, value))
     return value is None or isinstance(value, str | int | float)
+
+
+def labels_of(given: object) -> Any:
+    """Return the index of a DataFrame or Series; None for anything else (a list's ``index`` is a method)."""
+    index = getattr(given, "index", None)
+    return None if index is None or callable(index) else index
+
+
+def rows_of(given: object) -> Iterable[object]:
+    """Return the inputs in a collection, which are the rows of a DataFrame, without their empty cells."""
+    if hasattr(given, "itertuples") and hasattr(given, "columns"):
+        return _Rows(given)
+    return cast("Iterable[object]", given)
+
+
+class _Rows:
+    """The rows of a frame, which can be read more than once."""
+
+    def __init__(self, frame: Any) -> None:
+        twice = frame.columns[frame.columns.duplicated()]
+        if len(twice):
+            raise InvalidInputError(
+                f"The DataFrame has several columns {twice[0]!r}. Rename or drop one of them.",
+                charged=False,
+            )
+        self._frame = frame
+
+    def __iter__(self) -> Iterator[dict[Any, Any]]:
+        names = list(self._frame.columns)
+        for row in self._frame.itertuples(index=False, name=None):
+            cells = zip(names, map(_python_value, row), strict=True)
+            yield {name: value for name, value in cells if not _is_missing(value)}
+
+
+def _python_value(value: Any) -> Any:
+    """Turn a numpy value into Python's own; a whole float is an int, since a gap makes a column float."""
+    if type(value).__module__.partition(".")[0] == "numpy":
+        value = value.tolist()
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    return value
+
+
+def _is_missing(value: Any) -> bool:
+    """Whether a cell is empty: None, NaN, NaT or pandas' NA; of them all but None differ from themselves."""
+    if value is None:
+        return True
+    try:
+        return bool(value != value)
+    except TypeError:  # NA, which neither equals itself nor does not
+        return True
+    except ValueError:
+        return False

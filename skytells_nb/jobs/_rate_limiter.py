@@ -7,13 +7,13 @@ from collections.abc import Callable
 from math import inf
 from typing import Final
 
-__all__ = ["Throttle"]
+__all__ = ["RateLimiter"]
 
 _PATIENCE: Final = 120.0
 _LONGEST: Final = 30.0
 
 
-class Throttle:
+class RateLimiter:
     """Lets creates begin: it halves their number after a rate limit, and adds one a round while all is well.
 
     Parameters
@@ -54,18 +54,18 @@ class Throttle:
                 await self._freed.wait()
 
     def leave(self) -> None:
-        """Give a place back."""
+        """Free a place."""
         self.running -= 1
         self._freed.set()
 
     def went_well(self) -> None:
-        """Take note of a create that was accepted."""
+        """Note a create that was accepted."""
         self._failures, self._failing_since = 0, None
         self._room = min(float(self._limit), self._room + 1 / self._room)
         self._freed.set()
 
     def limited(self, seconds: float) -> None:
-        """Take note of a rate limit: nothing begins for so long, and fewer do after that.
+        """Note a rate limit: nothing begins for so long, and fewer do after that.
 
         Refusals that come together count once.
         """
@@ -75,7 +75,7 @@ class Throttle:
         self._lowered = self._not_before = max(self._not_before, now + seconds)
 
     def unreachable(self) -> bool:
-        """Take note that the API could not be reached; False when it has been so for two minutes."""
+        """Note that the API could not be reached; False when it has been so for two minutes."""
         now = self._now()
         if self._failing_since is None:
             self._failing_since = now

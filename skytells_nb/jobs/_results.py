@@ -1,24 +1,81 @@
-"""`batches`: what was begun, how far it is, what it has cost, from the journals of one archive."""
+"""What a batch returns, and `batches`: how far each is and what it has cost, from an archive's journals."""
 
 from __future__ import annotations
 
 import html
 import os
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final, SupportsIndex, overload
 
 from ..archive import Archive
-from ..formatting import format_number as plain
+from ..formatting import format_cost, money_unit
+from ..models import Prediction, PredictionList
 from ..pricing import EXACT
 
-__all__ = ["BatchList", "BatchState", "batches"]
+if TYPE_CHECKING:
+    from pandas import DataFrame
+
+__all__ = ["BatchList", "BatchResult", "BatchState", "batches"]
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _STATES: Final = ("succeeded", "failed", "canceled", "uncertain", "running")
+
+
+class BatchResult(PredictionList):
+    """The predictions of a batch, one for each input and in the same order. A real list.
+
+    A failure is a result too: its ``status`` is ``failed`` and its ``error`` says why. What was never created
+    has an id such as ``not-created-17``: with the status ``not_sent`` it is created when the batch is run
+    again, with ``failed`` it was refused. ``uncertain-17`` stands for a create whose outcome is unknown. The
+    API's whole answers (``raw``) are left to the archive.
+
+    Attributes
+    ----------
+    name : str
+        The batch's name; run it again under this name to go on.
+    labels : pandas.Index or None
+        The index of the DataFrame or Series that the inputs were, which `to_pandas` gives back.
+
+    Examples
+    --------
+    >>> import skytells_nb as sky
+    >>> from skytells_nb.jobs import BatchResult
+    >>> BatchResult([sky.Prediction(id="not-created-0", status="not_sent")], name="foxes")
+    PredictionList of 1: 1 not sent
+    """
+
+    def __init__(self, predictions: Iterable[Prediction] = (), *, name: str = "", labels: Any = None) -> None:
+        super().__init__(predictions)
+        self.name = name
+        self.labels = labels
+
+    @overload
+    def __getitem__(self, index: SupportsIndex) -> Prediction: ...
+    @overload
+    def __getitem__(self, index: slice) -> PredictionList: ...
+    def __getitem__(self, index: SupportsIndex | slice) -> Prediction | PredictionList:
+        if isinstance(index, slice):
+            some = None if self.labels is None else self.labels[index]
+            return BatchResult(list.__getitem__(self, index), name=self.name, labels=some)
+        return super().__getitem__(index)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _rebuild, (list(self), self.name, self.labels)
+
+    def to_pandas(self) -> DataFrame:
+        """Return a DataFrame, one row each; on the index of the inputs, where they were a DataFrame."""
+        frame = super().to_pandas()
+        if self.labels is not None and len(self.labels) == len(frame):
+            frame = frame.set_axis(self.labels, axis=0)
+        return frame
+
+
+def _rebuild(predictions: Sequence[Prediction], name: str, labels: Any) -> BatchResult:
+    return BatchResult(predictions, name=name, labels=labels)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +95,7 @@ class BatchState:
     succeeded, failed, canceled : int
         How many have ended so.
     uncertain : int
-        How many were perhaps sent, while nobody knows what became of them.
+        How many were perhaps sent, with an unknown outcome.
     started : datetime
         When it was begun.
     cost : Decimal or None
@@ -104,14 +161,13 @@ _HEAD: Final = ("name", "model", "done", "not yet", "started", "cost", "origin")
 def _cells(batch: BatchState) -> tuple[str, ...]:
     ended = [f"{getattr(batch, word):,} {word}" for word in _STATES[:4] if getattr(batch, word)]
     left = [f"{getattr(batch, word):,} {word}" for word in ("running", "waiting") if getattr(batch, word)]
-    unit = " sandbox credits" if batch.sandbox else " credits"
     return (
         batch.name,
         batch.model,
         ", ".join(ended) or "nothing",
         ", ".join(left) or "–",
         f"{batch.started.astimezone():%Y-%m-%d %H:%M}",
-        "unknown" if batch.cost is None else f"{plain(batch.cost)}{unit}",
+        format_cost(batch.cost, money_unit(batch.sandbox)),
         batch.origin,
     )
 
@@ -153,8 +209,8 @@ def _read(db: sqlite3.Connection) -> list[BatchState]:
     query = "SELECT batch, state, cost, count(*) FROM jobs_items GROUP BY batch, state, cost"
     for batch, state, cost, amount in db.execute(query):
         word = "uncertain" if state == "sent" else state
-        told = counts.setdefault(batch, {})
-        told[word] = told.get(word, 0) + amount
+        by_word = counts.setdefault(batch, {})
+        by_word[word] = by_word.get(word, 0) + amount
         if cost is not None:
             paid = EXACT.multiply(Decimal(cost), Decimal(amount))
             costs[batch] = EXACT.add(costs.get(batch, Decimal(0)), paid)

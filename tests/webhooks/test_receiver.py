@@ -5,7 +5,6 @@ import hashlib
 import hmac
 import io
 import json
-import socket
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -81,36 +80,36 @@ def test_a_repeated_delivery_is_dropped(sandbox, receiver):
 
 
 class Pictures(BaseHTTPRequestHandler):
-    """Serves one picture at every path."""
+    """Serves a web page at first, and then a picture."""
+
+    pages = 1
 
     def do_GET(self):
-        picture = io.BytesIO()
-        Image.new("RGB", (2, 1)).save(picture, "PNG")
+        file = io.BytesIO(b"<!doctype html><title>Busy</title>")
+        if not type(self).pages:
+            Image.new("RGB", (2, 1)).save(file, "PNG")
+        type(self).pages = 0
         self.send_response(200)
         self.end_headers()
-        self.wfile.write(picture.getvalue())
+        self.wfile.write(file.getvalue())
 
     def log_message(self, *args):
         pass
 
 
 def test_what_comes_again_after_a_failure_is_no_duplicate(sandbox, tmp_path):
-    """The output's server is away when the first delivery comes, so the archive gets nothing."""
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        address = taken.getsockname()
-    ended = {"id": "a", "status": "succeeded", "output": [f"http://127.0.0.1:{address[1]}/fox.png"]}
     with (
+        ThreadingHTTPServer(("127.0.0.1", 0), Pictures) as server,
         sandbox.client(archive=tmp_path) as client,
         sky.webhooks.Receiver(sandbox.api_key, client=client) as receiver,
     ):
+        threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+        link = f"http://127.0.0.1:{server.server_address[1]}/fox.png"
+        ended = {"id": "a", "status": "succeeded", "output": [link]}
         with pytest.warns(sky.SkytellsWarning, match="could not be archived"):
             assert deliver(receiver, ended, sandbox.api_key).status_code == 503
-        with ThreadingHTTPServer(address, Pictures) as server:
-            threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
-            assert deliver(receiver, ended, sandbox.api_key).status_code == 200
-            server.shutdown()
-        assert deliver(receiver, ended, sandbox.api_key).status_code == 200
+        assert [deliver(receiver, ended, sandbox.api_key).status_code for _ in range(2)] == [200, 200]
+        server.shutdown()
         assert receiver.duplicates == 1
         assert len(receiver.wait("a", timeout=1).files) == 1
         assert (sky.run(receiver.get()).id, len(receiver._arrived)) == ("a", 0)

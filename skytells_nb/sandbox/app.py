@@ -199,6 +199,8 @@ class App:
                     response = self._core.answer(head(large))
         except TimeoutError:
             return self._unread(self._core.refuse(errors.too_slow()))
+        if response.about is not None and head(b"").method == "POST":
+            self._files.draw_ahead(self._core.files_ahead(response.about))
         if response.ending in ("drop", "hang"):
             return response
         if response.hold is not None:

@@ -25,7 +25,18 @@ from .errors import Refusal
 from .faults import ActiveFault, Faults
 from .inference import Inference
 from .jobs import SECOND
-from .messages import API_ROUTES, ROUTES, TEXT_ROUTES, UNKNOWN, Request, Response, Route, as_json, find_route
+from .messages import (
+    API_ROUTES,
+    ROUTES,
+    TEXT_ROUTES,
+    UNKNOWN,
+    Asset,
+    Request,
+    Response,
+    Route,
+    as_json,
+    find_route,
+)
 from .models import SCHEMAS, Catalogue, standard_catalogue
 from .options import Options
 from .predictions import Predictions
@@ -35,6 +46,8 @@ from .webhooks import RETRIES, Delivery, WebhookEvent
 
 #: How many requests and deliveries the logs remember.
 LOG_LENGTH: Final = 100_000
+#: Seconds that a prediction has to run for its pictures to be drawn meanwhile.
+AHEAD_FROM: Final = 0.2
 
 
 class Received(NamedTuple):
@@ -148,6 +161,18 @@ class Core:
         with self._lock:
             job = self.state.jobs.get(id)
             return 0.0 if job is None else max(job.ends - self.now, 0) / SECOND
+
+    def files_ahead(self, id: str) -> list[Asset]:
+        """Return the pictures that a prediction will have, if it runs long enough to draw them meanwhile.
+
+        A class draws what is fetched, in fair turns; nothing is drawn for nobody there.
+        """
+        with self._lock:
+            job = self.state.jobs.get(id)
+            if job is None or job.kind != "image" or self.has_class or job.outcome != "succeeded":
+                return []
+            long_enough = job.ends - self.now > AHEAD_FROM * SECOND
+            return [self.predictions.file(job, n) for n in range(len(job.files))] if long_enough else []
 
     def answer_held(self, id: str, request: Request) -> Response:
         """Answer an awaited create, now that its prediction has ended (section 4.7)."""

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from .base import Sandbox
 from .messages import Asset, Request, Response
-from .rendering import FileCache, Media, serve_file, shrink
+from .rendering import FileCache, Media, read_data_uri, serve_file, shrink
 
 #: Names under ``.localhost`` never leave the machine, should such a URL ever meet a real socket.
 ORIGIN: Final = "http://sandbox.localhost"
@@ -151,7 +151,11 @@ class InProcess(Sandbox):
             return content
         if asset.edge:
             return self._files.put(asset, shrink(self._drawn(replace(asset, edge=0)), asset.edge))
-        content, _ = self.core.media.draw(asset.kind, asset.input, index=asset.index)
+        source = asset.source
+        picture = self._drawn(source) if isinstance(source, Asset) else read_data_uri(source)
+        content, _ = self.core.media.draw(
+            asset.kind, asset.input, index=asset.index, model=asset.model, picture=picture
+        )
         self.core.note_size(asset.job, asset.name, len(content))
         return self._files.put(asset, content)
 

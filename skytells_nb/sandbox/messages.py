@@ -49,7 +49,8 @@ class Request:
 class Asset:
     """An output file that has yet to be drawn: whose, what to draw, and which part of it is wanted.
 
-    With an `edge` it is a thumbnail of a picture, at most so many pixels wide and high.
+    `source` is the picture that its input names: a data URI, or the file of an earlier prediction. With an
+    `edge` it is a thumbnail of a picture, at most so many pixels wide and high.
     """
 
     job: str
@@ -61,6 +62,8 @@ class Asset:
     account: str = ""
     range: str = ""
     edge: int = 0
+    model: str = ""
+    source: str | Asset = ""
 
     @property
     def key(self) -> tuple[str, str, int]:

@@ -10,21 +10,24 @@ import math
 from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any, Final, NoReturn
+from urllib.parse import urlsplit
 
 from . import errors, listing, webhooks
 from .accounts import OWNER, Account, Caller, fingerprint, retry_after
 from .faults import ActiveFault, modify_job
 from .jobs import ENDED, SECOND, Job, format_time, plan_times, prediction_bytes
-from .messages import Asset, Request, Response, as_json
+from .messages import UNKNOWN, Asset, Request, Response, as_json, find_route
 from .models import Catalogue, Model, count, price, schema_errors
 from .options import Options
-from .rendering import Media, drawn_from, file_names
+from .rendering import Media, drawn_from, file_names, picture_links
 from .state import State
 
 #: Every further file of a prediction takes this share of the first one's time.
 FURTHER_FILE: Final = 0.3
 #: How far the length of a job strays from the catalogue's.
 SPREAD: Final = 0.1
+#: How many edits of edits are followed back to where the picture came from.
+DEEPEST_EDIT: Final = 20
 
 
 class Predictions:
@@ -155,13 +158,30 @@ class Predictions:
         file = self.file(job, names.index(name), request.headers.get("range", ""))
         return Response(asset=file, headers={"content-type": file.mime})
 
-    def file(self, job: Job, index: int, wanted: str = "", *, edge: int = 0) -> Asset:
-        """Return what one of a prediction's files is drawn from."""
+    def file(self, job: Job, index: int, wanted: str = "", *, edge: int = 0, depth: int = 0) -> Asset:
+        """Return what one of a prediction's files is drawn from; `depth` counts edits of edits."""
         chance = int.from_bytes(self.state.digest("picture", job.number)[:4], "big")
         entry = self.catalogue.get(job.model)
         input = drawn_from(entry, job.input, chance) if entry is not None else job.input
         name, mime = job.files[index]
-        return Asset(job.id, name, mime, job.kind, input, index, job.account, wanted, edge)
+        source = self._source(job, depth + 1) if depth < DEEPEST_EDIT else ""
+        return Asset(job.id, name, mime, job.kind, input, index, job.account, wanted, edge, job.model, source)
+
+    def _source(self, job: Job, depth: int) -> str | Asset:
+        """Find the picture that an input names: in the input itself, or among the account's own files."""
+        for link in picture_links(job.input):
+            if link.startswith("data:"):
+                return link
+            try:
+                place = find_route("GET", urlsplit(link).path)
+            except ValueError:
+                place = UNKNOWN
+            earlier = self.state.jobs.get(place.argument) if place.name == "asset" else None
+            if earlier is not None and earlier.account == job.account:
+                names = [name for name, _ in earlier.files]
+                if place.rest in names and earlier.number < job.number:
+                    return self.file(earlier, names.index(place.rest), depth=depth)
+        return ""
 
     def find(self, id: str, caller: Caller | None = None) -> Job:
         """Return a prediction that the caller may see, or refuse as the dialect says."""

@@ -6,6 +6,7 @@ python -m skytells_nb.sandbox.rendering    # a child that draws: a JSON line in,
 from __future__ import annotations
 
 import asyncio
+import base64
 import contextlib
 import io
 import json
@@ -15,11 +16,13 @@ import subprocess
 import sys
 import threading
 from collections import OrderedDict, defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Executor
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Final, Protocol
+from urllib.parse import unquote, unquote_to_bytes
 
 from .messages import Asset, Response
 from .models import Model, count, length, resolve
@@ -32,6 +35,8 @@ NICE: Final = 5
 #: Seconds a drawing process has to end by itself.
 PATIENCE: Final = 2.0
 JPEG_QUALITY: Final = 82
+#: How many files are drawn while their predictions run.
+AHEAD: Final = 4
 
 
 class Media(Protocol):
@@ -40,8 +45,16 @@ class Media(Protocol):
     def file_type(self, kind: str, input: Mapping[str, Any]) -> tuple[str, str]:
         """Return the MIME type and the extension of a file without drawing it."""
 
-    def draw(self, kind: str, input: Mapping[str, Any], *, index: int = 0) -> tuple[bytes, str]:
-        """Draw one file."""
+    def draw(
+        self,
+        kind: str,
+        input: Mapping[str, Any],
+        *,
+        index: int = 0,
+        model: str = "",
+        picture: bytes | None = None,
+    ) -> tuple[bytes, str]:
+        """Draw one file as a model does, from an input picture if there is one."""
 
     def write_text(self, input: Mapping[str, Any]) -> str:
         """Write what a text model answers."""
@@ -68,6 +81,25 @@ def drawn_from(entry: Model, input: Mapping[str, Any], chance: int) -> dict[str,
         resolved.setdefault("duration_seconds", length(entry, input))
     resolved.setdefault("seed", chance)
     return resolved
+
+
+def picture_links(input: Mapping[str, Any]) -> Iterator[str]:
+    """Yield what may be pictures in an input, under whatever name: data URIs and links, also in lists."""
+    for value in input.values():
+        for text in value if isinstance(value, list) else [value]:
+            if isinstance(text, str) and text.startswith(("data:image/", "http://", "https://")):
+                yield text
+
+
+def read_data_uri(text: str) -> bytes | None:
+    """Return the content of a data URI; None when there is none."""
+    head, comma, data = text.partition(",")
+    if not comma:
+        return None
+    try:
+        return base64.b64decode(unquote(data)) if head.endswith(";base64") else unquote_to_bytes(data)
+    except ValueError:
+        return None
 
 
 def file_names(media: Media, entry: Model, input: Mapping[str, Any]) -> list[tuple[str, str]]:
@@ -126,10 +158,27 @@ class RenderCache:
     ) -> None:
         self._media, self._note_size, self._executor = media, note_size, executor
         self._files = FileCache(KEPT if at_once is None else KEPT_FOR_A_CLASS)
+        self._ahead: set[asyncio.Future[bytes]] = set()
         self._drawing: dict[tuple[str, str, int], asyncio.Task[bytes]] = {}
         self._turns: defaultdict[str, asyncio.Semaphore] = defaultdict(
             lambda: asyncio.Semaphore(at_once or 10_000)
         )
+
+    def draw_ahead(self, assets: Iterable[Asset]) -> None:
+        """Begin to draw files while their prediction runs, so that whoever fetches them need not wait.
+
+        Only a few at a time: most of a batch is drawn when it is fetched, in its turn.
+        """
+        for asset in assets:
+            if len(self._ahead) < AHEAD:
+                task = asyncio.ensure_future(self.find(asset))
+                self._ahead.add(task)  # a task that nobody holds may be collected before it ends
+                task.add_done_callback(self._drawn_ahead)
+
+    def _drawn_ahead(self, task: asyncio.Future[bytes]) -> None:
+        self._ahead.discard(task)
+        if not task.cancelled():
+            task.exception()  # whoever fetches the file is told; here nobody waits
 
     async def find(self, asset: Asset) -> bytes:
         """Return a file from among those drawn, or have it drawn by whoever asks first."""
@@ -145,13 +194,17 @@ class RenderCache:
     async def _make(self, asset: Asset) -> bytes:
         loop = asyncio.get_running_loop()
         whole = await self.find(replace(asset, edge=0)) if asset.edge else b""
+        source, picture = asset.source, None
+        if not asset.edge:
+            picture = await self.find(source) if isinstance(source, Asset) else read_data_uri(source)
         async with self._turns[asset.account]:
             if asset.edge:
                 content = await loop.run_in_executor(self._executor, shrink, whole, asset.edge)
             else:
-                content, _ = await loop.run_in_executor(
-                    self._executor, lambda: self._media.draw(asset.kind, asset.input, index=asset.index)
+                draw = partial(
+                    self._media.draw, asset.kind, asset.input, index=asset.index, model=asset.model
                 )
+                content, _ = await loop.run_in_executor(self._executor, partial(draw, picture=picture))
                 self._note_size(asset.job, asset.name, len(content))
         return self._files.put(asset, content)
 
@@ -221,7 +274,15 @@ class RenderPool:
         self._idle: list[subprocess.Popen[bytes]] = []
         self._closed = False
 
-    def draw(self, kind: str, input: Mapping[str, Any], *, index: int = 0) -> tuple[bytes, str]:
+    def draw(
+        self,
+        kind: str,
+        input: Mapping[str, Any],
+        *,
+        index: int = 0,
+        model: str = "",
+        picture: bytes | None = None,
+    ) -> tuple[bytes, str]:
         """Have one file drawn; by another process when the first one broke.
 
         Raises
@@ -229,7 +290,9 @@ class RenderPool:
         RenderError
             If it cannot be drawn.
         """
-        task = json.dumps({"kind": kind, "input": input, "index": index}).encode() + b"\n"
+        given = base64.b64encode(picture).decode() if picture else ""
+        wanted = {"kind": kind, "input": input, "index": index, "model": model, "picture": given}
+        task = json.dumps(wanted).encode() + b"\n"
         for _ in range(2):
             with self._lock:
                 child = self._idle.pop() if self._idle else None
@@ -315,7 +378,9 @@ def main() -> None:
         task = json.loads(line)
         content = b""
         try:
-            content, mime = media.draw(task["kind"], task["input"], index=task["index"])
+            picture = base64.b64decode(task["picture"])
+            how = {"index": task["index"], "model": task["model"], "picture": picture}
+            content, mime = media.draw(task["kind"], task["input"], **how)
             head = {"size": len(content), "mime": mime}
         except Exception as error:  # noqa: BLE001 - it is told to whoever asked
             head = {"error": f"{type(error).__name__}: {error}"}

@@ -40,7 +40,7 @@ class Painter:
     def file_type(self, kind: str, input: dict[str, Any]) -> tuple[str, str]:
         return {"image": ("image/png", "png"), "video": ("video/mp4", "mp4")}.get(kind, ("audio/wav", "wav"))
 
-    def draw(self, kind: str, input: dict[str, Any], *, index: int = 0) -> tuple[bytes, str]:
+    def draw(self, kind: str, input: dict[str, Any], *, index: int = 0, **_: Any) -> tuple[bytes, str]:
         self.drawn.append((kind, dict(input), index))
         return f"{kind} {index} of {input.get('prompt')} seed {input.get('seed')}".encode(), "any/thing"
 

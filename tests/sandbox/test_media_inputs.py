@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from skytells_nb.sandbox.media import draw, note, warm_up
+from skytells_nb.sandbox.media import draw
 from skytells_nb.sandbox.media._clip import frames
 from skytells_nb.sandbox.media._data import load
 from skytells_nb.sandbox.media._picture import open_picture
@@ -138,14 +138,7 @@ def test_a_quick_model_s_picture_is_softer_than_a_detailed_one_s():
     assert edges["truefusion-ultra"] > 1.5 * edges["truefusion-edge"]
 
 
-def test_a_prompt_without_a_known_word_is_painted_and_says_so():
-    unknown = {"prompt": "xyzzy plugh", "width": 512, "height": 512}
-    assert np.asarray(shown(unknown), float).std() > 8
-    assert "paints only what it knows" in note("image", unknown)
-    assert note("image", {"prompt": "a red fox"}) == note("music", unknown) == ""
-
-
-def test_an_unknown_prompt_s_picture_carries_a_longer_mark():
+def test_a_prompt_without_a_known_word_is_painted_and_its_mark_says_so():
     def mark(prompt):
         from skytells_nb.sandbox.media._picture import render
 
@@ -155,9 +148,48 @@ def test_an_unknown_prompt_s_picture_carries_a_longer_mark():
         )
         return np.ptp(np.nonzero(gap)[1])
 
+    assert np.asarray(shown({"prompt": "xyzzy plugh"}), float).std() > 8
     assert mark("xyzzy plugh") > 2 * mark("a lake")
 
 
-def test_warming_up_reads_what_drawing_needs():
-    warm_up()
-    assert load.cache_info().currsize > 5
+@pytest.fixture
+def client(tmp_path):
+    from skytells_nb import Sandbox
+
+    with Sandbox(seconds=0.05) as sandbox, sandbox.client(archive=tmp_path / "kept") as made:
+        yield made
+
+
+def kept(prediction):
+    return Image.open(prediction.files[0]).convert("RGB")
+
+
+def test_a_picture_sent_to_the_upscaler_comes_back_larger(client):
+    input = {"image": halves(), "width": 512, "height": 512}
+    assert near(mean(kept(client.predictions.create("sandbox-upscaler", input)), (20, 20, 200, 400)), RED, 12)
+
+
+def test_an_earlier_output_is_an_input_picture_by_its_link(client):
+    fox = client.predictions.create("truefusion-edge", {"prompt": "a red fox", "width": 256, "height": 256})
+    input = {"image": fox.output[0], "width": 512, "height": 512}
+    large = kept(client.predictions.create("sandbox-upscaler", input))
+    small = large.resize((256, 256), Image.Resampling.BOX)
+    assert np.abs(np.asarray(small, float) - np.asarray(kept(fox), float)).mean() < 8
+
+
+def test_a_link_that_leads_nowhere_is_no_input_picture(client):
+    input = {"image": "http://192.0.2.1/assets/x/y.png", "width": 256, "height": 256}
+    assert kept(client.predictions.create("sandbox-upscaler", input)).size == (256, 256)
+
+
+def test_a_class_s_drawing_process_uses_the_input_picture():
+    from contextlib import closing
+
+    from skytells_nb.sandbox import media
+    from skytells_nb.sandbox.rendering import RenderPool
+
+    input = {"prompt": "softer", "width": 96, "height": 96}
+    given = encoded(halves())
+    with closing(RenderPool(media)) as pool:
+        drawn = pool.draw("image", input, model="gpt-image-1", picture=given)
+    assert drawn == draw("image", input, model="gpt-image-1", picture=given)

@@ -165,7 +165,7 @@ def test_a_greedy_learner_does_not_keep_the_others_waiting_for_their_pictures():
     order, free = [], threading.Event()
 
     class Painter:
-        def draw(self, kind, input, *, index=0):
+        def draw(self, kind, input, **_):
             if input["who"] == "greedy":
                 free.wait(10)
             order.append(input["who"])

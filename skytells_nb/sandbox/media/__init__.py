@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from importlib.util import find_spec
 from typing import Any
 
-__all__ = ["draw", "file_type", "note", "warm_up", "write_text"]
+__all__ = ["draw", "file_type", "write_text"]
 
 _FIXED = {
     "image": ("image/png", "png"),
@@ -111,26 +111,3 @@ def write_text(input: Mapping[str, Any]) -> str:
     from ._prose import answer
 
     return answer(input)
-
-
-def note(kind: str, input: Mapping[str, Any]) -> str:
-    """Return a sentence for whoever reads a prediction's log when no word of its prompt can be painted.
-
-    Examples
-    --------
-    >>> note("image", {"prompt": "a red fox"}), note("image", {"prompt": "xyzzy"})[:34]
-    ('', 'The sandbox paints only what it kn')
-    """
-    from ._params import read_scene
-
-    if kind not in ("image", "video") or read_scene(input).known:
-        return ""
-    return (
-        "The sandbox paints only what it knows: animals, places, weather, light and a few styles. "
-        "It knew no word of this prompt, so it painted a landscape."
-    )
-
-
-def warm_up() -> None:
-    """Import what drawing needs and read its data, so that the first picture does not wait for them."""
-    draw("image", {"prompt": "a fox in snow", "width": 64, "height": 64})

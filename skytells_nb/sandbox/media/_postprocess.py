@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-from PIL import Image, ImageChops, ImageDraw, ImageEnhance, ImageFilter, ImageFont
+from PIL import Image, ImageChops, ImageDraw, ImageFilter, ImageFont
 
 from ._canvas import Canvas, Plane, blur, clouds, enlarge
 from ._data import RGB
@@ -81,9 +81,7 @@ def grade(
     if not look:
         return image
     if "smooth" in look:
-        window = round(look["smooth"] * side / 2000) | 1
-        small = image.reduce(2).filter(ImageFilter.MedianFilter(window))
-        image = small.resize(image.size, Image.Resampling.BICUBIC)
+        image = image.filter(ImageFilter.MedianFilter(3))
     if "colors" in look:
         few = image.quantize(look["colors"], Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE)
         image = few.convert("RGB")
@@ -94,11 +92,14 @@ def grade(
         spill = bright.filter(ImageFilter.GaussianBlur(side / 120)).resize(size, Image.Resampling.BILINEAR)
         image = ImageChops.screen(image, spill)
     if "sharpen" in look:
-        image = image.filter(ImageFilter.UnsharpMask(side / 500, look["sharpen"], 2))
-    image = ImageEnhance.Color(image).enhance(look.get("saturation", 1.0))
-    image = ImageEnhance.Contrast(image).enhance(look.get("contrast", 1.0))
-    warm = look.get("warmth", 0.0)
-    image = image.convert("RGB", (1 + warm, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1 - warm, 0))
+        soft = image.reduce(2).resize(size, Image.Resampling.BILINEAR)
+        image = Image.blend(soft, image, 1 + look["sharpen"])
+    color, contrast, warm = look.get("saturation", 1.0), look.get("contrast", 1.0), look.get("warmth", 0.0)
+    rows = []
+    for channel, tone in enumerate((1 + warm, 1.0, 1 - warm)):
+        mixed = (1 - color) * _GRAY + color * np.eye(3)[channel]
+        rows += [*(contrast * tone * mixed).tolist(), 128 * (1 - contrast)]
+    image = image.convert("RGB", tuple(rows))
     for kind in {"grain", "paper"} & look.keys():
         noise = 128 + rng.normal(0, look[kind], (256, 256))
         tile = Image.fromarray(np.clip(noise, 0, 255).astype(np.uint8))

@@ -4,13 +4,22 @@ from __future__ import annotations
 
 import threading
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Literal, Self
 from urllib.parse import urlsplit
 
-from .api import DEFAULT_BASE_URL, AsyncClient, Client, Connection, conceal, has_key, resolve_api_key
+from .api import (
+    DEFAULT_BASE_URL,
+    AsyncClient,
+    Client,
+    Connection,
+    HandlerTransport,
+    conceal,
+    has_key,
+    resolve_api_key,
+)
 from .archive import Archive
 from .exceptions import AuthenticationError
-from .sandbox import RunningSandbox, Server, StateError, start_or_join
+from .sandbox import InProcess, RunningSandbox, Server, StateError, start_or_join
 
 __all__ = ["Sandbox", "connect"]
 
@@ -23,6 +32,9 @@ class Sandbox(Server):
 
     Parameters
     ----------
+    transport : {"http", "inprocess"}
+        Serve real HTTP on this machine, or answer its own clients in this process, with no socket and no
+        thread: for tests and doctests, and for places without sockets.
     **options
         Those of `skytells_nb.sandbox.Options`: ``retention`` and ``seconds`` (seconds), ``rate_limit``
         (requests a minute), ``state`` (a file that outlives the kernel), the dialect, …
@@ -36,13 +48,39 @@ class Sandbox(Server):
     ('succeeded', True, 1)
     """
 
+    def __init__(self, *, transport: Literal["http", "inprocess"] = "http", **options: Any) -> None:
+        if transport not in ("http", "inprocess"):
+            raise ValueError(f"transport must be 'http' or 'inprocess', not {transport!r}")
+        super().__init__(**options)
+        self._inside = InProcess(**options) if transport == "inprocess" else None
+        if self._inside is not None:
+            self.faults = self._inside.faults
+
+    def start(self) -> Self:
+        """Listen, or be there without a socket; returns the sandbox itself."""
+        if self._inside is None:
+            return super().start()
+        self._core = self._inside.core
+        self._origin = self._inside.url.removesuffix("/v1")
+        return self
+
+    def stop(self) -> None:
+        """Stop; what was logged and billed can still be read."""
+        if self._inside is None:
+            super().stop()
+        else:
+            self._inside.stop()
+
     def client(self, **options: Any) -> Client:
         """Make a blocking client of this sandbox; options are those of `skytells_nb.Client`."""
-        return Client(self.api_key, base_url=self.url, **options)
+        return Client(self.api_key, base_url=self.url, **self._route(), **options)
 
     def async_client(self, **options: Any) -> AsyncClient:
         """Make an asyncio client of this sandbox; options are those of `skytells_nb.Client`."""
-        return AsyncClient(self.api_key, base_url=self.url, **options)
+        return AsyncClient(self.api_key, base_url=self.url, **self._route(), **options)
+
+    def _route(self) -> dict[str, Any]:
+        return {} if self._inside is None else {"transport": HandlerTransport(self._inside.handle)}
 
 
 #: The folder beside an archive's outputs that keeps the key, predictions and bills of its sandbox.

@@ -6,6 +6,7 @@ import asyncio
 import os
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -267,3 +268,42 @@ def test_a_process_that_connected_ends_cleanly_without_closing_anything(tmp_path
     lines = done.stdout.splitlines()
     assert lines[0].startswith("Sandbox at ")
     assert lines[1:] == ["done"]
+
+
+class TestInProcess:
+    """`Sandbox(transport="inprocess")`: the same clients, without a socket."""
+
+    def test_both_clients_create_load_and_list(self) -> None:
+        threads = {thread.name for thread in threading.enumerate()}
+        with (
+            sky.Sandbox(transport="inprocess", seconds=0) as sandbox,
+            sandbox.client(archive=False) as client,
+        ):
+            made = client.predictions.create("truefusion-edge", INPUT)
+            assert sky.load(made).size == (512, 512)
+            assert sandbox.url.endswith("/v1")
+            assert [each.id for each in client.predictions.list()] == [made.id]
+
+            async def main() -> str:
+                async with sandbox.async_client() as awaiting:
+                    return (await awaiting.predictions.create("truefusion-edge", INPUT)).status
+
+            assert asyncio.run(main()) == "succeeded"
+            assert sandbox.billed == 2
+        assert "skytells-sandbox" not in {thread.name for thread in threading.enumerate()} - threads
+
+    def test_an_archive_keeps_what_was_made_there(self) -> None:
+        with sky.Sandbox(transport="inprocess", seconds=0) as sandbox, sandbox.client(archive=True) as client:
+            [file] = client.predictions.create("truefusion-edge", INPUT).files
+            assert file.read_bytes().startswith(b"\x89PNG")
+
+    def test_a_lost_answer_is_found_and_not_paid_for_twice(self) -> None:
+        with sky.Sandbox(transport="inprocess", seconds=0) as sandbox, sandbox.client() as client:
+            client.predictions.create("truefusion-edge", INPUT)
+            sandbox.faults.next("drop_after")
+            assert client.predictions.create("truefusion-edge", {"prompt": "an owl"}).status == "succeeded"
+            assert sandbox.billed == 2
+
+    def test_another_transport_is_refused(self) -> None:
+        with pytest.raises(ValueError, match="transport must be 'http' or 'inprocess'"):
+            sky.Sandbox(transport="pigeon")  # type: ignore[arg-type]

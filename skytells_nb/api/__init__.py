@@ -8,6 +8,7 @@ from ._connection import Connection, connection_for, connections, latest
 from ._create import cancel_remotely, create
 from ._credentials import DEFAULT_BASE_URL, conceal, has_key, resolve_api_key
 from ._download import Download, download, download_bytes
+from ._handler_transport import HandlerTransport
 from ._listing import check_limit, list_predictions, parse_bound
 from ._model_list import get_model
 from ._models import AsyncModels, Models
@@ -27,6 +28,7 @@ __all__ = [
     "Client",
     "Connection",
     "Download",
+    "HandlerTransport",
     "Models",
     "Observer",
     "Predictions",

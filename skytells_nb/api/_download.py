@@ -306,7 +306,11 @@ def download_bytes(url: str, origin: str | None = None, *, limit: int = MAX_SIZE
     """
     with tempfile.TemporaryDirectory(prefix="skytells-") as folder:
         path = Path(folder) / "output"
-        result = _blocking(download(url, path, origin=origin, limit=limit))
+        token = downloader.set(_of_a_connection(origin))
+        try:
+            result = _blocking(download(url, path, origin=origin, limit=limit))
+        finally:
+            downloader.reset(token)
         if result.problem is None:
             return path.read_bytes()
     message = f"The output cannot be fetched: {result.problem}."
@@ -315,6 +319,16 @@ def download_bytes(url: str, origin: str | None = None, *, limit: int = MAX_SIZE
     if result.final:
         raise SkytellsError(message)
     raise NetworkError(f"{message} Try again at once: the API keeps outputs for about 5 minutes only.")
+
+
+def _of_a_connection(origin: str | None) -> Downloader:
+    """Return how an open connection to that API fetches, where it has a transport of its own."""
+    from ._connection import connections  # it knows this module
+
+    for connection in connections():
+        if connection.transport is not None and not connection.closed and connection.account.origin == origin:
+            return Downloader(connection.route, connection.transport)
+    return downloader.get()
 
 
 def _blocking(coro: Coroutine[Any, Any, T]) -> T:

@@ -15,8 +15,8 @@ from .base import Sandbox
 from .messages import Asset, Request, Response
 from .rendering import FileCache, Media, read_data_uri, serve_file, shrink
 
-#: Names under ``.localhost`` never leave the machine, should such a URL ever meet a real socket.
-ORIGIN: Final = "http://sandbox.localhost"
+#: Where its URLs point: to this machine, and to a port where nobody listens, should one meet a real socket.
+ORIGIN: Final = "http://127.0.0.1:9"
 
 
 class ConnectionDroppedError(ConnectionError):

@@ -50,11 +50,11 @@ def made(sandbox):
 def test_a_prediction_ends_by_the_clock_and_its_output_is_served(sandbox, clock):
     threads = threading.active_count()
     first = made(sandbox)
-    path = first["urls"]["get"].removeprefix("http://sandbox.localhost")
+    path = first["urls"]["get"].removeprefix("http://127.0.0.1:9")
     assert json.loads(ask(sandbox, "GET", path)[2])["status"] == "pending"
     clock.now += 2
     ended = json.loads(ask(sandbox, "GET", path)[2])
-    output = ended["output"][0].removeprefix("http://sandbox.localhost")
+    output = ended["output"][0].removeprefix("http://127.0.0.1:9")
     for _ in range(2):
         assert ask(sandbox, "GET", output)[2].startswith(b"image 0 of a fox")
     assert ask(sandbox, "HEAD", output)[2] == b""

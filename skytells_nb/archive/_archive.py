@@ -320,6 +320,39 @@ class Archive(Observer):
         frame: DataFrame = _lazy.predictions_frame(self)
         return frame
 
+    def to_parquet(self, path: str | os.PathLike[str]) -> int:
+        """Append what is new to a dataset of parquet files, parted by month; return how many were new.
+
+        The dataset holds each prediction once, with the columns of a predictions frame, its ``input`` as
+        JSON, and ``sandbox``. Several archives, of several machines, may append to one at the same time.
+        What was appended stays as it was then.
+
+        Parameters
+        ----------
+        path : path or URL
+            A folder, such as ``"dataset/"``, or a bucket, such as ``"s3://bucket/prefix"`` (which takes the
+            package obstore, and credentials from the environment).
+
+        Raises
+        ------
+        SkytellsError
+            The place cannot be written, or pyarrow is not installed.
+
+        Examples
+        --------
+        >>> import pathlib, tempfile
+        >>> import skytells_nb as sky
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     archive = sky.Archive(pathlib.Path(folder) / "outputs")
+        ...     with sky.Sandbox(seconds=0.1) as sandbox, sandbox.client(archive=archive) as client:
+        ...         made = client.predictions.create("truefusion-edge", {"prompt": "a red fox"})
+        ...     dataset = pathlib.Path(folder) / "dataset"
+        ...     archive.to_parquet(dataset), archive.to_parquet(dataset), len(sky.predictions_frame(dataset))
+        ...     archive.close()
+        (1, 0, 1)
+        """
+        return int(_lazy.append_dataset(self, path))
+
     def rate(
         self,
         prediction: Prediction | str,

@@ -5,6 +5,7 @@ The only package that imports pandas; the façade loads it when a table is first
 
 from __future__ import annotations
 
+from ._datasets import append_dataset
 from ._files import read_frame, write_frame
 from ._plots import plot_spend
 from ._predictions import predictions_frame
@@ -14,6 +15,7 @@ from ._text_tables import models_table, spend_table
 from ._totals import forecast, total
 
 __all__ = [
+    "append_dataset",
     "forecast",
     "models_table",
     "plot_spend",

@@ -21,6 +21,7 @@ __all__ = [
     "Billable",
     "as_frame",
     "billable",
+    "billable_sums",
     "checked_rates",
     "require_columns",
     "single_currency",
@@ -82,10 +83,10 @@ def billable(
     on_sandbox = sandbox_rows(frame)
     sandbox = bool(len(frame)) and bool(on_sandbox.all())
     if sandbox:
-        notes.append("sandbox rows: their costs are credits, not money")
+        notes.append(_SANDBOX_ALONE)
     elif on_sandbox.any():
         frame = frame[~on_sandbox]
-        notes.append(f"{format_count(int(on_sandbox.sum()), 'sandbox row')} left out: they cost no money")
+        notes.append(_left_out(int(on_sandbox.sum())))
     frame = frame.assign(cost=_known_costs(frame["cost"], notes))
     currency = CREDITS
     if not sandbox:
@@ -94,12 +95,58 @@ def billable(
         frame = frame.assign(currency=frame["currency"].astype(object).where(frame["cost"].isna(), CREDITS))
     unknown = int(frame["cost"].isna().sum())
     if unknown:
-        going = [each for each in STATUSES if not is_done(each)]
-        still = int(frame["status"].isin(going).sum()) if "status" in frame.columns else 0
+        still = 0
+        if "status" in frame.columns:
+            going = frame["status"].isin([each for each in STATUSES if not is_done(each)])
+            still = int((going & frame["cost"].isna()).sum())
         notes.append(unknown_costs(unknown, len(frame), still))
     if frame.attrs.get("truncated"):
         notes.append("the frame lacks rows that its source has")
     return Billable(frame, currency, sandbox, notes)
+
+
+def billable_sums(
+    sums: pd.DataFrame, rates: Mapping[str, float] | None = None, *, by_currency: bool = False
+) -> tuple[pd.DataFrame, str, bool, list[str]]:
+    """Pick what may be added of the sums of a dataset, by the rules of `billable`.
+
+    Returns
+    -------
+    tuple
+        The sums, each with its ``factor``; their currency, whether they are a sandbox's, and notes.
+    """
+    worth = checked_rates(rates)
+    notes: list[str] = []
+    on_sandbox = sums["sandbox"].astype(bool)
+    sandbox = bool(len(sums)) and bool(on_sandbox.all())
+    if sandbox:
+        notes.append(_SANDBOX_ALONE)
+    elif on_sandbox.any():
+        notes.append(_left_out(int(sums.loc[on_sandbox, "rows"].sum())))
+        sums = sums[~on_sandbox]
+    if wrong := int(sums["impossible"].sum()):
+        notes.append(_impossible(wrong))
+    named = sorted(sums.loc[sums["known"] > 0, "currency"].dropna().unique())
+    currency = CREDITS if sandbox else single_currency(named, worth, notes, by_currency=by_currency)
+    factor = pd.Series(1.0, index=sums.index)
+    if currency == "USD" and set(named) - {"USD"}:
+        factor = sums["currency"].astype(object).map({"USD": 1.0, **worth}).astype("float64").fillna(1.0)
+        sums = sums.assign(currency="USD")
+    rows, known = int(sums["rows"].sum()), int(sums["known"].sum())
+    if rows > known:
+        notes.append(unknown_costs(rows - known, rows, int(sums["running"].sum())))
+    return sums.assign(factor=factor), currency, sandbox, notes
+
+
+_SANDBOX_ALONE = "sandbox rows: their costs are credits, not money"
+
+
+def _left_out(rows: int) -> str:
+    return f"{format_count(rows, 'sandbox row')} left out: they cost no money"
+
+
+def _impossible(costs: int) -> str:
+    return f"{format_count(costs, 'cost')} negative or absurd, so unknown"
 
 
 def unknown_costs(unknown: int, rows: int, running: int) -> str:
@@ -129,7 +176,7 @@ def _known_costs(given: pd.Series, notes: list[str]) -> pd.Series:
     costs = as_numbers(given, "cost")
     wrong = impossible(costs)
     if wrong.any():
-        notes.append(f"{format_count(int(wrong.sum()), 'cost')} negative or absurd, so unknown")
+        notes.append(_impossible(int(wrong.sum())))
     return costs.mask(wrong)
 
 

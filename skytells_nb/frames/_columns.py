@@ -416,8 +416,17 @@ def from_frame(frame: pd.DataFrame) -> Chunk:
         for name in frame.columns
         if str(name).startswith("input.")
     }
+    if RATED.keys() <= set(frame.columns):
+        chunk["rated"] = {
+            "rating": [
+                None if np.isnan(each) else int(each) for each in as_numbers(frame["rating"], "rating")
+            ],
+            "tags": [each if isinstance(each, list) else [] for each in _values(frame["tags"])],
+            "note": [None if each is None else str(each) for each in _values(frame["note"])],
+        }
+    known = {*COLUMNS, *(RATED if "rated" in chunk else ())}
     chunk["left_out"] = [
-        str(name) for name in frame.columns if name not in COLUMNS and not str(name).startswith("input.")
+        str(name) for name in frame.columns if name not in known and not str(name).startswith("input.")
     ]
     return _completed(chunk)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
@@ -12,12 +12,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ..exceptions import SkytellsWarning
+from ..checks import did_you_mean
+from ..exceptions import InvalidInputError, SkytellsWarning
 from ..formatting import CREDITS, format_count
 from ..models import STATUSES, is_done
 from ..pricing import PLAUSIBLE
 from . import _dtypes as dtypes
 from ._columns import COLUMNS, RATED, Chunk, InputColumns, from_frame, from_index, read_rows
+from ._datasets import Filter, is_dataset, parse_filter, read_dataset
 from ._dtypes import Categories
 from ._sources import Source, chunks, open_source
 
@@ -26,15 +28,29 @@ __all__ = ["impossible", "predictions_frame", "sandbox_rows", "sandboxes"]
 _SANDBOX_ID = "sandbox-"
 
 
-def predictions_frame(source: object) -> pd.DataFrame:
+def predictions_frame(
+    source: object,
+    *,
+    columns: Sequence[str] | None = None,
+    since: object = None,
+    until: object = None,
+    model: str | None = None,
+) -> pd.DataFrame:
     """Tabulate predictions: one row each, the same columns whatever they come from, also when empty.
 
     Parameters
     ----------
-    source : Client, Archive, DataFrame, list or iterable
+    source : Client, Archive, DataFrame, dataset, list or iterable
         A client is asked for everything it can list, page after page. Else predictions, raw objects of
         the API, an archive's rows, or the records of such a frame, also mixed; or a frame of pandas,
-        polars or Arrow with these columns.
+        polars or Arrow with these columns. A dataset that ``Archive.to_parquet`` made is given by its
+        folder, a glob or a URL, and only what is asked for is read of it.
+    columns : sequence of str, optional
+        Only these, in this order; ``input.*`` by their full names.
+    since, until : date, datetime or str, optional
+        Bounds of ``created_at``, inclusive. A day alone means the whole day in UTC.
+    model : str, optional
+        Only this model's.
 
     Returns
     -------
@@ -53,7 +69,7 @@ def predictions_frame(source: object) -> pd.DataFrame:
     Raises
     ------
     InvalidInputError
-        The source holds no predictions, or one without an id.
+        The source holds no predictions, or one without an id; or there is no such column.
 
     Examples
     --------
@@ -62,20 +78,60 @@ def predictions_frame(source: object) -> pd.DataFrame:
     >>> frame.loc[0, "status"], frame.loc[0, "input.width"], frame["cost"].isna().all()
     ('succeeded', np.int64(512), np.True_)
     """
-    opened = open_source(source, "predictions_frame")
+    wanted = parse_filter(since, until, model)
+    if columns is not None:
+        _check_columns(columns)
     table = _Table()
+    if is_dataset(source):
+        for chunk in read_dataset(source, columns, wanted):
+            table.add(chunk)
+        return _picked(_finished(table, Source(f"dataset {source}", [])), columns)
+    opened = open_source(source, "predictions_frame")
     if isinstance(opened.rows, pd.DataFrame):
         table.add(from_frame(opened.rows))
     elif opened.columns is not None:
-        for columns in opened.columns:
+        for part in opened.columns:
             with _no_collector():
-                table.add(from_index(columns))
+                table.add(from_index(part))
     else:
         for rows in chunks(opened.rows):
             with _no_collector():
                 for chunk in read_rows(rows, table.length):
                     table.add(chunk)
-    return _finished(table, opened)
+    return _picked(_filtered(_finished(table, opened), wanted), columns)
+
+
+def _check_columns(columns: Sequence[str]) -> None:
+    known = [*COLUMNS, *RATED]
+    for name in columns:
+        if name not in known and not str(name).startswith("input."):
+            raise InvalidInputError(
+                f"There is no column {name!r}.{did_you_mean(str(name), known)} There are {', '.join(known)}, "
+                "and input.* by their full names.",
+                charged=False,
+            )
+
+
+def _filtered(frame: pd.DataFrame, wanted: Filter) -> pd.DataFrame:
+    if wanted == Filter():
+        return frame
+    kept = pd.Series(True, index=frame.index)
+    if wanted.since is not None:
+        kept &= frame["created_at"] >= wanted.since
+    if wanted.until is not None:
+        kept &= frame["created_at"] <= wanted.until
+    if wanted.model is not None:
+        kept &= frame["model"].astype(object).eq(wanted.model)
+    return frame[kept].reset_index(drop=True)
+
+
+def _picked(frame: pd.DataFrame, columns: Sequence[str] | None) -> pd.DataFrame:
+    if columns is None:
+        return frame
+    for name in columns:
+        if name not in frame.columns:  # no input has it, or it is no archive's
+            frame[name] = dtypes.column_of(RATED.get(name, "object"), [None] * len(frame))
+    return frame[list(dict.fromkeys(columns))]
 
 
 class _Table:
@@ -108,8 +164,9 @@ class _Table:
             self._inputs.add_columns(chunk["inputs"], length)
         else:
             self._inputs.add(chunk["input"])
-        for name, values in chunk.get("rated", {}).items():
-            self._rated.setdefault(name, []).extend(values)
+        for name in RATED if self._rated or "rated" in chunk else ():
+            known = self._rated.setdefault(name, [None] * self.length)
+            known.extend(chunk.get("rated", {}).get(name, [None] * length))
         self.sandbox_origins |= chunk.get("sandbox_origins", set())
         self.left_out.update(dict.fromkeys(chunk.get("left_out", ())))
         self.length += length

@@ -15,9 +15,11 @@ import numpy as np
 import pandas as pd
 
 from ..exceptions import InvalidInputError
-from ._billable import Billable, as_frame, billable, require_columns
-from ._columns import utc_times
-from ._dtypes import Categories
+from ._billable import Billable, as_frame, billable, billable_sums, require_columns
+from ._columns import COLUMNS, utc_times
+from ._datasets import Filter, aggregate, is_dataset
+from ._dtypes import Categories, column_of, utc
+from ._predictions import predictions_frame
 
 __all__ = [
     "FIGURES",
@@ -34,6 +36,7 @@ __all__ = [
 FIGURES: Final = ("count", "cost", "mean", "share", "failed_cost", "cost_per_second", "unknown")
 _MOST_PERIODS: Final = 1_000_000
 _HOUR: Final = pd.Timedelta(hours=1)
+_QUARTER: Final = pd.Timedelta(minutes=15)
 
 
 def spend(
@@ -50,7 +53,7 @@ def spend(
     ----------
     frame : DataFrame, or anything that ``predictions_frame`` takes
         Sandbox rows are left out, since they cost no money; a frame of sandbox rows alone is summed up
-        in ``credits``. A frame of polars or Arrow will do.
+        in ``credits``. A dataset (``"dataset/"``) is added up without loading it, unless by ``input.*``.
     by : str or list of str
         Columns to group by, ``input.*`` too; ``[]`` for one row of everything.
     freq : str, optional
@@ -84,8 +87,14 @@ def spend(
     >>> sky.spend(frame)[["model", "count", "cost", "share"]].values.tolist()
     [['lumo', 2, 1.0, 1.0]]
     """
-    table = as_frame(frame)
     names = checked_names(by, freq)
+    if is_dataset(frame):
+        sums = _of_dataset(frame, names, freq, rates, zone_of(tz))
+        if sums is not None:
+            return sums
+        columns = ["id", "cost", "status", "currency", "origin", "created_at", "predict_s", *names]
+        frame = predictions_frame(frame, columns=list(dict.fromkeys(columns)))
+    table = as_frame(frame)
     require_columns(table, names)
     found = billable(table, rates, by_currency="currency" in names)
     zone = zone_of(tz)
@@ -100,6 +109,53 @@ def spend(
         "notes": found.notes,
     }
     return figures(sums, keys, {**attrs, "by": names, "freq": freq})
+
+
+def _of_dataset(
+    source: Any, names: list[str], freq: str | None, rates: Mapping[str, float] | None, zone: tzinfo
+) -> pd.DataFrame | None:
+    """Add up a dataset without loading it; None where its rows are needed: by inputs, or by minutes."""
+    if any(COLUMNS.get(name) not in ("text", "category", "status") for name in names):
+        return None
+    length = None if freq is None else _length(to_offset(freq))
+    if length is not None and length < _QUARTER:
+        return None
+    keys = list(dict.fromkeys(names))
+
+    def periods(quarters: Any) -> Any:
+        times: Any = pd.Series(utc(quarters.view("datetime64[us]")))
+        return period_starts(times.dt.tz_convert(zone), str(freq)).astype("int64").to_numpy()
+
+    sums = aggregate(source, keys, Filter(), periods=None if freq is None else periods)
+    sums, currency, sandbox, notes = billable_sums(sums, rates, by_currency="currency" in names)
+    parts: dict[str, Any] = {}
+    if freq is not None:
+        micros = [None if pd.isna(each) else int(each) for each in sums["period"]]
+        starts: Any = pd.Series(column_of("time", micros), index=sums.index)
+        parts["period"] = starts.dt.tz_convert(zone)
+        _note_missing(int(sums.loc[starts.isna(), "rows"].sum()), notes)
+    for name in keys:
+        values = [None if pd.isna(each) else str(each) for each in sums[name]]
+        parts[name] = pd.Series(column_of(COLUMNS[name], values), index=sums.index)
+    for name in ("cost", "failed", "timed_cost"):
+        parts[f"_{name}"] = sums[name].map(_float).astype("float64") * sums["factor"]
+    parts["_failed"] = parts["_failed"].fillna(0.0)
+    for name in ("rows", "known", "seconds"):
+        parts[f"_{name}"] = sums[name].astype("float64")
+    table = pd.DataFrame(parts, index=sums.index)
+    keys = [name for name in table.columns if not name.startswith("_")]
+    added = [name for name in table.columns if name.startswith("_")]
+    if keys:
+        groups = table.groupby(keys, observed=True, dropna=False, sort=True)
+        table = groups[added].sum(min_count=1).reset_index()
+    else:
+        table = table[added].sum(min_count=1).to_frame().T
+    attrs = {"currency": currency, "sandbox": sandbox, "timezone": str(zone), "notes": notes}
+    return figures(table, keys, {**attrs, "by": names, "freq": freq})
+
+
+def _float(value: Any) -> float:
+    return float("nan") if value is None or value != value else float(value)
 
 
 def _sums(rows: pd.DataFrame, keys: Mapping[str, pd.Series]) -> pd.DataFrame:
@@ -183,10 +239,13 @@ def _periods(found: Billable, freq: str, zone: tzinfo) -> pd.Series:
     """Return the start of each row's period, by local time; rows without a time have none."""
     require_columns(found.frame, ["created_at"])
     times = utc_times(found.frame["created_at"], "created_at", found.notes).dt.tz_convert(zone)
-    missing = int(times.isna().sum())
-    if missing:
-        found.notes.append(f"{missing} rows without a time: in no period")
+    _note_missing(int(times.isna().sum()), found.notes)
     return period_starts(times, freq)
+
+
+def _note_missing(rows: int, notes: list[str]) -> None:
+    if rows:
+        notes.append(f"{rows} rows without a time: in no period")
 
 
 def period_starts(times: pd.Series, freq: str) -> pd.Series:
@@ -199,8 +258,8 @@ def period_starts(times: pd.Series, freq: str) -> pd.Series:
     there = times[times.notna()].reset_index(drop=True)
     if not len(there):
         return starts
+    offset = to_offset(freq)
     try:
-        offset: Any = pd.tseries.frequencies.to_offset(freq)
         wall = there.dt.tz_localize(None)
         length = _length(offset)
         if length is not None and (wall.max() - wall.min()) / length > _MOST_PERIODS:
@@ -214,16 +273,33 @@ def period_starts(times: pd.Series, freq: str) -> pd.Series:
             local = pd.Series(_localized(pd.DatetimeIndex(labels), times.dt.tz))
         starts.iloc[np.flatnonzero(times.notna())] = local.dt.as_unit(times.dt.unit).array
     except (ValueError, TypeError, ArithmeticError, AttributeError) as error:
-        raise InvalidInputError(
-            f'freq {freq!r} cannot part these predictions: {error}. Try "D", "W", "MS" or "h".',
-            charged=False,
-        ) from None
+        raise _no_period(freq, error) from None
     return starts
+
+
+def to_offset(freq: str) -> Any:
+    """Return the pandas offset of a name.
+
+    Raises
+    ------
+    InvalidInputError
+        It is none.
+    """
+    try:
+        return pd.tseries.frequencies.to_offset(freq)
+    except (ValueError, TypeError) as error:
+        raise _no_period(freq, error) from None
+
+
+def _no_period(freq: str, error: Exception) -> InvalidInputError:
+    return InvalidInputError(
+        f'freq {freq!r} cannot part these predictions: {error}. Try "D", "W", "MS" or "h".', charged=False
+    )
 
 
 def periods_between(first: Any, last: Any, freq: str) -> pd.DatetimeIndex:
     """Return the starts of all periods from one to another, as `period_starts` has them."""
-    offset: Any = pd.tseries.frequencies.to_offset(freq)
+    offset = to_offset(freq)
     length = _length(offset)
     if length is not None and length <= _HOUR:
         return pd.date_range(first, last, freq=offset, unit="us")

@@ -5,12 +5,14 @@ from __future__ import annotations
 import math
 import statistics
 from collections.abc import Mapping
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Final
 
 from ..formatting import format_cost, format_number
 from ..pricing import EXACT, Estimate, added, checked_count
-from ._billable import as_frame, billable, require_columns, warn_of
+from ._billable import as_frame, billable, billable_sums, require_columns, warn_of
+from ._datasets import Filter, aggregate, is_dataset
 
 __all__ = ["forecast", "rounded", "total"]
 
@@ -52,13 +54,65 @@ def total(frame: Any, *, rates: Mapping[str, float] | None = None, places: int =
     >>> sky.total([{"id": "a", **bill}, {"id": "b", **bill}, {"id": "c", **bill}])
     Decimal('0.30')
     """
-    found = billable(as_frame(frame), rates)
-    costs = found.frame["cost"].dropna()
-    if costs.empty and len(found.frame):
+    found = _costs_of(frame, None, rates)
+    if not found.known and found.rows:
         return None
     warn_of(found.notes)
-    whole = added(Decimal(repr(float(cost))) for cost in costs)
-    return _tidy(whole.quantize(Decimal(1).scaleb(-places), "ROUND_HALF_UP", EXACT))
+    return _tidy(found.total.quantize(Decimal(1).scaleb(-places), "ROUND_HALF_UP", EXACT))
+
+
+@dataclass(slots=True)
+class _Costs:
+    """The costs of some predictions, in figures."""
+
+    rows: int
+    known: int
+    total: Decimal
+    mean: float
+    spread: float
+    currency: str
+    notes: list[str]
+
+
+def _costs_of(source: Any, model: str | None, rates: Mapping[str, float] | None) -> _Costs:
+    if is_dataset(source):
+        return _costs_of_dataset(source, model, rates)
+    table = as_frame(source)
+    if model is not None:
+        require_columns(table, ["model"])
+        attrs = table.attrs
+        table = table[table["model"].astype(object) == model]
+        table.attrs.update(attrs)
+    found = billable(table, rates)
+    paid = [float(cost) for cost in found.frame["cost"].dropna()]
+    mean, spread = statistics.fmean(paid) if paid else 0.0, statistics.stdev(paid) if len(paid) > 1 else 0.0
+    total = added(Decimal(repr(cost)) for cost in paid)
+    return _Costs(len(found.frame), len(paid), total, mean, spread, found.currency, found.notes)
+
+
+def _costs_of_dataset(source: Any, model: str | None, rates: Mapping[str, float] | None) -> _Costs:
+    sums = aggregate(source, [], Filter(model=model))
+    sums, currency, _, notes = billable_sums(sums, rates)
+    groups = sums[sums["known"] > 0]
+    known = int(groups["known"].sum())
+    whole = added(
+        cost * Decimal(repr(float(factor)))
+        for cost, factor in zip(groups["cost"], groups["factor"], strict=True)
+    )
+    mean = float(whole) / known if known else 0.0
+    # The variance of groups put together: that within each, and that between their means.
+    squares = math.fsum(
+        factor**2 * (n - 1) * (0.0 if math.isnan(variance) else variance) + n * (factor * own - mean) ** 2
+        for factor, n, own, variance in zip(
+            groups["factor"],
+            groups["known"].astype(int),
+            groups["mean"].astype(float),
+            groups["variance"].astype(float),
+            strict=True,
+        )
+    )
+    spread = math.sqrt(squares / (known - 1)) if known > 1 else 0.0
+    return _Costs(int(sums["rows"].sum()), known, whole, mean, spread, currency, notes)
 
 
 def forecast(
@@ -97,19 +151,12 @@ def forecast(
     Decimal('3.00')
     """
     count = checked_count(count)
-    table = as_frame(frame)
-    if model is not None:
-        require_columns(table, ["model"])
-        attrs = table.attrs
-        table = table[table["model"].astype(object) == model]
-        table.attrs.update(attrs)
-    found = billable(table, rates)
-    paid = [float(cost) for cost in found.frame["cost"].dropna()]
+    found = _costs_of(frame, model, rates)
     what = f"of {model}" if model else "of all models"
-    if len(paid) < _FEWEST:
-        basis = f"{len(paid)} earlier predictions {what} have a known cost, and it takes {_FEWEST}"
+    if found.known < _FEWEST:
+        basis = f"{found.known} earlier predictions {what} have a known cost, and it takes {_FEWEST}"
         return Estimate(None, None, None, found.currency, basis)
-    number, mean, spread = len(paid), statistics.fmean(paid), statistics.stdev(paid)
+    number, mean, spread = found.known, found.mean, found.spread
     reach = _student_t(number - 1) * spread * math.sqrt(count + count * count / number)
     each = format_cost(rounded(mean), found.currency)
     basis = f"{count} predictions × {each}, the mean of {number} earlier predictions {what}; 95 of 100 cases"

@@ -1,0 +1,523 @@
+"""Datasets: predictions as parquet files by month, more than a frame holds, on disk or in a bucket.
+
+Such a folder is ``month=2026-03/000001.parquet`` and so on. A file is written whole under another name and
+then linked to its own, once: who comes second to a number reads what the first one wrote, and takes the next.
+So two that write at the same time write no prediction twice, and one that is killed leaves no half file.
+
+`aggregate` adds up without loading: by DuckDB where it is installed, else by pyarrow, file by file.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time
+from importlib import import_module
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any, Final, Protocol
+from uuid import uuid4
+
+import numpy as np
+import pandas as pd
+
+from ..checks import expected
+from ..exceptions import InvalidInputError, SkytellsError
+from ..models import STATUSES, is_done
+from ..pricing import PLAUSIBLE
+from ._columns import COLUMNS, Chunk, from_frame, from_index
+
+__all__ = ["Filter", "aggregate", "append_dataset", "is_dataset", "parse_filter", "read_dataset"]
+
+_SANDBOX: Final = "sandbox"
+_INPUT: Final = "input"
+_UNKNOWN: Final = "unknown"  # the month of what has no time
+_ROWS_PER_GROUP: Final = 250_000
+_QUARTER: Final = 900_000_000  # microseconds: every offset of a time zone since 1970 is a multiple
+_PLACES: Final = 9
+"""Decimals in which costs are added: exactly, so that the order of ten million additions is no matter."""
+
+
+# What is in it.
+
+
+def _schema(arrow: Any) -> Any:
+    types = {
+        "time": arrow.timestamp("us", "UTC"),
+        "number": arrow.float64(),
+        "integer": arrow.int64(),
+        "object": arrow.list_(arrow.string()),
+    }
+    fields = [(name, types.get(kind, arrow.string())) for name, kind in COLUMNS.items()]
+    return arrow.schema([*fields, (_INPUT, arrow.string()), (_SANDBOX, arrow.bool_())])
+
+
+def _arrow() -> Any:
+    try:
+        return import_module("pyarrow")
+    except ModuleNotFoundError:
+        raise SkytellsError(
+            'A dataset needs pyarrow, which is not installed. Run pip install "skytells-nb[analysis]".',
+            charged=False,
+        ) from None
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """Which rows are asked for."""
+
+    since: datetime | None = None
+    until: datetime | None = None
+    model: str | None = None
+
+
+def parse_filter(since: object = None, until: object = None, model: str | None = None) -> Filter:
+    """Return bounds of ``created_at``, inclusive; a day alone means the whole day in UTC."""
+    return Filter(_bound("since", since, time.min), _bound("until", until, time.max), model)
+
+
+def _bound(name: str, value: object, of_day: time) -> datetime | None:
+    try:
+        if value is None:
+            return None
+        if isinstance(value, str):
+            day = len(value.strip()) == 10
+            value = date.fromisoformat(value.strip()) if day else datetime.fromisoformat(value.strip())
+        if isinstance(value, datetime):
+            return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+        if isinstance(value, date):
+            return datetime.combine(value, of_day, UTC)
+    except (ValueError, OverflowError):
+        pass
+    raise expected(name, "a day or a time such as '2026-01-31'", value)
+
+
+# Writing.
+
+
+class _Store(Protocol):
+    """Where files are: a folder, or a bucket."""
+
+    def names(self, month: str) -> list[str]:
+        """Return the parquet files of a month."""
+
+    def read(self, name: str) -> Any:
+        """Return what pyarrow can read a file from."""
+
+    def create(self, name: str, data: bytes) -> bool:
+        """Write a whole file unless there is one of that name; return whether it was written."""
+
+
+class _Folder:
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    def names(self, month: str) -> list[str]:
+        return sorted(f"{month}/{file.name}" for file in (self.root / month).glob("[!._]*.parquet"))
+
+    def read(self, name: str) -> Any:
+        return self.root / name
+
+    def create(self, name: str, data: bytes) -> bool:
+        target = self.root / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        part = target.with_name(f".{target.name}.{uuid4().hex}.part")
+        try:
+            with part.open("wb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+            os.link(part, target)  # unlike a rename, it fails where somebody was faster
+        except FileExistsError:
+            return False
+        finally:
+            part.unlink(missing_ok=True)
+        return True
+
+
+class _Bucket:
+    def __init__(self, url: str) -> None:
+        try:
+            self._obstore: Any = import_module("obstore")
+        except ModuleNotFoundError:
+            raise SkytellsError(
+                f"Writing to {url} needs obstore, which is not installed. Run pip install obstore.",
+                charged=False,
+            ) from None
+        self._store = import_module("obstore.store").from_url(url)
+
+    def names(self, month: str) -> list[str]:
+        found = (entry["path"] for entry in self._obstore.list(self._store, month).collect())
+        return sorted(name for name in found if name.endswith(".parquet"))
+
+    def read(self, name: str) -> Any:
+        return io.BytesIO(bytes(self._obstore.get(self._store, name).bytes()))
+
+    def create(self, name: str, data: bytes) -> bool:
+        try:
+            self._obstore.put(self._store, name, data, mode="create")
+        except import_module("obstore.exceptions").AlreadyExistsError:
+            return False
+        return True
+
+
+def append_dataset(archive: Any, path: Any) -> int:
+    """Append an archive's predictions to a dataset, those that are not in it; return how many were new."""
+    arrow = _arrow()
+    tables = [_table(arrow, from_index(columns)) for columns in archive.columns()]
+    return append_table(arrow.concat_tables(tables), path) if tables else 0
+
+
+def append_table(table: Any, path: Any) -> int:
+    """Append the rows of an Arrow table with the columns of a dataset; return how many were new.
+
+    Raises
+    ------
+    SkytellsError
+        The place cannot be written.
+    """
+    _arrow()
+    compute = import_module("pyarrow.compute")
+    url = str(path)
+    store: _Store = _Bucket(url) if "://" in url else _Folder(Path(path))
+    months = compute.strftime(table["created_at"], format="%Y-%m")
+    table = table.append_column("month", compute.fill_null(months, _UNKNOWN))
+    new = 0
+    with _typed_errors(url, "written"):
+        for month in sorted(compute.unique(table["month"]).to_pylist()):
+            rows = table.filter(compute.equal(table["month"], month)).drop(["month"])
+            new += _append_month(store, f"month={month}", rows)
+    return new
+
+
+def _append_month(store: _Store, month: str, rows: Any) -> int:
+    parquet, compute = import_module("pyarrow.parquet"), import_module("pyarrow.compute")
+    rows = rows.append_column("key", _keys(compute, rows))
+    looked: set[str] = set()
+    while True:
+        names = store.names(month)
+        for name in names:
+            if name not in looked:
+                there = parquet.read_table(store.read(name), columns=["origin", "id"], partitioning=None)
+                rows = rows.filter(compute.invert(compute.is_in(rows["key"], _keys(compute, there))))
+                looked.add(name)
+        if not rows.num_rows:
+            return 0
+        numbers = [int(name[-14:-8]) for name in names if name[-14:-8].isdecimal()]
+        into = io.BytesIO()
+        parquet.write_table(rows.drop(["key"]), into, compression="zstd", row_group_size=_ROWS_PER_GROUP)
+        if store.create(f"{month}/{max(numbers, default=0) + 1:06d}.parquet", into.getvalue()):
+            return int(rows.num_rows)
+
+
+def _keys(compute: Any, rows: Any) -> Any:
+    return compute.binary_join_element_wise(compute.fill_null(rows["origin"], ""), rows["id"], "\n")
+
+
+def _table(arrow: Any, chunk: Chunk) -> Any:
+    """Return a chunk as an Arrow table; gaps are null, since one NaN makes every sum one."""
+    origins = chunk.get("sandbox_origins", set())
+    cost = np.array(chunk["cost"], dtype="float64")
+    cost[(cost < 0) | (cost > float(PLAUSIBLE))] = np.nan  # what cannot be is unknown, as in a frame
+    chunk = {
+        **chunk,
+        **{
+            name: np.where(chunk[name] < 0, np.nan, chunk[name])
+            for name in ("queue_s", "predict_s", "total_s")
+        },
+        "cost": cost,
+        _INPUT: [None if each is None else json.dumps(each, default=str) for each in chunk["input"]],
+        _SANDBOX: [
+            id.startswith("sandbox-") or origin in origins
+            for id, origin in zip(chunk["id"], chunk["origin"], strict=True)
+        ],
+    }
+    schema = _schema(arrow)
+    columns = [arrow.array(chunk[field.name], field.type, from_pandas=True) for field in schema]
+    return arrow.Table.from_arrays(columns, schema=schema)
+
+
+# Reading.
+
+
+def is_dataset(source: object) -> bool:
+    """Whether a folder that is no archive, a glob or a URL is given."""
+    if not isinstance(source, str | os.PathLike):
+        return False
+    text = os.fspath(source)
+    folder = Path(text).is_dir() and not (Path(text) / "index.sqlite").exists()
+    return isinstance(text, str) and ("://" in text or folder or "*" in text)
+
+
+@dataclass(frozen=True, slots=True)
+class _Files:
+    """The files of a dataset."""
+
+    source: str
+    names: list[str]
+    system: Any
+
+
+def _find(source: Any) -> _Files:
+    text = os.fspath(source)
+    _arrow()
+    with _typed_errors(text, "read"):
+        if "://" in text:
+            fs = import_module("pyarrow.fs")
+            system, root = fs.FileSystem.from_uri(text)
+            found = system.get_file_info(fs.FileSelector(root, recursive=True))
+            names = [each.path for each in found if each.is_file]
+        else:
+            system, place = import_module("pyarrow.fs").LocalFileSystem(), Path(text)
+            if place.is_dir():
+                names = [str(each) for each in place.rglob("*.parquet")]
+            else:
+                anchor = Path(place.anchor)
+                names = [str(each) for each in anchor.glob(str(place.relative_to(anchor)))]
+    names = sorted(each for each in names if each.endswith(".parquet") and Path(each).name[0] not in "._")
+    if not names:
+        raise InvalidInputError(
+            f"There is no dataset at {text}: it has no parquet files. Archive.to_parquet makes one.",
+            charged=False,
+        )
+    return _Files(text, names, system)
+
+
+def _dataset(files: _Files, wanted: Filter) -> Any:
+    """Return pyarrow's dataset of the files that may hold what is asked for.
+
+    Raises
+    ------
+    InvalidInputError
+        A file is damaged, or has other columns.
+    """
+    arrow, ds = _arrow(), import_module("pyarrow.dataset")
+    names = _of_months(files.names, wanted)
+    schema = _schema(arrow)
+    with _typed_errors(files.source, "read"):
+        found = ds.dataset(names, schema=schema, filesystem=files.system, format="parquet")
+        for fragment in found.get_fragments():
+            try:
+                own = fragment.physical_schema
+            except (OSError, ValueError) as error:
+                raise InvalidInputError(f"{fragment.path} is damaged: {error}", charged=False) from None
+            missing = {"id", "cost", "status", "created_at"} - set(own.names)
+            if missing:
+                raise InvalidInputError(
+                    f"{fragment.path} holds no predictions: it has no column {', '.join(sorted(missing))}.",
+                    charged=False,
+                )
+    return found
+
+
+def _of_months(names: Sequence[str], wanted: Filter) -> list[str]:
+    """Leave out the files whose month has nothing that is asked for; others are not opened."""
+    kept = []
+    for name in names:
+        month = next((part[6:] for part in Path(name).parts if part.startswith("month=")), None)
+        early = wanted.since is not None and month is not None and month < f"{wanted.since:%Y-%m}"
+        late = wanted.until is not None and month is not None and month > f"{wanted.until:%Y-%m}"
+        if not early and not late:
+            kept.append(name)
+    return kept
+
+
+def read_dataset(source: Any, columns: Collection[str] | None, wanted: Filter) -> Iterator[Chunk]:
+    """Yield what is asked for of a dataset, file by file, and of its columns those that are asked for."""
+    files = _find(source)
+    names = [*COLUMNS, _INPUT, _SANDBOX]
+    if columns is not None:
+        inputs = any(name == "prompt" or name.startswith("input.") for name in columns)
+        needed = {"id", "origin", "status", "cost", "currency", _SANDBOX, *columns}
+        names = [name for name in names if name in needed or (inputs and name == _INPUT)]
+    condition = _condition(wanted)
+    for fragment in _dataset(files, wanted).get_fragments():
+        with _typed_errors(files.source, "read"):
+            table = fragment.to_table(schema=_schema(_arrow()), columns=names, filter=condition)
+        if table.num_rows:
+            yield _chunk(table)
+
+
+def _condition(wanted: Filter) -> Any:
+    ds: Any = import_module("pyarrow.dataset")
+    condition = ds.scalar(True)
+    if wanted.since is not None:
+        condition &= ds.field("created_at") >= wanted.since
+    if wanted.until is not None:
+        condition &= ds.field("created_at") <= wanted.until
+    if wanted.model is not None:
+        condition &= ds.field("model") == wanted.model
+    return condition
+
+
+def _chunk(table: Any) -> Chunk:
+    frame = table.to_pandas()
+    texts = frame.pop(_INPUT) if _INPUT in frame else []
+    made = frame.pop(_SANDBOX).fillna(False).astype(bool)
+    chunk = from_frame(frame)
+    chunk["sandbox_origins"] = set(frame.loc[made.to_numpy(), "origin"].dropna())
+    if len(texts):
+        del chunk["inputs"]
+        plain = ["null" if text is None or text != text else text for text in texts]
+        chunk["input"] = [each if type(each) is dict else None for each in json.loads(f"[{','.join(plain)}]")]
+    return chunk
+
+
+# Adding up.
+
+_SUMS: Final = ("rows", "cost", "failed", "known", "timed_cost", "seconds", "impossible", "running")
+_GOING: Final = [each for each in STATUSES if not is_done(each)]
+
+
+Periods = Callable[[Any], Any]
+"""From quarters of an hour, as numpy microseconds, to the starts of their periods."""
+
+
+def aggregate(
+    source: Any, keys: Sequence[str], wanted: Filter, *, periods: Periods | None = None
+) -> pd.DataFrame:
+    """Add up what `spend`, `total` and `forecast` need of a dataset, without loading it.
+
+    Parameters
+    ----------
+    source : path, glob or URL
+        The dataset.
+    keys : sequence of str
+        Columns of text to group by.
+    wanted : Filter
+        Which rows.
+    periods : callable, optional
+        Group by these as well, in ``period`` (microseconds since 1970). It is asked for every quarter of an
+        hour that there is: the periods of every time zone are made of these.
+
+    Returns
+    -------
+    DataFrame
+        A row for each group, ``sandbox`` and ``currency``: ``rows``, ``cost``, ``failed`` and ``timed_cost``
+        (Decimal), ``known``, ``seconds``, ``impossible``, ``running``, ``mean`` and ``variance``. A group
+        may have several rows.
+    """
+    files = _find(source)
+    parts = list(_dataset(files, wanted).get_fragments())
+    names = [each for each in dict.fromkeys(keys) if each != "currency"]
+    groups = [*names, _SANDBOX, "currency", *([] if periods is None else ["period"])]
+    with _typed_errors(files.source, "read"):
+        ours = all(_SANDBOX in part.physical_schema.names for part in parts)
+        if parts and ours and "://" not in files.source and find_spec("duckdb"):
+            return _by_duckdb([part.path for part in parts], groups, wanted, periods)
+        sums = [_sums_of_file(part, groups, wanted, periods) for part in parts]
+    full = [each for each in sums if len(each)]
+    return pd.concat(full, ignore_index=True) if full else _no_sums(groups)
+
+
+def _by_duckdb(
+    files: Sequence[str], groups: Sequence[str], wanted: Filter, periods: Periods | None
+) -> pd.DataFrame:
+    duckdb: Any = import_module("duckdb")
+    known = f"(cost BETWEEN 0 AND {PLAUSIBLE})"  # false for NaN, which DuckDB sorts above all numbers
+    exact = f"TRY_CAST(cost AS DECIMAL(18, {_PLACES}))"
+    timed = f"{known} AND predict_s IS NOT NULL"
+    going = ", ".join(f"'{each}'" for each in _GOING)
+    quarter = f"epoch_us(created_at) // {_QUARTER}"
+    rows = "read_parquet(?, hive_partitioning = false, union_by_name = true)"
+    where: list[str] = ["true"]
+    bounds: list[Any] = []
+    for condition, value in (
+        ("created_at >= ?", wanted.since),
+        ("created_at <= ?", wanted.until),
+        ("model = ?", wanted.model),
+    ):
+        if value is not None:
+            where.append(condition)
+            bounds.append(value)
+    chosen = f"FROM {rows} WHERE {' AND '.join(where)}"
+    values: list[Any] = [list(files), *bounds]
+    with duckdb.connect() as db:
+        db.execute("SET TimeZone = 'UTC'")
+        if periods is not None:
+            found = [each for (each,) in db.execute(f"SELECT DISTINCT {quarter} {chosen}", values).fetchall()]
+            quarters = np.array([each for each in found if each is not None], dtype="int64")
+            arrow = _arrow()
+            db.register("periods", arrow.table({"quarter": quarters, "period": periods(quarters * _QUARTER)}))
+            chosen = (
+                f"FROM {rows} LEFT JOIN periods ON {quarter} = periods.quarter WHERE {' AND '.join(where)}"
+            )
+        query = f"""
+            SELECT {", ".join(f'"{name}"' for name in groups)}, count(*) AS rows,
+                sum({exact}) FILTER ({known}) AS cost,
+                sum({exact}) FILTER ({known} AND status = 'failed') AS failed,
+                count(*) FILTER ({known}) AS known,
+                sum({exact}) FILTER ({timed}) AS timed_cost,
+                sum(predict_s) FILTER ({timed}) AS seconds,
+                count(*) FILTER (cost IS NOT NULL AND NOT {known}) AS impossible,
+                count(*) FILTER (status IN ({going}) AND ({known}) IS NOT TRUE) AS running,
+                avg(cost) FILTER ({known}) AS mean, var_samp(cost) FILTER ({known}) AS variance
+            {chosen} GROUP BY ALL"""
+        done = db.execute(query, values)
+        names = [column[0] for column in done.description]
+        return pd.DataFrame(done.fetchall(), columns=names, dtype=object)  # its own frames have no Decimals
+
+
+def _no_sums(groups: Sequence[str]) -> pd.DataFrame:
+    figures = (*_SUMS, "mean", "variance")
+    return pd.DataFrame({name: pd.Series(dtype=object) for name in (*groups, *figures)})
+
+
+def _sums_of_file(
+    fragment: Any, groups: Sequence[str], wanted: Filter, periods: Periods | None
+) -> pd.DataFrame:
+    arrow, compute = _arrow(), import_module("pyarrow.compute")
+    names = [*(set(groups) & set(COLUMNS) | {"cost", "status", "predict_s"}), "id", _SANDBOX, "created_at"]
+    names = [each for each in names if each != "id" or _SANDBOX not in fragment.physical_schema.names]
+    table = fragment.to_table(schema=_schema(arrow), columns=names, filter=_condition(wanted))
+    cost, status = table["cost"], table["status"]
+    known = compute.and_(compute.greater_equal(cost, 0.0), compute.less_equal(cost, float(PLAUSIBLE)))
+    known = compute.fill_null(known, False)
+    exact = compute.cast(compute.if_else(known, cost, None), arrow.decimal128(38, _PLACES))
+    timed = compute.and_(known, compute.is_valid(table["predict_s"]))
+    failed = compute.and_(known, compute.fill_null(compute.equal(status, "failed"), False))
+    going = compute.is_in(status, arrow.array(_GOING))
+    nothing = arrow.scalar(None, exact.type)
+    columns = {name: table[name] for name in groups if name in COLUMNS}
+    columns[_SANDBOX] = compute.fill_null(table[_SANDBOX], False)
+    if "id" in names:
+        columns[_SANDBOX] = compute.or_(columns[_SANDBOX], compute.starts_with(table["id"], "sandbox-"))
+    if periods is not None:
+        quarters = compute.divide(compute.cast(table["created_at"], arrow.int64()), _QUARTER)
+        found = compute.drop_null(compute.unique(quarters))
+        starts = arrow.array(periods(found.to_numpy() * _QUARTER))
+        columns["period"] = starts.take(compute.index_in(quarters, found))
+    columns |= {
+        "rows": arrow.repeat(1, len(table)),
+        "cost": exact,
+        "failed": compute.if_else(failed, exact, nothing),
+        "known": compute.cast(known, arrow.int64()),
+        "timed_cost": compute.if_else(timed, exact, nothing),
+        "seconds": compute.if_else(timed, table["predict_s"], None),
+        "impossible": compute.cast(compute.and_not(compute.is_valid(cost), known), arrow.int64()),
+        "running": compute.cast(compute.and_not(going, known), arrow.int64()),
+        "float": compute.if_else(known, cost, None),
+    }
+    grouped = arrow.table(columns).group_by(list(groups))
+    figures = [(name, "sum") for name in _SUMS]
+    spread = [("float", "mean"), ("float", "variance", compute.VarianceOptions(ddof=1))]
+    result: pd.DataFrame = grouped.aggregate([*figures, *spread]).to_pandas()
+    plain = {f"{name}_sum": name for name in _SUMS} | {"float_mean": "mean", "float_variance": "variance"}
+    return result.rename(columns=plain)
+
+
+@contextmanager
+def _typed_errors(source: str, done: str) -> Iterator[None]:
+    """Turn what a disk, a bucket or a damaged file raises into one typed error."""
+    try:
+        yield
+    except Exception as error:
+        foreign = type(error).__module__.partition(".")[0] in ("_duckdb", "duckdb", "obstore", "pyarrow")
+        if not foreign and not isinstance(error, OSError):
+            raise
+        why = " ".join(str(error).split())[:300] or type(error).__name__
+        raise SkytellsError(f"The dataset {source} cannot be {done}: {why}", charged=False) from None

@@ -1,0 +1,298 @@
+"""A dataset of parquet files: written once, read in part, and added up as its frame is."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import skytells_nb as sky
+from skytells_nb.exceptions import InvalidInputError, SkytellsError
+from skytells_nb.frames import _datasets, forecast, predictions_frame, spend, total
+from skytells_nb.frames._columns import read_rows
+
+BEGIN = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+def row(
+    number: int, cost: Any = 0.02, *, hours: int = 0, currency: str | None = None, **more: Any
+) -> dict[str, Any]:
+    bill = {} if cost is None else {"credits_used": cost}
+    if currency:
+        bill["currency"] = currency
+    return {
+        "id": f"p{number}",
+        "status": "succeeded",
+        "model": "lumo",
+        "input": {"prompt": f"fox {number}", "seed": number, "style": {"name": "oil"}},
+        "output": [f"https://files.example/{number}.png"],
+        "created_at": (BEGIN + timedelta(hours=hours)).isoformat(),
+        "metrics": {"predict_time": 2.0},
+        "metadata": {"billing": bill},
+        "source": "api",
+        **more,
+    }
+
+
+def table_of(rows: list[dict[str, Any]]) -> pa.Table:
+    return pa.concat_tables([_datasets._table(pa, chunk) for chunk in read_rows(rows, 0)])
+
+
+def append(rows: list[dict[str, Any]], path: Any) -> int:
+    return _datasets.append_table(table_of(rows), path)
+
+
+@pytest.fixture(params=["duckdb", "pyarrow"])
+def engine(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Add up with each of them."""
+    if request.param == "pyarrow":
+        monkeypatch.setattr(_datasets, "find_spec", lambda _: None)
+    return str(request.param)
+
+
+def test_an_archive_appends_what_is_new(tmp_path: Path):
+    archive, there = sky.Archive(tmp_path / "outputs"), tmp_path / "dataset"
+    with sky.Sandbox(seconds=0) as sandbox, sandbox.client(archive=archive) as client:
+        for number in range(3):
+            client.predictions.create("truefusion-edge", {"prompt": "fox", "seed": number, "width": 64})
+        assert archive.to_parquet(there) == 3
+        assert archive.to_parquet(there) == 0
+        client.predictions.create("truefusion-edge", {"prompt": "owl", "width": 64})
+        assert archive.to_parquet(there) == 1
+    kept = predictions_frame(archive).drop(columns=["rating", "tags", "note"])
+    read = predictions_frame(there)
+    key = {"by": "id", "ignore_index": True}
+    pd.testing.assert_frame_equal(read.sort_values(**key), kept.sort_values(**key), check_like=True)
+    assert read.attrs["sandbox"]
+    assert spend(there).attrs["currency"] == "credits"
+    month = f"{datetime.now(UTC):%Y-%m}"
+    assert [file.relative_to(there).as_posix() for file in sorted(there.rglob("*.*"))] == [
+        f"month={month}/000001.parquet",
+        f"month={month}/000002.parquet",
+    ]
+    archive.close()
+
+
+def test_it_holds_the_documented_columns_with_their_types(tmp_path: Path):
+    append([row(1), {"id": "bare"}], tmp_path)
+    file = pyarrow.parquet.ParquetFile(tmp_path / "month=2026-01/000001.parquet")
+    assert file.schema_arrow.names == [*predictions_frame([]).columns, "input", "sandbox"]
+    assert str(file.schema_arrow.field("created_at").type) == "timestamp[us, tz=UTC]"
+    assert file.metadata.row_group(0).column(0).compression == "ZSTD"
+    unknown = pyarrow.parquet.read_table(tmp_path / "month=unknown/000001.parquet", partitioning=None)
+    assert unknown["cost"].null_count == 1, "a NaN would make every sum one"
+
+
+def test_only_what_is_asked_for_is_read(tmp_path: Path):
+    append([row(n, hours=24 * 31 * n, model="mera" if n % 2 else "lumo") for n in range(4)], tmp_path)
+    (tmp_path / "month=2026-01/000001.parquet").write_bytes(b"damaged, and not to be opened")
+    frame = predictions_frame(tmp_path, columns=["cost", "input.style.name", "model"], since="2026-02-01")
+    assert list(frame.columns) == ["cost", "input.style.name", "model"]
+    assert frame["input.style.name"].tolist() == ["oil"] * 3
+    assert len(predictions_frame(tmp_path, since="2026-02-01", until="2026-03-05", model="lumo")) == 1
+    with pytest.raises(SkytellsError, match=r"000001\.parquet is damaged"):
+        predictions_frame(tmp_path)
+
+
+def test_the_same_is_asked_of_other_sources(tmp_path: Path):
+    rows = [row(n, hours=24 * 31 * n) for n in range(4)]
+    append(rows, tmp_path)
+    asked: dict[str, Any] = {"columns": ["id", "cost"], "since": "2026-02-01", "until": "2026-03-31"}
+    pd.testing.assert_frame_equal(predictions_frame(rows, **asked), predictions_frame(tmp_path, **asked))
+    assert predictions_frame(rows, columns=["input.none"])["input.none"].isna().all()
+
+
+@pytest.mark.parametrize("shape", ["{}", "{}/", "{}/month=*/*.parquet", "{}/**/*.parquet", "file://{}"])
+def test_paths_globs_and_urls_are_alike(shape: str, tmp_path: Path):
+    append([row(n, hours=400 * n) for n in range(4)], tmp_path)
+    where = shape.format(tmp_path)
+    assert len(predictions_frame(where)) == 4
+    assert spend(where)["cost"].tolist() == [0.08]
+
+
+def test_a_bucket_is_appended_to_as_a_folder_is(tmp_path: Path):
+    url = f"file://{tmp_path}"
+    assert append([row(1)], url) == 1
+    assert append([row(1), row(2)], url) == 1
+    assert len(predictions_frame(tmp_path)) == 2
+
+
+def test_those_that_append_at_the_same_time_append_each_once(tmp_path: Path):
+    tables = [table_of([row(n, hours=n) for n in range(first, first + 60)]) for first in range(0, 80, 20)]
+    with ThreadPoolExecutor(8) as pool:
+        new = list(pool.map(lambda table: _datasets.append_table(table, tmp_path), tables * 2))
+    assert sum(new) == 120
+    found = pyarrow.parquet.read_table(tmp_path, partitioning=None)["id"].to_pylist()
+    assert len(found) == len(set(found)) == 120
+    assert list(tmp_path.rglob("*.part")) == []
+
+
+WRITER = """
+import sys
+sys.path.insert(0, {tests!r})
+from test_datasets import append, row
+print("ready", flush=True)
+while True:
+    for n in range(0, 4000, 40):
+        append([row(m, hours=m) for m in range(n, n + 40)], {path!r})
+"""
+
+
+def test_one_that_is_killed_leaves_nothing_half_written(tmp_path: Path):
+    there = tmp_path / "dataset"
+    code = WRITER.format(tests=str(Path(__file__).parent), path=str(there))
+    dice = random.Random(7)
+    for _ in range(4):
+        with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE) as writer:
+            assert writer.stdout is not None
+            writer.stdout.readline()
+            deadline = time.monotonic() + dice.random()
+            while time.monotonic() < deadline or not list(there.rglob("*.parquet")):
+                os.sched_yield()
+            writer.send_signal(signal.SIGKILL)
+        frame = predictions_frame(there)
+        assert frame.attrs["notes"] == [], "nothing twice"
+    rows = [row(n, hours=n) for n in range(4000)]
+    assert append(rows, there) == 4000 - len(frame)
+    assert len(predictions_frame(there)) == 4000
+
+
+# The sums of a dataset are those of its frame.
+
+COSTS = st.none() | st.integers(0, 10**6).map(lambda n: n / 10**4) | st.sampled_from([-1.0, 1e12, 1e-9])
+ROWS = st.builds(
+    lambda cost, model, status, hours, currency, made, time: {
+        **row(0, cost, hours=hours, currency=currency, model=model, status=status),
+        **({} if time else {"created_at": None}),
+        "made": made,
+    },
+    COSTS,
+    st.sampled_from(["lumo", "mera", None]),
+    st.sampled_from(["succeeded", "failed", "processing"]),
+    st.integers(0, 24 * 400),
+    st.sampled_from([None, None, "EUR"]),
+    st.sampled_from(["", "", "", "sandbox-"]),
+    st.sampled_from([True, True, True, False]),
+)
+BY = st.lists(
+    st.sampled_from(["model", "status", "currency", "source", "input.seed"]), max_size=2, unique=True
+)
+FREQ = st.sampled_from([None, "D", "W", "MS", "6h", "h", "min"])
+ZONE = st.sampled_from(["UTC", "Africa/Cairo", "Asia/Kathmandu", "America/St_Johns"])
+
+
+@pytest.mark.filterwarnings("ignore::skytells_nb.exceptions.SkytellsWarning")
+@settings(max_examples=25, deadline=None)
+@given(rows=st.lists(ROWS, min_size=1, max_size=8), by=BY, freq=FREQ, zone=ZONE, rated=st.booleans())
+def test_sums_are_equal_to_those_of_the_frame(
+    rows: list[dict[str, Any]],
+    by: list[str],
+    freq: str | None,
+    zone: str,
+    rated: bool,
+    tmp_path_factory: pytest.TempPathFactory,
+):
+    rows = [{**each, "id": f"{each['made']}p{n}"} for n, each in enumerate(rows)]
+    path, frame = tmp_path_factory.mktemp("d"), predictions_frame(rows)
+    append(rows, path)
+    rates = {"EUR": 1.08} if rated else None
+    for spec in (_datasets.find_spec, lambda _: None):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(_datasets, "find_spec", spec)
+            same(lambda source: spend(source, by, freq, rates=rates, tz=zone), path, frame)
+            same(lambda source: total(source, rates=rates, places=2), path, frame)
+            same(lambda source: forecast(source, "lumo", 10, rates=rates), path, frame)
+
+
+def same(ask: Any, path: Path, frame: pd.DataFrame) -> None:
+    results = []
+    for source in (path, frame):
+        try:
+            results.append(ask(source))
+        except InvalidInputError as error:
+            results.append(str(error))
+    one, other = results
+    if not isinstance(other, pd.DataFrame):
+        if hasattr(other, "amount") and other.amount is not None:
+            for name in ("amount", "low", "high"):
+                assert float(getattr(one, name)) == pytest.approx(float(getattr(other, name)), abs=1e-5)
+            assert one.currency == other.currency
+            return
+        assert one == other
+        return
+    keys = [name for name in ("period", *other.attrs["by"]) if name in other]
+    for table in (one, other):
+        for name in keys:
+            table[name] = table[name].astype(str)
+    kind = {"check_exact": False, "rtol": 1e-9, "atol": 1e-9}
+    if keys:
+        one, other = (each.sort_values(keys, ignore_index=True) for each in (one, other))
+    pd.testing.assert_frame_equal(one, other, **kind)
+    assert one.attrs == other.attrs
+
+
+def test_currencies_are_not_added(tmp_path: Path, engine: str):
+    append([row(1), row(2, currency="EUR")], tmp_path)
+    for ask in (spend, total, lambda path: forecast(path, None, 1)):
+        with pytest.raises(InvalidInputError, match="costs in EUR and USD"):
+            ask(tmp_path)
+    assert total(tmp_path, rates={"EUR": 2}) == total([row(1), row(2), row(3)])
+
+
+def test_ten_costs_of_a_tenth_are_one(tmp_path: Path, engine: str):
+    append([row(n, 0.1) for n in range(10)], tmp_path)
+    assert str(total(tmp_path)) == "1.00"
+
+
+# What is no dataset.
+
+
+def test_a_file_of_something_else_is_a_typed_error(tmp_path: Path, engine: str):
+    (tmp_path / "month=2026-01").mkdir()
+    pd.DataFrame({"x": [1]}).to_parquet(tmp_path / "month=2026-01/a.parquet")
+    for ask in (predictions_frame, spend, total):
+        with pytest.raises(InvalidInputError, match="has no column cost, created_at, id, status"):
+            ask(tmp_path)
+
+
+@pytest.mark.parametrize("size", [0, 100, 2_000])
+def test_half_a_file_is_a_typed_error(size: int, tmp_path: Path, engine: str):
+    append([row(n) for n in range(50)], tmp_path)
+    file = tmp_path / "month=2026-01/000001.parquet"
+    file.write_bytes(file.read_bytes()[:size])
+    for ask in (predictions_frame, spend, total):
+        with pytest.raises(SkytellsError, match=r"000001\.parquet is damaged"):
+            ask(tmp_path)
+
+
+def test_nothing_there_is_a_typed_error(tmp_path: Path):
+    for where in (tmp_path, f"{tmp_path}/*.parquet"):
+        with pytest.raises(InvalidInputError, match=r"Archive\.to_parquet makes one"):
+            spend(where)
+    for where in (tmp_path / "no", tmp_path / "spend.csv"):
+        with pytest.raises(InvalidInputError, match="predictions_frame takes"):
+            predictions_frame(where)
+    with pytest.raises(InvalidInputError, match="Did you mean 'cost'"):
+        predictions_frame([], columns=["costs"])
+    with pytest.raises(InvalidInputError, match="since must be a day"):
+        predictions_frame([], since="soon")
+
+
+def test_a_place_that_cannot_be_written_is_a_typed_error(tmp_path: Path):
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(SkytellsError, match="cannot be written"):
+        append([row(1)], tmp_path / "file")

@@ -21,6 +21,7 @@ from ..aio import is_toolkit_thread, run, spawn, submit
 from ..checks import check_seconds
 from ..exceptions import InvalidInputError, SkytellsError, warn_user
 from ..models import Model, Prediction, PredictionList
+from ..schema import InputSchema, parse
 from . import _observers
 from ._cancel_summary import CancelSummary
 from ._credentials import Key, UncheckedKey, conceal, resolve_api_key, resolve_base_url
@@ -131,6 +132,7 @@ class Connection:
         self.server_clock = ServerClock()
         self.cancel_summary = CancelSummary()
         self.display_names: dict[str, str] = {}
+        self.input_schemas: dict[str, InputSchema] = {}
         self.legacy_endpoints: set[str] = set()
         self.create_order: dict[str, int] = {}
         self.created_at: dict[str, float] = {}
@@ -240,9 +242,11 @@ class Connection:
         return max(0.0, (server - prediction.created_at).total_seconds())
 
     def note_model(self, model: Model) -> None:
-        """Remember a model's display name, by which the API may call it in a listing."""
+        """Remember what it takes, and its display name, by which the API may call it in a listing."""
         if model.name:
             self.display_names[model.id] = model.name
+        if model.input_schema is not None:
+            self.input_schemas[model.id] = parse(model.input_schema)
 
     # Who listens
 

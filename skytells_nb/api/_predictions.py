@@ -4,19 +4,28 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 
 from .. import _lazy
 from .._options import options
 from ..aio import bar
-from ..exceptions import InvalidInputError, PredictionError, ServerError, SkytellsError, UncertainCreateError
+from ..exceptions import (
+    InvalidInputError,
+    NotFoundError,
+    PredictionError,
+    ServerError,
+    SkytellsError,
+    UncertainCreateError,
+)
 from ..filetypes import is_path_like
 from ..models import Prediction, PredictionList
+from ..schema import to_plain
 from . import _requests
 from ._connection import Connection
 from ._create import create, tell_created
 from ._listing import Moment, list_predictions
-from ._model_list import get_model
+from ._model_list import get_model, slug_meant
+from ._names import InputNames
 from ._reconcile import look_again
 from ._resource import Resource, blocking
 from ._responses import failed_prediction
@@ -308,20 +317,38 @@ class Predictions(Resource):
 async def _create_from_anything(
     connection: Connection, model: str, input: Mapping[str, Any], **options: Any
 ) -> Prediction:
-    return await create(connection, model, await prepare_input(connection, model, input), **options)
+    """Create from an input as people have it, with a model as people call it."""
+    prepared = await prepare_input(connection, model, input)
+    names = InputNames(connection, model, prepared, read=options.get("wait", True))
+    names.check()
+    try:
+        try:
+            made = await create(connection, model, prepared, observers=(names,), **options)
+        except NotFoundError as error:  # so nothing was billed
+            slug = await slug_meant(connection, model, error)
+            made = await create(connection, slug, prepared, observers=(names,), **options)
+        await names.finish()
+        return made
+    except InvalidInputError as error:
+        await names.explain(error)
+        raise
+    finally:
+        names.stop()
 
 
 async def prepare_input(connection: Connection, model: str, input: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return an input whose predictions, paths and pictures have become URLs or data URIs.
+    """Return an input as plain JSON; its predictions, paths and pictures have become URLs or data URIs.
 
-    The model's schema is read for it, since it says whether one picture or a list is wanted, and whether
-    "fox.png" is a file or a prompt. An input that is JSON already is returned as it is, and nothing is read.
+    The model's schema is read for those, since it says whether one picture or a list is wanted, and whether
+    "fox.png" is a file or a prompt. For an input that is JSON already, or stands for it as numpy's numbers do,
+    nothing is read.
     """
     try:
-        if not isinstance(input, Mapping) or _is_json(dict(input)):
-            return input
+        plain: Any = to_plain(input)
     except RecursionError:
         return input  # it holds itself, and is refused before anything is sent
+    if not isinstance(plain, Mapping) or _is_json(plain):
+        return cast("Mapping[str, Any]", plain)
     schema = None
     try:
         schema = (await get_model(connection, model)).input_schema

@@ -42,7 +42,7 @@ def to_plain(value: Any) -> Any:
     if isinstance(value, enum.Enum):
         return to_plain(value.value)
     if isinstance(value, Mapping):
-        return {name if type(name) is str else _name(name): to_plain(item) for name, item in value.items()}
+        return {name if type(name) is str else to_plain(name): to_plain(item) for name, item in value.items()}
     if isinstance(value, list | tuple | set | frozenset | range):
         return [to_plain(item) for item in value]
     if isinstance(value, Decimal):
@@ -56,11 +56,6 @@ def to_plain(value: Any) -> Any:
     if isinstance(value, datetime.timedelta):
         return value.total_seconds()
     return str(value) if isinstance(value, UUID) else value
-
-
-def _name(name: object) -> str:
-    plain = to_plain(name)
-    return plain if isinstance(plain, str) else str(plain)
 
 
 def _number(value: Decimal) -> int | float | Decimal:

@@ -60,7 +60,7 @@ NOON = datetime.datetime(2026, 11, 26, 12, tzinfo=datetime.UTC)
         (UUID(int=1), "00000000-0000-0000-0000-000000000001"),
         ((1, 2), [1, 2]),
         (range(3), [0, 1, 2]),
-        ({Style.NOIR: {np.int64(1): (np.int8(2),)}}, {"noir": {"1": [2]}}),
+        ({Style.NOIR: {np.str_("a"): (np.int8(2),)}}, {"noir": {"a": [2]}}),
         ("a fox", "a fox"),
         (None, None),
     ],

@@ -53,6 +53,9 @@ class InputNames(Observer):
         InvalidInputError
             The option says ``refuse``.
         """
+        given: tuple[Any, Any] = (self._model, self._input)
+        if not isinstance(given[0], str) or not isinstance(given[1], Mapping):
+            return  # which the create itself refuses
         known = self._connection.input_schemas.get(self._model)
         if known is not None:
             self._refuse_or_warn(known)

@@ -340,8 +340,8 @@ async def prepare_input(connection: Connection, model: str, input: Mapping[str, 
     """Return an input as plain JSON; its predictions, paths and pictures have become URLs or data URIs.
 
     The model's schema is read for those, since it says whether one picture or a list is wanted, and whether
-    "fox.png" is a file or a prompt. For an input that is JSON already, or stands for it as numpy's numbers do,
-    nothing is read.
+    "fox.png" is a file or a prompt. For an input that is JSON already, or stands for it as numpy's numbers
+    do, nothing is read.
     """
     try:
         plain: Any = to_plain(input)

@@ -1,0 +1,110 @@
+"""Which model or input was meant is said before anything is sent, or by what the API refuses."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+
+from skytells_nb import options
+from skytells_nb._connect import Sandbox
+from skytells_nb.api import Client
+from skytells_nb.exceptions import InvalidInputError, NotFoundError, SkytellsWarning
+
+FOX = {"prompt": "a fox"}
+
+
+@pytest.fixture
+def sandbox() -> Iterator[Sandbox]:
+    with Sandbox(seconds=0) as running:
+        yield running
+
+
+@pytest.fixture
+def client(sandbox: Sandbox) -> Iterator[Client]:
+    with sandbox.client(archive=False) as made:
+        yield made
+
+
+def routes(sandbox: Sandbox) -> list[str]:
+    return [entry.route for entry in sandbox.log]
+
+
+def test_a_misspelt_model_is_named_and_nothing_is_billed(sandbox: Sandbox, client: Client):
+    for call in (
+        lambda: client.predictions.create("truefusion-prro", FOX),
+        lambda: client.models.get("truefusion-prro"),
+    ):
+        with pytest.raises(
+            NotFoundError, match=r"no model 'truefusion-prro'. Did you mean 'truefusion-pro'\?"
+        ):
+            call()
+    assert sandbox.billed == 0
+
+
+@pytest.mark.parametrize("name", ["TrueFusion Edge", "skytells/truefusion-edge", "truefusion edge"])
+def test_a_display_name_and_a_vendor_mean_the_model(sandbox: Sandbox, client: Client, name: str):
+    assert client.predictions.create(name, FOX).status == "succeeded"
+    assert client.models.get(name).id == "truefusion-edge"
+    assert sandbox.billed == 1
+
+
+def test_one_that_is_like_none_is_the_apis_own_error(client: Client):
+    with pytest.raises(NotFoundError) as caught:
+        client.predictions.create("zzzzz", FOX)
+    assert "Did you mean" not in str(caught.value)
+
+
+def test_a_misspelt_input_is_warned_of_once_its_schema_is_known(sandbox: Sandbox, client: Client):
+    client.models.get("truefusion-edge")
+    with pytest.warns(SkytellsWarning, match=r"no input 'sead'. Did you mean 'seed'\? It is sent as it is"):
+        client.predictions.create("truefusion-edge", {**FOX, "sead": 7}, wait=False)
+    assert routes(sandbox) == ["model", "create"]
+
+
+def test_and_read_beside_the_first_create_where_it_is_not(sandbox: Sandbox, client: Client):
+    with pytest.warns(SkytellsWarning, match="Did you mean 'seed'"):
+        client.predictions.create("truefusion-edge", {**FOX, "sead": 7})
+    assert routes(sandbox)[0] == "create"
+    assert routes(sandbox).count("model") == 1
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        client.predictions.create("truefusion-edge", {**FOX, "seed": 7})
+    assert routes(sandbox).count("model") == 1
+
+
+def test_nothing_is_read_for_a_prompt_or_without_a_wait(sandbox: Sandbox, client: Client):
+    client.predictions.create("truefusion-edge", FOX)
+    client.predictions.create("truefusion-edge", {**FOX, "seed": 7}, wait=False)
+    assert "model" not in routes(sandbox)
+
+
+def test_the_option_refuses_or_sends(sandbox: Sandbox, client: Client):
+    client.models.get("truefusion-edge")
+    with options(unknown_inputs="refuse"), pytest.raises(InvalidInputError, match="Did you mean 'seed'"):
+        client.predictions.create("truefusion-edge", {**FOX, "sead": 7})
+    assert sandbox.billed == 0
+    with options(unknown_inputs="send"), warnings.catch_warnings():
+        warnings.simplefilter("error")
+        client.predictions.create("truefusion-edge", {**FOX, "sead": 7})
+
+
+def test_a_refusal_names_the_misspelt_input(sandbox: Sandbox, client: Client):
+    with pytest.raises(InvalidInputError, match=r"no input 'promt'. Did you mean 'prompt'\?") as caught:
+        client.predictions.create("truefusion-edge", {"promt": "a fox"}, wait=False)
+    assert caught.value.charged is False
+    assert sandbox.billed == 0
+
+
+def test_numbers_of_numpy_are_sent_as_numbers_and_nothing_is_read_for_them(sandbox: Sandbox, client: Client):
+    made = client.predictions.create("truefusion-edge", {**FOX, "seed": np.int64(7)}, wait=False)
+    assert made.input["seed"] == 7
+    assert routes(sandbox) == ["create"]
+
+
+def test_a_sandbox_lists_its_prices_in_credits(client: Client):
+    prices: list[Any] = [client.models.get("truefusion").pricing, client.models.list()["truefusion"].pricing]
+    assert [price.currency for price in prices] == ["credits", "credits"]

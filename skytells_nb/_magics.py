@@ -229,8 +229,8 @@ def _create(ipython: Any, line: str, cell: str) -> object:
         return _assign(ipython, args, form)
     if args.estimate:
         return _assign(ipython, args, estimate(model, input))
-    if told := as_text(check(input, model.input_schema)):
-        raise MagicError(f"{told} Nothing was sent.", charged=False)
+    if problems := as_text(check(input, model.input_schema)):
+        raise MagicError(f"{problems} Nothing was sent.", charged=False)
     with bar(1, model.id, enabled=bool(options.progress)) as shown:
 
         def move(prediction: Prediction) -> None:

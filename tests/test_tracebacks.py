@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import traceback
 from collections.abc import Iterator
-from types import SimpleNamespace
 
 import pytest
 from IPython.core.interactiveshell import InteractiveShell
@@ -73,10 +72,10 @@ def test_an_error_that_says_nothing_is_shown_by_its_name():
 
 
 def test_all_frames_are_shown_where_that_is_wanted(
-    shell: InteractiveShell, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    shell: InteractiveShell, capsys: pytest.CaptureFixture[str]
 ):
-    monkeypatch.setattr(_tracebacks, "options", SimpleNamespace(tracebacks="full"))
-    lines = shown(shell, capsys, FAIL)
+    with sky.options(tracebacks="full"):
+        lines = shown(shell, capsys, FAIL)
     assert len(lines) > _tracebacks.MOST_LINES
     assert "skytells_nb/" in "\n".join(lines)
 

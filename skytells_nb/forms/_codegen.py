@@ -32,20 +32,6 @@ def to_python(model: str, input: Mapping[str, Any], *, connect: str = "sky.conne
         What is sent.
     connect : str
         The expression that makes the client.
-
-    Examples
-    --------
-    >>> from skytells_nb.forms._codegen import to_python
-    >>> print(to_python("truefusion", {"prompt": "a red fox"}))
-    import skytells_nb as sky
-    <BLANKLINE>
-    client = sky.connect()
-    client.predictions.create(
-        "truefusion",
-        {
-            "prompt": "a red fox",
-        },
-    )
     """
     input = {str(name): _in_a_file(value, str(name)) for name, value in input.items()}
     lines = [f"        {literal(str(name))}: {literal(value, 8)}," for name, value in input.items()]
@@ -80,7 +66,8 @@ def _in_a_file(value: Any, name: str) -> Any:
         return {key: _in_a_file(item, f"{name}_{key}") for key, item in value.items()}
     if isinstance(value, bytes):
         return _Unsaved(name + (guess_extension(sniff(value[:4096]) or "") or ".bin"))
-    return _Unsaved(f"{name}.png") if hasattr(value, "mode") and hasattr(value, "save") else value
+    picture = hasattr(value, "shape") or (hasattr(value, "mode") and hasattr(value, "save"))
+    return _Unsaved(f"{name}.png") if picture else value
 
 
 def connect_line(connection: Connection) -> str:
@@ -119,19 +106,7 @@ def literal(value: Any, indent: int = 0) -> str:
 
 
 def to_json(model: str, input: Mapping[str, Any]) -> str:
-    """Write what will be sent as JSON; secrets are masked, and files and endless texts cut.
-
-    Examples
-    --------
-    >>> from skytells_nb.forms._codegen import to_json
-    >>> print(to_json("truefusion", {"prompt": "a red fox"}))
-    {
-      "model": "truefusion",
-      "input": {
-        "prompt": "a red fox"
-      }
-    }
-    """
+    """Write what will be sent as JSON; secrets are masked, and files and endless texts cut."""
     return json.dumps(
         {"model": model, "input": _shown(input)}, ensure_ascii=False, indent=2, default=_describe
     )

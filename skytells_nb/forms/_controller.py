@@ -55,8 +55,8 @@ class FormState:
         How many presses wait behind it.
     predictions : PredictionList
         Everything that was made, newest first.
-    newest : tuple of Prediction and Drawings, or None
-        The last that ended, and how it looks.
+    newest : tuple of Prediction, Drawings and dict, or None
+        The last that ended, how it looks, and what was sent for it.
     error : ErrorMessage or None
         What the last press ended with, until something is changed.
     retry_in : float or None
@@ -68,7 +68,7 @@ class FormState:
     reveal : bool
         Whether fields that are folded away are opened where they have a problem.
     estimate : Estimate or None
-        What the inputs will cost; None where nothing can be said.
+        What the inputs will cost; None where that is impossible.
     spent : Decimal
         What this session has spent so far, in this form and everywhere else.
     """
@@ -80,7 +80,7 @@ class FormState:
     seconds: float = 0.0
     waiting: int = 0
     predictions: PredictionList = field(default_factory=PredictionList)
-    newest: tuple[Prediction, Drawings] | None = None
+    newest: tuple[Prediction, Drawings, dict[str, Any]] | None = None
     error: ErrorMessage | None = None
     retry_in: float | None = None
     note: str = ""
@@ -188,7 +188,7 @@ class FormController(traitlets.HasTraits):
         run(self._rest(timeout))
 
     def price(self, input: Mapping[str, Any]) -> Estimate | None:
-        """Estimate what an input will cost; None where nothing can be said."""
+        """Estimate what an input will cost; None where that is impossible."""
         try:
             return estimate(self._model, dict(input))
         except SkytellsError:
@@ -222,7 +222,7 @@ class FormController(traitlets.HasTraits):
     def _start(self, submission: _Submission) -> None:
         loop = asyncio.get_running_loop()
         if self._settling is not None:
-            self._settling.cancel()  # what follows from an earlier change must not wipe out what is said now
+            self._settling.cancel()  # what follows from an earlier change must not wipe out what is shown now
         self._current = submission
         self._resting.clear()
         submission.began = loop.time()
@@ -269,10 +269,14 @@ class FormController(traitlets.HasTraits):
             if submission.prediction is None or not isinstance(error, Exception):
                 raise
             # What the API had accepted all the same is not lost: it is shown with its id.
-            return {**await self._made(submission.prediction), "status": "failed", **self._complaint(error)}
+            return {
+                **await self._made(submission, submission.prediction),
+                "status": "failed",
+                **self._complaint(error),
+            }
         finally:
             ticking.cancel()
-        made = await self._made(prediction)
+        made = await self._made(submission, prediction)
         if prediction.status == "failed":
             made |= self._complaint(
                 error or SkytellsError(prediction.error or "The API gives no reason.", charged=None)
@@ -305,10 +309,11 @@ class FormController(traitlets.HasTraits):
         """The form's own budget; one that stands for the whole process hears of everything anyway."""
         return () if self.budget is None or self.budget.is_open else (self.budget,)
 
-    async def _made(self, prediction: Prediction) -> dict[str, Any]:
+    async def _made(self, submission: _Submission, prediction: Prediction) -> dict[str, Any]:
         drawings = await asyncio.to_thread(draw, prediction)
         predictions = PredictionList([prediction, *self.state.predictions])
-        return {"status": prediction.status, "newest": (prediction, drawings), "predictions": predictions}
+        newest = (prediction, drawings, submission.input)
+        return {"status": prediction.status, "newest": newest, "predictions": predictions}
 
     def _complaint(self, error: BaseException) -> dict[str, Any]:
         message = describe(error, self._names)
@@ -350,8 +355,12 @@ class FormController(traitlets.HasTraits):
 
     async def _settle(self, input: dict[str, Any]) -> None:
         await asyncio.sleep(_DEBOUNCE)
-        priced = await asyncio.to_thread(self.price, input)
-        problems = await asyncio.to_thread(self._check, input)
+        try:
+            priced = await asyncio.to_thread(self.price, input)
+            problems = await asyncio.to_thread(self._check, input)
+        except Exception:  # noqa: BLE001 - most likely the interpreter is on its way out
+            _log.debug("What follows from a form's inputs could not be found out.", exc_info=True)
+            return
         changes: dict[str, Any] = {} if self.state.retry_in else {"error": None}
         self._update(
             estimate=priced,

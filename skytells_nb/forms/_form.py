@@ -27,7 +27,6 @@ from ._fields import Field
 from ._fieldset import Fieldset
 from ._results import Results
 from ._rules import Rule, fields_from_schema, select_fields
-from ._static_output import summary_html
 from ._views import (
     ActionBar,
     Layouts,
@@ -37,6 +36,7 @@ from ._views import (
     heading_html,
     ipykernel_version,
     style_sheet,
+    summary_html,
     unplaced_html,
 )
 
@@ -251,7 +251,7 @@ class PromptForm(w.VBox):  # type: ignore[misc]
         return field.source is None or self._checker.applies(field.source, value)
 
     def _check(self, value: Mapping[str, Any]) -> dict[str, str]:
-        """Tell what is wrong with an input, by the name of the field."""
+        """Return what is wrong with an input, by the name of the field."""
         return {**self._checker.problems(value), **self.fieldset.problems}
 
     # --- what is done ------------------------------------------------------------------------------------
@@ -313,7 +313,8 @@ class PromptForm(w.VBox):  # type: ignore[misc]
         if new.estimate is not old.estimate:
             self._render_panels()
         if new.newest is not None and new.newest is not old.newest:
-            self._results.add(*new.newest, lambda given: self._set("value", given))
+            prediction, drawings, input = new.newest
+            self._results.add(prediction, drawings, lambda: self._set("value", input))
 
     def _set(self, trait: str, value: object) -> None:
         """Set a trait; an observer of it that fails is logged, and stops nothing."""

@@ -3,6 +3,9 @@
 A card is HTML in a widget, so it needs no kernel to be looked at; and it is small, because a front end saves
 every widget's state with the notebook. Both drawings are made as soon as a prediction ends, while its outputs
 are there to be fetched.
+
+A widget is gone with its kernel. So a form puts a second output under itself, of plain HTML, and writes what
+it has made into that. While the form is alive its style sheet hides this output; later nothing does.
 """
 
 from __future__ import annotations
@@ -13,18 +16,18 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from html import escape
 from typing import TYPE_CHECKING, Any, Final
+from uuid import uuid4
 
 import ipywidgets as w
 
 from .._options import options
 from ..display import to_html
 from ..models import Prediction, PredictionList
-from ._static_output import StaticOutput
 
 if TYPE_CHECKING:
     from ._views import Layouts
 
-__all__ = ["Drawings", "Results", "draw"]
+__all__ = ["Drawings", "Results", "StaticOutput", "draw"]
 
 _log: Final = logging.getLogger(__name__)
 
@@ -34,6 +37,10 @@ MOST_CARDS: Final = 50
 
 _BUDGET: Final = re.compile(r", to keep this cell under [^<]*")
 """How `show` explains what it leaves out; a card has other reasons, and another way out."""
+_EXPLANATION: Final = (
+    '<div style="opacity:0.65;font-size:12px;padding:2px 0 6px">The last result of this form. '
+    "Run the cell to use the form again.</div>"
+)
 _WHOLE: Final = "; sky.show(…, full=True) shows one of form.predictions whole."
 
 
@@ -83,25 +90,21 @@ class Results:
         self.static = StaticOutput()
         self.widget = w.Box(layout=layouts.wide, _dom_classes=("sky-results",))
 
-    def add(
-        self, prediction: Prediction, drawings: Drawings, again: Callable[[dict[str, Any]], object]
-    ) -> None:
-        """Put a prediction on top; ``again`` is called with its input when somebody wants to use it again."""
+    def add(self, prediction: Prediction, drawings: Drawings, again: Callable[[], object]) -> None:
+        """Put a prediction on top; ``again`` is called when somebody wants to use its inputs again."""
         if self._cards:
             card, html, earlier = self._cards[0]
             html.value = earlier.small
             card._dom_classes = ("sky-card",)  # noqa: SLF001 - as in `_views.set_classes`
-        given = dict(prediction.input or {})
         button = w.Button(
             description="Use these inputs again",
             icon="repeat",
             layout=self._layouts.button,
             _dom_classes=("sky-quiet", "sky-again"),
         )
-        button.on_click(lambda _: again(given))
+        button.on_click(lambda _: again())
         html = self._layouts.html(drawings.large, layout=self._layouts.wide)
-        children = [html, button] if prediction.input else [html]
-        card = w.VBox(children, layout=self._layouts.natural, _dom_classes=("sky-card", "sky-newest"))
+        card = w.VBox([html, button], layout=self._layouts.natural, _dom_classes=("sky-card", "sky-newest"))
         self._cards = [(card, html, drawings), *self._cards[: MOST_CARDS - 1]]
         self.predictions = PredictionList([prediction, *self.predictions])
         self.widget.children = [each for each, _, _ in self._cards]
@@ -111,3 +114,43 @@ class Results:
     def newest(self) -> str:
         """The newest result as HTML; empty while there is none."""
         return self._cards[0][2].large if self._cards else ""
+
+
+class StaticOutput:
+    """One output of plain HTML, which may stand in several cells and changes in all of them.
+
+    Attributes
+    ----------
+    style : str
+        A style sheet that hides it, to stand in the widget that makes it superfluous.
+    """
+
+    def __init__(self) -> None:
+        self._id = f"sky-static-{uuid4().hex[:12]}"
+        self._html = ""
+        self._shown = False
+        self.style = f"<style>.{self._id} {{display:none}}</style>"
+
+    @property
+    def bundle(self) -> dict[str, str]:
+        """What stands in the cell."""
+        return {"text/html": f'<div class="{self._id}">{self._html}</div>', "text/plain": ""}
+
+    def display(self) -> None:
+        """Show it below what the cell has shown so far."""
+        from IPython.display import display
+
+        self._shown = True
+        display(self.bundle, raw=True, display_id=self._id)  # type: ignore[no-untyped-call]
+
+    def update(self, html: str) -> None:
+        """Change it wherever it stands; a front end that is gone is no trouble."""
+        self._html = _EXPLANATION + html
+        if not self._shown:
+            return
+        from IPython.display import update_display
+
+        try:
+            update_display(self.bundle, raw=True, display_id=self._id)  # type: ignore[no-untyped-call]
+        except Exception:  # noqa: BLE001 - the result is shown, and archived; this is a copy for later
+            _log.warning("The last result could not be written into the notebook.", exc_info=True)

@@ -19,6 +19,7 @@ import ipywidgets as w
 from ..formatting import format_cost
 from ..models import Model, Prediction
 from ..pricing import Estimate
+from ._codegen import literal
 from ._controller import FormState
 
 __all__ = [
@@ -35,6 +36,7 @@ __all__ = [
     "set_classes",
     "status_line",
     "style_sheet",
+    "summary_html",
     "unplaced_html",
 ]
 
@@ -65,6 +67,7 @@ _SCRIPT: Final = (
     'if(!button.disabled)button.click()},true)};wait(50)">'
 )
 _LONGEST_CODE: Final = 200_000
+_LONGEST_VALUE: Final = 300
 
 
 @cache
@@ -386,3 +389,24 @@ def _highlighted(code: str, language: str) -> str:
 
     lexer = get_lexer_by_name(language, stripnl=False, ensurenl=False)
     return str(highlight(code, lexer, HtmlFormatter(nowrap=True)))
+
+
+def summary_html(model: Model, value: Mapping[str, Any], price: str, newest: str) -> str:
+    """Format a form for a viewer without widgets; with inline styles only, which every viewer leaves."""
+    cell = 'style="text-align:left;padding:2px 12px 2px 0;vertical-align:top"'
+    rows = "".join(
+        f"<tr><th {cell}>{escape(str(name))}</th><td {cell} dir='auto'>{escape(_short(item))}</td></tr>"
+        for name, item in value.items()
+    )
+    table = f'<table style="font-size:13px;border-collapse:collapse">{rows}</table>' if rows else ""
+    cost = f" · {escape(price)}" if price else ""
+    return (
+        f'<div style="line-height:1.5"><div><b>{escape(model.name or model.id)}</b>'
+        f'<span style="opacity:0.65"> · a prompt form; run this cell to use it{cost}</span></div>'
+        f"{table}{newest}</div>"
+    )
+
+
+def _short(value: Any) -> str:
+    text = value if type(value) is str else literal(value)
+    return text if len(text) <= _LONGEST_VALUE else text[: _LONGEST_VALUE - 1] + "…"

@@ -421,7 +421,7 @@ def test_fifty_results_take_less_than_three_megabytes_of_saved_state(tmp_path: P
     drawings = draw(prediction)
     results = Results(Layouts())
     for _ in range(50):
-        results.add(prediction, drawings, lambda given: None)
+        results.add(prediction, drawings, lambda: None)
     assert len(drawings.small) < 40_000
     assert (
         sum(len(json.dumps(card.children[0].get_state(), default=str)) for card in results.widget.children)

@@ -7,6 +7,7 @@ import pickle
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -57,7 +58,8 @@ def test_a_file_is_a_path_in_code_and_no_wall_of_text_in_a_request():
     assert '"image": Path("fox.png")' in code
     assert '"mask": Path("mask.png")' in code
     assert "save it as fox.png" in code
-    in_memory = {"image": Image.new("RGB", (8, 8)), "frames": [b"GIF89a"]}
+    in_memory = {"image": np.zeros((8, 8, 3), np.uint8), "frames": [b"GIF89a"]}
+    assert to_python("m", {**in_memory, "image": Image.new("RGB", (8, 8))}) == to_python("m", in_memory)
     code = to_python("m", in_memory)
     compile(code, "<form>", "exec")
     assert '"image": Path("image.png")' in code

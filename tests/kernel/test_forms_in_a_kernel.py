@@ -159,6 +159,33 @@ def test_a_form_shown_twice_is_one_form(kernel: Kernel):
     assert len(kernel.widgets) == before
 
 
+def completions(kernel: Kernel, code: str, at: int | None = None) -> list[str]:
+    client = kernel._client
+    client.complete(code, len(code) if at is None else at)
+    return list(client.get_shell_msg(timeout=60)["content"]["matches"])
+
+
+def test_a_cell_that_is_a_prompt_is_completed(kernel: Kernel):
+    assert kernel.run(SETUP.format(seconds=0)).ok
+    assert kernel.run("%load_ext skytells_nb").ok
+    assert completions(kernel, "%%skytells truefusion-e") == ["truefusion-edge"]
+    assert completions(kernel, "%%skytells truefusion-edge --wi\na fox", 31) == ["--width"]
+    assert completions(kernel, "%%skytells truefusion --aspect_ratio 16") == ["16:9"]
+
+
+def test_an_error_shows_the_user_s_line_and_asyncio_run_points_to_await(kernel: Kernel):
+    assert kernel.run(SETUP.format(seconds=0)).ok
+    wrong = kernel.run("def ask():\n    return client.predictions.get('nowhere')\n\nask()")
+    assert wrong.error is not None
+    lines = "\n".join(wrong.error["traceback"]).split("\n")
+    assert len(lines) <= 12
+    assert sum("----> " in line for line in lines) == 2
+    assert "skytells_nb" not in "".join(lines)
+    nested = kernel.run("import asyncio\nasync def main(): ...\nmain = main()\nasyncio.run(main)")
+    assert "await main()" in nested.stderr
+    assert kernel.run("main.close()").ok
+
+
 def test_magics_say_in_one_line_what_is_wrong_and_stop_the_run(kernel: Kernel):
     kernel.run(SETUP.format(seconds=0))
     loaded = kernel.run("from skytells_nb._magics import load_ipython_extension as f; f(get_ipython())")

@@ -12,7 +12,7 @@ from math import inf
 from typing import Any, Final
 
 from ..exceptions import InvalidInputError, ServerError
-from ..models import Prediction, PredictionList, reading
+from ..models import STATUSES, Prediction, PredictionList, parse_status
 from . import _requests
 from ._connection import Connection
 from ._matching import same_model
@@ -173,10 +173,10 @@ class _Filter:
 
 def _status(word: str) -> str:
     """Read a status that is asked for; a misspelt one would find nothing, and look like none at all."""
-    known = reading.known_status(word)
+    known = parse_status(word)
     if known is None:
         raise InvalidInputError(
-            f"status must be one of {', '.join(reading.STATUSES)}, not {word!r}. Nothing was sent.",
+            f"status must be one of {', '.join(STATUSES)}, not {word!r}. Nothing was sent.",
             charged=False,
         )
     return known

@@ -12,7 +12,7 @@ import pandas as pd
 
 from ..exceptions import InvalidInputError, SkytellsWarning
 from ..formatting import CREDITS, format_count
-from ..models import STATUSES, is_done, reading
+from ..models import STATUSES, is_done, parse_amount
 from ._columns import as_numbers
 from ._predictions import impossible, predictions_frame, sandbox_rows
 from ._sources import pandas_frame
@@ -159,7 +159,7 @@ def checked_rates(rates: Mapping[str, float] | None) -> dict[str, float]:
     """Return exchange rates by currency code: a wrong one would make a wrong sum that looks right."""
     read: dict[str, float] = {}
     for code, rate in (rates or {}).items():
-        worth = reading.amount(rate)
+        worth = parse_amount(rate)
         name = str(code).strip().upper()
         if worth is None or worth <= 0 or (name == "USD" and worth != 1):
             raise InvalidInputError(

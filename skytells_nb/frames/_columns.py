@@ -20,7 +20,19 @@ import pandas as pd
 
 from ..exceptions import InvalidInputError
 from ..formatting import CREDITS
-from ..models import Prediction, reading
+from ..models import (
+    Prediction,
+    parse_amount,
+    parse_billing,
+    parse_error,
+    parse_model_name,
+    parse_model_type,
+    parse_number,
+    parse_outputs,
+    parse_text,
+    parse_time,
+    status_from_wire,
+)
 from ..plaintext import printable
 from ._dtypes import Array, Kind, concatenate, infer, objects
 
@@ -157,11 +169,11 @@ def from_raws(raws: Sequence[Mapping[str, Any]]) -> Chunk:
         "currency": currency,
         "output": [_outputs(value) for value in field("output")],
         "error": [
-            None if word == "succeeded" and not raw.get("error") else reading.failure_text(raw)
+            None if word == "succeeded" and not raw.get("error") else parse_error(raw)
             for raw, word in zip(raws, status, strict=True)
         ],
-        "prompt": [None if each is None else reading.text(each.get("prompt")) for each in inputs],
-        "source": [reading.text(each) for each in field("source")],
+        "prompt": [None if each is None else parse_text(each.get("prompt")) for each in inputs],
+        "source": [parse_text(each) for each in field("source")],
         "origin": [None] * len(raws),
         "input": inputs,
     }
@@ -178,7 +190,7 @@ def _bills(
         else:
             alone = type(outer) is not dict or ("billing" not in outer and "credits_used" not in outer)
             bill = inner.get("billing") if alone else None
-        bills.append(bill if type(bill) is dict else reading.billing(raw))
+        bills.append(bill if type(bill) is dict else parse_billing(raw))
     costs = [_cost(bill.get("credits_used")) for bill in bills]
     return costs, [_currency(bill, cost) for bill, cost in zip(bills, costs, strict=True)]
 
@@ -186,7 +198,7 @@ def _bills(
 def _cost(value: object) -> float | None:
     if type(value) is float and 1e-9 < value < 1e9:
         return value
-    amount = reading.amount(value)
+    amount = parse_amount(value)
     return None if amount is None else float(amount)
 
 
@@ -209,7 +221,7 @@ def _models(
         if type(model) is dict and len(model) == 2:
             name, kind = model.get("name"), model.get("type")
         if not (type(name) is str and type(kind) is str and kind):
-            name, kind = reading.model_name(model), reading.model_type(raw)
+            name, kind = parse_model_name(model), parse_model_type(raw)
         names.append(name)
         kinds.append(kind)
     return names, kinds
@@ -217,12 +229,12 @@ def _models(
 
 def _statuses(values: Sequence[object]) -> list[str]:
     """Read statuses; each spelling is translated once."""
-    words = {each: reading.status_word(each) for each in {each for each in values if type(each) is str}}
-    return [words[each] if type(each) is str else reading.status_word(each) for each in values]
+    words = {each: status_from_wire(each) for each in {each for each in values if type(each) is str}}
+    return [words[each] if type(each) is str else status_from_wire(each) for each in values]
 
 
 def _numbers(values: Iterable[object]) -> Array:
-    found = np.array([v if type(v) is float else reading.number(v) for v in values], dtype="float64")
+    found = np.array([v if type(v) is float else parse_number(v) for v in values], dtype="float64")
     found[~np.isfinite(found)] = np.nan
     return found
 
@@ -230,7 +242,7 @@ def _numbers(values: Iterable[object]) -> Array:
 def _outputs(value: Any) -> list[str] | None:
     if value is None or (type(value) is list and len(value) == 1 and type(value[0]) is str):
         return None if value is None else [value[0]]
-    return reading.outputs(value)
+    return parse_outputs(value)
 
 
 # Times.
@@ -243,7 +255,7 @@ _ZONES: Final = (b"Z", b"+00:00")
 
 
 def read_times(values: Sequence[object]) -> Array:
-    """Read timestamps as microseconds, each as `reading.time` reads it (section 13, row 35).
+    """Read timestamps as microseconds, each as `parse_time` reads it (section 13, row 35).
 
     Those of one length are looked at as a table of bytes: 100,000 times take 30 ms so, and 1.2 s one by one.
     """
@@ -258,7 +270,7 @@ def read_times(values: Sequence[object]) -> Array:
         found[places] = read
         if not plain.all():
             for at in np.flatnonzero(~plain).tolist():
-                found[places[at]] = _micros(reading.time(texts[at]))
+                found[places[at]] = _micros(parse_time(texts[at]))
     return found
 
 
@@ -313,7 +325,7 @@ def from_predictions(predictions: Sequence[Prediction]) -> Chunk:
         "output": [p.output for p in predictions],
         "error": [p.error for p in predictions],
         "prompt": [p.prompt for p in predictions],
-        "source": [reading.text(p.raw.get("source")) for p in predictions],
+        "source": [parse_text(p.raw.get("source")) for p in predictions],
         "origin": [p.origin for p in predictions],
         "input": [p.input for p in predictions],
     }
@@ -446,9 +458,9 @@ def _column_of_frame(values: pd.Series, name: str, kind: Kind) -> Any:
         case "number" | "integer":
             return as_numbers(values, name).to_numpy()
         case "object":
-            return [reading.outputs(each) for each in _values(values)]
+            return [parse_outputs(each) for each in _values(values)]
         case "status":
-            return [reading.status_word(each) for each in _values(values)]
+            return [status_from_wire(each) for each in _values(values)]
     return [None if each is None else str(each) for each in _values(values)]
 
 

@@ -11,7 +11,7 @@ from .. import _lazy
 from ..exceptions import SkytellsError
 from ..formatting import CREDITS
 from ..plaintext import one_line
-from . import reading
+from ._parse import parse_amount, parse_mapping, parse_text, parse_texts
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -50,12 +50,12 @@ class Criterion:
     def from_api(cls, raw: Mapping[str, Any]) -> Self:
         """Read one entry of ``pricing.criterias``."""
         return cls(
-            field=reading.text(raw.get("field")),
-            operator=reading.text(raw.get("operator")),
+            field=parse_text(raw.get("field")),
+            operator=parse_text(raw.get("operator")),
             value=raw.get("value"),
-            amount=reading.amount(raw.get("billable_price")),
-            unit=reading.text(raw.get("unit")),
-            description=reading.text(raw.get("description")),
+            amount=parse_amount(raw.get("billable_price")),
+            unit=parse_text(raw.get("unit")),
+            description=parse_text(raw.get("description")),
         )
 
 
@@ -91,22 +91,22 @@ class Pricing:
     @classmethod
     def from_api(cls, raw: object) -> Self:
         """Read a ``pricing`` object; anything else gives a price that is unknown throughout."""
-        found = reading.mapping(raw) or {}
-        price, unit = reading.amount(found.get("amount")), reading.text(found.get("unit"))
-        flat = reading.amount(found.get("per_prediction"))
+        found = parse_mapping(raw) or {}
+        price, unit = parse_amount(found.get("amount")), parse_text(found.get("unit"))
+        flat = parse_amount(found.get("per_prediction"))
         if price is None and flat is not None:
             price, unit = flat, "prediction"
         rules = found.get("criterias", found.get("criteria"))
         return cls(
             amount=price,
             unit=unit,
-            currency=reading.text(found.get("currency")),
+            currency=parse_text(found.get("currency")),
             criteria=tuple(
                 Criterion.from_api(rule)
                 for rule in (rules if isinstance(rules, list) else ())
                 if isinstance(rule, Mapping)
             ),
-            formula=reading.mapping(found.get("formula")),
+            formula=parse_mapping(found.get("formula")),
         )
 
     def in_credits(self) -> Self:
@@ -191,15 +191,15 @@ class Model:
         vendor = raw.get("vendor")
         return cls(
             id=slugs[0],
-            name=reading.text(raw.get("name")),
-            type=reading.text(raw.get("type")),
-            description=reading.text(raw.get("description")),
+            name=parse_text(raw.get("name")),
+            type=parse_text(raw.get("type")),
+            description=parse_text(raw.get("description")),
             pricing=Pricing.from_api(raw.get("pricing")),
-            capabilities=reading.texts(raw.get("capabilities")) or (),
-            status=reading.text(raw.get("status")),
-            vendor=reading.text(vendor.get("name") if isinstance(vendor, Mapping) else vendor),
-            input_schema=reading.mapping(raw.get("input_schema")),
-            output_schema=reading.mapping(raw.get("output_schema")),
+            capabilities=parse_texts(raw.get("capabilities")) or (),
+            status=parse_text(raw.get("status")),
+            vendor=parse_text(vendor.get("name") if isinstance(vendor, Mapping) else vendor),
+            input_schema=parse_mapping(raw.get("input_schema")),
+            output_schema=parse_mapping(raw.get("output_schema")),
             raw=dict(raw),
         )
 

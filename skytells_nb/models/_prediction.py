@@ -12,8 +12,22 @@ from typing import TYPE_CHECKING, Any, Self, SupportsIndex, overload
 
 from .. import _lazy
 from ..exceptions import InvalidInputError, SkytellsError, warn_user
-from . import reading
-from ._status import Status, count_statuses, is_done
+from ._parse import (
+    is_address,
+    parse_amount,
+    parse_billing,
+    parse_count,
+    parse_error,
+    parse_mapping,
+    parse_model_name,
+    parse_model_type,
+    parse_number,
+    parse_outputs,
+    parse_text,
+    parse_time,
+    parse_webhook,
+)
+from ._status import Status, count_statuses, is_done, status_from_wire
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -145,31 +159,31 @@ class Prediction:
                 "prediction as the API gives it.",
                 charged=False,
             )
-        figures = reading.mapping(raw.get("metrics")) or {}
-        bill = reading.billing(raw)
-        links = reading.mapping(raw.get("urls"))
+        figures = parse_mapping(raw.get("metrics")) or {}
+        bill = parse_billing(raw)
+        links = parse_mapping(raw.get("urls"))
         return cls(
             id=identifier,
-            status=reading.status_word(raw.get("status")),
-            model=reading.model_name(raw.get("model")),
-            model_type=reading.model_type(raw),
-            input=reading.mapping(raw.get("input")),
-            output=reading.outputs(raw.get("output")),
-            error=reading.failure_text(raw),
+            status=status_from_wire(raw.get("status")),
+            model=parse_model_name(raw.get("model")),
+            model_type=parse_model_type(raw),
+            input=parse_mapping(raw.get("input")),
+            output=parse_outputs(raw.get("output")),
+            error=parse_error(raw),
             metrics=Metrics(
-                predict_time=reading.number(figures.get("predict_time")),
-                total_time=reading.number(figures.get("total_time")),
-                image_count=reading.count(figures.get("image_count")),
-                asset_count=reading.count(figures.get("asset_count")),
-                progress=reading.number(figures.get("progress")),
+                predict_time=parse_number(figures.get("predict_time")),
+                total_time=parse_number(figures.get("total_time")),
+                image_count=parse_count(figures.get("image_count")),
+                asset_count=parse_count(figures.get("asset_count")),
+                progress=parse_number(figures.get("progress")),
                 billing=bill,
             ),
-            cost=reading.amount(bill.get("credits_used")),
-            created_at=reading.time(raw.get("created_at")),
-            started_at=reading.time(raw.get("started_at")),
-            completed_at=reading.time(raw.get("completed_at")),
+            cost=parse_amount(bill.get("credits_used")),
+            created_at=parse_time(raw.get("created_at")),
+            started_at=parse_time(raw.get("started_at")),
+            completed_at=parse_time(raw.get("completed_at")),
             urls=None if links is None else {k: v for k, v in links.items() if isinstance(v, str)},
-            webhook=reading.webhook_target(raw.get("webhook")),
+            webhook=parse_webhook(raw.get("webhook")),
             origin=origin,
             raw=dict(raw),
         )
@@ -192,7 +206,7 @@ class Prediction:
     @property
     def prompt(self) -> str | None:
         """The prompt it was given, where its input has one."""
-        return reading.text((self.input or {}).get("prompt"))
+        return parse_text((self.input or {}).get("prompt"))
 
     @property
     def seconds(self) -> float | None:
@@ -210,7 +224,7 @@ class Prediction:
         The API deletes it about five minutes after completion; an archive's copies are in ``files``.
         """
         first = self.output[0] if self.output else ""
-        return first if reading.is_address(first) else None
+        return first if is_address(first) else None
 
     @property
     def image(self) -> Image:

@@ -11,7 +11,7 @@ from typing import Any, Final
 from ..checks import check_whole, expected
 from ..exceptions import InvalidInputError
 from ..formatting import CREDITS, DOLLARS, format_cost, format_number, format_price, format_range
-from ..models import Model, Pricing, reading
+from ..models import Model, Pricing, parse_amount
 from ..plaintext import encodable, one_line
 from ._quantity import EXACT, Interval, quantity, tokens_in, tokens_out
 from ._resolved_input import ResolvedInput
@@ -216,7 +216,7 @@ class _Stats:
 
 def _stats_of(figures: Iterable[object]) -> _Stats | None:
     """Sum up figures; None when fewer than three of them are numbers of zero or more."""
-    found = [figure for figure in map(reading.amount, figures) if figure is not None and figure >= 0]
+    found = [figure for figure in map(parse_amount, figures) if figure is not None and figure >= 0]
     if len(found) < _FEWEST:
         return None
     return _Stats(min(found), statistics.median(found), max(found), len(found))

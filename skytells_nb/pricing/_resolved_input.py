@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from ..models import reading
+from ..models import parse_amount
 from ..schema import UNSET, InputSchema, Property, parse, to_plain
 
 __all__ = ["InputValue", "ResolvedInput", "numeric", "shown"]
@@ -84,7 +84,7 @@ def numeric(value: object) -> Decimal | None:
     """Return a number, also one in a string such as ``"8"`` or ``"8s"``; a boolean is none."""
     if isinstance(value, str):
         value = value.strip().lower().removesuffix("seconds").removesuffix("sec").removesuffix("s").strip()
-    return reading.amount(value)
+    return parse_amount(value)
 
 
 def shown(value: object) -> str:

@@ -11,7 +11,7 @@ from threading import Lock
 from typing import Any, Final
 
 from ..api import Connection
-from ..models import Model, reading
+from ..models import Model, parse_amount, parse_number
 from ..pricing import PLAUSIBLE, added
 
 __all__ = ["Day", "Past", "past", "spent_since"]
@@ -61,7 +61,7 @@ def past(connection: Connection, model: Model) -> Past:
     for row in _rows(archive, connection.origin):
         if row["status"] != "succeeded" or str(row["model"]).casefold() not in names:
             continue
-        cost, seconds = reading.amount(row["cost"]), reading.number(row["predict_s"])
+        cost, seconds = parse_amount(row["cost"]), parse_number(row["predict_s"])
         if cost is not None:
             costs.append(cost)
         if seconds is not None:
@@ -89,7 +89,7 @@ def spent_since(connection: Connection, moment: datetime, known: Callable[[], fr
             continue
         if made < moment:
             break
-        cost = reading.amount(row["cost"])
+        cost = parse_amount(row["cost"])
         if cost is not None and 0 <= cost <= PLAUSIBLE:
             costs.append(cost)
         elif row["status"] == "succeeded":

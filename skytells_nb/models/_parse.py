@@ -1,8 +1,7 @@
-"""How each field is read, whichever of the documented shapes it came in.
+"""How each field is parsed, whichever of the documented shapes it came in.
 
-One small total function a field: it takes what JSON gave and returns a value or None, never an
-error. ``Prediction.from_api`` is built from them. Section numbers are those of the
-API reference, skytells-api.md.
+One small total function a field: it takes what JSON held and returns a value or None, never an error.
+``Prediction.from_api`` is built from them. Section numbers are those of the API reference, skytells-api.md.
 """
 
 from __future__ import annotations
@@ -15,27 +14,23 @@ from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any, Final
 
-from ._status import STATUSES, parse_status, status_from_wire
+from ._status import status_from_wire
 
 __all__ = [
-    "STATUSES",
-    "amount",
-    "billing",
-    "count",
-    "credits_used",
-    "failure_text",
     "is_address",
-    "known_status",
-    "mapping",
-    "model_name",
-    "model_type",
-    "number",
-    "outputs",
-    "status_word",
-    "text",
-    "texts",
-    "time",
-    "webhook_target",
+    "parse_amount",
+    "parse_billing",
+    "parse_count",
+    "parse_error",
+    "parse_mapping",
+    "parse_model_name",
+    "parse_model_type",
+    "parse_number",
+    "parse_outputs",
+    "parse_text",
+    "parse_texts",
+    "parse_time",
+    "parse_webhook",
 ]
 
 _ADDRESS: Final = re.compile(r"(?:[a-z][a-z0-9+.-]{1,20}://|data:)\S+", re.IGNORECASE)
@@ -50,30 +45,28 @@ _TEXT_KEYS: Final = (
     *("captions", "summary", "answer", "content", "completion", "response", "result", "output", "texts"),
     *("outputs", "lyrics", "markdown", "description"),
 )
-# Names by which other packages still know them.
-known_status, status_word = parse_status, status_from_wire
 _PLAUSIBLE_DIGITS: Final = 30  # beyond that it is no money, and writing it out would fill the memory
 
 
-def text(value: object) -> str | None:
-    """Give back a string as it is, anything else as None."""
+def parse_text(value: object) -> str | None:
+    """Return a string as it is, anything else as None."""
     return value if isinstance(value, str) else None
 
 
-def texts(value: object) -> tuple[str, ...] | None:
-    """Read a list of strings; None when it is anything else."""
+def parse_texts(value: object) -> tuple[str, ...] | None:
+    """Return a list of strings as a tuple; None when it is anything else."""
     if isinstance(value, list | tuple) and all(isinstance(item, str) for item in value):
         return tuple(value)
     return None
 
 
-def mapping(value: object) -> dict[str, Any] | None:
-    """Give back a JSON object as it is, anything else as None."""
+def parse_mapping(value: object) -> dict[str, Any] | None:
+    """Return a JSON object as it is, anything else as None."""
     return value if isinstance(value, dict) else None
 
 
-def number(value: object) -> float | None:
-    """Read a finite JSON number; a boolean is not one."""
+def parse_number(value: object) -> float | None:
+    """Parse a finite JSON number; a boolean is not one."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
     try:
@@ -82,13 +75,13 @@ def number(value: object) -> float | None:
         return None
 
 
-def count(value: object) -> int | None:
-    """Read a whole number; a boolean is not one."""
+def parse_count(value: object) -> int | None:
+    """Parse a whole number; a boolean is not one."""
     return value if isinstance(value, int) and not isinstance(value, bool) else None
 
 
-def amount(value: object) -> Decimal | None:
-    """Read money: a JSON number or a numeric string, exactly as written; else None."""
+def parse_amount(value: object) -> Decimal | None:
+    """Parse money: a JSON number or a numeric string, exactly as written; else None."""
     if isinstance(value, bool) or not isinstance(value, int | float | str | Decimal):
         return None
     try:
@@ -98,8 +91,8 @@ def amount(value: object) -> Decimal | None:
     return read if read.is_finite() and abs(read.adjusted()) <= _PLAUSIBLE_DIGITS else None
 
 
-def time(value: object) -> datetime | None:
-    """Read either documented timestamp style as an aware UTC datetime (section 13, row 35)."""
+def parse_time(value: object) -> datetime | None:
+    """Parse either documented timestamp style as an aware UTC datetime (section 13, row 35)."""
     if not isinstance(value, str):
         return None
     try:
@@ -109,7 +102,7 @@ def time(value: object) -> datetime | None:
         return None
 
 
-def outputs(value: object) -> list[str] | None:
+def parse_outputs(value: object) -> list[str] | None:
     """Parse an output, in whatever shape a model gives it, into a flat list of texts: URLs, data URIs, words.
 
     A list may hold lists. Of an object the files count (``{"url": …}``, or any other value that is a URL,
@@ -117,9 +110,9 @@ def outputs(value: object) -> list[str] | None:
 
     Examples
     --------
-    >>> outputs({"images": [{"url": "https://cdn.example/a.png", "width": 40}], "seed": 3})
+    >>> parse_outputs({"images": [{"url": "https://cdn.example/a.png", "width": 40}], "seed": 3})
     ['https://cdn.example/a.png']
-    >>> outputs({"text": "Good morning.", "segments": [{"start": 0, "text": "Good morning."}]})
+    >>> parse_outputs({"text": "Good morning.", "segments": [{"start": 0, "text": "Good morning."}]})
     ['Good morning.']
     """
     if isinstance(value, str):
@@ -161,12 +154,14 @@ def _files(value: object) -> Iterator[str]:
         for item in value:
             yield from _files(item)
     elif isinstance(value, Mapping):
-        found = next((text(value[key]) for key in ("url", "uri") if text(value.get(key))), None)
-        packed = next((text(value[key]) for key in ("b64_json", "base64") if text(value.get(key))), None)
+        found = next((parse_text(value[key]) for key in ("url", "uri") if parse_text(value.get(key))), None)
+        packed = next(
+            (parse_text(value[key]) for key in ("b64_json", "base64") if parse_text(value.get(key))), None
+        )
         if found:
             yield found
         elif packed:
-            media_type = text(value.get("content_type")) or "application/octet-stream"
+            media_type = parse_text(value.get("content_type")) or "application/octet-stream"
             yield f"data:{media_type};base64,{packed.rpartition(',')[2]}"
         else:
             for key, item in value.items():
@@ -199,8 +194,8 @@ def _has_object(value: object) -> bool:
     )
 
 
-def failure_text(raw: Mapping[str, Any]) -> str | None:
-    """Find why a prediction failed, in any of the four places it is put (section 13, row 10)."""
+def parse_error(raw: Mapping[str, Any]) -> str | None:
+    """Return why a prediction failed, in any of the four places it is put (section 13, row 10)."""
     error = raw.get("error")
     if isinstance(error, str) and error:
         return error
@@ -215,25 +210,25 @@ def failure_text(raw: Mapping[str, Any]) -> str | None:
     return None
 
 
-def model_name(value: object) -> str | None:
-    """Read a model given as a slug or as an object (section 13, row 8)."""
+def parse_model_name(value: object) -> str | None:
+    """Parse a model given as a slug or as an object (section 13, row 8)."""
     if isinstance(value, Mapping):
         for key in ("namespace", "slug", "id", "name"):
             if isinstance(value.get(key), str):
                 return str(value[key])
         return None
-    return text(value)
+    return parse_text(value)
 
 
-def model_type(raw: Mapping[str, Any]) -> str | None:
-    """Read the kind of model (image, video, …) that made a prediction, where it is said."""
+def parse_model_type(raw: Mapping[str, Any]) -> str | None:
+    """Return the kind of model (image, video, …) that made a prediction, where it is said."""
     model = raw.get("model")
-    found = text(model.get("type")) if isinstance(model, Mapping) else None
-    return found or text(raw.get("model_type"))
+    found = parse_text(model.get("type")) if isinstance(model, Mapping) else None
+    return found or parse_text(raw.get("model_type"))
 
 
-def billing(raw: Mapping[str, Any]) -> dict[str, Any]:
-    """Collect what the API says about billing, under ``metadata`` or ``metrics`` (section 6)."""
+def parse_billing(raw: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what the API says about billing, under ``metadata`` or ``metrics`` (section 6)."""
     found: dict[str, Any] = {}
     for place in ("metrics", "metadata"):
         outer = raw.get(place)
@@ -245,15 +240,10 @@ def billing(raw: Mapping[str, Any]) -> dict[str, Any]:
     return found
 
 
-def credits_used(raw: Mapping[str, Any]) -> Decimal | None:
-    """Read what a prediction cost, in credits; None is unknown, which is not zero."""
-    return amount(billing(raw).get("credits_used"))
-
-
-def webhook_target(value: object) -> dict[str, Any] | None:
-    """Read a registered webhook as ``{"url", "events"}``; None when none is set (section 7)."""
+def parse_webhook(value: object) -> dict[str, Any] | None:
+    """Parse a registered webhook as ``{"url", "events"}``; None when none is set (section 7)."""
     if isinstance(value, str):
         return {"url": value, "events": []}
     if isinstance(value, Mapping) and isinstance(value.get("url"), str):
-        return {"url": value["url"], "events": list(texts(value.get("events")) or ())}
+        return {"url": value["url"], "events": list(parse_texts(value.get("events")) or ())}
     return None

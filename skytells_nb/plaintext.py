@@ -65,14 +65,23 @@ def align(rows: Sequence[Sequence[str]], right: Collection[int] = (), widest: in
     ['model  count', 'lumo      12']
     """
     plain = [[clip(one_line(cell), widest) for cell in row] for row in rows]
-    widths = [max(map(len, column)) for column in zip(*plain, strict=True)]
+    widths = [max(map(_width, column)) for column in zip(*plain, strict=True)]
     return [
         "  ".join(
-            cell.rjust(width) if at in right else cell.ljust(width)
+            " " * (width - _width(cell)) + cell if at in right else cell + " " * (width - _width(cell))
             for at, (cell, width) in enumerate(zip(row, widths, strict=True))
         ).rstrip()
         for row in plain
     ]
+
+
+def _width(text: str) -> int:
+    """Return how many places a text takes in a terminal."""
+    if text.isascii():
+        return len(text)
+    from unicodedata import combining, east_asian_width
+
+    return sum(0 if combining(each) else 2 if east_asian_width(each) in "WF" else 1 for each in text)
 
 
 def clip(text: str, length: int) -> str:

@@ -26,25 +26,13 @@ _MOST_FRAMES: Final = 60  # decoded after a seek, which lands on the key frame b
 
 @dataclass(frozen=True, slots=True)
 class MediaInfo:
-    """What is known of a clip or a song; None where it is not.
-
-    Attributes
-    ----------
-    seconds : float or None
-        Its length.
-    width, height : int or None
-        Of a video as it is played: upright, with square pixels.
-    poster : PIL.Image.Image or None
-        A frame of a video that is not black, if there is one.
-    is_song : bool
-        Whether it has sound and no moving pictures, whatever its container; a cover does not move.
-    """
+    """What is known of a clip or a song; None where it is not."""
 
     seconds: float | None = None
-    width: int | None = None
+    width: int | None = None  # of a video as it is played: upright, with square pixels
     height: int | None = None
     poster: Image.Image | None = None
-    is_song: bool = False
+    is_song: bool = False  # sound and no moving pictures, whatever the container; a cover does not move
 
 
 def probe(file: BinaryIO) -> MediaInfo:
@@ -125,18 +113,9 @@ def _upright(frame: Any, pixel_ratio: float) -> Image.Image:
 
 
 def listening_copy(file: BinaryIO, seconds: float | None, limit: int, *, at_most: int = 0) -> bytes | None:
-    """Make an MP3 of a song in at most so many bytes; None where that cannot be done.
+    """Make an MP3 of a song in so many bytes, or ``at_most`` where it would else sound poor.
 
-    Parameters
-    ----------
-    file : binary file
-        The song.
-    seconds : float, optional
-        Its length; without it nothing is tried.
-    limit : int
-        Bytes the copy should take.
-    at_most : int
-        Bytes it may take where only poor sound would fit into ``limit``.
+    None where that cannot be done; without the song's length nothing is tried.
     """
     if not seconds:
         return None

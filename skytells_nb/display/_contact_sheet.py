@@ -57,16 +57,9 @@ class _Caption(NamedTuple):
 def contact_sheet(
     items: Sequence[DisplayItem], *, columns: int | None = None, size: int = 512
 ) -> Image.Image:
-    """Draw items on one sheet, white and opaque, with their captions.
+    """Draw items on one sheet, white and opaque, with their captions; about square without ``columns``.
 
-    Parameters
-    ----------
-    items : sequence of DisplayItem
-        What to draw, in order.
-    columns : int, optional
-        How many columns; None makes the sheet about square.
-    size : int
-        Side of a cell in pixels; less where the sheet would have over 16 million pixels.
+    ``size`` is the side of a cell in pixels, less where the sheet would have over 16 million.
     """
     count = max(1, len(items))
     across = columns or math.ceil(math.sqrt(count))

@@ -53,21 +53,11 @@ _HEIC: Final = "The package pillow-heif, once installed, shows it."
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """How much room a figure has.
+    """How much room a figure has."""
 
-    Attributes
-    ----------
-    width : int
-        Of its column, in CSS pixels, at least.
-    alone : bool
-        Whether it stands by itself, with room for the whole of its words.
-    terse : bool
-        Whether what its neighbours share with it is said once, under all of them.
-    """
-
-    width: int
-    alone: bool = False
-    terse: bool = False
+    width: int  # of its column, in CSS pixels, at least
+    alone: bool = False  # by itself, with room for the whole of its words
+    terse: bool = False  # what it shares with its neighbours stands once, under all of them
 
     @property
     def letters(self) -> int:

@@ -72,24 +72,10 @@ def page(
     head: str = "",
     together: bool = False,
 ) -> Page:
-    """Draw items as one page of HTML.
+    """Draw items as one page of HTML, in a cell of so many bytes of which some are reserved for others.
 
-    Parameters
-    ----------
-    items : sequence of DisplayItem
-        What to draw, in order.
-    columns : int, optional
-        How many columns; None chooses.
-    size : int
-        Longest side of a thumbnail, in pixels.
-    budget : int or None
-        Bytes of notebook the cell may take; None embeds the originals.
-    reserve : int
-        As many of them that are left to something beside the page.
-    head : str
-        A line above the figures, as plain text.
-    together : bool
-        Whether all are outputs of one prediction: its caption and facts then stand once, under all of them.
+    ``head`` is a line above the figures. ``together``, all are outputs of one prediction: its caption and
+    facts then stand once, under all of them.
     """
     limit = most_items(budget)
     fetched = fetch(items if limit is None else items[:limit])

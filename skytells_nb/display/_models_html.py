@@ -11,7 +11,7 @@ from ..plaintext import clip, one_line
 from ..pricing import list_price, list_price_rules
 from ._html import ROOT
 from ._html import text_html as text
-from ._input_rows import input_rows
+from ._text import input_rows
 
 __all__ = ["model_card", "models_table"]
 

@@ -147,18 +147,9 @@ def each(work: Callable[[T], R], items: Iterable[T], workers: int = _CORES) -> l
 
 
 def decode(items: Sequence[DisplayItem], *, side: int, size: int, longest: int) -> list[DisplayItem]:
-    """Return the items with thumbnails, sizes and lengths; what cannot be drawn becomes a message.
+    """Return fetched items with thumbnails of ``side`` pixels, shown at ``size`` CSS pixels, and texts cut.
 
-    Parameters
-    ----------
-    items : sequence of DisplayItem
-        What was fetched.
-    side : int
-        Longest side of the thumbnails, in pixels.
-    size : int
-        Longest side they are shown at, in CSS pixels.
-    longest : int
-        Characters of a text that are shown.
+    What cannot be drawn becomes a message.
     """
     return each(lambda item: _decode(item, side, size, longest), items)
 
@@ -280,18 +271,10 @@ def draw(
     budget: int | None,
     page_length: Callable[[Sequence[DisplayItem]], int],
 ) -> Drawing:
-    """Decode fetched items and embed as much of them as a cell can afford.
+    """Decode fetched items and embed as much of them as a cell can afford; without a budget, all of it.
 
-    Parameters
-    ----------
-    items : sequence of DisplayItem
-        What was fetched.
-    size : int
-        Longest side of a thumbnail, in pixels.
-    budget : int or None
-        Bytes of notebook for everything; None embeds originals whole.
-    page_length : callable
-        How many bytes of notebook a page of these takes; asked once, with empty pictures.
+    ``page_length`` returns the bytes of notebook that a page of these takes; it is asked once, with empty
+    pictures.
     """
     count = len(items) or 1
     longest = _LONGEST_TEXT if budget is None else max(400, min(_LONGEST_TEXT, budget // (2 * count)))

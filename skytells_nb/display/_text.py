@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
-import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
 from typing import Final
 
 from ..formatting import CREDITS, DOLLARS, format_bytes, format_cost, format_count, format_seconds
 from ..models import Model, Prediction, count_statuses
-from ..plaintext import clean, clip, one_line
+from ..plaintext import align, clean, clip, one_line
 from ..pricing import list_price, list_price_rules
-from ._input_rows import input_rows
+from ..schema import UNSET, Property, parse
 from ._items import DisplayItem, FileContent, Message, RemoteOutput, Text, outputs_of
 
 __all__ = [
@@ -22,6 +23,7 @@ __all__ = [
     "cost_text",
     "count_text",
     "format_path",
+    "input_rows",
     "prediction_facts",
     "short_id",
     "things_text",
@@ -30,6 +32,7 @@ __all__ = [
 
 _MOST_ROWS: Final = 40
 _PROMPT: Final = 60
+_MOST_CHOICES: Final = 12
 _EXCERPT: Final = 2_000
 _SHORT: Final = 16
 
@@ -169,9 +172,7 @@ def _predictions_text(predictions: Sequence[Prediction]) -> str:
         for p in predictions[:_MOST_ROWS]
     ]
     more = len(predictions) - _MOST_ROWS
-    return "\n".join(
-        [count_text(predictions), *_aligned(rows), *([f"… and {more:,} more"] if more > 0 else [])]
-    )
+    return "\n".join([count_text(predictions), *align(rows), *([f"… and {more:,} more"] if more > 0 else [])])
 
 
 def count_text(predictions: Sequence[Prediction]) -> str:
@@ -190,14 +191,14 @@ def _model_text(model: Model) -> str:
     lines += ["  " + rule for rule in list_price_rules(model)]
     rows = [
         (
-            "  " + row.name + ("*" if row.required else ""),
+            row.name + ("*" if row.required else ""),
             row.kind,
             f"default {row.default}" if row.default else "",
             clip(row.limits or row.description, _PROMPT),
         )
         for row in input_rows(model)
     ]
-    return "\n".join([*lines, *_aligned(rows)])
+    return "\n".join([*lines, *("  " + line for line in align(rows))])
 
 
 def _models_text(models: Sequence[Model]) -> str:
@@ -212,23 +213,59 @@ def _models_text(models: Sequence[Model]) -> str:
         )
         for m in models
     ]
-    return "\n".join([format_count(len(models), "model"), *_aligned(rows)])
+    return "\n".join([format_count(len(models), "model"), *align(rows)])
 
 
-def _aligned(rows: Iterable[Sequence[str]]) -> list[str]:
-    """Align columns by the width their letters take in a terminal."""
-    table = [list(row) for row in rows]
-    widths = [max(map(_width, column)) for column in zip(*table, strict=True)]
-    return [
-        "  ".join(
-            cell + " " * (width - _width(cell)) for cell, width in zip(row, widths, strict=True)
-        ).rstrip()
-        for row in table
-    ]
+# What a model takes
 
 
-def _width(words: str) -> int:
-    return sum(
-        0 if unicodedata.combining(letter) else 2 if unicodedata.east_asian_width(letter) in "WF" else 1
-        for letter in words
+@dataclass(frozen=True, slots=True)
+class InputRow:
+    """One input of a model, in words; empty where the schema does not say."""
+
+    name: str
+    kind: str
+    required: bool
+    default: str
+    limits: str
+    description: str
+
+
+def input_rows(model: Model) -> list[InputRow]:
+    """Describe a model's inputs, in the order in which they are shown."""
+    return [_row(field) for field in parse(model.input_schema).values()]
+
+
+def _row(field: Property) -> InputRow:
+    default = field.default
+    return InputRow(
+        name=clip(one_line(field.name), 60),
+        kind="URL" if field.text("format") == "uri" else "" if field.kind == "any" else field.kind,
+        required=field.required,
+        default="" if default in (UNSET, None, "") else _value(default),
+        limits=_limits(field),
+        description=one_line(field.description),
     )
+
+
+def _limits(field: Property) -> str:
+    if field.closed:
+        titles = [_value(choice.value) for choice in field.choices]
+        shown = ", ".join(titles[:_MOST_CHOICES])
+        return f"{shown}, …" if len(titles) > _MOST_CHOICES else shown
+    low, high = field.bounds
+    if low is not None and high is not None:
+        return f"{_value(low)} to {_value(high)}"
+    if low is not None or high is not None:
+        return f"at least {_value(low)}" if low is not None else f"at most {_value(high)}"
+    longest = field.schema.get("maxLength")
+    return f"up to {longest:,} characters" if isinstance(longest, int) else ""
+
+
+def _value(value: object) -> str:
+    if isinstance(value, str):
+        return clip(one_line(value), 60)
+    try:
+        return clip(one_line(json.dumps(value, ensure_ascii=False)), 60)
+    except (TypeError, ValueError):
+        return clip(one_line(str(value)), 60)

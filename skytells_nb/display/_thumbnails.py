@@ -44,19 +44,7 @@ _MOST_IN_MEMORY: Final = 32_000_000
 
 @dataclass(frozen=True, slots=True)
 class Thumbnail:
-    """An encoded picture, and what is known of the original.
-
-    Attributes
-    ----------
-    data : bytes
-        The file.
-    mime : str
-        Its media type.
-    width, height : int
-        Of the original, upright, in pixels.
-    animated : bool
-        Whether the original is an animation.
-    """
+    """An encoded picture, with the original's size in pixels, and whether that is an animation."""
 
     data: bytes
     mime: str
@@ -68,23 +56,9 @@ class Thumbnail:
 def make_thumbnail(
     source: bytes | BinaryIO | Picture, side: int = 512, limit: int | None = None, *, webp: bool | None = None
 ) -> Thumbnail:
-    """Make a thumbnail of a picture.
+    """Make a thumbnail of a picture, of at most so many pixels a side and so many bytes.
 
-    Parameters
-    ----------
-    source : bytes, binary file or Picture
-        What to draw.
-    side : int
-        Longest side, in pixels; a smaller picture is not enlarged.
-    limit : int, optional
-        Bytes the result may take; where it would take more, quality and then size are lowered.
-    webp : bool, optional
-        WebP or JPEG; None takes WebP where Pillow has it.
-
-    Raises
-    ------
-    PictureError
-        For anything that is no picture, is damaged, or is too large to decode.
+    Raises `PictureError` for anything that is no picture, is damaged, or is too large to decode.
     """
     picture = source if isinstance(source, Picture) else decode(source, side)
     image = on_checkerboard(picture.image)

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from skytells_nb.display._input_rows import input_rows
+from skytells_nb.display import input_rows
 from skytells_nb.forms._rules import fields_from_schema
 from skytells_nb.models import Model
 from skytells_nb.pricing import estimate

@@ -27,12 +27,7 @@ def file_type(kind: str, input: Mapping[str, Any]) -> tuple[str, str]:
     """Return the MIME type and the extension of what `draw` would make, without drawing it.
 
     A video is MP4 where PyAV is installed and an animated WebP elsewhere; the rest depends on the kind alone,
-    which callers need not know.
-
-    Raises
-    ------
-    ValueError
-        The kind is none of the five.
+    which callers need not know. ValueError if the kind is none that `draw` knows.
 
     Examples
     --------

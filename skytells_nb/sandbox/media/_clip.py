@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageChops, ImageOps
 
-from ._canvas import Canvas, blur
+from ._canvas import Canvas
+from ._data import load
 from ._painting import start_painting
 from ._params import Scene, clip_size, dice, read_scene, seconds_of
 from ._picture import open_picture, paint
@@ -157,17 +158,9 @@ def _ripple(frame: Image.Image, top: float, time: float) -> Image.Image:
 def _curtains(scene: Scene, size: Size) -> list[Curtain]:
     if scene.style or scene.place in ("portrait", "still", "abstract", "space"):
         return []
-    chance, unit, white = dice(scene.key ^ 0xC11F), min(size), (255, 255, 255)
-    if scene.weather == "rain":
-        return [(falling("rain", size, chance, 260, 0.066, 95), (214, 226, 240), unit * 1.9, -unit * 0.34)]
-    if scene.weather != "snow":
-        return []
-    far, middle, near = (
-        falling("snow", size, chance, *layer)
-        for layer in ((220, 0.0024, 150), (60, 0.0055, 190), (12, 0.011, 200))
-    )
+    chance, unit = dice(scene.key ^ 0xC11F), min(size)
+    color = (255, 255, 255) if scene.weather == "snow" else (214, 226, 240)
     return [
-        (far, white, unit * 0.11, unit * 0.02),
-        (middle, white, unit * 0.2, -unit * 0.03),
-        (blur(near, 1.2), white, unit * 0.34, unit * 0.05),
+        (falling(scene.weather, size, chance, *layer), color, unit * down, unit * across)
+        for *layer, down, across in load("weather").get(scene.weather, {}).get("moving", ())
     ]

@@ -192,8 +192,11 @@ def read_scene(input: Mapping[str, Any], *, index: int = 0, salt: str = "") -> S
     place = place or known["habitats"].get(subject) or chance.choice(known["unknown"]["places"])
     if place == "forest" and not (found[0] or subject or light in ("", "day")):
         place = "lake"  # who asks for a light alone wants to see the sky
-    if not light:
-        light = "day" if style else _usual_light(place, weather, mood, chance)
+    moods = [" ".join(filter(None, parts)) for parts in ((weather, mood, place), (weather, mood))]
+    usual = next(
+        (known["light_of"][it] for it in moods if it in known["light_of"]), known["usual_light"][place]
+    )
+    light = light or ("day" if style else chance.choice(usual))
     return Scene(
         place=place,
         light="night" if place == "space" else light,
@@ -206,15 +209,6 @@ def read_scene(input: Mapping[str, Any], *, index: int = 0, salt: str = "") -> S
         asks_for_light=asks_for_light,
         key=key,
     )
-
-
-def _usual_light(place: str, weather: str, mood: str, chance: random.Random) -> str:
-    usual: str = chance.choice(load("words")["usual_light"][place])
-    if mood == "cinematic" and place not in ("portrait", "still", "abstract"):
-        return chance.choice(("golden", "morning") if weather == "snow" else ("golden", "sunset", "dusk"))
-    if weather == "snow":
-        return "morning" if place == "forest" else "day"
-    return "overcast" if weather in ("rain", "fog") else usual
 
 
 def _has(words: str, pattern: str) -> bool:

@@ -20,15 +20,14 @@ _GRAY = np.array([0.3, 0.59, 0.11], np.float32)
 
 def apply_style(p: Painting) -> None:
     """Turn the canvas into what the prompt's style words ask for, if they ask for anything."""
-    c = p.canvas
     if p.scene.style == "mono":
-        tone = np.clip((c.px @ _GRAY / 255 - 0.5) * 1.18 + 0.5, 0, 1)[:, :, None] * 255
-        c.px[:] = tone * np.array([1.0, 0.985, 0.955], np.float32)
+        tone = np.clip((p.canvas.px @ _GRAY / 255 - 0.5) * 1.18 + 0.5, 0, 1)[:, :, None] * 255
+        p.canvas.px[:] = tone * np.array([1.0, 0.985, 0.955], np.float32)
     elif p.scene.style == "sketch":
-        sketch(c, p.rng)
+        _sketch(p.canvas, p.rng)
 
 
-def sketch(c: Canvas, rng: np.random.Generator) -> None:
+def _sketch(c: Canvas, rng: np.random.Generator) -> None:
     """Leave pencil lines where tones meet, hatching where it is dark, and a thin wash of colour."""
     gray = np.clip(c.px @ _GRAY, 0, 255)
     soft = np.asarray(blur(Image.fromarray(gray.astype(np.uint8)), max(1.2, c.u * 0.0028)), np.float32)

@@ -109,12 +109,10 @@ def paint_beams(p: Painting, *, strength: float = 0.3) -> None:
 
 
 def falling(
-    weather: str, size: tuple[int, int], chance: random.Random, count: float, length: float, level: int
-) -> Image.Image:
-    """Return a mask of what falls: flakes of snow or streaks of rain, `count` for every square.
-
-    `length` is a flake's radius or a streak's height, as a part of the shorter side.
-    """
+    weather: str, size: tuple[int, int], chance: random.Random, count: float, length: float, level: int,
+    soft: float,
+) -> Image.Image:  # fmt: skip
+    """Return a mask of what falls: flakes of snow or streaks of rain, as ``data/weather.toml`` says."""
     image = Image.new("L", (size[0] * 2, size[1] * 2), 0)
     draw, unit = ImageDraw.Draw(image), min(image.size) * length
     for _ in range(round(count * size[0] * size[1] / min(size) ** 2)):
@@ -124,21 +122,19 @@ def falling(
             draw.ellipse((x - r, y - r, x + r, y + r), fill=level)
         else:
             draw.line((x, y, x - r * 0.18, y + r), fill=level, width=max(1, round(unit * 0.022)))
-    return image.reduce(2)
+    return blur(image.reduce(2), soft * min(size))
 
 
 def paint_weather(p: Painting) -> None:
     """Let fall what the scene's weather lets fall."""
-    c, size, night = p.canvas, (p.canvas.w, p.canvas.h), p.light.name == "night"
-    if p.scene.weather == "snow" and p.scene.place != "space":
-        layers = [(420, 0.0016, 178), (120, 0.0032, 190), (26, 0.008, 140)]
-        masks = [falling("snow", size, p.chance, *layer) for layer in layers]
-        masks[2] = blur(masks[2], 2.4 * c.u / 1024)
+    c, weather = p.canvas, p.scene.weather
+    layers = load("weather").get(weather, {}).get("still", ())
+    if layers and p.scene.place != "space":
+        masks = [falling(weather, (c.w, c.h), p.chance, *layer) for layer in layers]
         air = np.maximum.reduce([np.asarray(mask, np.float32) for mask in masks]) / 255
-        c.blend(air, 0, 0, (214, 224, 246) if night else mix((255, 255, 255), p.light.sun, 0.2))
-    if p.scene.weather == "rain":
-        drops = np.asarray(falling("rain", size, p.chance, 520, 0.05, 95), np.float32) / 255
-        c.blend(drops, 0, 0, mix(p.light.low, (255, 255, 255), 0.5))
+        light = p.light.sun if weather == "snow" else p.light.low
+        color = mix((255, 255, 255), light, 0.2 if weather == "snow" else 0.5)
+        c.blend(air, 0, 0, dim(color, 0.88) if p.light.name == "night" else color)
 
 
 def paint_space(p: Painting) -> None:

@@ -1,6 +1,6 @@
-"""Output files: what they are drawn from, drawn when first fetched, and the latest kept in memory.
+"""Output files: what they are drawn from, drawn ahead or when first fetched, and the latest kept in memory.
 
-python -m skytells_nb.sandbox.rendering    # a child that draws: a JSON line in, a JSON line and a file out
+A class has them drawn by child processes, which run `main`: a JSON line in, a JSON line and a file out.
 """
 
 from __future__ import annotations
@@ -332,7 +332,7 @@ def _start() -> subprocess.Popen[bytes]:
     root = str(Path(__file__).resolve().parents[2])
     path = os.pathsep.join(filter(None, (root, os.environ.get("PYTHONPATH"))))
     return subprocess.Popen(  # noqa: S603 - its own interpreter
-        [sys.executable, "-P", "-m", __name__],
+        [sys.executable, "-P", "-c", f"from {__name__} import main; main()"],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         env={**os.environ, "PYTHONPATH": path},
@@ -387,7 +387,3 @@ def main() -> None:
         with contextlib.suppress(BrokenPipeError):
             stdout.write(json.dumps(head).encode() + b"\n" + content)
             stdout.flush()
-
-
-if __name__ == "__main__":
-    main()

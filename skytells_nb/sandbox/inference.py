@@ -10,8 +10,7 @@ from __future__ import annotations
 
 import json
 from collections import OrderedDict
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 from urllib.parse import parse_qsl, urlsplit
 
@@ -19,55 +18,22 @@ from . import errors, language
 from .accounts import Account
 from .faults import ActiveFault
 from .jobs import SECOND
-from .language import Output, Turn
+from .language import USUAL_TOKENS, Completion, Output, TextRequest, Turn
 from .messages import Ending, Request, Response, as_json
 from .models import Catalogue, Model, token_price
 from .options import Options
 from .predictions import parse_body, refuse_beyond_budget
 from .rendering import Media
 from .state import State
+from .text_shapes import chat_events, chat_usage, completion_json, response_events, response_json
 
-#: What `max_tokens` is when nobody says so (text 2.1), and how much a model reads. Ours: the latter.
-USUAL_TOKENS: Final = 8192
+#: How many tokens a model reads. Ours.
 CONTEXT: Final = 128_000
 #: Seconds between two pieces of a stream.
 PACE: Final = 0.02
 #: Responses with ``store: true`` that are kept of each account; older ones are no parents any more.
 STORED: Final = 500
 ROLES: Final = ("system", "developer", "user", "assistant", "tool", "function")
-_SAFE: Final = {"filtered": False, "severity": "safe"}
-_UNSEEN: Final = {"filtered": False, "detected": False}
-_CATEGORIES: Final = ("hate", "self_harm", "sexual", "violence")
-
-
-@dataclass(slots=True)
-class TextRequest:
-    """A request to a text model, whichever route it came by."""
-
-    model: Model
-    body: dict[str, Any]
-    turns: list[Turn]
-    stream: bool
-    quirks: frozenset[str]
-    tools: list[dict[str, Any]] = field(default_factory=list)
-    choice: Any = "auto"
-    most: int = USUAL_TOKENS
-    schema: Mapping[str, Any] | None = None
-    as_json: bool = False
-
-
-@dataclass(slots=True)
-class Completion:
-    """What a model answered: one `Said` for each choice, why each ended, and what is billed."""
-
-    outputs: list[Output]
-    finish: list[str]
-    tokens_in: int
-    tokens_out: int
-    reasoning: int
-    model: str
-    id: str
-    created: int
 
 
 class Inference:
@@ -92,14 +58,14 @@ class Inference:
         ask.as_json, ask.schema = _format(form, "response_format")
         count = _whole(body, "n", 1, 1, 16)
         answer = self._reply(ask, account, "chatcmpl-sandbox-", count, now)
-        usage = _chat_usage(answer)
+        usage = chat_usage(answer)
         if not ask.stream or "json-for-stream" in ask.quirks:
-            return self._late(as_json(_completion(answer, ask, usage)), answer)
+            return self._late(as_json(completion_json(answer, ask, usage)), answer)
         options = body.get("stream_options") or {}
         last = "no-usage" not in ask.quirks and bool(
             isinstance(options, dict) and options.get("include_usage")
         )
-        events = list(_chat_events(answer, ask, usage if last else None))
+        events = list(chat_events(answer, ask, usage if last else None))
         return self._streamed(ask, events, done="no-done" not in ask.quirks)
 
     def responses(
@@ -130,8 +96,8 @@ class Inference:
             while len(shelf) > STORED:
                 shelf.popitem(last=False)
         if not ask.stream or "json-for-stream" in ask.quirks:
-            return self._late(as_json(_response(answer, ask, "completed")), answer)
-        return self._streamed(ask, list(_response_events(answer, ask)), done=False)
+            return self._late(as_json(response_json(answer, ask, "completed")), answer)
+        return self._streamed(ask, list(response_events(answer, ask)), done=False)
 
     def embeddings(
         self, request: Request, account: Account, active: Sequence[ActiveFault], now: int
@@ -312,9 +278,6 @@ def _split(written: Sequence[tuple[float, bytes]]) -> list[tuple[float, bytes]]:
     return cut
 
 
-# chat completions
-
-
 def _chat_turns(messages: Any) -> list[Turn]:
     if not isinstance(messages, list) or not messages:
         raise errors.invalid_parameter("messages must be a list with at least one message.", "messages")
@@ -360,117 +323,6 @@ def _turn(role: str, content: Any, where: str) -> Turn:
     return turn
 
 
-def _chat_usage(answer: Completion) -> dict[str, Any]:
-    return {
-        "prompt_tokens": answer.tokens_in,
-        "completion_tokens": answer.tokens_out,
-        "total_tokens": answer.tokens_in + answer.tokens_out,
-        "prompt_tokens_details": {"cached_tokens": 0, "audio_tokens": 0},
-        "completion_tokens_details": {
-            "reasoning_tokens": answer.reasoning,
-            "audio_tokens": 0,
-            "accepted_prediction_tokens": 0,
-            "rejected_prediction_tokens": 0,
-        },
-    }
-
-
-def _prompt_filters(ask: TextRequest) -> dict[str, Any]:
-    found = {name: dict(_SAFE) for name in _CATEGORIES} | {"jailbreak": dict(_UNSEEN)}
-    if "filtered-prompt" in ask.quirks:
-        found["violence"] = {"filtered": True, "severity": "high"}
-    return found
-
-
-def _completion_filters(ask: TextRequest) -> dict[str, Any]:
-    found = {name: dict(_SAFE) for name in _CATEGORIES}
-    if "filtered" in ask.quirks:
-        found["violence"] = {"filtered": True, "severity": "medium"}
-    return found | {"protected_material_code": dict(_UNSEEN), "protected_material_text": dict(_UNSEEN)}
-
-
-def _call(answer: Completion, outputs: Output, index: int) -> dict[str, Any]:
-    id = f"call_{answer.id[-12:]}{index}"
-    return {"id": id, "type": "function", "function": {"name": outputs.tool, "arguments": outputs.arguments}}
-
-
-def _completion(answer: Completion, ask: TextRequest, usage: dict[str, Any]) -> dict[str, Any]:
-    """Write the whole answer (text 2.2)."""
-    choices = []
-    for index, (outputs, finish) in enumerate(zip(answer.outputs, answer.finish, strict=True)):
-        message: dict[str, Any] = {"role": "assistant", "content": outputs.text, "refusal": None}
-        if outputs.tool:
-            message |= {"content": None, "tool_calls": [_call(answer, outputs, index)]}
-        elif "content-parts" in ask.quirks:
-            message["content"] = [{"type": "text", "text": outputs.text}]
-        choices.append(
-            {
-                "index": index,
-                "finish_reason": finish,
-                "logprobs": None,
-                "message": message | {"annotations": []},
-                "content_filter_results": _completion_filters(ask),
-            }
-        )
-    body = {
-        "id": answer.id,
-        "object": "chat.completion",
-        "created": answer.created,
-        "model": answer.model,
-        "system_fingerprint": "fp_sandbox",
-        "choices": choices,
-        "prompt_filter_results": [{"prompt_index": 0, "content_filter_results": _prompt_filters(ask)}],
-    }
-    return body if "no-usage" in ask.quirks else {**body, "usage": usage}
-
-
-def _chat_events(
-    answer: Completion, ask: TextRequest, usage: dict[str, Any] | None
-) -> Iterator[tuple[str, Any]]:
-    """Write the chunks of a stream (text 2.4); several choices come in turns."""
-    head = {
-        "id": answer.id,
-        "object": "chat.completion.chunk",
-        "created": answer.created,
-        "model": answer.model,
-        "system_fingerprint": "fp_sandbox",
-    }
-    every = {"usage": _chat_usage(answer)} if "usage-everywhere" in ask.quirks else {}
-
-    def chunk(index: int, delta: Any, finish: str | None = None, **more: Any) -> tuple[str, Any]:
-        choice = {"index": index, "delta": delta, "finish_reason": finish, "logprobs": None, **more}
-        return "", {**head, "choices": [choice], **every}
-
-    filters = [{"prompt_index": 0, "content_filter_results": _prompt_filters(ask)}]
-    yield "", {**head, "choices": [], "prompt_filter_results": filters, "obfuscation": "k3"}
-    cut = [language.pieces(each.text) for each in answer.outputs]
-    for index, outputs in enumerate(answer.outputs):
-        content = None if outputs.tool else ""
-        yield chunk(index, {"role": "assistant", "content": content, "refusal": None})
-        if outputs.tool:
-            call = _call(answer, outputs, index)
-            call["function"]["arguments"] = ""
-            yield chunk(index, {"tool_calls": [{"index": 0, **call}]})
-            for at in range(0, len(outputs.arguments), 9):
-                part = {"index": 0, "function": {"arguments": outputs.arguments[at : at + 9]}}
-                yield chunk(index, {"tool_calls": [part]})
-    for number in range(max(map(len, cut), default=0)):
-        for index, texts in enumerate(cut):
-            if number < len(texts):
-                text: Any = texts[number]
-                if "content-parts" in ask.quirks:
-                    text = [{"text": text}]
-                results = {name: dict(_SAFE) for name in _CATEGORIES}
-                yield chunk(index, {"content": text}, content_filter_results=results)
-    for index, finish in enumerate(answer.finish):
-        yield chunk(index, {}, finish, content_filter_results=_completion_filters(ask))
-    if usage is not None:
-        yield "", {**head, "choices": [], "usage": usage}
-
-
-# responses
-
-
 def _input_turns(given: Any) -> list[Turn]:
     if isinstance(given, str) and given:
         return [Turn("user", given)]
@@ -491,124 +343,6 @@ def _input_turns(given: Any) -> list[Turn]:
         else:
             raise errors.invalid_parameter(f"{where} is no message, call or result of a tool.", where)
     return turns
-
-
-_ECHOES: Final[dict[str, Any]] = {
-    "instructions": None,
-    "previous_response_id": None,
-    "parallel_tool_calls": True,
-    "tools": [],
-    "tool_choice": "auto",
-    "truncation": "disabled",
-    "metadata": {},
-    "temperature": 0.7,
-    "top_p": 0.95,
-    "frequency_penalty": 0,
-    "presence_penalty": 0,
-    "max_output_tokens": None,
-    "max_tool_calls": None,
-    "service_tier": "default",
-    "reasoning": {"effort": None, "summary": None},
-    "text": {"format": {"type": "text"}},
-    "user": None,
-    "store": False,
-}
-
-
-def _response(answer: Completion, ask: TextRequest, status: str) -> dict[str, Any]:
-    """Write the response object (text 3.2), whole, or as it is when it begins."""
-    ended = status == "completed"
-    echoes = {name: ask.body.get(name) for name in _ECHOES if ask.body.get(name) is not None}
-    usage = {
-        "input_tokens": answer.tokens_in,
-        "output_tokens": answer.tokens_out,
-        "total_tokens": answer.tokens_in + answer.tokens_out,
-        "input_tokens_details": {"cached_tokens": 0},
-        "output_tokens_details": {"reasoning_tokens": answer.reasoning},
-    }
-    sides = (("prompt", _prompt_filters(ask)), ("completion", _completion_filters(ask)))
-    return {
-        "id": answer.id,
-        "object": "response",
-        "created_at": answer.created,
-        "completed_at": answer.created if ended else None,
-        "status": status,
-        "background": False,
-        "model": answer.model,
-        "error": None,
-        "incomplete_details": None,
-        **_ECHOES,
-        **echoes,
-        "output": [_item(answer, "completed")] if ended else [],
-        "usage": usage if ended and "no-usage" not in ask.quirks else None,
-        "content_filters": [
-            {
-                "blocked": any(each["filtered"] for each in found.values()),
-                "source_type": side,
-                "content_filter_raw": [],
-                "content_filter_results": found,
-                "content_filter_offsets": {"start_offset": 0, "end_offset": 0, "check_offset": 0},
-            }
-            for side, found in sides
-        ]
-        if ended
-        else None,
-    }
-
-
-def _part(text: str) -> dict[str, Any]:
-    return {"type": "output_text", "text": text, "annotations": [], "logprobs": []}
-
-
-def _item(answer: Completion, status: str) -> dict[str, Any]:
-    outputs, id = answer.outputs[0], answer.id[-12:]
-    done = status == "completed"
-    if outputs.tool:
-        arguments = outputs.arguments if done else ""
-        call = {
-            "type": "function_call",
-            "call_id": f"call_{id}",
-            "name": outputs.tool,
-            "arguments": arguments,
-        }
-        return {"id": f"fc_{id}", "status": status, **call}
-    content = [_part(outputs.text)] if done else []
-    return {"id": f"msg_{id}", "type": "message", "status": status, "role": "assistant", "content": content}
-
-
-def _response_events(answer: Completion, ask: TextRequest) -> Iterator[tuple[str, Any]]:
-    """Write the events of a stream (text 3.3); those of a tool's arguments are OpenAI's, and here ours."""
-    number = -1
-
-    def event(kind: str, **data: Any) -> tuple[str, Any]:
-        nonlocal number
-        number += 1
-        return kind, {"type": kind, "sequence_number": number, **data}
-
-    outputs = answer.outputs[0]
-    at: dict[str, Any] = {"item_id": _item(answer, "")["id"], "output_index": 0}
-    yield event("response.created", response=_response(answer, ask, "in_progress"))
-    yield event("response.in_progress", response=_response(answer, ask, "in_progress"))
-    yield event("response.output_item.added", output_index=0, item=_item(answer, "in_progress"))
-    if outputs.tool:
-        for start in range(0, len(outputs.arguments), 9):
-            delta = outputs.arguments[start : start + 9]
-            yield event("response.function_call_arguments.delta", **at, delta=delta)
-        yield event(
-            "response.function_call_arguments.done", **at, name=outputs.tool, arguments=outputs.arguments
-        )
-    else:
-        at["content_index"] = 0
-        yield event("response.content_part.added", **at, part=_part(""))
-        for text in language.pieces(outputs.text):
-            yield event("response.output_text.delta", **at, delta=text, logprobs=[], obfuscation="x7")
-        yield event("response.output_text.done", **at, text=outputs.text, logprobs=[])
-        yield event("response.content_part.done", **at, part=_part(outputs.text))
-    yield event("response.output_item.done", output_index=0, item=_item(answer, "completed"))
-    yield event("response.completed", response=_response(answer, ask, "completed"))
-
-
-# what the routes share
 
 
 def _texts(given: Any) -> list[tuple[str, int]]:

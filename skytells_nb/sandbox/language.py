@@ -15,9 +15,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from .models import Model
 from .rendering import Media
 
 CHARACTERS_A_TOKEN: Final = 4
+#: What `max_tokens` is when nobody says so (text 2.1).
+USUAL_TOKENS: Final = 8192
 #: Tokens that a picture in a prompt counts for. Ours.
 PICTURE_TOKENS: Final = 85
 #: Words that say nothing about a topic, for answers and for vectors.
@@ -71,6 +74,36 @@ class Output:
     text: str = ""
     tool: str = ""
     arguments: str = ""
+
+
+@dataclass(slots=True)
+class TextRequest:
+    """A request to a text model, whichever route it came by."""
+
+    model: Model
+    body: dict[str, Any]
+    turns: list[Turn]
+    stream: bool
+    quirks: frozenset[str]
+    tools: list[dict[str, Any]] = field(default_factory=list)
+    choice: Any = "auto"
+    most: int = USUAL_TOKENS
+    schema: Mapping[str, Any] | None = None
+    as_json: bool = False
+
+
+@dataclass(slots=True)
+class Completion:
+    """What a model answered: one output for each choice, why each ended, and what is billed."""
+
+    outputs: list[Output]
+    finish: list[str]
+    tokens_in: int
+    tokens_out: int
+    reasoning: int
+    model: str
+    id: str
+    created: int
 
 
 def count_tokens(text: str) -> int:

@@ -68,7 +68,11 @@ class Download:
 
 
 class _Unreachable(Exception):
-    """An exchange that broke: unresolved, refused, dropped or timed out."""
+    """An exchange that broke: unresolved, refused, dropped or, where trying again soon is no use, timed out."""
+
+    def __init__(self, problem: str, *, final: bool = False) -> None:
+        super().__init__(problem)
+        self.final = final
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +140,7 @@ async def download(
                     await transport.aclose()
         return Download(problem=f"it redirects more than {MAX_REDIRECTS} times", final=True)
     except _Unreachable as error:
-        return Download(problem=str(error) or "no answer")
+        return Download(problem=str(error), final=error.final)
     except SkytellsError as error:  # a proxy or certificates that cannot be used
         return Download(problem=error.message.rstrip("."))
 
@@ -216,7 +220,7 @@ async def _open(
 
 def _describe(error: Exception) -> _Unreachable:
     if isinstance(error, httpx.TimeoutException | TimeoutError):
-        return _Unreachable("its server did not answer in time")
+        return _Unreachable("its server did not answer in time", final=True)
     return _Unreachable(f"the connection failed: {str(error) or type(error).__name__}")
 
 

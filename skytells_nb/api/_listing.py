@@ -24,6 +24,9 @@ __all__ = ["Moment", "check_limit", "list_predictions", "parse_bound"]
 _SENT_STATUSES: Final = frozenset({"succeeded", "failed", "processing"})
 _WAVE: Final = 48
 _GUESS: Final = 4
+_MOST: Final = 50_000
+"""Predictions that are read where the API names no last page; where it does, a million. A listing that has no
+end would fill the memory."""
 
 Moment = date | datetime | str | None
 
@@ -49,6 +52,7 @@ async def list_predictions(
         return PredictionList()
     size = _requests.PAGE_SIZE if limit is None or keep.partial else min(_requests.PAGE_SIZE, limit)
     number, last = 0, None
+    total: int | None = None
     read: set[str] = set()
     while True:
         ahead = 1 if number == 0 else _ahead(number, last, limit, len(found), size)
@@ -57,6 +61,12 @@ async def list_predictions(
             break
         bodies = await send_all_with_retry(connection, calls, "the list of predictions")
         number += len(calls)
+        if len(read) > (_MOST if last is None else 20 * _MOST) or (limit is None and (total or 0) > 20 * _MOST):
+            raise ServerError(
+                f"The API lists {total or len(read):,} predictions or more. Narrow the list with since= and until=.",
+                detail="endless listing",
+                charged=False,
+            )
         already, tail = len(read), False
         for body in bodies:
             items = page_items(body)

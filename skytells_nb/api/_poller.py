@@ -79,6 +79,8 @@ class _Entry:
     again: float = 0.0
     failures: int = 0
     failing_since: float | None = None
+    delayed: bool = False
+    """Whether its reads were held back: when it ended is then not known well enough to learn from."""
 
 
 class Poller:
@@ -296,7 +298,7 @@ class Poller:
         if not prediction.done:
             return [Seen(prediction)]
         self.remove(prediction.id)
-        if prediction.status == "succeeded":
+        if prediction.status == "succeeded" and not entry.delayed:
             seconds = length(prediction, entry.looked, unfinished)
             self._durations.remember(self._base_url, prediction.model, seconds)
         return [Ended(prediction)]
@@ -314,6 +316,8 @@ class Poller:
             longest = _LONGEST_HOLD * 2.0 ** min(self._failures, 8)
             until = now + min(max(wait or 0.0, 1.0, _pause(self._failures)), longest)
             self._failures += 1
+            for held in self._entries.values():
+                held.delayed = True
             entry = None if request.query else self._entries.get(_identifier(request))
             if entry is not None and len(self._entries) > 1:
                 entry.again = until  # one read's trouble; the others are held back for a moment only
@@ -345,6 +349,7 @@ class Poller:
             entry = self._entries.get(identifier)
             if entry is None:
                 continue
+            entry.delayed = True
             entry.failing_since = now if entry.failing_since is None else entry.failing_since
             if now - entry.failing_since > self._policy.patience:
                 broken.append(self._break(identifier, found))

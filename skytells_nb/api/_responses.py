@@ -250,7 +250,7 @@ def failed_prediction(
     identifier: str, text: str, error_id: str | None, *, last: Prediction | None, origin: str
 ) -> Prediction:
     """Return the prediction that a 502 ``PREDICTION_FAILED`` ends, from what was last seen of it."""
-    raw: dict[str, Any] = dict(last.raw) if last is not None else {"id": identifier}
+    raw: dict[str, Any] = {"id": identifier, **(last.raw if last is not None else {})}
     raw.update(status="failed", error=text, error_id=error_id)
     return Prediction.from_api(raw, origin=origin)
 

@@ -8,7 +8,7 @@ in a daemon thread, instead. `gather` runs on whatever loop awaits it.
 from __future__ import annotations
 
 from ._gather import gather
-from ._loop import detach, in_caller, is_toolkit_thread, on_loop, run, spawn, submit
+from ._loop import close_at_exit, detach, in_caller, is_toolkit_thread, on_loop, run, spawn, submit
 from ._nested import enable_nested_asyncio
 from ._progress import Bar, Tally, bar
 
@@ -16,6 +16,7 @@ __all__ = [
     "Bar",
     "Tally",
     "bar",
+    "close_at_exit",
     "detach",
     "enable_nested_asyncio",
     "gather",

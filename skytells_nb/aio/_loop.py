@@ -30,6 +30,7 @@ __all__ = [
     "GRACE",
     "HEARTBEAT",
     "THREAD_NAME",
+    "close_at_exit",
     "detach",
     "heartbeat",
     "in_caller",
@@ -58,12 +59,21 @@ _FAREWELL: Final = 2.5
 """Seconds that a script waits at its end for what was spawned: a little more than a remote cancel has."""
 
 
+class Closable(Protocol):
+    """What holds sockets of the toolkit's loop, and is closed before that loop ends."""
+
+    async def aclose(self) -> None:
+        """Close them."""
+
+
 class _ToolkitLoop:
     """A running event loop and the daemon thread that runs it."""
 
     def __init__(self) -> None:
         self.loop = asyncio.new_event_loop()
+        self.submitted: set[asyncio.Task[Any]] = set()
         self.spawned: set[asyncio.Task[Any]] = set()
+        self.closables: weakref.WeakSet[Closable] = weakref.WeakSet()
         self._leaving = False
         self.thread = threading.Thread(target=self._main, name=THREAD_NAME, daemon=True)
         self.thread.start()
@@ -86,18 +96,21 @@ class _ToolkitLoop:
 
     def leave(self) -> None:
         """Cancel what runs, wait for what that leaves behind, and end the loop and its thread."""
-        asyncio.run_coroutine_threadsafe(self._farewell(), self.loop)
+        self.loop.call_soon_threadsafe(self._begin_farewell)
         self.thread.join(GRACE + _FAREWELL + 1.0)
 
+    def _begin_farewell(self) -> None:
+        self._last = self.loop.create_task(self._farewell())
+
     async def _farewell(self) -> None:
-        this = asyncio.current_task()
-        callers = {task for task in asyncio.all_tasks(self.loop) if task is not this} - self.spawned
-        for task in callers:
+        for task in self.submitted:
             task.cancel()
-        if callers:
-            await asyncio.wait(callers, timeout=GRACE)
+        if self.submitted:
+            await asyncio.wait(set(self.submitted), timeout=GRACE)
         if self.spawned:
             await asyncio.wait(set(self.spawned), timeout=_FAREWELL)
+        for closable in list(self.closables):
+            await closable.aclose()
         self._leaving = True
         self.loop.stop()
 
@@ -163,12 +176,13 @@ class _Submission(Generic[T]):
     """One coroutine on its way over the toolkit's loop; ``ended`` is set when its task really is over."""
 
     def __init__(
-        self, coro: Coroutine[Any, Any, T], loop: asyncio.AbstractEventLoop, caller: _Caller | None = None
+        self, coro: Coroutine[Any, Any, T], toolkit: _ToolkitLoop, caller: _Caller | None = None
     ) -> None:
         self.future: concurrent.futures.Future[T] = concurrent.futures.Future()
         self.ended = threading.Event()
         self._coro = coro
-        self._loop = loop
+        self._loop = toolkit.loop
+        self._submitted = toolkit.submitted
         self._caller = caller
         self._task: asyncio.Task[T] | None = None
         # Before it starts, since an interrupt may come as soon as it does.
@@ -190,9 +204,11 @@ class _Submission(Generic[T]):
             self.future.set_running_or_notify_cancel()
             return
         self._task = self._loop.create_task(self._coro)
+        self._submitted.add(self._task)
         self._task.add_done_callback(self._settle)
 
     def _settle(self, task: asyncio.Task[T]) -> None:
+        self._submitted.discard(task)
         error = None if task.cancelled() else task.exception()
         self.ended.set()
         if task.cancelled():
@@ -247,7 +263,7 @@ def submit(coro: Coroutine[Any, Any, T]) -> concurrent.futures.Future[T]:
     'done'
     """
     _require_coroutine(coro)
-    submission = _Submission(coro, _toolkit_loop().loop)
+    submission = _Submission(coro, _toolkit_loop())
     submission.start()
     return submission.future
 
@@ -337,7 +353,7 @@ def run(coro: Coroutine[Any, Any, T]) -> T:
         coro.close()
         raise SkytellsError("run() would deadlock here: use `await`.", charged=False)
     caller = _BlockedCaller()
-    submission = _Submission(coro, toolkit.loop, caller)
+    submission = _Submission(coro, toolkit, caller)
     submission.future.add_done_callback(caller.wake)
     try:
         submission.start()
@@ -396,7 +412,7 @@ async def on_loop(coro: Coroutine[Any, Any, T]) -> T:
     loop = asyncio.get_running_loop()
     if loop is toolkit.loop:
         return await coro
-    submission = _Submission(coro, toolkit.loop, _AwaitingCaller(loop))
+    submission = _Submission(coro, toolkit, _AwaitingCaller(loop))
     over = asyncio.Event()
 
     def wake(_: object) -> None:
@@ -460,6 +476,12 @@ def heartbeat(loop: asyncio.AbstractEventLoop) -> Iterator[None]:
         if not heart.under_way and heart.beat is not None:
             heart.beat.cancel()
             heart.beat = None
+
+
+def close_at_exit(closable: Closable) -> None:
+    """Close something before the toolkit's loop ends, if it is still there and belongs to that loop."""
+    if _current is not None and _current.loop is asyncio.get_running_loop():
+        _current.closables.add(closable)
 
 
 def spawn(work: Coroutine[Any, Any, Any] | asyncio.Task[Any], seconds: float) -> asyncio.Task[None]:

@@ -17,7 +17,7 @@ from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, NoReturn, TypeVar
 
-from ..aio import is_toolkit_thread, run, spawn, submit
+from ..aio import close_at_exit, is_toolkit_thread, run, spawn, submit
 from ..checks import check_seconds
 from ..exceptions import InvalidInputError, SkytellsError, warn_user
 from ..models import Model, Prediction, PredictionList
@@ -176,6 +176,7 @@ class Connection:
                 self.require_open()
             session = HttpSession(self.origin, self.key, self.timeout, self.route, self.transport)
             self._http = session
+            close_at_exit(session)
             weakref.finalize(self, _close_soon, session).atexit = False
         return session
 
@@ -376,7 +377,7 @@ def _close_soon(session: HttpSession) -> None:
     if session.closed or session.loop.is_closed():
         return
     with suppress(RuntimeError):
-        asyncio.run_coroutine_threadsafe(session.aclose(), session.loop)
+        session.loop.call_soon_threadsafe(lambda: spawn(session.aclose(), BACKGROUND_SECONDS))
 
 
 _made: list[weakref.ref[Connection]] = []

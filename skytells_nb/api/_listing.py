@@ -61,7 +61,9 @@ async def list_predictions(
             break
         bodies = await send_all_with_retry(connection, calls, "the list of predictions")
         number += len(calls)
-        if len(read) > (_MOST if last is None else 20 * _MOST) or (limit is None and (total or 0) > 20 * _MOST):
+        if len(read) > (_MOST if last is None else 20 * _MOST) or (
+            limit is None and (total or 0) > 20 * _MOST
+        ):
             raise ServerError(
                 f"The API lists {total or len(read):,} predictions or more. Narrow the list with since= and until=.",
                 detail="endless listing",

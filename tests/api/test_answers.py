@@ -177,7 +177,7 @@ def test_an_error_that_is_a_string():
 def test_a_page_of_a_gateway_is_a_transient_failure_that_is_not_the_apis_own(body, words):
     found = problem(502, body)
     assert not found.enveloped
-    assert found.transient
+    assert found.is_transient
     assert found.message.startswith(words)
     assert type(answers.to_exception(found, subject="s")) is x.ServerError
 
@@ -186,7 +186,7 @@ def test_a_page_of_a_gateway_is_a_transient_failure_that_is_not_the_apis_own(bod
 def test_a_good_status_with_an_unreadable_body_is_a_failure_of_the_server(body):
     found = problem(200, body)
     assert not found.readable
-    assert found.transient
+    assert found.is_transient
     assert type(answers.to_exception(found, subject="s")) is x.ServerError
 
 
@@ -317,11 +317,10 @@ def test_a_page_instead_of_an_answer_is_no_failure_of_the_api():
 
 
 @pytest.mark.parametrize(("status", "error_id", "kind"), CLASSES)
-def test_every_message_says_what_happened_what_it_costs_and_what_next(status, error_id, kind):
+def test_every_message_says_what_happened_and_what_next(status, error_id, kind):
     message = raised(*a(status, error_id, "Because", None)).message
     assert "Because" in message
-    assert "bill" in message or "cost" in message
-    assert message.count(".") >= 2
+    assert message.count(". ") >= 1, "and what to do"
 
 
 def test_braces_in_the_servers_words_are_only_words():

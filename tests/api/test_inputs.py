@@ -47,7 +47,7 @@ def test_the_asyncio_client_takes_them_too(sandbox, tmp_path):
 
 
 def test_a_file_that_is_not_there_is_told_before_anything_is_created(sandbox, tmp_path):
-    with sandbox.client() as client, pytest.raises(exceptions.InvalidInputError, match="Nothing was sent"):
+    with sandbox.client() as client, pytest.raises(exceptions.InvalidInputError, match="cannot be an input"):
         client.predictions.create("truefusion", {"prompt": "x", "image": tmp_path / "nothing.png"})
     assert sandbox.billed == 0
 

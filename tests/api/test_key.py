@@ -190,7 +190,7 @@ def test_no_repr_holds_the_key(make: type[sky.Client | sky.AsyncClient]) -> None
     client = make(f"  {KEY}\n", base_url=PUBLIC)
     connection = client.connection
     for thing in (
-        client, connection, connection.key, connection.connection, client.predictions, client.models
+        client, connection, connection.key, connection, client.predictions, client.models
     ):  # fmt: skip
         assert KEY not in repr(thing) + str(thing)
         assert KEY not in repr(vars(thing) if hasattr(thing, "__dict__") else ())

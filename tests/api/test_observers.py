@@ -63,7 +63,7 @@ def test_a_refusal_before_it_is_sent_sends_nothing_and_tells_those_asked_before(
     with pytest.raises(BudgetExceeded):
         run(api, Scribe("one", told), Refusing(refusal), Scribe("two", told))
     assert api.requests == []
-    assert told == [("before", "one-1"), ("not_created", "one-1", "BudgetExceeded", False)]
+    assert told == [("before", "one-1"), ("not_created", "one-1", "BudgetExceededError", False)]
 
 
 @pytest.mark.parametrize(

@@ -134,33 +134,33 @@ def connection() -> Connection:
 
 def test_a_sandbox_is_known_by_its_header():
     talk = connection()
-    talk.heard(TransportFailure("dropped", sent=True))
-    talk.heard(Response(200, {"date": "nonsense"}))
+    talk.learn_from(TransportFailure("dropped", sent=True))
+    talk.learn_from(Response(200, {"date": "nonsense"}))
     assert not talk.account.sandbox
-    talk.heard(Response(200, {"x-skytells-sandbox": "1"}))
-    assert talk.account == Account(ORIGIN, "0123456789ab", sandbox=True)
+    talk.learn_from(Response(200, {"x-skytells-sandbox": "1"}))
+    assert talk.account == Account(ORIGIN, "078ea7c8bc2d", sandbox=True)
     assert talk.origin == ORIGIN
 
 
 def test_an_answer_out_of_a_cache_does_not_set_the_clock_back():
     talk = connection()
     talk.now = lambda: 50.0
-    talk.heard(Response(200, {"date": "Wed, 04 Mar 2026 11:00:00 GMT", "age": "3600"}))
+    talk.learn_from(Response(200, {"date": "Wed, 04 Mar 2026 11:00:00 GMT", "age": "3600"}))
     assert talk.server_clock.at(50.0) == datetime(2026, 3, 4, 12, 0, 0, tzinfo=UTC)
 
 
 def test_limits_are_learnt_from_every_answer():
     talk = connection()
-    talk.heard(Response(500, {**OLDER, "date": "Wed, 04 Mar 2026 12:00:00 GMT"}))
-    assert talk.pace.limit == 60
+    talk.learn_from(Response(500, {**OLDER, "date": "Wed, 04 Mar 2026 12:00:00 GMT"}))
+    assert talk.rate_limit.limit == 60
     assert talk.server_clock.at(0.0) is not None
 
 
 def test_it_remembers_what_models_are_called():
     talk = connection()
-    talk.saw_model(Model(id="sora-2", name="Sora 2"))
-    talk.saw_model(Model(id="lumo"))
-    assert talk.names == {"sora-2": "Sora 2"}
+    talk.note_model(Model(id="sora-2", name="Sora 2"))
+    talk.note_model(Model(id="lumo"))
+    assert talk.display_names == {"sora-2": "Sora 2"}
 
 
 def test_ages_are_those_of_creates_here_else_of_the_apis_clock():
@@ -169,7 +169,7 @@ def test_ages_are_those_of_creates_here_else_of_the_apis_clock():
     talk = connection()
     talk.now = lambda: 50.0
     mine = Prediction(id="mine", status="queued")
-    talk.created(mine)
+    talk.note_created(mine)
     assert talk.age(mine, 53.0) == 3.0
     made = datetime(2026, 3, 4, 12, 0, 0, tzinfo=UTC)
     theirs = Prediction(id="theirs", status="queued", created_at=made)

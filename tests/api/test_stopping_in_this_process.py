@@ -16,7 +16,7 @@ from background import settled
 import skytells_nb as sky
 from skytells_nb.api import connection_for, latest
 from skytells_nb.api._credentials import Key
-from skytells_nb.api._http import HttpSession, as_async_transport
+from skytells_nb.api._http import _IN_FLIGHT, HttpSession, as_async_transport
 from skytells_nb.api._observers import Account
 from skytells_nb.api._proxies import Route
 from skytells_nb.api._requests import Request
@@ -311,5 +311,7 @@ def test_creates_that_still_queue_at_the_gate_are_withdrawn_when_they_are_cancel
                 return accepted
 
         accepted = asyncio.run(many())
-        assert len(sandbox.predictions) <= accepted + 12, "no more than was on the wire when it stopped"
+        assert len(sandbox.predictions) <= accepted + _IN_FLIGHT, (
+            "no more than was on the wire when it stopped"
+        )
         assert {*statuses(sandbox)} == {"cancelled"}

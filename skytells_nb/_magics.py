@@ -32,7 +32,7 @@ from .formatting import format_cost, money_unit
 from .forms import Field, fields_from_schema
 from .models import Model, Prediction
 from .pricing import estimate
-from .schema import UNSET, as_text, check, closest, closest_model
+from .schema import UNSET, as_text, check, closest
 
 __all__ = ["MagicArgs", "MagicError", "complete", "fill_in", "load_ipython_extension", "parse"]
 
@@ -248,14 +248,13 @@ def _assign(ipython: Any, args: MagicArgs, made: object) -> object:
 def _model(client: Any, slug: str) -> Model:
     try:
         found: Model = client.models.get(slug)
-    except NotFoundError:
-        models = client.models.list()
-        _, near = closest_model(slug, models)
-        there_are = f"There are {', '.join(model.id for model in models)}."
-        hint = there_are if near is None else f"Did you mean {near.id!r}?"
-        raise MagicError(f"There is no model {slug!r}. Nothing was sent. {hint}", charged=False) from None
-    sandbox = client.connection.account.sandbox
-    return replace(found, pricing=found.pricing.in_credits()) if sandbox else found
+    except NotFoundError as error:
+        if "Did you mean" in error.message:
+            raise MagicError(f"{error.message} Nothing was sent.", charged=False) from None
+        there_are = ", ".join(model.id for model in client.models.list())
+        text = f"There is no model {slug!r}. Nothing was sent. There are {there_are}."
+        raise MagicError(text, charged=False) from None
+    return found
 
 
 def _input(model: Model, given: Mapping[str, Any], prompt: str) -> dict[str, Any]:

@@ -10,10 +10,9 @@ from typing import Any
 
 from ..aio import gather, on_loop, run
 from ..api import Account, AsyncClient, Client, Connection, Observer, client_of, create, prepare_input
-from ..exceptions import NotFoundError, SkytellsError, UncertainCreateError
+from ..exceptions import SkytellsError, UncertainCreateError
 from ..models import Model, Prediction
 from ..plaintext import encodable
-from ..schema import closest_model
 from ._grid import Cell, Comparison
 from ._plan import Column, Plan, check_axis, check_variations, plan
 
@@ -69,8 +68,6 @@ def compare(
     variations = check_variations(inputs)
     used = client_of(client)
     known = run(_models(used, names))
-    if used.connection.account.sandbox:
-        known = [replace(model, pricing=model.pricing.in_credits()) for model in known]
     planned = plan(known, texts, variations)
     # The price before the work is the promise of this function.
     print(encodable(str(planned), sys.stdout), flush=True)  # noqa: T201
@@ -78,21 +75,7 @@ def compare(
 
 
 async def _models(client: AsyncClient, names: Sequence[str]) -> list[Model]:
-    return await gather(*(_model(client, name) for name in names), progress=False)
-
-
-async def _model(client: AsyncClient, name: str) -> Model:
-    """Read a model; of a name that is almost one, say which was probably meant."""
-    try:
-        return await client.models.get(name)
-    except NotFoundError as error:
-        meant, near = closest_model(name, await client.models.list())
-        if meant is not None and meant.id != name:
-            return await client.models.get(meant.id)
-        if near is not None and near.id not in error.message.replace(name, ""):
-            error.message = f"{error.message} Did you mean {near.id!r}?"
-            error.args = (error.message,)
-        raise
+    return await gather(*(client.models.get(name) for name in names), progress=False)
 
 
 async def _carry_out(client: AsyncClient, planned: Plan, limit: int) -> Comparison:

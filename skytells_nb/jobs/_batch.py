@@ -105,7 +105,7 @@ def batch(
     (PredictionList of 2: 2 succeeded, True, 2)
     """
     job = _Batch(model, limit, name, client, progress)
-    schema = job.client.as_sync().models.get(job.model).input_schema if _is_many(inputs) else None
+    schema = job.take(job.client.as_sync().models.get(job.model)) if _is_many(inputs) else None
     given = Inputs(job.model, inputs, schema, job.client.base_url)
     try:
         while given.read(_AT_ONCE):
@@ -155,7 +155,7 @@ async def abatch(
     PredictionList of 2: 2 succeeded
     """
     job = _Batch(model, limit, name, client, progress)
-    schema = (await job.client.models.get(job.model)).input_schema if _is_many(inputs) else None
+    schema = job.take(await job.client.models.get(job.model)) if _is_many(inputs) else None
     if schema is not None:  # the library that checks takes a second to load
         await asyncio.to_thread(import_module, "jsonschema")
     given = Inputs(job.model, inputs, schema, job.client.base_url)
@@ -190,6 +190,11 @@ class _Batch:
         connection = self.client.connection
         own = connection.archive if isinstance(connection.archive, Archive) else None
         self.archive = own or cast("Archive", Archive.resolve(True))
+
+    def take(self, model: Model) -> dict[str, Any] | None:
+        """Take the model that was meant, and return its schema; its name may be what people call it."""
+        self.model = model.id
+        return model.input_schema
 
     async def run(
         self, inputs: Inputs, budget: object, retry_failed: bool, retry_uncertain: bool

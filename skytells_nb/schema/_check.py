@@ -7,6 +7,7 @@ wrong beside it: the server has the last word anyway.
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextvars import ContextVar
@@ -28,6 +29,9 @@ NEEDED: Final = "This is needed."
 _MOST_STEPS: Final = 100_000
 _DEEPEST: Final = 120
 _MOST_PROBLEMS: Final = 200
+_MOST_PATTERN_STEPS: Final = 10_000_000
+_REPEAT: Final = re.compile(r"(?<!\\)[*+]|\{\d*,\}")
+_REPEATED_GROUP: Final = re.compile(r"\)(?:[*+]|\{\d*,?\d*\})")
 _LINK: Final = "data:,"
 _FORWARDING: Final = frozenset(
     {
@@ -229,7 +233,8 @@ def _validator_class() -> Any:
     extend: Any = validators.extend  # which has no annotations
     base = validators.Draft202012Validator
     # Many schemas write oneOf and mean anyOf: a number that is an integer, too. The server decides that.
-    keywords = {**base.VALIDATORS, "multipleOf": _multiple_of, "oneOf": base.VALIDATORS["anyOf"]}
+    keywords = {**base.VALIDATORS, "multipleOf": _multiple_of, "pattern": _pattern}
+    keywords["oneOf"] = base.VALIDATORS["anyOf"]
     return extend(base, {name: _guarded(name, keyword) for name, keyword in keywords.items()})
 
 
@@ -267,6 +272,18 @@ def _multiple_of(validator: Any, step: Any, value: Any, _: Any) -> Iterator[Exce
 
     if validator.is_type(value, "number") and Decimal(str(value)) % Decimal(str(step)):
         yield ValidationError(f"{value!r} is not a multiple of {step!r}")
+
+
+def _pattern(validator: Any, pattern: str, value: Any, _: Any) -> Iterator[Exception]:
+    """Search a pattern only where that ends soon: one of the API's own could hold up the kernel for hours."""
+    from jsonschema import ValidationError
+
+    if not validator.is_type(value, "string"):
+        return
+    repeats = len(_REPEAT.findall(pattern))
+    steps = 2 ** min(len(value), 64) if _REPEATED_GROUP.search(pattern) else len(value) ** min(repeats, 9)
+    if steps <= _MOST_PATTERN_STEPS and not re.search(pattern, value):
+        yield ValidationError(f"{value!r} does not match {pattern!r}")
 
 
 def _with_links(value: Any) -> Any:

@@ -76,6 +76,18 @@ def test_what_cannot_be_used_hides_nothing_beside_it():
         assert check({"odd": "x", "b": 4}, schema) == {"b": "At most 3, not 4.", "c": "This is needed."}
 
 
+@pytest.mark.parametrize("pattern", ["^(a+)+$", "^(a|a)*$", "^(a|aa){1,}$", "a*a*a*a*a*a*b", "^([a-z]+.?)+$"])
+def test_a_pattern_that_would_run_for_ever_is_left_to_the_api(pattern: str):
+    schema = {"properties": {"a": {"type": "string", "pattern": pattern}}}
+    assert check({"a": "a" * 5_000 + "!"}, schema) == {}
+
+
+@pytest.mark.parametrize(("pattern", "bad"), [("^#([0-9a-f]{3}){1,2}$", "#12"), ("^[a-z ]+$", "A" * 900)])
+def test_but_an_ordinary_one_is_checked(pattern: str, bad: str):
+    schema = {"properties": {"a": {"type": "string", "pattern": pattern}}}
+    assert check({"a": bad}, schema) == {"a": f"This does not have the form {pattern}."}
+
+
 def test_many_inputs_are_read():
     schema = {
         "properties": {f"p{n}": {"anyOf": [{"type": "integer"}, {"type": "null"}]} for n in range(5_000)}

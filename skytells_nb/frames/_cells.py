@@ -38,6 +38,7 @@ __all__ = [
     "lost_types",
     "parse_json",
     "to_json",
+    "written_as_text",
 ]
 
 KindOfCell = Kind | Literal["any"]
@@ -111,7 +112,7 @@ def cells(values: pd.Series, kind: KindOfCell) -> list[str]:
         return [_cell(value, plain) for value in values.astype(object)]
     except TypeError as error:
         raise InvalidInputError(
-            f"Column {str(values.name)!r} {error}, which this file cannot hold. Write .parquet, or drop it.",
+            f"Column {str(values.name)!r} {error}, which csv and xlsx cannot hold. Use .parquet, or drop it.",
             charged=False,
         ) from None
 
@@ -332,7 +333,9 @@ def _of_dtype(given: Sequence[Any], dtype: Any) -> Any:
     if not dtype or dtype == "object":
         return None
     if dtype == "category":
-        return pd.Categorical(pd.Series(_inferred(given)))
+        made: Any = pd.Categorical(pd.Series(_inferred(given)))
+        whole = made.categories.dtype == pd.Int64Dtype()
+        return made.rename_categories(made.categories.to_numpy(dtype="int64")) if whole else made
     try:
         if dtype.startswith(("datetime64", "timedelta64")):
             texts: Any = [_plain(cell) or None for cell in given]
@@ -358,7 +361,8 @@ def _inferred(given: Sequence[Any]) -> Any:
         try:
             read = pd.Series(pd.to_datetime(texts, format="ISO8601"))
             if pd.api.types.is_datetime64_any_dtype(read.dtype):
-                return read.dt.as_unit("us")
+                exact = read.dt.as_unit("us")
+                return exact if (exact == read).eq(read.notna()).all() else read
         except (ValueError, TypeError, OverflowError):
             pass
     values = [_plain(parse_json(cell)) for cell in given]
@@ -377,13 +381,16 @@ def lost_types(frame: pd.DataFrame, read: pd.DataFrame, names: Iterable[str]) ->
     """Return the columns whose type is not kept, each with that type."""
     lost = []
     for name in names:
-        values = frame[name]
-        if not _alike(values.dtype, read[name].dtype):
-            lost.append(f"{name} ({values.dtype})")
-        elif values.dtype == object:
-            kinds = {type(value).__name__ for value in values.dropna() if isinstance(value, _AS_TEXT)}
-            lost += [f"{name} ({kind})" for kind in sorted(kinds)]
+        if not _alike(frame[name].dtype, read[name].dtype):
+            lost.append(f"{name} ({frame[name].dtype})")
+        elif frame[name].dtype == object:
+            lost += [f"{name} ({kind})" for kind in written_as_text(frame[name])]
     return lost
+
+
+def written_as_text(values: pd.Series) -> list[str]:
+    """Return the types of values that JSON has only text for, such as a UUID."""
+    return sorted({type(value).__name__ for value in values.dropna() if isinstance(value, _AS_TEXT)})
 
 
 def _alike(one: Any, other: Any) -> bool:

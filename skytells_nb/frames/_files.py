@@ -23,7 +23,17 @@ from ..exceptions import InvalidInputError, SkytellsError, SkytellsWarning
 from ..models import STATUSES
 from . import _dtypes as dtypes
 from . import _workbooks as workbooks
-from ._cells import cells, column, decode_name, encode_name, kind_of, lost_types, parse_json, to_json
+from ._cells import (
+    cells,
+    column,
+    decode_name,
+    encode_name,
+    kind_of,
+    lost_types,
+    parse_json,
+    to_json,
+    written_as_text,
+)
 from ._sources import pandas_frame
 
 __all__ = ["read_frame", "write_frame"]
@@ -194,14 +204,16 @@ def _encoded(table: pd.DataFrame, ending: str) -> dict[str, list[str]]:
     written = {name: cells(table[name], kind_of(name, names, types)) for name in names}
     own = [name for name in names if not name.startswith("input.")]
     read = _decoded(written, _Cells((), types=types))
-    lost = lost_types(table, read, own)
-    if lost:
-        warnings.warn(
-            f"{ending} has no place for the type of {', '.join(lost)}; .parquet has.",
-            SkytellsWarning,
-            stacklevel=3,
-        )
+    _warn_of(ending, lost_types(table, read, own))
     return written
+
+
+def _warn_of(ending: str, lost: list[str]) -> None:
+    if lost:
+        better = "" if ending == ".parquet" else "; .parquet has"
+        warnings.warn(
+            f"{ending} has no place for the type of {', '.join(lost)}{better}.", SkytellsWarning, stacklevel=4
+        )
 
 
 def _ending(path: Path) -> str:
@@ -322,7 +334,10 @@ def _write_parquet(table: pd.DataFrame, target: Path) -> None:
         if table[name].dtype == object and not _is_native(table[name]):
             packed[name] = _as_json(table[name])
             in_json.append(str(name))
-    packed.attrs = {**parse_json(to_json(table.attrs)), "json_columns": in_json}
+    _warn_of(".parquet", [f"{name} ({kind})" for name in in_json for kind in written_as_text(table[name])])
+    categories = [name for name in table.columns if isinstance(table[name].dtype, pd.CategoricalDtype)]
+    own: dict[Any, Any] = {"json_columns": in_json, "category_columns": categories}
+    packed.attrs = {**parse_json(to_json(table.attrs)), **own}
     try:
         packed.to_parquet(target, index=False)
     except (ValueError, TypeError, NotImplementedError) as error:
@@ -365,9 +380,11 @@ def _read_parquet(source: Path) -> pd.DataFrame:
     frame = pd.read_parquet(source)
     attrs = dict(frame.attrs)
     frame.attrs = {}
-    in_json = attrs.pop("json_columns", [])
-    for name in in_json if isinstance(in_json, list) else []:
-        if name in frame.columns:
+    in_json, categories = attrs.pop("json_columns", []), attrs.pop("category_columns", [])
+    for name in frame.columns:
+        if isinstance(categories, list) and name in categories:
+            frame[name] = frame[name].astype("category")  # arrow forgets those of numbers
+        if isinstance(in_json, list) and name in in_json:
             values = [parse_json(v) if isinstance(v, str) else None for v in frame[name]]
             frame[name] = dtypes.objects(values)
     for name in frame.columns:

@@ -15,6 +15,7 @@ from ..aio import bar, run
 from ..api import AsyncClient, Client, list_predictions
 from ..exceptions import InvalidInputError, SkytellsError
 from ..models import Model, ModelList, Prediction
+from ._columns import COLUMNS
 
 __all__ = ["Source", "chunks", "models", "open_source", "pandas_frame"]
 
@@ -88,7 +89,8 @@ def pandas_frame(given: object) -> pd.DataFrame | None:
         It takes pyarrow to read it, which is not installed.
     """
     if isinstance(given, pd.DataFrame):
-        return given
+        index = [name for name in given.index.names if name in COLUMNS and name not in given.columns]
+        return given.reset_index(level=index) if index else given
     if hasattr(given, "__arrow_c_stream__") and hasattr(given, "columns"):
         try:
             arrow: Any = import_module("pyarrow")

@@ -10,6 +10,7 @@ from decimal import Decimal
 from functools import cache
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import numpy as np
 import openpyxl
@@ -276,13 +277,14 @@ def test_columns_of_one_s_own_keep_their_type(ending: str, name: str, tmp_path: 
     ("values", "kept_by_xlsx"),
     [
         (pd.Categorical(["x", "y"]), True),
+        (pd.Categorical([2, 1]), True),
         (pd.to_timedelta([1, 90], unit="s"), True),
         (np.array([1, 2], dtype="int8"), True),
         (pd.date_range("2026-03-29", periods=2, tz="Europe/Berlin").as_unit("us"), True),
         ([Decimal("1.10"), Decimal("2.20")], False),
         ([date(2026, 1, 1), date(2026, 1, 2)], False),
     ],
-    ids=["category", "duration", "int8", "zone", "decimal", "date"],
+    ids=["category", "numbers", "duration", "int8", "zone", "decimal", "date"],
 )
 def test_parquet_keeps_what_text_cannot_and_text_says_so(values: Any, kept_by_xlsx: bool, tmp_path: Path):
     frame = own(mine=values)
@@ -296,6 +298,18 @@ def test_parquet_keeps_what_text_cannot_and_text_says_so(values: Any, kept_by_xl
     else:
         with pytest.warns(SkytellsWarning, match=r"\.xlsx has no place for the type of mine"):
             write_frame(frame, tmp_path / "own.xlsx")
+
+
+def test_nanoseconds_are_kept_also_by_csv(tmp_path: Path):
+    frame = own(moment=pd.to_datetime(["2026-01-01T00:00:00.123456789", None]))
+    back = read_frame(write_frame(frame, tmp_path / "own.csv"))
+    assert back["moment"].tolist() == frame["moment"].tolist()
+
+
+def test_what_json_has_only_text_for_is_said_of_parquet_too(tmp_path: Path):
+    frame = own(mine=[UUID(int=1), UUID(int=2)])
+    with pytest.warns(SkytellsWarning, match=r"no place for the type of mine \(UUID\)"):
+        write_frame(frame, tmp_path / "own.parquet")
 
 
 def test_bytes_are_parquet_s_alone(tmp_path: Path):

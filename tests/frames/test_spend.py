@@ -577,3 +577,9 @@ def test_a_frame_with_repeated_row_labels_is_summed_up():
     frame = predictions_frame(SOME)
     frame.index = [0] * len(frame)
     assert spend(frame, freq="D", tz="UTC")["cost"].sum() == 2.0
+
+
+def test_ids_or_times_may_be_the_index():
+    frame = predictions_frame(SOME)
+    assert total(frame[frame["cost"].notna()].set_index("id")) == 2
+    assert spend(frame.set_index(["created_at", "id"]), [], "D", tz="UTC")["cost"].tolist() == [2.0]

@@ -68,7 +68,7 @@ class Download:
 
 
 class _Unreachable(Exception):
-    """An exchange that broke: unresolved, refused, dropped or, where trying again soon is no use, timed out."""
+    """An exchange that broke: unresolved, refused, dropped or (then it is final) timed out."""
 
     def __init__(self, problem: str, *, final: bool = False) -> None:
         super().__init__(problem)

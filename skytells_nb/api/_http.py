@@ -206,12 +206,12 @@ class HttpSession:
             message = f"{type(error).__name__}: {error}".rstrip(": ")
             if isinstance(error, httpx.ConnectTimeout):
                 message = f"no connection within {min(CONNECT_SECONDS, exchange.seconds):g} s"
-            elif isinstance(error, httpx.TimeoutException):
-                return self._failed(exchange, "timeout", f"no answer within {exchange.seconds:g} s")
             if isinstance(error, _NEVER_SENT):
                 refused = isinstance(error, httpx.ConnectError) and self._is_local_sandbox()
                 ended = self._base_url if refused else ""
                 return TransportFailure("refused", sent=False, message=message, ended_sandbox=ended)
+            if isinstance(error, httpx.TimeoutException):
+                return self._failed(exchange, "timeout", f"no answer within {exchange.seconds:g} s")
             return self._failed(exchange, "dropped", message)
         except Exception as error:  # noqa: BLE001 - raised again, without its frames
             if self.closed and isinstance(error, RuntimeError):

@@ -65,7 +65,8 @@ async def list_predictions(
             limit is None and (total or 0) > 20 * _MOST
         ):
             raise ServerError(
-                f"The API lists {total or len(read):,} predictions or more. Narrow the list with since= and until=.",
+                f"The API lists over {max(total or 0, len(read)):,} predictions. Narrow the list with since= "
+                "and until=.",
                 detail="endless listing",
                 charged=False,
             )

@@ -238,7 +238,7 @@ def paint_skyline(
             sheet.draw(Placed(f"roof{1 + int(kind * 6.25)}", x + wide / 2, roof, wide, {"wall": body}))
         _windows(p, sheet, (x, wide, roof, foot - top), body, lights * p.light.windows, far)
         x += wide * chance.uniform(0.86, 1.04)
-    sheet.lay(p, 0, top, lit=0, mist=0.5 * (0.3 + far))
+    sheet.lay(p, 0, top, lit=0, mist=0.4 * (0.3 + far))
 
 
 def _windows(
@@ -249,7 +249,7 @@ def _windows(
     chance, (left, wide, row, foot) = p.chance, block
     size *= p.canvas.u * (1.25 - far)
     panes = (255.0, 208.0, 118.0), (190.0, 226.0, 255.0), mix(p.light.zenith, wall, 0.75)
-    warm, cold, dark = (mix(color, wall, far * 0.55) for color in panes)
+    warm, cold, dark = (mix(color, wall, far * 0.35) for color in panes)
     across = int((wide - size * 1.2) / (size * 1.9))
     left += (wide - across * size * 1.9 + size * 0.9) / 2
     lights *= chance.uniform(0.4, 1.6)

@@ -22,7 +22,7 @@ def paint_place(p: Painting) -> None:
         name = "snow"
     place, tall = load("places")[name], p.canvas.h
     p.horizon = _number(p, place["horizon"]) * tall if "horizon" in place else p.horizon
-    p.sun_y = _number(p, place["sun"]) * tall if "sun" in place else p.horizon * p.light.high
+    p.sun_y = min(p.horizon * p.light.high, _number(p, place.get("sun", 1)) * tall)
     for step in place["steps"]:
         _take(p, step, 0)
 

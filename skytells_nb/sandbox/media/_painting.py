@@ -20,7 +20,7 @@ from ._canvas import Canvas, Plane, blur
 from ._data import RGB, Light, light_for, load, mix, parse_color
 from ._params import Scene, dice
 
-_FILES = ("animals", "people", "things", "table", "plants", "shapes")
+_FILES = ("plants", "animals", "shapes", "things", "table", "people")
 
 
 @dataclass(slots=True)

@@ -13,6 +13,7 @@ Look     show, gallery, compare                 pictures, clips, songs and texts
 Many     batch, abatch, batches                 many inputs, journalled: nothing is paid for twice
          gather, run                            coroutines in a cell, a script, a thread
          enable_nested_asyncio                  asyncio.run(main()) in a cell
+         enable_course_imports                  `import skytells`, as the course writes it
 Money    estimate, budget                       a price beforehand, and a limit that holds
          predictions_frame, pricing_frame       DataFrames, for spend, total, forecast, plot_spend
          read_frame, write_frame                .parquet, .csv, .xlsx
@@ -32,7 +33,7 @@ __version__ = "0.1.0"
 _HOMES = {
     "_connect": ["Sandbox", "connect"],
     "_options": ["options"],
-    "aio": ["enable_nested_asyncio", "gather", "run"],
+    "aio": ["enable_course_imports", "enable_nested_asyncio", "gather", "run"],
     "archive": ["Archive", "load", "read_provenance", "save"],
     "api": ["AsyncClient", "Client"],
     "comparison": ["compare"],

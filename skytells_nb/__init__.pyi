@@ -4,6 +4,7 @@ from . import webhooks as webhooks
 from ._connect import Sandbox as Sandbox
 from ._connect import connect as connect
 from ._options import options as options
+from .aio import enable_course_imports as enable_course_imports
 from .aio import enable_nested_asyncio as enable_nested_asyncio
 from .aio import gather as gather
 from .aio import run as run

@@ -7,6 +7,7 @@ in a daemon thread, instead. `gather` runs on whatever loop awaits it.
 
 from __future__ import annotations
 
+from ._course import enable_course_imports
 from ._gather import gather
 from ._loop import close_at_exit, detach, in_caller, is_toolkit_thread, on_loop, run, spawn, submit
 from ._nested import enable_nested_asyncio
@@ -18,6 +19,7 @@ __all__ = [
     "bar",
     "close_at_exit",
     "detach",
+    "enable_course_imports",
     "enable_nested_asyncio",
     "gather",
     "in_caller",

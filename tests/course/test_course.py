@@ -200,6 +200,40 @@ def test_every_snippet_runs_in_a_kernel_with_all_cells_queued(
     assert last.result == "2"
 
 
+def as_it_stands(title: str) -> str:
+    """Return a snippet without a changed word, but for what no machine of ours has."""
+    code = SNIPPETS[title] + "\n"
+    for old, new in AT_HOME.items():
+        code = code.replace(old, new)
+    begin = EVERYWHERE.replace("import skytells_nb as skytells", "import skytells")
+    return begin + PRESUPPOSED.get(title, "") + code + CALLED.get(title, "")
+
+
+def test_the_page_runs_as_it_stands_after_one_line(environment: dict[str, str], tmp_path: Path) -> None:
+    with Kernel(tmp_path, env=environment) as kernel:
+        cells = [as_it_stands(title) for title in SNIPPETS]
+        one, *ran = kernel.run_all("import skytells_nb; skytells_nb.enable_course_imports()", *cells)
+        kernel.finish(one, *ran)
+    assert one.ok
+    for title, cell in zip(SNIPPETS, ran, strict=True):
+        assert cell.ok, (title, cell.error)
+        assert re.fullmatch(EXPECTED[title], cell.stdout), (title, cell.stdout)
+
+
+def test_where_another_skytells_is_imported_already_it_says_so(tmp_path: Path) -> None:
+    (tmp_path / "skytells.py").write_text("", encoding="utf-8")
+    script = "import skytells, skytells_nb\nskytells_nb.enable_course_imports()\n"
+    run = subprocess.run(
+        [sys.executable, "-c", script],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(PROJECT)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert "Another skytells is imported already" in run.stderr.splitlines()[-1]
+
+
 def test_the_webhook_of_the_course_arrives(your_app: ThreadingHTTPServer, sandbox: sky.Sandbox) -> None:
     """Registered by the snippets that ran before; registered again here, to stand alone as well."""
     with sandbox.client() as client:

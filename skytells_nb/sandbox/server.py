@@ -6,6 +6,7 @@ import asyncio
 import atexit
 import contextlib
 import errno
+import os
 import socket
 import threading
 import time
@@ -54,7 +55,7 @@ class Server(Sandbox):
 
     def __init__(self, *, media: Media | None = None, **options: Any) -> None:
         super().__init__(media=media, **options)
-        self._port = 0
+        self._port = self._pid = 0
         self._thread: _ServerThread | None = None
 
     def start(self) -> Self:
@@ -85,15 +86,15 @@ class Server(Sandbox):
         except BaseException:
             core.state.close()
             raise
-        self._thread = thread
+        self._thread, self._pid = thread, os.getpid()
         atexit.register(self.stop)
         return self
 
     def stop(self) -> None:
         """Stop listening and let go of everything; what was logged and billed can still be read."""
         thread, self._thread = self._thread, None
-        if thread is None:
-            return
+        if thread is None or self._pid != os.getpid():
+            return  # after a fork it is the parent's
         atexit.unregister(self.stop)
         thread.stop()
         self.core.state.close()

@@ -7,6 +7,7 @@ write-ahead log before it is answered, so killing the process loses nothing that
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import hashlib
 import heapq
 import json
@@ -18,6 +19,7 @@ from collections.abc import Iterable, Iterator
 from decimal import Decimal
 from typing import Final, NamedTuple
 from uuid import UUID
+from weakref import WeakSet
 
 from .accounts import OWNER, Learner
 from .errors import StateError, StateInUseError
@@ -56,6 +58,10 @@ class Kept(NamedTuple):
     learners: list[Learner]
 
 
+#: The files that this process has open.
+_open: Final[WeakSet[StateFile]] = WeakSet()
+
+
 class StateFile:
     """One open state file.
 
@@ -81,6 +87,8 @@ class StateFile:
         except BaseException:
             self._db.close()
             raise
+        self._abandoned = False
+        _open.add(self)
 
     def load(self) -> Kept:
         """Read the whole file.
@@ -152,7 +160,17 @@ class StateFile:
 
     def close(self) -> None:
         """Close the file; its write-ahead log is folded in."""
-        self._db.close()
+        if not self._abandoned:
+            self._db.close()
+
+    def abandon(self) -> None:
+        """Leave the file to the process that opened it, in one that was forked from it.
+
+        SQLite must not even be closed there: it would delete the log, and what its owner writes from then on
+        would be lost with its process (measured). Python closes what it frees, so this is never freed.
+        """
+        self._abandoned = True
+        ctypes.pythonapi.Py_IncRef(ctypes.py_object(self._db))
 
     def _prepare(self) -> None:
         """Lock the file, see whose it is before anything is changed, and make its tables if it is new."""
@@ -220,6 +238,15 @@ def _make_private(path: str) -> None:
     """Make the file, if it is new, so that nobody else can read the keys in it; SQLite says what fails."""
     with contextlib.suppress(OSError):
         os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+
+
+def _after_fork() -> None:
+    for each in list(_open):
+        each.abandon()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
 
 
 class State:

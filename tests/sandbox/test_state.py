@@ -169,3 +169,33 @@ def test_a_create_that_was_answered_survives_being_killed(tmp_path):
     assert set(state.jobs) == ids == set(state.ledger)
     assert state.api_key == info["api_key"]
     state.close()
+
+
+FORK = """
+import os, sys
+from skytells_nb.sandbox import Request, Server
+
+server = Server(state=sys.argv[1], seconds=0).start()
+
+def create():
+    headers = {"x-api-key": server.api_key}
+    body = b'{"model": "truefusion", "input": {"prompt": "a fox"}}'
+    assert server.core.answer(Request("POST", "/v1/predictions", "", headers, body)).status == 200
+
+create()
+child = os.fork()
+if not child:
+    sys.exit(0)  # runs what is registered for the exit, and frees everything
+os.waitpid(child, 0)
+create()
+os.kill(os.getpid(), 9)
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
+def test_a_forked_child_that_ends_takes_no_prediction_with_it(tmp_path):
+    path = tmp_path / "sandbox.db"
+    subprocess.run([sys.executable, "-c", FORK, str(path)], check=False)
+    state = State(StateFile(path))
+    assert len(state.jobs) == 2
+    state.close()

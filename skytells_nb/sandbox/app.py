@@ -210,6 +210,8 @@ class App:
                     return Response(ending="drop")
             response = self._core.answer_held(response.hold, head(b""))
             response.after += late
+        if response.work is not None:
+            response.body = await asyncio.to_thread(response.work)
         if response.asset is not None:
             response = await self._drawn(response, response.asset)
         return response

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
 
@@ -394,8 +394,10 @@ def modify_job(job: Job, active: Iterable[ActiveFault], now: int) -> None:
             job.hidden_until = now + int(details["seconds"] * SECOND)
 
 
-def replace_response(active: Iterable[ActiveFault], response: Response) -> Response:
+def replace_response(active: Sequence[ActiveFault], response: Response) -> Response:
     """Replace the response to a request that has been handled by what a fault makes of it."""
+    if active and response.work is not None:
+        response.body, response.work = response.work(), None
     for name, details in active:
         response = _replaced(name, details, response)
     return response

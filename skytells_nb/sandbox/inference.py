@@ -19,7 +19,7 @@ from .accounts import Account
 from .faults import ActiveFault
 from .jobs import SECOND
 from .language import USUAL_TOKENS, Completion, Output, TextRequest, Turn
-from .messages import Ending, Request, Response, as_json
+from .messages import Ending, Request, Response, as_json, dump
 from .models import Catalogue, Model, token_price
 from .options import Options
 from .predictions import parse_body, refuse_beyond_budget
@@ -29,6 +29,8 @@ from .text_shapes import chat_events, chat_usage, completion_json, response_even
 
 #: How many tokens a model reads. Ours.
 CONTEXT: Final = 128_000
+#: How many tokens a text that is embedded may have (text 4 has no number). Ours, after OpenAI.
+TEXT_TOKENS: Final = 8192
 #: Seconds between two pieces of a stream.
 PACE: Final = 0.02
 #: Responses with ``store: true`` that are kept of each account; older ones are no parents any more.
@@ -111,19 +113,25 @@ class Inference:
         form = body.get("encoding_format", "float")
         if form not in ("float", "base64"):
             raise errors.invalid_parameter("encoding_format must be float or base64.", "encoding_format")
+        for index, (_, tokens) in enumerate(texts):
+            if tokens > TEXT_TOKENS:
+                what = f"{tokens} tokens are more than {TEXT_TOKENS} for one text."
+                raise errors.invalid_parameter(what, f"input[{index}]")
         tokens = sum(max(tokens, 1) for _, tokens in texts)
         self._charge(ask.model, account, "emb_sandbox_", tokens, 0, now)
-        vectors = (language.embed(text, size) for text, _ in texts)
-        data = [
-            {
-                "object": "embedding",
-                "index": index,
-                "embedding": language.as_base64(vector) if form == "base64" else vector,
-            }
-            for index, vector in enumerate(vectors)
-        ]
         usage = {"prompt_tokens": tokens, "total_tokens": tokens}
-        return as_json({"object": "list", "model": ask.model.slug, "data": data, "usage": usage})
+        head = dump({"object": "list", "model": ask.model.slug, "usage": usage})
+
+        def write() -> bytes:
+            # one vector at a time, so that other threads get their turn: a thousand take a second
+            written = []
+            for index, (text, _) in enumerate(texts):
+                vector = language.embed(text, size)
+                embedding = language.as_base64(vector) if form == "base64" else vector
+                written.append(dump({"object": "embedding", "index": index, "embedding": embedding}))
+            return head[:-1] + b',"data":[' + b",".join(written) + b"]}"
+
+        return Response(200, b"", {"content-type": "application/json"}, work=write)
 
     def _ask(
         self, request: Request, active: Sequence[ActiveFault], *, embeddings: bool = False

@@ -118,6 +118,8 @@ class InProcess(Sandbox):
                     if core.seconds_left(response.hold) >= left:
                         break  # the clock stands still: waiting longer changes nothing
                 response = core.answer_held(response.hold, request)
+            if response.work is not None:
+                response.body = response.work()
             if response.asset is not None:
                 response = serve_file(response, self._drawn(response.asset), response.asset.range)
         except Exception as error:  # noqa: BLE001 - answered as on the wire: 500 in the documented envelope

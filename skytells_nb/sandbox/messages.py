@@ -6,7 +6,7 @@ Source: skytells-api.md, section 3.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal, NamedTuple
 from urllib.parse import unquote
@@ -94,6 +94,8 @@ class Response:
         The id of a prediction whose end has to come before this request is answered (``await: true``).
     asset : Asset or None
         The file that is the body.
+    work : callable or None
+        Returns the body, and takes so long that whoever sends it calls it off the event loop.
     pieces : list of (float, bytes) or None
         A body that comes in pieces, each with the seconds that pass before it; `ending` is then that of the
         last: close it in order, break it off, or keep it open.
@@ -111,6 +113,7 @@ class Response:
     reset: bool = False
     hold: str | None = None
     asset: Asset | None = None
+    work: Callable[[], bytes] | None = None
     pieces: list[tuple[float, bytes]] | None = None
     about: str | None = None
     unread: bool = False

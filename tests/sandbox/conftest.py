@@ -61,7 +61,7 @@ class Reply:
 
     @property
     def json(self) -> Any:
-        return json.loads(self.answer.body)
+        return json.loads(self.answer.work() if self.answer.work is not None else self.answer.body)
 
     @property
     def error_id(self) -> str:

@@ -307,7 +307,7 @@ def test_what_cannot_be_is_refused_by_its_name_and_not_billed(talk, body, param)
     assert not api.core.billed
 
 
-@pytest.mark.parametrize("given", [[], "", [""], [1, "a"], {"a": 1}, [[]], None])
+@pytest.mark.parametrize("given", [[], "", [""], [1, "a"], {"a": 1}, [[]], None, ["x" * 40_000]])
 def test_what_is_no_text_is_not_embedded(ask, given):
     reply = ask("embeddings", {"model": "skytells-embed-3-small", "input": given})
     assert reply.json["error"]["param"].startswith("input")

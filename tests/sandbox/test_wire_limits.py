@@ -17,6 +17,12 @@ CREATE = b"POST /v1/predictions HTTP/1.1\r\nhost: localhost\r\nx-api-key: sk-a\r
 FOX = {"model": "truefusion", "input": {"prompt": "a fox"}}
 
 
+@pytest.fixture(autouse=True)
+def in_a_hurry(monkeypatch):
+    """Give a refused client a moment instead of two seconds to stop sending."""
+    monkeypatch.setattr(app, "LINGER", 0.2)
+
+
 def connection_to(server):
     return socket.create_connection(("127.0.0.1", int(server.url.split(":")[2].removesuffix("/v1"))), 10)
 

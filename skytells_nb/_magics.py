@@ -311,7 +311,7 @@ def _parse_value(field: Field, typed: Any) -> Any:
             return _parse_choice(field, typed)
         case "media":
             return typed if re.match(r"[A-Za-z][A-Za-z0-9+.-]+:", typed) else Path(typed)
-        case "json" | "group" | "places" | "custom":
+        case "json" | "group" | "pairs" | "places" | "custom":
             return _parse_json(field, typed)
     return typed
 

@@ -9,7 +9,7 @@ from typing import Any, Literal
 from ..schema import UNSET, Number
 from ..schema import Property as SchemaProperty
 
-__all__ = ["Field", "Place", "Property"]
+__all__ = ["Field", "Place", "Property", "is_same"]
 
 Place = Literal["prompt", "media", "main", "advanced", "hidden"]
 
@@ -25,8 +25,8 @@ class Field:
     kind : str
         Which control it gets: ``prose``, ``text``, ``secret``, ``media``, ``choice``, ``choices``,
         ``suggestions``, ``slider``, ``number``, ``seed``, ``checkbox``, ``colour``, ``lines``, ``group``,
-        ``rows``, ``places``, ``variants``, ``json``, ``fixed``, ``whole`` (all of the input, as JSON) or
-        ``custom``.
+        ``rows``, ``pairs``, ``places``, ``variants``, ``json``, ``fixed``, ``custom``, or ``whole`` (all of
+        the input, as JSON).
     label, help, placeholder : str
         Words for people.
     required, nullable, deprecated : bool
@@ -46,7 +46,7 @@ class Field:
     fields : tuple of Field
         Of a group: what is in it. Of places: what stands at each. Of variants: what it may be.
     item : Field or None
-        Of rows: what one of them is.
+        Of rows and pairs: what one of them is.
     source : Property or None
         What it was made of.
     widget : callable, optional
@@ -87,9 +87,17 @@ class Field:
             return UNSET
         if self.default is not UNSET:
             return self.default
+        stated = UNSET if self.source is None else self.source.default
+        if stated is not UNSET and stated is not None:
+            return stated  # the schema refuses its own default, but the model has to take it
         if self.kind == "group":
             return {field.name: field.implied for field in self.fields if field.implied is not UNSET}
         return None if self.nullable else UNSET
+
+
+def is_same(one: Any, other: Any) -> bool:
+    """Return whether two values are the same JSON; an array, of which that cannot be asked, is none."""
+    return type(one) is type(other) and bool(one == other)
 
 
 class Property(SchemaProperty):

@@ -16,7 +16,7 @@ import ipywidgets as w
 from ..pictures import PictureError, encode, is_array, is_picture
 from ..schema import UNSET, to_plain
 from ._controls import Control, control_for
-from ._fields import Field
+from ._fields import Field, is_same
 from ._masked import Upload
 from ._views import Layouts, label_html, note_html
 
@@ -244,7 +244,7 @@ class Fieldset:
         return [
             name
             for name, value in self._value.items()
-            if name not in seen and (name not in unseen or unseen[name] != value)
+            if name not in seen and not is_same(unseen.get(name), value)
         ]
 
 

@@ -23,7 +23,7 @@ from ..spending import Budget
 from ._codegen import connect_line, to_json, to_python
 from ._controller import FormController, FormState, unavailable
 from ._error_message import NOT_SENT
-from ._fields import Field
+from ._fields import Field, is_same
 from ._fieldset import Fieldset
 from ._results import Results
 from ._rules import Rule, fields_from_schema, select_fields
@@ -234,11 +234,8 @@ class PromptForm(w.VBox):  # type: ignore[misc]
     @property
     def changed_values(self) -> dict[str, Any]:
         """What is set, and is not the schema's default."""
-        return {
-            name: value
-            for name, value in self.value.items()
-            if name not in self._checker.inputs or self._checker.inputs[name].default != value
-        }
+        defaults = {name: p.default for name, p in self._checker.inputs.items()}
+        return {name: value for name, value in self.value.items() if not is_same(defaults.get(name), value)}
 
     def understood(self, values: Mapping[str, Any]) -> dict[str, Any]:
         """Return those of another form's values that this one understands as well."""

@@ -13,7 +13,7 @@ A rule of one's own is put in front:
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass, replace
 from typing import Any, Final, NamedTuple
@@ -54,6 +54,7 @@ RULES: Final[tuple[Rule, ...]] = (
     Rule("rows",        lambda p: _holds(p, is_known),                   lambda p: _rows(p)),
     Rule("places",      lambda p: len(p.positions) > 1,                  lambda p: _places(p)),
     Rule("group",       lambda p: p.is_only("object") and bool(p.properties), lambda p: _group(p)),
+    Rule("pairs",       lambda p: p.is_only("object") and bool(_any_value(p)), lambda p: _pairs(p)),
     Rule("choice",      lambda p: is_choice(p),                          lambda p: _choice(p)),
     Rule("checkbox",    lambda p: p.is_only("boolean"),                  lambda p: p.field("checkbox")),
     Rule("seed",        lambda p: is_seed(p),                            lambda p: _number(p, "seed")),
@@ -378,6 +379,17 @@ def _rows(p: Property) -> Field:
     item = field_for(p.item) if p.item is not None else p.field("json")
     name = item.label if p.item is not None and p.item.text("title") else ""
     return p.field("rows", item=replace(item, label=name or p.title, required=True))
+
+
+def _any_value(p: Property) -> Mapping[str, Any]:
+    """Return the schema of what stands under any name in an object."""
+    part = p.schema.get("additionalProperties")
+    return part if isinstance(part, Mapping) else {}
+
+
+def _pairs(p: Property) -> Field:
+    item = field_for(Property.of(parse({**p.root, "properties": {"value": _any_value(p)}})["value"]))
+    return p.field("pairs", item=replace(item, name=p.name, required=True))
 
 
 def _places(p: Property) -> Field:

@@ -566,9 +566,10 @@ EXAMPLES: dict[str, Example] = {
                 "polygons": {"type": "integer", "minimum": 1000, "maximum": 500000, "default": 30000},
                 "rotation": {"type": "array", "items": {"type": "number"}, "minItems": 3, "maxItems": 3},
                 "symmetric": {"enum": ["yes", "no", None]},
+                "metadata": optional({"type": "object", "additionalProperties": TEXT}),
             },
             anyOf=[{"required": ["prompt"]}, {"required": ["image"]}],
         ),
-        {"prompt": "a fox of clay", "rotation": [0, 90, 0.5], "symmetric": "no"},
+        {"prompt": "a fox of clay", "rotation": [0, 90, 0.5], "symmetric": "no", "metadata": {"by": "me"}},
     ),
 }

@@ -37,6 +37,7 @@ ROWS: list[tuple[str, str, Any, str]] = [
     ("media", "thing", {"type": "string", "ui": {"field": "video"}}, "media"),
     ("rows", "thing", {"type": "array", "items": {"type": "string", "format": "uri"}}, "rows"),
     ("rows", "thing", {"type": "array", "items": {"type": "object", "properties": {"x": {}}}}, "rows"),
+    ("pairs", "thing", {"type": "object", "additionalProperties": {"type": "string"}}, "pairs"),
     ("places", "thing", {"type": "array", "prefixItems": [{"type": "integer"}] * 2}, "places"),
     ("places", "thing", {"type": "array", "items": [{"type": "integer"}, {"type": "string"}]}, "places"),
     ("choices", "thing", {"type": "array", "items": {"enum": ["a", "b"]}}, "choices"),

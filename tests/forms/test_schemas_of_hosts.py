@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import numpy as np
 import pytest
 
 import skytells_nb as sky
@@ -14,7 +15,7 @@ from skytells_nb.forms._controls import Control
 from skytells_nb.forms._controls.nested import Group, Places, Rows, Variants
 from skytells_nb.schema import check
 
-from .schemas import EXAMPLES, Example
+from .schemas import EXAMPLES, URL, Example
 
 FormOf = Callable[..., PromptForm]
 
@@ -121,6 +122,36 @@ def test_fields_appear_when_their_condition_holds_and_go_with_their_values(form_
     form.value = {"image": "https://a.example/b.png", "mode": "factor", "width": 5}
     assert form.value["width"] == 5
     assert "width" in form.fieldset._shown
+
+
+def test_pairs_are_named_and_filled_in(form_of: FormOf):
+    form = form_of(EXAMPLES["three, a mesh"].schema)
+    pairs: Any = form.fieldset._controls["metadata"]
+    pairs.more.click()
+    assert "metadata" not in form.value
+    pairs.controls[0].box.value = "me"
+    assert form.errors["metadata"] == "Each value needs a name."
+    pairs._names[0].value = "by"
+    assert form.value["metadata"] == {"by": "me"}
+    pairs.remove(0)
+    assert "metadata" not in form.value
+
+
+def test_a_default_that_is_refused_stops_nothing_where_it_is_needed(form_of: FormOf):
+    part = {"enum": ["a", "b"], "default": "z"}
+    form = form_of({"required": ["mode"], "properties": {"mode": part}})
+    assert (form.value, form.errors) == ({"mode": "z"}, {})
+
+
+def test_an_array_is_a_picture_and_no_trouble_elsewhere(form_of: FormOf):
+    form = form_of({"properties": {"image": URL, "n": {"type": "integer"}}})
+    form.value = {"image": np.zeros((20, 30, 3), np.uint8), "n": np.zeros((2, 2)), "odd": np.zeros((2, 2))}
+    image: Any = form.fieldset._controls["image"]
+    assert "A picture · 30 × 20" in image.preview.value
+    assert set(form.changed_values) == {"image", "n", "odd"}
+    assert (set(form.errors), form.fieldset.unknown) == ({"n", "odd"}, ["odd"])
+    form.value = {}
+    assert form.value == {}
 
 
 def test_a_tuple_is_sent_when_all_of_it_is_there(form_of: FormOf):

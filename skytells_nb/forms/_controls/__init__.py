@@ -10,7 +10,7 @@ from .._views import Layouts
 from .base import Control
 from .choice import Checkbox, Choice, Choices
 from .media import Media
-from .nested import Group, Places, Rows, Variants
+from .nested import Group, Pairs, Places, Rows, Variants
 from .number import Number, Seed
 from .text import Colour, Custom, Json, Lines, Password, Prose, Suggestions, Text
 
@@ -32,6 +32,7 @@ CONTROLS: Final[Mapping[str, type[Control]]] = {
     "lines": Lines,
     "group": Group,
     "rows": Rows,
+    "pairs": Pairs,
     "places": Places,
     "variants": Variants,
     "json": Json,

@@ -13,7 +13,7 @@ from .._fields import Field
 from .base import Control, UnsupportedValueError
 from .choice import chooser, is_among
 
-__all__ = ["Group", "Places", "Rows", "Variants"]
+__all__ = ["Group", "Pairs", "Places", "Rows", "Variants"]
 
 
 class Group(Control):
@@ -112,6 +112,56 @@ def _item(control: Control) -> Any:
     if control.value is not UNSET:
         return control.value
     return control.field.implied if control.field.kind == "group" else control.field.default
+
+
+class Pairs(Rows):
+    """An object of any names: a row for each, with its name and the control of its value."""
+
+    def build(self) -> None:
+        self._names: list[Any] = []
+        super().build()
+
+    def _add_row(self, name: str = "") -> Control:
+        control = super()._add_row()
+        box = w.Text(
+            name,
+            placeholder="name",
+            description=f"Name {len(self._rows)}",
+            style=self.layouts.text_style,
+            layout=self.layouts.narrow,
+            _dom_classes=("sky-labelled",),
+        )
+        box.observe(lambda _: self._typed(), "value")
+        self._names.append(box)
+        row = self._rows[-1][1]
+        row.children = (box, *row.children)
+        return control
+
+    def remove(self, at: int) -> None:
+        """Take a pair out."""
+        del self._names[at]
+        super().remove(at)
+
+    def _typed(self) -> None:
+        values = [
+            (box.value, _item(control)) for box, control in zip(self._names, self.controls, strict=True)
+        ]
+        problem = next((control.problem for control in self.controls if control.problem), "")
+        if any(not name and value is not UNSET for name, value in values):
+            problem = problem or "Each value needs a name."
+        found = {name: value for name, value in values if name and value is not UNSET}
+        kept = found or self.field.required or self.field.default is not UNSET
+        self.edited(found if kept else UNSET, problem)
+
+    def display(self, value: Any) -> None:
+        self._rows.clear()
+        self._names.clear()
+        if value is not UNSET and not isinstance(value, Mapping):
+            self._arrange()
+            raise UnsupportedValueError
+        for name, item in {} if value is UNSET else value.items():
+            self._add_row(name).show(item)
+        self._arrange()
 
 
 class Places(Control):
@@ -234,6 +284,8 @@ def _may_be(field: Field, value: Any) -> bool:
         return is_among([known for _, known in field.choices], value)
     if field.kind == "fixed":
         return bool(field.default == value)
+    if field.kind == "pairs":
+        return isinstance(value, Mapping)
     if field.kind == "group":
         return isinstance(value, Mapping) and all(
             (not inner.required or inner.name in value)

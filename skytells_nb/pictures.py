@@ -52,6 +52,7 @@ _MODES: Final = {
 }
 _LONGEST_SIDES: Final = {"WEBP": 16_383, "JPEG": 65_500, "AVIF": 65_536, "GIF": 65_535}
 _MOVING: Final = frozenset({"WEBP", "PNG", "GIF", "AVIF"})
+_MOST_FRAMES: Final = 3_000
 _MOST_FRAME_PIXELS: Final = 500_000_000
 _ORIENTATION: Final = 0x0112
 _SIDEWAYS: Final = frozenset({5, 6, 7, 8})
@@ -113,8 +114,9 @@ def decode(source: Source, side: int | None = None) -> Picture:
     --------
     >>> from PIL import Image
     >>> from skytells_nb.pictures import decode
-    >>> decode(Image.new("CMYK", (400, 200)), side=100).image
-    <PIL.Image.Image image mode=RGB size=100x50>
+    >>> picture = decode(Image.new("CMYK", (400, 200)), side=100)
+    >>> picture.image.mode, picture.image.size, picture.width
+    ('RGB', (100, 50), 400)
     """
     with _opened(source) as image, _typed("Damaged picture", "it cannot be decoded"):
         width, height = image.size
@@ -444,7 +446,8 @@ def _frames(image: Image.Image) -> list[Image.Image]:
 
     frames: list[Image.Image] = []
     for frame in ImageSequence.Iterator(image):
-        if (len(frames) + 1) * image.width * image.height > _MOST_FRAME_PIXELS:
+        number = len(frames) + 1
+        if number > _MOST_FRAMES or number * image.width * image.height > _MOST_FRAME_PIXELS:
             raise PictureError("Too long", "an animation of so many frames is not converted; copy its file.")
         made = _in_srgb(frame.copy())
         made = made.convert("RGBA")

@@ -174,7 +174,9 @@ def _file_card(item: DisplayItem, frame: Frame, *, slim: bool) -> str:
     if known is None:
         return _message(Message("Not shown"), frame)
     title = known.name[:1].upper() + known.name[1:]
-    if item.kind in ("video", "audio") or known.media_type == "image/svg+xml":
+    if item.kind == "video" and not item.playable:
+        detail = "Browsers do not play this kind of file."
+    elif item.kind in ("video", "audio") or known.media_type == "image/svg+xml":
         detail = "Not embedded, to keep the notebook small."
     elif known.media_type == "image/heic":
         detail = _HEIC

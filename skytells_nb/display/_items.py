@@ -45,6 +45,11 @@ _TAKEN: Final = (
     "show and gallery take predictions and models, lists of them, the API's JSON, URLs, paths, bytes, Pillow "
     "images and arrays."
 )
+_PLAYED: Final = frozenset(
+    f"{kind}/{name}"
+    for kind, names in (("video", "mp4 webm quicktime 3gpp ogg"), ("audio", "wav mpeg mp4 aac ogg flac"))
+    for name in names.split()
+)
 _MODEL_KEYS: Final = ("namespace", "input_schema", "pricing", "capabilities")
 
 
@@ -178,6 +183,11 @@ class DisplayItem:
         if isinstance(self.subject, str) and not self.subject.startswith("data:"):
             return clip(one_line(self.subject.partition("?")[0].rstrip("/").rpartition("/")[2]), 120)
         return ""
+
+    @property
+    def playable(self) -> bool:
+        """Whether browsers play it as it is: not an AVI, an AIFF, a MIDI."""
+        return self.type is not None and self.type.media_type in _PLAYED
 
     @property
     def kind(self) -> str:

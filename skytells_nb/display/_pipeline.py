@@ -299,7 +299,8 @@ def _whole(item: DisplayItem) -> DisplayItem:
     mime, thumbnail = item.type.media_type, item.thumbnail
     if item.kind != "image":
         poster = None if thumbnail is None else data_uri(thumbnail.data, thumbnail.mime)
-        return replace(item, source=data_uri(item.content.read(), mime), poster=poster, whole=True)
+        source = data_uri(item.content.read(), mime) if item.playable else _copy(item, item.content, 10**8)
+        return replace(item, source=source, poster=poster, whole=item.playable)
     data = item.content.read()
     if mime not in (*_WEB_SAFE, _SVG):
         try:
@@ -328,7 +329,7 @@ def _fitted(items: Sequence[DisplayItem], side: int, budget: int) -> Drawing:
         )
     ]
     squeezed = (cap < most and any(length > cap for length in lengths)) or any(
-        at not in embedded for at, item in enumerate(items) if _moves(item)
+        at not in embedded for at, item in enumerate(items) if _moves(item) and not _unplayable(item)
     )
     return Drawing(fitted, squeezed)
 
@@ -347,6 +348,10 @@ def _within(item: DisplayItem, side: int, limit: int) -> str | None:
             CACHE.put(key, smaller, path)
         thumbnail = smaller
     return data_uri(thumbnail.data, thumbnail.mime)
+
+
+def _unplayable(item: DisplayItem) -> bool:
+    return item.kind == "video" and not item.playable
 
 
 def _moves(item: DisplayItem) -> bool:
@@ -380,16 +385,22 @@ def _source(item: DisplayItem, size: int, left: int, even: int) -> str | None:
     if not isinstance(content, FileContent) or kind is None:
         return None
     length = base64_length(size) + 40
-    if length <= left and (item.kind != "audio" or length - 40 <= even):
+    fits = length <= left and (item.kind != "audio" or length - 40 <= even)
+    if fits and (item.kind == "image" or item.playable):
         return data_uri(content.read(), kind.media_type)
+    return _copy(item, content, even)
+
+
+def _copy(item: DisplayItem, content: FileContent, limit: int) -> str | None:
+    """Return a copy of a song to listen to, in at most so many characters; None for anything else."""
     if item.kind != "audio":
         return None
-    key = CACHE.key(content.path, "song", even)
+    key = CACHE.key(content.path, "song", limit)
     copy = CACHE.get(key, content.path)
     if copy is None:
         with content.open() as file:
             made = listening_copy(
-                file, item.seconds, raw_length(even // 2 - 40), at_most=raw_length(even - 40)
+                file, item.seconds, raw_length(limit // 2 - 40), at_most=raw_length(limit - 40)
             )
         if made is None:
             return None

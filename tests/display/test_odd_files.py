@@ -160,7 +160,25 @@ def test_sound_in_the_container_of_a_clip_is_a_song(format, codec):
     ("format", "codec"), [("flac", "flac"), ("ogg", "libopus"), ("aiff", "pcm_s16be"), ("wav", "pcm_s16le")]
 )
 def test_songs_of_every_kind_have_a_player(format, codec):
-    assert len(drawn(written(f"song.{format}", sound(format, codec))).all("audio")) == 1
+    [audio] = drawn(written(f"song.{format}", sound(format, codec))).all("audio")
+    assert (audio["src"] or "").startswith("data:audio/mpeg" if format == "aiff" else "data:audio/")
+
+
+def test_a_clip_that_no_browser_plays_has_its_poster_and_a_link():
+    av = pytest.importorskip("av")
+    file = io.BytesIO()
+    with av.open(file, "w", format="avi") as out:
+        stream = out.add_stream("mpeg4", rate=10)
+        stream.width, stream.height, stream.pix_fmt = 200, 120, "yuv420p"
+        for frame in flat((90, 160, 200), 5):
+            out.mux(stream.encode(av.VideoFrame.from_ndarray(frame, format="rgb24")))
+        out.mux(stream.encode())
+    page = drawn(written("old.avi", file.getvalue()))
+    assert page.all("video") == []
+    assert page.pictures()[0].size == (200, 120)
+    assert page.all("a")[0]["href"] == "old.avi"
+    assert "Browsers do not play" in page.text
+    assert "cell_budget" not in page.text
 
 
 def test_a_song_of_minutes_has_a_player_within_the_budget():

@@ -178,9 +178,9 @@ class Predictions:
                 place = UNKNOWN
             earlier = self.state.jobs.get(place.argument) if place.name == "asset" else None
             if earlier is not None and earlier.account == job.account:
-                names = [name for name, _ in earlier.files]
-                if place.rest in names and earlier.number < job.number:
-                    return self.file(earlier, names.index(place.rest), depth=depth)
+                for index, (name, mime) in enumerate(earlier.files):
+                    if name == place.rest and mime.startswith("image/") and earlier.number < job.number:
+                        return self.file(earlier, index, depth=depth)
         return ""
 
     def find(self, id: str, caller: Caller | None = None) -> Job:

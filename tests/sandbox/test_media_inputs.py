@@ -177,6 +177,18 @@ def test_an_earlier_output_is_an_input_picture_by_its_link(client):
     assert np.abs(np.asarray(small, float) - np.asarray(kept(fox), float)).mean() < 8
 
 
+def test_a_voice_beside_a_face_is_no_input_picture(client):
+    voice = client.predictions.create("sandbox-narrator", {"prompt": "hello", "duration_seconds": 1})
+    links = {"audio_url": voice.url, "face_image_url": halves((320, 180))}
+    clip = client.predictions.create("lipfusion", links)
+    av = pytest.importorskip("av")
+    with av.open(str(clip.files[0])) as file:
+        first = next(file.decode(video=0)).to_image()
+    wide, tall = first.size
+    assert near(mean(first, (0, 0, wide // 3, tall // 2)), RED, 20)
+    assert near(mean(first, (2 * wide // 3, 0, wide, tall // 2)), BLUE, 20)
+
+
 def test_a_link_that_leads_nowhere_is_no_input_picture(client):
     input = {"image": "http://192.0.2.1/assets/x/y.png", "width": 256, "height": 256}
     assert kept(client.predictions.create("sandbox-upscaler", input)).size == (256, 256)

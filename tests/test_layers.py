@@ -35,7 +35,9 @@ def test_a_module_imports_other_packages_by_their_door_alone(path: Path):
 
 
 def test_a_way_past_a_door_is_seen():
-    source = "from ..archive._index import Index\nfrom ..archive import Archive, _index\nfrom ._views import x\n"
+    source = (
+        "from ..archive._index import Index\nfrom ..archive import Archive, _index\nfrom ._views import x\n"
+    )
     assert past_a_door(ROOT / "forms" / "_example.py", source) == [
         "forms/_example.py:1 imports archive._index.Index",
         "forms/_example.py:2 imports archive._index",

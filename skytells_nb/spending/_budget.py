@@ -9,7 +9,6 @@ child spends from the same books as its parent; other processes do where the bud
 from __future__ import annotations
 
 import asyncio
-import atexit
 import os
 from collections.abc import Callable
 from dataclasses import replace
@@ -385,7 +384,6 @@ def _open_budgets() -> list[Budget]:
 def _share_before_fork() -> None:
     for each in _open_budgets():
         each._ledger.share()  # noqa: SLF001 - the budget's own module
-        atexit.register(each._ledger.discard)  # noqa: SLF001
 
 
 def _after_fork() -> None:

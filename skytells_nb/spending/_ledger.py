@@ -8,6 +8,7 @@ is exact, whatever decimal precision the calling thread has set for itself.
 
 from __future__ import annotations
 
+import atexit
 import os
 import sqlite3
 import tempfile
@@ -183,6 +184,7 @@ class Ledger:
         with self._lock:
             if self._memory is None:
                 return
+            atexit.register(self._discard)
             handle, path = tempfile.mkstemp(suffix=".sqlite", prefix="budget-", dir=_folder())
             os.close(handle)
             copy = sqlite3.connect(path, timeout=_PATIENCE, isolation_level=None)
@@ -190,7 +192,7 @@ class Ledger:
             copy.close()
             self._memory, self._file, self._made_by = None, Path(path), os.getpid()
 
-    def discard(self) -> None:
+    def _discard(self) -> None:
         """Delete the file that `share` made, in the process that made it."""
         if self._file is not None and self._made_by == os.getpid():
             self._file.unlink(missing_ok=True)

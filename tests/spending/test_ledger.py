@@ -87,7 +87,7 @@ class Books(RuleBasedStateMachine):
             assert 0 <= balance.estimated <= balance.reserved
 
     def teardown(self) -> None:
-        self.ledger.discard()
+        self.ledger._discard()
 
 
 TestBooks = Books.TestCase
@@ -119,7 +119,7 @@ def test_what_was_reserved_before_it_is_shared_is_shared():
     assert not ledger.reserve(Entry(ORIGIN, TODAY, False, Decimal("0.5")), daily=False)
     ledger.settle(ORIGIN, "p1", Decimal("0.25"))
     assert ledger.balance(False, None).spent == Decimal("0.25")
-    ledger.discard()
+    ledger._discard()
     with pytest.raises(SkytellsError, match="cannot be used"):
         ledger.balance(False, None)
 

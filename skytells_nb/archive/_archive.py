@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import csv
 import json
 import os
@@ -146,9 +147,15 @@ class Archive(Observer):
         """Fetch what is owed of a listing; the client calls this."""
         return await self._writer.listed(account, predictions)
 
-    async def before_create(self, account: Account, model: str, input: dict[str, Any]) -> None:  # noqa: ARG002
-        """Fetch what an earlier process was stopped in; the client calls this."""
+    async def before_create(self, account: Account, model: str, input: dict[str, Any]) -> object:
+        """Fetch what an earlier process was stopped in, and note what is asked; the client calls this."""
         self._writer.resume(account)
+        return await asyncio.to_thread(input_digest, model, input)
+
+    async def created(self, account: Account, ticket: object, prediction: Prediction) -> None:
+        """Note what was asked, since the API may show it with its defaults, or not at all."""
+        if isinstance(ticket, bytes):
+            self._writer.asked[account, prediction.id] = ticket
 
     def predictions(
         self,

@@ -41,6 +41,7 @@ __all__ = [
     "columns",
     "containing",
     "delete",
+    "digest_of",
     "equal_inputs",
     "look_up",
     "match_query",
@@ -251,7 +252,10 @@ def save_prediction(
     now: datetime,
     digest: bytes | None = None,
 ) -> int:
-    """Write everything but the outputs of a prediction, and return its row number."""
+    """Write everything but the outputs of a prediction, and return its row number.
+
+    ``digest`` is that of the input as it was sent; what the API repeats may have defaults filled in.
+    """
     safe = replace(
         prediction,
         raw=redact_keys(prediction.raw),
@@ -285,10 +289,9 @@ def save_prediction(
     }
     names = ", ".join(values)
     marks = ", ".join(f":{name}" for name in values)
+    kept_digest = "excluded.input_digest" if digest else "coalesce(input_digest, excluded.input_digest)"
     updates = ", ".join(
-        f"{name} = coalesce(excluded.{name}, {name})"
-        if name == "input_digest"
-        else f"{name} = excluded.{name}"
+        f"{name} = {kept_digest if name == 'input_digest' else f'excluded.{name}'}"
         for name in values
         if name not in ("origin", "account", "id")
     )
@@ -339,6 +342,14 @@ def rating_of(db: sqlite3.Connection, rowid: int) -> Rating:
         "SELECT rating, tags, note FROM predictions WHERE rowid = ?", (rowid,)
     ).fetchone()
     return Rating(stars, _tags(tags), words or "")
+
+
+def digest_of(db: sqlite3.Connection, rowid: int) -> bytes | None:
+    """Read the digest of what was asked."""
+    digest: bytes | None = db.execute(
+        "SELECT input_digest FROM predictions WHERE rowid = ?", (rowid,)
+    ).fetchone()[0]
+    return digest
 
 
 def _tags(text: str | None) -> tuple[str, ...]:

@@ -35,7 +35,7 @@ from ._serialize import Rating, input_digest, merge, record_of, sidecar_of
 __all__ = ["ArchiveWriter"]
 
 T = TypeVar("T")
-_Known: TypeAlias = "tuple[tuple[Prediction, dict[int, Stored]] | None, Rating | None]"
+_Known: TypeAlias = "tuple[tuple[Prediction, dict[int, Stored]] | None, Rating | None, bytes | None]"
 
 _AT_ONCE: Final = 4
 _PATIENCE_AGAIN: Final = 0.25
@@ -53,6 +53,7 @@ class _Plan:
     outdated: list[int]
     changed: bool
     rating: Rating | None
+    digest: bytes | None
     is_recorded: bool
     is_new: bool
 
@@ -65,6 +66,7 @@ class ArchiveWriter:
     database: Database
     sleep: Callable[[float], Awaitable[object]] = asyncio.sleep
     patience: float = 5.0
+    asked: dict[tuple[Account, str], bytes] = field(default_factory=dict)
     _cleared: bool = False
     _locked_until: float = 0.0
     _resumed: set[Account] = field(default_factory=set)
@@ -78,6 +80,7 @@ class ArchiveWriter:
             return await self._ended(account, prediction)
         finally:
             self._under_way.discard((account, prediction.id))
+            self.asked.pop((account, prediction.id), None)
 
     async def _ended(self, account: Account, prediction: Prediction) -> Prediction:
         plan = await asyncio.to_thread(self._guarded, self._plan, account, prediction)
@@ -155,7 +158,8 @@ class ArchiveWriter:
 
     def _plan(self, account: Account, prediction: Prediction) -> _Plan:
         self.index_the_rest()
-        found, rating = self._known(account, prediction)
+        found, rating, digest = self._known(account, prediction)
+        digest = self.asked.get((account, prediction.id)) or digest
         whole = prediction if found is None else merge(found[0], prediction)
         stored = {} if found is None else found[1]
         if prediction.output and whole.output and len(prediction.output) == len(whole.output):
@@ -168,7 +172,15 @@ class ArchiveWriter:
         outdated = [n for n, entry in stored.items() if renewed and self.store.exists(entry.path)]
         changed = whole != expected
         return _Plan(
-            current, self._files(stored), wanted, outdated, changed, rating, not changed, found is None
+            current,
+            self._files(stored),
+            wanted,
+            outdated,
+            changed,
+            rating,
+            digest,
+            not changed,
+            found is None,
         )
 
     def _known(self, account: Account, prediction: Prediction) -> _Known:
@@ -176,9 +188,11 @@ class ArchiveWriter:
 
         def read(db: sqlite3.Connection) -> _Known:
             found = _look_up(db, account, prediction)
-            return (None, None) if found is None else (found[1:], index.rating_of(db, found[0]))
+            if found is None:
+                return None, None, None
+            return found[1:], index.rating_of(db, found[0]), index.digest_of(db, found[0])
 
-        nothing: _Known = (None, None)
+        nothing: _Known = (None, None, None)
         try:
             return self.database.reading(read, nothing, self._patience())
         except SkytellsError as error:
@@ -189,7 +203,7 @@ class ArchiveWriter:
             positions = range(len(prediction.output or ()))
             left = [self._left_behind(stem, n, account, prediction) for n in positions]
             stored = {each.position: each for each in left if each is not None}
-            return ((prediction, stored) if stored else None), None
+            return ((prediction, stored) if stored else None), None, None
 
     def _patience(self) -> float:
         return _PATIENCE_AGAIN if time.monotonic() < self._locked_until else self.patience
@@ -219,11 +233,11 @@ class ArchiveWriter:
         try:
             for result in results:
                 if result.temporary is not None:
-                    self._add_record(account, own, result, plan.rating, beside)
+                    self._add_record(account, own, result, plan, beside)
             for position in plan.outdated:
-                beside[position] = self._sidecar(account, own, position, plan.rating)
+                beside[position] = self._sidecar(account, own, position, plan)
             if not beside and not plan.files:
-                beside[None] = self._sidecar(account, own, None, plan.rating)
+                beside[None] = self._sidecar(account, own, None, plan)
 
             def commit(db: sqlite3.Connection) -> tuple[Path, ...]:
                 return self._committed(account, own, plan, results, beside, db)
@@ -246,22 +260,20 @@ class ArchiveWriter:
         account: Account,
         own: Prediction,
         result: DownloadResult,
-        rating: Rating | None,
+        plan: _Plan,
         beside: dict[int | None, Path],
     ) -> None:
         """Write a file's record; without one the file is not kept, which makes room for the others."""
         embed_record(self.store, result, record_of(own, result.position))
         try:
-            beside[result.position] = self._sidecar(account, own, result.position, rating)
+            beside[result.position] = self._sidecar(account, own, result.position, plan)
         except OSError as error:
             _clear([result])
             result.temporary, result.problem = None, reason(error)
 
-    def _sidecar(
-        self, account: Account, prediction: Prediction, position: int | None, rating: Rating | None
-    ) -> Path:
-        digest = input_digest(prediction.model, prediction.input)
-        record = sidecar_of(account, prediction, position, rating, digest)
+    def _sidecar(self, account: Account, prediction: Prediction, position: int | None, plan: _Plan) -> Path:
+        digest = plan.digest or input_digest(prediction.model, prediction.input)
+        record = sidecar_of(account, prediction, position, plan.rating, digest)
         return self.store.write_temporary(json.dumps(record, indent=1, default=str).encode())
 
     def _committed(
@@ -277,7 +289,7 @@ class ArchiveWriter:
         found = _look_up(db, account, prediction, forget=True)
         stored = {} if found is None else found[2]
         whole = prediction if found is None else merge(found[1], prediction)
-        rowid = index.save_prediction(db, account, whole, datetime.now(UTC))
+        rowid = index.save_prediction(db, account, whole, datetime.now(UTC), plan.digest)
         stem = self._stem(db, rowid, account, prediction, results)
         for result in results:
             have = stored.get(result.position)

@@ -8,7 +8,7 @@ in a daemon thread, instead. `gather` runs on whatever loop awaits it.
 from __future__ import annotations
 
 from ._course import enable_course_imports
-from ._gather import gather
+from ._gather import gather, reused_together
 from ._loop import close_at_exit, detach, in_caller, is_toolkit_thread, on_loop, run, spawn, submit
 from ._nested import enable_nested_asyncio
 from ._progress import Bar, Tally, bar
@@ -25,6 +25,7 @@ __all__ = [
     "in_caller",
     "is_toolkit_thread",
     "on_loop",
+    "reused_together",
     "run",
     "spawn",
     "submit",

@@ -16,6 +16,7 @@ import inspect
 import operator
 from collections.abc import Awaitable, Generator, Iterable, Iterator
 from contextlib import suppress
+from contextvars import ContextVar
 from decimal import Decimal
 from typing import Any, Final, Literal, TypeVar, overload
 
@@ -33,6 +34,9 @@ T = TypeVar("T")
 HEARTBEAT: Final = 0.08
 """Seconds after which the loop wakes at the latest: a kernel's interrupt of an ``await`` takes hold only when
 its loop next wakes. With `GRACE` after it, the prompt is back within 0.4 s."""
+
+reused_together: ContextVar[set[str] | None] = ContextVar("skytells_reused_together", default=None)
+"""The ids that creates of one `gather` took from the archive: equal ones take different predictions."""
 
 _unresponsive: set[asyncio.Future[Any]] = set()
 """What was cancelled and did not react in time: held here until it ends, as the loop does not."""
@@ -119,8 +123,13 @@ async def gather(
         raise
     run = _Gather(source, most, stop_on_error=not return_exceptions, cancel_on_error=cancel_on_error)
     shows = options.progress if progress is None else progress
-    with bar(source.total, label, enabled=bool(shows), delay=0.0 if shows is True else 1.0) as shown:
-        await run.until_done(shown)
+    together = reused_together.set(set()) if reused_together.get() is None else None
+    try:
+        with bar(source.total, label, enabled=bool(shows), delay=0.0 if shows is True else 1.0) as shown:
+            await run.until_done(shown)
+    finally:
+        if together is not None:
+            reused_together.reset(together)
     return run.results
 
 

@@ -29,6 +29,7 @@ from ._names import InputNames
 from ._reconcile import look_again
 from ._resource import Resource, blocking
 from ._responses import failed_prediction
+from ._reuse import find_reusable
 from ._send import send_with_retry
 from ._wait import wait
 
@@ -49,6 +50,7 @@ class AsyncPredictions(Resource):
         timeout: float | None = None,
         on_progress: Callable[[Prediction], object] | None = None,
         extra: Mapping[str, Any] | None = None,
+        reuse: bool | None = None,
     ) -> Prediction:
         """Create a prediction and, unless ``wait=False``, wait until it ends.
 
@@ -74,6 +76,11 @@ class AsyncPredictions(Resource):
             Called with the `Prediction` each time it is read, in the thread or on the loop that waits.
         extra : dict, optional
             Further fields of the request's body, for what the API gains after this version.
+        reuse : bool, optional
+            Whether to look in the client's archive first, for what this account has made of an equal input,
+            and return the newest of it at no cost, with ``reused=True``. Equal creates in one
+            ``sky.gather`` take different ones, oldest first, as far as there are any. None leaves it to
+            ``sky.options.reuse``.
 
         Returns
         -------
@@ -109,6 +116,7 @@ class AsyncPredictions(Resource):
                 timeout=timeout,
                 on_progress=on_progress,
                 extra=extra,
+                reuse=reuse,
             )
         )
 
@@ -315,10 +323,13 @@ class Predictions(Resource):
 
 
 async def _create_from_anything(
-    connection: Connection, model: str, input: Mapping[str, Any], **options: Any
+    connection: Connection, model: str, input: Mapping[str, Any], *, reuse: bool | None, **options: Any
 ) -> Prediction:
     """Create from an input as people have it, with a model as people call it."""
     prepared = await prepare_input(connection, model, input)
+    kept = await find_reusable(connection, model, prepared, reuse)
+    if kept is not None:
+        return kept
     names = InputNames(connection, model, prepared, read=options.get("wait", True))
     names.check()
     try:

@@ -97,6 +97,7 @@ class Archive(Observer):
         )
         self._writer = ArchiveWriter(self._files, self.database)
         self._beyond_mending: set[int] = set()
+        self._defaults: dict[tuple[str, str], dict[str, Any]] = {}
 
     @classmethod
     def resolve(cls, value: Archive | str | os.PathLike[str] | bool | None = None) -> Archive | None:
@@ -150,7 +151,9 @@ class Archive(Observer):
     async def before_create(self, account: Account, model: str, input: dict[str, Any]) -> object:
         """Fetch what an earlier process was stopped in, and note what is asked; the client calls this."""
         self._writer.resume(account)
-        return await asyncio.to_thread(input_digest, model, input)
+        return await asyncio.to_thread(
+            input_digest, model, input, self._defaults.get((account.origin, model))
+        )
 
     async def created(self, account: Account, ticket: object, prediction: Prediction) -> None:
         """Note what was asked, since the API may show it with its defaults, or not at all."""
@@ -413,14 +416,11 @@ class Archive(Observer):
             return Rating()
         return self._reading(lambda db: index.rating_of(db, rowids[0]), Rating())
 
-    def equal_inputs(
-        self,
-        account: Account,
-        model: str,
-        input: Mapping[str, Any],
-        *,
-        defaults: Mapping[str, Any] | None = None,
-    ) -> list[Prediction]:
+    def learn_defaults(self, account: Account, model: str, defaults: Mapping[str, Any]) -> None:
+        """Note the defaults of a model's schema: an input that leaves one out is equal to one that has it."""
+        self._defaults[account.origin, model] = dict(defaults)
+
+    def equal_inputs(self, account: Account, model: str, input: Mapping[str, Any]) -> list[Prediction]:
         """List what this account has made of an equal input and whose files are there, newest first.
 
         Parameters
@@ -428,10 +428,9 @@ class Archive(Observer):
         account : Account
             Whose predictions.
         model, input : str, mapping
-            What would be sent: plain JSON, with files as data URIs.
-        defaults : mapping, optional
-            The defaults of the model's schema: a value that is left out counts as its default.
+            What would be sent: plain JSON, with files as data URIs, which are compared by their content.
         """
+        defaults = self._defaults.get((account.origin, model))
         digests = {input_digest(model, input), input_digest(model, input, defaults)}
         wanted = [digest for digest in digests if digest is not None]
         nothing: list[int] = []

@@ -82,8 +82,8 @@ def test_what_is_not_in_the_archive_cannot_be_rated(archive: Archive) -> None:
     assert archive.rating("p9") == Rating()
 
 
-def found(archive: Archive, account: Account, input: dict[str, Any], **options: Any) -> list[str]:
-    return [p.id for p in archive.equal_inputs(account, "truefusion", input, **options)]
+def found(archive: Archive, account: Account, input: dict[str, Any]) -> list[str]:
+    return [p.id for p in archive.equal_inputs(account, "truefusion", input)]
 
 
 def asked(id: str, input: dict[str, Any], url: str = "words", **facts: Any) -> Prediction:
@@ -102,8 +102,10 @@ def test_equal_inputs_are_found_newest_first(keep: Keep, archive: Archive, accou
 def test_what_is_left_out_counts_as_the_default(keep: Keep, archive: Archive, account: Account) -> None:
     keep(asked("p1", {"prompt": "fox", "steps": 30}))
     assert found(archive, account, {"prompt": "fox"}) == []
-    assert found(archive, account, {"prompt": "fox"}, defaults={"steps": 30}) == ["p1"]
-    assert found(archive, account, {"prompt": "fox"}, defaults={"steps": 20}) == []
+    archive.learn_defaults(account, "truefusion", {"steps": 30})
+    assert found(archive, account, {"prompt": "fox"}) == ["p1"]
+    archive.learn_defaults(account, "truefusion", {"steps": 20})
+    assert found(archive, account, {"prompt": "fox"}) == []
 
 
 def test_files_are_compared_by_their_content(keep: Keep, archive: Archive, account: Account) -> None:

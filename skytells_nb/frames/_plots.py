@@ -150,7 +150,7 @@ def _bars(ax: Axes, costs: pd.Series, currency: str) -> None:
     ax.set_yticks(places, labels, parse_math=False)
     amounts = ["" if pd.isna(costs[name]) else _money(drawn[name], currency) for name in drawn.index]
     ax.bar_label(bars, amounts, padding=4, color=_INK, parse_math=False)
-    ax.margins(x=0.18)  # room for the amounts
+    ax.margins(x=0.22)  # room for the amounts
     ax.set_xlim(left=0)
 
 

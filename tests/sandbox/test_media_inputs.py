@@ -55,6 +55,13 @@ def test_an_enlarged_picture_keeps_its_shape():
     assert large.size == (800, 400)
 
 
+def test_a_picture_is_enlarged_beyond_what_is_painted():
+    large = shown(
+        {"width": 3000, "height": 3000}, model="sandbox-upscaler", picture=encoded(halves((64, 32)))
+    )
+    assert large.size == (3000, 1500)
+
+
 def test_a_picture_lying_on_its_side_is_enlarged_upright():
     exif = Image.Exif()
     exif[0x0112] = 6

@@ -14,7 +14,7 @@ from PIL import Image, ImageFilter, ImageOps
 from ._canvas import Canvas
 from ._data import load
 from ._painting import Painting, start_painting
-from ._params import number, picture_size, read_scene
+from ._params import SMALLEST, number, picture_size, read_scene
 from ._places import paint_place
 from ._postprocess import MARK, apply_style, grade, sign, to_image, vignette
 from ._sky import paint_fog, paint_weather
@@ -22,6 +22,7 @@ from ._subjects import paint_abstract, paint_portrait, paint_subject, paint_tabl
 
 _STUDIOS = {"portrait": paint_portrait, "still": paint_table, "abstract": paint_abstract}
 _ADDS = r"add|adding|with|put|place|insert|include|and an?|next to|in front of"
+LARGEST_ENLARGED = 4096
 _STRENGTH = 0.75  # how far an edit goes towards the light that the prompt names
 
 
@@ -34,9 +35,10 @@ def draw_picture(
     """
     look, given, size = load("models").get(model, {}), open_picture(picture), picture_size(input)
     if given and "enlarge" in look:
-        sharpness = number(input, "sharpness")
+        sharpness, asked = number(input, "sharpness"), (number(input, "width"), number(input, "height"))
         percent = round(120 * min(1.0, max(0.0, 0.5 if sharpness is None else sharpness)))
-        image = ImageOps.contain(given, size, Image.Resampling.LANCZOS)
+        box = [round(min(LARGEST_ENLARGED, max(SMALLEST, side or 1024))) for side in asked]
+        image = ImageOps.contain(given, (box[0], box[1]), Image.Resampling.LANCZOS)
         image = image.filter(ImageFilter.UnsharpMask(max(1.0, image.width / 600), percent))
     else:
         image = render(input, size, index=index, look=look, given=given)

@@ -169,7 +169,7 @@ def price(entry: Model, input: Mapping[str, Any], *, computing: float, text: str
 
     Parameters
     ----------
-    entry : Entry
+    entry : Model
         The model.
     input : Mapping
         The prediction's input.

@@ -87,10 +87,10 @@ class Predictions:
         if wanted:
             self._keys[job.key] = caller.key
             self.schedule.add(job)
-        answer = self._show(job, max(now, job.created), request, int(self.options.create_status))
+        response = self._show(job, max(now, job.created), request, int(self.options.create_status))
         if body.get("await") is True and job.type != "video" and job.ends > now:
-            answer.hold = job.id
-        return answer
+            response.hold = job.id
+        return response
 
     def read(
         self, id: str, request: Request, caller: Caller, active: Sequence[ActiveFault], now: int
@@ -136,9 +136,9 @@ class Predictions:
         job = self.find(id, caller)
         if job.phase(now) not in ENDED:
             self._stop(job, now)
-        answer = self._confirm(job, request, now)
+        response = self._confirm(job, request, now)
         self.state.remove(job)
-        return answer
+        return response
 
     def show(self, id: str, request: Request, now: int, caller: Caller | None = None) -> Response:
         """Show one prediction as stream information, or as an awaited create's end (section 4.6)."""

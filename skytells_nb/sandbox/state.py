@@ -254,10 +254,10 @@ class State:
 
     Parameters
     ----------
-    journal : Journal or None
+    file : StateFile or None
         Where changes are kept; None keeps them in memory only.
     seed : int or None
-        Makes ids and the key the same each time; with a journal, its own seed wins.
+        Makes ids and the key the same each time; with a file, its own seed wins.
 
     Attributes
     ----------
@@ -273,8 +273,8 @@ class State:
         The word in the path of the class's page that nobody can guess.
     """
 
-    def __init__(self, journal: StateFile | None = None, seed: int | None = None) -> None:
-        self.journal = journal
+    def __init__(self, file: StateFile | None = None, seed: int | None = None) -> None:
+        self.file = file
         self.jobs: dict[str, Job] = {}
         self.ledger: dict[str, Decimal] = {}
         self.spent: dict[str, Decimal] = defaultdict(Decimal)
@@ -290,8 +290,8 @@ class State:
         self.stored: dict[str, int] = defaultdict(int)
         self._own_key = ""
         self.seed = secrets.token_hex(16) if seed is None else str(seed)
-        if journal is not None:
-            self._load(journal)
+        if file is not None:
+            self._load(file)
 
     @property
     def api_key(self) -> str:
@@ -316,8 +316,8 @@ class State:
     def enrol(self, learners: list[Learner]) -> None:
         """Save a class."""
         self.learners = list(learners)
-        if self.journal is not None:
-            self.journal.enrol(learners)
+        if self.file is not None:
+            self.file.enrol(learners)
 
     def digest(self, *parts: object) -> bytes:
         """Sixteen bytes that depend on the seed and on nothing else but `parts`."""
@@ -335,8 +335,8 @@ class State:
 
     def add(self, job: Job, amount: Decimal | None) -> None:
         """Accept a prediction; `amount` is what it is billed, None when it is not."""
-        if self.journal is not None:
-            self.journal.add(job, amount)
+        if self.file is not None:
+            self.file.add(job, amount)
         self.number, self._last = job.number, job.created
         self._take_in(job)
         if amount is not None:
@@ -346,13 +346,13 @@ class State:
     def save(self, job: Job) -> None:
         """Save a changed prediction."""
         job.rendered = None
-        if self.journal is not None:
-            self.journal.save(job)
+        if self.file is not None:
+            self.file.save(job)
 
     def charge(self, id: str, account: str, amount: Decimal) -> None:
         """Put a text model's answer on the bill."""
-        if self.journal is not None:
-            self.journal.charge(id, account, amount)
+        if self.file is not None:
+            self.file.charge(id, account, amount)
         self.ledger[id] = amount
         self.spent[account] += amount
 
@@ -362,13 +362,13 @@ class State:
         if amount is None:
             return
         self.spent[job.account] -= amount
-        if self.journal is not None:
-            self.journal.uncharge(job.id)
+        if self.file is not None:
+            self.file.uncharge(job.id)
 
     def remove(self, job: Job) -> None:
         """Forget a prediction; what it cost stays on the bill."""
-        if self.journal is not None:
-            self.journal.remove(job)
+        if self.file is not None:
+            self.file.remove(job)
         del self.jobs[job.id]
         del self._shelves[job.account][job.id]
         self.stored[job.account] -= len(dump(job.input))
@@ -407,22 +407,22 @@ class State:
         self._remember("port", str(port))
 
     def close(self) -> None:
-        """Close the journal."""
-        if self.journal is not None:
-            self.journal.close()
+        """Close the file."""
+        if self.file is not None:
+            self.file.close()
 
     def _remember(self, name: str, value: str) -> None:
-        if self.journal is not None:
-            self.journal.remember(name, value)
+        if self.file is not None:
+            self.file.remember(name, value)
 
-    def _load(self, journal: StateFile) -> None:
-        kept = journal.load()
+    def _load(self, file: StateFile) -> None:
+        kept = file.load()
         self.seed = kept.facts.get("seed", self.seed)
         self.port = int(kept.facts.get("port", "0"))
         self.number, self.ledger, self.learners = kept.number, kept.ledger, kept.learners
         self._own_key, self.gallery = kept.facts.get("key", ""), kept.facts.get("wall", "")
         self.spent.update(kept.spent)
-        journal.remember("seed", self.seed)
+        file.remember("seed", self.seed)
         for job in kept.jobs:
             self._take_in(job)
             self._last = job.created

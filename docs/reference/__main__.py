@@ -35,7 +35,7 @@ PAGES: dict[str, list[str] | None] = {
     "skytells_nb.forms": ["Field", "Property", "Rule"],
     "skytells_nb.jobs": ["BatchResult", "BatchList", "BatchState"],
     "skytells_nb.pricing": ["Estimate"],
-    "skytells_nb.sandbox": ["Options", "Dialect", "Faults", "Received"],
+    "skytells_nb.sandbox": ["Options", "Faults", "Received"],
     "skytells_nb.spending": ["Budget"],
     "skytells_nb._options": ["Options", "UnknownOptionError", "OptionValueError"],
 }

@@ -79,7 +79,8 @@ class InputNames(Observer):
 
     async def explain(self, error: InvalidInputError) -> None:
         """Add to a refusal by the API which of the input's names the model does not have."""
-        if not isinstance(self._input, Mapping) or "no input" in error.message:
+        given: Any = self._input
+        if not isinstance(given, Mapping) or given.keys() <= {"prompt"} or "no input" in error.message:
             return
         with suppress(SkytellsError):
             if self._is_new():

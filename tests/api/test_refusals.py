@@ -153,7 +153,8 @@ def test_an_unknown_model_is_the_api_s_to_refuse_and_costs_nothing(sandbox: sky.
         with pytest.raises(NotFoundError):
             client.predictions.get("no-such-prediction")
     assert sandbox.billed == 0
-    assert [received.status for received in sandbox.log] == [404, 404, 422, 502]
+    refusals = [received.status for received in sandbox.log if received.route != "models"]
+    assert refusals == [404, 404, 422, 502]  # beside them, the list was read for what was meant
 
 
 def test_a_wrong_key_is_refused_by_the_api(sandbox: sky.Sandbox) -> None:

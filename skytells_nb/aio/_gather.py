@@ -18,22 +18,18 @@ from collections.abc import Awaitable, Generator, Iterable, Iterator
 from contextlib import suppress
 from contextvars import ContextVar
 from decimal import Decimal
-from typing import Any, Final, Literal, TypeVar, overload
+from typing import Any, Literal, TypeVar, overload
 
 from .._options import options
 from ..checks import check_whole
 from ..exceptions import InvalidInputError
 from ..models import Prediction
-from ._loop import GRACE
+from ._loop import GRACE, HEARTBEAT
 from ._progress import Bar, bar
 
 __all__ = ["gather"]
 
 T = TypeVar("T")
-
-HEARTBEAT: Final = 0.08
-"""Seconds after which the loop wakes at the latest: a kernel's interrupt of an ``await`` takes hold only when
-its loop next wakes. With `GRACE` after it, the prompt is back within 0.4 s."""
 
 reused_together: ContextVar[set[str] | None] = ContextVar("skytells_reused_together", default=None)
 """The ids that creates of one `gather` took from the archive: equal ones take different predictions."""

@@ -56,7 +56,7 @@ def demo(prompt: str, *, model: str, size: int, folder: str) -> int:
         ]
 
         async def all_of_them() -> list[Prediction | BaseException]:
-            return await gather(*creates, return_exceptions=True)
+            return await gather(*creates, return_exceptions=True, label="demo")
 
         came = run(all_of_them())
         made = [each for each in came if isinstance(each, Prediction)]

@@ -83,6 +83,7 @@ async def _carry_out(client: AsyncClient, planned: Plan, limit: int) -> Comparis
     cells = await gather(
         *(_fill(client, planned, n, prompt, column) for n, (prompt, column) in enumerate(places)),
         limit=limit,
+        label="compare",
     )
     return Comparison(planned.prompts, [column.label for column in planned.columns], cells)
 

@@ -63,7 +63,7 @@ def test_the_right_file_is_opened_where_another_is_missing(keep: Keep, assets: A
         kept = keep(made("p1", url, assets.put("b", picture("JPEG"))))
     assert getattr(load(at(assets, kept), 1), "format", None) == "JPEG"
     assert getattr(load(at(assets, kept), 0), "format", None) == "PNG"
-    assert assets.asked == ["/a", "/b", "/a"]
+    assert sorted(assets.asked) == ["/a", "/a", "/b"]
 
 
 def test_what_is_in_no_archive_is_fetched_while_it_lives(assets: Assets, tmp_path: Path) -> None:

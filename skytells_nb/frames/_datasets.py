@@ -363,7 +363,11 @@ def _chunk(table: Any) -> Chunk:
     if len(texts):
         del chunk["inputs"]
         plain = ["null" if text is None or text != text else text for text in texts]
-        chunk["input"] = [each if type(each) is dict else None for each in json.loads(f"[{','.join(plain)}]")]
+        try:
+            inputs = json.loads(f"[{','.join(plain)}]")
+        except (ValueError, RecursionError):
+            raise InvalidInputError("A column 'input' of the dataset holds no JSON.", charged=False) from None
+        chunk["input"] = [each if type(each) is dict else None for each in inputs]
     return chunk
 
 
@@ -378,7 +382,7 @@ Periods = Callable[[Any], Any]
 
 
 def aggregate(
-    source: Any, keys: Sequence[str], wanted: Filter, *, periods: Periods | None = None
+    source: Any, keys: Sequence[str], wanted: Filter, *, periods: Periods | None = None, spread: bool = False
 ) -> pd.DataFrame:
     """Add up what `spend`, `total` and `forecast` need of a dataset, without loading it.
 
@@ -393,13 +397,14 @@ def aggregate(
     periods : callable, optional
         Group by these as well, in ``period`` (microseconds since 1970). It is asked for every quarter of an
         hour that there is: the periods of every time zone are made of these.
+    spread : bool
+        Also work out ``mean`` and ``variance`` of the costs.
 
     Returns
     -------
     DataFrame
         A row for each group, ``sandbox`` and ``currency``: ``rows``, ``cost``, ``failed`` and ``timed_cost``
-        (Decimal), ``known``, ``seconds``, ``impossible``, ``running``, ``mean`` and ``variance``. A group
-        may have several rows.
+        (Decimal), ``known``, ``seconds``, ``impossible`` and ``running``. A group may have several rows.
     """
     files = _find(source)
     parts = list(_dataset(files, wanted).get_fragments())
@@ -408,24 +413,24 @@ def aggregate(
     with _typed_errors(files.source, "read"):
         ours = all(_SANDBOX in part.physical_schema.names for part in parts)
         if parts and ours and "://" not in files.source and find_spec("duckdb"):
-            return _by_duckdb([part.path for part in parts], groups, wanted, periods)
-        sums = [_sums_of_file(part, groups, wanted, periods) for part in parts]
+            return _by_duckdb([part.path for part in parts], groups, wanted, periods, spread)
+        sums = [_sums_of_file(part, groups, wanted, periods, spread) for part in parts]
     full = [each for each in sums if len(each)]
     return pd.concat(full, ignore_index=True) if full else _no_sums(groups)
 
 
 def _by_duckdb(
-    files: Sequence[str], groups: Sequence[str], wanted: Filter, periods: Periods | None
+    files: Sequence[str], groups: Sequence[str], wanted: Filter, periods: Periods | None, spread: bool
 ) -> pd.DataFrame:
     duckdb: Any = import_module("duckdb")
-    known = f"(cost BETWEEN 0 AND {PLAUSIBLE})"  # false for NaN, which DuckDB sorts above all numbers
-    exact = f"TRY_CAST(cost AS DECIMAL(18, {_PLACES}))"
-    timed = f"{known} AND predict_s IS NOT NULL"
     going = ", ".join(f"'{each}'" for each in _GOING)
     quarter = f"epoch_us(created_at) // {_QUARTER}"
-    rows = "read_parquet(?, hive_partitioning = false, union_by_name = true)"
+    # What cannot be a cost is unknown; so is NaN, which DuckDB sorts above all numbers.
+    rows = f"""(SELECT *, CASE WHEN cost BETWEEN 0 AND {PLAUSIBLE}
+        THEN TRY_CAST(cost AS DECIMAL(18, {_PLACES})) END AS exact
+        FROM read_parquet(?, hive_partitioning = false, union_by_name = true))"""  # noqa: S608 - constants
     where: list[str] = ["true"]
-    bounds: list[Any] = []
+    values: list[Any] = [list(files)]
     for condition, value in (
         ("created_at >= ?", wanted.since),
         ("created_at <= ?", wanted.until),
@@ -433,33 +438,39 @@ def _by_duckdb(
     ):
         if value is not None:
             where.append(condition)
-            bounds.append(value)
-    chosen = f"FROM {rows} WHERE {' AND '.join(where)}"
-    values: list[Any] = [list(files), *bounds]
+            values.append(value)
+    chosen = f"WHERE {' AND '.join(where)}"
     with duckdb.connect() as db:
         db.execute("SET TimeZone = 'UTC'")
         if periods is not None:
-            found = [each for (each,) in db.execute(f"SELECT DISTINCT {quarter} {chosen}", values).fetchall()]
-            quarters = np.array([each for each in found if each is not None], dtype="int64")
-            arrow = _arrow()
-            db.register("periods", arrow.table({"quarter": quarters, "period": periods(quarters * _QUARTER)}))
-            chosen = (
-                f"FROM {rows} LEFT JOIN periods ON {quarter} = periods.quarter WHERE {' AND '.join(where)}"
-            )
+            quarters = _quarters(db, quarter, f"FROM {rows} {chosen}", values)
+            table = _arrow().table({"quarter": quarters, "period": periods(quarters * _QUARTER)})
+            db.register("periods", table)
+            rows = f"{rows} LEFT JOIN periods ON {quarter} = periods.quarter"
+        more = ", avg(cost) FILTER (exact >= 0) AS mean, var_samp(cost) FILTER (exact >= 0) AS variance"
         query = f"""
             SELECT {", ".join(f'"{name}"' for name in groups)}, count(*) AS rows,
-                sum({exact}) FILTER ({known}) AS cost,
-                sum({exact}) FILTER ({known} AND status = 'failed') AS failed,
-                count(*) FILTER ({known}) AS known,
-                sum({exact}) FILTER ({timed}) AS timed_cost,
-                sum(predict_s) FILTER ({timed}) AS seconds,
-                count(*) FILTER (cost IS NOT NULL AND NOT {known}) AS impossible,
-                count(*) FILTER (status IN ({going}) AND ({known}) IS NOT TRUE) AS running,
-                avg(cost) FILTER ({known}) AS mean, var_samp(cost) FILTER ({known}) AS variance
-            {chosen} GROUP BY ALL"""
+                sum(exact) AS cost,
+                sum(exact) FILTER (status = 'failed') AS failed,
+                count(exact) AS known,
+                sum(exact) FILTER (predict_s IS NOT NULL) AS timed_cost,
+                sum(predict_s) FILTER (exact IS NOT NULL) AS seconds,
+                count(*) FILTER (cost IS NOT NULL AND exact IS NULL) AS impossible,
+                count(*) FILTER (exact IS NULL AND status IN ({going})) AS running
+                {more if spread else ""}
+            FROM {rows} {chosen} GROUP BY ALL"""  # noqa: S608 - names are those of COLUMNS
         done = db.execute(query, values)
         names = [column[0] for column in done.description]
         return pd.DataFrame(done.fetchall(), columns=names, dtype=object)  # its own frames have no Decimals
+
+
+def _quarters(db: Any, quarter: str, rows: str, values: Sequence[Any]) -> Any:
+    """Return all quarters of an hour that there may be; where they lie far apart, those that there are."""
+    ((low, high),) = db.execute(f"SELECT min({quarter}), max({quarter}) {rows}", values).fetchall()
+    if low is None or high - low < 1_000_000:
+        return np.arange(low or 0, (high or 0) + 1, dtype="int64")
+    found = [each for (each,) in db.execute(f"SELECT DISTINCT {quarter} {rows}", values).fetchall()]
+    return np.array([each for each in found if each is not None], dtype="int64")
 
 
 def _no_sums(groups: Sequence[str]) -> pd.DataFrame:
@@ -468,7 +479,7 @@ def _no_sums(groups: Sequence[str]) -> pd.DataFrame:
 
 
 def _sums_of_file(
-    fragment: Any, groups: Sequence[str], wanted: Filter, periods: Periods | None
+    fragment: Any, groups: Sequence[str], wanted: Filter, periods: Periods | None, spread: bool
 ) -> pd.DataFrame:
     arrow, compute = _arrow(), import_module("pyarrow.compute")
     names = [*(set(groups) & set(COLUMNS) | {"cost", "status", "predict_s"}), "id", _SANDBOX, "created_at"]
@@ -504,8 +515,8 @@ def _sums_of_file(
     }
     grouped = arrow.table(columns).group_by(list(groups))
     figures = [(name, "sum") for name in _SUMS]
-    spread = [("float", "mean"), ("float", "variance", compute.VarianceOptions(ddof=1))]
-    result: pd.DataFrame = grouped.aggregate([*figures, *spread]).to_pandas()
+    more = [("float", "mean"), ("float", "variance", compute.VarianceOptions(ddof=1))] if spread else []
+    result: pd.DataFrame = grouped.aggregate([*figures, *more]).to_pandas()
     plain = {f"{name}_sum": name for name in _SUMS} | {"float_mean": "mean", "float_variance": "variance"}
     return result.rename(columns=plain)
 

@@ -91,7 +91,7 @@ def _costs_of(source: Any, model: str | None, rates: Mapping[str, float] | None)
 
 
 def _costs_of_dataset(source: Any, model: str | None, rates: Mapping[str, float] | None) -> _Costs:
-    sums = aggregate(source, [], Filter(model=model))
+    sums = aggregate(source, [], Filter(model=model), spread=True)
     sums, currency, _, notes = billable_sums(sums, rates)
     groups = sums[sums["known"] > 0]
     known = int(groups["known"].sum())

@@ -144,7 +144,7 @@ def test_extra_fields_go_into_the_body():
 
     with sky.Client("sk-test", transport=httpx.MockTransport(answer)) as client:
         client.predictions.create("truefusion", {"prompt": "x"}, extra={"priority": "low"})
-        with pytest.raises(InvalidInputError, match="Extra"):
+        with pytest.raises(InvalidInputError, match="xtra"):
             client.predictions.create("truefusion", {"prompt": "x"}, extra={"a": {1}})  # type: ignore[dict-item]
     assert json.loads(seen[0].content)["priority"] == "low"
     assert len(seen) == 1

@@ -21,7 +21,7 @@ from typing import Any, Final, Self
 from ..api import AsyncClient, Client, check_identifier, patience
 from ..exceptions import SkytellsError, WaitTimeoutError, WebhookSignatureError, warn_user
 from ..models import Prediction
-from ._signature import parse, secrets_in
+from ._signature import Secrets, parse
 
 __all__ = ["Receiver"]
 
@@ -73,7 +73,7 @@ class Receiver:
         host: str = "127.0.0.1",
         port: int = 0,
     ) -> None:
-        self._secret = secrets_in(secret)
+        self._secret, secret = Secrets(secret), ""  # a traceback may show every variable
         self._client = client
         self._path = f"/skytells-{secrets.token_urlsafe(12)}"
         self._known: OrderedDict[tuple[str, str], None] = OrderedDict()

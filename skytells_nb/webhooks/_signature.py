@@ -12,14 +12,50 @@ from typing import Any, Final
 from ..exceptions import InvalidInputError, SkytellsError, WebhookSignatureError
 from ..models import Prediction
 
-__all__ = ["parse", "secrets_in", "verify"]
+__all__ = ["Secrets", "parse", "verify"]
 
 _BROKEN: Final = re.compile("[\ud800-\udfff]")
 """Halves of characters, which no encoding has."""
 
 
-def verify(body: bytes | str, signature: str | None, secret: str | Iterable[str]) -> bool:
-    """Whether a delivery was signed with a secret of yours, compared in constant time.
+class Secrets:
+    """One secret or several, checked, behind a repr that is safe in a traceback with variables."""
+
+    __slots__ = ("_values",)
+
+    def __init__(self, given: object) -> None:
+        values = [given] if isinstance(given, str) else list(given) if isinstance(given, Iterable) else []
+        # Refuse what is none, rather than trust everybody or nobody.
+        if not values or not all(
+            isinstance(each, str) and each and not _BROKEN.search(each) for each in values
+        ):
+            del given, values  # else the traceback could show the good ones among them
+            raise InvalidInputError(
+                "A webhook's secret must be a non-empty string: the API key, or the dashboard's secret.",
+                charged=False,
+            )
+        self._values: list[str] = values
+
+    @classmethod
+    def of(cls, given: Secrets | str | Iterable[str]) -> Secrets:
+        """Return secrets that are checked."""
+        return given if isinstance(given, Secrets) else cls(given)
+
+    def match(self, body: bytes, signature: str) -> bool:
+        """Return whether one of them signed a body; all are tried, so that time tells nothing."""
+        given = signature.encode("utf-8", "replace")
+        matches = [
+            hmac.compare_digest(hmac.new(each.encode(), body, hashlib.sha256).hexdigest().encode(), given)
+            for each in self._values
+        ]
+        return any(matches)
+
+    def __repr__(self) -> str:
+        return "Secrets(…)"
+
+
+def verify(body: bytes | str, signature: str | None, secret: str | Iterable[str] | Secrets) -> bool:
+    """Return whether a delivery was signed with a secret of yours, compared in constant time.
 
     Parameters
     ----------
@@ -49,21 +85,8 @@ def verify(body: bytes | str, signature: str | None, secret: str | Iterable[str]
     >>> webhooks.verify(b'{"id":"p2","status":"succeeded"}', signature, "sk-test")
     False
     """
-    keys, sent = secrets_in(secret), _arrived(body)
-    given = signature.strip().lower() if isinstance(signature, str) else ""
-    matches = [_matches(sent, given, key) for key in keys]  # all of them, so that time tells nothing
-    return any(matches)
-
-
-def secrets_in(secret: object) -> list[str]:
-    """Check one secret, or several; refuse what is none rather than trust everybody or nobody."""
-    found = [secret] if isinstance(secret, str) else list(secret) if isinstance(secret, Iterable) else []
-    if not found or not all(isinstance(each, str) and each and not _BROKEN.search(each) for each in found):
-        raise InvalidInputError(
-            "A webhook's secret must be a string that is not empty: the API key, or the dashboard's secret.",
-            charged=False,
-        )
-    return found
+    secret, secrets = "", Secrets.of(secret)  # a traceback may show every variable
+    return secrets.match(_arrived(body), signature.strip().lower() if isinstance(signature, str) else "")
 
 
 def _arrived(body: object) -> bytes:
@@ -78,15 +101,10 @@ def _arrived(body: object) -> bytes:
     )
 
 
-def _matches(body: bytes, given: str, secret: str) -> bool:
-    expected = hmac.new(secret.encode(), body, hashlib.sha256).hexdigest()
-    return hmac.compare_digest(expected.encode(), given.encode("utf-8", "replace"))
-
-
 def parse(
     body: bytes | str,
     signature: str | None = None,
-    secret: str | Iterable[str] | None = None,
+    secret: str | Iterable[str] | Secrets | None = None,
     *,
     origin: str | None = None,
 ) -> Prediction:
@@ -124,13 +142,14 @@ def parse(
     >>> webhooks.parse(body).error
     'NSFW'
     """
-    if secret is None and signature is not None:
+    secrets, secret = None if secret is None else Secrets.of(secret), None  # as in verify
+    if secrets is None and signature is not None:
         raise InvalidInputError(
             "The delivery has a signature, and there is no secret to check it with. Pass secret=; if it is "
             "from the environment, check that it is set there.",
             charged=False,
         )
-    if secret is not None and not verify(body, signature, secret):
+    if secrets is not None and not verify(body, signature, secrets):
         how = "no signature" if not signature else "a signature that does not match"
         raise WebhookSignatureError(
             f"Webhook delivery rejected: it has {how}. Check the secret (the API key, or in enterprise mode "

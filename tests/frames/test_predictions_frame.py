@@ -384,7 +384,11 @@ def through_arrow(frame: pd.DataFrame) -> Any:
     return pytest.importorskip("pyarrow").Table.from_pandas(frame)
 
 
-@pytest.mark.parametrize("way", [records, through_json, through_arrow, lambda frame: frame], ids=str)
+@pytest.mark.parametrize(
+    "way",
+    [records, through_json, through_arrow, lambda frame: frame],
+    ids=["records", "json", "arrow", "frame"],
+)
 def test_a_frame_of_a_frame_is_the_same_frame(way: Any):
     frame = predictions_frame([FINISHED, FAILED, {"id": "only", "input": {"seed": 3}}])
     again = predictions_frame(way(frame))

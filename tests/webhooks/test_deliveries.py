@@ -72,9 +72,9 @@ def test_a_body_without_a_prediction_is_a_clear_error(body):
 
 @pytest.mark.parametrize("secret", [None, 5, b"sk-test", [b"sk-test"], "\ud800"])
 def test_what_can_be_no_secret_is_refused(secret):
-    with pytest.raises(exceptions.InvalidInputError, match="secret must be a string"):
+    with pytest.raises(exceptions.InvalidInputError, match="secret must be a non-empty string"):
         webhooks.verify(BODY, SIGNED, secret)
-    with pytest.raises(exceptions.InvalidInputError, match="secret must be a string"):
+    with pytest.raises(exceptions.InvalidInputError, match="secret must be a non-empty string"):
         webhooks.Receiver(secret)
 
 

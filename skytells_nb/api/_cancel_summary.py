@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from decimal import Decimal
 
+from ..formatting import format_cost, money_unit
 from ..models import Prediction
 
 __all__ = ["CancelSummary"]
@@ -39,7 +40,7 @@ class CancelSummary:
         if self._ended:
             parts.append(f"{_count(self._ended, ('', ''))} finished before that ({', '.join(self._ended)}).")
         if self._canceled or self._ended:
-            parts.append(self._price("sandbox credits" if sandbox else "credits"))
+            parts.append(self._price(money_unit(sandbox)))
         if self._running:
             verb = "goes" if len(self._running) == 1 else "go"
             parts.append(
@@ -54,7 +55,7 @@ class CancelSummary:
         self._ended: dict[str, Decimal | None] = {}
         self._running: dict[str, str] = {}
 
-    def _price(self, credits: str) -> str:
+    def _price(self, unit: str) -> str:
         costs = [*self._canceled.values(), *self._ended.values()]
         known = [cost for cost in costs if cost is not None]
         if not known:
@@ -62,7 +63,7 @@ class CancelSummary:
         partly = (
             "" if len(known) == len(costs) else f", as far as the API said ({len(known)} of {len(costs)})"
         )
-        return f"Cost: {sum(known, Decimal(0)).normalize():f} {credits}{partly}."
+        return f"Cost: {format_cost(sum(known, Decimal(0)), unit)}{partly}."
 
 
 def _count(counted: Mapping[str, object], verbs: tuple[str, str] = (" was", " were")) -> str:

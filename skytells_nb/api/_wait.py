@@ -8,6 +8,7 @@ from typing import Final
 
 from ..checks import check_callable, check_seconds
 from ..exceptions import PredictionError, SkytellsError, WaitTimeoutError
+from ..formatting import format_cost, money_unit
 from ..models import Prediction
 from . import _requests
 from ._connection import Connection
@@ -84,7 +85,7 @@ async def conclude(connection: Connection, prediction: Prediction) -> Prediction
         if prediction.status == "canceled"
         else "Try another seed or prompt; the same input may fail again."
     )
-    cost = "unknown" if prediction.cost is None else f"{prediction.cost} credits"
+    cost = format_cost(prediction.cost, money_unit(connection.account.sandbox))
     error_id = prediction.raw.get("error_id")
     raise PredictionError(
         f"Prediction {prediction.id} {what}{why} (cost: {cost}). {remedy}",

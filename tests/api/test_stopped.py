@@ -30,7 +30,7 @@ def test_it_counts_what_was_canceled_and_adds_what_it_had_cost():
         stopped.canceled(prediction(f"p{number}", "0.02"))
     said = str(stopped.sentence())
     assert said.startswith("Stopped: 50 predictions were canceled at the API (p0, p1, ")
-    assert said.endswith(", p49). Cost: 1 credits.")
+    assert said.endswith(", p49). Cost: $1.00.")
     assert stopped.sentence() is None, "it is said once"
 
 
@@ -38,7 +38,7 @@ def test_a_sandbox_costs_sandbox_credits():
     stopped = CancelSummary()
     stopped.canceled(prediction("p1", "0.00"))
     assert stopped.sentence(sandbox=True) == (
-        "Stopped: 1 prediction was canceled at the API (p1). Cost: 0 sandbox credits."
+        "Stopped: 1 prediction was canceled at the API (p1). Cost: 0 credits."
     )
 
 
@@ -48,7 +48,7 @@ def test_an_unknown_cost_is_not_called_nothing():
     assert "Cost: unknown." in str(stopped.sentence())
     stopped.canceled(prediction("p1"))
     stopped.canceled(prediction("p2", "0.5"))
-    assert "Cost: 0.5 credits, as far as the API said (1 of 2)." in str(stopped.sentence())
+    assert "Cost: $0.50, as far as the API said (1 of 2)." in str(stopped.sentence())
 
 
 def test_what_goes_on_is_named_and_what_had_ended_is_named_too():
@@ -57,7 +57,7 @@ def test_what_goes_on_is_named_and_what_had_ended_is_named_too():
     for number in range(1, 9):
         stopped.goes_on(f"p{number}", "there was no time left.")
     said = str(stopped.sentence())
-    assert "1 prediction finished before that (p0). Cost: 0.1 credits." in said
+    assert "1 prediction finished before that (p0). Cost: $0.10." in said
     assert (
         "8 predictions were perhaps not canceled, and go on (p1, p2, p3, p4, p5, p6, p7, p8): there" in said
     )

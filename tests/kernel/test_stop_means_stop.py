@@ -90,7 +90,7 @@ def assert_all_stopped(kernel: Kernel, sandbox: Server, running: int = RUNNING) 
     assert statuses(sandbox) == {"cancelled"}
     assert sandbox.billed == 0
     assert told_as_canceled(kernel) == running
-    assert "cost 0 sandbox credits" in told(kernel)
+    assert "Cost: 0 credits." in told(kernel)
     after = kernel.run("await client.predictions.create('truefusion', {'prompt': 'x'}, wait=False)")
     assert after.ok, "the client is as good as before"
     assert creates(sandbox) == running + 1

@@ -116,13 +116,7 @@ def rate_headers(
 
 
 def retry_after(seconds: float, form: str, now: int) -> str:
-    """Write a Retry-After header: whole seconds rounded up, a fraction, or an HTTP date.
-
-    Examples
-    --------
-    >>> retry_after(1.2, "seconds", 0), retry_after(1.25, "fraction", 0)
-    ('2', '1.25')
-    """
+    """Write a Retry-After header: whole seconds rounded up, a fraction, or an HTTP date."""
     if form == "fraction":
         return f"{max(seconds, 0.01):.2f}"
     whole = max(math.ceil(seconds), 1)

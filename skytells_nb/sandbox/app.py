@@ -127,20 +127,7 @@ class BodyRoom:
 
 
 class App:
-    """One running sandbox, as an ASGI application on one event loop.
-
-    Parameters
-    ----------
-    core : Core
-        Answers.
-    files : RenderCache
-        Draws files.
-    origin : str
-        Scheme, host and port for absolute URLs; empty to take the host a request names, as behind a
-        wildcard address.
-    names : sequence of str
-        Under which host names it is reached, besides addresses and ``localhost``.
-    """
+    """One running sandbox, as an ASGI application on one event loop."""
 
     def __init__(self, core: Core, files: RenderCache, origin: str, names: Sequence[str] = ()) -> None:
         self._core = core
@@ -335,11 +322,6 @@ def is_own_name(host: str, names: frozenset[str] = frozenset()) -> bool:
     """Return whether a Host header names this machine: an address, ``localhost``, or one of its names.
 
     An address is enough, since rebinding needs a name that somebody else's DNS answers for.
-
-    Examples
-    --------
-    >>> [is_own_name(host) for host in ("127.0.0.1:80", "[::1]:80", "a.localhost", "evil.example:80", "")]
-    [True, True, True, False, False]
     """
     name = host.rpartition(":")[0] if not host.endswith("]") and ":" in host else host
     name = name.rstrip(".").lower()
@@ -371,13 +353,7 @@ def break_off(transport: asyncio.Transport, *, reset: bool) -> None:
 
 
 async def _read(receive: Receive, most: int, seconds: float) -> bytes | None:
-    """Read a body of so many bytes, or the first that are too many; None when the client left before its end.
-
-    Raises
-    ------
-    TimeoutError
-        It takes longer than that, or nothing came for `SILENCE` seconds.
-    """
+    """Read a body of so many bytes, or the first that are too many; None when the client left before."""
     now = asyncio.get_running_loop().time
     end = now() + seconds
     async with asyncio.timeout(SILENCE) as limit:

@@ -113,17 +113,7 @@ class Card(NamedTuple):
 
 
 def write_page(cards: Sequence[Card], *, path: str, every: int = 0) -> str:
-    """Write the page.
-
-    Parameters
-    ----------
-    cards : sequence of Card
-        Everybody's pictures; who has none is named below.
-    path : str
-        Where the page is.
-    every : int
-        Seconds after which it renews itself; 0: it does not.
-    """
+    """Write the page."""
     full = [card for card in cards if card.pictures]
     idle = [escape(card.name) for card in cards if not card.pictures]
     items = "\n".join(_card(card, eager=number < EAGER) for number, card in enumerate(full))
@@ -185,13 +175,7 @@ SOONEST, LATEST = 5, 3600
 
 
 def answer(core: Core, route: Route, request: Request, now: int) -> Response:
-    """Answer with the page, or with one of its thumbnails.
-
-    Raises
-    ------
-    Refusal
-        404 when the page is off or the word is wrong, 401 without the word and without the teacher's key.
-    """
+    """Answer with the page, or with one of its thumbnails."""
     if not (core.options.gallery and core.has_class):
         raise errors.endpoint_not_found(request.method, request.target)
     if not route.argument:

@@ -81,13 +81,7 @@ class KeysFileError(RuntimeError):
 
 
 def write_keys(path: str | os.PathLike[str], learners: Sequence[Learner], url: str) -> None:
-    """Write everybody's key as CSV, readable by the user alone; an earlier such file is replaced.
-
-    Raises
-    ------
-    KeysFileError
-        If it cannot be written, or something else is there.
-    """
+    """Write everybody's key as CSV, readable by the user alone; an earlier such file is replaced."""
     place = Path(path)
     file = io.StringIO()
     rows = csv.writer(file)
@@ -112,15 +106,7 @@ def write_keys(path: str | os.PathLike[str], learners: Sequence[Learner], url: s
 
 
 def class_instructions(server: Server, keys: str | None = None) -> str:
-    """Write what a teacher has to know about a running class.
-
-    Parameters
-    ----------
-    server : Server
-        Runs, with a class.
-    keys : str, optional
-        The file that holds the learners' keys; without one they are listed.
-    """
+    """Write what a teacher has to know about a running class."""
     learners, urls = server.learners, server.addresses
     first = learners[0]
     facts = [("base URL", urls[0]), *(("or", url) for url in urls[1:]), ("teacher's key", server.api_key)]

@@ -115,13 +115,7 @@ _KEPT: Final = tuple(each.name for each in fields(Job) if each.name != "rendered
 
 
 def plan_times(created: int, seconds: float) -> tuple[int, int, int]:
-    """Return when a job of that length starts, works and ends.
-
-    Examples
-    --------
-    >>> plan_times(0, 2.0)
-    (200000, 320000, 2000000)
-    """
+    """Return when a job of that length starts, works and ends."""
     waiting = min(seconds * WAITING[0], WAITING[1])
     starting = min(seconds * STARTING[0], STARTING[1])
     return (
@@ -150,21 +144,7 @@ def prediction_bytes(job: Job, now: int, origin: str, options: Options, catalogu
 def prediction_json(
     job: Job, now: int, origin: str, options: Options, catalogue: Catalogue
 ) -> dict[str, Any]:
-    """Return the prediction object as it is at a moment.
-
-    Parameters
-    ----------
-    job : Job
-        The prediction.
-    now : int
-        Microseconds since the epoch.
-    origin : str
-        Scheme, host and port for the absolute URLs.
-    options : Options
-        The dialect, and how long files are kept.
-    catalogue : Catalogue
-        For the model's display name, where the dialect shows it.
-    """
+    """Return the prediction object as it is at a moment."""
     phase = job.phase(now)
     body: dict[str, Any] = {
         "id": job.id,
@@ -210,13 +190,7 @@ def status_name(phase: str, options: Options) -> str:
 
 
 def format_time(moment: int, style: str = "zulu") -> str:
-    """Format a moment in one of the two styles that occur.
-
-    Examples
-    --------
-    >>> format_time(1_000_000), format_time(1_500_000, "offset")
-    ('1970-01-01T00:00:01.000000Z', '1970-01-01T00:00:01+00:00')
-    """
+    """Format a moment in one of the two styles that occur."""
     when = _EPOCH + timedelta(microseconds=moment)
     if style == "offset":
         return when.replace(microsecond=0).isoformat()

@@ -107,13 +107,7 @@ class Completion:
 
 
 def count_tokens(text: str) -> int:
-    """Count the tokens of a text.
-
-    Examples
-    --------
-    >>> count_tokens(""), count_tokens("fox"), count_tokens("a red fox")
-    (0, 1, 3)
-    """
+    """Count the tokens of a text."""
     return math.ceil(len(text) / CHARACTERS_A_TOKEN)
 
 
@@ -133,21 +127,7 @@ def reply(
     as_json: bool = False,
     variant: int = 0,
 ) -> str:
-    """Answer a conversation.
-
-    Parameters
-    ----------
-    media : Media
-        Writes about a topic.
-    turns : sequence of Turn
-        The conversation so far.
-    schema : Mapping, optional
-        What the answer shall fit, as JSON.
-    as_json : bool
-        Whether the answer shall be a JSON object.
-    variant : int
-        Another number, another answer.
-    """
+    """Answer a conversation."""
     asked = [turn for turn in turns if turn.role == "user"]
     last = asked[-1].text if asked else ""
     if schema is not None:
@@ -177,17 +157,7 @@ def reply(
 def choose_tool(
     turns: Sequence[Turn], tools: Sequence[Mapping[str, Any]], choice: Any
 ) -> Mapping[str, Any] | None:
-    """Return the tool that is called: the first, until its result is there; None for none.
-
-    Parameters
-    ----------
-    turns : sequence of Turn
-        The conversation.
-    tools : sequence of Mapping
-        ``{name, parameters}`` each.
-    choice : "none", "auto", "required" or str
-        A tool's name is that tool.
-    """
+    """Return the tool that is called: the first, until its result is there; None for none."""
     if not tools or choice == "none":
         return None
     named = next((tool for tool in tools if tool["name"] == choice), None)
@@ -199,14 +169,7 @@ def choose_tool(
 
 
 def example_of(schema: Mapping[str, Any], topic: str, depth: int = 0) -> Any:
-    """Return a value that fits a JSON schema, with words of the topic where texts are wanted.
-
-    Examples
-    --------
-    >>> schema = {"type": "object", "properties": {"port": {"type": "string"}, "days": {"minimum": 2}}}
-    >>> example_of(schema, "Brest")
-    {'port': 'Brest', 'days': 2}
-    """
+    """Return a value that fits a JSON schema, with words of the topic where texts are wanted."""
     if "const" in schema:
         return schema["const"]
     if schema.get("enum"):
@@ -243,14 +206,7 @@ def example_of(schema: Mapping[str, Any], topic: str, depth: int = 0) -> Any:
 
 
 def embed(text: str, size: int) -> list[float]:
-    """Return a vector of length one for a text; texts that share words, or parts of words, lie closer.
-
-    Examples
-    --------
-    >>> fox, foxes, tax = (embed(text, 256) for text in ("a red fox", "red foxes", "income tax law"))
-    >>> sum(a * b for a, b in zip(fox, foxes)) > sum(a * b for a, b in zip(fox, tax))
-    True
-    """
+    """Return a vector of length one for a text; texts that share words, or parts of words, lie closer."""
     vector = [0.0] * size
     words = re.findall(r"\w+", text.lower()) or [text]
     for word in words:
@@ -266,24 +222,12 @@ def embed(text: str, size: int) -> list[float]:
 
 
 def as_base64(vector: Sequence[float]) -> str:
-    """Write a vector as the API does where base64 is asked for: float32, little endian.
-
-    Examples
-    --------
-    >>> as_base64([0.5, -0.25, 0.125])
-    'AAAAPwAAgL4AAAA+'
-    """
+    """Write a vector as the API does where base64 is asked for: float32, little endian."""
     return base64.b64encode(struct.pack(f"<{len(vector)}f", *vector)).decode()
 
 
 def pieces(text: str) -> list[str]:
-    """Cut a text into the pieces that a stream sends: words, each with the space before it.
-
-    Examples
-    --------
-    >>> pieces("A red fox.")
-    ['A', ' red', ' fox.']
-    """
+    """Cut a text into the pieces that a stream sends: words, each with the space before it."""
     return re.findall(r"\s*\S+\s*$|\s*\S+", text) or ([text] if text else [])
 
 

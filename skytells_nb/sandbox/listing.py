@@ -51,13 +51,7 @@ class Query(NamedTuple):
 
 
 def parse_query(text: str, catalogue: Catalogue) -> Query:
-    """Parse and check a listing's query string; unknown parameters are let through, as servers do.
-
-    Raises
-    ------
-    Refusal
-        400 for a bad page, status or date, 404 for an unknown model.
-    """
+    """Parse and check a listing's query string; unknown parameters are let through, as servers do."""
     given = dict(parse_qsl(text, keep_blank_values=True))
     page = _whole(given, "page", 1, None)
     per_page = _whole(given, "per_page", USUAL_PAGE, LARGEST_PAGE)
@@ -83,13 +77,7 @@ def parse_query(text: str, catalogue: Catalogue) -> Query:
 
 
 def select_page(jobs: Iterable[Job], query: Query, now: int, size: int) -> tuple[list[Job], int]:
-    """Return one page of all predictions, given newest first.
-
-    Returns
-    -------
-    tuple of (list of Job, int)
-        The page, and how many predictions match in all.
-    """
+    """Return one page of all predictions, given newest first."""
     start = (query.page - 1) * query.per_page
     if not query.filters:
         return list(islice(jobs, start, start + query.per_page)), size

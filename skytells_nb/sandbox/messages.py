@@ -153,22 +153,7 @@ UNKNOWN: Final = Route("unknown")
 
 
 def find_route(method: str, target: str, paths: str = "both") -> Route:
-    """Return the endpoint of a request.
-
-    Parameters
-    ----------
-    method : str
-        In capitals.
-    target : str
-        The percent-encoded path.
-    paths : {"both", "new", "old"}
-        Which spellings of create, get-model and delete exist.
-
-    Returns
-    -------
-    Route
-        Named ``unknown`` when nothing has that path.
-    """
+    """Return the endpoint of a request; `paths` says which spellings exist."""
     if not target.startswith("/v1/"):
         return _outside(method, target)
     if target.rstrip("/") in INFERENCE:

@@ -165,24 +165,7 @@ def megapixels(entry: Model, input: Mapping[str, Any]) -> Decimal:
 
 
 def price(entry: Model, input: Mapping[str, Any], *, computing: float, text: str | None = None) -> Decimal:
-    """Calculate the price of one prediction in the pricing's currency.
-
-    Parameters
-    ----------
-    entry : Model
-        The model.
-    input : Mapping
-        The prediction's input.
-    computing : float
-        Seconds the job computes, as ``metrics.predict_time`` will say.
-    text : str, optional
-        What a text model answered.
-
-    Returns
-    -------
-    Decimal
-        To the sixth decimal; no source tells how the real API rounds.
-    """
+    """Calculate the price of one prediction in the pricing's currency."""
     pricing = entry.public["pricing"]
     if pricing.get("formula"):
         return _formula(entry, input, pricing["formula"]).quantize(SMALLEST_UNIT)
@@ -266,12 +249,6 @@ def schema_errors(schema: Mapping[str, Any], value: Any) -> list[str]:
     """Return what breaks the schema, in words; an empty list means nothing does.
 
     Keys that the schema does not name are let through, as the API does nothing known about them.
-
-    Examples
-    --------
-    >>> schema = {"required": ["prompt"], "properties": {"width": {"minimum": 256}}}
-    >>> schema_errors(schema, {"width": 99})
-    ['prompt: this field is required', 'width: 99 is less than the minimum of 256']
     """
     return list(_check(schema, value, "", schema))
 
@@ -380,13 +357,7 @@ STRUCTURE: Final = frozenset({"type", "nullable", "properties", "required", "ite
 
 
 def is_file_uri(text: str) -> bool:
-    """Return whether a text can be where a file comes from.
-
-    Examples
-    --------
-    >>> is_file_uri("https://example.org/fox.png"), is_file_uri("fox.png")
-    (True, False)
-    """
+    """Return whether a text can be where a file comes from."""
     try:
         parts = urlsplit(text)
     except ValueError:

@@ -260,13 +260,7 @@ def _is_whole(value: object) -> bool:
 
 
 def is_loopback(host: str) -> bool:
-    """Return whether only this machine can reach an address.
-
-    Examples
-    --------
-    >>> [is_loopback(host) for host in ("127.0.0.1", "::1", "localhost", "0.0.0.0", "192.168.1.5", "")]
-    [True, True, True, False, False, False]
-    """
+    """Return whether only this machine can reach an address."""
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
@@ -278,18 +272,7 @@ _TAKEN: Final = ("teacher",)
 
 
 def learner_names(learners: int | Sequence[str]) -> list[str]:
-    """Return the names of a class: those given, or numbered ones.
-
-    Raises
-    ------
-    ValueError
-        If there are none or too many, or a name is not possible; the message says so in one sentence.
-
-    Examples
-    --------
-    >>> learner_names(2), learner_names(["ada", "grace"])
-    (['learner-01', 'learner-02'], ['ada', 'grace'])
-    """
+    """Return the names of a class: those given, or numbered ones."""
     count = learners if isinstance(learners, int) else len(learners)
     if isinstance(learners, bool | str) or not 1 <= count <= LARGEST:
         raise ValueError(f"a class has 1 to {LARGEST} learners, not {learners!r}")
@@ -306,13 +289,7 @@ def learner_names(learners: int | Sequence[str]) -> list[str]:
 
 
 def parse_budget(value: object) -> Decimal:
-    """Parse a budget in credits.
-
-    Raises
-    ------
-    ValueError
-        If it is no amount of zero or more.
-    """
+    """Parse a budget in credits."""
     try:
         amount = Decimal(str(value))
     except InvalidOperation:

@@ -34,17 +34,6 @@ class Predictions:
     """The handlers of the prediction routes; each raises a refusal or returns an answer.
 
     A prediction of another account does not exist for who asks.
-
-    Parameters
-    ----------
-    state : State
-        What there is.
-    options : Options
-        How to behave.
-    catalogue : Catalogue
-        The models.
-    media : Media
-        Names files, and answers for text models.
     """
 
     def __init__(self, state: State, options: Options, catalogue: Catalogue, media: Media) -> None:

@@ -134,20 +134,7 @@ class FileCache:
 
 
 class RenderCache:
-    """Drawn files, each drawn once however many ask for it at a time; lives on one event loop.
-
-    Parameters
-    ----------
-    media : Media
-        Draws.
-    note_size : callable
-        Is told prediction, file and bytes.
-    executor : Executor
-        Where drawing is done.
-    at_once : int or None
-        How many files of one account are drawn at a time, so that one learner who fetches hundreds does not
-        keep the others waiting; None for no limit.
-    """
+    """Drawn files, each drawn once however many ask for it at a time; lives on one event loop."""
 
     def __init__(
         self,
@@ -210,14 +197,7 @@ class RenderCache:
 
 
 def serve_file(response: Response, content: bytes, wanted: str) -> Response:
-    """Answer with a file, whole or one range of it, as a browser's video player asks.
-
-    Examples
-    --------
-    >>> part = serve_file(Response(), b"abcdef", "bytes=2-3")
-    >>> part.status, part.body, part.headers["content-range"]
-    (206, b'cd', 'bytes 2-3/6')
-    """
+    """Answer with a file, whole or one range of it, as a browser's video player asks."""
     response.asset = None
     response.headers["accept-ranges"] = "bytes"
     found = re.fullmatch(r"bytes=(\d{0,18})-(\d{0,18})", wanted.strip())
@@ -261,11 +241,6 @@ class RenderPool:
     a process for each core. No `concurrent.futures.ProcessPoolExecutor`: its children run the user's script
     again where that has no ``if __name__ == "__main__"``, and a script that makes predictions pays for them
     again; and forking a process that has threads is no choice.
-
-    Parameters
-    ----------
-    media : Media
-        Returns types and writes texts, which costs nothing.
     """
 
     def __init__(self, media: Media) -> None:
@@ -283,13 +258,7 @@ class RenderPool:
         model: str = "",
         picture: bytes | None = None,
     ) -> tuple[bytes, str]:
-        """Have one file drawn; by another process when the first one broke.
-
-        Raises
-        ------
-        RenderError
-            If it cannot be drawn.
-        """
+        """Have one file drawn; by another process when the first one broke."""
         given = base64.b64encode(picture).decode() if picture else ""
         wanted = {"kind": kind, "input": input, "index": index, "model": model, "picture": given}
         task = json.dumps(wanted).encode() + b"\n"

@@ -134,13 +134,7 @@ def _read(path: Path) -> RunningSandbox | None:
 
 
 def write_private(path: Path, text: str) -> None:
-    """Write a file whole, so that at no moment anybody but the user can read it.
-
-    Raises
-    ------
-    OSError
-        If it cannot be written; what was there is as it was.
-    """
+    """Write a file whole, so that at no moment anybody but the user can read it."""
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")  # for its owner alone: 0600
     try:
         with open(handle, "w", encoding="utf-8", newline="") as file:

@@ -217,13 +217,7 @@ def _painter(core: Core) -> Iterator[tuple[Media, ThreadPoolExecutor]]:
 
 
 def listen(host: str, port: int, last: int = 0) -> socket.socket:
-    """Bind a socket: to the port asked for, else to the one used last time, else to a free one.
-
-    Raises
-    ------
-    ListenError
-        If there is no such address here, or the port is in use or not allowed.
-    """
+    """Bind a socket: to the port asked for, else to the one used last time, else to a free one."""
     if port == 0 and last:
         with contextlib.suppress(OSError):
             return _bind(host, last)

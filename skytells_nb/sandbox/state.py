@@ -63,18 +63,7 @@ _open: Final[WeakSet[StateFile]] = WeakSet()
 
 
 class StateFile:
-    """One open state file.
-
-    Parameters
-    ----------
-    path : str or path
-        The file; made when it does not exist.
-
-    Raises
-    ------
-    StateError
-        If the file is damaged, of a newer version, of another program, or in use by another sandbox.
-    """
+    """One open state file."""
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.path = os.fspath(path)
@@ -91,13 +80,7 @@ class StateFile:
         _open.add(self)
 
     def load(self) -> Kept:
-        """Read the whole file.
-
-        Raises
-        ------
-        StateError
-            If it is damaged; the file is closed then.
-        """
+        """Read the whole file."""
         try:
             with self._explained():
                 return Kept(

@@ -90,17 +90,7 @@ class Delivery(NamedTuple):
 def parse_webhook(body: dict[str, Any], asker: str | None = None) -> tuple[dict[str, Any], list[str]]:
     """Parse the webhook of a create: what its prediction will show, and the events it wants.
 
-    Parameters
-    ----------
-    body : dict
-        The create's own.
-    asker : str, optional
-        The address it came from, in a sandbox that others can reach; anything may be named, unless given.
-
-    Raises
-    ------
-    Refusal
-        422 when it has no usable URL, one that nothing is delivered to, or names an event there is not.
+    `asker` is the address that it came from, where others can reach the sandbox; else any URL may be named.
     """
     hook = body.get("webhook")
     if isinstance(hook, str):
@@ -142,13 +132,7 @@ def due_times(job: Job) -> list[tuple[int, str]]:
 
 
 def sign(body: bytes, key: str) -> str:
-    """Lower-case hex of HMAC-SHA256 over the raw body.
-
-    Examples
-    --------
-    >>> sign(b'{"id":"p1","status":"succeeded"}', "sk-test")[:16]
-    '9bd8b63f50664a79'
-    """
+    """Return the lower-case hex of HMAC-SHA256 over the raw body."""
     return hmac.new(key.encode(), body, hashlib.sha256).hexdigest()
 
 
@@ -223,16 +207,8 @@ class WebhookSender:
     """Delivers what the core says is due: in order to each host, and side by side to several.
 
     It lives on the server's event loop, and posts from threads, so that a slow receiver holds up itself
-    alone.
-
-    Parameters
-    ----------
-    core : Core
-        Knows what is due.
-    origin : str
-        For the absolute URLs in what is delivered; empty to take the one under which each create came.
-    steady : bool
-        Whether the core's clock is the system's; another one may jump, so it is looked at more often.
+    alone. Links begin with `origin`, or, when that is empty, as each create's answer did. `steady` says that
+    the core's clock is the system's; another one may jump, so it is looked at more often.
     """
 
     def __init__(self, core: Core, origin: str, *, steady: bool) -> None:

@@ -254,13 +254,13 @@ def _estimate(
     basis = _basis(lead, list(found.values()), low, high, currency, count)
     if choice.because:
         basis += f", because {choice.because}"
-    told = "; ".join(note for note in dict.fromkeys(notes) if note)
+    remarks = "; ".join(note for note in dict.fromkeys(notes) if note)
     return Estimate(
         None if likely is None else _times(likely, count),
         _times(low, count),
         _times(high, count),
         currency,
-        basis + (f" ({told})" if told else ""),
+        basis + (f" ({remarks})" if remarks else ""),
         exact=choice.exact and lead is not None and lead.exact and not remark,
     )
 
@@ -306,13 +306,13 @@ def _by_token(
         notes.append(f"the likeliest {costs.source}")
     basis = f"({total.text})" if count > 1 else total.text
     basis = basis if count == 1 else f"{count} predictions × {basis}"
-    told = "; ".join(note for note in dict.fromkeys(notes) if note)
+    remarks = "; ".join(note for note in dict.fromkeys(notes) if note)
     return Estimate(
         None if likely is None else _times(likely, count),
         _times(low, count),
         _times(high, count),
         currency,
-        basis + (f" ({told})" if told else ""),
+        basis + (f" ({remarks})" if remarks else ""),
         exact=total.exact and not remark,
     )
 

@@ -72,11 +72,11 @@ class Interval:
             return self
         if other.low is None or other.high is None:
             return other
-        known = self.likely is not None and other.likely is not None
+        likely = _both(EXACT.multiply, self.likely, other.likely)
         return Interval(
             EXACT.multiply(self.low, other.low),
             EXACT.multiply(self.high, other.high),
-            EXACT.multiply(self.likely, other.likely) if known else None,  # type: ignore[arg-type]
+            likely,
             self.text if other.high == 1 else f"{other.text} × {self.text}",
             note="; ".join(dict.fromkeys(part for part in (self.note, other.note, note) if part)),
             exact=self.exact and other.exact and not note,
@@ -88,11 +88,11 @@ class Interval:
             return self
         if other.low is None or other.high is None:
             return other
-        known = self.likely is not None and other.likely is not None
+        likely = _both(EXACT.add, self.likely, other.likely)
         return Interval(
             EXACT.add(self.low, other.low),
             EXACT.add(self.high, other.high),
-            EXACT.add(self.likely, other.likely) if known else None,  # type: ignore[arg-type]
+            likely,
             f"{self.text} + {other.text}",
             note="; ".join(dict.fromkeys(part for part in (self.note, other.note) if part)),
             exact=self.exact and other.exact,
@@ -104,6 +104,12 @@ class Interval:
             None if value is None else change(value) for value in (self.low, self.high, self.likely)
         )
         return Interval(low, high, likely, text, self.note, self.exact)
+
+
+def _both(
+    operation: Callable[[Decimal, Decimal], Decimal], one: Decimal | None, other: Decimal | None
+) -> Decimal | None:
+    return None if one is None or other is None else operation(one, other)
 
 
 def quantity(slug: str, unit: Unit, input: ResolvedInput) -> Interval:

@@ -66,7 +66,7 @@ def _number(value: Decimal) -> int | float | Decimal:
 
 
 def _of_a_library(value: Any) -> Any:
-    """Convert what numpy or pandas made; told by its shape, so that neither is imported here."""
+    """Convert what numpy or pandas made; recognised by its shape, so that neither is imported here."""
     name = type(value).__name__
     if name in ("NAType", "NaTType"):
         return None

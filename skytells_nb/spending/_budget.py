@@ -107,7 +107,7 @@ def _now() -> datetime:
 
 
 class Budget(Observer):
-    """A limit, and how far it is used up; ``budget`` makes one, and tells of its parameters.
+    """A limit, and how far it is used up; ``budget`` makes one and documents its parameters.
 
     Attributes
     ----------
@@ -150,17 +150,17 @@ class Budget(Observer):
 
     @property
     def spent(self) -> Decimal:
-        """What was paid, as far as the API told; with ``per="day"`` since local midnight."""
+        """What was paid, as far as the API says; with ``per="day"`` since local midnight."""
         return _cents(self._balance().spent)
 
     @property
     def reserved(self) -> Decimal:
-        """What is set aside: for what is under way, in doubt, or ended without telling its cost."""
+        """What is set aside: for what is under way, in doubt, or ended without a known cost."""
         return _cents(self._balance().reserved)
 
     @property
     def estimated(self) -> Decimal:
-        """The part of ``reserved`` that stays an estimate, since the cost was never told."""
+        """The part of ``reserved`` that stays an estimate, since the API names no cost."""
         return _cents(self._balance().estimated)
 
     @property
@@ -175,11 +175,11 @@ class Budget(Observer):
 
     @property
     def is_open(self) -> bool:
-        """Whether it stands."""
+        """True while the budget is active."""
         return any(observer is self for observer in global_observers)
 
     def open(self) -> Self:
-        """Put it up, for every client of this process; best with ``with``."""
+        """Activate it for every client of this process; best with ``with``."""
         with _doors:
             if self.is_open:
                 raise SkytellsError("This budget is open already. Make another to nest one.", charged=False)
@@ -189,7 +189,7 @@ class Budget(Observer):
         return self
 
     def close(self) -> None:
-        """Take it down. What is still under way is no longer followed, and stays reserved."""
+        """Deactivate it. What is still under way is no longer followed, and stays reserved."""
         with _doors:
             _remove(self)
 

@@ -1,7 +1,7 @@
 """``estimate``: what a create would cost, by the live price list and by what earlier ones cost.
 
 Each model is read once for all that ask, and again after ten minutes: two hundred creates that start at once
-under a budget ask for one price. The first reads it, the others wait; a failure is told to all of them, so
+under a budget ask for one price. The first reads it, the others wait; all of them get its failure, too, so
 that an API that is down is not asked by each.
 """
 
@@ -52,7 +52,7 @@ class PriceList:
         self._sandboxes: set[str] = set()
 
     async def model(self, connection: Connection, slug: str) -> Model:
-        """Give a model, from the API when it is not known or older than ten minutes."""
+        """Return a model, from the API when it is not known or older than ten minutes."""
         account = connection.account
         key = (account.origin, account.fingerprint, slug)
         while True:
@@ -89,7 +89,7 @@ class PriceList:
                     self._kept[key] = kept
 
     def is_sandbox(self, origin: str) -> bool:
-        """Whether an origin said that it is a sandbox, to whichever client."""
+        """Return whether an origin called itself a sandbox, to whichever client."""
         with self._lock:
             return origin in self._sandboxes
 
@@ -110,7 +110,7 @@ def estimate(
     count: int = 1,
     client: Client | AsyncClient | None = None,
 ) -> Estimate:
-    """Say what a create would cost, before anything is sent that costs money.
+    """Estimate what a create would cost, before anything is sent that costs money.
 
     Parameters
     ----------
@@ -190,7 +190,7 @@ async def estimate_on_loop(
 
 
 async def _model_with_schema(connection: Connection, model: str | Model) -> Model:
-    """Give a model with its schema: the price of one that was given stays as it is."""
+    """Return a model with its schema: the price of one that was given stays as it is."""
     if isinstance(model, str):
         found = await PRICES.model(connection, model.strip())
     else:

@@ -27,6 +27,7 @@ from skytells_nb.exceptions import (
     BudgetExceeded,
     ContentPolicyError,
     InvalidInputError,
+    NetworkError,
     NotFoundError,
     PredictionError,
     SkytellsError,
@@ -34,7 +35,7 @@ from skytells_nb.exceptions import (
     UncertainCreateError,
 )
 from skytells_nb.models import Prediction
-from skytells_nb.spending import Budget, budget
+from skytells_nb.spending import Budget, budget, estimate
 
 FOX = {"prompt": "a red fox in snow"}
 CENT = "truefusion-edge"  # 0.01 a prediction
@@ -137,6 +138,16 @@ def test_what_the_api_refuses_gives_its_reservation_back(sandbox: Sandbox, clien
     sandbox.faults.next("content_policy")
     with budget(1) as b, pytest.raises(ContentPolicyError):
         client.predictions.create(CENT, FOX)
+    assert (b.spent, b.reserved, b.remaining) == (0, 0, 1)
+
+
+def test_what_was_certainly_not_sent_gives_it_back():
+    with Sandbox(seconds=0) as gone:
+        client = Client(gone.api_key, base_url=gone.url, max_retries=0, archive=False)
+        estimate(CENT, FOX, client=client)
+    with client, budget(1) as b, pytest.raises(NetworkError) as caught:
+        client.predictions.create(CENT, FOX)
+    assert caught.value.charged is False
     assert (b.spent, b.reserved, b.remaining) == (0, 0, 1)
 
 

@@ -15,7 +15,7 @@ import os
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time
+from datetime import datetime, time
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
@@ -25,7 +25,7 @@ from uuid import uuid4
 import numpy as np
 import pandas as pd
 
-from ..checks import expected
+from ..api import parse_bound
 from ..exceptions import InvalidInputError, SkytellsError
 from ..models import STATUSES, is_done
 from ..pricing import PLAUSIBLE
@@ -75,25 +75,9 @@ class Filter:
     model: str | None = None
 
 
-def parse_filter(since: object = None, until: object = None, model: str | None = None) -> Filter:
+def parse_filter(since: Any = None, until: Any = None, model: str | None = None) -> Filter:
     """Return bounds of ``created_at``, inclusive; a day alone means the whole day in UTC."""
-    return Filter(_bound("since", since, time.min), _bound("until", until, time.max), model)
-
-
-def _bound(name: str, value: object, of_day: time) -> datetime | None:
-    try:
-        if value is None:
-            return None
-        if isinstance(value, str):
-            day = len(value.strip()) == 10
-            value = date.fromisoformat(value.strip()) if day else datetime.fromisoformat(value.strip())
-        if isinstance(value, datetime):
-            return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
-        if isinstance(value, date):
-            return datetime.combine(value, of_day, UTC)
-    except (ValueError, OverflowError):
-        pass
-    raise expected(name, "a day or a time such as '2026-01-31'", value)
+    return Filter(parse_bound("since", since, time.min), parse_bound("until", until, time.max), model)
 
 
 # Writing.

@@ -288,7 +288,7 @@ def test_nothing_there_is_a_typed_error(tmp_path: Path):
             predictions_frame(where)
     with pytest.raises(InvalidInputError, match="Did you mean 'cost'"):
         predictions_frame([], columns=["costs"])
-    with pytest.raises(InvalidInputError, match="since must be a day"):
+    with pytest.raises(InvalidInputError, match="since must be a"):
         predictions_frame([], since="soon")
 
 

@@ -197,7 +197,7 @@ def test_magics_say_in_one_line_what_is_wrong_and_stop_the_run(kernel: Kernel):
     wrong = kernel.run("%%skytells truefusion-edgy\na red fox")
     assert wrong.error is not None
     assert wrong.error["traceback"] == [
-        "There is no model 'truefusion-edgy'. Nothing was sent. Did you mean 'truefusion-edge'?"
+        "There is no model 'truefusion-edgy'. Did you mean 'truefusion-edge'? Nothing was sent."
     ]
     spent = kernel.run("%skytells_spend")
     assert "truefusion-edge" in spent.stdout

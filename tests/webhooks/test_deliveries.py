@@ -34,7 +34,7 @@ def test_the_api_key_and_the_dashboard_secret_may_both_be_given():
 
 @pytest.mark.parametrize("secret", ["", [], ["sk-test", ""], [None]])
 def test_an_empty_secret_is_refused_rather_than_believed(secret):
-    with pytest.raises(exceptions.InvalidInputError, match="not empty"):
+    with pytest.raises(exceptions.InvalidInputError, match="non-empty"):
         webhooks.verify(BODY, SIGNED, secret)
 
 

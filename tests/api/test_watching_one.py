@@ -231,7 +231,7 @@ def test_a_failed_one_with_a_cost_says_it():
     made = api.accept("truefusion", FOX, stage.time)
     made.outcome = "failed"
     made.extra = {"metadata": {"billing": {"credits_used": 0.02}}}
-    with pytest.raises(PredictionError, match=r"0\.02 credits") as raised:
+    with pytest.raises(PredictionError, match=r"cost: \$0\.02") as raised:
         wait(api, stage)
     assert raised.value.charged is True
 

@@ -142,7 +142,10 @@ def test_parameters_are_listed_by_the_names_they_have():
     for owner, each in described():
         if not isinstance(each, doc.Function):
             continue
-        text = each.docstring if each.name != "__init__" or owner is None else family(owner)
+        text = each.docstring
+        if each.name == "__init__" and owner is not None:
+            own = inspect.cleandoc(owner.obj.__doc__ or "")
+            text = own if listed(own) else family(owner)
         taken = {name for name in each.signature.parameters if name not in ("self", "cls")}
         names = listed(text)
         ok = {*names} == taken if names else len(taken) <= BRIEF or ELSEWHERE.search(text)

@@ -288,8 +288,8 @@ class Archive(Observer):
     def columns(self, origin: str | None = None) -> list[dict[str, Sequence[Any]]]:
         """Return everything as plain columns, newest first, some thousand rows at a time.
 
-        The names are the index's: times are microseconds since 1970 (``created``, ``started``,
-        ``completed``), ``cost`` is a text, exact; ``input``, ``output`` and ``tags`` are decoded. A frame is
+        The names are the index's: times are microseconds since 1970 ("created", "started",
+        "completed"), ``cost`` is a text, exact; ``input``, ``output`` and ``tags`` are decoded. A frame is
         made of this, since a dict for each of 100,000 rows takes longer than all the rest.
         """
         where, values = _conditions({"p.origin = ?": origin})
@@ -417,7 +417,17 @@ class Archive(Observer):
         return self._reading(lambda db: index.rating_of(db, rowids[0]), Rating())
 
     def learn_defaults(self, account: Account, model: str, defaults: Mapping[str, Any]) -> None:
-        """Note the defaults of a model's schema: an input that leaves one out is equal to one that has it."""
+        """Note the defaults of a model's schema: an input that leaves one out is equal to one that has it.
+
+        Parameters
+        ----------
+        account : Account
+            Who was shown the schema.
+        model : str
+            The model's slug.
+        defaults : mapping
+            By the input's name.
+        """
         self._defaults[account.origin, model] = dict(defaults)
 
     def equal_inputs(self, account: Account, model: str, input: Mapping[str, Any]) -> list[Prediction]:
@@ -444,7 +454,15 @@ class Archive(Observer):
         ]
 
     def by_ids(self, ids: Sequence[str], account: Account) -> dict[str, Prediction]:
-        """Return those of an account's predictions that are here, by their id."""
+        """Return those of an account's predictions that are here, by their id.
+
+        Parameters
+        ----------
+        ids : sequence of str
+            Which ones.
+        account : Account
+            Whose predictions.
+        """
         where = "p.origin = ? AND p.account = ? AND p.id IN (SELECT value FROM json_each(?))"
         values = (account.origin, account.fingerprint, json.dumps([*map(index.replace_surrogates, ids)]))
         return {prediction.id: prediction for prediction in self._listed(where, values, None)}

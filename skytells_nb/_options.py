@@ -124,7 +124,7 @@ class Options:
     private_outputs = _Option(
         False,
         partial(_one_of, choices=(True, False)),
-        "fetch outputs from private and reserved addresses too, as some VPNs invent them",
+        "fetch outputs from private addresses too, as some VPNs invent them",
     )
     tracebacks: _Option[Literal["short", "full"]] = _Option(
         "short", partial(_one_of, choices=("short", "full")), "of our errors, in a notebook"

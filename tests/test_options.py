@@ -139,8 +139,8 @@ def test_deleting_an_option_gives_it_its_first_value_again(options):
 def test_its_repr_names_every_option_with_its_value_and_meaning(options):
     options.thumbnail_size = 300
     told = repr(options)
-    assert "thumbnail_size = 300" in told
-    assert "cell_budget    = 1_000_000" in told
+    assert "thumbnail_size  = 300" in told
+    assert "cell_budget     = 1_000_000" in told
     assert "archive" in told
     assert "progress" in told
     assert {"thumbnail_size", "cell_budget", "archive", "progress", "reuse"} <= set(dir(options))

@@ -338,7 +338,11 @@ def _of_variants(error: Any, inputs: InputSchema, value: Any) -> Iterator[tuple[
     """Say what every variant of the whole input lacks, or what is wrong with the nearest one."""
     by_variant: dict[int, list[Any]] = {}
     for inner in error.context:
-        by_variant.setdefault(inner.relative_schema_path[0], []).append(inner)
+        if inner.relative_schema_path:  # a variant that is `false` has none: nothing meets it
+            by_variant.setdefault(inner.relative_schema_path[0], []).append(inner)
+    if not by_variant:
+        yield "", _sentence(error)
+        return
     missing = [
         [name for name in each.validator_value if name not in value]
         for errors in by_variant.values()

@@ -148,3 +148,14 @@ def test_any_json_at_all_is_read_and_checked(
         assert field.media in ("", "image", "audio", "video", "file")
         assert all(inner.kind for inner in (*field.properties, *field.positions, *field.variants))
     assert all(isinstance(words, str) and words for words in check(input, whole).values())
+
+
+@pytest.mark.parametrize("key", ["anyOf", "oneOf"])
+@pytest.mark.parametrize("variants", [[False], [False, False]])
+def test_a_whole_input_that_nothing_can_meet_is_told_in_words(key: str, variants: list[bool]):
+    assert check({}, {"type": "object", key: variants})[""]
+
+
+def test_a_variant_that_nothing_can_meet_does_not_hide_what_the_others_need():
+    variants = [False, {"required": ["prompt"]}]
+    assert check({}, {"type": "object", "anyOf": variants}) == {"": "prompt is needed."}

@@ -315,12 +315,8 @@ class Archive(Observer):
         _check_text("id", id)
 
         def read(db: sqlite3.Connection) -> list[Stored]:
-            row = db.execute(
-                "SELECT rowid FROM predictions WHERE id = ? AND (? IS NULL OR origin = ?) "
-                "ORDER BY moment DESC",
-                (index.replace_surrogates(id), origin, origin),
-            ).fetchone()
-            found = {} if row is None else index.outputs_of(db, row[0])
+            rows = _rows_of(db, id, origin)
+            found = index.outputs_of(db, rows[0]) if rows else {}
             return [found[position] for position in sorted(found)]
 
         return self._reading(read, [])
@@ -625,13 +621,8 @@ class Archive(Observer):
             _check_text("prediction", prediction)
         identifier = prediction if isinstance(prediction, str) else prediction.id
         origin = None if isinstance(prediction, str) else prediction.origin
-        query = (
-            "SELECT rowid FROM predictions WHERE id = ? AND (? IS NULL OR origin = ?) ORDER BY moment DESC"
-        )
-        values = (index.replace_surrogates(identifier), origin, origin)
-        nothing: list[tuple[int]] = []
-        found = self._reading(lambda db: db.execute(query, values).fetchall(), nothing)
-        return [row[0] for row in found]
+        nothing: list[int] = []
+        return self._reading(lambda db: _rows_of(db, identifier, origin), nothing)
 
     def _of_rows(self, rowids: list[int], limit: int | None) -> PredictionList:
         return self._listed("p.rowid IN (SELECT value FROM json_each(?))", (json.dumps(rowids),), limit)
@@ -671,6 +662,12 @@ def _as_cell(value: object) -> str:
     """Write a value so that no spreadsheet takes it for a formula."""
     text = "" if value is None else value.isoformat() if isinstance(value, datetime) else str(value)
     return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r")) else text
+
+
+def _rows_of(db: sqlite3.Connection, id: str, origin: str | None) -> list[int]:
+    """Return the rows of a prediction, the newest first; of any origin where none is named."""
+    query = "SELECT rowid FROM predictions WHERE id = ? AND (? IS NULL OR origin = ?) ORDER BY moment DESC"
+    return [row[0] for row in db.execute(query, (index.replace_surrogates(id), origin, origin))]
 
 
 def _scalar(query: str) -> Callable[[sqlite3.Connection], int]:

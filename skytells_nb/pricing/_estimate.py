@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal, localcontext
 from typing import Any, Final
 
@@ -246,22 +246,29 @@ def _estimate(
     low = min(cost.low for cost in found.values() if cost.low is not None)
     high = max(cost.high for cost in found.values() if cost.high is not None)
     lead = None if choice.likely is None else found[choice.likely]
-    likely = None if lead is None else lead.likely
-    notes = [lead.note if lead is not None else found[choice.rates[0]].note, remark]
-    if likely is None and costs is not None:
-        likely = max(low, min(high, costs.median))
-        notes.append(f"the likeliest {costs.source}")
+    note = lead.note if lead is not None else found[choice.rates[0]].note
     basis = _basis(lead, list(found.values()), low, high, currency, count)
     if choice.because:
         basis += f", because {choice.because}"
+    likely, exact = (None, False) if lead is None else (lead.likely, choice.exact and lead.exact)
+    return _of_all(Interval(low, high, likely, basis, note, exact), count, currency, remark, costs)
+
+
+def _of_all(one: Interval, count: int, currency: str, remark: str, costs: _Stats | None) -> Estimate:
+    """Estimate a number of predictions from what one of them costs; its text is the basis for them all."""
+    low, high, likely = one.low or Decimal(0), one.high or Decimal(0), one.likely
+    notes = [one.note, remark]
+    if likely is None and costs is not None:
+        likely = max(low, min(high, costs.median))
+        notes.append(f"the likeliest {costs.source}")
     remarks = "; ".join(note for note in dict.fromkeys(notes) if note)
     return Estimate(
         None if likely is None else _times(likely, count),
         _times(low, count),
         _times(high, count),
         currency,
-        basis + (f" ({remarks})" if remarks else ""),
-        exact=choice.exact and lead is not None and lead.exact and not remark,
+        one.text + (f" ({remarks})" if remarks else ""),
+        exact=one.exact and not remark,
     )
 
 
@@ -299,22 +306,8 @@ def _by_token(
         exact = tokens.exact and len(prices) == 1
         priced.append(Interval(low, high, likely, f"{tokens.text} × {one}", tokens.note, exact))
     total = priced[0].plus(priced[1])
-    low, high, likely = total.low or Decimal(0), total.high or Decimal(0), total.likely
-    notes = [total.note, remark]
-    if likely is None and costs is not None:
-        likely = max(low, min(high, costs.median))
-        notes.append(f"the likeliest {costs.source}")
-    basis = f"({total.text})" if count > 1 else total.text
-    basis = basis if count == 1 else f"{count} predictions × {basis}"
-    remarks = "; ".join(note for note in dict.fromkeys(notes) if note)
-    return Estimate(
-        None if likely is None else _times(likely, count),
-        _times(low, count),
-        _times(high, count),
-        currency,
-        basis + (f" ({remarks})" if remarks else ""),
-        exact=total.exact and not remark,
-    )
+    basis = total.text if count == 1 else f"{count} predictions × ({total.text})"
+    return _of_all(replace(total, text=basis), count, currency, remark, costs)
 
 
 def _token_price(rate: Rate) -> Decimal | None:

@@ -68,34 +68,28 @@ class Interval:
 
     def times(self, other: Interval, *, note: str = "") -> Interval:
         """Multiply two quantities."""
-        if self.low is None or self.high is None:
-            return self
-        if other.low is None or other.high is None:
-            return other
-        likely = _both(EXACT.multiply, self.likely, other.likely)
-        return Interval(
-            EXACT.multiply(self.low, other.low),
-            EXACT.multiply(self.high, other.high),
-            likely,
-            self.text if other.high == 1 else f"{other.text} × {self.text}",
-            note="; ".join(dict.fromkeys(part for part in (self.note, other.note, note) if part)),
-            exact=self.exact and other.exact and not note,
-        )
+        text = self.text if other.high == 1 else f"{other.text} × {self.text}"
+        return self._with(other, EXACT.multiply, text, note)
 
     def plus(self, other: Interval) -> Interval:
         """Add two quantities."""
+        return self._with(other, EXACT.add, f"{self.text} + {other.text}")
+
+    def _with(
+        self, other: Interval, operation: Callable[[Decimal, Decimal], Decimal], text: str, note: str = ""
+    ) -> Interval:
+        """Apply an operation that never falls as its arguments grow; unknown where either one is."""
         if self.low is None or self.high is None:
             return self
         if other.low is None or other.high is None:
             return other
-        likely = _both(EXACT.add, self.likely, other.likely)
         return Interval(
-            EXACT.add(self.low, other.low),
-            EXACT.add(self.high, other.high),
-            likely,
-            f"{self.text} + {other.text}",
-            note="; ".join(dict.fromkeys(part for part in (self.note, other.note) if part)),
-            exact=self.exact and other.exact,
+            operation(self.low, other.low),
+            operation(self.high, other.high),
+            None if self.likely is None or other.likely is None else operation(self.likely, other.likely),
+            text,
+            note="; ".join(dict.fromkeys(part for part in (self.note, other.note, note) if part)),
+            exact=self.exact and other.exact and not note,
         )
 
     def mapped(self, change: Callable[[Decimal], Decimal], text: str) -> Interval:
@@ -104,12 +98,6 @@ class Interval:
             None if value is None else change(value) for value in (self.low, self.high, self.likely)
         )
         return Interval(low, high, likely, text, self.note, self.exact)
-
-
-def _both(
-    operation: Callable[[Decimal, Decimal], Decimal], one: Decimal | None, other: Decimal | None
-) -> Decimal | None:
-    return None if one is None or other is None else operation(one, other)
 
 
 def quantity(slug: str, unit: Unit, input: ResolvedInput) -> Interval:

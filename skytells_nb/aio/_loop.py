@@ -56,7 +56,11 @@ _SLICE: Final = 0.25
 """Seconds: an endless wait of a thread cannot be interrupted on every system, so it waits in slices."""
 
 _FAREWELL: Final = 2.5
-"""Seconds that a script waits at its end for what was spawned: a little more than a remote cancel has."""
+"""Seconds without an end of anything spawned after which a script exits: a little more than a cancel has."""
+
+_LONGEST: Final = 5
+"""How many times its seconds spawned work may take while its like goes on ending. Sixty remote cancels of one
+interrupt end one by one on a busy machine, and each that is given up is a bill."""
 
 
 class Closable(Protocol):
@@ -73,6 +77,7 @@ class _ToolkitLoop:
         self.loop = asyncio.new_event_loop()
         self.submitted: set[asyncio.Task[Any]] = set()
         self.spawned: set[asyncio.Task[Any]] = set()
+        self.latest_end = 0.0
         self.closables: weakref.WeakSet[Closable] = weakref.WeakSet()
         self._leaving = False
         self.thread = threading.Thread(target=self._main, name=THREAD_NAME, daemon=True)
@@ -97,7 +102,7 @@ class _ToolkitLoop:
     def leave(self) -> None:
         """Cancel what runs, wait for what that leaves behind, and end the loop and its thread."""
         self.loop.call_soon_threadsafe(self._begin_farewell)
-        self.thread.join(GRACE + _FAREWELL + 1.0)
+        self.thread.join(GRACE + _FAREWELL * _LONGEST + 1.0)
 
     def _begin_farewell(self) -> None:
         self._last = self.loop.create_task(self._farewell())
@@ -107,8 +112,11 @@ class _ToolkitLoop:
             task.cancel()
         if self.submitted:
             await asyncio.wait(set(self.submitted), timeout=GRACE)
-        if self.spawned:
-            await asyncio.wait(set(self.spawned), timeout=_FAREWELL)
+        ended = self.spawned
+        while self.spawned and ended:
+            ended, _ = await asyncio.wait(
+                set(self.spawned), timeout=_FAREWELL, return_when=asyncio.FIRST_COMPLETED
+            )
         for closable in list(self.closables):
             await closable.aclose()
         self._leaving = True
@@ -487,12 +495,13 @@ def close_at_exit(closable: Closable) -> None:
 def spawn(work: Coroutine[Any, Any, Any] | asyncio.Task[Any], seconds: float) -> asyncio.Task[None]:
     """Let a coroutine, or a task that is under way, go on by itself on the running loop for so long.
 
-    A script that ends waits for it.
+    The seconds count anew, five times at most, whenever other spawned work ends: a queue that moves is not
+    given up. A script that ends waits for it.
     """
     loop = asyncio.get_running_loop()
-    task = loop.create_task(_bounded(work, seconds))
-    toolkit = _current
-    if toolkit is not None and toolkit.loop is loop:
+    toolkit = _current if _current is not None and _current.loop is loop else None
+    task = loop.create_task(_bounded(work, seconds, toolkit))
+    if toolkit is not None:
         toolkit.spawned.add(task)
         task.add_done_callback(toolkit.spawned.discard)
     return task
@@ -510,15 +519,25 @@ def detach(coro: Coroutine[Any, Any, Any], seconds: float) -> None:
     submit(begin())
 
 
-async def _bounded(work: Coroutine[Any, Any, Any] | asyncio.Task[Any], seconds: float) -> None:
+async def _bounded(
+    work: Coroutine[Any, Any, Any] | asyncio.Task[Any], seconds: float, toolkit: _ToolkitLoop | None
+) -> None:
     under_way: asyncio.Future[Any] = asyncio.ensure_future(work)
+    now = asyncio.get_running_loop().time
+    began = now()
+    left = seconds
     try:
-        await asyncio.wait((under_way,), timeout=seconds)
+        while left > 0 and not under_way.done():
+            await asyncio.wait((under_way,), timeout=left)
+            latest = max(began, toolkit.latest_end) if toolkit is not None else began
+            left = min(latest + seconds, began + seconds * _LONGEST) - now()
     finally:
         if not under_way.done():
             under_way.cancel()
             await asyncio.wait((under_way,), timeout=GRACE)
-    if not under_way.cancelled():
+        elif toolkit is not None:
+            toolkit.latest_end = now()
+    if under_way.done() and not under_way.cancelled():
         under_way.exception()  # whoever spawned it has no use for what it raised
 
 

@@ -40,7 +40,8 @@ class Observer:
 
     All of them run on the toolkit's loop and must not block it. What ``before_create`` raises stops that
     create before anything is sent. Whatever else goes wrong in an observer becomes a warning, never a lost
-    prediction. After an interrupt a method that has begun goes on for at most two seconds.
+    prediction. After an interrupt a method that has begun goes on while something ends every two
+    seconds, ten at most.
     """
 
     async def before_create(self, account: Account, model: str, input: dict[str, Any]) -> object:

@@ -10,12 +10,16 @@ import signal
 import subprocess
 import sys
 import threading
+import types
+from contextlib import closing
+from typing import NamedTuple
 
 import pytest
 
 import skytells_nb as sky
 from skytells_nb.aio import _loop, submit
 from skytells_nb.exceptions import InvalidInputError, SkytellsError
+from tests.api.stage import VirtualLoop
 
 who = contextvars.ContextVar("who", default="nobody")
 
@@ -282,3 +286,41 @@ def test_a_forked_child_starts_its_own_loop():
         "print(sky.run(asyncio.sleep(0, 'parent still')))\n"
     )
     assert (done.stdout, done.stderr) == ("7\nparent still\n", "")
+
+
+class Ends(NamedTuple):
+    """What became of work in the background: how much of it ended by itself, and when all was over."""
+
+    finished: int
+    seconds: float
+
+
+def left_behind(*durations: float, seconds: float) -> Ends:
+    """Spawn work that takes so long each, in virtual time."""
+    loop = VirtualLoop()
+    began = loop.time()
+    finished: list[float] = []
+
+    async def work(duration: float) -> None:
+        await asyncio.sleep(duration)
+        finished.append(duration)
+
+    async def everything() -> None:
+        toolkit = types.SimpleNamespace(latest_end=0.0)
+        await asyncio.gather(*(_loop._bounded(work(each), seconds, toolkit) for each in durations))
+
+    with closing(loop):
+        loop.run_until_complete(everything())
+        return Ends(len(finished), round(loop.time() - began, 3))
+
+
+def test_what_is_spawned_is_given_up_when_its_time_is_over():
+    assert left_behind(60.0, seconds=2.0) == (0, 2.0)
+
+
+def test_a_queue_that_moves_is_not_given_up():
+    assert left_behind(*(1.5 * n for n in range(1, 7)), seconds=2.0) == (6, 9.0)
+
+
+def test_a_queue_that_moves_for_ever_is_given_up_after_five_times_as_long():
+    assert left_behind(*(1.5 * n for n in range(1, 41)), seconds=2.0).seconds == 10.0

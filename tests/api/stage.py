@@ -38,7 +38,7 @@ class Answering(Protocol):
 class _Selector(selectors.DefaultSelector):
     """Never waits: it moves the loop's clock instead, and stops the loop where nothing is left to come."""
 
-    loop: _Loop
+    loop: VirtualLoop
 
     def select(self, timeout: float | None = None) -> Any:
         found = super().select(0)
@@ -49,7 +49,9 @@ class _Selector(selectors.DefaultSelector):
         return found
 
 
-class _Loop(asyncio.SelectorEventLoop):
+class VirtualLoop(asyncio.SelectorEventLoop):
+    """Its clock stands still while anything is ready, and jumps to what is next otherwise."""
+
     def __init__(self) -> None:
         selector = _Selector()
         super().__init__(selector)
@@ -125,7 +127,7 @@ class Stage:
         self.log: list[tuple[float, Request]] = []
         self.reads: list[float] = []
         self.background: list[Any] = []
-        self.loop = _Loop()
+        self.loop = VirtualLoop()
 
         _made.append(self)
 

@@ -314,7 +314,7 @@ class Connection:
             raise
 
     def in_background(self, work: Coroutine[Any, Any, Any] | asyncio.Task[Any]) -> None:
-        """Let work go on while something ends every two seconds, and sum up what was stopped once all is quiet.
+        """Let work go on while something ends every two seconds; sum up what was stopped once all is quiet.
 
         A script that ends waits for it. The sockets stay open for it, also when the client is closed.
         """

@@ -3,6 +3,14 @@
 import signal
 import sys
 
+from hypothesis import settings
+
+# What is generated is the same in every run, so that a run finds what the one before found; a look at others
+# is `pytest --hypothesis-profile=random`. None is timed: machines differ.
+settings.register_profile("repeatable", derandomize=True, database=None, deadline=None)
+settings.register_profile("random", deadline=None)
+settings.load_profile("repeatable")
+
 
 def pytest_configure() -> None:
     """Let tests be interrupted, also where a shell put them in the background and made them deaf to it."""

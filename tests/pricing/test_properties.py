@@ -41,7 +41,7 @@ def test_every_documented_unit_is_understood(unit: str):
 
 
 @pytest.mark.parametrize("unit", UNITS)
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(
     word=st.sampled_from(["{}", " {} ", "{}s", "per {}", "/{}"]), upper=st.booleans(), dashed=st.booleans()
 )
@@ -51,7 +51,7 @@ def test_in_every_spelling(unit: str, word: str, upper: bool, dashed: bool):
     assert parse_unit(spelt.replace("_", "-") if dashed else spelt) == parse_unit(unit)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(
     price=PRICES,
     unit=st.sampled_from(["second", "5 seconds", "minute", "audio_second"]),
@@ -64,7 +64,7 @@ def test_more_seconds_are_never_cheaper(price: Decimal, unit: str, lengths: tupl
     assert shorter <= longer
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(
     price=PRICES,
     sides=st.lists(st.integers(1, 8192), min_size=3, max_size=3),
@@ -81,7 +81,7 @@ def test_nor_are_more_pixels_or_more_pictures(price: Decimal, sides: list[int], 
     assert small <= large
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(price=PRICES, count=st.integers(0, 10_000), outputs=st.integers(1, 9))
 def test_a_count_multiplies(price: Decimal, count: int, outputs: int):
     one = estimate(listed(price, "image"), {"num_outputs": outputs}).amount
@@ -90,7 +90,7 @@ def test_a_count_multiplies(price: Decimal, count: int, outputs: int):
     assert many == one * count
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=120)
 @given(
     pricing=st.fixed_dictionaries(
         {},
@@ -126,7 +126,7 @@ def test_any_json_at_all_gives_ordered_bounds_or_a_reason(
         assert found.low == found.amount == found.high
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(number=st.integers(1, 30), costs=st.lists(PRICES, min_size=3, max_size=30))
 def test_history_lies_within_its_own_spread(number: int, costs: list[Decimal]):
     found = estimate(listed(0.1, "gpu"), {}, number, costs=costs)

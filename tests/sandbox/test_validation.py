@@ -49,7 +49,7 @@ def inputs(schema):
 
 @pytest.mark.parametrize("slug", SCHEMAS)
 def test_it_judges_as_jsonschema_does(slug):
-    @settings(max_examples=30, deadline=None, database=None)
+    @settings(max_examples=30)
     @given(value=inputs(SCHEMAS[slug]))
     def agree(value):
         assert (schema_errors(SCHEMAS[slug], value) == []) is JUDGES[slug].is_valid(value)

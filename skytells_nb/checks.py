@@ -6,14 +6,16 @@ when it does, so ``charged`` is False. A caller that promises another type of er
 
 from __future__ import annotations
 
+import inspect
 import math
 import operator
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from decimal import Decimal, InvalidOperation
 from difflib import get_close_matches
+from functools import wraps
 from pathlib import Path
-from typing import Any, TypeVar, cast
+from typing import Any, Final, ParamSpec, TypeVar, cast
 
 from .exceptions import InvalidInputError
 
@@ -28,9 +30,12 @@ __all__ = [
     "closest",
     "did_you_mean",
     "expected",
+    "meant_as",
 ]
 
 C = TypeVar("C", bound=Callable[..., Any])
+P = ParamSpec("P")
+R = TypeVar("R")
 
 
 def expected(
@@ -214,6 +219,125 @@ def check_path(
         if isinstance(text, str) and text.strip() and "\0" not in text:
             return Path(text).expanduser()
     raise expected(name, what, value, error=error)
+
+
+def meant_as(
+    example: str, *, inputs: str = "input", many: bool = False
+) -> Callable[[Callable[P, R]], Callable[P, R]]:
+    """Return a decorator that says, of a call whose arguments do not fit the function, how it is meant.
+
+    Python says ``unexpected keyword argument 'prompt'``; who writes that wants to know where the prompt goes.
+
+    Parameters
+    ----------
+    example : str
+        The call, with the function's parameters in braces; what was given is filled in.
+    inputs : str
+        The parameter that takes a model's inputs.
+    many : bool
+        Whether it takes a list of them.
+
+    Examples
+    --------
+    >>> from skytells_nb.checks import meant_as
+    >>> from skytells_nb.exceptions import InvalidInputError
+    >>> @meant_as("create({model}, {input})")
+    ... def create(model, input, *, timeout=None): ...
+    >>> try:
+    ...     create("truefusion", prompt="a fox")
+    ... except InvalidInputError as error:
+    ...     print(error)
+    create() takes no 'prompt'. Write create('truefusion', {'prompt': 'a fox'}).
+    """
+
+    def decorate(function: Callable[P, R]) -> Callable[P, R]:
+        signature = inspect.signature(function)
+
+        def check(args: tuple[Any, ...], named: dict[str, Any]) -> None:
+            try:
+                signature.bind(*args, **named)
+            except TypeError as error:
+                name = function.__qualname__.removesuffix(".__init__").rpartition(".")[2]
+                words = _misfit(signature, args, named, example, inputs, many) or f"{error}."
+                raise InvalidInputError(f"{name}() {words}", charged=False) from None
+
+        if inspect.iscoroutinefunction(function):  # and the decorated one is to be one, too
+
+            @wraps(function)
+            async def awaited(*args: P.args, **named: P.kwargs) -> Any:
+                check(args, named)
+                return await function(*args, **named)
+
+            return cast("Callable[P, R]", awaited)
+
+        @wraps(function)
+        def call(*args: P.args, **named: P.kwargs) -> R:
+            check(args, named)
+            return function(*args, **named)
+
+        return call
+
+    return decorate
+
+
+_USUAL: Final = {
+    "model": "truefusion-pro",
+    "input": {"prompt": "a red fox in snow"},
+    "inputs": ["a fox", "an owl"],
+    "models": ["truefusion", "truefusion-pro"],
+    "prompts": ["a fox", "an owl"],
+}
+
+
+def _misfit(
+    signature: inspect.Signature,
+    args: tuple[Any, ...],
+    named: Mapping[str, Any],
+    example: str,
+    inputs: str,
+    many: bool,
+) -> str:
+    """Say what does not fit: a name that was misspelt, an input of the model beside its dict, or none."""
+    known = signature.parameters
+    in_order = [name for name, each in known.items() if each.kind is each.POSITIONAL_OR_KEYWORD]
+    given = {**dict(zip(in_order, args, strict=False)), **{n: v for n, v in named.items() if n in known}}
+    given.pop("self", None)
+    if isinstance(given.get("model"), Mapping):
+        given.setdefault(inputs, given.pop("model"))
+    free = [name for name in known if name not in given and name != "self"]
+    odd = {name: value for name, value in named.items() if name not in known}
+    words = f"takes no {', '.join(map(repr, odd))}."
+    # "width" is like "wait", and "text" like "extra": a slip of a letter is more alike than these
+    for name in list(odd):
+        near = get_close_matches(name, free, n=1, cutoff=0.75)
+        if near:
+            words += f" Did you mean {near[0]!r}?"
+            del odd[name]
+    if odd:
+        own, only = given.get(inputs), next(iter(odd.values()))
+        if len(odd) == 1 and inputs not in given and isinstance(only, Mapping):
+            odd = dict(only)  # params={…}
+        given[inputs] = {**own, **odd} if isinstance(own, Mapping) else odd
+        if many:
+            columns = [each if isinstance(each, list | tuple) else [each] for each in odd.values()]
+            given[inputs] = [dict(zip(odd, row, strict=True)) for row in zip(*columns, strict=False)]
+    elif "Did you" in words:
+        return words
+    elif missing := [name for name in free if known[name].default is inspect.Parameter.empty]:
+        words = f"needs {' and '.join(missing)}."
+    elif len(args) > len(in_order):
+        most = ", ".join(name for name in in_order if name != "self")
+        return f"takes {most} in this order; everything else is named, such as {free[0]}=…."
+    else:
+        return ""
+    usual = {name: None if each.default is None else _USUAL.get(name) for name, each in known.items()}
+    shown = {name: _shown(value) for name, value in {**usual, **given}.items()}
+    return f"{words} Write {example.format_map(shown).replace(f', {inputs}=None', '')}."
+
+
+def _shown(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= 120 else f"{text[:119]}…"
 
 
 def _folded(word: str) -> str:

@@ -163,6 +163,14 @@ def test_rooms_of_the_facade_are_modules():
         assert isinstance(getattr(sky, name), ModuleType)
 
 
+@pytest.mark.parametrize(
+    ("word", "meant"), [("galery", "gallery"), ("cleint", "Client"), ("Budget", "budget")]
+)
+def test_a_misspelt_name_is_guessed(word: str, meant: str):
+    with pytest.raises(AttributeError, match=f"Did you mean '{meant}'"):
+        getattr(sky, word)
+
+
 def test_the_types_are_published():
     assert (HOUSE / "py.typed").is_file()
 

@@ -9,6 +9,7 @@ from typing import Any, cast
 from .. import _lazy
 from .._options import options
 from ..aio import bar
+from ..checks import meant_as
 from ..exceptions import (
     InvalidInputError,
     NotFoundError,
@@ -39,6 +40,7 @@ __all__ = ["AsyncPredictions", "Predictions", "get_prediction", "prepare_input"]
 class AsyncPredictions(Resource):
     """Create, read, wait for, list, cancel and delete predictions; every method is a coroutine."""
 
+    @meant_as("client.predictions.create({model}, {input})")
     async def create(
         self,
         model: str,

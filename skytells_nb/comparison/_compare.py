@@ -10,6 +10,7 @@ from typing import Any
 
 from ..aio import gather, on_loop, run
 from ..api import Account, AsyncClient, Client, Connection, Observer, client_of, create, prepare_input
+from ..checks import meant_as
 from ..exceptions import SkytellsError, UncertainCreateError
 from ..models import Model, Prediction
 from ..plaintext import encodable
@@ -19,6 +20,7 @@ from ._plan import Column, Plan, check_axis, check_variations, plan
 __all__ = ["compare"]
 
 
+@meant_as("sky.compare({models}, {prompts}, inputs={inputs})", inputs="inputs")
 def compare(
     models: str | Iterable[str],
     prompts: str | Iterable[str],

@@ -14,6 +14,7 @@ import traitlets
 
 from ..aio import run
 from ..api import AsyncClient, Client, client_of
+from ..checks import meant_as
 from ..exceptions import InvalidInputError
 from ..formatting import format_cost, money_unit
 from ..models import Model, Prediction, PredictionList
@@ -108,6 +109,7 @@ class PromptForm(w.VBox):  # type: ignore[misc]
     status = traitlets.Unicode("idle", help="Where the prediction stands.")
     predictions = traitlets.Any(help="What was made, newest first.")
 
+    @meant_as("form = sky.PromptForm({model}), then form.value = {value}", inputs="value")
     def __init__(
         self,
         model: str | Model,

@@ -15,7 +15,7 @@ from .._options import options
 from ..aio import bar, detach, on_loop, run
 from ..api import AsyncClient, Client, client_of
 from ..archive import Archive
-from ..checks import check_text, check_whole
+from ..checks import check_text, check_whole, meant_as
 from ..exceptions import SkytellsError, warn_user
 from ..formatting import format_cost, money_unit
 from ..models import Model
@@ -34,6 +34,7 @@ _LONGEST_NAME: Final = 200
 _F = TypeVar("_F", bound=Callable[..., object])
 
 
+@meant_as("sky.batch({model}, {inputs})", inputs="inputs", many=True)
 def batch(
     model: str | Model,
     inputs: Iterable[Any],
@@ -127,6 +128,7 @@ def _documented_as(twin: Callable[..., object]) -> Callable[[_F], _F]:
     return document
 
 
+@meant_as("await sky.abatch({model}, {inputs})", inputs="inputs", many=True)
 @_documented_as(batch)
 async def abatch(
     model: str | Model,

@@ -19,7 +19,7 @@ from typing import Any, Final
 from .. import pricing
 from ..aio import run
 from ..api import AsyncClient, Client, Connection, get_model, latest
-from ..checks import expected
+from ..checks import expected, meant_as
 from ..exceptions import InvalidInputError, SkytellsError
 from ..formatting import CREDITS, DOLLARS
 from ..models import Model
@@ -103,6 +103,7 @@ PRICES: Final = PriceList()
 """The price list of this process."""
 
 
+@meant_as("sky.estimate({model}, {input})")
 def estimate(
     model: str | Model,
     input: Mapping[str, Any] | None = None,

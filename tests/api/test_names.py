@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+import skytells_nb as sky
 from skytells_nb import options
 from skytells_nb._connect import Sandbox
 from skytells_nb.api import Client
@@ -108,3 +109,73 @@ def test_numbers_of_numpy_are_sent_as_numbers_and_nothing_is_read_for_them(sandb
 def test_a_sandbox_lists_its_prices_in_credits(client: Client):
     prices: list[Any] = [client.models.get("truefusion").pricing, client.models.list()["truefusion"].pricing]
     assert [price.currency for price in prices] == ["credits", "credits"]
+
+
+@pytest.mark.parametrize(
+    ("call", "said"),
+    [
+        (
+            lambda c: c.predictions.create("truefusion", prompt="a fox"),
+            "create() takes no 'prompt'. Write client.predictions.create('truefusion', {'prompt': 'a fox'}).",
+        ),
+        (
+            lambda c: c.predictions.create("truefusion", FOX, width=512),
+            "create() takes no 'width'. Write client.predictions.create('truefusion', "
+            "{'prompt': 'a fox', 'width': 512}).",
+        ),
+        (
+            lambda c: sky.run(c.as_async().predictions.create("truefusion", params=FOX)),
+            "create() takes no 'params'. Write client.predictions.create('truefusion', {'prompt': 'a fox'}).",
+        ),
+        (
+            lambda c: c.predictions.create("truefusion"),
+            "create() needs input. Write client.predictions.create('truefusion', "
+            "{'prompt': 'a red fox in snow'}).",
+        ),
+        (
+            lambda c: c.predictions.create(FOX),
+            "create() needs model. Write client.predictions.create('truefusion-pro', {'prompt': 'a fox'}).",
+        ),
+        (
+            lambda c: c.predictions.create("truefusion", FOX, timout=5),
+            "create() takes no 'timout'. Did you mean 'timeout'?",
+        ),
+        (
+            lambda c: c.predictions.create("truefusion", FOX, True),
+            "create() takes model, input in this order; everything else is named, such as wait=….",
+        ),
+        (
+            lambda c: sky.estimate("veo-3.1-fast", duration_seconds=8, client=c),
+            "estimate() takes no 'duration_seconds'. Write sky.estimate('veo-3.1-fast', "
+            "{'duration_seconds': 8}).",
+        ),
+        (
+            lambda c: sky.batch("truefusion", prompt=["a", "b"], client=c),
+            "batch() takes no 'prompt'. Write sky.batch('truefusion', [{'prompt': 'a'}, {'prompt': 'b'}]).",
+        ),
+        (
+            lambda c: sky.run(sky.abatch("truefusion", prompt="a fox", client=c)),
+            "abatch() takes no 'prompt'. Write await sky.abatch('truefusion', [{'prompt': 'a fox'}]).",
+        ),
+        (
+            lambda c: sky.compare("truefusion", prompt="a fox", client=c),
+            "compare() takes no 'prompt'. Did you mean 'prompts'?",
+        ),
+        (
+            lambda c: sky.compare("truefusion", "a fox", width=512, client=c),
+            "compare() takes no 'width'. Write sky.compare('truefusion', 'a fox', inputs={'width': 512}).",
+        ),
+        (
+            lambda c: sky.PromptForm("truefusion", prompt="a fox", client=c),
+            "PromptForm() takes no 'prompt'. Write form = sky.PromptForm('truefusion'), "
+            "then form.value = {'prompt': 'a fox'}.",
+        ),
+    ],
+)
+def test_a_call_that_does_not_fit_says_how_it_is_meant(
+    sandbox: Sandbox, client: Client, call: Any, said: str
+):
+    with pytest.raises(InvalidInputError) as caught:
+        call(client)
+    assert (str(caught.value), caught.value.charged) == (said, False)
+    assert routes(sandbox) == []

@@ -5,6 +5,8 @@
     fox                                         shows its picture; fox.save("fox.png"), fox.load(), fox.cost
 
 Ask      connect, Client, AsyncClient           client.predictions, client.models
+         client.chat, .responses, .embeddings   ChatCompletion, Response, Embeddings of text models;
+                                                TextStream, AsyncTextStream as they are written
          Sandbox                                an API on this computer: no key, no network, no money
          Prediction, PredictionList, Model, ModelList
 Look     show, gallery, compare                 pictures, clips, songs and texts, in a cell
@@ -35,15 +37,15 @@ _HOMES = {
     "_options": ["options"],
     "aio": ["enable_course_imports", "enable_nested_asyncio", "gather", "run"],
     "archive": ["Archive", "load", "read_provenance", "save"],
-    "api": ["AsyncClient", "Client"],
+    "api": ["AsyncClient", "AsyncTextStream", "Client", "TextStream"],
     "comparison": ["compare"],
     "display": ["gallery", "show"],
     "exceptions": [
         *["AuthenticationError", "BudgetExceeded", "BudgetExceededError", "ContentPolicyError"],
         *["InsufficientCreditsError", "InvalidInputError", "NetworkError", "NotFoundError"],
         *["OutputExpiredError", "PermissionDeniedError", "PredictionError", "RateLimitError", "ServerError"],
-        *["SkytellsError", "SkytellsWarning", "UncertainCreateError", "WaitTimeoutError"],
-        *["WebhookSignatureError"],
+        *["SkytellsError", "SkytellsWarning", "StreamInterruptedError", "UncertainCreateError"],
+        *["WaitTimeoutError", "WebhookSignatureError"],
     ],
     "forms": ["Playground", "PromptForm"],
     "frames": [
@@ -51,7 +53,9 @@ _HOMES = {
         *["write_frame"],
     ],
     "jobs": ["abatch", "batch", "batches"],
-    "models": ["Model", "ModelList", "Prediction", "PredictionList"],
+    "models": [
+        *["ChatCompletion", "Embeddings", "Model", "ModelList", "Prediction", "PredictionList", "Response"],
+    ],
     "spending": ["budget", "estimate"],
 }
 _MODULES = ["exceptions", "webhooks"]

@@ -9,7 +9,9 @@ from .aio import enable_nested_asyncio as enable_nested_asyncio
 from .aio import gather as gather
 from .aio import run as run
 from .api import AsyncClient as AsyncClient
+from .api import AsyncTextStream as AsyncTextStream
 from .api import Client as Client
+from .api import TextStream as TextStream
 from .archive import Archive as Archive
 from .archive import load as load
 from .archive import read_provenance as read_provenance
@@ -32,6 +34,7 @@ from .exceptions import RateLimitError as RateLimitError
 from .exceptions import ServerError as ServerError
 from .exceptions import SkytellsError as SkytellsError
 from .exceptions import SkytellsWarning as SkytellsWarning
+from .exceptions import StreamInterruptedError as StreamInterruptedError
 from .exceptions import UncertainCreateError as UncertainCreateError
 from .exceptions import WaitTimeoutError as WaitTimeoutError
 from .exceptions import WebhookSignatureError as WebhookSignatureError
@@ -48,10 +51,13 @@ from .frames import write_frame as write_frame
 from .jobs import abatch as abatch
 from .jobs import batch as batch
 from .jobs import batches as batches
+from .models import ChatCompletion as ChatCompletion
+from .models import Embeddings as Embeddings
 from .models import Model as Model
 from .models import ModelList as ModelList
 from .models import Prediction as Prediction
 from .models import PredictionList as PredictionList
+from .models import Response as Response
 from .spending import budget as budget
 from .spending import estimate as estimate
 

@@ -10,6 +10,7 @@
     ├─ RateLimitError             429
     ├─ ServerError                5xx, and answers that cannot be read
     ├─ NetworkError               no answer at all
+    ├─ StreamInterruptedError     a stream of text broke off; the error has what had come
     ├─ WaitTimeoutError           the wait ended, the prediction goes on
     ├─ UncertainCreateError       a create was sent, and nobody knows what became of it
     ├─ PredictionError            the prediction itself failed or was canceled
@@ -51,6 +52,7 @@ __all__ = [
     "ServerError",
     "SkytellsError",
     "SkytellsWarning",
+    "StreamInterruptedError",
     "UncertainCreateError",
     "WaitTimeoutError",
     "WebhookSignatureError",
@@ -126,6 +128,8 @@ class SkytellsError(Exception):
         The API's name for the request, worth quoting to its support.
     charged : bool, optional
         Whether this call was billed; None when that cannot be known.
+    code, param : str, optional
+        What the routes of text models say more: OpenAI's word for the error, and the parameter it is about.
     effect : str
         What did not happen because of it, such as ``Nothing was sent.``, where somebody would fear it.
         It is the last sentence of ``str(error)``.
@@ -147,6 +151,8 @@ class SkytellsError(Exception):
         status_code: int | None = None,
         request_id: str | None = None,
         charged: bool | None = None,
+        code: str | None = None,
+        param: str | None = None,
         effect: str = "",
     ) -> None:
         message = clean(message)  # it may quote a server, and is printed in terminals
@@ -157,6 +163,8 @@ class SkytellsError(Exception):
         self.status_code = status_code
         self.request_id = request_id
         self.charged = charged
+        self.code = code
+        self.param = param
         self.effect = effect
 
     def __str__(self) -> str:
@@ -320,6 +328,35 @@ class NetworkError(SkytellsError):
     ...         print(error.charged)  # nothing was sent
     False
     """
+
+
+class StreamInterruptedError(SkytellsError):
+    """A stream of text broke off before its end. What came of it may have been billed, and is in here.
+
+    Attributes
+    ----------
+    text : str
+        What had been written until then.
+    completion : ChatCompletion or Response
+        The same, as a value.
+
+    Examples
+    --------
+    >>> import skytells_nb as sky
+    >>> with sky.Sandbox(seconds=0) as sandbox, sandbox.client() as client:
+    ...     sandbox.faults.next("text", quirk="cut")
+    ...     try:
+    ...         for piece in client.chat.completions.create("gpt-5", "Why is the sea blue?", stream=True):
+    ...             pass
+    ...     except sky.StreamInterruptedError as error:
+    ...         print(len(error.text) > 10, error.charged)
+    True None
+    """
+
+    def __init__(self, message: str = "", *, text: str = "", completion: Any = None, **facts: Any) -> None:
+        super().__init__(message, **facts)
+        self.text = text
+        self.completion = completion
 
 
 class WaitTimeoutError(SkytellsError):

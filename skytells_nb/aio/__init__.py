@@ -7,6 +7,7 @@ in a daemon thread, instead. `gather` runs on whatever loop awaits it.
 
 from __future__ import annotations
 
+from ._bell import Bell
 from ._course import enable_course_imports
 from ._gather import gather, reused_together
 from ._loop import close_at_exit, detach, in_caller, is_toolkit_thread, on_loop, run, spawn, submit
@@ -15,6 +16,7 @@ from ._progress import Bar, Tally, bar
 
 __all__ = [
     "Bar",
+    "Bell",
     "Tally",
     "bar",
     "close_at_exit",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from ._addresses import kind_of_address, literal
 from ._client import AsyncClient, Client, client_of
 from ._connection import Connection, connection_for, connections, latest
@@ -19,12 +21,17 @@ from ._requests import check_identifier, encode
 from ._requests import create as create_request
 from ._wait import patience, wait
 
+if TYPE_CHECKING:
+    from ._stream import AsyncTextStream, TextStream
+    from ._tools import as_tool
+
 __all__ = [
     "DEFAULT_BASE_URL",
     "Account",
     "AsyncClient",
     "AsyncModels",
     "AsyncPredictions",
+    "AsyncTextStream",
     "Client",
     "Connection",
     "Download",
@@ -32,6 +39,8 @@ __all__ = [
     "Models",
     "Observer",
     "Predictions",
+    "TextStream",
+    "as_tool",
     "cancel_remotely",
     "check_identifier",
     "check_limit",
@@ -59,3 +68,16 @@ __all__ = [
     "session_costs",
     "wait",
 ]
+
+_TEXT = {"AsyncTextStream": "_stream", "TextStream": "_stream", "as_tool": "_tools"}
+"""What only text models need, and who asks no text model shall not wait for."""
+
+
+def __getattr__(name: str) -> object:
+    from importlib import import_module
+
+    if name not in _TEXT:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    found: object = getattr(import_module("." + _TEXT[name], __name__), name)
+    globals()[name] = found
+    return found

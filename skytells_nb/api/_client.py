@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from types import TracebackType
-from typing import Any, NoReturn, Self
+from typing import TYPE_CHECKING, Any, NoReturn, Self
 
 from .. import _lazy
 from ..aio import on_loop
@@ -13,6 +14,9 @@ from ._credentials import conceal
 from ._models import AsyncModels, Models
 from ._observers import Observer
 from ._predictions import AsyncPredictions, Predictions
+
+if TYPE_CHECKING:
+    from ._text import AsyncChat, AsyncEmbeddings, AsyncResponses, Chat, Embeddings, Responses
 
 __all__ = ["AsyncClient", "Client", "client_of"]
 
@@ -150,6 +154,29 @@ class Client(_BaseClient):
         self.predictions = Predictions(connection)
         self.models = Models(connection)
 
+    # What speaks to text models is imported when it is first asked for: who makes pictures need not wait.
+
+    @cached_property
+    def chat(self) -> Chat:
+        """Ask a text model, with a conversation: ``client.chat.completions.create``."""
+        from ._text import Chat
+
+        return Chat(self._connection)
+
+    @cached_property
+    def responses(self) -> Responses:
+        """Ask a text model, each turn chained to one that was stored: ``client.responses.create``."""
+        from ._text import Responses
+
+        return Responses(self._connection)
+
+    @cached_property
+    def embeddings(self) -> Embeddings:
+        """Turn texts into vectors: ``client.embeddings.create``."""
+        from ._text import Embeddings
+
+        return Embeddings(self._connection)
+
     def close(self) -> None:
         """Close its sockets. What runs remotely goes on; forgetting to close leaks nothing."""
         self._connection.close()
@@ -187,6 +214,29 @@ class AsyncClient(_BaseClient):
         super()._bind(connection)
         self.predictions = AsyncPredictions(connection)
         self.models = AsyncModels(connection)
+
+    # What speaks to text models is imported when it is first asked for: who makes pictures need not wait.
+
+    @cached_property
+    def chat(self) -> AsyncChat:
+        """Ask a text model, with a conversation: ``client.chat.completions.create``."""
+        from ._text import AsyncChat
+
+        return AsyncChat(self._connection)
+
+    @cached_property
+    def responses(self) -> AsyncResponses:
+        """Ask a text model, each turn chained to one that was stored: ``client.responses.create``."""
+        from ._text import AsyncResponses
+
+        return AsyncResponses(self._connection)
+
+    @cached_property
+    def embeddings(self) -> AsyncEmbeddings:
+        """Turn texts into vectors: ``client.embeddings.create``."""
+        from ._text import AsyncEmbeddings
+
+        return AsyncEmbeddings(self._connection)
 
     async def close(self) -> None:
         """Close its sockets. What runs remotely goes on; forgetting to close leaks nothing."""

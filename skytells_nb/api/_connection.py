@@ -20,7 +20,7 @@ from typing import Any, Final, NoReturn, TypeVar
 from ..aio import close_at_exit, is_toolkit_thread, run, spawn, submit
 from ..checks import check_seconds
 from ..exceptions import InvalidInputError, SkytellsError, warn_user
-from ..models import Model, Prediction, PredictionList
+from ..models import Model, Prediction, PredictionList, Pricing
 from ..schema import InputSchema, parse
 from . import _observers
 from ._cancel_summary import CancelSummary
@@ -89,6 +89,8 @@ class Connection:
         Reads for everyone who waits for a prediction.
     display_names : dict
         Slugs and the names under which the API may list them.
+    prices : dict
+        Slugs, and what was read of their prices and when.
     legacy_endpoints : set
         Endpoints that this API knows in their older spelling only.
     """
@@ -133,6 +135,7 @@ class Connection:
         self.cancel_summary = CancelSummary()
         self.display_names: dict[str, str] = {}
         self.input_schemas: dict[str, InputSchema] = {}
+        self.prices: dict[str, tuple[float, Pricing | None]] = {}
         self.legacy_endpoints: set[str] = set()
         self.create_order: dict[str, int] = {}
         self.created_at: dict[str, float] = {}
@@ -243,7 +246,8 @@ class Connection:
         return max(0.0, (server - prediction.created_at).total_seconds())
 
     def note_model(self, model: Model) -> None:
-        """Remember what it takes, and its display name, by which the API may call it in a listing."""
+        """Remember what it takes and costs, and its display name, by which the API may list it."""
+        self.prices[model.id] = (self.now(), model.pricing)
         if model.name:
             self.display_names[model.id] = model.name
         if model.input_schema is not None:

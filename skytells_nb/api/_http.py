@@ -12,10 +12,12 @@ limit and eats nothing of the answer's time, and a whole answer is never thrown 
 from __future__ import annotations
 
 import asyncio
+import codecs
 import inspect
 import logging
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext, suppress
 from typing import Any, Final
 
 import httpx
@@ -26,7 +28,7 @@ from ._proxies import Route
 from ._requests import Request
 from ._responses import Reply, Response, TransportFailure
 
-__all__ = ["Exchange", "HttpSession", "as_async_transport"]
+__all__ = ["BrokenAnswerError", "Exchange", "HttpSession", "OpenAnswer", "as_async_transport"]
 
 CONNECT_SECONDS: Final = 10.0
 """At most so long for a connection, and as long again for its TLS. Addresses are raced (RFC 8305)."""
@@ -39,8 +41,9 @@ _IN_FLIGHT: Final = 64
 """Requests at once; the others queue here, cheaply: httpcore's pool looks at every request that it has, for
 every request. A thousand at once on loopback are as fast with 24 as with 100."""
 
-_LIMITS: Final = httpx.Limits(max_connections=100, max_keepalive_connections=24, keepalive_expiry=4.0)
-"""Kept open for 4 s: many servers close what is idle for 5, and a request that meets that is in doubt."""
+_LIMITS: Final = httpx.Limits(max_connections=320, max_keepalive_connections=24, keepalive_expiry=4.0)
+"""Kept open for 4 s: many servers close what is idle for 5, and a request that meets that is in doubt. Text
+that is being written keeps its connection for long, so there are more of them than requests at once."""
 
 _GRACE: Final = 0.05
 """Seconds for an answer that lies in the socket already when the time is up, as after a busy moment."""
@@ -51,6 +54,14 @@ _HEADERS: Final = (
     ("content-type", "application/json"),
     ("user-agent", f"skytells-nb/{__version__}"),
 )
+
+_STREAM_HEADERS: Final = (
+    ("accept", "application/json, text/event-stream"),
+    ("accept-encoding", "identity"),  # whoever compresses a stream holds its first words back
+    *_HEADERS[2:],
+)
+
+_TOO_LARGE: Final = f"the answer is larger than {MAX_BODY // 2**20} MiB"
 
 _CLOSED: Final = TransportFailure("refused", sent=False, message="the client was closed meanwhile")
 
@@ -68,6 +79,8 @@ class Exchange:
         Whether all of it was handed to the network: before that it cannot have been accepted.
     traced : bool
         Whether the transport tells; one of the user's own may not, and then all of it counts as sent.
+    opened : OpenAnswer or None
+        The body that is still to come, of a request that is ``streamed``; whoever began it closes it.
     """
 
     def __init__(self, request: Request) -> None:
@@ -75,11 +88,17 @@ class Exchange:
         self.begun = self.whole = self.traced = False
         self.deadline: float | None = None
         self.seconds = 0.0
+        self.opened: OpenAnswer | None = None
         self.task: asyncio.Task[Reply]
 
     async def reply(self) -> Reply:
         """Wait for the answer; a caller that is cancelled leaves the exchange running."""
         return await asyncio.shield(self.task)
+
+    @property
+    def sent(self) -> bool:
+        """Whether the API may have received it whole."""
+        return self.whole if self.traced else self.begun
 
     def withdraw(self) -> bool:
         """Cancel a request of which nothing was sent; returns False where that is too late."""
@@ -158,7 +177,8 @@ class HttpSession:
             await self._transport.aclose()
 
     async def _carry_out(self, exchange: Exchange) -> Reply:
-        async with self._places:
+        # A text takes as long as a model writes it, and is not to keep others from asking.
+        async with nullcontext() if exchange.request.streamed else self._places:
             if self.closed:
                 return _CLOSED
             began = self.loop.time()
@@ -198,39 +218,52 @@ class HttpSession:
         exchange.begun = not self._is_traced
         try:
             response = await self._transport.handle_async_request(self._encode(exchange))
+            if exchange.request.streamed:
+                exchange.opened = OpenAnswer(self, exchange, response)
+                return Response(response.status_code, self.headers_of(response))
             try:
                 return await self._receive(response)
             finally:
                 await response.aclose()
-        except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
-            message = f"{type(error).__name__}: {error}".rstrip(": ")
-            if isinstance(error, httpx.ConnectTimeout):
-                message = f"no connection within {min(CONNECT_SECONDS, exchange.seconds):g} s"
-            if isinstance(error, _NEVER_SENT):
-                refused = isinstance(error, httpx.ConnectError) and self._is_local_sandbox()
-                ended = self._base_url if refused else ""
-                return TransportFailure("refused", sent=False, message=message, ended_sandbox=ended)
-            if isinstance(error, httpx.TimeoutException):
-                return self._failed(exchange, "timeout", f"no answer within {exchange.seconds:g} s")
-            return self._failed(exchange, "dropped", message)
+        except _WIRE_ERRORS as error:
+            return self.failure(exchange, error)
         except Exception as error:  # noqa: BLE001 - raised again, without its frames
             if self.closed and isinstance(error, RuntimeError):
                 return _CLOSED
             raise error.with_traceback(None) from None  # its frames hold the request, and with it the key
+
+    def failure(self, exchange: Exchange, error: Exception) -> TransportFailure:
+        """Sort what the network raised by whether the API may have received the request whole."""
+        message = f"{type(error).__name__}: {error}".rstrip(": ")
+        if isinstance(error, httpx.ConnectTimeout):
+            message = f"no connection within {min(CONNECT_SECONDS, exchange.seconds):g} s"
+        if isinstance(error, _NEVER_SENT):
+            refused = isinstance(error, httpx.ConnectError) and self._is_local_sandbox()
+            ended = self._base_url if refused else ""
+            return TransportFailure("refused", sent=False, message=message, ended_sandbox=ended)
+        if isinstance(error, httpx.TimeoutException):
+            return self._failed(exchange, "timeout", f"no answer within {exchange.seconds:g} s")
+        return self._failed(exchange, "dropped", message)
 
     async def _receive(self, response: httpx.Response) -> Reply:
         parts, size = [], 0
         async for part in response.aiter_bytes():
             size += len(part)
             if size > MAX_BODY:
-                message = f"the answer is larger than {MAX_BODY // 2**20} MiB"
-                return TransportFailure("dropped", sent=True, message=message)
+                return TransportFailure("dropped", sent=True, message=_TOO_LARGE)
             parts.append(part)
-        headers = {
-            name.decode("latin-1").lower(): self._key.blank(value).decode("latin-1")
+        return Response(response.status_code, self.headers_of(response), self.blank(b"".join(parts)))
+
+    def headers_of(self, response: httpx.Response) -> dict[str, str]:
+        """Return an answer's headers, their names in small letters."""
+        return {
+            name.decode("latin-1").lower(): self.blank(value).decode("latin-1")
             for name, value in response.headers.raw
         }
-        return Response(response.status_code, headers, self._key.blank(b"".join(parts)))
+
+    def blank(self, data: bytes) -> bytes:
+        """Return bytes of an answer without the key, should it echo it."""
+        return self._key.blank(data)
 
     def _failed(self, exchange: Exchange, reason: Any, message: str) -> TransportFailure:
         """Sort a failure by whether the API may have received the request whole."""
@@ -244,6 +277,7 @@ class HttpSession:
 
     def _encode(self, exchange: Exchange) -> httpx.Request:
         request, seconds = exchange.request, exchange.seconds
+        headers = _STREAM_HEADERS if request.streamed else _HEADERS
         limits = {
             "connect": min(CONNECT_SECONDS, seconds),
             "read": seconds,
@@ -253,7 +287,7 @@ class HttpSession:
         return httpx.Request(
             request.method,
             self._base_url + request.target,
-            headers=[*_HEADERS, *self._route.headers, ("x-api-key", self._key.reveal())],
+            headers=[*headers, *self._route.headers, ("x-api-key", self._key.reveal())],
             content=request.body,
             extensions={"timeout": limits, "trace": exchange.trace},
         )
@@ -268,6 +302,90 @@ _NEVER_SENT: Final = (
     httpx.LocalProtocolError,
     httpx.InvalidURL,
 )
+
+
+_WIRE_ERRORS: Final = (httpx.HTTPError, httpx.InvalidURL, OSError)
+
+
+class OpenAnswer:
+    """An answer whose body is still to come: what a model writes while we read.
+
+    Attributes
+    ----------
+    status, headers
+        As in `Response`.
+    """
+
+    def __init__(self, session: HttpSession, exchange: Exchange, response: httpx.Response) -> None:
+        self._session, self._exchange, self._response = session, exchange, response
+        self.status = response.status_code
+        self.headers = session.headers_of(response)
+
+    async def read(self) -> Reply:
+        """Read the body whole, and close; a body that breaks off is a failure."""
+        try:
+            return await self._session._receive(self._response)  # noqa: SLF001 - one idea in two classes
+        except _WIRE_ERRORS as error:
+            return self._session.failure(self._exchange, error)
+        finally:
+            await self.aclose()
+
+    async def events(self) -> AsyncIterator[tuple[str, str]]:
+        """Yield each server-sent event as it arrives: its name and its data, the key blanked.
+
+        Raises
+        ------
+        BrokenAnswerError
+            The body broke off.
+        """
+        from httpx_sse import EventSource
+
+        body = _EventBytes(self._response)
+        source = EventSource(httpx.Response(200, headers={"content-type": "text/event-stream"}, stream=body))
+        secret = self._session._key.reveal()  # noqa: SLF001
+        try:
+            async for event in source.aiter_sse():
+                data = event.data
+                if secret in data:
+                    data = self._session.blank(data.encode()).decode()
+                yield event.event, data
+        except _WIRE_ERRORS as error:
+            raise BrokenAnswerError(self._session.failure(self._exchange, error)) from None
+
+    async def aclose(self) -> None:
+        """Close it; the server sees that nobody reads any more."""
+        with suppress(*_WIRE_ERRORS, RuntimeError):
+            await self._response.aclose()
+
+
+class BrokenAnswerError(Exception):
+    """A body broke off while it was read."""
+
+    def __init__(self, failure: TransportFailure) -> None:
+        super().__init__(failure.message)
+        self.failure = failure
+
+
+class _EventBytes(httpx.AsyncByteStream):
+    """The bytes of an event stream, as `httpx_sse` is to see them.
+
+    Without the mark that may stand before the first (which the specification drops and the library keeps),
+    and with an empty line behind the last, since some servers forget it and the library would drop the event.
+    """
+
+    def __init__(self, response: httpx.Response) -> None:
+        self._response = response
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        size = 0
+        async for part in self._response.aiter_bytes():
+            if not size:
+                part = part.removeprefix(codecs.BOM_UTF8)
+            size += len(part)
+            if size > MAX_BODY:
+                raise httpx.ReadError(_TOO_LARGE)
+            yield part
+        yield b"\n\n"
 
 
 class _ThreadedTransport(httpx.AsyncBaseTransport):

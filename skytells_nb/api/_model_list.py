@@ -53,7 +53,7 @@ async def slug_meant(connection: Connection, name: str, error: NotFoundError) ->
     NotFoundError
         The API's own, where the name means none, with the one that it is near to.
     """
-    if error.error_id != "MODEL_NOT_FOUND" or "Did you mean" in error.message:
+    if (error.error_id or "").upper() != "MODEL_NOT_FOUND" or "Did you mean" in error.message:
         raise error
     try:
         meant, near = closest_model(name, await list_models(connection))

@@ -35,7 +35,8 @@ PAGE_SIZE: Final = 50
 class Request:
     """One HTTP request to the API's own origin, without its key, which the transport adds.
 
-    ``path`` and ``query`` are quoted already. ``timeout`` in seconds replaces the client's.
+    ``path`` and ``query`` are quoted already. ``timeout`` in seconds replaces the client's. ``streamed``
+    leaves the body of its answer to be read as it comes.
     """
 
     method: str
@@ -43,6 +44,7 @@ class Request:
     query: str = ""
     body: bytes | None = None
     timeout: float | None = None
+    streamed: bool = False
 
     @property
     def target(self) -> str:

@@ -81,6 +81,8 @@ class ErrorBody:
         Whether the body is the API's own; False for a gateway's page.
     readable : bool
         False for a 2xx whose body is no JSON.
+    code, param : str or None
+        What the routes of text models add (skytells-api-text.md section 5).
     """
 
     status: int
@@ -90,6 +92,13 @@ class ErrorBody:
     request_id: str | None = None
     enveloped: bool = False
     readable: bool = True
+    code: str | None = None
+    param: str | None = None
+
+    @property
+    def name(self) -> str:
+        """Its identifier in capitals: the course writes those of text models in small letters."""
+        return (self.error_id or "").upper()
 
     @property
     def text(self) -> str:
@@ -99,7 +108,7 @@ class ErrorBody:
     @property
     def is_transient(self) -> bool:
         """Whether the same request may well succeed a little later."""
-        if self.is_refusal or self.error_id == "PREDICTION_FAILED":
+        if self.is_refusal or self.name == "PREDICTION_FAILED":
             return False
         return not self.readable or is_retried(self.status)
 
@@ -111,7 +120,7 @@ class ErrorBody:
     @property
     def is_refusal(self) -> bool:
         """Whether key, account or credit stand against it: certainly not accepted, and no use to repeat."""
-        return self.error_id in _REFUSALS
+        return self.name in _REFUSALS
 
 
 _REFUSALS: Final = frozenset(
@@ -136,8 +145,11 @@ _STATUS_OF_ID: Final = {
     "VALIDATION_ERROR": 422,
     "INVALID_INPUT": 422,
     "INVALID_PARAMETER": 422,
+    "INVALID_REQUEST": 400,
+    "CONTEXT_LENGTH_EXCEEDED": 400,
     "RATE_LIMIT_EXCEEDED": 429,
     "RATE_LIMITED": 429,
+    "INFERENCE_RATE_LIMITED": 429,
     "CONTENT_POLICY_VIOLATION": 451,
     "INTERNAL_ERROR": 500,
     "PREDICTION_FAILED": 502,
@@ -189,6 +201,8 @@ def _error_in(body: Any, response: Response) -> ErrorBody | None:
     if message is None and isinstance(inner, str):
         message = inner
     detail = error.get("details")
+    if isinstance(detail, dict) and message and detail.keys() == {"category"}:
+        detail = None  # of a text model's route: no words
     own_id = _first(error, "error_id") or _first(body, "error_id")
     error_id = own_id or _upper(_first(error, "code"))
     return ErrorBody(
@@ -198,6 +212,8 @@ def _error_in(body: Any, response: Response) -> ErrorBody | None:
         error_id=error_id,
         request_id=_first(error, "request_id") or response.headers.get("x-request-id"),
         enveloped=bool(own_id or body.get("status") is False or "http_status" in error),
+        code=_first(error, "code"),
+        param=_first(error, "param"),
     )
 
 
@@ -214,7 +230,7 @@ def _status(error: Mapping[str, Any], status: int, error_id: str | None) -> int:
         named = error.get(key)
         if isinstance(named, int) and not isinstance(named, bool) and 400 <= named < 600:
             return named
-    return _STATUS_OF_ID.get(error_id or "", status)
+    return _STATUS_OF_ID.get((error_id or "").upper(), status)
 
 
 def _first(body: Mapping[str, Any], *keys: str) -> str | None:
@@ -304,6 +320,8 @@ def to_exception(
         "status_code": error.status,
         "request_id": error.request_id,
         "charged": charged,
+        "code": error.code,
+        "param": error.param,
     }
     kind = _kind(error)
     if kind is RateLimitError:
@@ -320,11 +338,11 @@ def to_exception(
 
 
 def _kind(error: ErrorBody) -> type[SkytellsError]:
-    if error.error_id in ("INSUFFICIENT_CREDITS", "PAYMENT_REQUIRED"):
+    if error.name in ("INSUFFICIENT_CREDITS", "PAYMENT_REQUIRED"):
         return InsufficientCreditsError
-    if error.error_id in ("ACCOUNT_SUSPENDED", "FORBIDDEN", "SECURITY_VIOLATION"):
+    if error.name in ("ACCOUNT_SUSPENDED", "FORBIDDEN", "SECURITY_VIOLATION"):
         return PermissionDeniedError
-    if error.error_id == "PREDICTION_FAILED":
+    if error.name == "PREDICTION_FAILED":
         return PredictionError
     if error.status == 502 and is_missing_prediction(error):
         return NotFoundError

@@ -6,6 +6,7 @@ The only package that imports pandas; the façade loads it when a table is first
 from __future__ import annotations
 
 from ._datasets import append_dataset
+from ._embeddings import embeddings_frame
 from ._files import read_frame, write_frame
 from ._plots import plot_spend
 from ._predictions import predictions_frame
@@ -16,6 +17,7 @@ from ._totals import forecast, total
 
 __all__ = [
     "append_dataset",
+    "embeddings_frame",
     "forecast",
     "models_table",
     "plot_spend",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from ._model import Criterion, Model, ModelList, Pricing
 from ._parse import (
     parse_amount,
@@ -17,20 +19,43 @@ from ._parse import (
 from ._prediction import Metrics, Prediction, PredictionList
 from ._status import STATUSES, Status, count_statuses, is_done, parse_status, status_from_wire
 
+if TYPE_CHECKING:
+    from ._chat import (
+        ChatCompletion,
+        Choice,
+        Filter,
+        Piece,
+        ToolCall,
+        Usage,
+        parse_content,
+        parse_tool_calls,
+    )
+    from ._embeddings import Embeddings
+    from ._response import Response
+
 __all__ = [
     "STATUSES",
+    "ChatCompletion",
+    "Choice",
     "Criterion",
+    "Embeddings",
+    "Filter",
     "Metrics",
     "Model",
     "ModelList",
+    "Piece",
     "Prediction",
     "PredictionList",
     "Pricing",
+    "Response",
     "Status",
+    "ToolCall",
+    "Usage",
     "count_statuses",
     "is_done",
     "parse_amount",
     "parse_billing",
+    "parse_content",
     "parse_error",
     "parse_model_name",
     "parse_model_type",
@@ -39,5 +64,24 @@ __all__ = [
     "parse_status",
     "parse_text",
     "parse_time",
+    "parse_tool_calls",
     "status_from_wire",
 ]
+
+_TEXT = {
+    **dict.fromkeys(("ChatCompletion", "Choice", "Filter", "Piece", "ToolCall", "Usage"), "_chat"),
+    **dict.fromkeys(("parse_content", "parse_tool_calls"), "_chat"),
+    "Embeddings": "_embeddings",
+    "Response": "_response",
+}
+"""What only text models need, and who asks no text model shall not wait for."""
+
+
+def __getattr__(name: str) -> object:
+    from importlib import import_module
+
+    if name not in _TEXT:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    found: object = getattr(import_module("." + _TEXT[name], __name__), name)
+    globals()[name] = found
+    return found

@@ -1,0 +1,238 @@
+"""Asking a text model once, and never paying twice for one answer.
+
+Such a call has no id to look for, and nothing lists it. So it is sent again only when it was certainly not
+accepted: not written whole, or refused with a 429 that says when to come back. Everything else is raised,
+with what it may have cost; a stream is never asked for again once it has begun (skytells-api-text.md
+sections 5 and 8).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import uuid
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any, Final
+
+from ..exceptions import NotFoundError, SkytellsError, warn_user
+from ..models import Prediction, Pricing, Status
+from ..pricing import cost_of_usage
+from ._connection import Connection
+from ._http import Exchange, OpenAnswer
+from ._model_list import get_model, slug_meant
+from ._observers import Observer
+from ._requests import Request
+from ._responses import ErrorBody, Reply, Response, TransportFailure, parse, to_exception
+from ._send import pause_before, rate_limit_wait
+from ._stream import TextSource, failed
+from ._text_requests import TextRequest, Value
+
+__all__ = ["ask", "ask_for_stream"]
+
+_UNLISTED: Final = "It may have been billed; nothing lists such calls, so it was not sent again."
+_PRICE_AGE: Final = 600.0
+
+_log = logging.getLogger("skytells_nb")
+
+
+async def ask(connection: Connection, request: TextRequest) -> Value:
+    """Send a request, and return its whole answer."""
+    call = TextCall(connection, request)
+    answer = await call.send()
+    if isinstance(answer, OpenAnswer):  # a stream, though nobody asked for one
+        source = TextSource(call, answer)
+        source.start()
+        whole: Value = await source.whole()
+        return whole
+    return await call.answered(answer)
+
+
+async def ask_for_stream(connection: Connection, request: TextRequest) -> TextSource:
+    """Send a request for a stream; returns as soon as its first bytes may come."""
+    call = TextCall(connection, request)
+    source = TextSource(call, await call.send())
+    source.start()
+    return source
+
+
+class TextCall:
+    """One call of a text model, and who has yet to be told what became of it."""
+
+    def __init__(self, connection: Connection, request: TextRequest) -> None:
+        self.connection = connection
+        self.request = request
+        self._tickets: list[tuple[Observer, object]] = []
+        self._began = connection.now()
+
+    async def send(self) -> Mapping[str, Any] | OpenAnswer:
+        """Ask the observers, and send until answered: with the body, or with a stream that has begun."""
+        exchange: Exchange | None = None
+        try:
+            for observer in self.connection.listeners():
+                ticket = await observer.before_create(
+                    self.connection.account, self.request.model, self.request.input
+                )
+                self._tickets.append((observer, ticket))
+            request, tries = self.request.request, 0
+            while True:
+                exchange = self.connection.begin(request)
+                answer, reply = await self._answer(exchange)
+                error = None if answer is not None else _error_of(reply)
+                if error is None:
+                    return answer if answer is not None else {}
+                pause = self._pause(reply, error, tries)
+                plainer = self.request.plainer
+                if pause is None and plainer is not None and _refuses_options(error, request, plainer):
+                    request, pause = plainer, 0.0
+                if pause is None:
+                    raise await self._refusal(reply, error)
+                tries += 1
+                _log.debug("%s: %s; try %d in %.2f s", self.request.subject, error, tries + 1, pause)
+                await asyncio.sleep(pause)
+        except asyncio.CancelledError:
+            await self._interrupted(exchange)
+            raise
+        except Exception as error:
+            sent = getattr(error, "charged", None) is None
+            await self.connection.to_the_end(self._not_created(error, sent=sent))
+            raise
+
+    async def _answer(self, exchange: Exchange) -> tuple[Mapping[str, Any] | OpenAnswer | None, Reply]:
+        """Return what was answered, None where that is an error, and the reply."""
+        reply = await exchange.reply()
+        self.connection.learn_from(reply)
+        opened = exchange.opened
+        if opened is None:
+            return None, reply
+        if 200 <= opened.status < 300 and "text/event-stream" in opened.headers.get("content-type", ""):
+            return opened, reply
+        reply = await opened.read()
+        if isinstance(reply, Response):
+            body, error = parse(reply)
+            if error is None and isinstance(body, dict):
+                return body, reply
+        return None, reply
+
+    def _pause(self, reply: Reply, error: ErrorBody | TransportFailure, tries: int) -> float | None:
+        """Return the seconds before it is sent again; None where it may have been accepted, or is refused."""
+        if isinstance(error, TransportFailure):
+            again = not error.sent
+        else:
+            again = error.status == 429 and self.connection.asked_wait(reply) is not None
+        return pause_before(self.connection, reply, error, tries) if again else None
+
+    async def _refusal(self, reply: Reply, error: ErrorBody | TransportFailure) -> SkytellsError:
+        if isinstance(error, TransportFailure):
+            doubtful = error.sent
+        else:
+            doubtful = not error.is_refusal and (
+                not error.readable or error.status in (303, 408) or not 300 <= error.status < 500
+            )
+        raised = to_exception(
+            error,
+            subject=self.request.subject,
+            billed=_UNLISTED if doubtful else "Nothing was billed.",
+            charged=None if doubtful else False,
+            wait=rate_limit_wait(self.connection, reply) if isinstance(reply, Response) else None,
+        )
+        if isinstance(raised, NotFoundError):
+            try:
+                meant = await slug_meant(self.connection, self.request.model, raised)
+            except NotFoundError as named:
+                return named
+            raised.message = f"There is no model {self.request.model!r}. Did you mean {meant!r}?"
+            raised.args = (raised.message, *raised.args[1:])
+        return raised
+
+    async def _interrupted(self, exchange: Exchange | None) -> None:
+        """Close what is under way, and tell in the background what it may have cost."""
+        sent = False
+        if exchange is not None:
+            exchange.task.cancel()
+            sent = exchange.sent
+            if exchange.opened is not None:
+                await exchange.opened.aclose()
+        if sent:
+            warn_user(f"Interrupted while {self.request.subject} was under way. It may have been billed.")
+        error = SkytellsError("Interrupted before the API answered.", charged=None if sent else False)
+        self.connection.in_background(self._not_created(error, sent=sent))
+
+    # What came of it
+
+    async def answered(self, raw: Mapping[str, Any]) -> Value:
+        """Return a whole answer with its cost, once every observer has heard of it."""
+        value = await self.value(raw)
+        status: Status = "failed" if raw.get("status") == "failed" else "succeeded"
+        await self.tell(value, status, str(raw.get("error")) if status == "failed" else None)
+        if status == "failed":
+            raise failed(raw, self.request.subject)
+        return value
+
+    async def value(self, raw: Mapping[str, Any]) -> Value:
+        """Read an answer, whole or as far as it came, and price it."""
+        found = self.read(raw)
+        if found.usage is None:
+            return found
+        pricing = await self._pricing()
+        return found if pricing is None else replace(found, cost=cost_of_usage(pricing, found.usage.raw))
+
+    def read(self, raw: Mapping[str, Any]) -> Value:
+        """Read an answer; what the API leaves out (an id, a time) is put in."""
+        found = self.request.parse(raw, self.connection.origin)
+        return replace(
+            found,
+            id=found.id or f"{self.request.route}-{uuid.uuid4().hex}",
+            created_at=found.created_at or self.connection.wall(),
+            seconds=self.connection.now() - self._began,
+        )
+
+    async def tell(self, value: Value, status: Status, error: str | None = None) -> None:
+        """Tell every observer what was made, to the end also after an interrupt."""
+        await self.connection.to_the_end(self._tell(value.to_prediction(status, error)))
+
+    async def _tell(self, prediction: Prediction) -> None:
+        connection = self.connection
+        while self._tickets:
+            observer, ticket = self._tickets.pop(0)
+            try:
+                await observer.created(connection.account, ticket, prediction)
+            except Exception as error:  # noqa: BLE001 - an observer's failure must not lose the answer
+                warn_user(f"{type(observer).__name__} failed: {error}")
+        await connection.ended(prediction)
+
+    async def _not_created(self, error: BaseException, *, sent: bool) -> None:
+        while self._tickets:
+            observer, ticket = self._tickets.pop(0)
+            try:
+                await observer.not_created(self.connection.account, ticket, error, sent)
+            except Exception as failure:  # noqa: BLE001 - the others must be told all the same
+                warn_user(f"{type(observer).__name__} failed: {failure}")
+
+    async def _pricing(self) -> Pricing | None:
+        """Return the prices of the model that was asked; a router's are its own, whoever answered."""
+        connection, model = self.connection, self.request.model
+        known = connection.prices.get(model)
+        if known is not None and connection.now() - known[0] < _PRICE_AGE:
+            return known[1]
+        try:
+            return (await get_model(connection, model)).pricing
+        except SkytellsError as error:
+            _log.debug("no price of %s: %s", model, error)
+            connection.prices[model] = (connection.now(), None)
+            return None
+
+
+def _error_of(reply: Reply) -> ErrorBody | TransportFailure:
+    """Return why a reply is no answer, also when it is good JSON of another kind."""
+    if isinstance(reply, TransportFailure):
+        return reply
+    message = "the answer is no JSON object"
+    return parse(reply)[1] or ErrorBody(reply.status, message, message, readable=False)
+
+
+def _refuses_options(error: ErrorBody | TransportFailure, request: Request, plainer: Request) -> bool:
+    """Return whether the API has refused, and not billed, ``stream_options``, which no source documents."""
+    if isinstance(error, TransportFailure) or error.status not in (400, 422) or request is plainer:
+        return False
+    return "stream_options" in f"{error.param} {error.message} {error.detail}"

@@ -1,0 +1,215 @@
+"""Pieces of a stream, and the answer that they make together: pure, one event at a time.
+
+The joined answer has the shape of one that came whole, so that the same reader reads both
+(skytells-api-text.md sections 2.4 and 3.3).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from ..models import Piece, Response, ToolCall, parse_content, parse_text, parse_tool_calls
+
+__all__ = ["ChatJoiner", "ResponseJoiner"]
+
+
+class ChatJoiner:
+    """Joins the chunks of the chat route, in order; several choices may come in turns."""
+
+    def __init__(self) -> None:
+        self._head: dict[str, Any] = {}
+        self._choices: dict[int, dict[str, Any]] = {}
+
+    @property
+    def finished(self) -> bool:
+        """Whether every choice that began has said why it ended."""
+        return bool(self._choices) and all(each["finish_reason"] for each in self._choices.values())
+
+    @staticmethod
+    def pieces(event: dict[str, Any]) -> list[Piece]:
+        """Return what a chunk says, a piece for each of its choices."""
+        choices = event.get("choices")
+        if not isinstance(choices, list):
+            return [Piece(type=parse_text(event.get("object")) or "", raw=event)]
+        found = []
+        for place, choice in enumerate(choices):
+            if not isinstance(choice, Mapping):
+                continue
+            delta = _delta(choice)
+            text, finish = parse_content(delta.get("content")), parse_text(choice.get("finish_reason"))
+            calls = delta.get("tool_calls")
+            tools = parse_tool_calls(calls) if calls else ()
+            refusal = parse_text(delta.get("refusal")) or ""
+            if text or tools or finish or refusal:
+                found.append(Piece(text, tools, finish, _index(choice, place), refusal, raw=event))
+        return found
+
+    def add(self, event: Mapping[str, Any]) -> None:
+        """Add a chunk."""
+        listed = event.get("choices")
+        for name, value in event.items():
+            if name != "choices" and value not in (None, []):
+                self._head[name] = value
+        for place, choice in enumerate(listed if isinstance(listed, list) else ()):
+            if isinstance(choice, Mapping):
+                self._add_choice(choice, _index(choice, place))
+
+    def _add_choice(self, choice: Mapping[str, Any], index: int) -> None:
+        whole = self._choices.setdefault(
+            index, {"text": [], "refusal": [], "calls": {}, "finish_reason": None, "filters": {}, "more": {}}
+        )
+        delta = _delta(choice)
+        whole["text"].append(parse_content(delta.get("content")))
+        whole["refusal"].append(parse_text(delta.get("refusal")) or "")
+        for call in parse_tool_calls(delta.get("tool_calls")):
+            known: ToolCall = whole["calls"].get(call.index, ToolCall(None, None, "", call.index))
+            whole["calls"][call.index] = ToolCall(
+                known.id or call.id, known.name or call.name, known.arguments + call.arguments, call.index
+            )
+        whole["finish_reason"] = choice.get("finish_reason") or whole["finish_reason"]
+        said = choice.get("content_filter_results")
+        for category, result in said.items() if isinstance(said, Mapping) else ():
+            struck = whole["filters"].get(category)
+            if not (isinstance(struck, Mapping) and struck.get("filtered") is True):  # it holds for the whole
+                whole["filters"][category] = result
+        for name, value in choice.items():
+            if name not in ("index", "delta", "message", "finish_reason", "content_filter_results"):
+                whole["more"][name] = value if value is not None else whole["more"].get(name)
+
+    def raw(self) -> dict[str, Any]:
+        """Return the completion so far."""
+        choices = []
+        for index, whole in sorted(self._choices.items()):
+            text, refusal = "".join(whole["text"]), "".join(whole["refusal"])
+            message: dict[str, Any] = {"role": "assistant", "content": text or None}
+            if refusal:
+                message["refusal"] = refusal
+            if whole["calls"]:
+                calls = [call for _, call in sorted(whole["calls"].items())]
+                message["tool_calls"] = [_call(call) for call in calls]
+            elif not text:
+                message["content"] = ""
+            choice = {"index": index, "message": message, "finish_reason": whole["finish_reason"]}
+            if whole["filters"]:
+                choice["content_filter_results"] = whole["filters"]
+            choices.append({**whole["more"], **choice})
+        return {**self._head, "object": "chat.completion", "choices": choices}
+
+
+def _delta(choice: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return what a choice of a chunk adds; a whole answer in a stream's place adds its message."""
+    delta = choice.get("delta")
+    if not isinstance(delta, Mapping):
+        delta = choice.get("message")
+    return delta if isinstance(delta, Mapping) else {}
+
+
+def _index(choice: Mapping[str, Any], place: int) -> int:
+    index = choice.get("index")
+    return index if isinstance(index, int) else place
+
+
+def _call(call: ToolCall) -> dict[str, Any]:
+    function = {"name": call.name, "arguments": call.arguments}
+    return {"id": call.id, "type": "function", "function": function}
+
+
+_LAST: Final = ("response.completed", "response.incomplete", "response.failed", "response.cancelled")
+_SILENT: Final = frozenset(
+    {"response.created", "response.in_progress", "response.queued", "response.output_item.added"}
+    | {"response.content_part.added", "response.output_text.done", "response.content_part.done"}
+    | {"response.output_item.done", "response.refusal.done", "response.function_call_arguments.done"}
+)
+"""Events that say nothing that a piece has not said."""
+
+
+class ResponseJoiner:
+    """Joins the events of the responses route, in order.
+
+    Attributes
+    ----------
+    finished : bool
+        Whether the last word has come.
+    """
+
+    def __init__(self) -> None:
+        self._head: dict[str, Any] = {}
+        self._items: dict[int, dict[str, Any]] = {}
+        self._texts: dict[tuple[int, int, str], list[str]] = {}
+        self._arguments: dict[int, list[str]] = {}
+        self.finished = False
+
+    @staticmethod
+    def pieces(event: dict[str, Any]) -> list[Piece]:
+        """Return what an event says; one that nobody knows is passed through."""
+        kind, delta = parse_text(event.get("type")) or "", parse_text(event.get("delta")) or ""
+        if kind == "response.output_text.delta":
+            return [Piece(delta, type=kind, raw=event)]
+        if kind == "response.refusal.delta":
+            return [Piece(refusal=delta, type=kind, raw=event)]
+        if kind == "response.function_call_arguments.delta":
+            call = ToolCall(parse_text(event.get("item_id")), None, delta, _place(event, "output_index"))
+            return [Piece(tool_calls=(call,), type=kind, raw=event)]
+        if kind in _SILENT:
+            return []
+        whole = _whole(event)
+        if whole is None:
+            return [Piece(type=kind, raw=event)]
+        answer = Response.from_api(whole)
+        # A whole answer in a stream's place has had no deltas.
+        text = answer.text if not kind else ""
+        return [
+            Piece(text, answer.tool_calls if not kind else (), answer.finish_reason, type=kind, raw=event)
+        ]
+
+    def add(self, event: Mapping[str, Any]) -> None:
+        """Add an event."""
+        kind, place = event.get("type"), _place(event, "output_index")
+        whole = event.get("response") if isinstance(event.get("response"), dict) else None
+        final = _whole(event)
+        if final is not None:
+            self._head, self.finished = dict(final), True
+            if final.get("output"):
+                self._items, self._texts, self._arguments = {}, {}, {}
+        elif whole is not None:
+            self._head = dict(whole)
+        elif kind in ("response.output_item.added", "response.output_item.done"):
+            if isinstance(event.get("item"), dict):
+                self._items[place] = dict(event["item"])
+        elif kind in ("response.output_text.delta", "response.refusal.delta"):
+            word = "refusal" if kind == "response.refusal.delta" else "text"
+            key = (place, _place(event, "content_index"), word)
+            self._texts.setdefault(key, []).append(parse_text(event.get("delta")) or "")
+        elif kind == "response.function_call_arguments.delta":
+            self._arguments.setdefault(place, []).append(parse_text(event.get("delta")) or "")
+
+    def raw(self) -> dict[str, Any]:
+        """Return the response so far."""
+        if self._head.get("output") and self.finished:
+            return self._head
+        items = {place: dict(item) for place, item in self._items.items()}
+        for place, index, word in sorted(self._texts):
+            item = items.setdefault(place, {"type": "message", "role": "assistant"})
+            if item.get("status") == "completed" and item.get("content"):
+                continue
+            content = item["content"] = list(item.get("content") or []) if index else []
+            kind = "output_text" if word == "text" else "refusal"
+            content.append({"type": kind, word: "".join(self._texts[place, index, word])})
+        for place, parts in self._arguments.items():
+            item = items.setdefault(place, {"type": "function_call"})
+            if not item.get("arguments"):
+                item["arguments"] = "".join(parts)
+        return {**self._head, "output": [item for _, item in sorted(items.items())]}
+
+
+def _whole(event: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Return the answer that an event has whole: the last one's, or one that came in a stream's place."""
+    found = event.get("response") if event.get("type") in _LAST else event
+    is_whole = event.get("type") in _LAST or event.get("object") == "response"
+    return found if is_whole and isinstance(found, dict) else None
+
+
+def _place(event: Mapping[str, Any], name: str) -> int:
+    place = event.get(name)
+    return place if isinstance(place, int) else 0

@@ -1,0 +1,385 @@
+"""Text as a model writes it: events are read on the toolkit's loop, and handed over as pieces.
+
+One task reads a stream to its end, whether or not somebody takes its pieces: what is paid for is recorded.
+Whoever iterates takes what has arrived, and waits only when nothing has. Leaving the block, an interrupt,
+a cancelled task and a stream that everybody forgot close the connection.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import threading
+import weakref
+from collections import deque
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import suppress
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Final, Generic, Self, TypeVar, cast
+
+from ..aio import Bell, is_toolkit_thread, on_loop, run, submit
+from ..exceptions import SkytellsError, StreamInterruptedError, warn_user
+from ..models import ChatCompletion, Embeddings, Piece
+from ..models import Response as TextResponse
+from ..plaintext import clip, one_line
+from ._deltas import ChatJoiner, ResponseJoiner
+from ._http import BrokenAnswerError, OpenAnswer
+from ._responses import ErrorBody, Response, parse, to_exception
+
+if TYPE_CHECKING:
+    from ._ask import TextCall
+
+__all__ = ["AsyncTextStream", "TextSource", "TextStream", "failed"]
+
+A = TypeVar("A", ChatCompletion, TextResponse)
+
+_LAST_BYTES: Final = 0.05
+"""Seconds for the body's end behind the last event, so that its connection can be used again."""
+
+_FAIR: Final = 256
+"""Events of one stream that are read in a row while others wait."""
+
+
+class TextSource:
+    """Reads one stream, and keeps what came.
+
+    Attributes
+    ----------
+    events : list of dict
+        Every event that came.
+    ended : bool
+        Whether no more will come; then ``error`` says why, or ``final`` is the answer.
+    bell : Bell
+        Rings whenever there is something new.
+    """
+
+    def __init__(self, call: TextCall, answer: Mapping[str, Any] | OpenAnswer) -> None:
+        self.call = call
+        self.events: list[dict[str, Any]] = []
+        self.ended = self.closed = False
+        self.error: SkytellsError | None = None
+        self.final: Any = None
+        self.bell = Bell()
+        self._answer = answer
+        self._loop = asyncio.get_running_loop()
+        self._taken = self._added = 0
+        self._pieces: deque[Piece] = deque()
+        self._joiner = self._new_joiner()
+
+    def _new_joiner(self) -> ChatJoiner | ResponseJoiner:
+        return ChatJoiner() if self.call.request.route == "chat" else ResponseJoiner()
+
+    def start(self) -> None:
+        """Begin to read."""
+        self.task = self._loop.create_task(self._read())
+
+    # Reading, on the toolkit's loop
+
+    async def _read(self) -> None:
+        try:
+            try:
+                async for event in self._arriving():
+                    self.events.append(event)
+                    self.bell.ring()
+                    if len(self.events) % _FAIR == 0:
+                        await asyncio.sleep(0)
+            except BrokenAnswerError as broken:
+                await self._conclude(broken.failure.message)
+            except SkytellsError as error:
+                await self._fail(error)
+            else:
+                await self._conclude(None)
+        except asyncio.CancelledError:
+            self.closed = True
+            self.final = self.call.read(self._joined().raw())
+            self.call.connection.in_background(self.call.tell(self.final, "canceled", "closed by its reader"))
+        except Exception as error:  # noqa: BLE001 - raised where it is read
+            self.error = SkytellsError(f"The stream could not be read: {error!r}.", charged=None)
+            self.error.__cause__ = error
+        finally:
+            self.ended = True
+            self.bell.ring()
+            if isinstance(self._answer, OpenAnswer):
+                await self._answer.aclose()
+
+    async def _arriving(self) -> AsyncIterator[dict[str, Any]]:
+        """Yield each event, decoded; raises the error that comes as one."""
+        if not isinstance(self._answer, OpenAnswer):  # whole, though a stream was asked for
+            yield dict(self._answer)
+            return
+        lines = self._answer.events()
+        async for name, data in lines:
+            if data.strip() == "[DONE]":
+                break
+            if not data:
+                continue
+            try:
+                event = json.loads(data)
+            except (ValueError, RecursionError):
+                event = None
+            if not isinstance(event, dict):
+                warn_user(f"An event of a stream cannot be read, and is left out: {clip(one_line(data), 80)}")
+                continue
+            if name not in ("", "message") and "type" not in event:
+                event["type"] = name
+            kind = event.get("type")
+            if kind in ("error", "response.failed") or (isinstance(event.get("error"), dict) and not kind):
+                raise self._error_in(event)
+            yield event
+            if kind in ("response.completed", "response.incomplete", "response.cancelled"):
+                break
+        with suppress(TimeoutError, BrokenAnswerError):
+            async with asyncio.timeout(_LAST_BYTES):
+                async for _ in lines:
+                    pass
+
+    def _error_in(self, event: dict[str, Any]) -> SkytellsError:
+        whole = event.get("response")
+        return failed(whole if isinstance(whole, dict) else event, self.call.request.subject)
+
+    async def _conclude(self, broken: str | None) -> None:
+        """End it: whole where its last word has come, also if the connection broke then."""
+        joiner = self._joined()
+        value = await self.call.value(joiner.raw())
+        if joiner.finished:
+            await self.call.tell(value, "succeeded")
+            self.final = value
+            return
+        text = "" if isinstance(value, Embeddings) else value.text
+        why = f"the connection broke: {broken}" if broken else "it ended without its last word"
+        await self._fail(
+            StreamInterruptedError(
+                f"The stream of {self.call.request.subject} was cut off after {len(text)} characters "
+                f"({why}). They are in error.text; what they cost is not known, and nothing was sent again.",
+                detail=broken,
+                text=text,
+                completion=value,
+            )
+        )
+
+    async def _fail(self, error: SkytellsError) -> None:
+        value = await self.call.value(self._joined().raw())
+        await self.call.tell(value, "failed", error.message)
+        self.final, self.error = value, error
+
+    def _joined(self) -> ChatJoiner | ResponseJoiner:
+        joiner = self._new_joiner()
+        for event in self.events:
+            joiner.add(event)
+        return joiner
+
+    # Handing over, wherever it is read
+
+    def take(self) -> Piece | None:
+        """Return the next piece that has arrived; None where there is none."""
+        while not self._pieces:
+            if self._taken >= len(self.events):
+                return None
+            self._pieces.extend(self._joiner.pieces(self.events[self._taken]))
+            self._taken += 1
+        return self._pieces.popleft()
+
+    def end(self) -> None:
+        """Raise what ended it, once; nothing where it ended well or was closed."""
+        error, self.error = self.error, None
+        if error is not None:
+            raise error
+
+    @property
+    def completion(self) -> Any:
+        """What was handed over so far; all that came once it has ended and nothing is left to take."""
+        if self.ended and (self.closed or self._taken >= len(self.events)):
+            return self.final
+        while self._added < self._taken:
+            self._joiner.add(self.events[self._added])
+            self._added += 1
+        return self.call.read(self._joiner.raw())
+
+    async def whole(self) -> Any:
+        """Wait for its end, and return all of it."""
+        try:
+            await asyncio.shield(self.task)
+        except asyncio.CancelledError:
+            self.task.cancel()
+            raise
+        self.end()
+        return self.final
+
+    async def aclose(self) -> None:
+        """Close the connection, and keep what came."""
+        self.closed = True
+        if not self.task.done():
+            self.task.cancel()
+            await asyncio.wait((self.task,))
+
+    def abandon(self) -> None:
+        """Close it from any thread, without waiting."""
+        with suppress(RuntimeError):  # that loop has ended, and with it the connection
+            self._loop.call_soon_threadsafe(self.task.cancel)
+
+
+class _Stream(Generic[A]):
+    def __init__(self, source: TextSource) -> None:
+        self._source = source
+        self._reading = threading.Lock()
+        weakref.finalize(self, source.abandon).atexit = False
+
+    @property
+    def completion(self) -> A:
+        """The answer, as far as it was read; at the end with usage, cost and seconds."""
+        return cast("A", self._source.completion)
+
+    @property
+    def closed(self) -> bool:
+        """Whether nothing more will come."""
+        return self._source.closed or self._source.ended
+
+    def _hold(self) -> None:
+        if not self._reading.acquire(blocking=False):
+            raise SkytellsError(
+                "This stream is being read already, by another task or thread. Read it in one place, and "
+                "hand its pieces on."
+            )
+
+    def __repr__(self) -> str:
+        state = "ended" if self._source.ended else "closed" if self._source.closed else "open"
+        return f"<{type(self).__name__} of {self._source.call.request.subject}: {state}>"
+
+
+class TextStream(_Stream[A]):
+    """A text as the model writes it: an iterator of pieces, and a context manager that closes it.
+
+    Attributes
+    ----------
+    completion : ChatCompletion or Response
+        What was read so far; whole, with its cost, after the last piece.
+    closed : bool
+        Whether nothing more will come.
+
+    Examples
+    --------
+    >>> import skytells_nb as sky
+    >>> with sky.Sandbox(seconds=0) as sandbox, sandbox.client() as client:
+    ...     with client.chat.completions.create("gpt-5", "Why is the sea blue?", stream=True) as stream:
+    ...         text = "".join(piece.text for piece in stream)
+    ...     text == stream.completion.text, stream.completion.finish_reason
+    (True, 'stop')
+    """
+
+    def __iter__(self) -> Iterator[Piece]:
+        return self
+
+    def __next__(self) -> Piece:
+        """Return the next piece, as soon as it is there.
+
+        Raises
+        ------
+        StreamInterruptedError
+            It broke off; the error has the text so far.
+        SkytellsError
+            The typed error that the API sent in its place.
+        """
+        self._hold()
+        source = self._source
+        try:
+            while True:
+                source.bell.hush()
+                ended = source.ended  # before looking, since the last pieces come before the end
+                piece = None if source.closed else source.take()
+                if piece is not None:
+                    return piece
+                if ended or source.closed:
+                    source.end()
+                    raise StopIteration
+                try:
+                    source.bell.wait()
+                except BaseException:
+                    source.abandon()
+                    raise
+        finally:
+            self._reading.release()
+
+    def close(self) -> None:
+        """Close the connection; what came stays in ``completion``. Closing twice does no harm."""
+        if is_toolkit_thread():
+            submit(self._source.aclose())
+        else:
+            run(self._source.aclose())
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+class AsyncTextStream(_Stream[A]):
+    """A text as the model writes it: an asynchronous iterator of pieces, and a context manager.
+
+    Attributes are those of `TextStream`.
+
+    Examples
+    --------
+    >>> import skytells_nb as sky
+    >>> async def main(client):
+    ...     asked = client.chat.completions.create("gpt-5", "Why is the sea blue?", stream=True)
+    ...     async with await asked as stream:
+    ...         return "".join([piece.text async for piece in stream]) == stream.completion.text
+    >>> with sky.Sandbox(seconds=0) as sandbox:
+    ...     sky.run(main(sandbox.async_client()))
+    True
+    """
+
+    def __aiter__(self) -> AsyncIterator[Piece]:
+        return self
+
+    async def __anext__(self) -> Piece:
+        """Return the next piece, as soon as it is there; raises as `TextStream` does."""
+        self._hold()
+        source = self._source
+        try:
+            while True:
+                source.bell.hush()
+                ended = source.ended
+                piece = None if source.closed else source.take()
+                if piece is not None:
+                    return piece
+                if ended or source.closed:
+                    source.end()
+                    raise StopAsyncIteration
+                try:
+                    await source.bell.heard()
+                except BaseException:
+                    source.abandon()
+                    raise
+        finally:
+            self._reading.release()
+
+    async def close(self) -> None:
+        """Close the connection; what came stays in ``completion``. Closing twice does no harm."""
+        await on_loop(self._source.aclose())
+
+    aclose = close
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+
+def failed(raw: Mapping[str, Any], subject: str) -> SkytellsError:
+    """Return the typed error that an answer, or an event of a stream, says that it is."""
+    found = raw.get("error")
+    inner = found if isinstance(found, dict) else dict(raw)
+    body = json.dumps({"error": inner}).encode()
+    _, error = parse(Response(200, {}, body))  # by the status that it names itself
+    if error is None or error.status < 300:
+        error = ErrorBody(500, error.message if error else "", error.detail if error else "", enveloped=True)
+    return to_exception(
+        error, subject=subject, billed="What was written until then may have been billed.", charged=None
+    )

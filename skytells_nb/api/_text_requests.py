@@ -1,0 +1,304 @@
+"""What is sent to the routes of text models: messages and inputs as people have them, as JSON.
+
+Refused is only what cannot be sent, or surely is a mistake that costs money; whether a prompt is good is
+the server's to say. Fields that nobody here knows are passed through (skytells-api-text.md sections 2 to 4).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Final, Literal, TypeAlias
+
+from .. import _lazy
+from ..checks import check_seconds, check_whole, expected
+from ..exceptions import InvalidInputError
+from ..filetypes import is_path_like
+from ..models import ChatCompletion, Embeddings, Prediction, Response
+from ..pictures import is_picture
+from ..schema import to_plain
+from ._requests import Request, encode
+from ._tools import as_tool
+
+__all__ = ["TextRequest", "Value", "chat", "embeddings", "responses"]
+
+Route: TypeAlias = Literal["chat", "responses", "embeddings"]
+Value: TypeAlias = ChatCompletion | Response | Embeddings
+
+_PATHS: Final[Mapping[Route, str]] = {
+    "chat": "/chat/completions",
+    "responses": "/responses",
+    "embeddings": "/embeddings",
+}
+_VALUES: Final[Mapping[Route, type[Value]]] = {
+    "chat": ChatCompletion,
+    "responses": Response,
+    "embeddings": Embeddings,
+}
+_AT_LEAST_ONE: Final = (
+    *("max_tokens", "max_completion_tokens", "max_output_tokens", "max_tool_calls", "n", "dimensions"),
+)
+_OF_TOOLS: Final = ("tools", "tool_choice")
+_MESSAGES: Final = 'a text, or a list of messages such as {"role": "user", "content": "…"}'
+
+
+@dataclass(frozen=True, slots=True)
+class TextRequest:
+    """A call of a text model that is fit to be sent.
+
+    ``input`` is the body without the model. ``plainer`` is the same request without what an API may not know:
+    no source says that it takes ``stream_options``.
+    """
+
+    route: Route
+    model: str
+    input: dict[str, Any]
+    request: Request
+    plainer: Request | None = None
+
+    @property
+    def subject(self) -> str:
+        """What was asked for, for a sentence."""
+        return f"a call of {self.model!r}"
+
+    def parse(self, raw: Mapping[str, Any], origin: str) -> Value:
+        """Read the answer."""
+        return _VALUES[self.route].from_api(raw, requested_model=self.model, input=self.input, origin=origin)
+
+
+def chat(
+    model: object,
+    messages: object,
+    *,
+    stream: object = False,
+    timeout: object = None,
+    origin: str | None = None,
+    **params: Any,
+) -> TextRequest:
+    """Build ``POST /chat/completions``."""
+    found = _listed(messages, "messages")
+    body = {
+        "messages": [_message(each, f"messages[{n}]", _chat_part, origin) for n, each in enumerate(found)]
+    }
+    return _request("chat", model, body, stream, timeout, params)
+
+
+def responses(
+    model: object,
+    input: object,
+    *,
+    stream: object = False,
+    timeout: object = None,
+    origin: str | None = None,
+    **params: Any,
+) -> TextRequest:
+    """Build ``POST /responses``."""
+    given: object = input
+    if not (isinstance(given, str) and given.strip()):
+        given = [
+            item
+            if isinstance(item, Mapping) and "role" not in item and "content" not in item
+            else _message(item, f"input[{number}]", _response_part, origin)
+            for number, item in enumerate(_listed(given, "input"))
+        ]
+    return _request("responses", model, {"input": given}, stream, timeout, params)
+
+
+def embeddings(
+    model: object,
+    input: object,
+    *,
+    stream: object = False,
+    timeout: object = None,
+    origin: str | None = None,  # noqa: ARG001 - as the others are called
+    **params: Any,
+) -> TextRequest:
+    """Build ``POST /embeddings``; texts, or token ids."""
+    given = to_plain(
+        list(input) if hasattr(input, "__iter__") and not isinstance(input, str | Mapping) else input
+    )
+    good = isinstance(given, str) or (
+        isinstance(given, list)
+        and bool(given)
+        and (
+            all(isinstance(each, str) for each in given)
+            or all(_is_token(each) for each in given)
+            or all(isinstance(each, list) and each and all(map(_is_token, each)) for each in given)
+        )
+    )
+    if not good or (isinstance(given, str) and not given.strip()):
+        raise expected("input", "a text, a list of texts, or token ids", input)
+    blank = [n for n, each in enumerate(given) if isinstance(each, str) and not each.strip()]
+    if isinstance(given, list) and blank:
+        raise InvalidInputError(f"input[{blank[0]}] is an empty text: leave it out.", charged=False)
+    return _request("embeddings", model, {"input": given}, stream, timeout, params)
+
+
+def _request(
+    route: Route,
+    model: object,
+    body: dict[str, Any],
+    stream: object,
+    timeout: object,
+    params: dict[str, Any],
+) -> TextRequest:
+    if not isinstance(model, str) or not model.strip():
+        raise expected("model", 'the name of a model, such as "gpt-5"', model)
+    if not isinstance(stream, bool):
+        raise expected("stream", "True or False", stream)
+    model = model.strip()
+    seconds = None if timeout is None else check_seconds("timeout", timeout, none="the client's own")
+    params = {name: value if name in _OF_TOOLS else to_plain(value) for name, value in params.items()}
+    for name in _AT_LEAST_ONE:
+        if params.get(name) is not None:
+            params[name] = check_whole(name, params[name], 1)
+    if params.get("tools") is not None:
+        params["tools"] = _tools(params["tools"])
+    if callable(params.get("tool_choice")):
+        name = as_tool(params["tool_choice"])["function"]["name"]
+        params["tool_choice"] = {"type": "function", "function": {"name": name}}
+    body = {**body, **params}
+    _check_json(body)
+    whole = {"model": model, **body, **({"stream": True} if stream else {})}
+    request = Request("POST", _PATHS[route], body=_encoded(whole), timeout=seconds, streamed=True)
+    if stream and route == "chat" and "stream_options" not in body:
+        counted = {**whole, "stream_options": {"include_usage": True}}  # else nobody says what it costs
+        return TextRequest(route, model, body, replace(request, body=_encoded(counted)), request)
+    return TextRequest(route, model, body, request)
+
+
+def _encoded(body: Mapping[str, Any]) -> bytes:
+    try:
+        return encode(body)
+    except UnicodeEncodeError as error:
+        raise InvalidInputError(
+            f"This cannot be sent: it holds half of a character ({error}). Repair the text.", charged=False
+        ) from None
+
+
+def _check_json(body: Mapping[str, Any]) -> None:
+    for name, value in body.items():
+        try:
+            encode({name: value})
+        except UnicodeEncodeError:
+            continue  # told with the whole
+        except (TypeError, ValueError, RecursionError) as error:
+            raise InvalidInputError(
+                f"{name} cannot be sent as JSON ({error}). Use texts, finite numbers, booleans, lists and "
+                "dicts.",
+                charged=False,
+            ) from None
+
+
+def _tools(given: object) -> list[dict[str, Any]]:
+    if not isinstance(given, list | tuple):
+        raise expected("tools", "a list of functions, or of dicts", given)
+    return [as_tool(each, f"tools[{number}]") for number, each in enumerate(given)]
+
+
+def _is_token(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
+
+
+# Messages
+
+
+def _listed(messages: object, name: str) -> Sequence[object]:
+    """Return messages as a list: a text, or one message, is a list of one."""
+    if isinstance(messages, str) and messages.strip():
+        return [{"role": "user", "content": messages}]
+    if isinstance(messages, Mapping | ChatCompletion | Response):
+        return [messages]
+    if isinstance(messages, list | tuple) and messages:
+        return messages
+    raise expected(name, _MESSAGES, messages)
+
+
+_Part: TypeAlias = Callable[[str, str], dict[str, Any]]
+
+
+def _chat_part(kind: str, value: str) -> dict[str, Any]:
+    return (
+        {"type": "text", "text": value}
+        if kind == "text"
+        else {"type": "image_url", "image_url": {"url": value}}
+    )
+
+
+def _response_part(kind: str, value: str) -> dict[str, Any]:
+    return (
+        {"type": "input_text", "text": value}
+        if kind == "text"
+        else {"type": "input_image", "image_url": value}
+    )
+
+
+def _message(message: object, where: str, part: _Part, origin: str | None) -> dict[str, Any]:
+    if isinstance(message, ChatCompletion):
+        return message.message
+    if isinstance(message, Response):
+        return {"role": "assistant", "content": message.text}
+    if not isinstance(message, Mapping):
+        raise expected(where, 'a message such as {"role": "user", "content": "…"}', message)
+    role = message.get("role")
+    if not isinstance(role, str) or not role.strip():
+        raise InvalidInputError(
+            f"{where} has no role. Say who speaks: system, user, assistant or tool.", charged=False
+        )
+    content = message.get("content")
+    if content is None and not any(name in message for name in ("tool_calls", "function_call", "refusal")):
+        raise InvalidInputError(f"{where} has no content. Say what the {role} says.", charged=False)
+    if content is None or isinstance(content, str):
+        return {name: to_plain(value) for name, value in message.items()}
+    listed = content if isinstance(content, list | tuple) else [content]
+    parts = [_part(each, f"{where}.content[{n}]", part, origin) for n, each in enumerate(listed)]
+    return {**{name: to_plain(value) for name, value in message.items()}, "content": parts}
+
+
+def _part(value: object, where: str, part: _Part, origin: str | None) -> dict[str, Any]:
+    """Turn one part of a message into what the route takes: a text, a picture, or a dict as it is."""
+    if isinstance(value, str):
+        if is_path_like(value) and Path(value).expanduser().is_file():
+            value = Path(value)
+        else:
+            return part("text", value)
+    if isinstance(value, Mapping):
+        return _with_picture(value, where, origin)
+    if isinstance(value, Prediction) or is_picture(value) or hasattr(value, "__fspath__") or _is_bytes(value):
+        found = _picture(value, where, origin)
+        return part("picture" if found.startswith(("data:", "http://", "https://")) else "text", found)
+    raise expected(where, "a text, a picture (a path, a Pillow image, a prediction), or a dict", value)
+
+
+def _with_picture(value: Mapping[str, Any], where: str, origin: str | None) -> dict[str, Any]:
+    """Return a part as it was written, its picture as an address."""
+    found = dict(value)
+    picture = found.get("image_url")
+    if isinstance(picture, Mapping):
+        if "url" in picture:
+            found["image_url"] = {**picture, "url": _address(picture["url"], where, origin)}
+    elif picture is not None:
+        found["image_url"] = _address(picture, where, origin)
+    return found
+
+
+def _address(value: object, where: str, origin: str | None) -> object:
+    if isinstance(value, str) and is_path_like(value):
+        value = Path(value)
+    return value if isinstance(value, str) else _picture(value, where, origin)
+
+
+def _picture(value: object, where: str, origin: str | None) -> str:
+    """Return a picture's URL, or itself as a data URI; a prediction of text is its text."""
+    found = _lazy.prepare_input({"picture": value}, None, origin=origin)["picture"]
+    is_text = isinstance(value, Prediction) and isinstance(found, str) and not found.startswith("data:")
+    if not isinstance(found, str) or not (is_text or found.startswith("data:image/")):
+        raise InvalidInputError(
+            f"{where} is no picture. Pass a picture's path, a Pillow image, or a prediction.", charged=False
+        )
+    return found
+
+
+def _is_bytes(value: object) -> bool:
+    return isinstance(value, bytes | bytearray | memoryview) or callable(getattr(value, "read", None))

@@ -1,0 +1,545 @@
+"""What text models answer with: completions of a chat, their choices, usage, filters and tool calls.
+
+Plain values, read from any documented shape (skytells-api-text.md sections 2, 7 and 8): a field of the wrong
+type becomes None and stays in ``raw``, a word that nobody knows yet is kept as it came.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any, Literal, Self
+
+from .. import _lazy
+from ..exceptions import InvalidInputError, SkytellsError
+from ._parse import parse_count, parse_mapping, parse_number, parse_text
+from ._prediction import Metrics, Prediction
+from ._status import Status
+
+__all__ = ["ChatCompletion", "Choice", "Filter", "Piece", "ToolCall", "Usage"]
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """The tokens that a call is billed for; None where the API does not say, which is not zero.
+
+    Attributes
+    ----------
+    input_tokens, output_tokens, total_tokens : int or None
+        Read, written (hidden reasoning among them), and both.
+    cached_tokens, reasoning_tokens : int or None
+        How many of those read were cached, and of those written were reasoning.
+    raw : dict
+        As it came.
+
+    Examples
+    --------
+    >>> from skytells_nb.models import Usage
+    >>> Usage.from_api({"prompt_tokens": 41, "completion_tokens": 66}).total_tokens
+    107
+    """
+
+    input_tokens: int | None = None
+    output_tokens: int | None = None
+    total_tokens: int | None = None
+    cached_tokens: int | None = None
+    reasoning_tokens: int | None = None
+    raw: dict[str, Any] = field(default_factory=dict, repr=False)
+
+    __hash__ = None  # type: ignore[assignment]
+
+    @classmethod
+    def from_api(cls, raw: object) -> Self | None:
+        """Read a ``usage`` in the spelling of any route; None where it counts nothing."""
+        found = parse_mapping(raw) or {}
+        read = _first_count(found, "prompt_tokens", "input_tokens")
+        written = _first_count(found, "completion_tokens", "output_tokens")
+        total = _first_count(found, "total_tokens")
+        if read is None and written is None and total is None:
+            return None
+        if total is None and read is not None and written is not None:
+            total = read + written
+        inner = parse_mapping(found.get("prompt_tokens_details") or found.get("input_tokens_details")) or {}
+        outer = parse_mapping(found.get("completion_tokens_details") or found.get("output_tokens_details"))
+        return cls(
+            read,
+            written,
+            total,
+            _first_count(inner, "cached_tokens"),
+            _first_count(outer or {}, "reasoning_tokens"),
+            found,
+        )
+
+    @property
+    def prompt_tokens(self) -> int | None:
+        """``input_tokens``, as the chat route calls them."""
+        return self.input_tokens
+
+    @property
+    def completion_tokens(self) -> int | None:
+        """``output_tokens``, as the chat route calls them."""
+        return self.output_tokens
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """What a content filter said of the prompt or of the answer.
+
+    Attributes
+    ----------
+    category : str
+        ``hate``, ``sexual``, ``violence``, ``self_harm``, ``jailbreak``, ``protected_material_code``,
+        ``protected_material_text``, or one that is newer.
+    side : {"prompt", "completion"}
+        Which text it looked at.
+    filtered : bool
+        Whether it struck.
+    severity : str or None
+        ``safe``, ``low``, ``medium`` or ``high``, where it grades.
+    detected : bool or None
+        What it found, where it does not grade.
+    """
+
+    category: str
+    side: Literal["prompt", "completion"]
+    filtered: bool
+    severity: str | None = None
+    detected: bool | None = None
+
+    def __str__(self) -> str:
+        return f"{self.category}: {self.severity}" if self.severity else self.category
+
+
+@dataclass(frozen=True, slots=True)
+class ToolCall:
+    """A function that the model wants called, or in a stream a piece of such a wish.
+
+    Attributes
+    ----------
+    id, name : str or None
+        What the result has to name; the function. In a stream only the first piece has them.
+    arguments : str
+        JSON as the model wrote it, which may be broken: see `parsed`.
+    index : int
+        Which of the calls of one turn it is.
+    """
+
+    id: str | None
+    name: str | None
+    arguments: str = ""
+    index: int = 0
+
+    @property
+    def parsed(self) -> dict[str, Any]:
+        """The arguments as a dict.
+
+        Raises
+        ------
+        InvalidInputError
+            The model wrote no JSON object, or was cut off in the middle of it.
+        """
+        try:
+            found = json.loads(self.arguments or "{}")
+            if isinstance(found, dict):
+                return found
+            why = "they are no object"
+        except (ValueError, RecursionError) as error:
+            why = str(error)
+        raise InvalidInputError(
+            f"The arguments of {self.name!r} cannot be read as JSON: {why}. The model may have been cut off: "
+            "raise max_tokens, or ask again.",
+            detail=self.arguments,
+        )
+
+    def result(self, value: object) -> dict[str, Any]:
+        """Return the message that tells the model what the function returned.
+
+        Parameters
+        ----------
+        value : object
+            A text as it is, anything else as JSON.
+        """
+        text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
+        return {"role": "tool", "tool_call_id": self.id, "content": text}
+
+    def _as_message(self) -> dict[str, Any]:
+        function = {"name": self.name, "arguments": self.arguments}
+        return {"id": self.id, "type": "function", "function": function}
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """A piece of a stream, as it arrived.
+
+    Attributes
+    ----------
+    text : str
+        What was written; empty in a piece that only says something else.
+    tool_calls : tuple of ToolCall
+        Pieces of tool calls; their ``arguments`` are to be appended.
+    finish_reason : str or None
+        Why the choice ended, in its last piece.
+    index : int
+        Which choice it belongs to, where several were asked for.
+    refusal : str
+        Words of a refusal.
+    type : str
+        The event's type on the responses route; empty on the chat route.
+    raw : dict
+        The event as it came.
+    """
+
+    text: str = ""
+    tool_calls: tuple[ToolCall, ...] = ()
+    finish_reason: str | None = None
+    index: int = 0
+    refusal: str = ""
+    type: str = ""
+    raw: dict[str, Any] = field(default_factory=dict, repr=False)
+
+    __hash__ = None  # type: ignore[assignment]
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """One of the answers of a completion.
+
+    Attributes
+    ----------
+    index : int
+        Its place.
+    text : str
+        What was written; empty where there is none, as with tool calls.
+    finish_reason : str or None
+        ``stop``, ``length``, ``tool_calls``, ``content_filter``; None where it was cut off.
+    refusal : str or None
+        Why the model would not.
+    tool_calls : tuple of ToolCall
+        What it wants called.
+    filters : tuple of Filter
+        What the content filters said of it.
+    logprobs : object
+        As it came.
+    """
+
+    index: int
+    text: str = ""
+    finish_reason: str | None = None
+    refusal: str | None = None
+    tool_calls: tuple[ToolCall, ...] = ()
+    filters: tuple[Filter, ...] = ()
+    logprobs: Any = None
+
+    __hash__ = None  # type: ignore[assignment]
+
+    @classmethod
+    def from_api(cls, raw: Mapping[str, Any], place: int = 0) -> Self:
+        """Read one entry of ``choices``."""
+        message = parse_mapping(raw.get("message")) or {}
+        index = parse_count(raw.get("index"))
+        return cls(
+            index=place if index is None else index,
+            text=parse_content(message.get("content")),
+            finish_reason=parse_text(raw.get("finish_reason")),
+            refusal=parse_text(message.get("refusal")) or None,
+            tool_calls=parse_tool_calls(message.get("tool_calls")),
+            filters=parse_filters(raw.get("content_filter_results"), "completion"),
+            logprobs=raw.get("logprobs"),
+        )
+
+    @property
+    def message(self) -> dict[str, Any]:
+        """The message that stands for it in the next request's ``messages``."""
+        message: dict[str, Any] = {"role": "assistant", "content": self.text or None}
+        if self.tool_calls:
+            message["tool_calls"] = [call._as_message() for call in self.tool_calls]  # noqa: SLF001 - same file
+        elif not self.text:
+            message["content"] = self.refusal or ""
+        return message
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class ChatCompletion:
+    """One turn of a chat: what the model answered, why it stopped, and what it cost.
+
+    A plain value, which can be pickled. ``text``, ``finish_reason``, ``refusal`` and ``tool_calls`` are those
+    of its first choice.
+
+    Attributes
+    ----------
+    id : str
+        The API's name for it.
+    choices : tuple of Choice
+        In order; one, unless ``n`` asked for more.
+    model : str or None
+        The model that answered, which may be another than the one that was asked.
+    requested_model : str or None
+        The model that was asked; its price is the one that counts.
+    usage : Usage or None
+        Tokens; None where the API did not say.
+    filters : tuple of Filter
+        What the content filters said of prompt and answers.
+    cost : Decimal or None
+        By usage and the price list of the model that was asked, in US dollars, or a sandbox's credits. None
+        is unknown, which is not zero.
+    created_at : datetime or None
+        Aware, in UTC.
+    seconds : float or None
+        From the request to the whole answer, as measured here.
+    input : dict
+        What was sent, but for the model.
+    origin : str or None
+        The base URL of the API that it came from.
+    raw : dict
+        The answer, untouched; of a stream, its pieces put together in the same shape.
+
+    Examples
+    --------
+    >>> import skytells_nb as sky
+    >>> with sky.Sandbox(seconds=0) as sandbox, sandbox.client() as client:
+    ...     made = client.chat.completions.create("gpt-5", "Why is the sea blue?")
+    >>> made.finish_reason, made.model, made.usage.total_tokens > 0, made.cost > 0
+    ('stop', 'gpt-5', True, True)
+    """
+
+    id: str
+    choices: tuple[Choice, ...] = ()
+    model: str | None = None
+    requested_model: str | None = None
+    usage: Usage | None = None
+    filters: tuple[Filter, ...] = ()
+    cost: Decimal | None = None
+    created_at: datetime | None = None
+    seconds: float | None = None
+    input: dict[str, Any] = field(default_factory=dict)
+    origin: str | None = None
+    raw: dict[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def from_api(
+        cls,
+        raw: Mapping[str, Any],
+        *,
+        requested_model: str | None = None,
+        input: Mapping[str, Any] | None = None,
+        origin: str | None = None,
+    ) -> Self:
+        """Read an answer of the chat route.
+
+        Parameters
+        ----------
+        raw : mapping
+            A decoded JSON object.
+        requested_model, input, origin : optional
+            What was asked, and where.
+        """
+        listed = raw.get("choices")
+        found = [each for each in listed if isinstance(each, Mapping)] if isinstance(listed, list) else []
+        choices = sorted(
+            (Choice.from_api(each, place) for place, each in enumerate(found)), key=lambda each: each.index
+        )
+        prompts = raw.get("prompt_filter_results")
+        asked = [
+            filter
+            for each in (prompts if isinstance(prompts, list) else [])
+            if isinstance(each, Mapping)
+            for filter in parse_filters(each.get("content_filter_results"), "prompt")
+        ]
+        return cls(
+            id=parse_text(raw.get("id")) or "",
+            choices=tuple(choices),
+            model=parse_text(raw.get("model")),
+            requested_model=requested_model,
+            usage=Usage.from_api(raw.get("usage")),
+            filters=(*asked, *(filter for choice in choices for filter in choice.filters)),
+            created_at=parse_epoch(raw.get("created")),
+            input=dict(input or {}),
+            origin=origin,
+            raw=dict(raw),
+        )
+
+    @property
+    def text(self) -> str:
+        """What the model wrote."""
+        return self.choices[0].text if self.choices else ""
+
+    @property
+    def finish_reason(self) -> str | None:
+        """Why it stopped: ``stop``, ``length``, ``tool_calls``, ``content_filter``; None: it was cut off."""
+        return self.choices[0].finish_reason if self.choices else None
+
+    @property
+    def refusal(self) -> str | None:
+        """Why the model would not answer, where it says so."""
+        return self.choices[0].refusal if self.choices else None
+
+    @property
+    def tool_calls(self) -> tuple[ToolCall, ...]:
+        """What it wants called."""
+        return self.choices[0].tool_calls if self.choices else ()
+
+    @property
+    def message(self) -> dict[str, Any]:
+        """The message that stands for it in the next request's ``messages``."""
+        return self.choices[0].message if self.choices else {"role": "assistant", "content": ""}
+
+    @property
+    def note(self) -> str | None:
+        """What whoever reads it should know: cut off, filtered, refused; None where all is well."""
+        return note_on(self.text, self.finish_reason, self.refusal, bool(self.tool_calls), self.filters)
+
+    def to_prediction(self, status: Status = "succeeded", error: str | None = None) -> Prediction:
+        """Return the same call as an archive keeps it and a frame counts it.
+
+        Parameters
+        ----------
+        status, error : str, optional
+            How it ended, where not well.
+        """
+        return as_prediction(self, [each.text for each in self.choices if each.text], status, error)
+
+    def __hash__(self) -> int:
+        return hash((self.origin, self.id))
+
+    def __str__(self) -> str:
+        return self.text
+
+    def __repr__(self) -> str:
+        return described(self, self.finish_reason)
+
+    def _repr_mimebundle_(
+        self, include: Collection[str] | None = None, exclude: Collection[str] | None = None
+    ) -> dict[str, str]:
+        return _lazy.mimebundle(self, include, exclude)
+
+
+# What the answers of several routes have in common
+
+
+def parse_content(value: object) -> str:
+    """Return a message's text: a string, or the texts of its parts (some routers send a list)."""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, Mapping):
+        return parse_text(value.get("text")) or ""
+    return "".join(map(parse_content, value)) if isinstance(value, list) else ""
+
+
+def parse_tool_calls(value: object) -> tuple[ToolCall, ...]:
+    """Read ``tool_calls``, whole or in pieces; what is none is left out."""
+    found = []
+    for place, each in enumerate(value if isinstance(value, list) else ()):
+        if isinstance(each, Mapping):
+            function = parse_mapping(each.get("function")) or {}
+            arguments, index = function.get("arguments"), parse_count(each.get("index"))
+            if isinstance(arguments, Mapping):  # some servers have decoded it already
+                arguments = json.dumps(arguments, ensure_ascii=False)
+            found.append(
+                ToolCall(
+                    parse_text(each.get("id")),
+                    parse_text(function.get("name")),
+                    parse_text(arguments) or "",
+                    place if index is None else index,
+                )
+            )
+    return tuple(found)
+
+
+def parse_filters(value: object, side: Literal["prompt", "completion"]) -> tuple[Filter, ...]:
+    """Read a ``content_filter_results``; a category that is new is one, too."""
+    found = parse_mapping(value) or {}
+    return tuple(
+        Filter(
+            str(category),
+            side,
+            said.get("filtered") is True,
+            parse_text(said.get("severity")),
+            said["detected"] if isinstance(said.get("detected"), bool) else None,
+        )
+        for category, said in found.items()
+        if isinstance(said, Mapping)
+    )
+
+
+def parse_epoch(value: object) -> datetime | None:
+    """Parse Unix seconds as an aware UTC datetime."""
+    seconds = parse_number(value)
+    try:
+        return None if seconds is None else datetime.fromtimestamp(seconds, UTC)
+    except (ValueError, OverflowError, OSError):
+        return None
+
+
+def note_on(
+    text: str, finish: str | None, refusal: str | None, calls: bool, filters: Collection[Filter]
+) -> str | None:
+    """Say what whoever reads an answer should know; None where all is well."""
+    struck = [each for each in filters if each.filtered]
+    why = f" ({', '.join(map(str, struck))})" if struck else ""
+    if finish == "content_filter":
+        return f"The content filter cut it off{why}."
+    if finish == "length" and not text and not calls:
+        return "Cut off before the first word: raise max_tokens. It was billed all the same."
+    if finish == "length":
+        return "Cut off by the limit of tokens: raise max_tokens for more."
+    if refusal and not text:
+        return f"The model refused: {refusal}"
+    if struck:
+        sides = " and the ".join(dict.fromkeys(each.side for each in struck))
+        return f"The content filter flagged the {sides}{why}."
+    if finish is None:
+        return "Cut off before its end."
+    return None
+
+
+def described(value: Any, ended: str | None) -> str:
+    """Write an answer for a terminal: what it says, and what it took."""
+    parts = [repr(value.text if len(value.text) <= 80 else value.text[:79] + "…"), f"model={value.model!r}"]
+    if value.requested_model not in (None, value.model):
+        parts.append(f"requested_model={value.requested_model!r}")
+    parts.append(f"finish_reason={ended!r}" if isinstance(value, ChatCompletion) else f"status={ended!r}")
+    if value.tool_calls:
+        parts.append(f"tool_calls={[call.name for call in value.tool_calls]}")
+    if value.usage is not None:
+        parts.append(f"tokens={value.usage.total_tokens}")
+    if value.cost is not None:
+        parts.append(f"cost={value.cost}")
+    if value.note:
+        parts.append(f"note={value.note!r}")
+    return f"{type(value).__name__}({', '.join(parts)})"
+
+
+def as_prediction(value: Any, output: list[str], status: Status, error: str | None) -> Prediction:
+    """Return a text call as a prediction, so that archives, budgets and frames count it like any other."""
+    if not value.id:
+        raise SkytellsError("This answer has no id, so nothing can keep it.", charged=False)
+    began = value.created_at
+    took = value.seconds
+    return Prediction(
+        id=value.id,
+        status=status,
+        model=value.requested_model or value.model,
+        model_type="text",
+        input=value.input,
+        output=output,
+        error=error,
+        metrics=Metrics(
+            predict_time=took,
+            total_time=took,
+            billing={} if value.cost is None else {"credits_used": value.cost},
+        ),
+        cost=value.cost,
+        created_at=began,
+        started_at=began,
+        completed_at=None if began is None else began + timedelta(seconds=took or 0.0),
+        origin=value.origin,
+        raw=value.raw,
+    )
+
+
+def _first_count(found: Mapping[str, Any], *names: str) -> int | None:
+    counts: Iterator[int | None] = (parse_count(found.get(name)) for name in names)
+    return next((count for count in counts if count is not None and count >= 0), None)

@@ -1,0 +1,196 @@
+"""What the responses route answers with (skytells-api-text.md section 3)."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from typing import Any, Literal, Self
+
+from .. import _lazy
+from ._chat import (
+    Filter,
+    ToolCall,
+    Usage,
+    as_prediction,
+    described,
+    note_on,
+    parse_epoch,
+    parse_filters,
+)
+from ._parse import parse_mapping, parse_text
+from ._prediction import Prediction
+from ._status import Status
+
+__all__ = ["Response"]
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Response:
+    """One turn of the responses route. A plain value, which can be pickled.
+
+    Attributes
+    ----------
+    id : str
+        Its name: the next turn's ``previous_response_id``, where it was stored.
+    status : str or None
+        ``completed``, ``in_progress``, ``failed``, ``cancelled``, ``incomplete``, or one that is newer.
+    output : tuple of dict
+        Its items as they came: messages, tool calls, whatever else.
+    model, requested_model : str or None
+        The model that answered, and the one that was asked, whose price counts.
+    usage : Usage or None
+        Tokens; None where the API did not say.
+    filters : tuple of Filter
+        What the content filters said of prompt and answer.
+    cost : Decimal or None
+        By usage and price list; None is unknown, which is not zero.
+    created_at : datetime or None
+        Aware, in UTC.
+    seconds : float or None
+        From the request to the whole answer, as measured here.
+    input : dict
+        What was sent, but for the model.
+    origin : str or None
+        The base URL of the API that it came from.
+    raw : dict
+        The answer, untouched.
+
+    Examples
+    --------
+    >>> import skytells_nb as sky
+    >>> with sky.Sandbox(seconds=0) as sandbox, sandbox.client() as client:
+    ...     first = client.responses.create("skytells-3", "My colour is indigo.", store=True)
+    ...     then = client.responses.create("skytells-3", "Which?", previous_response_id=first.id)
+    >>> then.status, "indigo" in then.text
+    ('completed', True)
+    """
+
+    id: str
+    status: str | None = None
+    output: tuple[dict[str, Any], ...] = ()
+    model: str | None = None
+    requested_model: str | None = None
+    usage: Usage | None = None
+    filters: tuple[Filter, ...] = ()
+    cost: Decimal | None = None
+    created_at: datetime | None = None
+    seconds: float | None = None
+    input: dict[str, Any] = field(default_factory=dict)
+    origin: str | None = None
+    raw: dict[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def from_api(
+        cls,
+        raw: Mapping[str, Any],
+        *,
+        requested_model: str | None = None,
+        input: Mapping[str, Any] | None = None,
+        origin: str | None = None,
+    ) -> Self:
+        """Read an answer of the responses route; parameters are those of `ChatCompletion.from_api`."""
+        items, said = raw.get("output"), raw.get("content_filters")
+        filters: list[Filter] = []
+        for each in said if isinstance(said, list) else []:
+            if isinstance(each, Mapping):
+                side: Literal["prompt", "completion"] = (
+                    "prompt" if each.get("source_type") == "prompt" else "completion"
+                )
+                found = parse_filters(each.get("content_filter_results"), side)
+                if each.get("blocked") is True and not any(one.filtered for one in found):
+                    found = (*found, Filter("blocked", side, filtered=True))
+                filters += found
+        return cls(
+            id=parse_text(raw.get("id")) or "",
+            status=parse_text(raw.get("status")),
+            output=tuple(each for each in items if isinstance(each, dict)) if isinstance(items, list) else (),
+            model=parse_text(raw.get("model")),
+            requested_model=requested_model,
+            usage=Usage.from_api(raw.get("usage")),
+            filters=tuple(filters),
+            created_at=parse_epoch(raw.get("created_at")),
+            input=dict(input or {}),
+            origin=origin,
+            raw=dict(raw),
+        )
+
+    @property
+    def text(self) -> str:
+        """What the model wrote, of all its messages; other items may stand before them."""
+        return "".join(
+            parse_text(part.get("text")) or "" for part in self._parts() if part.get("type") != "refusal"
+        )
+
+    @property
+    def refusal(self) -> str | None:
+        """Why the model would not answer, where it says so."""
+        return "".join(parse_text(part.get("refusal")) or "" for part in self._parts()) or None
+
+    @property
+    def tool_calls(self) -> tuple[ToolCall, ...]:
+        """What it wants called."""
+        calls = [item for item in self.output if item.get("type") == "function_call"]
+        return tuple(
+            ToolCall(
+                parse_text(item.get("call_id")) or parse_text(item.get("id")),
+                parse_text(item.get("name")),
+                parse_text(item.get("arguments")) or "",
+                index,
+            )
+            for index, item in enumerate(calls)
+        )
+
+    @property
+    def finish_reason(self) -> str | None:
+        """Why it stopped, in the words of the chat route; None where it was cut off."""
+        details = parse_mapping(self.raw.get("incomplete_details")) or {}
+        why = parse_text(details.get("reason"))
+        if why == "max_output_tokens":
+            return "length"
+        if why is not None:
+            return why
+        if self.status == "completed":
+            return "tool_calls" if self.tool_calls and not self.text else "stop"
+        return None
+
+    @property
+    def note(self) -> str | None:
+        """What whoever reads it should know: cut off, filtered, refused; None where all is well."""
+        note = note_on(self.text, self.finish_reason, self.refusal, bool(self.tool_calls), self.filters)
+        return None if note is None else note.replace("max_tokens", "max_output_tokens")
+
+    def _parts(self) -> list[Mapping[str, Any]]:
+        contents = [item.get("content") for item in self.output if item.get("type", "message") == "message"]
+        found: list[Mapping[str, Any]] = []
+        for content in contents:
+            if isinstance(content, str):
+                found.append({"text": content})
+            elif isinstance(content, list):
+                found += [part for part in content if isinstance(part, Mapping)]
+        return found
+
+    def to_prediction(self, status: Status = "succeeded", error: str | None = None) -> Prediction:
+        """Return the same call as an archive keeps it and a frame counts it.
+
+        Parameters
+        ----------
+        status, error : str, optional
+            How it ended, where not well.
+        """
+        return as_prediction(self, [self.text] if self.text else [], status, error)
+
+    def __hash__(self) -> int:
+        return hash((self.origin, self.id))
+
+    def __str__(self) -> str:
+        return self.text
+
+    def __repr__(self) -> str:
+        return described(self, self.status)
+
+    def _repr_mimebundle_(
+        self, include: Collection[str] | None = None, exclude: Collection[str] | None = None
+    ) -> dict[str, str]:
+        return _lazy.mimebundle(self, include, exclude)

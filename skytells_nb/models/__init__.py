@@ -18,6 +18,7 @@ from ._parse import (
 )
 from ._prediction import Metrics, Prediction, PredictionList
 from ._status import STATUSES, Status, count_statuses, is_done, parse_status, status_from_wire
+from ._units import BilledQuantity, Unit, parse_unit
 
 if TYPE_CHECKING:
     from ._chat import (
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "STATUSES",
+    "BilledQuantity",
     "ChatCompletion",
     "Choice",
     "Criterion",
@@ -50,6 +52,7 @@ __all__ = [
     "Response",
     "Status",
     "ToolCall",
+    "Unit",
     "Usage",
     "count_statuses",
     "is_done",
@@ -65,6 +68,7 @@ __all__ = [
     "parse_text",
     "parse_time",
     "parse_tool_calls",
+    "parse_unit",
     "status_from_wire",
 ]
 

@@ -12,13 +12,14 @@ from ..exceptions import SkytellsError
 from ..formatting import CREDITS
 from ..plaintext import one_line
 from ._parse import parse_amount, parse_mapping, parse_text, parse_texts
+from ._units import BilledQuantity, parse_unit
 
 if TYPE_CHECKING:
     from pandas import DataFrame
 
 __all__ = ["Criterion", "Model", "ModelList", "Pricing"]
 
-_FLAT_UNITS: Final = frozenset({"prediction", "image", "video", "audio", "clip"})
+_NOT_FLAT: Final = Decimal("NaN")
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,8 +121,10 @@ class Pricing:
         Always a Decimal, so ``f"{pricing.per_prediction:.4f}"`` works for every model.
         """
         if self.amount is None or self.criteria or self.formula:
-            return Decimal("NaN")
-        return self.amount if (self.unit or "").strip().lower() in _FLAT_UNITS else Decimal("NaN")
+            return _NOT_FLAT
+        unit = parse_unit(self.unit)
+        is_flat = unit is not None and unit.quantity in (BilledQuantity.PREDICTION, BilledQuantity.OUTPUT)
+        return self.amount if is_flat else _NOT_FLAT
 
 
 @dataclass(frozen=True, slots=True, repr=False)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from ._estimate import PLAUSIBLE, Estimate, added, checked_count, cost_of_usage, estimate, together
 from ._quantity import EXACT, TOKEN_COUNTS
 from ._rules import list_price, list_price_rules
-from ._units import parse_unit
 
 __all__ = [
     "EXACT",
@@ -18,6 +17,5 @@ __all__ = [
     "estimate",
     "list_price",
     "list_price_rules",
-    "parse_unit",
     "together",
 ]

@@ -11,12 +11,11 @@ from typing import Any, Final
 from ..checks import check_whole, expected
 from ..exceptions import InvalidInputError
 from ..formatting import CREDITS, DOLLARS, format_cost, format_number, format_price, format_range
-from ..models import Model, Pricing, parse_amount
+from ..models import BilledQuantity, Model, Pricing, parse_amount, parse_unit
 from ..plaintext import encodable, one_line
 from ._quantity import EXACT, Interval, quantity, tokens_in, tokens_out
 from ._resolved_input import ResolvedInput
 from ._rules import Rate, TokenKind, choose, token_rates, unit_name
-from ._units import BilledQuantity, parse_unit
 
 __all__ = ["PLAUSIBLE", "Estimate", "added", "checked_count", "cost_of_usage", "estimate", "together"]
 

@@ -8,9 +8,9 @@ from decimal import Context, Decimal
 from typing import Any, Final, Self
 
 from ..formatting import format_number
+from ..models import BilledQuantity, Unit
 from ..schema import LENGTH_NAMES, count_names
 from ._resolved_input import ResolvedInput, number_bounds, numeric, shown
-from ._units import BilledQuantity, Unit
 
 __all__ = ["EXACT", "TOKEN_COUNTS", "Interval", "quantity", "tokens_in", "tokens_out"]
 

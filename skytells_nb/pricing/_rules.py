@@ -13,11 +13,10 @@ from decimal import Decimal
 from typing import Any, Final, Literal
 
 from ..formatting import format_price
-from ..models import Criterion, Model, Pricing
+from ..models import Criterion, Model, Pricing, parse_unit
 from ..plaintext import clip, one_line
 from ..schema import InputSchema, parse
 from ._resolved_input import ResolvedInput, numeric, shown
-from ._units import parse_unit
 
 __all__ = ["Choice", "Rate", "TokenKind", "choose", "list_price", "list_price_rules", "token_rates"]
 

@@ -120,7 +120,9 @@ class TestPricing:
             Decimal("0.02"),
         )
 
-    @pytest.mark.parametrize("unit", ["prediction", "image", "video", "audio", "clip", " Image "])
+    @pytest.mark.parametrize(
+        "unit", ["prediction", "image", "video", "audio", "clip", "song", " Image ", "per call"]
+    )
     def test_one_call_of_a_flat_unit_costs_its_amount(self, unit: str):
         assert Pricing.from_api({"amount": 0.03, "unit": unit}).per_prediction == Decimal("0.03")
 

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from skytells_nb.models import Model
-from skytells_nb.pricing import estimate, parse_unit
+from skytells_nb.models import Model, parse_unit
+from skytells_nb.pricing import estimate
 from skytells_nb.sandbox import models as sandbox_models
 
 UNITS = [

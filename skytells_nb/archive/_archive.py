@@ -22,7 +22,7 @@ from ..aio import gather, run
 from ..api import Account, Observer, check_limit, parse_bound
 from ..checks import check_path, check_whole, expected
 from ..exceptions import InvalidInputError, SkytellsError, warn_user
-from ..models import Prediction, PredictionList
+from ..models import Prediction, PredictionList, parse_status
 from . import _index as index
 from . import _reindex as reindex
 from ._database import Database
@@ -200,7 +200,7 @@ class Archive(Observer):
         where, values = _conditions(
             {
                 "p.model = ?": model,
-                "p.status = ?": "canceled" if status == "cancelled" else status,
+                "p.status = ?": status and (parse_status(status) or status),
                 "p.origin = ?": origin,
                 "p.moment >= ?": index.to_micros(parse_bound("since", since, time.min)),
                 "p.moment <= ?": index.to_micros(parse_bound("until", until, time.max)),

@@ -22,7 +22,7 @@ import traitlets
 from ..aio import run, submit
 from ..api import AsyncClient, create, prepare_input, session_costs
 from ..exceptions import PredictionError, SkytellsError
-from ..models import Model, Prediction, PredictionList
+from ..models import Model, Prediction, PredictionList, Status
 from ..pricing import Estimate, estimate
 from ..schema import NEEDED
 from ..spending import Budget
@@ -34,7 +34,7 @@ __all__ = ["FormController", "FormState", "FormStatus", "unavailable"]
 _DEBOUNCE: Final = 0.06
 _log: Final = logging.getLogger(__name__)
 
-FormStatus = Literal["idle", "sending", "queued", "processing", "succeeded", "failed", "canceled"]
+FormStatus = Literal["idle", "sending"] | Status
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

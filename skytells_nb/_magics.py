@@ -21,7 +21,7 @@ from contextlib import redirect_stdout
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any, Final
+from typing import Any, Final, assert_never
 
 from . import _tracebacks
 from ._options import options
@@ -29,7 +29,7 @@ from .aio import bar, run
 from .api import client_of, session_costs
 from .exceptions import NotFoundError, SkytellsError
 from .formatting import format_cost, money_unit
-from .forms import Field, fields_from_schema
+from .forms import Field, FieldKind, fields_from_schema
 from .models import Model, Prediction
 from .pricing import estimate
 from .schema import UNSET, as_text, check, closest
@@ -294,7 +294,7 @@ def _parse_value(field: Field, typed: Any) -> Any:
         texts = typed if isinstance(typed, list) else [typed]
         if len(texts) == 1 and str(texts[0]).lstrip().startswith("["):
             return _parse_json(field, texts[0])
-        kinds = {"lines": "text", "choices": "choice"}
+        kinds: dict[FieldKind, FieldKind] = {"lines": "text", "choices": "choice"}
         item = field.item or replace(field, kind=kinds.get(field.kind, "json"))
         return [_parse_value(replace(item, name=field.name), text) for text in texts]
     typed = typed[-1] if isinstance(typed, list) else typed
@@ -313,7 +313,12 @@ def _parse_value(field: Field, typed: Any) -> Any:
             return typed if re.match(r"[A-Za-z][A-Za-z0-9+.-]+:", typed) else Path(typed)
         case "json" | "group" | "pairs" | "places" | "custom":
             return _parse_json(field, typed)
-    return typed
+        case "text" | "prose" | "secret" | "suggestions" | "colour" | "fixed" | "whole":
+            return typed
+        case "rows" | "lines" | "choices" | "variants":  # handled above
+            raise AssertionError(field.kind)
+        case _:
+            assert_never(field.kind)
 
 
 def _parse_variant(field: Field, typed: Any) -> Any:

@@ -5,15 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from ._fields import Field, Property
+    from ._fields import Field, FieldKind, Property
     from ._form import PromptForm
     from ._playground import Playground
     from ._rules import Rule, fields_from_schema
 
-__all__ = ["Field", "Playground", "PromptForm", "Property", "Rule", "fields_from_schema"]
+__all__ = ["Field", "FieldKind", "Playground", "PromptForm", "Property", "Rule", "fields_from_schema"]
 
 _HOMES = {
     "Field": "_fields",
+    "FieldKind": "_fields",
     "Playground": "_playground",
     "PromptForm": "_form",
     "Property": "_fields",

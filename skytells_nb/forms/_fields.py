@@ -9,7 +9,33 @@ from typing import Any, Literal
 from ..schema import UNSET, Number
 from ..schema import Property as SchemaProperty
 
-__all__ = ["Field", "Place", "Property", "is_same"]
+__all__ = ["Field", "FieldKind", "Place", "Property", "is_same"]
+
+FieldKind = Literal[
+    "prose",
+    "text",
+    "secret",
+    "media",
+    "choice",
+    "choices",
+    "suggestions",
+    "slider",
+    "number",
+    "seed",
+    "checkbox",
+    "colour",
+    "lines",
+    "group",
+    "rows",
+    "pairs",
+    "places",
+    "variants",
+    "json",
+    "fixed",
+    "custom",
+    "whole",
+]
+"""``fixed`` is sent and not shown; ``whole`` is all of the input, as JSON."""
 
 Place = Literal["prompt", "media", "main", "advanced", "hidden"]
 
@@ -23,10 +49,7 @@ class Field:
     name : str
         The key in the request.
     kind : str
-        Which control it gets: ``prose``, ``text``, ``secret``, ``media``, ``choice``, ``choices``,
-        ``suggestions``, ``slider``, ``number``, ``seed``, ``checkbox``, ``colour``, ``lines``, ``group``,
-        ``rows``, ``pairs``, ``places``, ``variants``, ``json``, ``fixed``, ``custom``, or ``whole`` (all of
-        the input, as JSON).
+        Which control it gets, one of `FieldKind`.
     label, help, placeholder : str
         Words for people.
     required, nullable, deprecated : bool
@@ -54,7 +77,7 @@ class Field:
     """
 
     name: str
-    kind: str
+    kind: FieldKind
     label: str = ""
     help: str = ""
     placeholder: str = ""
@@ -110,13 +133,13 @@ class Property(SchemaProperty):
         """Make one of what `schema` read."""
         return cls(other.name, other.schema, other.required, other.root, other.depth, other.conditions)
 
-    def field(self, kind: str, **more: Any) -> Field:
+    def field(self, kind: FieldKind, **more: Any) -> Field:
         """Make a field of it: with its title, description and default, and whether it is required.
 
         Parameters
         ----------
         kind : str
-            Which control it gets; see `Field`.
+            Which control it gets, one of `FieldKind`.
         **more : object
             Further attributes of `Field`, or others in the place of those that the schema gives.
 

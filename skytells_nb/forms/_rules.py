@@ -16,7 +16,7 @@ import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass, replace
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, Literal, NamedTuple
 
 from ..exceptions import InvalidInputError
 from ..schema import COUNT_NAMES, LENGTH_NAMES, PROMPT_NAMES, UNSET, Number, did_you_mean, parse
@@ -355,7 +355,7 @@ def _suggestions(p: Property) -> Field:
     return p.field("suggestions", choices=tuple((str(value), value) for value in p.enum or p.examples))
 
 
-def _number(p: Property, kind: str) -> Field:
+def _number(p: Property, kind: Literal["slider", "number", "seed"]) -> Field:
     low, high = p.bounds
     return p.field(
         kind,

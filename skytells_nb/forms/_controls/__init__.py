@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from .._fields import Field
+from .._fields import Field, FieldKind
 from .._views import Layouts
 from .base import Control
 from .choice import Checkbox, Choice, Choices
@@ -16,7 +16,7 @@ from .text import Colour, Custom, Json, Lines, Password, Prose, Suggestions, Tex
 
 __all__ = ["CONTROLS", "Control", "control_for"]
 
-CONTROLS: Final[Mapping[str, type[Control]]] = {
+CONTROLS: Final[Mapping[FieldKind, type[Control]]] = {
     "prose": Prose,
     "text": Text,
     "secret": Password,
@@ -48,5 +48,5 @@ def control_for(
     applies: Callable[[Field, Mapping[str, Any]], bool] | None = None,
 ) -> Control:
     """Make the control of a field; what has no other gets a JSON text area."""
-    kind = "custom" if field.widget is not None else field.kind
+    kind: FieldKind = "custom" if field.widget is not None else field.kind
     return CONTROLS.get(kind, Json)(field, layouts, changed, applies)

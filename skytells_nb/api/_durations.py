@@ -2,35 +2,57 @@
 
 from __future__ import annotations
 
-from collections import deque
+from math import inf
 from statistics import median
-from typing import Final
+from typing import Final, TypeAlias
 
 from ..models import Prediction
 
-__all__ = ["Durations", "length", "next_read", "shared_durations"]
+__all__ = ["Durations", "Window", "length", "next_read", "shared_durations"]
+
+Window: TypeAlias = tuple[float, float]
+"""The ages, in seconds, between which a prediction is likely to end."""
 
 _EARLY: Final = 0.85
-_STEP: Final = 1.045
 _LATE: Final = 1.2
+_STEPS: Final = 7.8
+"""Steps from one end of a window to the other: eight reads show all that lies within 15 % of the usual."""
+
+_WIDEST: Final = 2.5
+"""How many times its beginning a window's end may be: a wider one keeps short jobs waiting."""
+
+_OUTLIERS: Final = 5
+"""From so many lengths on, the shortest and the longest are left out: a cold start is no rule."""
 
 
 class Durations:
-    """The last few durations of every model, by the API's base URL and the model's name."""
+    """The lengths of the last few predictions of every model, by the API's base URL and the model's name."""
 
     def __init__(self, keep: int = 9) -> None:
         self._keep = keep
-        self._seen: dict[tuple[str, str], deque[float]] = {}
+        self._seen: dict[tuple[str, str], list[tuple[float, float]]] = {}
 
-    def remember(self, base_url: str, model: str | None, seconds: float) -> None:
-        """Note that a prediction of this model took so long; a length of 0 is not a length."""
+    def remember(self, base_url: str, model: str | None, seconds: float, started: float = -inf) -> None:
+        """Note that a prediction took so long, that was ``started`` then; a length of 0 is not a length.
+
+        Those that started last are kept, not those that ended last: of many that start together the longest
+        end last, and would teach that all are long.
+        """
         if model and seconds > 0:
-            self._seen.setdefault((base_url, model), deque(maxlen=self._keep)).append(seconds)
+            seen = self._seen.setdefault((base_url, model), [])
+            seen.append((started, seconds))
+            seen.sort(key=lambda each: each[0])
+            del seen[: -self._keep]
 
-    def expected(self, base_url: str, model: str | None) -> float | None:
-        """Return the seconds that one is likely to take: the median of the last few; None for a new model."""
-        seen = self._seen.get((base_url, model or ""))
-        return median(seen) if seen else None
+    def window(self, base_url: str, model: str | None) -> Window | None:
+        """Return when one is likely to end; None for a new model, or where lengths differ too much to say."""
+        seen = sorted(seconds for _, seconds in self._seen.get((base_url, model or ""), ()))
+        if not seen:
+            return None
+        usual = seen[1:-1] if len(seen) >= _OUTLIERS else seen
+        middle = median(seen)
+        first, last = min(_EARLY * middle, usual[0]), max(_LATE * middle, usual[-1])
+        return (first, last) if last <= _WIDEST * first else None
 
 
 def length(prediction: Prediction, observed: float, unfinished: float | None = None) -> float:
@@ -51,30 +73,31 @@ def length(prediction: Prediction, observed: float, unfinished: float | None = N
     return next((t for t in told if t is not None and t > 0 and least <= t <= observed), observed)
 
 
-def next_read(age: float, expected: float | None, *, is_slow: bool = False) -> float:
+def next_read(age: float, window: Window | None, *, is_slow: bool = False) -> float:
     """Return the age at which to read a prediction next, in seconds, given its age at the last read.
 
-    With an expected length: from 15 % before it, in steps of 4.5 %, so that a job within 15 % of it is
-    seen at most 5 % late by eight reads. Without one, or well past it, in growing steps: a job of 10 s takes
-    ten reads and one of 60 s fifteen, since a key may have 25 a minute. ``is_slow`` is for models that make
-    clips and songs, which take a while: the first read comes late, and all lengths are seen within a fifth.
+    With a window: eight reads from its beginning to its end, so that a job within 15 % of the usual
+    length is seen at most 5 % late. Without one, or past it, in steps that grow by a fifth and a second: a
+    job is noticed within a fifth of its length and a second, one of 10 s by seven reads and one of 60 s by
+    fifteen, since a key may have 25 a minute. ``is_slow`` is for models that make clips and songs, which
+    take a while: the first read comes late, and all lengths are seen within a fifth.
     No step is over 30 s: outputs live for five minutes.
 
     Examples
     --------
-    >>> next_read(0, None), next_read(10, None), next_read(0, 20.0)
-    (0.25, 14.2, 17.0)
+    >>> next_read(0, None), next_read(10, None), next_read(0, (17.0, 24.0))
+    (0.25, 13.0, 17.0)
     """
-    if expected is not None:
-        if age < _EARLY * expected:
-            return _EARLY * expected
-        if age < _LATE * expected:
-            return max(age * _STEP, age + 0.02)
+    if window is not None:
+        first, last = window
+        if age < first:
+            return first
+        if age < last:
+            step: float = (last / first) ** (1 / _STEPS)
+            return max(age * step, age + 0.02)
     if is_slow:
         return max(4.7, age + min(30.0, 0.2 * age))
-    if age < 10:
-        return 1.3 * age + 0.25
-    return age + min(0.42 * age, max(18.5, min(0.2 * age, 30.0)))
+    return age + min(30.0, 0.2 * age + 1.0) if age else 0.25
 
 
 shared_durations = Durations()

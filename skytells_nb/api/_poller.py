@@ -4,9 +4,9 @@ A pure state machine. ``due(now)`` returns when the next read is wanted, ``reque
 send, ``feed(request, reply, …)`` takes their replies and returns what they mean. It does no I/O, and its
 clock is whatever the caller passes in; `Watch` carries it out.
 
-One prediction in flight is read by its id. Several are read together from the listing, newest
-first, pages of 50 back to the oldest that is due; by id are read those so deep in the
-listing that one page each would be spent on them, and those that a whole sweep missed.
+One prediction in flight is read by its id. Several are read together from the listing, newest first, in
+pages of 50: those pages on which one of several is due. By id are read those alone on their page, and those
+that a sweep missed.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from urllib.parse import unquote
 from ..exceptions import SkytellsError
 from ..models import Prediction
 from . import _requests
-from ._durations import Durations, length, next_read
+from ._durations import Durations, Window, length, next_read
 from ._rate_limit import RateLimit
 from ._requests import Request
 from ._responses import (
@@ -64,6 +64,10 @@ Event: TypeAlias = Seen | Ended | Broken
 _GRACE: Final = 10.0
 _SLOW: Final = frozenset({"video", "audio", "music"})
 _SWEEP_GAP: Final = 0.03
+_ALIKE: Final = 1.5
+_TOGETHER: Final = 1.2
+"""Several are first looked at when a good part of them should have ended: so much after the window begins."""
+
 _GIVE_UP_LISTING: Final = 3
 _LONGEST_HOLD: Final = 10.0
 """Seconds that a 429 holds reads back at first, whatever it asks for; each further one twice as long."""
@@ -74,11 +78,16 @@ class _Entry:
     prediction: Prediction
     started: float
     number: int
+    window: Window | None
+    """When it is likely to end, by what was known as the wait began: of many that start together the short
+    ones end first, and say nothing about the others."""
     aged: bool = True
     looked: float = 0.0
     again: float = 0.0
     failures: int = 0
     failing_since: float | None = None
+    missed: bool = False
+    """Whether the last sweep did not show it, since newer creates moved it down the listing meanwhile."""
     delayed: bool = False
     """Whether its reads were held back: when it ended is then not known well enough to learn from."""
 
@@ -116,6 +125,7 @@ class Poller:
         self._wanted: set[str] = set()
         self._listing = True
         self._swept = -1.0
+        self._swept_to = 0
         self._failures = 0
         self._listing_failures = 0
         self._not_before = 0.0
@@ -130,8 +140,9 @@ class Poller:
         """Wait for a prediction; ``number`` counts this connection's creates."""
         if prediction.id not in self._entries:
             age = self._age(prediction, now)
+            window = self._durations.window(self._base_url, prediction.model)
             self._entries[prediction.id] = _Entry(
-                prediction, now - (age or 0.0), number, aged=age is not None
+                prediction, now - (age or 0.0), number, window, aged=age is not None
             )
 
     def remove(self, identifier: str) -> Prediction | None:
@@ -150,7 +161,7 @@ class Poller:
         """When `requests` will have something to send; None while nothing waits or reads are out."""
         if not self._entries or (self._flying and not self._queue):
             return None
-        at = now if self._queue else self._look(now)
+        at = now if self._queue else self._look()
         return max(at, self._not_before, self._rate_limit.ready(now))
 
     def requests(self, now: float) -> tuple[Request, ...]:
@@ -196,43 +207,55 @@ class Poller:
         return entry is not None and bool(entry.number) and found.is_foreign and found.status in (403, 404)
 
     def _missed(self, now: float) -> list[str]:
-        """List what a sweep did not show, and has to be read by id; not now what one could not show."""
-        missed, self._wanted = self._wanted, set()
-        return [i for i in self._entries if i in missed and self._entries[i].again <= now]
+        """List what a sweep did not show, and has to be read by id; not now what one could not show.
 
-    def _look(self, now: float) -> float:
+        Where creates went on during the sweep it may have moved to a page that was read before: the next
+        sweep shows it then, and a hundred are not read one by one.
+        """
+        missed, self._wanted = self._wanted, set()
+        has_moved = self._newest() > self._swept_to
+        read: list[str] = []
+        for identifier in missed & self._entries.keys():
+            entry = self._entries[identifier]
+            if entry.again > now:
+                continue
+            if has_moved and not entry.missed:
+                entry.missed = True
+            else:
+                read.append(identifier)
+        return read
+
+    def _newest(self) -> int:
+        return max((entry.number for entry in self._entries.values()), default=0)
+
+    def _look(self) -> float:
         """When the next round of reads is worth it: for one its own time, for several when half are due.
 
-        Never more than 0.25 s, or a tenth of its age, after the first of them.
+        For no one of them more than 0.5 s, or a fifth of its age, after its own time.
         """
-        times = sorted(self._due_times())
+        times = self._due_times()
         if not self._sweeps():
-            return times[0]
-        first, half = times[0], times[(len(times) - 1) // 2]
-        oldest = max(now - entry.started for entry in self._entries.values())
-        return max(min(half, first + max(0.25, 0.1 * oldest)), self._swept + _SWEEP_GAP)
+            return min(at for at, _ in times)
+        half = sorted(at for at, _ in times)[(len(times) - 1) // 2]
+        latest = min(at + max(0.5, 0.2 * (at - started)) for at, started in times)
+        return max(min(half, latest), self._swept + _SWEEP_GAP)
 
-    def _due_times(self) -> list[float]:
-        lengths: dict[str | None, float | None] = {}
+    def _due_times(self) -> list[tuple[float, float]]:
+        """Return, for each that is waited for, when it should be read next, and when it was started."""
         sweeps = self._sweeps()
         times = []
         for entry in self._entries.values():
-            model = entry.prediction.model
-            if model not in lengths:
-                lengths[model] = self._durations.expected(self._base_url, model)
-            expected = lengths[model]
+            window = entry.window
+            if sweeps and window is not None and window[1] > _ALIKE * window[0]:
+                window = None  # read step by step, as new ones are: one sweep serves all lengths
             if not entry.aged and not entry.looked:
-                times.append(max(entry.started, entry.again))
-            elif sweeps and expected is not None and entry.looked < expected:
-                times.append(entry.started + expected * 1.01)
+                at = entry.started
+            elif sweeps and window is not None and entry.looked < window[0]:
+                at = entry.started + window[0] * _TOGETHER
             else:
-                times.append(
-                    max(
-                        entry.started
-                        + next_read(entry.looked, expected, is_slow=entry.prediction.model_type in _SLOW),
-                        entry.again,
-                    )
-                )
+                is_slow = entry.prediction.model_type in _SLOW
+                at = entry.started + next_read(entry.looked, window, is_slow=is_slow)
+            times.append((max(at, entry.again), entry.started))
         return times
 
     def _sweeps(self) -> bool:
@@ -240,22 +263,25 @@ class Poller:
 
     def _plan(self, now: float) -> None:
         entries = list(self._entries.values())
+        times = list(zip(entries, self._due_times(), strict=True))
         if not self._sweeps():
-            due = [e for e, at in zip(entries, self._due_times(), strict=True) if at <= now]
-            self._queue.extend(_requests.get(e.prediction.id).newest for e in due)
+            due = [entry for entry, (at, _) in times if at <= now]
+            self._queue.extend(_requests.get(entry.prediction.id).newest for entry in due)
             return
-        newest = max(e.number for e in entries)
-        pages = sorted((newest - e.number) // _requests.PAGE_SIZE if e.number else 0 for e in entries)
-        depth = min(range(pages[-1] + 2), key=lambda p: p + sum(at >= p for at in pages))
-        depth = max(depth, 1)
+        soon = {e.prediction.id for e, (at, started) in times if at <= now + max(0.25, 0.1 * (now - started))}
+        self._swept, self._swept_to = now, self._newest()
+        pages: dict[int, list[str]] = {}
         for entry in entries:
-            page = (newest - entry.number) // _requests.PAGE_SIZE if entry.number else 0
-            if page < depth:
-                self._wanted.add(entry.prediction.id)
-            elif entry.again <= now:
-                self._queue.append(_requests.get(entry.prediction.id).newest)
-        self._queue.extend(_requests.page(p + 1).newest for p in range(depth))
-        self._swept = now
+            page = (self._swept_to - entry.number) // _requests.PAGE_SIZE if entry.number else 0
+            pages.setdefault(page, []).append(entry.prediction.id)
+        for page, listed in sorted(pages.items()):
+            if not soon.intersection(listed):
+                continue
+            if len(listed) > 1:
+                self._wanted.update(listed)
+                self._queue.append(_requests.page(page + 1).newest)
+            else:
+                self._queue.append(_requests.get(listed[0]).newest)
 
     def _listed(self, body: Any, now: float) -> list[Event]:
         events: list[Event] = []
@@ -293,14 +319,16 @@ class Poller:
         if not entry.aged:
             entry.started, entry.aged = now - (self._age(prediction, now) or 0.0), True
         unfinished, entry.looked = entry.looked, now - entry.started
+        if entry.prediction.model is None:  # waited for by its id alone
+            entry.window = self._durations.window(self._base_url, prediction.model)
         entry.prediction = prediction
-        entry.again, entry.failures, entry.failing_since = 0.0, 0, None
+        entry.again, entry.failures, entry.failing_since, entry.missed = 0.0, 0, None, False
         if not prediction.done:
             return [Seen(prediction)]
         self.remove(prediction.id)
         if prediction.status == "succeeded" and not entry.delayed:
             seconds = length(prediction, entry.looked, unfinished)
-            self._durations.remember(self._base_url, prediction.model, seconds)
+            self._durations.remember(self._base_url, prediction.model, seconds, entry.started)
         return [Ended(prediction)]
 
     def _failed(

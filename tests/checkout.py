@@ -1,9 +1,8 @@
-"""A stranger's copy of this project: only what is tracked, and environments that hold only what it asks for.
+"""A stranger's copy of this project, which holds only what is tracked, and a stranger's shell.
 
     pytest_plugins = ["checkout"]
 
-gives a module the fixtures `checkout`, `binder_venv` and `wheel_venv`, each made once for all tests. The
-Python is the one that runs the tests; packages come from wherever pip gets them.
+gives a module the fixture `checkout`, made once for all tests.
 
 PYTEST_DONT_REWRITE: tests import from here as well, before pytest could.
 """
@@ -16,11 +15,10 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
 
 import pytest
 
-__all__ = ["PROJECT", "Venv", "clean_environment", "run", "tracked_files"]
+__all__ = ["PROJECT", "clean_environment", "run", "tracked_files"]
 
 PROJECT = Path(__file__).parents[1]
 PATIENCE = 300.0
@@ -29,21 +27,6 @@ PATIENCE = 300.0
 _NOT_PART_OF_IT = shutil.ignore_patterns(
     ".*", "venv", "build", "dist", "__pycache__", "*.egg-info", "skytells_outputs", "shots"
 )
-
-
-class Venv(NamedTuple):
-    """An environment, and the copy of the project that it was installed from."""
-
-    bin: Path
-    checkout: Path
-
-    def environment(self, home: Path) -> dict[str, str]:
-        """Give the variables of a shell in which it is active, with settings of its own in ``home``."""
-        return {
-            **clean_environment(home),
-            "VIRTUAL_ENV": str(self.bin.parent),
-            "PATH": f"{self.bin}{os.pathsep}{clean_environment(home)['PATH']}",
-        }
 
 
 def clean_environment(home: Path) -> dict[str, str]:
@@ -63,6 +46,7 @@ def clean_environment(home: Path) -> dict[str, str]:
         "MPLCONFIGDIR": str(home / "matplotlib"),
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
         "PIP_DISABLE_PIP_VERSION_CHECK": "1",
+        "PIP_NO_COMPILE": "1",  # a third of pip's time, for modules of which most are never imported
         "PIP_NO_INPUT": "1",
         "PYDEVD_DISABLE_FILE_VALIDATION": "1",
     }
@@ -96,35 +80,7 @@ def tracked_files(target: Path) -> Path:
     return target
 
 
-def _new_venv(place: Path, checkout: Path, home: Path) -> Venv:
-    run([sys.executable, "-m", "venv", place], checkout, clean_environment(home))
-    return Venv(place / "bin", checkout)
-
-
 @pytest.fixture(scope="session")
 def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Copy the tracked files to where nothing else is."""
     return tracked_files(tmp_path_factory.mktemp("stranger") / "skytells-nb")
-
-
-@pytest.fixture(scope="session")
-def binder_venv(checkout: Path, tmp_path_factory: pytest.TempPathFactory) -> Venv:
-    """Install what ``binder/requirements.txt`` says, word for word, into an empty environment."""
-    home = tmp_path_factory.mktemp("home")
-    venv = _new_venv(checkout / ".venv", checkout, home)
-    pip = [venv.bin / "python", "-m", "pip", "install", "--quiet", "-r", "binder/requirements.txt"]
-    run(pip, checkout, venv.environment(home))
-    return venv
-
-
-@pytest.fixture(scope="session")
-def wheel_venv(checkout: Path, tmp_path_factory: pytest.TempPathFactory) -> Venv:
-    """Build the wheel and install it, with nothing that it does not ask for, into an empty environment."""
-    place = tmp_path_factory.mktemp("wheel")
-    venv = _new_venv(place / "venv", checkout, place)
-    build = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", place / "dist"]
-    run(build, checkout, clean_environment(place))
-    (wheel,) = (place / "dist").glob("*.whl")
-    pip = [venv.bin / "python", "-m", "pip", "install", "--quiet", wheel]
-    run(pip, checkout, venv.environment(place))
-    return venv

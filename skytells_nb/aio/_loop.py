@@ -180,7 +180,7 @@ async def in_caller(function: Callable[..., object], *args: object) -> object:
     return await result if inspect.isawaitable(result) else result
 
 
-class _Submission(Generic[T]):
+class _LoopCall(Generic[T]):
     """One coroutine on its way over the toolkit's loop; ``ended`` is set when its task really is over."""
 
     def __init__(
@@ -271,9 +271,9 @@ def submit(coro: Coroutine[Any, Any, T]) -> concurrent.futures.Future[T]:
     'done'
     """
     _require_coroutine(coro)
-    submission = _Submission(coro, _toolkit_loop())
-    submission.start()
-    return submission.future
+    call = _LoopCall(coro, _toolkit_loop())
+    call.start()
+    return call.future
 
 
 class _BlockedCaller:
@@ -361,23 +361,23 @@ def run(coro: Coroutine[Any, Any, T]) -> T:
         coro.close()
         raise SkytellsError("run() would deadlock here: use `await`.", charged=False)
     caller = _BlockedCaller()
-    submission = _Submission(coro, toolkit, caller)
-    submission.future.add_done_callback(caller.wake)
+    call = _LoopCall(coro, toolkit, caller)
+    call.future.add_done_callback(caller.wake)
     try:
-        submission.start()
-        caller.wait_for(submission.future)
+        call.start()
+        caller.wait_for(call.future)
     except BaseException:
-        submission.future.cancel()
+        call.future.cancel()
         caller.leave()
-        submission.ended.wait(GRACE)
+        call.ended.wait(GRACE)
         raise
     caller.leave()
     try:
-        if submission.future.cancelled():
+        if call.future.cancelled():
             raise asyncio.CancelledError
-        return submission.future.result()
+        return call.future.result()
     finally:
-        del submission  # else its exception's traceback would hold this frame, and this frame the exception
+        del call  # else its exception's traceback would hold this frame, and this frame the exception
 
 
 class _AwaitingCaller:
@@ -420,7 +420,7 @@ async def on_loop(coro: Coroutine[Any, Any, T]) -> T:
     loop = asyncio.get_running_loop()
     if loop is toolkit.loop:
         return await coro
-    submission = _Submission(coro, toolkit, _AwaitingCaller(loop))
+    call = _LoopCall(coro, toolkit, _AwaitingCaller(loop))
     over = asyncio.Event()
 
     def wake(_: object) -> None:
@@ -429,22 +429,22 @@ async def on_loop(coro: Coroutine[Any, Any, T]) -> T:
         except RuntimeError:
             return  # that loop has ended, and nobody waits any more
 
-    submission.future.add_done_callback(wake)
+    call.future.add_done_callback(wake)
     with heartbeat(loop):
         try:
-            submission.start()
+            call.start()
             await over.wait()
         except BaseException as error:
-            submission.future.cancel()
+            call.future.cancel()
             if isinstance(error, asyncio.CancelledError):
-                await _until_ended(submission.ended)
+                await _until_ended(call.ended)
             raise
     try:
-        if submission.future.cancelled():
+        if call.future.cancelled():
             raise asyncio.CancelledError
-        return submission.future.result()
+        return call.future.result()
     finally:
-        del submission
+        del call
 
 
 async def _until_ended(ended: threading.Event) -> None:

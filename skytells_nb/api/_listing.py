@@ -46,7 +46,7 @@ async def list_predictions(
     ``on_page`` is told how many were read, and how many there are in all where the API says.
     """
     check_limit(limit)
-    keep = _Filter(connection, status, model, since, until)
+    keep = _ListingFilter(connection, status, model, since, until)
     found: dict[str, Prediction] = {}
     if limit == 0:
         return PredictionList()
@@ -75,8 +75,8 @@ async def list_predictions(
             items = page_items(body)
             if items is None:
                 raise ServerError(
-                    "The list of predictions cannot be read: it is neither a list nor pages of one. This "
-                    "call bills nothing. Check the base URL, then try again.",
+                    "The list of predictions cannot be read: it is neither a list nor pages of one. "
+                    "Check the base URL, then try again.",
                     detail="unreadable listing",
                     charged=False,
                 )
@@ -94,9 +94,9 @@ async def list_predictions(
 
 
 def _keep(
-    connection: Connection, keep: _Filter, items: list[dict[str, Any]], found: dict[str, Prediction]
+    connection: Connection, keep: _ListingFilter, items: list[dict[str, Any]], found: dict[str, Prediction]
 ) -> set[str]:
-    """Keep what of a page is asked for; gives the ids of all of it."""
+    """Keep what of a page is asked for; returns the ids of all of it."""
     predictions = [
         Prediction.from_api(item, origin=connection.origin)
         for item in items
@@ -137,7 +137,7 @@ def check_limit(limit: object) -> None:
         )
 
 
-class _Filter:
+class _ListingFilter:
     """What a listing keeps; sent to the API as far as every version of it understands."""
 
     def __init__(

@@ -21,7 +21,7 @@ from . import _dtypes as dtypes
 from ._columns import COLUMNS, RATED, Chunk, InputColumns, from_frame, from_index, read_rows
 from ._datasets import Filter, is_dataset, parse_filter, read_dataset
 from ._dtypes import Categories
-from ._sources import Source, chunks, open_source
+from ._sources import RowSource, chunks, open_source
 
 __all__ = ["impossible", "predictions_frame", "sandbox_rows", "sandboxes"]
 
@@ -85,7 +85,7 @@ def predictions_frame(
     if is_dataset(source):
         for chunk in read_dataset(source, columns, wanted):
             table.add(chunk)
-        return _picked(_finished(table, Source(f"dataset {source}", [])), columns)
+        return _picked(_finished(table, RowSource(f"dataset {source}", [])), columns)
     opened = open_source(source, "predictions_frame")
     if isinstance(opened.rows, pd.DataFrame):
         table.add(from_frame(opened.rows))
@@ -207,7 +207,7 @@ def _no_collector() -> Iterator[None]:
             gc.enable()
 
 
-def _finished(table: _Table, opened: Source) -> pd.DataFrame:
+def _finished(table: _Table, opened: RowSource) -> pd.DataFrame:
     """Correct what can be corrected, and note it."""
     frame = table.frame()
     notes: list[str] = []

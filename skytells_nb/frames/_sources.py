@@ -17,14 +17,14 @@ from ..exceptions import InvalidInputError, SkytellsError
 from ..models import Model, ModelList, Prediction
 from ._columns import COLUMNS
 
-__all__ = ["Source", "chunks", "models", "open_source", "pandas_frame"]
+__all__ = ["RowSource", "chunks", "models", "open_source", "pandas_frame"]
 
 SIZE: Final = 1_000
 """Rows that are read at a time, so that what an iterator yields can be let go of."""
 
 
 @dataclass(slots=True)
-class Source:
+class RowSource:
     """Rows, and what is known of where they come from.
 
     Attributes
@@ -48,7 +48,7 @@ class Source:
     columns: list[Mapping[str, Sequence[Any]]] | None = None
 
 
-def open_source(given: object, what: str) -> Source:
+def open_source(given: object, what: str) -> RowSource:
     """Find out what was given, and start to read it.
 
     Raises
@@ -59,25 +59,25 @@ def open_source(given: object, what: str) -> Source:
     if isinstance(given, Client | AsyncClient):
         return _listed(given)
     if isinstance(given, Prediction | Model):
-        return Source("list", [given])
+        return RowSource("list", [given])
     frame = pandas_frame(given)
     if frame is not None:
         origins = frame.attrs.get("sandbox_origins")
         known = {each for each in origins if isinstance(each, str)} if isinstance(origins, list) else set()
-        return Source("frame", frame, known)
+        return RowSource("frame", frame, known)
     if isinstance(given, Mapping):
         return _body(given)
     rows, columns = getattr(given, "rows", None), getattr(given, "columns", None)
     if callable(rows):
         name = f"archive {getattr(given, 'path', '')}".strip()
-        return Source(name, rows(), columns=columns() if callable(columns) else None)
+        return RowSource(name, rows(), columns=columns() if callable(columns) else None)
     if isinstance(given, str | bytes) or not isinstance(given, Iterable):
         raise InvalidInputError(
             f"{what} takes a client, an archive, a frame, or a list of what the API returned, not "
             f"{type(given).__name__}. A file is read with read_frame(path), a folder with Archive(path).",
             charged=False,
         )
-    return Source("list" if isinstance(given, list | tuple) else "iterable", given)
+    return RowSource("list" if isinstance(given, list | tuple) else "iterable", given)
 
 
 def pandas_frame(given: object) -> pd.DataFrame | None:
@@ -128,32 +128,32 @@ def _without_views(arrow: Any, kind: Any) -> Any:
     return kind
 
 
-def _body(given: Mapping[str, Any]) -> Source:
+def _body(given: Mapping[str, Any]) -> RowSource:
     """Take one answer of the API: a page of a listing, or a single object."""
     for key in ("data", "models", "predictions"):
         if isinstance(given.get(key), list):
             pages = given.get("pagination")
             total = pages.get("total") if isinstance(pages, Mapping) else None
             rows = given[key]
-            return Source("list", rows, missing=total - len(rows) if isinstance(total, int) else 0)
-    return Source("list", [given])
+            return RowSource("list", rows, missing=total - len(rows) if isinstance(total, int) else 0)
+    return RowSource("list", [given])
 
 
-def _listed(client: Client | AsyncClient) -> Source:
+def _listed(client: Client | AsyncClient) -> RowSource:
     """Read every page of a client's listing, several at a time, with a bar when it takes a while."""
     connection = client.connection
     connection.require_open()
-    heard: list[int | None] = [None]
+    totals: list[int | None] = [None]
     with bar(None, "predictions", enabled=bool(options.progress)) as shown:
 
         def on_page(read: int, total: int | None) -> None:
-            heard[0] = total if heard[0] is None or (total or 0) > heard[0] else heard[0]
+            totals[0] = total if totals[0] is None or (total or 0) > totals[0] else totals[0]
             shown.update(done=read, total=total)
 
         found = run(list_predictions(connection, limit=None, on_page=on_page))
     sandboxes = {connection.origin} if connection.account.sandbox else set()
-    missing = (heard[0] or 0) - len(found)
-    return Source(f"client {connection.origin}", found, sandboxes, missing=max(0, missing))
+    missing = (totals[0] or 0) - len(found)
+    return RowSource(f"client {connection.origin}", found, sandboxes, missing=max(0, missing))
 
 
 def models(given: object) -> tuple[str, Iterable[Any]]:

@@ -225,11 +225,11 @@ def labels_of(given: object) -> Any:
 def rows_of(given: object) -> Iterable[object]:
     """Return the inputs in a collection, which are the rows of a DataFrame, without their empty cells."""
     if hasattr(given, "itertuples") and hasattr(given, "columns"):
-        return _Rows(given)
+        return _FrameRows(given)
     return cast("Iterable[object]", given)
 
 
-class _Rows:
+class _FrameRows:
     """The rows of a frame, which can be read more than once."""
 
     def __init__(self, frame: Any) -> None:

@@ -15,7 +15,7 @@ from ..models import BilledQuantity, Model, Pricing, parse_amount, parse_unit
 from ..plaintext import encodable, one_line
 from ._quantity import EXACT, Interval, quantity, tokens_in, tokens_out
 from ._resolved_input import ResolvedInput
-from ._rules import Rate, TokenKind, choose, token_rates, unit_name
+from ._rules import Rate, TokenKind, match_rates, token_rates, unit_name
 
 __all__ = ["PLAUSIBLE", "Estimate", "added", "checked_count", "cost_of_usage", "estimate", "together"]
 
@@ -237,7 +237,7 @@ def _estimate(
     by_token = token_rates(model.pricing)
     if by_token:
         return _by_token(by_token, input, count, currency, remark, costs)
-    choice = choose(model.pricing, input)
+    choice = match_rates(model.pricing, input)
     found = {rate: _cost_of_one(model.id, rate, input, currency, durations) for rate in choice.rates}
     unknown = next((cost for cost in found.values() if cost.high is None), None)
     if unknown is not None:

@@ -18,7 +18,15 @@ from ..plaintext import clip, one_line
 from ..schema import InputSchema, parse
 from ._resolved_input import ResolvedInput, numeric, shown
 
-__all__ = ["Choice", "Rate", "TokenKind", "choose", "list_price", "list_price_rules", "token_rates"]
+__all__ = [
+    "MatchedRates",
+    "Rate",
+    "TokenKind",
+    "list_price",
+    "list_price_rules",
+    "match_rates",
+    "token_rates",
+]
 
 TokenKind = Literal["input", "output", "cached", "reasoning"]
 
@@ -34,7 +42,7 @@ class Rate:
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
+class MatchedRates:
     """The prices that may hold, the likeliest of them, and why.
 
     ``likely`` is None where nothing speaks for one of them; ``exact`` says that no other can hold.
@@ -46,11 +54,11 @@ class Choice:
     exact: bool = True
 
 
-def choose(pricing: Pricing, input: ResolvedInput) -> Choice:
+def match_rates(pricing: Pricing, input: ResolvedInput) -> MatchedRates:
     """Find the price that an input meets."""
     base = Rate(pricing.amount, pricing.unit)
     if not pricing.criteria:
-        return Choice((base,), base)
+        return MatchedRates((base,), base)
     verdicts = [(rule, _applies(rule, input)) for rule in pricing.criteria]
     matching = [rule for rule, applies in verdicts if applies]
     open_rules = [rule for rule, applies in verdicts if applies is None]
@@ -59,7 +67,7 @@ def choose(pricing: Pricing, input: ResolvedInput) -> Choice:
     if first is None:
         others = tuple(dict.fromkeys(rate.values()))
         because = f"no rule matches {_values(pricing, input)}, so the base price is taken"
-        return Choice((base, *others), base, because, exact=False)
+        return MatchedRates((base, *others), base, because, exact=False)
     if first in open_rules:
         left_out = (
             input.find(first.field or "") is None
@@ -68,13 +76,13 @@ def choose(pricing: Pricing, input: ResolvedInput) -> Choice:
         last = [rate[id(matching[0])]] if matching else [] if covered else [base]
         rates = tuple(dict.fromkeys([*(rate[id(rule)] for rule in open_rules), *last]))
         because = _open_because(open_rules[0], input)
-        return Choice(rates, rates[0] if len(rates) == 1 else None, because, exact=len(rates) == 1)
+        return MatchedRates(rates, rates[0] if len(rates) == 1 else None, because, exact=len(rates) == 1)
     mine = rate[id(first)]
     rates = tuple(dict.fromkeys([mine, *(rate[id(rule)] for rule in (*matching, *open_rules))]))
     because = _because(first, input)
     if len(rates) > 1:
         because += f", the first of {len(matching) + len(open_rules)} rules that may match"
-    return Choice(rates, mine, because, exact=len(rates) == 1)
+    return MatchedRates(rates, mine, because, exact=len(rates) == 1)
 
 
 def _applies(rule: Criterion, input: ResolvedInput) -> bool | None:

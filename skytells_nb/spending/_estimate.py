@@ -35,7 +35,7 @@ _TURN: Final = 0.05
 
 
 @dataclass(frozen=True, slots=True)
-class _Kept:
+class _CachedModel:
     until: float
     model: Model | None = None
     error: SkytellsError | None = None
@@ -47,7 +47,7 @@ class PriceList:
     def __init__(self, now: Callable[[], float] = time.monotonic) -> None:
         self._now = now
         self._lock = Lock()
-        self._kept: dict[tuple[str, str, str], _Kept] = {}
+        self._cached: dict[tuple[str, str, str], _CachedModel] = {}
         self._reading: set[tuple[str, str, str]] = set()
         self._sandboxes: set[str] = set()
 
@@ -57,36 +57,36 @@ class PriceList:
         key = (account.origin, account.fingerprint, slug)
         while True:
             with self._lock:
-                kept = self._kept.get(key)
-                fresh = kept is not None and kept.until > self._now()
+                cached = self._cached.get(key)
+                fresh = cached is not None and cached.until > self._now()
                 mine = not fresh and key not in self._reading
                 if mine:
                     self._reading.add(key)
             if mine:
                 return await self._read(connection, key)
-            if kept is not None and fresh:
-                if kept.model is not None:
-                    return kept.model
-                if kept.error is not None:
-                    raise copy.copy(kept.error)
+            if cached is not None and fresh:
+                if cached.model is not None:
+                    return cached.model
+                if cached.error is not None:
+                    raise copy.copy(cached.error)
             await asyncio.sleep(_TURN)
 
     async def _read(self, connection: Connection, key: tuple[str, str, str]) -> Model:
-        kept: _Kept | None = None
+        cached: _CachedModel | None = None
         try:
             model = await get_model(connection, key[2])
-            kept = _Kept(self._now() + _AGE, model)
+            cached = _CachedModel(self._now() + _AGE, model)
             return model
         except SkytellsError as error:
-            kept = _Kept(self._now() + _AGE_OF_AN_ERROR, error=copy.copy(error))
+            cached = _CachedModel(self._now() + _AGE_OF_AN_ERROR, error=copy.copy(error))
             raise
         finally:
             with self._lock:
                 self._reading.discard(key)
                 if connection.account.sandbox:
                     self._sandboxes.add(key[0])
-                if kept is not None:
-                    self._kept[key] = kept
+                if cached is not None:
+                    self._cached[key] = cached
 
     def is_sandbox(self, origin: str) -> bool:
         """Return whether an origin called itself a sandbox, to whichever client."""
@@ -96,7 +96,7 @@ class PriceList:
     def forget(self) -> None:
         """Let the next question go to the API again."""
         with self._lock:
-            self._kept.clear()
+            self._cached.clear()
 
 
 PRICES: Final = PriceList()

@@ -12,7 +12,7 @@ import pytest
 import skytells_nb as sky
 from skytells_nb.forms import Field, PromptForm, fields_from_schema
 from skytells_nb.forms._controls import Control
-from skytells_nb.forms._controls.nested import Group, Places, Rows, Variants
+from skytells_nb.forms._controls.nested import Group, Places, RowList, Variants
 from skytells_nb.schema import check
 
 from .schemas import EXAMPLES, URL, Example
@@ -37,7 +37,7 @@ def controls(form: PromptForm) -> Iterator[Control]:
             waiting += control.fieldset._controls.values()
         elif isinstance(control, Variants):
             waiting.append(control.control)
-        elif isinstance(control, Rows | Places):
+        elif isinstance(control, RowList | Places):
             waiting += control.controls
 
 

@@ -8,21 +8,21 @@ from typing import Any, Final
 from .._fields import Field, FieldKind
 from .._views import Layouts
 from .base import Control
-from .choice import Checkbox, Choice, Choices
-from .media import Media
-from .nested import Group, Pairs, Places, Rows, Variants
+from .choice import Checkbox, MultiSelect, Select
+from .media import MediaInput
+from .nested import Group, Pairs, Places, RowList, Variants
 from .number import Number, Seed
-from .text import Colour, Custom, Json, Lines, Password, Prose, Suggestions, Text
+from .text import Colour, Custom, Json, Lines, Password, Prose, Suggestions, TextLine
 
 __all__ = ["CONTROLS", "Control", "control_for"]
 
 CONTROLS: Final[Mapping[FieldKind, type[Control]]] = {
     "prose": Prose,
-    "text": Text,
+    "text": TextLine,
     "secret": Password,
-    "media": Media,
-    "choice": Choice,
-    "choices": Choices,
+    "media": MediaInput,
+    "choice": Select,
+    "choices": MultiSelect,
     "suggestions": Suggestions,
     "slider": Number,
     "number": Number,
@@ -31,7 +31,7 @@ CONTROLS: Final[Mapping[FieldKind, type[Control]]] = {
     "colour": Colour,
     "lines": Lines,
     "group": Group,
-    "rows": Rows,
+    "rows": RowList,
     "pairs": Pairs,
     "places": Places,
     "variants": Variants,

@@ -10,7 +10,7 @@ import ipywidgets as w
 from ...schema import UNSET
 from .base import Control, UnsupportedValueError
 
-__all__ = ["Checkbox", "Choice", "Choices", "chooser", "is_among"]
+__all__ = ["Checkbox", "MultiSelect", "Select", "chooser", "is_among"]
 
 _NOT_SET = "not set"
 
@@ -52,7 +52,7 @@ def _equal(one: Any, other: Any) -> bool:
     return bool(one == other) and isinstance(one, bool) == isinstance(other, bool)
 
 
-class Choice(Control):
+class Select(Control):
     """One of a list."""
 
     def build(self) -> None:
@@ -88,7 +88,7 @@ class Checkbox(Control):
         self.widget.value = value is True
 
 
-class Choices(Control):
+class MultiSelect(Control):
     """Several of a list: checkboxes, or a list to select in.
 
     They show which values there are, not their order or how often each is there. Both are kept: what is

@@ -21,7 +21,7 @@ from ...schema import UNSET
 from .._masked import Upload
 from .base import Control, UnsupportedValueError
 
-__all__ = ["Media", "largest_upload"]
+__all__ = ["MediaInput", "largest_upload"]
 
 _IN_COLAB: Final = 1_000_000
 _LARGEST: Final = (LIMIT - 100) // 4 * 3  # what is left of a data URI after its beginning, decoded
@@ -37,7 +37,7 @@ def largest_upload() -> int:
     return _IN_COLAB if "google.colab" in sys.modules else _LARGEST
 
 
-class Media(Control):
+class MediaInput(Control):
     """One file."""
 
     def build(self) -> None:

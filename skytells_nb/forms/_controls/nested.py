@@ -13,7 +13,7 @@ from .._fields import Field
 from .base import Control, UnsupportedValueError
 from .choice import chooser, is_among
 
-__all__ = ["Group", "Pairs", "Places", "Rows", "Variants"]
+__all__ = ["Group", "Pairs", "Places", "RowList", "Variants"]
 
 
 class Group(Control):
@@ -38,7 +38,7 @@ class Group(Control):
         self.fieldset.show({} if value is UNSET else value)
 
 
-class Rows(Control):
+class RowList(Control):
     """A list: a control for each of its items, with a button for one more."""
 
     def build(self) -> None:
@@ -114,7 +114,7 @@ def _item(control: Control) -> Any:
     return control.field.implied if control.field.kind == "group" else control.field.default
 
 
-class Pairs(Rows):
+class Pairs(RowList):
     """An object of any names: a row for each, with its name and the control of its value."""
 
     def build(self) -> None:

@@ -11,12 +11,12 @@ from ...schema import UNSET
 from .._masked import Secret
 from .base import Control, UnsupportedValueError
 
-__all__ = ["Colour", "Custom", "Json", "Lines", "Password", "Prose", "Suggestions", "Text"]
+__all__ = ["Colour", "Custom", "Json", "Lines", "Password", "Prose", "Suggestions", "TextLine"]
 
 _BREAKS = frozenset("\r\n\v\f\x1c\x1d\x1e\x85\u2028\u2029")
 
 
-class Text(Control):
+class TextLine(Control):
     """A text. Emptied it is not set, unless the schema's default is some other text.
 
     A browser's box of one line throws line breaks away at the first key, so a text that has some gets a box
@@ -50,7 +50,7 @@ class Text(Control):
         self.box.value = text
 
 
-class Prose(Text):
+class Prose(TextLine):
     """Several lines of text."""
 
     def build(self) -> None:

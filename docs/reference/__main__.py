@@ -1,7 +1,7 @@
 """Write the API reference, as HTML, from the docstrings: ``python docs/reference [folder]``.
 
-One page holds what ``import skytells_nb`` offers, whatever room it lives in; a page each holds the values
-that those names give back, and the rooms that are imported by name. What is on no page is not public.
+One page holds what ``import skytells_nb`` offers, whatever package it lives in; a page each holds the values
+that those names return, and the packages that are imported by name. What is on no page is not public.
 """
 
 from __future__ import annotations

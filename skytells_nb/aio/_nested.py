@@ -42,15 +42,15 @@ def enable_nested_asyncio() -> None:
         import nest_asyncio2
     except ImportError as error:
         raise SkytellsError(
-            f"nest-asyncio2 is not installed. Nothing was patched. Run `%pip install '{nest}'`, or `await` "
-            "in the cell instead of `asyncio.run`, which needs no patch.",
+            f"nest-asyncio2 is not installed. Run `%pip install '{nest}'`, or `await` in the cell instead of "
+            "`asyncio.run`, which needs no patch.",
             charged=False,
         ) from error
     found = _installed()
     if found < _OLDEST:
         raise SkytellsError(
-            f"nest-asyncio2 {'.'.join(map(str, found))} loses queued cells on recent kernels. Nothing was "
-            f"patched. Run `%pip install '{nest}'` and restart the kernel.",
+            f"nest-asyncio2 {'.'.join(map(str, found))} loses queued cells on recent kernels. Run "
+            f"`%pip install '{nest}'` and restart the kernel.",
             charged=False,
         )
     try:
@@ -58,8 +58,7 @@ def enable_nested_asyncio() -> None:
     except RuntimeError as error:
         raise SkytellsError(
             "The archived nest_asyncio has patched this process already, and it loses queued cells on recent "
-            "kernels. Nothing more was patched. Remove `import nest_asyncio` and `nest_asyncio.apply()`, and "
-            "restart the kernel.",
+            "kernels. Remove `import nest_asyncio` and `nest_asyncio.apply()`, and restart the kernel.",
             charged=False,
         ) from error
 

@@ -136,7 +136,7 @@ def split(url: str) -> SplitResult | str:
 
 
 def literal(host: str) -> tuple[str, ...]:
-    """Give the address that a host is by itself, if it is one."""
+    """Return the address that a host is by itself, if it is one."""
     try:
         return (str(ip_address(host.partition("%")[0])),) if host else ()
     except ValueError:
@@ -144,7 +144,7 @@ def literal(host: str) -> tuple[str, ...]:
 
 
 def host_of(url: str | None) -> str:
-    """Give the host of a URL, or the empty string."""
+    """Return the host of a URL, or the empty string."""
     try:
         return (urlsplit(url).hostname or "") if url else ""
     except ValueError:

@@ -205,9 +205,9 @@ def _detail(detail: str, frame: Frame) -> str:
 def _boxed(title: str, lines: Sequence[str], frame: Frame, *, slim: bool = False) -> str:
     head = f'<div style="font-weight:600;font-size:13px">{text_html(title)}</div>'
     least = 96 if frame.alone else min(160, frame.width * 2 // 3)
-    room = "padding:8px 12px" if slim else f"padding:16px;min-height:{least}px"
+    padding = "padding:8px 12px" if slim else f"padding:16px;min-height:{least}px"
     above = ";margin-top:6px" if slim else ""
-    words = f'<div style="{_STACKED};{_CENTRED};{room}">{head}{"".join(lines)}</div>'
+    words = f'<div style="{_STACKED};{_CENTRED};{padding}">{head}{"".join(lines)}</div>'
     return f'<div style="display:grid;grid-template-columns:minmax(0,1fr){above}">{_LINE}{words}</div>'
 
 

@@ -34,7 +34,7 @@ _PLAIN: Final[dict[str, tuple[Callable[[str], object], str, str]]] = {
     "host": (
         str,
         "HOST",
-        "the address to listen on; 0.0.0.0 lets the room in (default: this computer alone)",
+        "the address to listen on; 0.0.0.0 for everyone on the network (default: this computer alone)",
     ),
     "port": (int, "PORT", "0 takes a free one (default), or with --state the one used last time"),
     "state": (str, "FILE", "keep keys, predictions and bills in this file over a restart"),
@@ -64,11 +64,11 @@ def parser() -> argparse.ArgumentParser:
     )
     for name, (type, metavar, what) in _PLAIN.items():
         made.add_argument(f"--{name}", type=type, metavar=metavar, help=what, default=argparse.SUPPRESS)
-    room = made.add_argument_group(
+    group = made.add_argument_group(
         "a class",
         "Everybody has a key, a quota, a budget and predictions of their own; no other key will do.",
     )
-    room.add_argument(
+    group.add_argument(
         "--class",
         dest="learners",
         type=_learners,
@@ -76,20 +76,20 @@ def parser() -> argparse.ArgumentParser:
         default=argparse.SUPPRESS,
         help="how many learners, or their names with commas between them",
     )
-    room.add_argument(
+    group.add_argument(
         "--budget",
         type=_budget,
         metavar="CREDITS",
         default=argparse.SUPPRESS,
         help=f"what each learner may spend (default: {classroom.USUAL_BUDGET}); --rate-limit is of each, too",
     )
-    room.add_argument(
+    group.add_argument(
         "--gallery",
         action="store_true",
         default=argparse.SUPPRESS,
         help="serve a page with everybody's latest pictures",
     )
-    room.add_argument("--keys", metavar="FILE", help="write the keys to a CSV file instead of showing them")
+    group.add_argument("--keys", metavar="FILE", help="write the keys to a CSV file instead of showing them")
     forms = made.add_argument_group(
         "forms of the answers",
         "The API's documents contradict each other. These choose which to follow; the first is usual.",

@@ -70,10 +70,10 @@ def enrol(state: State, options: Options) -> None:
 COLUMNS: Final = ("learner", "api_key", "base_url", "budget", "requests_per_minute")
 
 PLAIN: Final = (
-    "Traffic is plain HTTP: whoever shares the network can read keys, prompts and pictures. Use it in a room "
-    "you trust, and no real key with it."
+    "Traffic is plain HTTP: whoever shares the network can read keys, prompts and pictures. Use it on a "
+    "network you trust, and no real key with it."
 )
-LOOPBACK: Final = "Only this computer can reach it. --host 0.0.0.0 lets the room in."
+LOOPBACK: Final = "Only this computer can reach it. --host 0.0.0.0 opens it to the network."
 
 
 class KeysFileError(RuntimeError):

@@ -245,11 +245,11 @@ def foreign_host() -> Refusal:
 
 
 def storage_full(most: int) -> Refusal:
-    """413 for a learner whose inputs take all the room there is for one."""
+    """413 for a learner whose inputs take all the storage there is for one."""
     return Refusal(
         413,
         "PAYLOAD_TOO_LARGE",
-        "The inputs of your predictions take too much room",
+        "The inputs of your predictions take too much storage",
         f"{most / 2**20:.3g} MB are kept for each learner; delete predictions, or send links, not files.",
     )
 

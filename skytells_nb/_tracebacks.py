@@ -46,7 +46,7 @@ def install() -> None:
     shell = None if ipython is None else ipython.get_ipython()
     if shell is None or shell in _hinting:
         return
-    SkytellsError._render_traceback_ = _render  # type: ignore[attr-defined]
+    SkytellsError._render_traceback_ = _render  # type: ignore[attr-defined]  # IPython's own protocol
     shell.events.register("post_run_cell", _hint)
     shell.display_formatter.formatters["text/plain"].for_type(CoroutineType, _print_coroutine)
     _hinting.append(shell)

@@ -131,7 +131,7 @@ class NotebookBar:
         bundle = {"text/html": f"<div>{gauge} {html.escape(tally.text)}</div>", "text/plain": tally.text}
         update = self._display_id is not None
         self._display_id = self._display_id or os.urandom(8).hex()
-        display(bundle, raw=True, display_id=self._display_id, update=update)  # type: ignore[no-untyped-call]
+        display(bundle, raw=True, display_id=self._display_id, update=update)
 
 
 class Bar:

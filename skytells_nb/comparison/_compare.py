@@ -71,8 +71,7 @@ def compare(
     used = client_of(client)
     known = run(_models(used, names))
     planned = plan(known, texts, variations)
-    # The price before the work is the promise of this function.
-    print(encodable(str(planned), sys.stdout), flush=True)  # noqa: T201
+    print(encodable(str(planned), sys.stdout), flush=True)  # noqa: T201 - the price before the work is promised
     return run(_carry_out(used, planned, limit))
 
 

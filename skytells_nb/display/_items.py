@@ -13,7 +13,7 @@ import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO, Final, assert_never
+from typing import TYPE_CHECKING, Any, BinaryIO, Final, assert_never, cast
 
 from ..archive import decode_data_uri, form_of, is_gone
 from ..exceptions import InvalidInputError
@@ -221,7 +221,7 @@ def things_in(x: object) -> list[Prediction | Model | DisplayItem]:
     if raw is not None:
         return things_in(raw)
     if isinstance(x, Iterable) or is_array(x):  # an array of four dimensions is several pictures
-        return [thing for item in x for thing in things_in(item)]  # type: ignore[attr-defined]
+        return [thing for item in cast("Iterable[object]", x) for thing in things_in(item)]
     raise InvalidInputError(f"A {type(x).__name__} cannot be shown. {_TAKEN}", charged=False)
 
 

@@ -97,7 +97,7 @@ class Field:
     source: Property | None = field(default=None, repr=False)
     widget: Callable[[], Any] | None = field(default=None, repr=False)
 
-    __hash__ = None  # type: ignore[assignment]
+    __hash__ = None  # type: ignore[assignment]  # holds dicts; typeshed marks list so
 
     def moved(self, place: Place) -> Field:
         """Return the same field in another place."""

@@ -46,7 +46,7 @@ __all__ = ["Inputs", "PromptForm"]
 _log: Final = logging.getLogger(__name__)
 
 
-class PromptForm(w.VBox):  # type: ignore[misc]
+class PromptForm(w.VBox):  # type: ignore[misc]  # ipywidgets has no types
     """A form for a model's inputs, made from the model's own input schema.
 
     It is a widget: as a cell's last line it shows itself, and it can stand inside other widgets.
@@ -343,7 +343,7 @@ class PromptForm(w.VBox):  # type: ignore[misc]
     def _ipython_display_(self) -> None:
         from IPython.display import display
 
-        display(self._bundle(""), raw=True)  # type: ignore[no-untyped-call]
+        display(self._bundle(""), raw=True)
         self._results.static.display()
 
     def _bundle(self, newest: str) -> dict[str, Any] | None:
@@ -384,7 +384,7 @@ class Inputs(dict[str, Any]):
     def __delitem__(self, name: str) -> None:
         self.pop(name)
 
-    def __ior__(self, other: Any) -> Self:  # type: ignore[override,misc]
+    def __ior__(self, other: Any) -> Self:  # type: ignore[override,misc]  # dict's __or__ makes a plain dict
         self.update(other)
         return self
 

@@ -30,7 +30,7 @@ __all__ = ["Playground", "find_models"]
 _ROWS: Final = 14
 
 
-class Playground(w.HBox):  # type: ignore[misc]
+class Playground(w.HBox):  # type: ignore[misc]  # ipywidgets has no types
     """A picker for all models, and the form of the one that is picked.
 
     Switching to another model keeps what both of them understand: the prompt, the seed, the sizes that were
@@ -201,7 +201,7 @@ class Playground(w.HBox):  # type: ignore[misc]
 
         html = f"<div>A playground of {len(self.models)} models; run this cell to use it.</div>"
         bundle = {**(super()._repr_mimebundle_() or {}), "text/html": html}
-        display(bundle, raw=True)  # type: ignore[no-untyped-call]
+        display(bundle, raw=True)
         self._results.static.display()
 
     def __repr__(self) -> str:

@@ -141,7 +141,7 @@ class StaticOutput:
         from IPython.display import display
 
         self._shown = True
-        display(self.bundle, raw=True, display_id=self._id)  # type: ignore[no-untyped-call]
+        display(self.bundle, raw=True, display_id=self._id)
 
     def update(self, html: str) -> None:
         """Change it wherever it stands; a front end that is gone is no trouble."""
@@ -151,6 +151,6 @@ class StaticOutput:
         from IPython.display import update_display
 
         try:
-            update_display(self.bundle, raw=True, display_id=self._id)  # type: ignore[no-untyped-call]
+            update_display(self.bundle, raw=True, display_id=self._id)
         except Exception:  # noqa: BLE001 - the result is shown, and archived; this is a copy for later
             _log.warning("The last result could not be written into the notebook.", exc_info=True)

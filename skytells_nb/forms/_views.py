@@ -292,8 +292,8 @@ def _display(widget: Any, shown: bool) -> None:
 
 def set_classes(widget: Any, classes: tuple[str, ...]) -> None:
     """Set all classes of a widget in one message; ``add_class`` and ``remove_class`` take one each."""
-    if tuple(widget._dom_classes) != classes:  # noqa: SLF001
-        widget._dom_classes = classes  # noqa: SLF001
+    if tuple(widget._dom_classes) != classes:  # noqa: SLF001 - ipywidgets has no public way
+        widget._dom_classes = classes  # noqa: SLF001 - ipywidgets has no public way
 
 
 def status_line(prediction: Prediction | None, seconds: float, waiting: int = 0) -> str:
@@ -383,9 +383,9 @@ def code_html(code: str, language: str) -> str:
 
 
 def _highlighted(code: str, language: str) -> str:
-    from pygments import highlight  # type: ignore[import-untyped]
-    from pygments.formatters import HtmlFormatter  # type: ignore[import-untyped]
-    from pygments.lexers import get_lexer_by_name  # type: ignore[import-untyped]
+    from pygments import highlight
+    from pygments.formatters import HtmlFormatter
+    from pygments.lexers import get_lexer_by_name
 
     lexer = get_lexer_by_name(language, stripnl=False, ensurenl=False)
     return str(highlight(code, lexer, HtmlFormatter(nowrap=True)))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sized
 from contextlib import AbstractContextManager, nullcontext, suppress
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -271,7 +271,7 @@ async def _acquire(lock: BatchLock) -> None:
 def _is_many(inputs: object) -> bool:
     """Whether it is worth asking for the schema: not for an empty list, and not for what is refused."""
     try:
-        return len(inputs) > 0  # type: ignore[arg-type]
+        return len(cast("Sized", inputs)) > 0
     except TypeError:
         return True
 

@@ -49,7 +49,7 @@ class Usage:
     reasoning_tokens: int | None = None
     raw: dict[str, Any] = field(default_factory=dict, repr=False)
 
-    __hash__ = None  # type: ignore[assignment]
+    __hash__ = None  # type: ignore[assignment]  # holds dicts; typeshed marks list so
 
     @classmethod
     def from_api(cls, raw: object) -> Self | None:
@@ -200,7 +200,7 @@ class Piece:
     type: str = ""
     raw: dict[str, Any] = field(default_factory=dict, repr=False)
 
-    __hash__ = None  # type: ignore[assignment]
+    __hash__ = None  # type: ignore[assignment]  # holds dicts; typeshed marks list so
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,7 +233,7 @@ class Choice:
     filters: tuple[Filter, ...] = ()
     logprobs: Any = None
 
-    __hash__ = None  # type: ignore[assignment]
+    __hash__ = None  # type: ignore[assignment]  # holds dicts; typeshed marks list so
 
     @classmethod
     def from_api(cls, raw: Mapping[str, Any], place: int = 0) -> Self:

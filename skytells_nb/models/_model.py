@@ -87,7 +87,7 @@ class Pricing:
     formula: dict[str, Any] | None = None
     sandbox: bool = False
 
-    __hash__ = None  # type: ignore[assignment]
+    __hash__ = None  # type: ignore[assignment]  # holds dicts; typeshed marks list so
 
     @classmethod
     def from_api(cls, raw: object) -> Self:
@@ -187,8 +187,8 @@ class Model:
         slugs = [slug for slug in found if isinstance(slug, str) and slug]
         if not slugs:
             raise SkytellsError(
-                "This is not a model: it has neither namespace nor id. Nothing was changed. Pass the JSON "
-                "object of a model as the API gives it.",
+                "This is not a model: it has neither namespace nor id. Pass the JSON object of a model as "
+                "the API gives it.",
                 charged=False,
             )
         vendor = raw.get("vendor")

@@ -59,7 +59,7 @@ class Metrics:
     progress: float | None = None
     billing: dict[str, Any] = field(default_factory=dict)
 
-    __hash__ = None  # type: ignore[assignment]
+    __hash__ = None  # type: ignore[assignment]  # holds dicts; typeshed marks list so
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -155,8 +155,8 @@ class Prediction:
         identifier = raw.get("id") if isinstance(raw, Mapping) else None
         if not isinstance(identifier, str) or not identifier:
             raise SkytellsError(
-                "This is not a prediction: it has no id. Nothing was changed. Pass the JSON object of a "
-                "prediction as the API gives it.",
+                "This is not a prediction: it has no id. Pass the JSON object of a prediction as the API "
+                "gives it.",
                 charged=False,
             )
         figures = parse_mapping(raw.get("metrics")) or {}
@@ -189,7 +189,7 @@ class Prediction:
         )
 
     def remembering(self, earlier: Prediction) -> Prediction:
-        """Give this reading with what an earlier one of it knew and a short form leaves out."""
+        """Return this reading with what an earlier one of it knew and a short form leaves out."""
         return replace(
             self,
             model=self.model or earlier.model,

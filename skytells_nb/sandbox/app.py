@@ -67,7 +67,7 @@ class BreakableProtocol(H11Protocol):
         self.access_log = False
         self._head: asyncio.TimerHandle | None = None
 
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn narrows it
         """Take a connection, unless there are too many."""
         super().connection_made(transport)
         self.app_state = {**self.app_state, "transport": transport}

@@ -84,7 +84,7 @@ class Sandbox:
     @property
     def url(self) -> str:
         """The base URL for clients; ends in ``/v1``."""
-        self.core  # noqa: B018 - says what to do when it was never started
+        _ = self.core  # says what to do when it was never started
         return f"{self._origin}/v1"
 
     @property

@@ -106,7 +106,7 @@ class Server(Sandbox):
     @property
     def addresses(self) -> list[str]:
         """The base URLs under which it can be reached, the likeliest for another machine first."""
-        self.core  # noqa: B018 - says what to do when it was never started
+        _ = self.core  # says what to do when it was never started
         return addresses(self.options.host, self._port)
 
 

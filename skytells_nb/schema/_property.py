@@ -85,7 +85,7 @@ class Property:
     depth: int = 0
     conditions: tuple[tuple[Condition, ...], ...] = ()
 
-    __hash__ = None  # type: ignore[assignment]
+    __hash__ = None  # type: ignore[assignment]  # holds dicts; typeshed marks list so
 
     @property
     def types(self) -> frozenset[str]:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import atexit
 import os
 import sqlite3
+import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -310,12 +311,12 @@ def _folder() -> Path:
 
 
 def _is_alive(pid: int) -> bool:
-    if os.name == "nt":
+    if sys.platform == "win32":
         import ctypes
 
-        handle = ctypes.windll.kernel32.OpenProcess(0x1000, False, pid)  # type: ignore[attr-defined,unused-ignore]
+        handle = ctypes.windll.kernel32.OpenProcess(0x1000, False, pid)
         if handle:
-            ctypes.windll.kernel32.CloseHandle(handle)  # type: ignore[attr-defined,unused-ignore]
+            ctypes.windll.kernel32.CloseHandle(handle)
         return bool(handle)
     try:
         os.kill(pid, 0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -17,7 +18,7 @@ class UnsupportedValueError(ValueError):
     """A control cannot show this value as it is; the form keeps it all the same."""
 
 
-class Control:
+class Control(ABC):
     """The widgets of one field. It shows a value that the form holds, and says what was typed instead.
 
     Subclasses have two methods: ``build`` makes the widgets, and ``display`` shows a value in them. What
@@ -61,13 +62,13 @@ class Control:
         self._showing = 0
         self.show(UNSET)
 
+    @abstractmethod
     def build(self) -> None:
         """Make the widgets."""
-        raise NotImplementedError
 
+    @abstractmethod
     def display(self, value: Any) -> None:
         """Show a value, or with `UNSET` that there is none; `UnsupportedValueError` where that cannot be."""
-        raise NotImplementedError
 
     def show(self, value: Any) -> None:
         """Show a value that was set from elsewhere, or with `UNSET` the schema's default."""

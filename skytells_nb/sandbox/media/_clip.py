@@ -61,7 +61,7 @@ def _mp4(pictures: Iterator[Image.Image], size: Size, rate: int) -> bytes:
         stream.width, stream.height = size
         stream.pix_fmt = "yuv420p"
         for picture in pictures:
-            frame = av.VideoFrame.from_image(picture)  # type: ignore[no-untyped-call]
+            frame = av.VideoFrame.from_image(picture)
             out.mux(stream.encode(frame))
         out.mux(stream.encode(None))
     return file.getvalue()

@@ -8,10 +8,11 @@ from ._html import ROOT, Frame, media_html, text_html
 from ._items import DisplayItem, Message, outputs_of
 from ._pipeline import data_uri, draw, fetch, notebook_bytes
 from ._show import mimebundle, show, to_html
-from ._text import InputRow, input_rows, seconds_text
+from ._text import REUSED, InputRow, input_rows, seconds_text
 from ._thumbnails import Thumbnail, make_thumbnail
 
 __all__ = [
+    "REUSED",
     "ROOT",
     "DisplayItem",
     "Frame",

@@ -19,8 +19,8 @@ from typing import Any, Final, Literal
 
 import traitlets
 
-from ..aio import run, submit
-from ..api import AsyncClient, create, prepare_input, session_costs
+from ..aio import Together, run, submit, together
+from ..api import AsyncClient, create_or_reuse, prepare_input, session_costs
 from ..exceptions import PredictionError, SkytellsError
 from ..models import Model, Prediction, PredictionList, Status
 from ..pricing import Estimate, estimate
@@ -132,6 +132,8 @@ class FormController(traitlets.HasTraits):
         What may be spent.
     queue : bool
         Whether a press while something runs waits for its turn; it is ignored unless set.
+    reuse : bool, optional
+        Whether the archive is asked first; each press of an equal input takes another prediction from it.
 
     Attributes
     ----------
@@ -150,9 +152,12 @@ class FormController(traitlets.HasTraits):
         names: tuple[str, ...] = (),
         budget: Budget | None = None,
         queue: bool = False,
+        reuse: bool | None = None,
     ) -> None:
         super().__init__(state=FormState())
         self.budget = budget
+        self._reuse = reuse
+        self._together = Together()
         self._client = client
         self._model = model
         self._check = check
@@ -291,8 +296,13 @@ class FormController(traitlets.HasTraits):
         try:
             connection, model = self._client.connection, self._model.id
             input = await prepare_input(connection, model, submission.input)
-            prediction = await create(connection, model, input, wait=False, observers=self._observers)
+            together.set(self._together)  # in this press's own task
+            prediction = await create_or_reuse(
+                connection, model, input, reuse=self._reuse, wait=False, observers=self._observers
+            )
             see(prediction)
+            if prediction.reused:
+                return prediction, None
             if not prediction.done:
                 prediction = await self._client.predictions.wait(prediction, on_progress=see)
             failure = None

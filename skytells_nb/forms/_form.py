@@ -207,6 +207,8 @@ class PromptForm(w.VBox):  # type: ignore[misc]  # ipywidgets has no types
 
     def _typed(self) -> None:
         """Take what somebody typed; called on whatever thread the front end's message came."""
+        # A front end's messages come on a subshell's thread, the
+        # toolkit's on its own loop's, and both change the value.
         with self._lock:
             self._typing = True
             try:
@@ -358,6 +360,7 @@ class PromptForm(w.VBox):  # type: ignore[misc]  # ipywidgets has no types
             priced = self.controller.price(self.value)
             known = priced is not None and priced.known and not self._unavailable
             price = priced.price if priced is not None and known else ""
+            # Beside the widget's own view: what a saved notebook shows without its kernel, as on GitHub.
             bundle["text/html"] = summary_html(self.model, self.value, price, newest)
         return bundle
 

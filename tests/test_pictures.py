@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import struct
+import subprocess
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -73,6 +75,34 @@ def test_a_photograph_is_upright_from_bytes_and_from_pillow(orientation, tmp_pat
                 written = Image.open(io.BytesIO(encode(source, format)))
                 assert written.size == size
                 assert written.getexif().get(0x0112, 1) == 1
+
+
+@pytest.mark.parametrize("format", ["AVIF", "HEIF"])
+def test_a_photograph_of_a_newer_phone_is_upright_and_clear_where_it_was(format: str):
+    decode(encode(Image.new("RGB", (8, 8)), format))  # so that the plugin is there
+    photo, exif = Image.new("RGBA", (400, 200), (255, 255, 255, 0)), Image.Exif()
+    photo.paste((*RED, 255), (0, 0, 100, 200))
+    exif[0x0112] = 6
+    data = file_of(photo, format, exif=exif.tobytes(), quality=95)
+    picture = decode(data)
+    assert (picture.image.size, picture.width, picture.animated) == ((200, 400), 200, False)
+    assert near(picture.image.getpixel((100, 50)), (*RED, 255), 12)
+    assert picture.image.getpixel((100, 300))[3] == 0
+    again = decode(encode(data, format))
+    assert again.image.size == (200, 400)
+    assert near(again.image.getpixel((100, 50)), (*RED, 255), 12)
+    assert decode(encode(data, "JPEG")).image.getpixel((100, 300)) == (255, 255, 255)
+
+
+def test_without_its_plugin_heic_says_what_is_missing():
+    code = (
+        "import sys; sys.modules['pillow_heif'] = None\n"
+        "from skytells_nb.pictures import decode\n"
+        "try: decode(b'\\0\\0\\0\\x18ftypheic' + bytes(40))\n"
+        "except ValueError as error: print(error)"
+    )
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60).stdout
+    assert said == "An HEIC picture: the package pillow-heif, once installed, shows it.\n"
 
 
 def test_a_tiff_that_lies_on_its_side_is_turned_once():
@@ -248,7 +278,7 @@ def test_an_unreadable_path_is_an_error_of_the_system(tmp_path: Path):
         decode(tmp_path / "nowhere.png")
 
 
-@pytest.mark.parametrize("format", sorted(set(FORMATS.values()) - {"HEIF"}))
+@pytest.mark.parametrize("format", sorted(set(FORMATS.values())))
 @pytest.mark.parametrize(
     "mode", ["1", "L", "LA", "P", "PA", "RGB", "RGBA", "CMYK", "YCbCr", "LAB", "HSV", "I", "F", "I;16"]
 )

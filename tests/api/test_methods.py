@@ -47,7 +47,7 @@ def test_create_has_the_signature_of_the_course(client: Any) -> None:
     signature = inspect.signature(client.predictions.create)
     model, input, wait, *options = signature.parameters.values()
     assert (model.name, input.name, wait.name, wait.default) == ("model", "input", "wait", True)
-    assert model.annotation in ("str", str), "pdoc evaluates annotations where it finds them"
+    assert model.annotation in ("str", str), "a reader evaluates annotations where it finds them"
     assert {each.kind for each in (wait, *options)} == {inspect.Parameter.KEYWORD_ONLY}
     assert {model.default, input.default} == {inspect.Parameter.empty}
     assert signature.return_annotation == "Prediction"

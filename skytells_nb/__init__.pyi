@@ -13,10 +13,10 @@ from .api import AsyncTextStream as AsyncTextStream
 from .api import Client as Client
 from .api import TextStream as TextStream
 from .archive import Archive as Archive
-from .archive import again as again
 from .archive import load as load
 from .archive import read_provenance as read_provenance
 from .archive import save as save
+from .arena import Arena as Arena
 from .comparison import compare as compare
 from .display import gallery as gallery
 from .display import show as show

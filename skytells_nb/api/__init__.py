@@ -19,7 +19,7 @@ from ._predictions import AsyncPredictions, Predictions, prepare_input
 from ._reconcile import look_for
 from ._requests import check_identifier, encode
 from ._requests import create as create_request
-from ._reuse import create_or_reuse, find_reusable, reuse_wanted, watch_created
+from ._send import ask_sandbox
 from ._wait import patience, wait
 
 if TYPE_CHECKING:
@@ -42,6 +42,7 @@ __all__ = [
     "Predictions",
     "TextStream",
     "as_tool",
+    "ask_sandbox",
     "cancel_remotely",
     "check_identifier",
     "check_limit",
@@ -50,12 +51,10 @@ __all__ = [
     "connection_for",
     "connections",
     "create",
-    "create_or_reuse",
     "create_request",
     "download",
     "download_bytes",
     "encode",
-    "find_reusable",
     "get_model",
     "global_observers",
     "has_key",
@@ -68,10 +67,8 @@ __all__ = [
     "patience",
     "prepare_input",
     "resolve_api_key",
-    "reuse_wanted",
     "session_costs",
     "wait",
-    "watch_created",
 ]
 
 _TEXT = {"AsyncTextStream": "_stream", "TextStream": "_stream", "as_tool": "_tools"}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from ._again import again
 from ._archive import Archive
 from ._as_input import LIMIT, as_input, prepare
 from ._database import archive_error
@@ -12,15 +11,18 @@ from ._index import Stored, replace_surrogates, to_micros
 from ._load_save import load, local_file, rate_prediction, save
 from ._metadata import read_provenance
 from ._serialize import Rating, decode_data_uri, elide_data_uris
+from ._votes import Choice, Vote, VoteLog
 
 __all__ = [
     "INDEX",
     "LIMIT",
     "THUMBNAILS",
     "Archive",
+    "Choice",
     "Rating",
     "Stored",
-    "again",
+    "Vote",
+    "VoteLog",
     "archive_error",
     "as_input",
     "decode_data_uri",

@@ -23,7 +23,17 @@ from ..filetypes import extension
 if TYPE_CHECKING:
     from ..models import Prediction
 
-__all__ = ["INDEX", "SIDECAR", "THUMBNAILS", "FileStore", "day_and_stem", "file_name", "slug", "write_to"]
+__all__ = [
+    "INDEX",
+    "SIDECAR",
+    "THUMBNAILS",
+    "VOTES",
+    "FileStore",
+    "day_and_stem",
+    "file_name",
+    "slug",
+    "write_to",
+]
 
 SIDECAR: Final = ".json"
 """What the JSON beside an output adds to the output's own name."""
@@ -33,6 +43,9 @@ INDEX: Final = "index.sqlite"
 
 THUMBNAILS: Final = ".thumbnails"
 """The folder for small pictures of outputs: ``.thumbnails/<path of the output>.*``."""
+
+VOTES: Final = "votes"
+"""The folder for what was preferred: ``votes/<day and time>-<writer>.jsonl``."""
 
 _PARTIAL: Final = ".partial"
 _UNINDEXED: Final = ".unindexed"
@@ -84,15 +97,13 @@ class FileStore:
             path.parent.rmdir()
 
     def list(self, ending: str = "", *, start: str = "") -> Iterator[str]:
-        """List the names with this ending, day by day; with ``start`` those that begin so."""
+        """List the names with this ending, day by day; with ``start`` those that begin so, in any folder."""
         first, _, rest = start.partition("/")
         try:
-            days = sorted(
-                entry.name for entry in os.scandir(self.root) if _DAY.fullmatch(entry.name) and entry.is_dir()
-            )
+            folders = sorted(entry.name for entry in os.scandir(self.root) if entry.is_dir())
         except OSError:
             return
-        for day in [day for day in days if not start or day == first]:
+        for day in [name for name in folders if (name == first if start else _DAY.fullmatch(name))]:
             for entry in sorted(os.scandir(self.root / day), key=lambda entry: entry.name):
                 named = entry.name.endswith(ending) and entry.name.startswith(rest)
                 if named and entry.is_file(follow_symlinks=False):

@@ -5,16 +5,16 @@ from __future__ import annotations
 from ._contact_sheet import contact_sheet, png_budget, png_within
 from ._gallery import Gallery, gallery
 from ._html import ROOT, Frame, media_html, text_html
-from ._items import DisplayItem, Message, outputs_of
+from ._items import DisplayItem, FileContent, Message, outputs_of
 from ._pipeline import data_uri, draw, fetch, notebook_bytes
 from ._show import mimebundle, show, to_html
-from ._text import REUSED, InputRow, input_rows, seconds_text
+from ._text import InputRow, input_rows, seconds_text
 from ._thumbnails import Thumbnail, make_thumbnail
 
 __all__ = [
-    "REUSED",
     "ROOT",
     "DisplayItem",
+    "FileContent",
     "Frame",
     "Gallery",
     "InputRow",

@@ -11,6 +11,7 @@ from ._files import read_frame, write_frame
 from ._plots import plot_spend
 from ._predictions import predictions_frame
 from ._prices import pricing_frame
+from ._rankings import plot_ranking, ranking_frame, votes_frame
 from ._spend import spend
 from ._text_tables import models_table, spend_table
 from ._totals import forecast, total
@@ -20,12 +21,15 @@ __all__ = [
     "embeddings_frame",
     "forecast",
     "models_table",
+    "plot_ranking",
     "plot_spend",
     "predictions_frame",
     "pricing_frame",
+    "ranking_frame",
     "read_frame",
     "spend",
     "spend_table",
     "total",
+    "votes_frame",
     "write_frame",
 ]

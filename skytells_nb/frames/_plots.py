@@ -18,7 +18,7 @@ from ._totals import rounded
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["PALETTE", "plot_spend"]
+__all__ = ["INK", "PALETTE", "blend_in", "plot_spend", "show_alone"]
 
 PALETTE: Final = (
     "#3f90da", "#ffa90e", "#bd1f01", "#92dadd", "#832db6", "#e76300", "#b9ac70", "#a96b59", "#717581",
@@ -26,7 +26,7 @@ PALETTE: Final = (
 """Petroff's colours, also for those who cannot tell red from green (arXiv:2107.02270); his grey is _GREY."""
 
 _GREY: Final = "#94a4a2"  # of "other": the tenth of them
-_INK: Final = "#7a7a7a"  # text and axes: 4.3 to 1 on white, and 4.4 to 1 on JupyterLab's dark #111111
+INK: Final = "#7a7a7a"  # text and axes: 4.3 to 1 on white, and 4.4 to 1 on JupyterLab's dark #111111
 _MOST_GROUPS: Final = len(PALETTE) + 1
 _MOST_LABELS: Final = 14
 _MOST_PERIODS: Final = 1_000
@@ -105,7 +105,7 @@ def plot_spend(
     names = _fewer(_named(table), table["cost"])
     known = table["cost"].groupby(names, sort=False).sum(min_count=1)
     if not known.notna().any():
-        ax.text(0.5, 0.5, "no known cost", ha="center", va="center", transform=ax.transAxes, color=_INK)
+        ax.text(0.5, 0.5, "no known cost", ha="center", va="center", transform=ax.transAxes, color=INK)
     label = f"cost ({currency})"
     if freq is None:
         _bars(ax, known, currency)
@@ -118,8 +118,12 @@ def plot_spend(
         ax.set_xlabel(f"{_unit(freq)}, {table.attrs['timezone']} time")
     ax.set_title(_title(table, freq, currency), parse_math=False)
     if own:
-        _blend_in(ax)
-    # A cell whose last line is the chart shows the chart, not "<Axes: title=…>" above it.
+        blend_in(ax)
+    return show_alone(ax)
+
+
+def show_alone(ax: Axes) -> Axes:
+    """Let a cell whose last line is a chart show the chart, without "<Axes: title=…>" above it."""
     setattr(ax, "_ipython_display_", _print_nothing)  # noqa: B010 - no attribute that matplotlib declares
     return ax
 
@@ -149,7 +153,7 @@ def _bars(ax: Axes, costs: pd.Series, currency: str) -> None:
     labels = [f"{_short(name)} (unknown)" if pd.isna(costs[name]) else _short(name) for name in drawn.index]
     ax.set_yticks(places, labels, parse_math=False)
     amounts = ["" if pd.isna(costs[name]) else _money(drawn[name], currency) for name in drawn.index]
-    ax.bar_label(bars, amounts, padding=4, color=_INK, parse_math=False)
+    ax.bar_label(bars, amounts, padding=4, color=INK, parse_math=False)
     ax.margins(x=0.22)  # room for the amounts
     ax.set_xlim(left=0)
 
@@ -174,7 +178,7 @@ def _stacks(ax: Axes, wide: pd.DataFrame, freq: str, currency: str, *, legend_as
         return
     if len(wide) <= _MOST_LABELS:
         amounts = [_money(total, currency) if total else "" for total in bottom]
-        ax.bar_label(bars[-1], amounts, padding=3, color=_INK, fontsize="small", parse_math=False)
+        ax.bar_label(bars[-1], amounts, padding=3, color=INK, fontsize="small", parse_math=False)
         ax.margins(y=0.12)
     place: dict[str, Any] = {"loc": "upper left", "bbox_to_anchor": (1.0, 1.0)} if legend_aside else {}
     # Labels are set afterwards: matplotlib leaves those out that begin with an underscore.
@@ -184,19 +188,19 @@ def _stacks(ax: Axes, wide: pd.DataFrame, freq: str, currency: str, *, legend_as
         text.set_text(_short(name))
 
 
-def _blend_in(ax: Axes) -> None:
+def blend_in(ax: Axes) -> None:
     """Draw on whatever page there is, light or dark."""
     ax.figure.patch.set_alpha(0.0)
     ax.patch.set_alpha(0.0)
     for side, spine in ax.spines.items():
         spine.set_visible(side in ("left", "bottom"))
-        spine.set_color(_INK)
-    ax.tick_params(colors=_INK)
+        spine.set_color(INK)
+    ax.tick_params(colors=INK)
     for text in (ax.title, ax.xaxis.label, ax.yaxis.label):
-        text.set_color(_INK)
+        text.set_color(INK)
     legend = ax.get_legend()
     for text in legend.get_texts() if legend else ():
-        text.set_color(_INK)
+        text.set_color(INK)
 
 
 def _without_gaps(wide: pd.DataFrame, freq: str) -> pd.DataFrame:

@@ -1,0 +1,420 @@
+"""`Arena`: pairs to choose from, the votes, and the ranking that follows from them."""
+
+from __future__ import annotations
+
+import random
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict
+from datetime import UTC, datetime
+from decimal import Decimal
+from functools import cached_property
+from itertools import combinations
+from typing import TYPE_CHECKING, Any, NamedTuple, get_args
+
+import numpy as np
+
+from ..api import AsyncClient, Client, client_of
+from ..archive import Archive, Choice, Vote
+from ..checks import check_choice, check_text
+from ..exceptions import InvalidInputError, warn_user
+from ..formatting import money_unit
+from ..frames import plot_ranking, ranking_frame, votes_frame
+from ..models import Prediction
+from ._bradley_terry import Scores, fit, verdict
+from ._class_votes import class_votes
+from ._entries import Task, make_entries, parse_models, parse_tasks
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from pandas import DataFrame
+
+    from ._widget import ArenaWidget
+
+__all__ = ["Arena", "Pair"]
+
+_LONGEST_NAME = 60
+
+
+class Pair(NamedTuple):
+    """Two predictions of one task, as they stand side by side."""
+
+    left: Prediction
+    right: Prediction
+
+
+class Arena:
+    """Which of several models is worth it: what they make of the same prompts, two at a time, unnamed.
+
+    What the archive has is taken from there, and the rest is made, once its price was printed. As a cell's
+    last line an arena shows two outputs side by side, in random order, without a word of which model made
+    them. Vote with the buttons or the arrow keys: left, right, up for both good, down for neither. Votes are
+    kept in the archive, and an arena of the same models and prompts goes on with them.
+
+    Parameters
+    ----------
+    models : list of str
+        Two or more slugs; all of them write text, or none does.
+    prompts : str or list of str
+        What each of them is asked.
+    inputs : dict or list of dict, optional
+        What they are given besides the prompt: one dict, or several, with each of which each prompt is a
+        task of its own, such as ``[{"seed": 1}, {"seed": 2}]``.
+    budget : Decimal, float or str, optional
+        Dollars that making may cost at most, as in ``with sky.budget(...)``. What would cross it is not made
+        and takes no part.
+    client : Client or AsyncClient, optional
+        The newest open one when None; ``sky.connect()`` when there is none. It needs an archive.
+
+    Attributes
+    ----------
+    voter : str
+        Whose the next votes are, ``"me"`` at first.
+    pair : Pair or None
+        What is to be chosen from next.
+    votes : DataFrame
+        The votes so far.
+    verdict : str
+        Which model leads, and whether that is more than chance.
+
+    Raises
+    ------
+    InvalidInputError
+        There is no archive, one model alone, or an input that a model does not take. Nothing was sent.
+    BudgetExceeded
+        The budget is not enough for a single pair.
+    SkytellsError
+        No two models could do the same task.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> import skytells_nb as sky
+    >>> with tempfile.TemporaryDirectory() as folder, sky.Sandbox(seconds=0.05) as sandbox:
+    ...     with sky.Archive(folder) as archive, sandbox.client(archive=archive) as client:
+    ...         arena = sky.Arena(["truefusion", "truefusion-edge"], ["a red fox", "an owl"], client=client)
+    ...         left, right = arena.pair
+    ...         arena.vote("left" if left.model == "truefusion" else "right")
+    ...         arena.ranking()[["model", "wins", "games"]].values.tolist()
+    4 predictions: 2 models × 2 tasks, 0.08 credits at most; what the archive has is not made again
+    [['truefusion', 1.0, 1], ['truefusion-edge', 0.0, 1]]
+    """
+
+    def __init__(
+        self,
+        models: Iterable[str],
+        prompts: str | Iterable[str],
+        *,
+        inputs: Mapping[str, Any] | Sequence[Mapping[str, Any]] | None = None,
+        budget: Decimal | float | str | None = None,
+        client: Client | AsyncClient | None = None,
+    ) -> None:
+        names, tasks = parse_models(models), parse_tasks(prompts, inputs)
+        self._client = client_of(client)
+        archive = self._client.connection.archive
+        if not isinstance(archive, Archive):
+            raise InvalidInputError(
+                "An arena needs an archive, to keep pictures and votes in: use connect(), or "
+                "Client(archive=True). Nothing was sent.",
+                charged=False,
+            )
+        self._entries = make_entries(self._client, archive, names, tasks, budget)
+        self._log = archive.vote_log()
+        self._lock = threading.RLock()
+        self._random = random.Random()  # noqa: S311 - sides, no secrets
+        self._voter = "me"
+        self._pair: tuple[Task, Pair] | None = None
+        self._listeners: list[Callable[[], object]] = []
+        self._votes: dict[tuple[str, str, frozenset[str]], Vote] = {}
+        self._read()
+        self._choose()
+
+    # --- choosing ----------------------------------------------------------------------------------------
+
+    @property
+    def voter(self) -> str:
+        """Whose the next votes are."""
+        return self._voter
+
+    @voter.setter
+    def voter(self, name: str) -> None:
+        with self._lock:
+            self._voter = check_text("voter", name, longest=_LONGEST_NAME, what="a name")
+            self._choose()
+        self._tell()
+
+    @property
+    def pair(self) -> Pair | None:
+        """What is to be chosen from next: two predictions; None when the voter has seen every pair.
+
+        It stays until there is a vote. Of the pairs that the voter has not seen, it is one that tells most
+        about the ranking.
+        """
+        with self._lock:
+            if self._pair is not None and not all(map(_is_there, self._pair[1])):
+                self._choose()
+            return None if self._pair is None else self._pair[1]
+
+    def vote(self, choice: Choice, voter: str | None = None) -> None:
+        """Vote on `pair`; the next one is chosen then.
+
+        Parameters
+        ----------
+        choice : {"left", "right", "both", "neither"}
+            Which is better; both are good, or neither is.
+        voter : str, optional
+            Whose vote it is; it becomes `Arena.voter`. As before unless given.
+
+        Raises
+        ------
+        InvalidInputError
+            The choice is no such word, or there is no pair left.
+        SkytellsError
+            The vote cannot be written, and does not count.
+        """
+        found = check_choice("choice", choice, get_args(Choice))
+        with self._lock:
+            who = self._voter if voter is None else check_text("voter", voter, longest=_LONGEST_NAME)
+            if self.pair is None or self._pair is None:
+                raise InvalidInputError(
+                    f"{self._voter} has voted on every pair. Make an arena with more prompts, or vote under "
+                    "another name: arena.voter = …",
+                    charged=False,
+                )
+            task, (left, right) = self._pair
+            vote = Vote(
+                datetime.now(UTC),
+                who,
+                found,
+                str(left.model),
+                str(right.model),
+                left.id,
+                right.id,
+                task.prompt,
+                task.key,
+                self._origin,
+            )
+            self._log.add([vote])
+            if self._key(vote) in self._votes:
+                warn_user(
+                    f"{who} had voted on this pair before. The new vote takes the place of the old one."
+                )
+            self._count(vote)
+            self._voter = who
+            self._choose()
+        self._tell()
+
+    @property
+    def progress(self) -> tuple[int, int]:
+        """How many pairs the voter has voted on, and how many there are."""
+        with self._lock:
+            return sum(who == self._voter for who, _, _ in self._votes), sum(1 for _ in self._pairs())
+
+    def _choose(self) -> None:
+        """Choose the next pair: the models that one more vote tells most about, and a task at random."""
+        gains, models = self.scores.gains, self._entries.models
+        seen = {(task, pair) for who, task, pair in self._votes if who == self._voter}
+        times: dict[frozenset[str], int] = {}
+        for _, _, pair in self._votes:
+            times[pair] = times.get(pair, 0) + 1
+        found = []
+        for task, left, right in self._pairs():
+            names = frozenset((left, right))
+            if (task.key, names) not in seen:
+                gain = float(gains[models.index(left), models.index(right)])
+                found.append((-round(gain, 9), times.get(names, 0), self._random.random(), task, left, right))
+        self._pair = None
+        for *_, task, left, right in sorted(found, key=lambda each: each[:3]):
+            sides = [self._entries.made[task.key, model] for model in (left, right)]
+            if all(map(_is_there, sides)):
+                self._random.shuffle(sides)
+                self._pair = task, Pair(*sides)
+                return
+
+    def _pairs(self) -> Iterator[tuple[Task, str, str]]:
+        for task in self._entries.tasks:
+            made = [model for model in self._entries.models if (task.key, model) in self._entries.made]
+            for left, right in combinations(made, 2):
+                yield task, left, right
+
+    # --- counting ----------------------------------------------------------------------------------------
+
+    @property
+    def votes(self) -> DataFrame:
+        """The votes so far, also those of other notebooks on this archive, and of a class.
+
+        A DataFrame with a row each, oldest first: ``voted_at, voter, vote, winner, left, right, prompt,
+        left_id, right_id``.
+        """
+        self.refresh()
+        with self._lock:
+            found = sorted(self._votes.values(), key=lambda vote: vote.voted_at)
+        return votes_frame(map(asdict, found))
+
+    def ranking(self) -> DataFrame:
+        """Rank the models by all votes, best first.
+
+        Returns
+        -------
+        DataFrame
+            A row for each model. ``score`` is Bradley–Terry's: a lead of 1 means that 73 of 100 votes go to
+            the leader, of 2 that 88 do; ``low`` and ``high`` bound it with 95 % confidence. ``wins`` counts
+            ties as half, of ``games`` votes. ``mean_s`` is seconds and ``cost_each`` the cost of a
+            prediction; ``cost_per_win`` is what it costs on average to make one that is preferred. What is
+            not known is missing. ``attrs`` hold ``verdict``, ``votes`` and ``currency``.
+        """
+        self.refresh()
+        with self._lock:
+            count = len(self._votes)
+            return ranking_frame(self.standings(), verdict=self.verdict, votes=count, currency=self.unit)
+
+    def standings(self) -> list[dict[str, Any]]:
+        """Return the rows of `ranking`, without asking for votes from elsewhere; None is not known."""
+        with self._lock:
+            scores, models = self.scores, self._entries.models
+        rows = []
+        for at in np.argsort(-scores.values, kind="stable"):
+            games, wins = round(scores.votes[at].sum()), float(scores.points[at])
+            made = self._entries.of(models[at])
+            cost = _mean(each.cost for each in made)
+            low, high = map(float, scores.intervals[at])
+            rows.append(
+                {
+                    "model": models[at],
+                    "score": float(scores.values[at]) if games else None,
+                    "low": low if games else None,
+                    "high": high if games else None,
+                    "wins": wins,
+                    "games": games,
+                    "mean_s": _mean(each.seconds for each in made),
+                    "cost_each": cost,
+                    "cost_per_win": cost * games / wins if cost is not None and wins else None,
+                }
+            )
+        return rows
+
+    @property
+    def unit(self) -> str:
+        """What costs are counted in."""
+        return money_unit(self._client.connection.account.sandbox)
+
+    @property
+    def verdict(self) -> str:
+        """Which model leads, and whether that is more than chance."""
+        with self._lock:
+            return verdict(self._entries.models, self.scores)
+
+    @property
+    def scores(self) -> Scores:
+        """The scores of the models, in the order they were given, with what is known of their error."""
+        models = self._entries.models
+        points = np.zeros((len(models), len(models)))
+        with self._lock:
+            for vote in self._votes.values():
+                left, right = models.index(vote.left), models.index(vote.right)
+                half = 0.5 if vote.vote in ("both", "neither") else float(vote.vote == "left")
+                points[left, right] += half
+                points[right, left] += 1 - half
+        return fit(points)
+
+    def plot(self, ax: Axes | None = None) -> Axes:
+        """Draw each model's score with its 95 % interval, best on top.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes, optional
+            Where to draw; a new figure unless given, which is transparent and is read on a light page and on
+            a dark one.
+        """
+        return plot_ranking(self.ranking(), ax)
+
+    # --- keeping -----------------------------------------------------------------------------------------
+
+    @property
+    def _origin(self) -> str:
+        return self._client.connection.account.origin
+
+    def refresh(self) -> None:
+        """Count what others have voted meanwhile, on this archive or in the class of a sandbox."""
+        with self._lock:
+            before = len(self._votes)
+            self._read()
+            new = [vote for vote in self._of_the_class() if self._key(vote) not in self._votes]
+            if new:
+                self._log.add(new)
+            for vote in new:
+                self._count(vote)
+            changed = len(self._votes) != before
+        if changed:
+            self._tell()
+
+    def _read(self) -> None:
+        for vote in self._log.read():
+            if vote.origin == self._origin:
+                self._count(vote)
+
+    def _of_the_class(self) -> Iterator[Vote]:
+        """Take in those votes of a class that are about this arena's predictions."""
+        by_id = {made.id: (task, model) for (task, model), made in self._entries.made.items()}
+        tasks = {task.key: task for task in self._entries.tasks}
+        for each in class_votes(self._client):
+            left, right = by_id.get(each.left), by_id.get(each.right)
+            if left is None or right is None or left[0] != right[0]:
+                continue
+            yield Vote(
+                each.voted_at,
+                each.voter,
+                each.vote,
+                left[1],
+                right[1],
+                each.left,
+                each.right,
+                tasks[left[0]].prompt,
+                left[0],
+                self._origin,
+            )
+
+    def _key(self, vote: Vote) -> tuple[str, str, frozenset[str]]:
+        return vote.voter, vote.task, frozenset((vote.left, vote.right))
+
+    def _count(self, vote: Vote) -> None:
+        """Count a vote that is about this arena's models and tasks; a later one on a pair replaces it."""
+        known = {task.key for task in self._entries.tasks}
+        if vote.task in known and {vote.left, vote.right} <= {*self._entries.models}:
+            self._votes[self._key(vote)] = vote
+
+    # --- showing -----------------------------------------------------------------------------------------
+
+    @cached_property
+    def widget(self) -> ArenaWidget:
+        """Two outputs to choose from, as a widget."""
+        from ._widget import ArenaWidget
+
+        return ArenaWidget(self)
+
+    def observe(self, listener: Callable[[], object]) -> None:
+        """Call a function whenever there is a vote or another voter."""
+        self._listeners.append(listener)
+
+    def _tell(self) -> None:
+        for listener in self._listeners:
+            listener()
+
+    def __repr__(self) -> str:
+        return f"<Arena of {len(self._entries.models)} models: {self.verdict}>"
+
+    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, Any]:
+        del include, exclude
+        try:
+            return self.widget.mimebundle()
+        except Exception as error:  # noqa: BLE001 - a cell must not fail for being looked at
+            return {"text/plain": f"{self!r}\n(it could not be drawn: {type(error).__name__}: {error})"}
+
+
+def _is_there(prediction: Prediction) -> bool:
+    return all(path.is_file() for path in prediction.files)
+
+
+def _mean(values: Iterable[Decimal | float | None]) -> float | None:
+    known = [float(value) for value in values if value is not None]
+    return sum(known) / len(known) if known else None

@@ -1,0 +1,37 @@
+"""The votes of a class: a sandbox's own page collects them, and gives them to who has the teacher's key."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from datetime import UTC, datetime
+from typing import Any, NamedTuple
+
+from ..aio import run
+from ..api import AsyncClient, ask_sandbox
+from ..archive import Choice
+from ..exceptions import SkytellsError
+
+__all__ = ["ClassVote", "class_votes"]
+
+
+class ClassVote(NamedTuple):
+    """A learner's vote on two predictions, by their ids."""
+
+    voted_at: datetime
+    voter: str
+    vote: Choice
+    left: str
+    right: str
+
+
+def class_votes(client: AsyncClient) -> list[ClassVote]:
+    """Ask for the votes of a class, oldest first; none where there is no class, or this is no teacher."""
+    if not client.connection.account.sandbox:
+        return []
+    answer: dict[str, Any] = {}
+    with suppress(SkytellsError):
+        answer = run(ask_sandbox(client.connection, "votes"))
+    return [
+        ClassVote(datetime.fromtimestamp(each["at"], UTC), *(each[name] for name in ClassVote._fields[1:]))
+        for each in answer.get("votes", ())
+    ]

@@ -1,0 +1,217 @@
+"""What takes part in an arena: for every task what each model makes of it, taken from the archive or made."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+import sys
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass, field, replace
+from decimal import Decimal
+from typing import Any, Final
+
+from ..aio import gather, reused_together, run
+from ..api import AsyncClient
+from ..archive import Archive
+from ..exceptions import InvalidInputError, SkytellsError, warn_user
+from ..formatting import format_cost, format_count
+from ..models import Model, Prediction
+from ..plaintext import clip, encodable
+from ..pricing import together
+from ..spending import budget as spending_budget
+from ..spending import estimate
+
+__all__ = ["Entries", "Task", "make_entries", "parse_models", "parse_tasks"]
+
+_TEXT_TYPES: Final = ("text", "code", "multimodal")
+_AT_ONCE: Final = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """One prompt, with what else every model is given, and a digest of both to know its votes again by."""
+
+    prompt: str
+    input: dict[str, Any]
+    key: str
+
+
+@dataclass(slots=True)
+class Entries:
+    """What there is to choose from.
+
+    Attributes
+    ----------
+    tasks : list of Task
+        In order.
+    models : list of str
+        The slugs, in order.
+    made : dict
+        By task's key and model, what was made and can be looked at.
+    """
+
+    tasks: list[Task]
+    models: list[str]
+    made: dict[tuple[str, str], Prediction] = field(default_factory=dict)
+
+    def of(self, model: str) -> list[Prediction]:
+        """Return what a model made."""
+        found = (self.made.get((task.key, model)) for task in self.tasks)
+        return [prediction for prediction in found if prediction is not None]
+
+
+def parse_models(models: object) -> list[str]:
+    """Check the models: two or more names."""
+    names = _texts("models", models)
+    if len(names) < 2:
+        raise InvalidInputError(
+            f"An arena compares two models or more, and {names[0]!r} is alone. Nothing was sent.",
+            charged=False,
+        )
+    return names
+
+
+def parse_tasks(prompts: object, inputs: object) -> list[Task]:
+    """Check prompts and inputs, and make a task of every combination of them."""
+    listed = [inputs] if isinstance(inputs, Mapping) or inputs is None else inputs
+    if not isinstance(listed, Sequence) or isinstance(listed, str) or not listed:
+        listed = [0]
+    variations: list[Any] = [{} if each is None else each for each in listed]
+    if not all(isinstance(each, Mapping) and "prompt" not in each for each in variations):
+        raise InvalidInputError(
+            "inputs must be a dict of what the models are given besides a prompt, or a list of such dicts, "
+            f"not {clip(repr(inputs), 80)}. Nothing was sent.",
+            charged=False,
+        )
+    seen: Counter[str] = Counter()
+    tasks = []
+    for prompt in _texts("prompts", prompts):
+        for variation in variations:
+            text = json.dumps({**variation, "prompt": prompt}, sort_keys=True, default=str)
+            seen[text] += 1  # an equal task is another: two takes of one prompt
+            digest = hashlib.blake2b(f"{seen[text]} {text}".encode(), digest_size=12).hexdigest()
+            tasks.append(Task(prompt, dict(variation), digest))
+    return tasks
+
+
+def _texts(name: str, value: object) -> list[str]:
+    found = [value] if isinstance(value, str) else list(value) if isinstance(value, Iterable) else [value]
+    wrong = [each for each in found if not isinstance(each, str) or not each.strip()]
+    if not found or wrong:
+        what = "is empty" if not found else f"holds {wrong[0]!r:.80}"
+        raise InvalidInputError(
+            f"{name} {what}, and takes a text or a list of texts. Nothing was sent.", charged=False
+        )
+    return list(dict.fromkeys(found))
+
+
+def make_entries(
+    client: AsyncClient,
+    archive: Archive,
+    names: Sequence[str],
+    tasks: Sequence[Task],
+    budget: Decimal | float | str | None,
+) -> Entries:
+    """Check and price everything, say so, and let every model do every task that the archive lacks.
+
+    Raises
+    ------
+    InvalidInputError
+        A model does not take what it is given, or texts are to be compared with pictures.
+    SkytellsError
+        No two models did the same task; it is the first thing that went wrong.
+    """
+    models = run(gather(*(client.models.get(name) for name in names), progress=False))
+    texts = [model for model in models if _is_text(model)]
+    if texts and len(texts) < len(models):
+        other = next(model for model in models if not _is_text(model))
+        raise InvalidInputError(
+            f"{texts[0].id} writes text and {other.id} does not, so they cannot be compared. Nothing was "
+            "sent.",
+            charged=False,
+        )
+    places = [(task, model) for task in tasks for model in models]
+    price = together(estimate(model, _asked(model, task), client=client) for task, model in places)
+    high = "an unknown amount" if price.high is None else format_cost(price.high, price.currency)
+    line = (
+        f"{format_count(len(places), 'prediction')}: {len(models)} models × "
+        f"{format_count(len(tasks), 'task')}, {high} at most; what the archive has is not made again"
+    )
+    print(encodable(line, sys.stdout), flush=True)  # noqa: T201 - the price comes before the work
+    with nullcontext() if budget is None else spending_budget(budget):
+        found = run(_make(client, archive, places))
+    entries = Entries(list(tasks), [model.id for model in models])
+    failures: list[SkytellsError] = []
+    for (task, model), made in zip(places, found, strict=True):
+        if isinstance(made, SkytellsError):
+            failures.append(made)
+        elif isinstance(made, BaseException):
+            raise made
+        elif _is_there(made):
+            entries.made[task.key, model.id] = made
+        else:
+            failures.append(SkytellsError(f"The output of {made.id} is not in the archive."))
+    if failures and not any(_pairs_in(entries)):
+        raise failures[0]
+    if failures:
+        warn_user(
+            f"{len(failures)} of {format_count(len(places), 'prediction')} cannot take part: "
+            f"{failures[0].message}"
+        )
+    return entries
+
+
+def _is_text(model: Model) -> bool:
+    return model.type in _TEXT_TYPES
+
+
+def _answers_at_once(model: Model) -> bool:
+    """Whether a model goes by the chat route (skytells-api-text.md section 1)."""
+    metadata = model.raw.get("metadata")
+    return isinstance(metadata, Mapping) and metadata.get("openai_compatible") is True
+
+
+def _asked(model: Model, task: Task) -> dict[str, Any]:
+    if _answers_at_once(model):
+        return {"messages": [{"role": "user", "content": task.prompt}], **task.input}
+    return {**task.input, "prompt": task.prompt}
+
+
+def _is_there(prediction: Prediction) -> bool:
+    """Whether all that was made can be looked at, also when the API has deleted it."""
+    made = prediction.files
+    return bool(made) and all(path.is_file() for path in made)
+
+
+def _pairs_in(entries: Entries) -> Iterable[bool]:
+    for task in entries.tasks:
+        yield sum((task.key, model) in entries.made for model in entries.models) > 1
+
+
+async def _make(
+    client: AsyncClient, archive: Archive, places: Sequence[tuple[Task, Model]]
+) -> list[Prediction | BaseException]:
+    return await gather(
+        *(_entry(client, archive, model, task) for task, model in places),
+        limit=_AT_ONCE,
+        return_exceptions=True,
+        label="arena",
+    )
+
+
+async def _entry(client: AsyncClient, archive: Archive, model: Model, task: Task) -> Prediction:
+    asked = _asked(model, task)
+    if not _answers_at_once(model):
+        return await client.predictions.create(model.id, asked, reuse=True)
+    account, taken = client.connection.account, reused_together.get()
+    for kept in reversed(await asyncio.to_thread(archive.equal_inputs, account, model.id, asked)):
+        if taken is not None and kept.id not in taken:
+            taken.add(kept.id)
+            return replace(kept, reused=True)
+    answer = await client.chat.completions.create(model.id, task.prompt, **task.input)
+    found = await asyncio.to_thread(archive.by_ids, [answer.id], account)
+    made: Prediction = found.get(answer.id, answer.to_prediction())
+    return made

@@ -1,0 +1,123 @@
+"""An arena's tables and chart: its votes, and its models with their scores, best first."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Final
+
+import pandas as pd
+
+from ..exceptions import SkytellsError
+from ..plaintext import clip, one_line
+from ._dtypes import column_of
+from ._plots import INK, PALETTE, blend_in, show_alone
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+__all__ = ["plot_ranking", "ranking_frame", "votes_frame"]
+
+_RANKING: Final[Mapping[str, Any]] = {
+    "model": "text",
+    "score": "number",
+    "low": "number",
+    "high": "number",
+    "wins": "number",
+    "games": "integer",
+    "mean_s": "number",
+    "cost_each": "number",
+    "cost_per_win": "number",
+}
+_VOTES: Final[Mapping[str, Any]] = {
+    "voted_at": "time",
+    "voter": "text",
+    "vote": "category",
+    "winner": "text",
+    "left": "text",
+    "right": "text",
+    "prompt": "text",
+    "left_id": "text",
+    "right_id": "text",
+}
+_LONGEST: Final = 32
+
+
+def votes_frame(votes: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
+    """Tabulate votes: one row each, in the order they come; of a tie the winner is missing."""
+    rows = [
+        {
+            **vote,
+            "voted_at": vote["voted_at"].replace(tzinfo=None),
+            "winner": {"left": vote["left"], "right": vote["right"]}.get(vote["vote"]),
+        }
+        for vote in votes
+    ]
+    return _frame(_VOTES, rows)
+
+
+def ranking_frame(rows: Iterable[Mapping[str, Any]], **attrs: Any) -> pd.DataFrame:
+    """Tabulate models with their scores; None is what nobody knows."""
+    frame = _frame(_RANKING, list(rows))
+    frame.attrs.update(attrs)
+    return frame
+
+
+def _frame(columns: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
+    return pd.DataFrame(
+        {name: column_of(kind, [row[name] for row in rows]) for name, kind in columns.items()}
+    )
+
+
+def plot_ranking(ranking: pd.DataFrame, ax: Axes | None = None) -> Axes:
+    """Draw a dot for each model's score, with its 95 % interval, best on top.
+
+    Parameters
+    ----------
+    ranking : DataFrame
+        What ``Arena.ranking`` returns.
+    ax : matplotlib Axes, optional
+        Where to draw; a new figure unless given, which is transparent.
+
+    Raises
+    ------
+    SkytellsError
+        matplotlib is not installed.
+    """
+    try:
+        import matplotlib.pyplot as plt
+    except ModuleNotFoundError:
+        raise SkytellsError(
+            'Drawing needs matplotlib, which is not installed. Run pip install "skytells-nb[analysis]".',
+            charged=False,
+        ) from None
+    own = ax is None
+    if ax is None:
+        _, ax = plt.subplots(figsize=(6.4, 1.4 + 0.5 * len(ranking)), layout="constrained")
+    drawn = ranking.iloc[::-1]
+    places = range(len(drawn))
+    ax.axvline(0, color=INK, linewidth=1, linestyle=(0, (2, 3)), zorder=0)
+    reach = [drawn["score"] - drawn["low"], drawn["high"] - drawn["score"]]
+    ax.errorbar(
+        drawn["score"], places, xerr=reach, fmt="o", color=PALETTE[0], capsize=4, markersize=8, linewidth=2
+    )
+    labels = [
+        f"{clip(one_line(str(row.model)), _LONGEST)}\n{row.wins:g} of {row.games} won"
+        for row in drawn.itertuples()
+    ]
+    ax.set_yticks(places, labels, parse_math=False)
+    ax.set_ylim(-0.6, len(drawn) - 0.4)
+    ax.set_xlabel("score (Bradley–Terry, with 95 % intervals)")
+    ax.set_title(_wrapped(str(ranking.attrs.get("verdict", ""))), parse_math=False, fontsize="medium")
+    if own:
+        blend_in(ax)
+    return show_alone(ax)
+
+
+def _wrapped(sentence: str) -> str:
+    """Break a sentence so that it stands over a chart of six inches."""
+    lines = [""]
+    for word in sentence.split():
+        if lines[-1] and len(lines[-1]) + len(word) > 64:
+            lines.append("")
+        lines[-1] = f"{lines[-1]} {word}".strip()
+    return "\n".join(lines)

@@ -299,6 +299,10 @@ class TextStream(_Stream[A]):
         finally:
             self._reading.release()
 
+    def as_async(self) -> AsyncTextStream[A]:
+        """Return the same stream for ``async for``; read one of the two."""
+        return AsyncTextStream(self._source)
+
     def close(self) -> None:
         """Close the connection; what came stays in ``completion``. Closing twice does no harm."""
         if is_toolkit_thread():

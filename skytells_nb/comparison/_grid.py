@@ -28,7 +28,7 @@ from ..display import (
 )
 from ..exceptions import SkytellsError
 from ..formatting import format_bytes, format_cost, format_count, money_unit
-from ..models import Prediction
+from ..models import Prediction, is_sandbox_id
 from ..plaintext import clip, encodable, one_line
 
 if TYPE_CHECKING:
@@ -122,7 +122,7 @@ class Comparison:
 
     @property
     def _unit(self) -> str:
-        return money_unit(any(cell.prediction.id.startswith("sandbox-") for cell in self.cells))
+        return money_unit(any(is_sandbox_id(cell.prediction.id) for cell in self.cells))
 
     @property
     def cost(self) -> Decimal | None:

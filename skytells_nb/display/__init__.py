@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from ._answers import answer_facts, answer_html, answer_text, markdown_html
 from ._contact_sheet import contact_sheet, png_budget, png_within
 from ._gallery import Gallery, gallery
 from ._html import ROOT, Frame, media_html, text_html
 from ._items import DisplayItem, FileContent, Message, outputs_of
 from ._pipeline import data_uri, draw, fetch, notebook_bytes
 from ._show import mimebundle, show, to_html
+from ._stream import follow
 from ._text import InputRow, input_rows, seconds_text
 from ._thumbnails import Thumbnail, make_thumbnail
 
@@ -20,13 +22,18 @@ __all__ = [
     "InputRow",
     "Message",
     "Thumbnail",
+    "answer_facts",
+    "answer_html",
+    "answer_text",
     "contact_sheet",
     "data_uri",
     "draw",
     "fetch",
+    "follow",
     "gallery",
     "input_rows",
     "make_thumbnail",
+    "markdown_html",
     "media_html",
     "mimebundle",
     "notebook_bytes",

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Final, assert_never, cast
 from ..archive import decode_data_uri, form_of, is_gone
 from ..exceptions import InvalidInputError
 from ..filetypes import FileType
-from ..models import STATUSES, Model, Prediction
+from ..models import STATUSES, ChatCompletion, Model, Prediction, Response
 from ..pictures import PictureError, encode, is_array, is_picture
 from ..plaintext import clip, one_line
 
@@ -207,6 +207,8 @@ def things_in(x: object) -> list[Prediction | Model | DisplayItem]:
     """
     if isinstance(x, Prediction | Model | DisplayItem):
         return [x]
+    if isinstance(x, ChatCompletion | Response):
+        return [x.to_prediction()]
     if isinstance(x, Mapping):
         return _from_json(x)
     if isinstance(x, str):

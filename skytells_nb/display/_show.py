@@ -7,13 +7,16 @@ from collections.abc import Sequence
 from typing import Any
 
 from .._options import options
-from ..models import Model, Prediction
+from ..api import AsyncTextStream, TextStream
+from ..models import ChatCompletion, Model, Prediction, Response
 from ..plaintext import encodable
+from ._answers import answer_bundle, answer_html, answer_text
 from ._contact_sheet import png_budget, png_within
 from ._gallery import Gallery, caption_of
 from ._items import DisplayItem, items_of, things_in
 from ._layout import page
 from ._models_html import model_card, models_table
+from ._stream import show_stream
 from ._text import count_text, things_text, total_text
 
 __all__ = ["mimebundle", "show", "to_html"]
@@ -46,6 +49,8 @@ def mimebundle(x: object, *, full: bool = False) -> dict[str, str]:
     """
     if isinstance(x, Gallery):
         return x.mimebundle()
+    if isinstance(x, ChatCompletion | Response):
+        return answer_bundle(x)
     things = things_in(x)
     budget = None if full else options.cell_budget
     reserve = png_budget(options.cell_budget)
@@ -59,6 +64,8 @@ def to_html(x: object, *, full: bool = False) -> str:
     """Return the HTML of anything that can be shown, for a page or a widget of one's own."""
     if isinstance(x, Gallery):
         return x.html
+    if isinstance(x, ChatCompletion | Response):
+        return answer_html(x)
     return _draw(things_in(x), None if full else options.cell_budget, 0)[0]
 
 
@@ -69,7 +76,8 @@ def show(x: object, *, full: bool = False) -> None:
     ----------
     x : object
         A prediction or a model, a list of them, the API's JSON for one, a result of the ``skytells`` package,
-        a URL, a path, bytes, a Pillow image, an array of numbers, or a mixed list of all of these.
+        a URL, a path, bytes, a Pillow image, an array of numbers, or a mixed list of all of these. A text
+        model's answer is shown as Markdown; its stream is read to its end, and grows in place meanwhile.
     full : bool
         Embed the originals, whatever they take, instead of thumbnails within ``sky.options.cell_budget``.
 
@@ -89,11 +97,23 @@ def show(x: object, *, full: bool = False) -> None:
     # In a notebook's kernel somebody has imported IPython already.
     ipython = sys.modules.get("IPython")
     shell: Any = None if ipython is None else ipython.get_ipython()
-    if shell is None or not hasattr(shell, "kernel"):
-        text = x.text if isinstance(x, Gallery) else things_text(things_in(x))
+    in_notebook = shell is not None and hasattr(shell, "kernel")
+    if isinstance(x, TextStream | AsyncTextStream):
+        show_stream(x, shell.display_pub if in_notebook else None)
+        return
+    if not in_notebook:
+        text = _plain_text(x)
         sys.stdout.write(encodable(text + "\n", sys.stdout))
         return
     shell.display_pub.publish(mimebundle(x, full=full))
+
+
+def _plain_text(x: object) -> str:
+    if isinstance(x, Gallery):
+        return x.text
+    if isinstance(x, ChatCompletion | Response):
+        return answer_text(x)
+    return things_text(things_in(x))
 
 
 def _draw(

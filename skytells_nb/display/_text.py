@@ -11,8 +11,8 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Final
 
-from ..formatting import CREDITS, DOLLARS, format_bytes, format_cost, format_count, format_seconds
-from ..models import Model, Prediction, count_statuses
+from ..formatting import format_bytes, format_cost, format_count, format_seconds, money_unit
+from ..models import Model, Prediction, count_statuses, is_sandbox_id
 from ..plaintext import align, clean, clip, one_line
 from ..pricing import list_price, list_price_rules
 from ..schema import UNSET, Property, parse
@@ -58,7 +58,7 @@ def total_text(predictions: Sequence[Prediction]) -> str:
 
 
 def _unit(prediction: Prediction) -> str:
-    return CREDITS if prediction.id.startswith("sandbox-") else DOLLARS
+    return money_unit(is_sandbox_id(prediction.id))
 
 
 def seconds_text(seconds: float | None) -> str:

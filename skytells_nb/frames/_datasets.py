@@ -27,7 +27,7 @@ import pandas as pd
 
 from ..api import parse_bound
 from ..exceptions import InvalidInputError, SkytellsError
-from ..models import STATUSES, is_done
+from ..models import SANDBOX_ID, STATUSES, is_done, is_sandbox_id
 from ..pricing import PLAUSIBLE
 from ._columns import COLUMNS, Chunk, from_frame, from_index
 
@@ -216,7 +216,7 @@ def _table(arrow: Any, chunk: Chunk) -> Any:
         "cost": cost,
         _INPUT: [None if each is None else json.dumps(each, default=str) for each in chunk["input"]],
         _SANDBOX: [
-            id.startswith("sandbox-") or origin in origins
+            is_sandbox_id(id) or origin in origins
             for id, origin in zip(chunk["id"], chunk["origin"], strict=True)
         ],
     }
@@ -480,7 +480,9 @@ def _sums_of_file(
     columns = {name: table[name] for name in groups if name in COLUMNS}
     columns[_SANDBOX] = compute.fill_null(table[_SANDBOX], False)
     if "id" in names:
-        columns[_SANDBOX] = compute.or_(columns[_SANDBOX], compute.starts_with(table["id"], "sandbox-"))
+        columns[_SANDBOX] = compute.or_(
+            columns[_SANDBOX], compute.match_substring_regex(table["id"], f"^{SANDBOX_ID}")
+        )
     if periods is not None:
         quarters = compute.divide(compute.cast(table["created_at"], arrow.int64()), _QUARTER)
         found = compute.drop_null(compute.unique(quarters))

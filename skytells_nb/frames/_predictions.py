@@ -15,7 +15,7 @@ import pandas as pd
 from ..checks import did_you_mean
 from ..exceptions import InvalidInputError, SkytellsWarning
 from ..formatting import CREDITS, format_count
-from ..models import STATUSES, is_done
+from ..models import SANDBOX_ID, STATUSES, is_done
 from ..pricing import PLAUSIBLE
 from . import _dtypes as dtypes
 from ._columns import COLUMNS, RATED, Chunk, InputColumns, from_frame, from_index, read_rows
@@ -24,8 +24,6 @@ from ._dtypes import Categories
 from ._sources import RowSource, chunks, open_source
 
 __all__ = ["impossible", "predictions_frame", "sandbox_rows", "sandboxes"]
-
-_SANDBOX_ID = "sandbox-"
 
 
 def predictions_frame(
@@ -255,13 +253,13 @@ def sandboxes(frame: pd.DataFrame, known: Iterable[str] = ()) -> list[str]:
 
     What a batch could not create has an origin and no id of the API's, and is no money either.
     """
-    made = frame["id"].astype(str).str.startswith(_SANDBOX_ID)
+    made = frame["id"].astype(str).str.match(SANDBOX_ID)
     return sorted({*known, *frame.loc[made, "origin"].dropna()})
 
 
 def sandbox_rows(frame: pd.DataFrame) -> pd.Series:
     """Return which rows a sandbox made, so that their costs are no money."""
-    made = frame["id"].astype(str).str.startswith(_SANDBOX_ID)
+    made = frame["id"].astype(str).str.match(SANDBOX_ID)
     if "origin" in frame.columns:
         made |= frame["origin"].isin(sandboxes(frame, frame.attrs.get("sandbox_origins") or ()))
     if "currency" in frame.columns:

@@ -16,7 +16,7 @@ from ._parse import (
     parse_text,
     parse_time,
 )
-from ._prediction import Metrics, Prediction, PredictionList
+from ._prediction import SANDBOX_ID, Metrics, Prediction, PredictionList, is_sandbox_id
 from ._status import STATUSES, Status, count_statuses, is_done, parse_status, status_from_wire
 from ._units import BilledQuantity, Unit, parse_unit
 
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from ._response import Response
 
 __all__ = [
+    "SANDBOX_ID",
     "STATUSES",
     "BilledQuantity",
     "ChatCompletion",
@@ -56,6 +57,7 @@ __all__ = [
     "Usage",
     "count_statuses",
     "is_done",
+    "is_sandbox_id",
     "parse_amount",
     "parse_billing",
     "parse_content",

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Collection, Generator, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self, SupportsIndex, overload
+from typing import TYPE_CHECKING, Any, Final, Self, SupportsIndex, overload
 
 from .. import _lazy
 from ..exceptions import InvalidInputError, SkytellsError, warn_user
@@ -33,7 +34,15 @@ if TYPE_CHECKING:
     from pandas import DataFrame
     from PIL.Image import Image
 
-__all__ = ["Metrics", "Prediction", "PredictionList"]
+__all__ = ["SANDBOX_ID", "Metrics", "Prediction", "PredictionList", "is_sandbox_id"]
+
+SANDBOX_ID: Final = r"(?:chatcmpl-|resp_|emb_)?sandbox[-_]"
+"""How the ids of a sandbox's predictions and answers begin, as a pattern: their cost is no money."""
+
+
+def is_sandbox_id(identifier: str) -> bool:
+    """Check whether a sandbox gave this id, so that what it cost are credits."""
+    return re.match(SANDBOX_ID, identifier) is not None
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,12 +14,15 @@ from PIL import Image
 TAGS = {
     *("a", "audio", "bdi", "div", "figcaption", "figure", "img", "pre", "span"),
     *("table", "tbody", "td", "th", "thead", "tr", "video"),
+    *("blockquote", "br", "code", "em", "h1", "h2", "h3", "h4", "h5", "h6", "hr", "li", "ol", "p", "s"),
+    *("strong", "ul"),
 }
 ATTRIBUTES = {
     "*": {"style", "title", "dir", "class"},
     "a": {"href", "target", "rel"},
     "audio": {"controls", "preload", "src"},
     "img": {"src", "alt", "width", "height"},
+    "ol": {"start"},
     "th": {"scope"},
     "video": {"controls", "preload", "src", "poster", "width", "height"},
 }
@@ -45,7 +48,7 @@ STYLES = {
     "height": "auto",
     "justify-content": "center",
     "line-height": r"[\d.]+(px)?",
-    "margin": r"0|2px 0 8px",
+    "margin": r"0|\d+px 0 \d+px|0 0 8px",
     "margin-bottom": r"\d+px",
     "margin-top": r"\d+px",
     "max-height": r"\d+px",
@@ -56,6 +59,8 @@ STYLES = {
     "overflow": "hidden|auto",
     "overflow-x": "auto",
     "overflow-wrap": "break-word",
+    "padding-left": r"\d+px",
+    "padding-top": r"\d+px",
     "padding": r"\d+(px)?( \d+(px)?){0,3}",
     "table-layout": "auto",
     "text-align": "left|center",
@@ -65,7 +70,7 @@ STYLES = {
     "width": r"auto|\d+%",
     "word-break": "normal",
 }
-VOID = {"img"}
+VOID = {"br", "hr", "img"}
 
 
 @dataclass

@@ -25,6 +25,9 @@ CELLS = (
     "show(p)",
     "with options(cell_budget=50_000):\n    show(gallery([p] * 12))",
     "Model(id='truefusion', type='image')",
+    "import skytells_nb as sky\n"
+    "with sky.Sandbox(seconds=0.3) as sandbox, sandbox.client() as client:\n"
+    "    show(client.chat.completions.create('gpt-5', 'Why is the sea blue?', stream=True))",
 )
 
 
@@ -70,3 +73,10 @@ def test_each_cell_keeps_its_budget_in_the_saved_file(notebook):
     assert saved(1) <= 122_000  # 60 kB of HTML, and as much PNG for exports without it
     assert saved(2) <= 1_000_000
     assert saved(4) <= 52_000
+
+
+def test_a_stream_grows_in_one_output_and_stays_there(notebook):
+    (output,) = outputs(notebook, 6)
+    assert "Why is the sea blue?" in output["data"]["text/html"]
+    assert "tokens (" in output["data"]["text/html"]
+    assert output["data"]["text/plain"].endswith("credits")

@@ -1,0 +1,137 @@
+"""What a text model wrote, as Markdown that stays in its cell: no raw HTML, no script, no picture from afar.
+
+The HTML is made here and not by the front end, so that it looks alike in a notebook that is not trusted, in a
+widget and in an export. Only inline styles and inherited colours, as in `_html`.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from html import escape
+from typing import Any, Final
+
+from ..formatting import format_cost, format_count, money_unit
+from ..models import ChatCompletion, Response, Usage, is_sandbox_id
+from ..plaintext import clean, clip, one_line
+from ._html import ROOT
+from ._text import seconds_text
+
+__all__ = ["Answer", "answer_bundle", "answer_facts", "answer_html", "answer_text", "markdown_html"]
+
+Answer = ChatCompletion | Response
+
+_MUTED: Final = "opacity:0.65;font-size:11px;line-height:1.5;overflow-wrap:break-word"
+_NOTE: Final = "font-size:12px;opacity:0.85;padding-top:2px"
+_CURSOR: Final = '<span style="opacity:0.5">▍</span>'
+_STYLES: Final = {
+    "p": "margin:0 0 8px",
+    "pre": "overflow:auto;padding:6px 10px;border:1px dashed;border-radius:6px;margin:0 0 8px",
+    "table": "border-collapse:collapse;margin:0 0 8px;font-size:13px",
+    "th": "padding:2px 10px;text-align:left",
+    "td": "padding:2px 10px;text-align:left",
+    "blockquote": "margin:0 0 8px;padding-left:10px;border-left:3px solid;opacity:0.8",
+    "ul": "margin:0 0 8px;padding-left:24px",
+    "ol": "margin:0 0 8px;padding-left:24px",
+    **{f"h{level}": f"margin:8px 0 4px;font-size:{20 - 2 * level}px" for level in range(1, 5)},
+}
+
+
+@cache
+def _parser() -> Any:
+    """Make the parser; imported here, because few cells show text."""
+    from markdown_it import MarkdownIt
+
+    parser = MarkdownIt("commonmark", {"html": False, "breaks": True}).enable(["table", "strikethrough"])
+    # An answer's pictures become links: else whoever opens the notebook fetches what the model names.
+    return parser.disable("image")
+
+
+def markdown_html(text: str) -> str:
+    r"""Return Markdown as HTML that can stand in any page.
+
+    Parameters
+    ----------
+    text : str
+        Whatever a model wrote. Its HTML is shown as text, its pictures as links, and only links to web and
+        mail addresses are links.
+
+    Examples
+    --------
+    >>> from skytells_nb.display import markdown_html
+    >>> markdown_html("<script>no</script>")
+    '<p style="margin:0 0 8px">&lt;script&gt;no&lt;/script&gt;</p>\n'
+    """
+    parser = _parser()
+    tokens = parser.parse(clean(text))
+    for token in tokens:
+        if token.nesting >= 0 and token.tag in _STYLES:
+            token.attrSet("style", _STYLES[token.tag])
+        for inner in token.children or ():
+            if inner.type == "link_open":
+                inner.attrSet("rel", "noopener noreferrer")
+    html: str = parser.renderer.render(tokens, parser.options, {})
+    return html.replace("<pre>", f'<pre style="{_STYLES["pre"]}">')
+
+
+def answer_html(answer: Answer, *, writing: bool = False) -> str:
+    """Return an answer as HTML: what was written, what should be known of it, and what it took.
+
+    Parameters
+    ----------
+    answer : ChatCompletion or Response
+        The answer, or as much of it as has come.
+    writing : bool
+        More is to come, so nothing is said of its end.
+    """
+    body = markdown_html(answer.text) if answer.text else ""
+    calls = "".join(
+        f'<pre style="{_STYLES["pre"]}">{escape(clean(f"{call.name}({call.arguments})"))}</pre>'
+        for call in answer.tool_calls
+    )
+    note = "" if writing else answer.note
+    noted = f'<div style="{_NOTE}">⚠ {escape(one_line(note))}</div>' if note else ""
+    facts = " · ".join(map(escape, answer_facts(answer)))
+    cursor = _CURSOR if writing else ""
+    return (
+        f'<div {ROOT}><div dir="auto" style="max-width:760px">{body}{calls}{cursor}</div>{noted}'
+        f'<div style="{_MUTED}">{facts}</div></div>'
+    )
+
+
+def answer_facts(answer: Answer) -> list[str]:
+    """List model, seconds, tokens and cost, as far as they are known."""
+    asked, answered = answer.requested_model, answer.model
+    model = asked or answered or ""
+    if asked and answered and asked != answered:
+        model = f"{asked}, answered by {answered}"
+    cost = "" if answer.cost is None else format_cost(answer.cost, money_unit(is_sandbox_id(answer.id)))
+    facts = (model, seconds_text(answer.seconds), _tokens(answer.usage), cost)
+    return [clip(one_line(fact), 120) for fact in facts if fact]
+
+
+def _tokens(usage: Usage | None) -> str:
+    if usage is None or usage.total_tokens is None:
+        return ""
+    parts = [
+        f"{count:,} {word}"
+        for count, word in (
+            (usage.input_tokens, "read"),
+            (usage.cached_tokens or None, "of them cached"),
+            (usage.output_tokens, "written"),
+            (usage.reasoning_tokens or None, "of them reasoning"),
+        )
+        if count is not None
+    ]
+    return f"{format_count(usage.total_tokens, 'token')} ({', '.join(parts)})"
+
+
+def answer_text(answer: Answer) -> str:
+    """Return an answer as a terminal shows it."""
+    calls = [f"{call.name}({call.arguments})" for call in answer.tool_calls]
+    parts = (clean(answer.text), *map(clean, calls), answer.note or "", " · ".join(answer_facts(answer)))
+    return "\n".join(part for part in parts if part)
+
+
+def answer_bundle(answer: Answer, *, writing: bool = False) -> dict[str, str]:
+    """Return what a front end shows of an answer: ``text/html`` and ``text/plain``."""
+    return {"text/html": answer_html(answer, writing=writing), "text/plain": answer_text(answer)}

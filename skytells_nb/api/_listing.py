@@ -97,11 +97,7 @@ def _keep(
     connection: Connection, keep: _ListingFilter, items: list[dict[str, Any]], found: dict[str, Prediction]
 ) -> set[str]:
     """Keep what of a page is asked for; returns the ids of all of it."""
-    predictions = [
-        Prediction.from_api(item, origin=connection.origin)
-        for item in items
-        if isinstance(item.get("id"), str) and item["id"]
-    ]
+    predictions = [Prediction.from_api(item, origin=connection.origin) for item in items]
     connection.creates.mark_seen(p.id for p in predictions)
     for prediction in predictions:
         if keep(prediction):

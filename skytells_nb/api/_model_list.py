@@ -88,12 +88,13 @@ def _priced_as_billed(connection: Connection, model: Model) -> Model:
 
 
 def models_in(body: Any) -> ModelList | None:
-    """Parse a list of models, bare or wrapped; None when it is none."""
+    """Parse a list of models, bare or wrapped; None when it is none, or nothing in it is a model."""
     if isinstance(body, dict):
         body = next((body[key] for key in ("data", "models") if isinstance(body.get(key), list)), None)
     if not isinstance(body, list):
         return None
-    return ModelList(Model.from_api(item) for item in body if _is_model(item))
+    models = ModelList(Model.from_api(item) for item in body if _is_model(item))
+    return models if models or not body else None
 
 
 def _is_model(item: object) -> bool:

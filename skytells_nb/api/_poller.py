@@ -434,13 +434,23 @@ def _lost_sight(found: ErrorBody | TransportFailure, identifier: str, *, made_he
             "The prediction may go on, and may be billed; its id is not lost: "
             f"client.predictions.wait({identifier!r}) takes the wait up again."
         )
-    return to_exception(found, subject=f"prediction {identifier!r}", billed=billed, charged=None)
+    error = to_exception(found, subject=f"prediction {identifier!r}", billed=billed, charged=None)
+    if billed not in error.message:  # as of a refused key, whose own sentence says nothing of money
+        error.add_note(billed)
+    return error
 
 
 def page_items(body: Any) -> list[dict[str, Any]] | None:
-    """Give the predictions on a page of the listing, in either documented form; None if it is none."""
+    """Give the predictions on a page of the listing, in either documented form; None if it is none.
+
+    An empty page says that there are none; one of which nothing is a prediction says nothing, and whoever
+    looks for a lost create must not take it for the first.
+    """
     if isinstance(body, dict):
         body = next((body[key] for key in ("data", "predictions", "results") if key in body), None)
     if not isinstance(body, list):
         return None
-    return [item for item in body if isinstance(item, dict)]
+    items = [
+        item for item in body if isinstance(item, dict) and isinstance(item.get("id"), str) and item["id"]
+    ]
+    return items if items or not body else None

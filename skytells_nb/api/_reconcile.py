@@ -186,11 +186,7 @@ async def _newest(connection: Connection, since: datetime) -> list[Prediction]:
         items = page_items(body)
         if items is None:
             raise ServerError("The listing cannot be read.", detail="the listing cannot be read")
-        page = {
-            item["id"]: Prediction.from_api(item, origin=connection.origin)
-            for item in items
-            if isinstance(item.get("id"), str) and item["id"]
-        }
+        page = {item["id"]: Prediction.from_api(item, origin=connection.origin) for item in items}
         fresh = page.keys() - listed.keys()
         listed |= page
         times = [p.created_at for p in page.values() if p.created_at is not None]

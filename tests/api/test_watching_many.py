@@ -301,6 +301,7 @@ def test_a_key_that_is_revoked_ends_every_wait():
     parts = start(stage, 5)
     stage.play_while(lambda: not all(part.done for part in parts))
     assert {type(part.error).__name__ for part in parts} == {"AuthenticationError"}
+    assert all("predictions.wait('p" in part.error.__notes__[0] for part in parts), "they go on"
     assert len(reads(api)) == 1
 
 

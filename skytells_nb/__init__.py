@@ -13,6 +13,7 @@ Look     show, gallery, compare                 pictures, clips, songs and texts
          Arena                                  blind pairs to vote on, and which model is worth it
          PromptForm, Playground                 forms made from a model's own inputs; %load_ext skytells_nb
          load, save, read_provenance, Archive   what was made, kept with its prompt and its cost
+         again                                  the same once more, with changes
 Many     batch, abatch, batches                 many inputs, journalled: nothing is paid for twice
          gather, run                            coroutines in a cell, a script, a thread
          enable_nested_asyncio                  asyncio.run(main()) in a cell
@@ -38,7 +39,7 @@ _HOMES = {
     "_options": ["options"],
     "aio": ["enable_course_imports", "enable_nested_asyncio", "gather", "run"],
     "arena": ["Arena"],
-    "archive": ["Archive", "load", "read_provenance", "save"],
+    "archive": ["Archive", "again", "load", "read_provenance", "save"],
     "api": ["AsyncClient", "AsyncTextStream", "Client", "TextStream"],
     "comparison": ["compare"],
     "display": ["gallery", "show"],

@@ -13,6 +13,7 @@ from .api import AsyncTextStream as AsyncTextStream
 from .api import Client as Client
 from .api import TextStream as TextStream
 from .archive import Archive as Archive
+from .archive import again as again
 from .archive import load as load
 from .archive import read_provenance as read_provenance
 from .archive import save as save

@@ -100,6 +100,7 @@ def _embedded_sandbox(archive: Archive | None) -> tuple[Sandbox | RunningSandbox
     home = None if archive is None else Path(archive.path) / _HOME
     note = ""
     with _lock:
+        # Whoever asks without an archive means the sandbox that is there, and expects its predictions in it.
         if home is None and _embedded:
             home = list(_embedded)[-1]
         found = _embedded.get(home)

@@ -40,7 +40,8 @@ _FILL: Final = re.compile(r"\{\{|\}\}|\{([A-Za-z_]\w*)\}|\{([A-Za-z_]\w*)[.\[(!:
 _NUMBER: Final = re.compile(r"-\d")
 _COMPLETION_PATIENCE: Final = 3.0
 _USAGE: Final = (
-    "Write %%skytells MODEL [--input VALUE …] [-o NAME] [--form] [--estimate], and the prompt below."
+    "Write %%skytells MODEL [--input VALUE …] [-o NAME] [--form] [--estimate] [--reuse], and the prompt "
+    "below."
 )
 
 _pending_output: list[str] = []
@@ -67,6 +68,8 @@ class MagicArgs:
         The variable that takes the prediction.
     form, estimate : bool
         Whether only a form, or only a price, is wanted.
+    reuse : bool or None
+        Whether to look in the archive first; None leaves it to ``sky.options.reuse``.
     """
 
     model: str
@@ -74,6 +77,7 @@ class MagicArgs:
     output: str | None = None
     form: bool = False
     estimate: bool = False
+    reuse: bool | None = None
 
 
 def load_ipython_extension(ipython: Any) -> None:
@@ -129,6 +133,7 @@ def parse(line: str) -> MagicArgs:
         raise MagicError(f"This line cannot be read ({error}). Nothing was sent. {_USAGE}") from None
     model, output, given = "", None, dict[str, Any]()
     form = only_estimate = False
+    reuse: bool | None = None
     while words:
         word = words.pop(0)
         if word == "-o":
@@ -139,6 +144,8 @@ def parse(line: str) -> MagicArgs:
             form = True
         elif word == "--estimate":
             only_estimate = True
+        elif word in ("--reuse", "--no-reuse"):
+            reuse = word == "--reuse"
         elif word.startswith("--") and len(word) > 2:
             name, given_here, value = word[2:].partition("=")
             taken: Any = value if given_here else _value(words)
@@ -149,7 +156,7 @@ def parse(line: str) -> MagicArgs:
             model = word
     if not model:
         raise MagicError(f"No model is named. Nothing was sent. {_USAGE}")
-    return MagicArgs(model, given, output, form, only_estimate)
+    return MagicArgs(model, given, output, form, only_estimate, reuse)
 
 
 def fill_in(text: str, variables: Mapping[str, Any]) -> str:
@@ -224,7 +231,7 @@ def _create(ipython: Any, line: str, cell: str) -> object:
     if args.form:
         from .forms import PromptForm
 
-        form = PromptForm(model, client=client)
+        form = PromptForm(model, client=client, reuse=args.reuse)
         form.value = input
         return _assign(ipython, args, form)
     if args.estimate:
@@ -236,7 +243,9 @@ def _create(ipython: Any, line: str, cell: str) -> object:
         def move(prediction: Prediction) -> None:
             shown.update(running=int(not prediction.done), done=int(prediction.done))
 
-        return _assign(ipython, args, client.predictions.create(model.id, input, on_progress=move))
+        made = client.predictions.create(model.id, input, on_progress=move, reuse=args.reuse)
+        shown.update(running=0, done=1, reused=int(made.reused))
+    return _assign(ipython, args, made)
 
 
 def _assign(ipython: Any, args: MagicArgs, made: object) -> object:
@@ -432,5 +441,5 @@ def complete(line: str) -> list[str]:
     if asked is not None and asked.choices:
         options = [shlex.quote(str(value)) for _, value in asked.choices]
     else:
-        options = [*(f"--{name}" for name in fields), "--form", "--estimate"]
+        options = [*(f"--{name}" for name in fields), "--form", "--estimate", "--reuse"]
     return [option for option in options if option.startswith(word)]

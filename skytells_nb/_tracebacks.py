@@ -116,6 +116,7 @@ def _wrapped(line: str) -> list[str]:
 
 def _user_frames(error: BaseException) -> list[traceback.FrameSummary]:
     """Return where the error passed through code that is neither ours nor a library's: first and last."""
+    # A cell or file that was changed since would show the wrong line.
     linecache.checkcache()
     frames = traceback.extract_tb(error.__traceback__)
     mine = [frame for frame in frames if not frame.filename.startswith((*_LIBRARIES, "<frozen"))]

@@ -221,6 +221,7 @@ def _opened(source: Source) -> Iterator[Image.Image]:
 
     if isinstance(source, Image.Image):
         with _typed("Damaged picture", "it cannot be decoded"):
+            # A copy of an animation has its first frame only.
             image = source if _is_animated(source) else source.copy()
         yield _checked(image)
     elif is_array(source):
@@ -237,6 +238,8 @@ def _opened(source: Source) -> Iterator[Image.Image]:
 def _open_file(file: BinaryIO) -> Image.Image:
     from PIL import Image
 
+    # Not Image.open, which tries every plugin there is;
+    # these few are enough, and safe for what a server sent.
     _init()
     with _typed("Damaged picture", "it cannot be decoded"):
         file.seek(0)
@@ -317,6 +320,8 @@ def _upright(image: Image.Image) -> tuple[Image.Image, bool]:
     """Turn a picture by its EXIF, and say whether that exchanged its sides."""
     from PIL import ImageOps
 
+    # Cameras store a picture as the sensor lay, and say in
+    # EXIF which way is up; browsers heed it, arrays do not.
     try:
         turned = image.getexif().get(_ORIENTATION) in _SIDEWAYS
         return ImageOps.exif_transpose(image), turned
@@ -329,6 +334,7 @@ def _in_srgb(image: Image.Image) -> Image.Image:
     profile = image.info.get("icc_profile")
     image = _eight_bits(image)
     alpha = image.convert("RGBA").getchannel("A") if image.has_transparency_data else None
+    # Many writers add an alpha channel in which nothing is transparent: as RGB it is smaller.
     if alpha is not None and alpha.getextrema() == (255, 255):
         alpha = None
     if image.mode in ("RGBA", "RGBa", "P", "PA", "YCbCr", "HSV", "1"):

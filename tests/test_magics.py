@@ -187,3 +187,15 @@ def test_it_works_in_a_real_shell(client: sky.Client):
             assert "setattr" in {each.text for each in real.Completer.completions("seta", 4)}
     finally:
         InteractiveShell.clear_instance()
+
+
+def test_what_the_archive_has_is_not_paid_for_again(
+    shell: Shell, sandbox: sky.Sandbox, tmp_path: Path
+) -> None:
+    with sandbox.client(archive=tmp_path / "kept"):
+        made = shell.cell("truefusion-edge --width 64 --height 64")
+        again = shell.cell("truefusion-edge --width 64 --height 64 --reuse")
+        assert (again.id, again.reused, sandbox.billed) == (made.id, True, 1)
+        with sky.options(reuse=True):
+            assert shell.cell("truefusion-edge --width 64 --height 64").reused
+            assert not shell.cell("truefusion-edge --width 64 --height 64 --no-reuse").reused

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from ._bell import Bell
 from ._course import enable_course_imports
-from ._gather import gather, reused_together
+from ._gather import Together, gather, one_call, together
 from ._loop import close_at_exit, detach, in_caller, is_toolkit_thread, on_loop, run, spawn, submit
 from ._nested import enable_nested_asyncio
 from ._progress import Bar, Tally, bar
@@ -18,6 +18,7 @@ __all__ = [
     "Bar",
     "Bell",
     "Tally",
+    "Together",
     "bar",
     "close_at_exit",
     "detach",
@@ -27,8 +28,9 @@ __all__ = [
     "in_caller",
     "is_toolkit_thread",
     "on_loop",
-    "reused_together",
+    "one_call",
     "run",
     "spawn",
     "submit",
+    "together",
 ]

@@ -15,8 +15,9 @@ import asyncio
 import inspect
 import operator
 from collections.abc import Awaitable, Generator, Iterable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, nullcontext, suppress
 from contextvars import ContextVar
+from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any, Literal, TypeVar, overload
 
@@ -27,12 +28,33 @@ from ..models import Prediction
 from ._loop import GRACE, HEARTBEAT
 from ._progress import Bar, bar
 
-__all__ = ["gather"]
+__all__ = ["Together", "gather", "one_call", "together"]
 
 T = TypeVar("T")
 
-reused_together: ContextVar[set[str] | None] = ContextVar("skytells_reused_together", default=None)
-"""The ids that creates of one `gather` took from the archive: equal ones take different predictions."""
+
+@dataclass(slots=True)
+class Together:
+    """The ids that creates of one call made, or took from the archive: equal ones take different ones."""
+
+    ids: set[str] = field(default_factory=set)
+    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+
+together: ContextVar[Together | None] = ContextVar("skytells_together", default=None)
+"""The call whose creates belong together; a `gather` within a `gather` belongs to the outer one."""
+
+
+@contextmanager
+def one_call() -> Iterator[None]:
+    """Let the creates within belong together."""
+    begun = together.set(Together()) if together.get() is None else None
+    try:
+        yield
+    finally:
+        if begun is not None:
+            together.reset(begun)
+
 
 _unresponsive: set[asyncio.Future[Any]] = set()
 """What was cancelled and did not react in time: held here until it ends, as the loop does not."""
@@ -46,6 +68,7 @@ async def gather(
     return_exceptions: Literal[False] = False,
     cancel_on_error: bool = False,
     label: str = "gather",
+    reuse: bool | None = None,
 ) -> list[T]: ...
 @overload
 async def gather(
@@ -55,6 +78,7 @@ async def gather(
     return_exceptions: bool,
     cancel_on_error: bool = False,
     label: str = "gather",
+    reuse: bool | None = None,
 ) -> list[T | BaseException]: ...
 async def gather(
     *aws: Awaitable[Any] | Iterable[Awaitable[Any]],
@@ -63,6 +87,7 @@ async def gather(
     return_exceptions: bool = False,
     cancel_on_error: bool = False,
     label: str = "gather",
+    reuse: bool | None = None,
 ) -> list[Any]:
     """Await many at once; the results come in the order of the arguments.
 
@@ -83,6 +108,10 @@ async def gather(
         no meaning together with ``return_exceptions``.
     label : str
         What the bar is called.
+    reuse : bool, optional
+        Whether the creates among them look in their client's archive first, each for an equal input that
+        was paid for already; None leaves it to each, and to ``sky.options.reuse``. Equal creates take
+        different predictions, oldest first, as far as there are any.
 
     Returns
     -------
@@ -119,13 +148,10 @@ async def gather(
         raise
     run = _Gather(source, most, stop_on_error=not return_exceptions, cancel_on_error=cancel_on_error)
     shows = options.progress if progress is None else progress
-    together = reused_together.set(set()) if reused_together.get() is None else None
-    try:
-        with bar(source.total, label, enabled=bool(shows), delay=0.0 if shows is True else 1.0) as shown:
-            await run.until_done(shown)
-    finally:
-        if together is not None:
-            reused_together.reset(together)
+    reusing = nullcontext() if reuse is None else options(reuse=reuse)
+    shown_from = 0.0 if shows is True else 1.0
+    with one_call(), reusing, bar(source.total, label, enabled=bool(shows), delay=shown_from) as shown:
+        await run.until_done(shown)
     return run.results
 
 
@@ -235,7 +261,7 @@ class _Gather:
         self._first: BaseException | None = None
         self._wake: asyncio.Future[None] | None = None
         self._exhausted = False
-        self._done = self._failed = self._canceled = 0
+        self._done = self._failed = self._canceled = self._reused = 0
         self._spent: Decimal | None = None
         self._sandbox = False
 
@@ -341,9 +367,11 @@ class _Gather:
     def _count_money(self, result: object) -> None:
         made = getattr(result, "prediction", result) if isinstance(result, BaseException) else result
         cost = getattr(made, "cost", None)
-        if isinstance(cost, Decimal) and cost.is_finite():
+        billed = getattr(made, "prediction", made)  # which a cell of a comparison holds
+        if getattr(billed, "reused", False) is True:
+            self._reused += 1
+        elif isinstance(cost, Decimal) and cost.is_finite():
             self._spent = cost if self._spent is None else self._spent + cost
-            billed = getattr(made, "prediction", made)  # which a cell of a comparison holds
             self._sandbox = self._sandbox or str(getattr(billed, "id", "")).startswith("sandbox-")
 
     def _show(self, shown: Bar) -> None:
@@ -352,6 +380,7 @@ class _Gather:
             done=self._done,
             failed=self._failed,
             canceled=self._canceled,
+            reused=self._reused,
             spent=self._spent,
             sandbox=self._sandbox,
         )

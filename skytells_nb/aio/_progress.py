@@ -41,6 +41,8 @@ class Tally:
         How many there will be; None when that is not known.
     running, done, failed, canceled : int
         How many are under way, have ended, and have ended badly. ``done`` counts all that ended.
+    reused : int
+        How many of those that ended came from the archive, at no cost.
     not_sent : int
         How many will never begin, because the work stopped before their turn; they are not done.
     spent : Decimal or None
@@ -65,6 +67,7 @@ class Tally:
     done: int = 0
     failed: int = 0
     canceled: int = 0
+    reused: int = 0
     not_sent: int = 0
     spent: Decimal | None = None
     sandbox: bool = False
@@ -80,9 +83,12 @@ class Tally:
     @property
     def text(self) -> str:
         """Everything worth saying, on one line."""
-        counts = (("running", self.running), ("failed", self.failed), ("canceled", self.canceled))
+        counts = (
+            *(("running", self.running), ("failed", self.failed), ("canceled", self.canceled)),
+            *(("from the archive", self.reused), ("not sent", self.not_sent)),
+        )
         parts = [f"{self.done}" if self.total is None else f"{self.done} of {self.total}"]
-        parts += [f"{count} {word}" for word, count in (*counts, ("not sent", self.not_sent)) if count]
+        parts += [f"{count} {word}" for word, count in counts if count]
         if self.spent is not None:
             parts.append(f"{format_cost(self.spent, money_unit(self.sandbox))} spent")
         if self.over:

@@ -19,6 +19,7 @@ from ._predictions import AsyncPredictions, Predictions, prepare_input
 from ._reconcile import look_for
 from ._requests import check_identifier, encode
 from ._requests import create as create_request
+from ._reuse import create_or_reuse, find_reusable, reuse_wanted, watch_created
 from ._send import ask_sandbox
 from ._wait import patience, wait
 
@@ -51,10 +52,12 @@ __all__ = [
     "connection_for",
     "connections",
     "create",
+    "create_or_reuse",
     "create_request",
     "download",
     "download_bytes",
     "encode",
+    "find_reusable",
     "get_model",
     "global_observers",
     "has_key",
@@ -67,8 +70,10 @@ __all__ = [
     "patience",
     "prepare_input",
     "resolve_api_key",
+    "reuse_wanted",
     "session_costs",
     "wait",
+    "watch_created",
 ]
 
 _TEXT = {"AsyncTextStream": "_stream", "TextStream": "_stream", "as_tool": "_tools"}

@@ -64,6 +64,7 @@ class ServerClock:
         A ``Date`` is cut to whole seconds and a little old on arrival, so each one bounds the clock from
         below, and the latest bound is the best.
         """
+        # More than two seconds back is no rounding: that clock was set, and earlier bounds are worth nothing.
         bound = date.timestamp() - now
         self._offset = bound if self._offset is None or bound < self._offset - 2 else max(self._offset, bound)
 
@@ -174,12 +175,16 @@ class Connection:
     def http(self) -> HttpSession:
         """The sockets on the running loop, made on first use, and anew in a forked child."""
         session = self._http
+        # A pool of httpx belongs to one event loop; used from another it
+        # fails with "bound to a different event loop" (measured, httpx 0.28).
         if session is None or session.closed or session.loop is not asyncio.get_running_loop():
+            # Remote cancels of a client that was closed may still be on their way, and need a socket.
             if self.closed and not self._background:
                 self.require_open()
             session = HttpSession(self.origin, self.key, self.timeout, self.route, self.transport)
             self._http = session
             close_at_exit(session)
+            # At exit `close_at_exit` closes it, and finalizers may run when its loop has gone.
             weakref.finalize(self, _close_soon, session).atexit = False
         return session
 
@@ -311,6 +316,7 @@ class Connection:
         """Await what must not be cut short: when its caller is cancelled it goes on in the background."""
         task = asyncio.ensure_future(work)
         try:
+            # What was paid for is counted and archived also when its cell is interrupted.
             return await asyncio.shield(task)
         except asyncio.CancelledError:
             if not task.done():
@@ -358,6 +364,7 @@ class Connection:
         """Close every socket; what runs remotely goes on."""
         self.closed = True
         self.watch.close()
+        # Else the last of the background closes them (`_sum_up`).
         if not self._background:
             await self._close_sockets()
 
@@ -368,6 +375,7 @@ class Connection:
 
     def start_afresh(self) -> None:
         """Forget every socket and task, as a forked child must; the parent uses them still."""
+        # Kept, because collecting them here would shut down sockets that the parent still uses.
         _of_parents.append((self._http, self.watch, self._background))
         self.watch, self._http, self._background = Watch(self), None, set()
 

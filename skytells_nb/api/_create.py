@@ -67,6 +67,8 @@ async def create(
         try:
             prediction = await follow(connection, prediction, deadline, on_progress)
         except asyncio.CancelledError:
+            # Nobody waits for it any more, and it goes on costing money. In the background,
+            # because the prompt is promised within 0.4 s and an exchange may take longer.
             connection.in_background(cancel_remotely(connection, prediction))
             raise
     if wait:
@@ -153,12 +155,14 @@ class _Attempt:
             if self.pending is None:
                 self.pending = await start_when_clear(connection, self.request)
             request = connection.request_for(self.request.call)
+            # A task of its own: an interrupt that cut it off half-way would leave unknown what the API has.
             self.exchange = connection.begin(request)
             reply = await self.exchange.reply()
             connection.learn_from(reply)
             if (made := self._take(reply)) is not None:
                 return made
             error = _error_of(reply)
+            # Refused for its path, so nothing was made: its older spelling is tried at once (section 3).
             if is_older_spelling(connection, self.request.call, request, error):
                 self.exchange = None
                 continue
@@ -167,12 +171,16 @@ class _Attempt:
                 self.made = await search(connection, self.request, self.pending)
                 if self.made is not None:
                     return self.made
+                # Not listed proves little, since a listing may be
+                # late: it takes an error of the API's own as well.
                 self._require_failure_of_the_api(error, self.pending)
                 self.is_doubtful, self.exchange = True, None
                 pause = self._pause_before_resend(reply, error, tries)
             else:
                 self.exchange = None
                 pause = self._pause_before_retry(reply, error, tries)
+            # During the pause it is neither on the wire nor
+            # searched for, so equal creates need not wait for it.
             connection.creates.close(self.pending)
             tries += 1
             _log.debug("create of %s: not accepted; try %d in %.2f s", self.request.model, tries + 1, pause)
@@ -239,6 +247,8 @@ class _Attempt:
         """Tell every observer that has not been told yet what became of the create."""
         connection = self.connection
         while self.tickets:
+            # Taken off first: when an interrupt comes in between
+            # the telling goes on, and must not begin again.
             observer, ticket = self.tickets.pop(0)
             if self.made is not None:
                 await connection.to_the_end(
@@ -259,6 +269,7 @@ class _Attempt:
                 await self._learn()
             self.release()
             await self.tell()
+        # The background's time is up, or the script ends: what may have been billed is said at least.
         except BaseException:
             await self._out_of_time()
             raise
@@ -277,6 +288,7 @@ class _Attempt:
         if self.exchange is None or self.pending is None:
             return
         await asyncio.wait((self.exchange.task,), timeout=_LISTEN)
+        # Taken for sent until its answer says otherwise: to search in vain costs nothing.
         reply: Reply = TransportFailure("timeout", sent=True, message="no answer yet")
         if self.exchange.task.done() and not self.exchange.task.cancelled():
             reply = self.exchange.task.result()

@@ -38,6 +38,8 @@ class Key:
 
     def __init__(self, value: str) -> None:
         self._value = value
+        # Salted with a name of ours, so that it matches no
+        # list of hashed keys, and short enough to be no key.
         self.fingerprint = hashlib.sha256(b"skytells_nb\0" + value.encode()).hexdigest()[:12]
 
     def reveal(self) -> str:
@@ -121,6 +123,7 @@ def _invalid_key(why: str) -> str:
 def _colab_secret() -> str | None:
     if "google.colab" not in sys.modules:
         return None
+    # Colab raises its own errors where there is no such secret or no leave to read it: then there is no key.
     with suppress(Exception):
         from google.colab import userdata
 
@@ -153,6 +156,7 @@ def resolve_base_url(given: str | None) -> str:
         raise _bad_url("…", "it must be a plain URL, without user, query, fragment or white space")
     if not value.isascii() or not value.isprintable():
         raise _bad_url("…", "it holds a character that no URL has")
+    # The key is a header, and goes along with every request.
     if parts.scheme == "http" and not is_private(host):
         raise _bad_url(value, "over plain http the key could be read on the way; use https")
     return f"{parts.scheme}://{parts.netloc.lower()}{parts.path}"

@@ -196,6 +196,7 @@ class HttpSession:
         """Send and receive within the time; the clock of the answer starts with the request's first byte."""
         exchange.seconds = exchange.request.timeout or self._timeout
         connecting = 2 * CONNECT_SECONDS if self._own else 0.0
+        # `trace` sets it anew with the first byte: a slow connect takes nothing of the answer's time.
         exchange.deadline = self.loop.time() + connecting + exchange.seconds
         task = self.loop.create_task(self._send(exchange))
         try:
@@ -206,6 +207,8 @@ class HttpSession:
                     await asyncio.wait((task,), timeout=_GRACE)
                     break
                 await asyncio.wait((task,), timeout=left)
+        # Until the task has unwound its trace may still tell that the request was
+        # written whole, and whether it was sent decides whether it may be sent again.
         finally:
             if not task.done():
                 task.cancel()
@@ -267,6 +270,7 @@ class HttpSession:
 
     def _failed(self, exchange: Exchange, reason: Any, message: str) -> TransportFailure:
         """Sort a failure by whether the API may have received the request whole."""
+        # A server has no whole request yet that it could act on, so this may be sent again.
         if exchange.traced and not exchange.whole:
             return TransportFailure("refused", sent=False, message=message)
         return TransportFailure(reason, sent=True, message=message)

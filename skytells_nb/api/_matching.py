@@ -15,6 +15,7 @@ from ..models import Prediction
 
 __all__ = ["could_both_match", "matches", "may_match", "same", "same_model"]
 
+# How a value is hidden by those who log it: stars or dots, or a word for it in brackets.
 _MASK: Final = re.compile(
     r"\S{0,8}[*•]{3,}\S{0,8}|[\[<(*]+\s*(redacted|hidden|removed|filtered|secret)\s*[\])>*]+", re.I
 )
@@ -31,6 +32,7 @@ def matches(prediction: Prediction, model: str, input: Mapping[str, Any], names:
     if prediction.model is not None and not same_model(prediction.model, model, names):
         return False
     echoed = prediction.input or {}
+    # What was sent as null may be left out of an echo; an echo that is empty may hide everything.
     return all(
         same(echoed[key], value) if key in echoed else value is None and bool(echoed)
         for key, value in input.items()
@@ -114,10 +116,12 @@ def _alike(echoed: object, sent: object) -> bool:
         return len(sent) == len(echoed) and all(map(_alike, echoed, sent))
     if isinstance(sent, dict) and isinstance(echoed, dict):
         return all(_alike(echoed[key], value) for key, value in sent.items() if key in echoed)
+    # One picture may come back as a list of one, and the other way round.
     if isinstance(sent, dict | list) or isinstance(echoed, dict | list):
         return sent == [echoed] or echoed == [sent]
     if isinstance(sent, str) and isinstance(echoed, str):
         return _alike_text(echoed, sent)
+    # Numbers come back as text, or rounded to the precision of another language's floats.
     one, other = _number(echoed), _number(sent)
     return one is not None and other is not None and abs(one - other) <= 1e-4 * max(abs(one), abs(other))
 

@@ -134,6 +134,7 @@ class CreateRegistry:
 
         What another create that is searched for may own as well is left alone until the ``last`` look.
         """
+        # Asked again, because one that could be mistaken for it may have gone out while the listing was read.
         if not self.can_search(create):
             return BUSY
         rivals = [
@@ -143,6 +144,7 @@ class CreateRegistry:
         def claims_of_rivals(prediction: Prediction) -> int:
             return sum(matches(prediction, rival.model, rival.input, names) for rival in rivals)
 
+        # The oldest first: of several equal creates each takes one, in the order in which they were made.
         free = (p for p in candidates if self.is_free(create, p.id))
         first = min(free, key=lambda p: (claims_of_rivals(p), *_creation(p)), default=None)
         if first is None or (not last and claims_of_rivals(first)):
@@ -205,6 +207,7 @@ def _confusable(one: PendingCreate, other: PendingCreate) -> bool:
 
 
 def _strictness(create: PendingCreate) -> tuple[int, Key]:
+    # The more an input says, the fewer predictions match it. The key only makes the order total.
     return len(create.input), create.key
 
 

@@ -30,7 +30,7 @@ from ._names import InputNames
 from ._reconcile import look_again
 from ._resource import Resource, blocking
 from ._responses import failed_prediction
-from ._reuse import find_reusable
+from ._reuse import find_reusable, watch_created
 from ._send import send_with_retry
 from ._wait import wait
 
@@ -336,10 +336,10 @@ async def _create_from_anything(
     names.check()
     try:
         try:
-            made = await create(connection, model, prepared, observers=(names,), **options)
+            made = await create(connection, model, prepared, observers=watch_created([names]), **options)
         except NotFoundError as error:  # so nothing was billed
             slug = await slug_meant(connection, model, error)
-            made = await create(connection, slug, prepared, observers=(names,), **options)
+            made = await create(connection, slug, prepared, observers=watch_created([names]), **options)
         await names.finish()
         return made
     except InvalidInputError as error:

@@ -63,6 +63,7 @@ async def search(connection: Connection, request: CreateRequest, pending: Pendin
         if found is not None:
             return found
         looks, trouble = looks + 1, None
+    # One look that finds nothing proves little, because a listing may be late.
     if trouble is not None or looks < 2:
         raise _blind(connection, request, pending, trouble)
     if unclear:
@@ -92,6 +93,7 @@ async def _look(
     while True:
         while not creates.can_search(pending):  # noqa: ASYNC110 - others' creates change it
             await asyncio.sleep(_TURN)
+        # Read anew after every wait: what was listed while a rival was on the wire proves nothing.
         listed = await _newest(connection, connection.earliest(pending.started, pending.wall) - _SKEW)
         since = connection.earliest(pending.started, pending.wall)
         found = creates.claim(pending, _matching(connection, request, listed, since), names, last=last)
@@ -190,6 +192,7 @@ async def _newest(connection: Connection, since: datetime) -> list[Prediction]:
         fresh = page.keys() - listed.keys()
         listed |= page
         times = [p.created_at for p in page.values() if p.created_at is not None]
+        # A bare array never says that it is the last page (section 4.3): a page without a new id ends it.
         if not fresh or _is_last(body) or (times and min(times) < since):
             return list(listed.values())
     raise ServerError(

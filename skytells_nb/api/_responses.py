@@ -218,6 +218,7 @@ def _error_in(body: Any, response: Response) -> ErrorBody | None:
 
 
 def _carries_error(body: Mapping[str, Any]) -> bool:
+    # A prediction that failed has an `error`, too, and is no error of the request (sections 4.1 and 6).
     if isinstance(body.get("id"), str) and body["id"]:
         return False
     return body.get("status") is False or isinstance(body.get("error"), dict)
@@ -344,6 +345,7 @@ def _kind(error: ErrorBody) -> type[SkytellsError]:
         return PermissionDeniedError
     if error.name == "PREDICTION_FAILED":
         return PredictionError
+    # Documented for a read of an id that nobody knows (section 4.2).
     if error.status == 502 and is_missing_prediction(error):
         return NotFoundError
     if not error.readable or error.status >= 500:

@@ -1,21 +1,61 @@
 """Taking from the archive what an equal input has made, in the place of a new create."""
 
+# ruff: noqa: ARG002 - an observer hears more than each one needs
+
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 from .._options import options
-from ..aio import reused_together
+from ..aio import Together, together
+from ..checks import check_choice
 from ..exceptions import InvalidInputError, SkytellsError
 from ..models import Prediction
-from ..schema import UNSET
 from ._connection import Connection
+from ._create import create
 from ._model_list import get_model
+from ._observers import Account, Observer
 
-__all__ = ["find_reusable"]
+__all__ = ["create_or_reuse", "find_reusable", "reuse_wanted", "watch_created"]
+
+
+async def create_or_reuse(
+    connection: Connection,
+    model: str,
+    input: Mapping[str, Any],
+    *,
+    reuse: bool | None = None,
+    observers: Sequence[Observer] = (),
+    **options: Any,
+) -> Prediction:
+    """Return what the archive has of an equal input, where that is wanted; else do what `create` does."""
+    kept = await find_reusable(connection, model, input, reuse)
+    if kept is not None:
+        return kept
+    return await create(connection, model, input, observers=watch_created(observers), **options)
+
+
+def reuse_wanted(connection: Connection, reuse: bool | None) -> bool:
+    """Whether to look in the archive: as an argument says, else as ``sky.options.reuse`` does.
+
+    Raises
+    ------
+    InvalidInputError
+        The argument is none, or says so and there is no archive to look in.
+    """
+    check_choice("reuse", reuse, (True, False, None))
+    if not (options.reuse if reuse is None else reuse):
+        return False
+    if hasattr(connection.archive, "equal_inputs"):
+        return True
+    if reuse:
+        raise InvalidInputError(
+            "reuse=True needs an archive to look in: use connect(), or Client(archive=True).", charged=False
+        )
+    return False
 
 
 async def find_reusable(
@@ -23,43 +63,56 @@ async def find_reusable(
 ) -> Prediction | None:
     """Return what the archive has of an equal input, where that is wanted; None where it is to be created.
 
-    Equal creates of one `gather` take different predictions, oldest first, as far as there are any.
+    Equal inputs of one call, such as a `gather`, take different predictions, the oldest first, and never one
+    that this call has made itself.
     """
-    archive: Any = connection.archive
     given: tuple[Any, Any] = (model, input)
     if not isinstance(given[0], str) or not isinstance(given[1], Mapping):
         return None  # which the create itself refuses
-    if not (options.reuse if reuse is None else reuse):
-        if model in connection.input_schemas and hasattr(archive, "learn_defaults"):
-            archive.learn_defaults(connection.account, model, await _defaults(connection, model))
+    if not reuse_wanted(connection, reuse):
         return None
-    if not hasattr(archive, "equal_inputs"):
-        if reuse:
-            raise InvalidInputError(
-                "reuse=True needs an archive to look in: use connect(), or Client(archive=True).",
-                charged=False,
-            )
-        return None
-    archive.learn_defaults(connection.account, model, await _defaults(connection, model))
-    found: list[Prediction] = await asyncio.to_thread(archive.equal_inputs, connection.account, model, input)
-    taken = reused_together.get()
-    if taken is None:
-        return replace(found[0], reused=True) if found else None
-    for kept in reversed(found):
-        if kept.id not in taken:
-            taken.add(kept.id)
-            return replace(kept, reused=True)
-    return None
+    slug = await _read_schema(connection, model)
+    call = together.get()
+    if call is None:
+        return await _look_up(connection, slug, input, Together(), oldest_first=False)
+    async with call.lock:
+        return await _look_up(connection, slug, input, call, oldest_first=True)
 
 
-async def _defaults(connection: Connection, model: str) -> dict[str, Any]:
-    """Return the defaults of a model's schema, which is read once; none where it cannot be."""
-    if model not in connection.input_schemas:
-        try:
-            await get_model(connection, model)
-        except SkytellsError:
-            return {}  # the create itself will say what is wrong with the model
-    rules = connection.input_schemas.get(model)
-    if rules is None:
-        return {}
-    return {name: rule.default for name, rule in rules.items() if rule.default is not UNSET}
+async def _look_up(
+    connection: Connection, model: str, input: Mapping[str, Any], call: Together, *, oldest_first: bool
+) -> Prediction | None:
+    archive: Any = connection.archive
+    equal = archive.equal_inputs(
+        connection.account, model, input, without=call.ids, oldest_first=oldest_first
+    )
+    kept: Prediction | None = await asyncio.to_thread(next, equal, None)
+    if kept is None:
+        return None
+    call.ids.add(kept.id)
+    return replace(kept, reused=True)
+
+
+async def _read_schema(connection: Connection, model: str) -> str:
+    """Read a model's schema, where nobody has: its defaults count as given. Returns the model's slug."""
+    if model in connection.input_schemas:
+        return model
+    try:
+        return (await get_model(connection, model)).id
+    except SkytellsError:
+        return model  # the create itself will say what is wrong with it
+
+
+def watch_created(observers: Sequence[Observer] = ()) -> Sequence[Observer]:
+    """Return observers, and one that keeps what this call makes from being reused by it."""
+    call = together.get()
+    return observers if call is None else (*observers, _Created(call))
+
+
+class _Created(Observer):
+    def __init__(self, call: Together) -> None:
+        self._call = call
+
+    async def created(self, account: Account, ticket: object, prediction: Prediction) -> None:
+        """Note an id as soon as it is known."""
+        self._call.ids.add(prediction.id)

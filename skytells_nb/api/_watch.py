@@ -78,6 +78,8 @@ class Watch:
             while True:
                 await waiter.woken.wait()
                 waiter.woken.clear()
+                # Swapped before the callbacks, which may take their
+                # time: what comes meanwhile is the next round's.
                 news, waiter.news = waiter.news, []
                 for seen in news:
                     await in_caller(on_progress, seen)
@@ -121,6 +123,7 @@ class Watch:
             reply = await connection.exchange(request)
         except Exception as error:  # noqa: BLE001 - no HTTP error but a mistake: everyone's to know
             self._fail(None if connection.closed else error)
+        # Also when it was cancelled: the poller waits for the answer of every read that it has out.
         finally:
             now = connection.now()
             self._distribute(self.poller.feed(request, reply, now, wait=connection.asked_wait(reply)))

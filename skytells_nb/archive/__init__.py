@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ._again import again
 from ._archive import Archive
 from ._as_input import LIMIT, as_input, prepare
 from ._database import archive_error
@@ -23,6 +24,7 @@ __all__ = [
     "Stored",
     "Vote",
     "VoteLog",
+    "again",
     "archive_error",
     "as_input",
     "decode_data_uri",

@@ -9,7 +9,7 @@ import os
 import shutil
 import sqlite3
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import date, datetime, time
 from functools import partial
@@ -28,9 +28,9 @@ from . import _reindex as reindex
 from ._database import Database
 from ._files import INDEX, FileStore
 from ._index import Stored
-from ._serialize import Rating, input_digest
+from ._serialize import Rating, canonical, input_digest
 from ._votes import VoteLog
-from ._writer import ArchiveWriter
+from ._writer import ArchiveWriter, defaults_of
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -98,7 +98,6 @@ class Archive(Observer):
         )
         self._writer = ArchiveWriter(self._files, self.database)
         self._beyond_mending: set[int] = set()
-        self._defaults: dict[tuple[str, str], dict[str, Any]] = {}
 
     @classmethod
     def resolve(cls, value: Archive | str | os.PathLike[str] | bool | None = None) -> Archive | None:
@@ -152,13 +151,14 @@ class Archive(Observer):
     async def before_create(self, account: Account, model: str, input: dict[str, Any]) -> object:
         """Fetch what an earlier process was stopped in, and note what is asked; the client calls this."""
         self._writer.resume(account)
-        return await asyncio.to_thread(
-            input_digest, model, input, self._defaults.get((account.origin, model))
-        )
+        try:
+            return model, await asyncio.to_thread(canonical, input)
+        except (ValueError, RecursionError):
+            return None
 
     async def created(self, account: Account, ticket: object, prediction: Prediction) -> None:
         """Note what was asked, since the API may show it with its defaults, or not at all."""
-        if isinstance(ticket, bytes):
+        if isinstance(ticket, tuple):
             self._writer.asked[account, prediction.id] = ticket
 
     def predictions(
@@ -417,22 +417,18 @@ class Archive(Observer):
         """Return the votes that an arena keeps here, to read them and to add to them."""
         return VoteLog(self._files)
 
-    def learn_defaults(self, account: Account, model: str, defaults: Mapping[str, Any]) -> None:
-        """Note the defaults of a model's schema: an input that leaves one out is equal to one that has it.
+    def equal_inputs(
+        self,
+        account: Account,
+        model: str,
+        input: Mapping[str, Any],
+        *,
+        without: Container[str] = (),
+        oldest_first: bool = False,
+    ) -> Iterator[Prediction]:
+        """Yield what this account has made of an equal input and whose files are there, newest first.
 
-        Parameters
-        ----------
-        account : Account
-            Who was shown the schema.
-        model : str
-            The model's slug.
-        defaults : mapping
-            By the input's name.
-        """
-        self._defaults[account.origin, model] = dict(defaults)
-
-    def equal_inputs(self, account: Account, model: str, input: Mapping[str, Any]) -> list[Prediction]:
-        """List what this account has made of an equal input and whose files are there, newest first.
+        Where a client of this account has read the model's schema, what is left out counts as its default.
 
         Parameters
         ----------
@@ -440,19 +436,28 @@ class Archive(Observer):
             Whose predictions.
         model, input : str, mapping
             What would be sent: plain JSON, with files as data URIs, which are compared by their content.
+        without : container of str
+            Ids of predictions that are not wanted.
+        oldest_first : bool
+            Whether the oldest come first.
         """
-        defaults = self._defaults.get((account.origin, model))
-        digests = {input_digest(model, input), input_digest(model, input, defaults)}
-        wanted = [digest for digest in digests if digest is not None]
-        nothing: list[int] = []
-        rowids = self._reading(lambda db: index.equal_inputs(db, account, wanted), nothing)
-        found = self._of_rows(rowids, None) if rowids else []
-        return [
-            prediction
-            for prediction in found
-            if len(prediction.files) >= len(prediction.output or ())
-            and all(path.is_file() for path in prediction.files)
-        ]
+        try:
+            asked: dict[str, Any] = canonical(input)
+        except (ValueError, RecursionError):
+            return
+        defaults: dict[str, Any] = canonical(defaults_of(account, model))
+        bare = {name: value for name, value in asked.items() if value != defaults.get(name, ...)}
+        alike = (input_digest(model, asked, defaults), input_digest(model, asked), input_digest(model, bare))
+        wanted = [digest for digest in dict.fromkeys(alike) if digest is not None]
+        nothing: list[tuple[int, str]] = []
+        rows = self._reading(lambda db: index.equal_inputs(db, account, wanted), nothing)
+        for rowid, identifier in reversed(rows) if oldest_first else rows:
+            if identifier in without:
+                continue
+            for prediction in self._of_rows([rowid], 1):
+                has_all = len(prediction.files) >= len(prediction.output or ())
+                if has_all and all(path.is_file() for path in prediction.files):
+                    yield prediction
 
     def by_ids(self, ids: Sequence[str], account: Account) -> dict[str, Prediction]:
         """Return those of an account's predictions that are here, by their id.

@@ -135,6 +135,8 @@ class Database:
             if for_writing and self.readonly:
                 raise PermissionError(errno.EROFS, "the index is read-only")
             connection.execute(f"PRAGMA busy_timeout={int(patience * 1000):d}")
+            # IMMEDIATE takes the lock at once. A read that becomes a write fails with
+            # SQLITE_BUSY where another program wrote in between, and no timeout helps that.
             connection.execute("BEGIN IMMEDIATE" if for_writing else "BEGIN")
             with _ending(connection):
                 return function(connection)
@@ -255,13 +257,17 @@ class Database:
             connection.execute(f"PRAGMA busy_timeout={int(patience * 1000):d}")
             version = _patiently(lambda: connection.execute("PRAGMA user_version").fetchone()[0], deadline)
             self._refuse(version)
+            # A frame that reads ten thousand rows does not hold up the prediction that is being recorded.
             _patiently(lambda: connection.execute("PRAGMA journal_mode=WAL").fetchone(), deadline)
+            # NORMAL, usual beside WAL, may lose the last commits in a power
+            # cut; batches keep in this file what was sent and paid for.
             connection.execute("PRAGMA synchronous=FULL")
             if version != self.version:
                 connection.execute("BEGIN IMMEDIATE")
                 with _ending(connection):
                     version = connection.execute("PRAGMA user_version").fetchone()[0]
                     self._bring_up(connection, version)
+            # SQLite forgets it with each connection, and what belongs to a deleted row would stay.
             connection.execute("PRAGMA foreign_keys=ON")
             self._check(connection)
         except BaseException:
@@ -289,6 +295,8 @@ class Database:
 
     def _for_reading(self, first: sqlite3.Error) -> sqlite3.Connection:
         """Open a file that cannot be written; an older one is upgraded in a copy in memory."""
+        # On a read-only file system SQLite cannot make the -shm file
+        # that it needs even to read a WAL; immutable does without.
         for mode in ("mode=ro", "mode=ro&immutable=1"):
             with suppress(sqlite3.OperationalError):
                 connection = self._connect(mode)

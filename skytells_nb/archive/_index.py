@@ -356,15 +356,15 @@ def _tags(text: str | None) -> tuple[str, ...]:
     return () if text is None else tuple(json.loads(text))
 
 
-def equal_inputs(db: sqlite3.Connection, account: Account, digests: Sequence[bytes]) -> list[int]:
-    """List the rows of an account's succeeded predictions that were asked the same, newest first."""
+def equal_inputs(db: sqlite3.Connection, account: Account, digests: Sequence[bytes]) -> list[tuple[int, str]]:
+    """List rows and ids of an account's succeeded predictions that were asked the same, newest first."""
     marks = ", ".join("?" * len(digests))
     found = db.execute(  # the plus signs keep SQLite from walking all of the account's rows
-        f"SELECT rowid FROM predictions WHERE input_digest IN ({marks}) "  # noqa: S608 - marks only
+        f"SELECT rowid, id FROM predictions WHERE input_digest IN ({marks}) "  # noqa: S608 - marks only
         "AND +origin = ? AND +account = ? AND status = 'succeeded' ORDER BY moment DESC, rowid DESC",
         (*digests, account.origin, account.fingerprint),
     )
-    return [row[0] for row in found]
+    return found.fetchall()
 
 
 def delete(db: sqlite3.Connection, rowid: int) -> None:

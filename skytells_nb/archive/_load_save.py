@@ -26,7 +26,7 @@ from ._serialize import Rating, decode_data_uri, record_of
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-__all__ = ["load", "local_file", "rate_prediction", "save"]
+__all__ = ["archives_of", "load", "local_file", "rate_prediction", "save"]
 
 Place: TypeAlias = "str | os.PathLike[str]"
 Choice: TypeAlias = "Archive | str | os.PathLike[str] | bool | None"
@@ -104,7 +104,7 @@ def local_file(prediction: Prediction, position: int, archive: Choice = None) ->
         for path in prediction.files:
             if _recorded_position(path) == position and path.is_file():
                 return path
-    for keeper in _archives(prediction, archive):
+    for keeper in archives_of(prediction, archive):
         for stored in keeper.outputs(prediction.id, prediction.origin):
             kept = FileStore(keeper.path).path(stored.path) if stored.position == position else None
             if kept is not None and kept.is_file():
@@ -116,7 +116,7 @@ def rate_prediction(
     prediction: Prediction, stars: int | None = None, *, tags: Iterable[str] = (), note: str = ""
 ) -> Rating:
     """Keep what you think of a prediction, in the archive that has it; see `Archive.rate`."""
-    for archive in _archives(prediction, None):
+    for archive in archives_of(prediction, None):
         if prediction in archive:
             return archive.rate(prediction, stars, tags=tags, note=note)
     raise InvalidInputError(
@@ -126,7 +126,7 @@ def rate_prediction(
     )
 
 
-def _archives(prediction: Prediction, archive: Choice) -> Iterator[Archive]:
+def archives_of(prediction: Prediction, archive: Choice) -> Iterator[Archive]:
     """Yield the archives that may have it: the one that is named, else the default and its own clients'.
 
     A listing says nothing of files. The client that it came from may keep them where it was told to.

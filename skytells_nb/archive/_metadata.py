@@ -69,6 +69,8 @@ def embed(data: bytes, record: dict[str, Any]) -> bytes:
     if kind is None:
         return data
     with _readable():
+        # A signature over the whole file would no longer hold,
+        # and a viewer would call the picture tampered with.
         if kind.has_credentials(data):
             return data
         return kind.embed(data, _fitting(record), str(record.get("prompt") or ""))
@@ -268,6 +270,7 @@ def _jpeg_measure(data: bytes) -> tuple[int, int]:
 
 def _jpeg_embed(data: bytes, text: str, caption: str) -> bytes:
     """Splice the record in; a packet that is there already is extended, or left alone if it cannot be."""
+    # JFIF has to come first, and readers look for EXIF right behind it.
     place = 2
     for marker, at, end in _jpeg_segments(data):
         if marker == 0xE1 and data.startswith(_JPEG_XMP, at + 4):
@@ -358,12 +361,14 @@ def _webp_embed(data: bytes, text: str, caption: str) -> bytes:
         parts.append(_webp_chunk(kind, body))
     if new is None:
         return data
+    # A simple file has no place for metadata; readers go by these flags.
     if not parts[0].startswith(b"VP8X"):
         flags = _WEBP_HAS_XMP | (_WEBP_HAS_ALPHA if alpha else 0)
         size = (width - 1).to_bytes(3, "little") + (height - 1).to_bytes(3, "little")
         parts.insert(0, _webp_chunk(b"VP8X", bytes([flags, 0, 0, 0]) + size))
     parts.append(_webp_chunk(b"XMP ", new))
     body = b"WEBP" + b"".join(parts)
+    # Bytes behind the RIFF container belong to nobody that is known, and are not ours to drop.
     tail = data[8 + struct.unpack_from("<I", data, 4)[0] :]
     return b"RIFF" + struct.pack("<I", len(body)) + body + tail
 

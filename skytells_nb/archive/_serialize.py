@@ -29,6 +29,7 @@ __all__ = [
     "UNREADABLE",
     "Rating",
     "attachments_in",
+    "canonical",
     "decode_data_uri",
     "dumps",
     "elide_data_uris",
@@ -205,13 +206,20 @@ def input_digest(
         return None
     meant = {**(defaults or {}), **input}
     try:
-        text = json.dumps(_canonical(meant), sort_keys=True, separators=(",", ":"), default=str)
+        text = json.dumps(canonical(meant), sort_keys=True, separators=(",", ":"), default=str)
     except (TypeError, ValueError, RecursionError):
         return None
     return hashlib.sha256(f"{model}\n{text}".encode("utf-8", "surrogatepass")).digest()[:16]
 
 
-def _canonical(value: Any) -> Any:
+def canonical(value: Any) -> Any:
+    """Return an input, or a value in one, as `input_digest` compares it: a file as the digest of its content.
+
+    Raises
+    ------
+    ValueError
+        A file was not kept.
+    """
     if isinstance(value, str):
         if not value.startswith("data:"):
             return value
@@ -222,9 +230,9 @@ def _canonical(value: Any) -> Any:
         except ValueError:
             return value
     if isinstance(value, Mapping):
-        return {str(key): _canonical(item) for key, item in value.items()}
+        return {str(key): canonical(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [_canonical(item) for item in value]
+        return [canonical(item) for item in value]
     if isinstance(value, float) and value.is_integer():
         return int(value)
     return value

@@ -20,10 +20,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final, TypeAlias, TypeVar
 
-from ..api import Account
+from ..api import Account, connections
 from ..exceptions import SkytellsError, warn_user
 from ..filetypes import HEAD, sniff
 from ..models import Prediction
+from ..schema import UNSET
 from . import _index as index
 from . import _reindex as reindex
 from ._database import Database, archive_error, is_locked, reason
@@ -32,7 +33,7 @@ from ._files import SIDECAR, THUMBNAILS, FileStore, day_and_stem, file_name
 from ._index import Stored
 from ._serialize import Rating, input_digest, merge, record_of, sidecar_of
 
-__all__ = ["ArchiveWriter"]
+__all__ = ["ArchiveWriter", "defaults_of"]
 
 T = TypeVar("T")
 _Known: TypeAlias = "tuple[tuple[Prediction, dict[int, Stored]] | None, Rating | None, bytes | None]"
@@ -66,7 +67,7 @@ class ArchiveWriter:
     database: Database
     sleep: Callable[[float], Awaitable[object]] = asyncio.sleep
     patience: float = 5.0
-    asked: dict[tuple[Account, str], bytes] = field(default_factory=dict)
+    asked: dict[tuple[Account, str], tuple[str, Any]] = field(default_factory=dict)
     _cleared: bool = False
     _locked_until: float = 0.0
     _resumed: set[Account] = field(default_factory=set)
@@ -159,7 +160,8 @@ class ArchiveWriter:
     def _plan(self, account: Account, prediction: Prediction) -> _Plan:
         self.index_the_rest()
         found, rating, digest = self._known(account, prediction)
-        digest = self.asked.get((account, prediction.id)) or digest
+        if asked := self.asked.get((account, prediction.id)):
+            digest = input_digest(*asked, defaults_of(account, asked[0])) or digest
         whole = prediction if found is None else merge(found[0], prediction)
         stored = {} if found is None else found[1]
         if prediction.output and whole.output and len(prediction.output) == len(whole.output):
@@ -500,6 +502,15 @@ class ArchiveWriter:
             names.append(row[0] + SIDECAR)
         found = [(name, self.store.path(name)) for name in names]
         return [name for name, path in found if path is not None and os.path.lexists(path)]
+
+
+def defaults_of(account: Account, model: str) -> dict[str, Any]:
+    """Return the defaults of a model's inputs; none where no client has read its schema."""
+    for connection in connections():
+        rules = connection.input_schemas.get(model)
+        if rules is not None and connection.origin == account.origin:
+            return {name: rule.default for name, rule in rules.items() if rule.default is not UNSET}
+    return {}
 
 
 def _now() -> datetime:

@@ -9,12 +9,12 @@ import sys
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any, Final
 
-from ..aio import gather, reused_together, run
-from ..api import AsyncClient
+from ..aio import gather, run
+from ..api import AsyncClient, find_reusable
 from ..archive import Archive
 from ..exceptions import InvalidInputError, SkytellsError, warn_user
 from ..formatting import format_cost, format_count
@@ -206,12 +206,10 @@ async def _entry(client: AsyncClient, archive: Archive, model: Model, task: Task
     asked = _asked(model, task)
     if not _answers_at_once(model):
         return await client.predictions.create(model.id, asked, reuse=True)
-    account, taken = client.connection.account, reused_together.get()
-    for kept in reversed(await asyncio.to_thread(archive.equal_inputs, account, model.id, asked)):
-        if taken is not None and kept.id not in taken:
-            taken.add(kept.id)
-            return replace(kept, reused=True)
+    kept = await find_reusable(client.connection, model.id, asked, True)
+    if kept is not None:
+        return kept
     answer = await client.chat.completions.create(model.id, task.prompt, **task.input)
-    found = await asyncio.to_thread(archive.by_ids, [answer.id], account)
+    found = await asyncio.to_thread(archive.by_ids, [answer.id], client.connection.account)
     made: Prediction = found.get(answer.id, answer.to_prediction())
     return made

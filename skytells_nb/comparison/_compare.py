@@ -8,8 +8,20 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from ..aio import gather, on_loop, run
-from ..api import Account, AsyncClient, Client, Connection, Observer, client_of, create, prepare_input
+from ..aio import gather, on_loop, one_call, run
+from ..api import (
+    Account,
+    AsyncClient,
+    Client,
+    Connection,
+    Observer,
+    client_of,
+    create,
+    find_reusable,
+    prepare_input,
+    reuse_wanted,
+    watch_created,
+)
 from ..checks import meant_as
 from ..exceptions import SkytellsError, UncertainCreateError
 from ..models import Model, Prediction
@@ -28,6 +40,7 @@ def compare(
     inputs: Mapping[str, Any] | Sequence[Mapping[str, Any]] | None = None,
     client: Client | AsyncClient | None = None,
     limit: int = 8,
+    reuse: bool | None = None,
 ) -> Comparison:
     """Make every prompt with every model, and lay the results out in a grid.
 
@@ -45,6 +58,9 @@ def compare(
         The newest open one when None; ``sky.connect()`` when there is none.
     limit : int
         How many run at a time.
+    reuse : bool, optional
+        Whether to take what was made of equal inputs from the client's archive, at no cost; cells of equal
+        inputs take different ones, oldest first. None leaves it to ``sky.options.reuse``.
 
     Returns
     -------
@@ -71,26 +87,52 @@ def compare(
     used = client_of(client)
     known = run(_models(used, names))
     planned = plan(known, texts, variations)
-    print(encodable(str(planned), sys.stdout), flush=True)  # noqa: T201 - the price before the work is promised
-    return run(_carry_out(used, planned, limit))
+    with one_call():
+        kept = run(on_loop(_look_up(used.connection, planned, reuse)))
+        said = planned.text(kept)
+        print(encodable(said, sys.stdout), flush=True)  # noqa: T201 - the price before the work is promised
+        return run(_carry_out(used, planned, kept, limit))
 
 
 async def _models(client: AsyncClient, names: Sequence[str]) -> list[Model]:
     return await gather(*(client.models.get(name) for name in names), progress=False)
 
 
-async def _carry_out(client: AsyncClient, planned: Plan, limit: int) -> Comparison:
-    places = [(prompt, column) for prompt in planned.prompts for column in planned.columns]
+async def _look_up(connection: Connection, planned: Plan, reuse: bool | None) -> list[Prediction | None]:
+    """Find what the archive has of each cell."""
+    if not reuse_wanted(connection, reuse):
+        return [None] * len(planned.places)
+    return [
+        await find_reusable(
+            connection,
+            column.model,
+            await prepare_input(connection, column.model, planned.input(prompt, column)),
+            reuse,
+        )
+        for prompt, column in planned.places
+    ]
+
+
+async def _carry_out(
+    client: AsyncClient, planned: Plan, kept: Sequence[Prediction | None], limit: int
+) -> Comparison:
     cells = await gather(
-        *(_fill(client, planned, n, prompt, column) for n, (prompt, column) in enumerate(places)),
+        *(
+            _fill(client, planned, n, prompt, column, found)
+            for n, ((prompt, column), found) in enumerate(zip(planned.places, kept, strict=True))
+        ),
         limit=limit,
         label="compare",
     )
     return Comparison(planned.prompts, [column.label for column in planned.columns], cells)
 
 
-async def _fill(client: AsyncClient, planned: Plan, place: int, prompt: str, column: Column) -> Cell:
+async def _fill(
+    client: AsyncClient, planned: Plan, place: int, prompt: str, column: Column, kept: Prediction | None
+) -> Cell:
     """Make one cell, whatever comes of it."""
+    if kept is not None:
+        return Cell(prompt, column.label, kept, kept.seconds)
     input, began, seen = planned.input(prompt, column), time.monotonic(), _Created()
     raised: SkytellsError | None = None
     connection = client.connection
@@ -126,4 +168,4 @@ class _Created(Observer):
 
 async def _create(connection: Connection, model: str, input: Mapping[str, Any], seen: Observer) -> Prediction:
     sent = await prepare_input(connection, model, input)
-    return await create(connection, model, sent, observers=(seen,))
+    return await create(connection, model, sent, observers=watch_created([seen]))

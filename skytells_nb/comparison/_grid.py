@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from .._options import options
 from ..display import (
+    REUSED,
     ROOT,
     DisplayItem,
     Frame,
@@ -96,7 +97,7 @@ class Comparison:
     prompts, columns : tuple of str
         Its axes.
     cost : Decimal or None
-        What it cost in all; None when some cell's cost is unknown.
+        What it cost in all, without what came from the archive; None when some cell's cost is unknown.
     html : str
         The grid as HTML that needs no script and no style sheet.
     """
@@ -126,8 +127,8 @@ class Comparison:
 
     @property
     def cost(self) -> Decimal | None:
-        """What it cost in all; None when some cell's cost is unknown."""
-        costs = [cell.cost for cell in self.cells]
+        """What it cost in all, without what came from the archive; None when some cell's cost is unknown."""
+        costs = [cell.cost for cell in self.cells if not cell.prediction.reused]
         return None if None in costs else sum((c for c in costs if c is not None), Decimal(0))
 
     @property
@@ -191,14 +192,18 @@ class Comparison:
 
     def _facts(self, cell: Cell) -> list[str]:
         cost = "" if cell.cost is None else format_cost(cell.cost, self._unit)
-        return [fact for fact in (seconds_text(cell.seconds), cost) if fact]
+        reused = REUSED if cell.prediction.reused else ""
+        return [fact for fact in (seconds_text(cell.seconds), cost, reused) if fact]
 
     def _foot(self) -> str:
         cost = (
             "cost not wholly known" if self.cost is None else f"{format_cost(self.cost, self._unit)} in all"
         )
         failed = f"{self._failed} failed" if self._failed else ""
-        return ", ".join(part for part in (format_count(len(self.cells), "prediction"), failed, cost) if part)
+        kept = sum(cell.prediction.reused for cell in self.cells)
+        reused = f"{kept} {REUSED}" if kept else ""
+        parts = (format_count(len(self.cells), "prediction"), failed, reused, cost)
+        return ", ".join(part for part in parts if part)
 
     def _text(self) -> str:
         lines = [repr(self)]

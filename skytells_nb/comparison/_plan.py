@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from .._options import options
+from ..display import REUSED
 from ..exceptions import InvalidInputError
 from ..formatting import format_count
-from ..models import Model
+from ..models import Model, Prediction
 from ..plaintext import clip
 from ..pricing import Estimate, estimate, together
 from ..schema import as_text, check, parse, unknown_inputs
@@ -32,20 +33,26 @@ class Plan:
 
     prompts: tuple[str, ...]
     columns: tuple[Column, ...]
-    price: Estimate
+    prices: tuple[Estimate, ...]
 
     @property
-    def count(self) -> int:
-        """How many predictions that is."""
-        return len(self.prompts) * len(self.columns)
+    def places(self) -> list[tuple[str, Column]]:
+        """The prompt and the column of every cell, row by row, as the prices are."""
+        return [(prompt, column) for prompt in self.prompts for column in self.columns]
 
     def input(self, prompt: str, column: Column) -> dict[str, Any]:
         """Return the input of one cell."""
         return {**column.input, "prompt": prompt}
 
-    def __str__(self) -> str:
+    def text(self, kept: Sequence[Prediction | None]) -> str:
+        """Say how many predictions that is, and what those will cost that the archive does not have."""
         axes = f"{format_count(len(self.prompts), 'prompt')} × {format_count(len(self.columns), 'column')}"
-        return f"{format_count(self.count, 'prediction')}: {axes}, {self.price.price} in all"
+        whole = f"{format_count(len(self.prices), 'prediction')}: {axes}"
+        new = [price for price, found in zip(self.prices, kept, strict=True) if found is None]
+        if not new:
+            return f"{whole}, all {REUSED}, at no cost"
+        reused = f", {len(kept) - len(new)} {REUSED}" if len(new) < len(kept) else ""
+        return f"{whole}{reused}, {together(new).price} in all"
 
 
 def check_axis(name: str, values: object) -> tuple[str, ...]:
@@ -94,7 +101,7 @@ def plan(models: Sequence[Model], prompts: Sequence[str], variations: Sequence[M
         Some input is not what its model takes; the message names all of them.
     """
     columns: list[Column] = []
-    prices: list[Estimate] = []
+    prices: dict[tuple[str, int], Estimate] = {}
     problems: dict[str, None] = {}
     for model in models:
         schema = parse(model.input_schema)
@@ -109,14 +116,15 @@ def plan(models: Sequence[Model], prompts: Sequence[str], variations: Sequence[M
                     f"{column.label}: {as_text({name: words})}": None for name, words in found.items()
                 }
                 if not found:
-                    prices.append(estimate(model, input))
+                    prices[prompt, len(columns)] = estimate(model, input)
     if problems:
         raise InvalidInputError(
             f"Some inputs are not what their models take: {' '.join(problems)} Nothing was sent; "
             "client.models.get(model).input_schema says what it takes.",
             charged=False,
         )
-    return Plan(tuple(prompts), tuple(columns), together(prices))
+    in_rows = tuple(prices[prompt, n] for prompt in prompts for n in range(1, len(columns) + 1))
+    return Plan(tuple(prompts), tuple(columns), in_rows)
 
 
 def _label(model: str, variation: Mapping[str, Any], variations: Sequence[Mapping[str, Any]]) -> str:

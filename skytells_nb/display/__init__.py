@@ -10,10 +10,11 @@ from ._items import DisplayItem, FileContent, Message, outputs_of
 from ._pipeline import data_uri, draw, fetch, notebook_bytes
 from ._show import mimebundle, show, to_html
 from ._stream import follow
-from ._text import InputRow, input_rows, seconds_text
+from ._text import REUSED, InputRow, input_rows, seconds_text
 from ._thumbnails import Thumbnail, make_thumbnail
 
 __all__ = [
+    "REUSED",
     "ROOT",
     "DisplayItem",
     "FileContent",

@@ -19,6 +19,7 @@ from ..schema import UNSET, Property, parse
 from ._items import DisplayItem, FileContent, Message, RemoteOutput, Text, outputs_of
 
 __all__ = [
+    "REUSED",
     "alt_text",
     "cost_text",
     "count_text",
@@ -35,6 +36,9 @@ _PROMPT: Final = 60
 _MOST_CHOICES: Final = 12
 _EXCERPT: Final = 2_000
 _SHORT: Final = 16
+
+REUSED: Final = "from the archive"
+"""Of a prediction that was taken from the archive, in the place of a new create."""
 
 
 # The few words under a picture
@@ -67,11 +71,12 @@ def seconds_text(seconds: float | None) -> str:
 
 
 def prediction_facts(prediction: Prediction, *, first: bool = True) -> list[str]:
-    """List model, seconds and cost, as far as they are known.
+    """List model, seconds and cost, as far as they are known, and whether it was reused.
 
     A prediction is billed once, so of several outputs only the first says what it took.
     """
-    spent = (seconds_text(prediction.seconds), cost_text(prediction)) if first else ()
+    reused = REUSED if prediction.reused else ""
+    spent = (seconds_text(prediction.seconds), cost_text(prediction), reused) if first else ()
     return [clip(one_line(fact), 80) for fact in (prediction.model or "", *spent) if fact]
 
 

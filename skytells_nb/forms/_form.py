@@ -14,7 +14,7 @@ import traitlets
 
 from ..aio import run
 from ..api import AsyncClient, Client, client_of
-from ..checks import meant_as
+from ..checks import check_choice, meant_as
 from ..exceptions import InvalidInputError
 from ..formatting import format_cost, money_unit
 from ..models import Model, Prediction, PredictionList
@@ -68,6 +68,9 @@ class PromptForm(w.VBox):  # type: ignore[misc]  # ipywidgets has no types
         given one `Budget` share it.
     on_busy : str
         What a press of *Generate* does while something runs: ``"ignore"``, or ``"queue"``.
+    reuse : bool, optional
+        Whether *Generate* looks in the client's archive first, for what was made of an equal input, at no
+        cost; each press takes another, oldest first. None leaves it to ``sky.options.reuse``.
     results : Results, optional
         The pane in which to show what is made, when that stands elsewhere; one of its own unless given.
 
@@ -119,8 +122,10 @@ class PromptForm(w.VBox):  # type: ignore[misc]  # ipywidgets has no types
         rules: Iterable[Rule] = (),
         budget: Budget | Decimal | float | str | None = None,
         on_busy: Literal["ignore", "queue"] = "ignore",
+        reuse: bool | None = None,
         results: Results | None = None,
     ) -> None:
+        check_choice("reuse", reuse, (True, False, None))
         if on_busy not in ("ignore", "queue"):
             raise InvalidInputError(f'on_busy must be "ignore" or "queue", not {on_busy!r}.', charged=False)
         self._ready = False
@@ -143,6 +148,7 @@ class PromptForm(w.VBox):  # type: ignore[misc]  # ipywidgets has no types
             names=tuple(field.name for field in self.fieldset.fields),
             budget=budget if budget is None or isinstance(budget, Budget) else Budget(budget),
             queue=on_busy == "queue",
+            reuse=reuse,
         )
         queue = on_busy == "queue"
         note = f'<div class="sky-muted">{schema.note}</div>' if schema.note else ""
@@ -201,6 +207,8 @@ class PromptForm(w.VBox):  # type: ignore[misc]  # ipywidgets has no types
 
     def _typed(self) -> None:
         """Take what somebody typed; called on whatever thread the front end's message came."""
+        # A front end's messages come on a subshell's thread, the
+        # toolkit's on its own loop's, and both change the value.
         with self._lock:
             self._typing = True
             try:
@@ -352,6 +360,7 @@ class PromptForm(w.VBox):  # type: ignore[misc]  # ipywidgets has no types
             priced = self.controller.price(self.value)
             known = priced is not None and priced.known and not self._unavailable
             price = priced.price if priced is not None and known else ""
+            # Beside the widget's own view: what a saved notebook shows without its kernel, as on GitHub.
             bundle["text/html"] = summary_html(self.model, self.value, price, newest)
         return bundle
 

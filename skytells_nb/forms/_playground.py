@@ -14,6 +14,7 @@ import traitlets
 
 from ..aio import run, submit
 from ..api import AsyncClient, Client, client_of
+from ..checks import check_choice
 from ..exceptions import InvalidInputError
 from ..models import Model, ModelList, PredictionList
 from ..pricing import list_price
@@ -44,6 +45,8 @@ class Playground(w.HBox):  # type: ignore[misc]  # ipywidgets has no types
         The slug of the model to begin with; the first of the list unless given.
     budget : amount or Budget, optional
         What the forms of all models together may spend.
+    reuse : bool, optional
+        Whether *Generate* looks in the client's archive first, as for a `PromptForm`.
 
     Attributes
     ----------
@@ -74,7 +77,9 @@ class Playground(w.HBox):  # type: ignore[misc]  # ipywidgets has no types
         *,
         model: str | None = None,
         budget: Budget | Decimal | float | str | None = None,
+        reuse: bool | None = None,
     ) -> None:
+        self._reuse = check_choice("reuse", reuse, (True, False, None))
         self._client = client_of(client)
         self._budget = budget if budget is None or isinstance(budget, Budget) else Budget(budget)
         self.models: ModelList = run(self._client.models.list())
@@ -182,7 +187,11 @@ class Playground(w.HBox):  # type: ignore[misc]  # ipywidgets has no types
         with self._lock:
             if slug not in self._forms:
                 self._forms[slug] = PromptForm(
-                    model, client=self._client, budget=self._budget, results=self._results
+                    model,
+                    client=self._client,
+                    budget=self._budget,
+                    reuse=self._reuse,
+                    results=self._results,
                 )
             if slug == self.model:
                 self._show(self._forms[slug])

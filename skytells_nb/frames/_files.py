@@ -282,6 +282,7 @@ def _replacing(target: Path) -> Iterator[Path]:
     place = target.resolve()
     if not place.parent.is_dir():
         raise InvalidInputError(f"There is no folder {place.parent}.", charged=False)
+    # Under another name until it is whole: a table that is written over an older one must not lose both.
     part = place.with_name(f".{place.name}.{os.getpid()}.part")
     try:
         yield part
@@ -307,6 +308,7 @@ def _require(package: str, path: Path) -> None:
 def _read_csv(source: Path) -> tuple[list[list[str]], bool]:
     """Return the rows of a file but for empty lines, and whether commas are between its cells."""
     data = source.read_bytes()
+    # Spreadsheets write "Unicode text" as UTF-16, and csv with a byte order mark.
     wide = data[:2] in (b"\xff\xfe", b"\xfe\xff")
     try:
         text = data.decode("utf-16" if wide else "utf-8-sig")
@@ -317,6 +319,7 @@ def _read_csv(source: Path) -> tuple[list[list[str]], bool]:
         else:
             found = {each: len(next(csv.reader([first], delimiter=each), [])) for each in ",;\t"}
             delimiter = max(found, key=lambda each: found[each])
+        # A prompt or a data URI is longer than the 131,072 characters at which csv gives up.
         csv.field_size_limit(max(len(text), 131_072))
         rows = [row for row in csv.reader(io.StringIO(text, newline=""), delimiter=delimiter) if row]
     except (ValueError, csv.Error) as error:

@@ -15,7 +15,7 @@ from .._options import options
 from ..aio import bar, detach, on_loop, run
 from ..api import AsyncClient, Client, client_of
 from ..archive import Archive
-from ..checks import check_text, check_whole, meant_as
+from ..checks import check_choice, check_text, check_whole, meant_as
 from ..exceptions import SkytellsError, warn_user
 from ..formatting import format_cost, money_unit
 from ..models import Model
@@ -46,6 +46,7 @@ def batch(
     progress: bool = True,
     retry_failed: bool = False,
     retry_uncertain: bool = False,
+    reuse: bool | None = None,
 ) -> BatchResult:
     """Create a prediction for every input, and wait until all have ended.
 
@@ -77,6 +78,10 @@ def batch(
         Whether what failed in an earlier run is created anew.
     retry_uncertain : bool
         Whether to send again, on your word, what an earlier run perhaps sent: it may be billed twice.
+    reuse : bool, optional
+        Whether to take what was made of equal inputs from the archive, also outside of this batch, at no
+        cost. Equal inputs take different predictions, oldest first, as far as there are any. None leaves it
+        to ``sky.options.reuse``.
 
     Returns
     -------
@@ -105,7 +110,7 @@ def batch(
     ...         foxes, again[0].id == foxes[0].id, sandbox.billed
     (PredictionList of 2: 2 succeeded, True, 2)
     """
-    job = _Batch(model, limit, name, client, progress)
+    job = _Batch(model, limit, name, client, progress, reuse)
     schema = job.take(job.client.as_sync().models.get(job.model)) if _is_many(inputs) else None
     given = Inputs(job.model, inputs, schema, job.client.base_url)
     try:
@@ -141,6 +146,7 @@ async def abatch(
     progress: bool = True,
     retry_failed: bool = False,
     retry_uncertain: bool = False,
+    reuse: bool | None = None,
 ) -> BatchResult:
     """Create a prediction for every input on the running event loop: `batch`, to be awaited.
 
@@ -156,7 +162,7 @@ async def abatch(
     ...     sky.run(main(sandbox, folder))
     PredictionList of 2: 2 succeeded
     """
-    job = _Batch(model, limit, name, client, progress)
+    job = _Batch(model, limit, name, client, progress, reuse)
     schema = job.take(await job.client.models.get(job.model)) if _is_many(inputs) else None
     if schema is not None:  # the library that checks takes a second to load
         await asyncio.to_thread(import_module, "jsonschema")
@@ -181,7 +187,9 @@ class _Batch:
         name: object,
         client: Client | AsyncClient | None,
         progress: bool,
+        reuse: bool | None,
     ) -> None:
+        self.reuse = options.reuse if check_choice("reuse", reuse, (True, False, None)) is None else reuse
         self.model = (
             model.id if isinstance(model, Model) else check_text("model", model, what="a model's name")
         )
@@ -226,6 +234,7 @@ class _Batch:
                     limit=self.limit,
                     retry_failed=retry_failed,
                     retry_uncertain=retry_uncertain,
+                    reuse=bool(self.reuse),
                 )
                 shows = options.progress if self.progress else False
                 delay = 0.0 if shows is True else 1.0

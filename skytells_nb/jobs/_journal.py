@@ -66,6 +66,12 @@ _NOTHING: Final = (
 )
 
 
+_REUSED: Final = (
+    "INSERT INTO jobs_items (batch, digest, number, state, id, cost) VALUES (?, ?, ?, 'succeeded', ?, '0') "
+    "ON CONFLICT DO UPDATE SET state = 'succeeded', id = excluded.id, cost = '0', error = NULL"
+)
+
+
 class Row(NamedTuple):
     """What is written of one item.
 
@@ -155,14 +161,15 @@ class Journal:
         """Read what is written of some items; those that nobody wrote of are left out."""
         return self._database.reading(partial(self._read, list(keys)), {})
 
-    def ids(self) -> frozenset[str]:
-        """Return every id that an item of this account has, in whichever batch."""
+    def ids(self, *, own: bool = False) -> frozenset[str]:
+        """Return every id that an item of this account has, in whichever batch, or in this one alone."""
         query = (
             "SELECT i.id FROM jobs_items i JOIN jobs_batches b ON b.n = i.batch "
-            "WHERE b.origin = ? AND b.account = ? AND i.id IS NOT NULL"
+            "WHERE b.origin = ? AND b.account = ? AND (NOT ? OR b.n = ?) AND i.id IS NOT NULL"
         )
+        values = (*self._named[:2], own, self._n)
         nothing: list[tuple[str]] = []
-        found = self._database.reading(lambda db: db.execute(query, self._named[:2]).fetchall(), nothing)
+        found = self._database.reading(lambda db: db.execute(query, values).fetchall(), nothing)
         return frozenset(row[0] for row in found)
 
     def sent(self, key: Key, since: datetime) -> int:
@@ -184,6 +191,10 @@ class Journal:
         identifier, error = map(replace_surrogates, (prediction.id, prediction.error))
         values = (prediction.status, identifier, cost, error)
         return self._put(_ENDED, *values, self._n, *key)
+
+    def reused(self, key: Key, identifier: str) -> int:
+        """Queue that an item was taken from the archive; this batch has paid nothing for it."""
+        return self._put(_REUSED, self._n, *key, replace_surrogates(identifier))
 
     def settled(self, key: Key, state: str, error: str) -> int:
         """Queue that an item failed without a prediction, or that its outcome is unknown."""

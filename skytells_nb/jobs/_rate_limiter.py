@@ -71,6 +71,8 @@ class RateLimiter:
         """
         now = self._now()
         if now >= self._lowered:
+            # Half after a refusal, one more after each round that went well, as TCP
+            # does: the limit is the account's, and other programs may use it, too.
             self._room = max(1.0, self._room / 2)
         self._lowered = self._not_before = max(self._not_before, now + seconds)
 

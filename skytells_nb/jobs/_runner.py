@@ -100,11 +100,14 @@ class _Chunk:
 class _ItemObserver(Observer):
     """Writes into the journal what becomes of one item's create."""
 
-    def __init__(self, journal: Journal, lock: BatchLock, connection: Connection, key: Key) -> None:
+    def __init__(
+        self, journal: Journal, lock: BatchLock, connection: Connection, key: Key, made: set[str]
+    ) -> None:
         self._journal = journal
         self._lock = lock
         self._connection = connection
         self._key = key
+        self._made = made
         self.id: str | None = None
         """Of the prediction that was made, once that is known."""
         self.refusal: SkytellsError | None = None
@@ -126,6 +129,7 @@ class _ItemObserver(Observer):
     async def created(self, account: Account, ticket: object, prediction: Prediction) -> None:
         """Write the id."""
         self.id = prediction.id
+        self._made.add(prediction.id)
         await self._flush(self._journal.running(self._key, prediction.id))
 
     async def not_created(self, account: Account, ticket: object, error: BaseException, sent: bool) -> None:
@@ -164,6 +168,8 @@ class BatchRunner:
         How many are under way at most.
     retry_failed, retry_uncertain : bool
         Whether to create anew what failed, and to send again what was perhaps sent.
+    reuse : bool
+        Whether to take what was made of equal inputs from the archive, each prediction for one item.
     """
 
     def __init__(
@@ -178,6 +184,7 @@ class BatchRunner:
         limit: int,
         retry_failed: bool,
         retry_uncertain: bool,
+        reuse: bool,
     ) -> None:
         self._connection = connection
         self._archive = archive
@@ -188,6 +195,8 @@ class BatchRunner:
         self._workers = min(limit, max(1, len(inputs)))
         self._retry_failed = retry_failed
         self._retry_uncertain = retry_uncertain
+        self._reuse = reuse
+        self._taken: set[str] = set()  # what items of this batch are, which no other of them can be
         self._limiter = RateLimiter(self._workers, connection.now)
         self._unread: Iterator[dict[str, Any]] = inputs.reread()
         self._position = 0
@@ -201,7 +210,7 @@ class BatchRunner:
         self._explained_wait = False
         self._fatal: BaseException | None = None
         self._bar: Bar | None = None
-        self._counts = {"done": 0, "failed": 0, "canceled": 0, "not_sent": 0}
+        self._counts = {"done": 0, "failed": 0, "canceled": 0, "reused": 0, "not_sent": 0}
         self.results: list[Prediction | None] = [None] * len(inputs)
         self.spent: Decimal | None = None
         """What this run has paid; None where the API did not say."""
@@ -232,6 +241,8 @@ class BatchRunner:
             ``results``, with None for what was not begun.
         """
         self._bar = bar
+        if self._reuse:
+            self._taken.update(await asyncio.to_thread(self._journal.ids, own=True))
         await self._run_workers()
         await self._look_again()
         if self._fatal is not None:
@@ -298,7 +309,11 @@ class BatchRunner:
         for item in items:
             row = rows.get(item.key)
             if row is None or row.state == "canceled" or (row.state == "failed" and self._retry_failed):
-                chunk.ready.append(item)
+                made = self._take_from_archive(item) if self._reuse else None
+                if made is None:
+                    chunk.ready.append(item)
+                else:
+                    chunk.finished[item.position] = made
             elif row.state in ("succeeded", "failed"):
                 chunk.finished[item.position] = self._finished_earlier(item, row, kept)
             elif row.id is not None and row.state == "running":
@@ -308,6 +323,17 @@ class BatchRunner:
                 item.doubt, item.is_fresh = self._doubt(item, row, known), row.state == "sent"
                 chunk.lost.append(item)
         return chunk
+
+    def _take_from_archive(self, item: Item) -> Prediction | None:
+        equal = self._archive.equal_inputs(
+            self._connection.account, self._model, item.input, without=self._taken, oldest_first=True
+        )
+        kept = next(equal, None)
+        if kept is None:
+            return None
+        self._taken.add(kept.id)
+        self._journal.reused(item.key, kept.id)
+        return replace(slim(kept), reused=True)
 
     def _resume(self, chunk: _Chunk, item: Item, identifier: str, kept: Prediction | None) -> None:
         """Follow what an earlier run created: it may have ended, and been archived, before that run did."""
@@ -386,7 +412,7 @@ class BatchRunner:
     async def _try(self, item: Item) -> bool:
         """Create or follow an item once; returns whether to try it again."""
         answers = self._answers
-        observer = _ItemObserver(self._journal, self._lock, self._connection, item.key)
+        observer = _ItemObserver(self._journal, self._lock, self._connection, item.key, self._taken)
         try:
             ended = await self._run_item(item, observer)
         except SkytellsError as error:
@@ -484,6 +510,7 @@ class BatchRunner:
 
     def _settle(self, position: int, made: Prediction, *, paid_now: bool = False) -> None:
         self.results[position] = made
+        self._counts["reused"] += made.reused
         match made.status:
             case "not_sent":
                 self._counts["not_sent"] += 1

@@ -106,7 +106,7 @@ class Prediction:
     origin : str or None
         The base URL of the API it came from.
     reused : bool
-        Whether it came from the archive in place of a new create, at no cost.
+        Whether it came from the archive in place of a new create; ``cost`` was paid then, and nothing now.
     raw : dict
         The API's answer, untouched.
 
@@ -287,6 +287,19 @@ class Prediction:
             Anything else.
         """
         _lazy.rate(self, stars, tags=tags, note=note)
+
+    def again(self, *, reuse: bool | None = None, **changes: Any) -> Prediction:
+        """Create one like it, with changes (``sky.again``).
+
+        Parameters
+        ----------
+        reuse : bool, optional
+            Whether to look in the archive first; None leaves it to ``sky.options.reuse``.
+        **changes
+            Inputs to change or add; None leaves one out.
+        """
+        made: Prediction = _lazy.again(self, reuse=reuse, **changes)
+        return made
 
     def __await__(self) -> Generator[Any, None, Self]:
         """Return itself: one ``await`` too many must not lose what is paid for."""

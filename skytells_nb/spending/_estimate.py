@@ -68,6 +68,8 @@ class PriceList:
                 if cached.model is not None:
                     return cached.model
                 if cached.error is not None:
+                    # A copy: an exception keeps the traceback of whoever
+                    # raised it last, and with it their variables.
                     raise copy.copy(cached.error)
             await asyncio.sleep(_TURN)
 
@@ -185,6 +187,7 @@ async def estimate_on_loop(
     first = pricing.estimate(found, input, count)
     if first.exact or connection.archive is None:
         return first
+    # In a thread: the archive may have to look through thousands of rows.
     earlier = await asyncio.to_thread(past, connection, found)
     costs = earlier.costs if first.currency in (DOLLARS, CREDITS) else ()
     return pricing.estimate(found, input, count, costs=costs, durations=earlier.durations)

@@ -107,6 +107,7 @@ class Ledger:
         self._file: Path | None = None
         self._made_by: int | None = None
         if name is None:
+            # Threads share it, under `_lock`.
             self._memory = sqlite3.connect(":memory:", check_same_thread=False, isolation_level=None)
             self._memory.executescript(_TABLES)
         else:
@@ -218,9 +219,12 @@ class Ledger:
             try:
                 books = self._memory
                 if books is None:
+                    # Not rwc: a file that somebody deleted is an error, and no empty budget to spend again.
                     uri = f"{self._file.as_uri()}?mode=rw" if self._file is not None else ""
                     books = opened = sqlite3.connect(uri, uri=True, timeout=_PATIENCE, isolation_level=None)
                 with books:
+                    # A plain BEGIN takes the lock with the first write. Another process
+                    # could reserve between this one's sum and its entry, and both would fit.
                     books.execute("BEGIN IMMEDIATE")
                     yield books
             except sqlite3.Error as error:
@@ -266,6 +270,7 @@ def _count(books: sqlite3.Connection, row: dict[str, Any], sign: int) -> None:
     query = "SELECT spent, reserved, estimated, unpriced FROM sums WHERE sandbox = ? AND day = ?"
     found = books.execute(query, key).fetchone()
     known = Balance() if found is None else _read(found)
+    # Not `+`, which rounds to the decimal precision of the thread that happens to call.
     add = EXACT.add if sign > 0 else EXACT.subtract
     if row["paid"] is not None:
         now = replace(known, spent=add(known.spent, Decimal(row["paid"])))
@@ -305,6 +310,7 @@ def _folder() -> Path:
     owner = os.getuid() if hasattr(os, "getuid") else os.environ.get("USERNAME", "")
     folder = Path(tempfile.gettempdir()) / f"skytells-budgets-{owner}"
     folder.mkdir(mode=0o700, exist_ok=True)
+    # The temporary folder is everybody's: another user may have laid one of this name ready.
     if hasattr(os, "getuid") and (folder.is_symlink() or folder.stat().st_uid != os.getuid()):
         raise SkytellsError(f"The folder {folder} belongs to somebody else. Set TMPDIR to one of yours.")
     return folder
@@ -314,6 +320,7 @@ def _is_alive(pid: int) -> bool:
     if sys.platform == "win32":
         import ctypes
 
+        # PROCESS_QUERY_LIMITED_INFORMATION. `os.kill` would end the process here, whatever the signal.
         handle = ctypes.windll.kernel32.OpenProcess(0x1000, False, pid)
         if handle:
             ctypes.windll.kernel32.CloseHandle(handle)

@@ -75,6 +75,7 @@ class Receiver:
     ) -> None:
         self._secret, secret = Secrets(secret), ""  # a traceback may show every variable
         self._client = client
+        # The signature is the proof. A path that cannot be guessed only keeps strangers' noise away.
         self._path = f"/skytells-{secrets.token_urlsafe(12)}"
         self._known: OrderedDict[tuple[str, str], None] = OrderedDict()
         self._latest: OrderedDict[str, Prediction] = OrderedDict()
@@ -127,6 +128,7 @@ class Receiver:
                         f"client.predictions.get({identifier!r}).",
                         prediction=found,
                     )
+                # In slices, because an endless wait of a thread cannot be interrupted on every system.
                 self._changed.wait(min(_SLICE, left))
 
     async def get(self) -> Prediction:
@@ -219,6 +221,8 @@ class Receiver:
             return 401, '{"error":"the signature does not match"}'
         except SkytellsError:
             return 422, '{"error":"no prediction in it"}'
+        # The API delivers again what it thinks was missed, so
+        # the same news may come several times (section 7).
         key = (prediction.id, prediction.status)
         with self._changed:
             if key in self._known:
@@ -227,8 +231,10 @@ class Receiver:
             self._known[key] = None
             while len(self._known) > _REMEMBERED:
                 self._known.popitem(last=False)
+        # In a thread: `see_end` waits for the toolkit's loop, and this server has a loop of its own.
         if await asyncio.to_thread(self._keep, prediction):
             return 200, '{"received":true}'
+        # Forgotten again, or the next delivery would pass for a duplicate and its output be lost.
         with self._changed:
             self._known.pop(key, None)
         return 503, '{"error":"not archived; deliver it again"}'

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 import skytells_nb as sky
-from skytells_nb.aio import _gather
+from skytells_nb.aio import Tally, _gather
 from skytells_nb.comparison import Cell
 from skytells_nb.models import Prediction
 
@@ -60,10 +60,20 @@ class TestTheBar:
             "done": 4,
             "failed": 1,
             "canceled": 0,
+            "reused": 0,
             "spent": Decimal("0.055"),
             "sandbox": False,
             "closed": True,
         }
+
+    def test_what_came_from_the_archive_is_counted_and_its_cost_is_not(self, bars: list[Drawn]):
+        async def kept() -> Prediction:
+            return Prediction("p", "succeeded", cost=Decimal(3), reused=True)
+
+        asyncio.run(sky.gather(kept(), kept()))
+        assert bars[0].told["reused"] == 2
+        assert bars[0].told["spent"] is None
+        assert Tally("foxes", total=2, done=2, reused=2).text == "foxes: 2 of 2 · 2 from the archive"
 
     def test_what_was_canceled_has_not_failed(self, bars: list[Drawn]):
         async def canceled() -> None:

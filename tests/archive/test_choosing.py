@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 from archive.scenery import Assets, Keep, made, picture
 
-from skytells_nb.api import Account
+from skytells_nb.api import Account, Client
 from skytells_nb.archive import Archive, Rating, read_provenance
 from skytells_nb.exceptions import InvalidInputError
-from skytells_nb.models import Prediction
+from skytells_nb.models import Model, Prediction
 
 TEXT = {"model": {"name": "scribe", "type": "text"}}
 
@@ -96,16 +96,23 @@ def test_equal_inputs_are_found_newest_first(keep: Keep, archive: Archive, accou
     keep(asked("other", {"prompt": "fox", "seed": 8}))
     assert found(archive, account, {"seed": 7.0, "prompt": "fox"}) == ["new", "mid", "old"]
     assert found(archive, account, {"prompt": "fox"}) == []
-    assert archive.equal_inputs(account, "truefusion-pro", {"prompt": "fox", "seed": 7}) == []
+    assert [*archive.equal_inputs(account, "truefusion-pro", {"prompt": "fox", "seed": 7})] == []
+    oldest = archive.equal_inputs(
+        account, "truefusion", {"prompt": "fox", "seed": 7}, without={"old"}, oldest_first=True
+    )
+    assert [p.id for p in oldest] == ["mid", "new"]
 
 
 def test_what_is_left_out_counts_as_the_default(keep: Keep, archive: Archive, account: Account) -> None:
     keep(asked("p1", {"prompt": "fox", "steps": 30}))
+    keep(asked("p2", {"prompt": "owl"}))
     assert found(archive, account, {"prompt": "fox"}) == []
-    archive.learn_defaults(account, "truefusion", {"steps": 30})
-    assert found(archive, account, {"prompt": "fox"}) == ["p1"]
-    archive.learn_defaults(account, "truefusion", {"steps": 20})
-    assert found(archive, account, {"prompt": "fox"}) == []
+    with Client("sk-0123456789abcdef", base_url=account.origin) as client:
+        for default, there in ((30, True), (20, False)):
+            rules = {"properties": {"steps": {"type": "integer", "default": default}}}
+            client.connection.note_model(Model(id="truefusion", input_schema=rules))
+            assert found(archive, account, {"prompt": "fox"}) == ["p1"][:there]
+            assert found(archive, account, {"prompt": "owl", "steps": default}) == ["p2"]
 
 
 def test_files_are_compared_by_their_content(keep: Keep, archive: Archive, account: Account) -> None:

@@ -15,6 +15,7 @@ Look     show, gallery, compare                 pictures, clips, songs and texts
          load, save, read_provenance, Archive   what was made, kept with its prompt and its cost
          again                                  the same once more, with changes
 Many     batch, abatch, batches                 many inputs, journalled: nothing is paid for twice
+         grid                                   every combination of inputs, for batch, compare, estimate
          gather, run                            coroutines in a cell, a script, a thread
          enable_nested_asyncio                  asyncio.run(main()) in a cell
          enable_course_imports                  `import skytells`, as the course writes it
@@ -52,8 +53,8 @@ _HOMES = {
     ],
     "forms": ["Playground", "PromptForm"],
     "frames": [
-        *["forecast", "plot_spend", "predictions_frame", "pricing_frame", "read_frame", "spend", "total"],
-        *["write_frame"],
+        *["forecast", "grid", "plot_spend", "predictions_frame", "pricing_frame", "read_frame", "spend"],
+        *["total", "write_frame"],
     ],
     "jobs": ["abatch", "batch", "batches"],
     "models": [

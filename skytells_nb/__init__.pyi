@@ -43,6 +43,7 @@ from .exceptions import WebhookSignatureError as WebhookSignatureError
 from .forms import Playground as Playground
 from .forms import PromptForm as PromptForm
 from .frames import forecast as forecast
+from .frames import grid as grid
 from .frames import plot_spend as plot_spend
 from .frames import predictions_frame as predictions_frame
 from .frames import pricing_frame as pricing_frame

@@ -6,7 +6,7 @@ import sys
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 from ..aio import gather, on_loop, one_call, run
 from ..api import (
@@ -23,11 +23,17 @@ from ..api import (
     watch_created,
 )
 from ..checks import meant_as
-from ..exceptions import SkytellsError, UncertainCreateError
+from ..exceptions import InvalidInputError, SkytellsError, UncertainCreateError
 from ..models import Model, Prediction
 from ..plaintext import encodable
+from ..pricing import together
+from ..schema import is_frame
+from ..spending import estimate
 from ._grid import Cell, Comparison
-from ._plan import Column, Plan, check_axis, check_variations, plan
+from ._plan import MOST, Plan, Slot, check_axis, check_variations, plan, plan_frame
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
 
 __all__ = ["compare"]
 
@@ -35,22 +41,26 @@ __all__ = ["compare"]
 @meant_as("sky.compare({models}, {prompts}, inputs={inputs})", inputs="inputs")
 def compare(
     models: str | Iterable[str],
-    prompts: str | Iterable[str],
+    prompts: str | Iterable[str] | DataFrame,
     *,
     inputs: Mapping[str, Any] | Sequence[Mapping[str, Any]] | None = None,
     client: Client | AsyncClient | None = None,
     limit: int = 8,
     reuse: bool | None = None,
 ) -> Comparison:
-    """Make every prompt with every model, and lay the results out in a grid.
+    """Make every prompt, or every row of a frame, with every model, and lay the results out in a grid.
 
     Every input is checked against its model's schema first, and the count and the price are printed, before
     anything is sent. A cell that fails stays a cell, and the others go on.
 
     Parameters
     ----------
-    models, prompts : str or list of str
-        The axes.
+    models : str or list of str
+        Which models.
+    prompts : str, list of str or DataFrame
+        What they are asked. Of a DataFrame, as ``sky.grid`` makes it, every row is an input. The first two
+        levels of its index are laid out as rows and columns, further ones and several models as a grid of
+        such grids; ``to_pandas()`` is on its index.
     inputs : dict or list of dict, optional
         What cells get besides their prompt: one dict for all, or several, each of which makes a column of
         its own for every model, such as ``[{"seed": 1}, {"seed": 2}]``.
@@ -70,7 +80,8 @@ def compare(
     Raises
     ------
     InvalidInputError
-        An axis is empty, or an input is not what its model takes, such as a misspelt name.
+        An axis is empty, an input is not what its model takes, such as a misspelt name, or there would be
+        over 1,000 cells.
     NotFoundError
         There is no such model.
 
@@ -82,16 +93,42 @@ def compare(
     2 predictions: 1 prompt × 2 columns, 0.04 credits in all
     <Comparison of 1 prompt × 2 columns>
     """
-    names, texts = check_axis("models", models), check_axis("prompts", prompts)
-    variations = check_variations(inputs)
+    names = check_axis("models", models)
+    if is_frame(prompts):
+        count = len(cast("Any", prompts)) * len(names)
+    else:
+        texts, variations = check_axis("prompts", prompts), check_variations(inputs)
+        count = len(texts) * len(variations) * len(names)
     used = client_of(client)
     known = run(_models(used, names))
-    planned = plan(known, texts, variations)
+    if count > MOST:
+        raise _too_many(known, prompts, count, used)
+    planned = plan_frame(known, prompts, inputs) if is_frame(prompts) else plan(known, texts, variations)
     with one_call():
         kept = run(on_loop(_look_up(used.connection, planned, reuse)))
         said = planned.text(kept)
         print(encodable(said, sys.stdout), flush=True)  # noqa: T201 - the price before the work is promised
         return run(_carry_out(used, planned, kept, limit))
+
+
+def _too_many(models: Sequence[Model], given: Any, count: int, client: AsyncClient) -> InvalidInputError:
+    """Refuse what nobody could look at, and say what it would have cost."""
+    try:
+        each = count // len(models)
+        prices = [
+            estimate(model, given, client=client)
+            if is_frame(given)
+            else estimate(model, {"prompt": check_axis("prompts", given)[0]}, count=each, client=client)
+            for model in models
+        ]
+        price = f"{together(prices).price} in all"
+    except InvalidInputError as error:
+        price = f"of a price that is not known ({error.message})"
+    return InvalidInputError(
+        f"These would be {count:,} predictions, {price}, and a comparison shows {MOST:,} at most. Nothing "
+        "was sent: leave some out, or use sky.batch.",
+        charged=False,
+    )
 
 
 async def _models(client: AsyncClient, names: Sequence[str]) -> list[Model]:
@@ -101,43 +138,44 @@ async def _models(client: AsyncClient, names: Sequence[str]) -> list[Model]:
 async def _look_up(connection: Connection, planned: Plan, reuse: bool | None) -> list[Prediction | None]:
     """Find what the archive has of each cell."""
     if not reuse_wanted(connection, reuse):
-        return [None] * len(planned.places)
+        return [None] * len(planned.slots)
     return [
         await find_reusable(
-            connection,
-            column.model,
-            await prepare_input(connection, column.model, planned.input(prompt, column)),
-            reuse,
+            connection, slot.model, await prepare_input(connection, slot.model, slot.input), reuse
         )
-        for prompt, column in planned.places
+        for slot in planned.slots
     ]
 
 
 async def _carry_out(
     client: AsyncClient, planned: Plan, kept: Sequence[Prediction | None], limit: int
 ) -> Comparison:
-    cells = await gather(
+    made = await gather(
         *(
-            _fill(client, planned, n, prompt, column, found)
-            for n, ((prompt, column), found) in enumerate(zip(planned.places, kept, strict=True))
+            _fill(client, planned, n, slot, found)
+            for n, (slot, found) in enumerate(zip(planned.slots, kept, strict=True))
         ),
         limit=limit,
         label="compare",
     )
-    return Comparison(planned.prompts, [column.label for column in planned.columns], cells)
+    cells: list[Cell | None] = [None] * (len(planned.rows) * len(planned.columns))
+    for slot, cell in zip(planned.slots, made, strict=True):
+        cells[slot.row * len(planned.columns) + slot.column] = cell
+    return Comparison(
+        planned.rows, planned.columns, cells, shape=planned.shape, given=made, index=planned.index
+    )
 
 
-async def _fill(
-    client: AsyncClient, planned: Plan, place: int, prompt: str, column: Column, kept: Prediction | None
-) -> Cell:
+async def _fill(client: AsyncClient, planned: Plan, place: int, slot: Slot, kept: Prediction | None) -> Cell:
     """Make one cell, whatever comes of it."""
+    row, column = " · ".join(planned.rows[slot.row]), " · ".join(planned.columns[slot.column])
     if kept is not None:
-        return Cell(prompt, column.label, kept, kept.seconds)
-    input, began, seen = planned.input(prompt, column), time.monotonic(), _Created()
+        return Cell(row, column, kept, kept.seconds)
+    input, began, seen = slot.input, time.monotonic(), _Created()
     raised: SkytellsError | None = None
     connection = client.connection
     try:
-        made = await on_loop(_create(connection, column.model, input, seen))
+        made = await on_loop(_create(connection, slot.model, input, seen))
     except SkytellsError as error:
         known: Prediction | None = getattr(error, "prediction", None) or seen.prediction
         if known is None:
@@ -145,7 +183,7 @@ async def _fill(
             known = Prediction(
                 id=f"{'uncertain' if doubtful else 'not-created'}-{place}",
                 status="failed",
-                model=column.model,
+                model=slot.model,
                 input=input,
                 error=error.message,
                 origin=client.base_url,
@@ -153,7 +191,7 @@ async def _fill(
         made = known if known.input else replace(known, input=input)
         raised = error
     took = made.seconds if made.seconds is not None else time.monotonic() - began
-    return Cell(prompt, column.label, made, took if made.done else None, raised)
+    return Cell(row, column, made, took if made.done else None, raised)
 
 
 class _Created(Observer):

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from decimal import Decimal
 from functools import cached_property
 from itertools import islice
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from .._options import options
 from ..display import (
@@ -16,21 +16,23 @@ from ..display import (
     DisplayItem,
     Frame,
     Message,
-    contact_sheet,
     draw,
     fetch,
+    labelled_sheet,
     media_html,
     notebook_bytes,
     outputs_of,
     png_budget,
     png_within,
     seconds_text,
+    spans,
     text_html,
 )
-from ..exceptions import SkytellsError
+from ..exceptions import InvalidInputError, SkytellsError
 from ..formatting import format_bytes, format_cost, format_count, money_unit
 from ..models import Prediction, is_sandbox_id
 from ..plaintext import clip, encodable, one_line
+from ._plan import Label
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -43,7 +45,11 @@ _HEAD: Final = "text-align:left;vertical-align:bottom;font-weight:600;padding:6p
 _SIDE: Final = (
     "text-align:left;vertical-align:top;font-weight:400;padding:8px;min-width:110px;max-width:180px"
 )
-_CELL: Final = "text-align:left;vertical-align:top;padding:8px;min-width:120px"
+_CELL: Final = "text-align:left;vertical-align:top"
+_LEFT: Final = ";border-left:1px solid rgba(128,128,128,0.45)"
+_ABOVE: Final = ";border-top:1px solid rgba(128,128,128,0.45)"
+_NARROWEST: Final = 104
+_MANY: Final = 5
 _STACK: Final = '<div style="height:8px"></div>'
 _LONGEST_LABEL: Final = 240
 
@@ -55,7 +61,7 @@ class Cell:
     Attributes
     ----------
     prompt, column : str
-        Its row and its column.
+        Its row and its column, as they are labelled.
     prediction : Prediction
         What came of it. Where nothing was created its id starts with ``not-created``; with ``uncertain``,
         where a create was sent and nobody knows what became of it.
@@ -90,32 +96,63 @@ class Cell:
 class Comparison:
     """A grid of predictions: a row for every prompt, a column for every model and variation.
 
+    Of a frame with more than two axes it is a grid of grids, whose labels stand once over all that they are
+    of.
+
+    Parameters
+    ----------
+    rows, columns : sequence of str, or of tuple of str
+        Their labels; a tuple has a word for each axis, the outermost first.
+    cells : sequence of Cell or None
+        Row by row; None where nothing was asked.
+    shape : str
+        The axes in words.
+    given : sequence of Cell, optional
+        The cells in the order of the frame that was given, and ``index`` is that frame's.
+
     Attributes
     ----------
     cells : tuple of Cell
         Row by row.
     prompts, columns : tuple of str
-        Its axes.
+        The labels of its rows and its columns.
     cost : Decimal or None
         What it cost in all, without what came from the archive; None when some cell's cost is unknown.
     html : str
         The grid as HTML that needs no script and no style sheet.
     """
 
-    def __init__(self, prompts: Sequence[str], columns: Sequence[str], cells: Sequence[Cell]) -> None:
-        self.prompts = tuple(prompts)
-        self.columns = tuple(columns)
-        self.cells = tuple(cells)
+    def __init__(
+        self,
+        rows: Sequence[str | Label],
+        columns: Sequence[str | Label],
+        cells: Sequence[Cell | None],
+        *,
+        shape: str = "",
+        given: Sequence[Cell] | None = None,
+        index: Any = None,
+    ) -> None:
+        self._rows = [(row,) if isinstance(row, str) else row for row in rows]
+        self._columns = [(column,) if isinstance(column, str) else column for column in columns]
+        self.prompts = tuple(" · ".join(row) for row in self._rows)
+        self.columns = tuple(" · ".join(column) for column in self._columns)
+        self.cells = tuple(cell for cell in cells if cell is not None)
+        self._places = tuple(cells)
+        self._shape = shape or f"{len(rows)} × {len(columns)}"
+        self._given, self._index = self.cells if given is None else tuple(given), index
 
     def __getitem__(self, place: tuple[int, int]) -> Cell:
         row, column = place
-        return self.cells[
+        found = self._places[
             range(len(self.prompts))[row] * len(self.columns) + range(len(self.columns))[column]
         ]
+        if found is None:
+            raise InvalidInputError("Nothing was asked for this row and column.", charged=False)
+        return found
 
     def __repr__(self) -> str:
-        axes = f"{format_count(len(self.prompts), 'prompt')} × {format_count(len(self.columns), 'column')}"
-        return encodable(f"<Comparison of {axes}{f', {self._failed} failed' if self._failed else ''}>")
+        failed = f", {self._failed} failed" if self._failed else ""
+        return encodable(f"<Comparison of {self._shape}{failed}>")
 
     @property
     def _failed(self) -> int:
@@ -132,6 +169,12 @@ class Comparison:
         return None if None in costs else sum((c for c in costs if c is not None), Decimal(0))
 
     @property
+    def _width(self) -> int:
+        """Of a column, in CSS pixels: eight of them fit a notebook."""
+        wide = len(self.columns)
+        return max(_NARROWEST, min(320, 900 // wide - 8 if wide > _MANY else 960 // wide))
+
+    @property
     def html(self) -> str:
         """The grid as HTML that needs no script and no style sheet."""
         return self._drawn[0]
@@ -139,13 +182,14 @@ class Comparison:
     @cached_property
     def _drawn(self) -> tuple[str, list[DisplayItem]]:
         shown = [_items(cell) for cell in self.cells]
-        frame = Frame(max(140, min(320, 960 // max(1, len(self.columns)))))
+        frame = Frame(self._width)
         budget = options.cell_budget
 
         def html(items: Sequence[DisplayItem], note: str = "") -> str:
             pieces = iter([media_html(item, frame) for item in items])
             inside = [_STACK.join(islice(pieces, len(outputs))) for outputs in shown]
-            return self._table([self._cell(*pair) for pair in zip(self.cells, inside, strict=True)], note)
+            drawn = iter([self._inside(*pair) for pair in zip(self.cells, inside, strict=True)])
+            return self._table([next(drawn) if cell else "" for cell in self._places], note)
 
         drawing = draw(
             fetch([item for outputs in shown for item in outputs]),
@@ -157,38 +201,59 @@ class Comparison:
         return html(drawing.items, small if drawing.squeezed else ""), drawing.items
 
     def to_image(self, size: int = 320) -> Image.Image:
-        """Draw the grid as one Pillow image, every picture with its column and prompt under it.
+        """Draw the grid as one Pillow image, with the labels of its rows and columns.
 
         Parameters
         ----------
         size : int
-            Side of a cell, in pixels. Of several outputs the first is drawn.
+            Side of a cell, in pixels; less where the image would have over 16 million. Of several outputs
+            the first is drawn.
         """
-        items = [replace(_items(cell)[0], caption=f"{cell.column}: {cell.prompt}") for cell in self.cells]
-        return contact_sheet(items, columns=len(self.columns), size=size)
+        items = [None if cell is None else _items(cell)[0] for cell in self._places]
+        return labelled_sheet(items, self._rows, self._columns, size=size)
 
     def to_pandas(self) -> DataFrame:
-        """Return a DataFrame with a row for every cell, failed ones too."""
+        """Return a DataFrame with a row for every cell, failed ones too; on the index of a frame's rows."""
         from ..frames import predictions_frame
 
-        return predictions_frame([cell.prediction for cell in self.cells])
+        frame = predictions_frame([cell.prediction for cell in self._given])
+        return frame if self._index is None else frame.set_axis(self._index, axis=0)
 
     def _table(self, cells: Sequence[str], note: str) -> str:
-        wide = len(self.columns)
-        heads = "".join(f'<th scope="col"{_label(column, _HEAD)}</th>' for column in self.columns)
-        rows = "".join(
-            f'<tr style="background:none"><th scope="row"{_label(prompt, _SIDE)}</th>'
-            f"{''.join(cells[i * wide : (i + 1) * wide])}</tr>"
-            for i, prompt in enumerate(self.prompts)
-        )
+        wide, deep = len(self.columns), len(self._rows[0])
+        across, down = spans(self._columns), spans(self._rows)
+        breaks = {start for level in across[:-1] for start, _, _ in level} - {0}  # where another grid begins
+        breaks_down = {start for level in down[:-1] for start, _, _ in level} - {0}
+        cell = f"{_CELL};padding:{4 if wide > _MANY else 8}px;min-width:{self._width}px"
+        lines = []
+        for n, level in enumerate(across):
+            corner = f'<th colspan="{deep}" rowspan="{len(across)}"></th>' if deep and not n else ""
+            heads = "".join(
+                f'<th scope="col" colspan="{length}"{_label(words, _HEAD + _LEFT * (start in breaks))}</th>'
+                for start, length, words in level
+            )
+            lines.append(corner + heads)
+        for row in range(len(self._rows)):
+            above = _ABOVE * (row in breaks_down)
+            sides = "".join(
+                f'<th scope="row" rowspan="{length}"{_label(words, _SIDE + above)}</th>'
+                for level in down
+                for start, length, words in level
+                if start == row
+            )
+            inside = "".join(
+                f'<td style="{cell}{above}{_LEFT * (at in breaks)}">{cells[row * wide + at]}</td>'
+                for at in range(wide)
+            )
+            lines.append(sides + inside)
+        rows = "".join(f'<tr style="background:none">{line}</tr>' for line in lines)
         return (
-            f'<div {ROOT}><div style="overflow-x:auto"><table style="{_TABLE}">'
-            f'<tr style="background:none"><th style="{_HEAD}"></th>{heads}</tr>{rows}</table></div>'
+            f'<div {ROOT}><div style="overflow-x:auto"><table style="{_TABLE}">{rows}</table></div>'
             f'<div style="padding:0 8px">{_muted(self._foot())}{_muted(note)}</div></div>'
         )
 
-    def _cell(self, cell: Cell, inside: str) -> str:
-        return f'<td style="{_CELL}">{inside}{_muted(" · ".join(self._facts(cell)))}</td>'
+    def _inside(self, cell: Cell, inside: str) -> str:
+        return inside + _muted(" · ".join(self._facts(cell)))
 
     def _facts(self, cell: Cell) -> list[str]:
         cost = "" if cell.cost is None else format_cost(cell.cost, self._unit)

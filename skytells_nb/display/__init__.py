@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ._answers import answer_facts, answer_html, answer_text, markdown_html
-from ._contact_sheet import contact_sheet, png_budget, png_within
+from ._contact_sheet import labelled_sheet, png_budget, png_within, spans
 from ._gallery import Gallery, gallery
 from ._html import ROOT, Frame, media_html, text_html
 from ._items import DisplayItem, FileContent, Message, outputs_of
@@ -26,13 +26,13 @@ __all__ = [
     "answer_facts",
     "answer_html",
     "answer_text",
-    "contact_sheet",
     "data_uri",
     "draw",
     "fetch",
     "follow",
     "gallery",
     "input_rows",
+    "labelled_sheet",
     "make_thumbnail",
     "markdown_html",
     "media_html",
@@ -43,6 +43,7 @@ __all__ = [
     "png_within",
     "seconds_text",
     "show",
+    "spans",
     "text_html",
     "to_html",
 ]

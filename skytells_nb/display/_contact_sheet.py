@@ -9,6 +9,7 @@ import re
 from base64 import b64encode
 from bisect import bisect_left
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import cache
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
@@ -22,7 +23,7 @@ from ._thumbnails import CACHE, Thumbnail
 if TYPE_CHECKING:
     from PIL import Image, ImageDraw
 
-__all__ = ["contact_sheet", "png_budget", "png_within"]
+__all__ = ["contact_sheet", "labelled_sheet", "png_budget", "png_within", "spans"]
 
 _PAPER: Final = "white"
 _INK: Final = (32, 32, 32)
@@ -65,6 +66,88 @@ def contact_sheet(
     across = columns or math.ceil(math.sqrt(count))
     side = max(_LEAST_SIDE, min(size, int((_MOST_PIXELS / (across * math.ceil(count / across))) ** 0.5)))
     return _sheet(decode(fetch(items), side=side, size=side, longest=1_200), across, side)
+
+
+def labelled_sheet(
+    items: Sequence[DisplayItem | None],
+    rows: Sequence[Sequence[str]],
+    columns: Sequence[Sequence[str]],
+    *,
+    size: int = 320,
+) -> Image.Image:
+    """Draw items as a table, row by row, with the labels of its rows and columns; None stays empty.
+
+    A label has a word for each axis, the outermost first, which stands once over all that it is of.
+    """
+    from PIL import Image, ImageDraw
+
+    most = max(_LEAST_SIDE, min(size, int((_MOST_PIXELS / max(1, len(items))) ** 0.5)))
+    there = decode(fetch([item for item in items if item]), side=most, size=most, longest=1_200)
+    pictures = iter(zip(there, each(lambda item: _picture(item, most), there), strict=True))
+    drawn = [None if item is None else next(pictures) for item in items]
+    sizes = [found[1].size if found and found[1] else (most, most * 3 // 8) for found in drawn if found]
+    side = max((width for width, _ in sizes), default=most)
+    letter, gap = max(11, min(28, side // 12)), max(8, side // 24)
+    line, wide = letter + 4, len(columns)
+    across, down = spans(columns), spans(rows)
+    beside = max(120, side)
+    left, top = gap + len(down) * (beside + gap), gap + len(across) * (2 * line + gap)
+    tops = [top]
+    for row in range(len(rows)):
+        in_row = [found for found in drawn[row * wide : (row + 1) * wide] if found]
+        tall = max((found[1].height if found[1] else side * 3 // 8 for found in in_row), default=line)
+        tops.append(tops[-1] + tall + line + 2 * gap)
+    sheet = Image.new("RGB", (left + wide * (side + gap), tops[-1]), _PAPER)
+    pen = ImageDraw.Draw(sheet)
+
+    def write(words: str, x: int, y: int, width: int, lines: int) -> None:
+        for n, text in enumerate(_wrapped(one_line(words), width, letter, lines)):
+            pen.text((x, y + n * line), text, fill=_INK, font=_font_for(text, letter))
+
+    for level, heads in enumerate(across):
+        y = gap + level * (2 * line + gap)
+        for start, length, words in heads:
+            x, over = left + start * (side + gap), length * (side + gap) - gap
+            write(words, x, y, over, 2)
+            if length > 1:
+                pen.line((x, y + 2 * line, x + over, y + 2 * line), fill=_MUTED)
+    for level, heads in enumerate(down):
+        for start, length, words in heads:
+            room = tops[start + length] - tops[start] - gap
+            write(words, gap + level * (beside + gap), tops[start], beside, max(1, room // line))
+    for at, found in enumerate(drawn):
+        if found is None:
+            continue
+        item, picture = found
+        x, y = left + at % wide * (side + gap), tops[at // wide]
+        if picture is None:
+            _draw_words(pen, (x, y, side, side * 3 // 8), item, letter)
+        else:
+            sheet.paste(picture, (x, y))
+        facts = [] if item.prediction is None else prediction_facts(replace(item.prediction, model=None))
+        under = y + (picture.height if picture else side * 3 // 8) + gap // 2
+        _draw_caption(pen, (x, under), side, _Caption("", " · ".join(facts)), letter * 3 // 4)
+    return sheet
+
+
+def spans(labels: Sequence[Sequence[str]]) -> list[list[tuple[int, int, str]]]:
+    """Return the labels of each axis, the outermost first: where each begins, over how many, and its word.
+
+    Examples
+    --------
+    >>> spans([("fox", "snow"), ("fox", "fog"), ("owl", "snow")])
+    [[(0, 2, 'fox'), (2, 1, 'owl')], [(0, 1, 'snow'), (1, 1, 'fog'), (2, 1, 'snow')]]
+    """
+    found: list[list[tuple[int, int, str]]] = []
+    for level in range(len(labels[0]) if labels else 0):
+        begins = [
+            n for n in range(len(labels)) if not n or labels[n][: level + 1] != labels[n - 1][: level + 1]
+        ]
+        ends = [*begins[1:], len(labels)]
+        found.append(
+            [(start, end - start, labels[start][level]) for start, end in zip(begins, ends, strict=True)]
+        )
+    return found
 
 
 def png_budget(cell_budget: int) -> int:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from ._datasets import append_dataset
 from ._embeddings import embeddings_frame
 from ._files import read_frame, write_frame
+from ._grid import grid
 from ._plots import plot_spend
 from ._predictions import predictions_frame
 from ._prices import pricing_frame
@@ -20,6 +21,7 @@ __all__ = [
     "append_dataset",
     "embeddings_frame",
     "forecast",
+    "grid",
     "models_table",
     "plot_ranking",
     "plot_spend",

@@ -13,15 +13,15 @@ from array import array
 from collections.abc import Iterable, Iterator, Mapping
 from hashlib import blake2b
 from itertools import islice
-from typing import Any, Final, cast
+from typing import Any, Final
 
 from ..api import create_request
 from ..archive import prepare
 from ..exceptions import InvalidInputError, SkytellsError
 from ..models import Model
-from ..schema import Checker, as_text
+from ..schema import Checker, as_text, labels_of, rows_of
 
-__all__ = ["MOST", "Inputs", "Key", "labels_of", "rows_of"]
+__all__ = ["MOST", "Inputs", "Key"]
 
 MOST: Final = 10_000_000
 """Inputs that one batch takes: a generator without an end would fill the disk."""
@@ -214,56 +214,3 @@ def _is_json(value: object) -> bool:
     if isinstance(value, list | tuple):
         return all(map(_is_json, value))
     return value is None or isinstance(value, str | int | float)
-
-
-def labels_of(given: object) -> Any:
-    """Return the index of a DataFrame or Series; None for anything else (a list's ``index`` is a method)."""
-    index = getattr(given, "index", None)
-    return None if index is None or callable(index) else index
-
-
-def rows_of(given: object) -> Iterable[object]:
-    """Return the inputs in a collection, which are the rows of a DataFrame, without their empty cells."""
-    if hasattr(given, "itertuples") and hasattr(given, "columns"):
-        return _FrameRows(given)
-    return cast("Iterable[object]", given)
-
-
-class _FrameRows:
-    """The rows of a frame, which can be read more than once."""
-
-    def __init__(self, frame: Any) -> None:
-        twice = frame.columns[frame.columns.duplicated()]
-        if len(twice):
-            raise InvalidInputError(
-                f"The DataFrame has several columns {twice[0]!r}. Rename or drop one of them.",
-                charged=False,
-            )
-        self._frame = frame
-
-    def __iter__(self) -> Iterator[dict[Any, Any]]:
-        names = list(self._frame.columns)
-        for row in self._frame.itertuples(index=False, name=None):
-            cells = zip(names, map(_python_value, row), strict=True)
-            yield {name: value for name, value in cells if not _is_missing(value)}
-
-
-def _python_value(value: Any) -> Any:
-    """Turn a numpy value into Python's own; a whole float is an int, since a gap makes a column float."""
-    if type(value).__module__.partition(".")[0] == "numpy":
-        value = value.tolist()
-    if isinstance(value, float) and value.is_integer():
-        return int(value)
-    return value
-
-
-def _is_missing(value: Any) -> bool:
-    """Whether a cell is empty: None, NaN, NaT or pandas' NA; of them all but None differ from themselves."""
-    if value is None:
-        return True
-    try:
-        return bool(value != value)
-    except TypeError:  # NA, which neither equals itself nor does not
-        return True
-    except ValueError:
-        return False

@@ -24,6 +24,7 @@ from ._names import (
     unknown_inputs,
 )
 from ._property import UNSET, Choice, InputSchema, Number, Property, Unset, parse
+from ._rows import is_frame, labels_of, rows_of
 from ._values import to_plain
 
 __all__ = [
@@ -45,8 +46,11 @@ __all__ = [
     "count_names",
     "did_you_mean",
     "is_count",
+    "is_frame",
+    "labels_of",
     "misspelt",
     "parse",
+    "rows_of",
     "to_plain",
     "unknown_inputs",
     "warm_up",

@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from threading import Lock
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from .. import pricing
 from ..aio import run
@@ -23,9 +23,12 @@ from ..checks import expected, meant_as
 from ..exceptions import InvalidInputError, SkytellsError
 from ..formatting import CREDITS, DOLLARS
 from ..models import Model
-from ..pricing import Estimate
-from ..schema import Checker, as_text
+from ..pricing import Estimate, checked_count
+from ..schema import PROMPT_NAMES, Checker, as_text, is_frame, rows_of
 from ._history import past
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
 
 __all__ = ["PRICES", "PriceList", "estimate", "estimate_on_loop"]
 
@@ -108,20 +111,21 @@ PRICES: Final = PriceList()
 @meant_as("sky.estimate({model}, {input})")
 def estimate(
     model: str | Model,
-    input: Mapping[str, Any] | None = None,
+    input: Mapping[str, Any] | DataFrame | None = None,
     *,
     count: int = 1,
     client: Client | AsyncClient | None = None,
 ) -> Estimate:
-    """Estimate what a create would cost, before anything is sent that costs money.
+    """Estimate what a create would cost, or one for each row of a frame, before anything is sent.
 
     Parameters
     ----------
     model : str or Model
         A slug, whose price list and schema are read from the API and kept for ten minutes; or a model
         as the API gave it.
-    input : dict, optional
-        What would be sent; the schema's defaults stand in for what is missing.
+    input : dict or DataFrame, optional
+        What would be sent; the schema's defaults stand in for what is missing. Of a DataFrame, such as
+        ``sky.grid`` makes, every row is an input, and the estimate is that of all of them.
     count : int
         How many times.
     client : Client or AsyncClient, optional
@@ -154,9 +158,10 @@ def estimate(
     if not isinstance(model, str | Model) or (isinstance(model, str) and not model.strip()):
         raise expected("model", "a slug or a Model", model)
     connection = latest() if client is None else client.connection
+    inputs: list[tuple[Any, int]] = _alike(input, count) if is_frame(input) else [(input, count)]
     if isinstance(model, Model) and (client is None or connection is None):
-        _require_possible(model, input)
-        return pricing.estimate(model, input, count)
+        _require_possible(model, inputs)
+        return _summed([pricing.estimate(model, each, times) for each, times in inputs])
     if connection is None:
         raise SkytellsError(
             f"There is no client to ask for the price of {model!r}. Pass client=…, or make one first: "
@@ -165,18 +170,48 @@ def estimate(
         )
     connection.require_open()
     known = run(_model_with_schema(connection, model))
-    _require_possible(known, input)
-    return run(estimate_on_loop(connection, known, input, count))
+    _require_possible(known, inputs)
+    return run(_estimate_all(connection, known, inputs))
 
 
-def _require_possible(model: Model, input: Mapping[str, Any] | None) -> None:
+def _alike(frame: Any, count: int) -> list[tuple[Any, int]]:
+    """Count the rows of a frame that cost the same, since prompts differ in their length alone."""
+    checked_count(count)
+    found: dict[str, tuple[Any, int]] = {}
+    for row in rows_of(frame):
+        key = repr({name: _length(name, value) for name, value in cast("dict[str, Any]", row).items()})
+        first, times = found.get(key, (row, 0))
+        found[key] = (first, times + count)
+    if not found:
+        raise InvalidInputError("The frame has no rows, so there is nothing to estimate.", charged=False)
+    return list(found.values())
+
+
+def _length(name: str, value: Any) -> Any:
+    """Return what of a value may have a price: of a prompt how long it is, and of a seed nothing."""
+    if name == "seed":
+        return type(value).__name__
+    is_prompt = name in PROMPT_NAMES and isinstance(value, str)
+    return (len(value), len(value.encode("utf-8", "replace"))) if is_prompt else value
+
+
+def _summed(estimates: list[Estimate]) -> Estimate:
+    return estimates[0] if len(estimates) == 1 else pricing.together(estimates)
+
+
+async def _estimate_all(connection: Connection, model: Model, inputs: list[tuple[Any, int]]) -> Estimate:
+    return _summed([await estimate_on_loop(connection, model, each, times) for each, times in inputs])
+
+
+def _require_possible(model: Model, inputs: list[tuple[Any, int]]) -> None:
     """Refuse an input that the model would: a price for what cannot be had misleads."""
-    if not isinstance(input, Mapping):
-        return  # which the estimate refuses
-    what_if = {name: value for name, value in input.items() if name not in pricing.TOKEN_COUNTS}
-    problems = Checker(model.input_schema).problems(what_if, partial=True)
-    if problems:
-        raise InvalidInputError(f"{model.id} does not take this. {as_text(problems)}", charged=False)
+    checker = Checker(model.input_schema)
+    for input, _ in inputs:
+        if not isinstance(input, Mapping):
+            return  # which the estimate refuses
+        what_if = {name: value for name, value in input.items() if name not in pricing.TOKEN_COUNTS}
+        if problems := checker.problems(what_if, partial=True):
+            raise InvalidInputError(f"{model.id} does not take this. {as_text(problems)}", charged=False)
 
 
 async def estimate_on_loop(

@@ -11,7 +11,8 @@ import pandas as pd
 import pytest
 
 from skytells_nb.exceptions import InvalidInputError
-from skytells_nb.jobs._inputs import Inputs, labels_of, rows_of
+from skytells_nb.jobs._inputs import Inputs
+from skytells_nb.schema import labels_of, rows_of
 
 SCHEMA = {
     "type": "object",

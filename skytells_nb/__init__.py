@@ -12,6 +12,7 @@ Ask      connect, Client, AsyncClient           client.predictions, client.model
 Look     show, gallery, compare                 pictures, clips, songs and texts, in a cell
          Arena                                  blind pairs to vote on, and which model is worth it
          PromptForm, Playground                 forms made from a model's own inputs; %load_ext skytells_nb
+         Chat                                   a conversation with a text model
          load, save, read_provenance, Archive   what was made, kept with its prompt and its cost
          again                                  the same once more, with changes
 Many     batch, abatch, batches                 many inputs, journalled: nothing is paid for twice
@@ -51,7 +52,7 @@ _HOMES = {
         *["SkytellsError", "SkytellsWarning", "StreamInterruptedError", "UncertainCreateError"],
         *["WaitTimeoutError", "WebhookSignatureError"],
     ],
-    "forms": ["Playground", "PromptForm"],
+    "forms": ["Chat", "Playground", "PromptForm"],
     "frames": [
         *["forecast", "grid", "plot_spend", "predictions_frame", "pricing_frame", "read_frame", "spend"],
         *["total", "write_frame"],

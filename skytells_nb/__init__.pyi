@@ -40,6 +40,7 @@ from .exceptions import StreamInterruptedError as StreamInterruptedError
 from .exceptions import UncertainCreateError as UncertainCreateError
 from .exceptions import WaitTimeoutError as WaitTimeoutError
 from .exceptions import WebhookSignatureError as WebhookSignatureError
+from .forms import Chat as Chat
 from .forms import Playground as Playground
 from .forms import PromptForm as PromptForm
 from .frames import forecast as forecast

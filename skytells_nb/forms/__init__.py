@@ -5,14 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from ._chat import Chat
     from ._fields import Field, FieldKind, Property
     from ._form import PromptForm
     from ._playground import Playground
     from ._rules import Rule, fields_from_schema
 
-__all__ = ["Field", "FieldKind", "Playground", "PromptForm", "Property", "Rule", "fields_from_schema"]
+__all__ = ["Chat", "Field", "FieldKind", "Playground", "PromptForm", "Property", "Rule", "fields_from_schema"]
 
 _HOMES = {
+    "Chat": "_chat",
     "Field": "_fields",
     "FieldKind": "_fields",
     "Playground": "_playground",

@@ -20,7 +20,8 @@ from ..models import Model, ModelList, PredictionList
 from ..pricing import list_price
 from ..schema import closest_model
 from ..spending import Budget
-from ._controller import unavailable
+from ._chat import Chat
+from ._controller import text_route, unavailable
 from ._error_message import describe
 from ._form import PromptForm
 from ._results import Results
@@ -53,7 +54,9 @@ class Playground(w.HBox):  # type: ignore[misc]  # ipywidgets has no types
     model : str
         The slug of the model that is picked; it can be set.
     form : PromptForm or None
-        Its form; None while it is on its way, or when the model is gone.
+        Its form; None while it is on its way, for a text model, or when the model is gone.
+    chat : Chat or None
+        The conversation with it, where it is a text model.
     predictions : PredictionList
         What all models made, newest first.
 
@@ -91,10 +94,11 @@ class Playground(w.HBox):  # type: ignore[misc]  # ipywidgets has no types
         self._layouts = Layouts()
         self._results = Results(self._layouts)
         self._style = style_sheet() + self._results.static.style
-        self._forms: dict[str, PromptForm] = {}
+        self._forms: dict[str, PromptForm | Chat] = {}
         self._lock = threading.RLock()
         self._coming: Future[None] | None = None
         self.form: PromptForm | None = None
+        self.chat: Chat | None = None
         self._before: PromptForm | None = None
         super().__init__(_dom_classes=("sky-form", "sky-playground"), layout=w.Layout(max_width="1080px"))
         self._search = w.Text(placeholder="Search models", layout=self._layouts.wide, tooltip="Search models")
@@ -110,7 +114,7 @@ class Playground(w.HBox):  # type: ignore[misc]  # ipywidgets has no types
         self._list.observe(lambda change: self._picked(change["new"]), "value")
         if slugs:
             self.model = model or slugs[0]
-            self.wait_for_form()
+            self._wait_for_picked()
         else:
             self._about.value = self._style + '<div class="sky-muted">This key may use no models.</div>'
 
@@ -134,7 +138,15 @@ class Playground(w.HBox):  # type: ignore[misc]  # ipywidgets has no types
         ------
         NotFoundError
             The model is no longer there.
+        InvalidInputError
+            It is a text model, which has a chat and no form.
         """
+        picked = self._wait_for_picked()
+        if isinstance(picked, Chat):
+            raise InvalidInputError(f"{self.model!r} is a text model: use playground.chat.", charged=False)
+        return picked
+
+    def _wait_for_picked(self) -> PromptForm | Chat:
         slug, coming = self.model, self._coming
         if slug not in self._forms and coming is not None:
             coming.result()
@@ -178,7 +190,7 @@ class Playground(w.HBox):  # type: ignore[misc]  # ipywidgets has no types
             model = await self._client.models.get(slug)
         except Exception as error:  # noqa: BLE001 - shown where the form would stand
             if slug == self.model:
-                self.form = None
+                self.form = self.chat = None
                 self._holder.children = [self._layouts.html(describe(error).html, layout=self._layouts.wide)]
             return
         self._arrived(slug, model)
@@ -186,24 +198,29 @@ class Playground(w.HBox):  # type: ignore[misc]  # ipywidgets has no types
     def _arrived(self, slug: str, model: Model) -> None:
         with self._lock:
             if slug not in self._forms:
-                self._forms[slug] = PromptForm(
-                    model,
-                    client=self._client,
-                    budget=self._budget,
-                    reuse=self._reuse,
-                    results=self._results,
-                )
+                self._forms[slug] = self._make(model)
             if slug == self.model:
                 self._show(self._forms[slug])
 
-    def _show(self, form: PromptForm) -> None:
+    def _make(self, model: Model) -> PromptForm | Chat:
+        if text_route(model) in ("chat", "responses"):
+            return Chat(model, client=self._client)
+        return PromptForm(
+            model, client=self._client, budget=self._budget, reuse=self._reuse, results=self._results
+        )
+
+    def _show(self, form: PromptForm | Chat) -> None:
         with self._lock:
+            self.chat = form if isinstance(form, Chat) else None
+            self._holder.children = [form]
+            if isinstance(form, Chat):
+                self.form = None
+                return
             if form is self.form:
                 return
             before, self.form, self._before = self._before, form, form
             if before is not None and before is not form:
                 form.value = {**form.value, **form.understood(before.changed_values)}
-            self._holder.children = [form]
 
     def _ipython_display_(self) -> None:
         from IPython.display import display

@@ -143,9 +143,9 @@ class StaticOutput:
         self._shown = True
         display(self.bundle, raw=True, display_id=self._id)
 
-    def update(self, html: str) -> None:
+    def update(self, html: str, explanation: str = _EXPLANATION) -> None:
         """Change it wherever it stands; a front end that is gone is no trouble."""
-        self._html = _EXPLANATION + html
+        self._html = explanation + html
         if not self._shown:
             return
         from IPython.display import update_display

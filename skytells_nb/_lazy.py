@@ -6,11 +6,11 @@ go through here: this is the one place where a function is named by a text, and 
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Mapping
 from importlib import import_module
 from typing import Any
 
-__all__ = ["UPWARD", "Upward", "mimebundle"]
+__all__ = ["UPWARD", "Upward", "mimebundle", "on_demand"]
 
 
 class Upward:
@@ -54,6 +54,17 @@ prepare_input = Upward("archive", "prepare")
 connect = Upward("_connect", "connect")
 
 UPWARD = tuple(found for found in vars().copy().values() if isinstance(found, Upward))
+
+
+def on_demand(package: str, homes: Mapping[str, str]) -> Callable[[str], Any]:
+    """Return a package's ``__getattr__``, which imports names from their modules when they are asked for."""
+
+    def find(name: str) -> Any:
+        if name not in homes:
+            raise AttributeError(f"module {package!r} has no attribute {name!r}")
+        return getattr(import_module(f"{package}.{homes[name]}"), name)
+
+    return find
 
 
 def mimebundle(

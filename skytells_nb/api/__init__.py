@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from .. import _lazy
 from ._addresses import kind_of_address, literal
 from ._client import AsyncClient, Client, client_of
 from ._connection import Connection, connection_for, connections, latest
@@ -12,8 +13,7 @@ from ._credentials import DEFAULT_BASE_URL, conceal, has_key, resolve_api_key
 from ._download import Download, download, download_bytes
 from ._handler_transport import HandlerTransport
 from ._listing import check_limit, list_predictions, parse_bound
-from ._model_list import get_model
-from ._models import AsyncModels, Models
+from ._models import AsyncModels, Models, get_model
 from ._observers import Account, Observer, global_observers, session_costs
 from ._predictions import AsyncPredictions, Predictions, prepare_input
 from ._reconcile import look_for
@@ -79,12 +79,4 @@ __all__ = [
 _TEXT = {"AsyncTextStream": "_stream", "TextStream": "_stream", "as_tool": "_tools"}
 """What only text models need, and who asks no text model shall not wait for."""
 
-
-def __getattr__(name: str) -> object:
-    from importlib import import_module
-
-    if name not in _TEXT:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    found: object = getattr(import_module("." + _TEXT[name], __name__), name)
-    globals()[name] = found
-    return found
+__getattr__ = _lazy.on_demand(__name__, _TEXT)

@@ -20,7 +20,7 @@ from ..models import Prediction, Pricing, Status
 from ..pricing import cost_of_usage
 from ._connection import Connection
 from ._http import Exchange, OpenAnswer
-from ._model_list import get_model, slug_meant
+from ._models import get_model, slug_meant
 from ._observers import Observer
 from ._requests import Request
 from ._responses import ErrorBody, Reply, Response, TransportFailure, parse, to_exception

@@ -12,7 +12,7 @@ from ..exceptions import InvalidInputError, SkytellsError
 from ..models import Prediction
 from ..schema import InputSchema, misspelt, unknown_inputs
 from ._connection import Connection
-from ._model_list import get_model
+from ._models import get_model
 from ._observers import Account, Observer
 
 __all__ = ["InputNames"]

@@ -13,7 +13,7 @@ from ..models import Prediction
 from . import _requests
 from ._connection import Connection
 from ._matching import matches, may_match
-from ._model_list import models_in
+from ._models import models_in
 from ._pending import BUSY, PendingCreate
 from ._poller import page_items
 from ._requests import CreateRequest

@@ -16,7 +16,7 @@ from ..exceptions import InvalidInputError, SkytellsError
 from ..models import Prediction
 from ._connection import Connection
 from ._create import create
-from ._model_list import get_model
+from ._models import get_model
 from ._observers import Account, Observer
 
 __all__ = ["create_or_reuse", "find_reusable", "reuse_wanted", "watch_created"]

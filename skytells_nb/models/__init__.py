@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from .. import _lazy
 from ._model import Criterion, Model, ModelList, Pricing
 from ._parse import (
     parse_amount,
@@ -82,12 +83,4 @@ _TEXT = {
 }
 """What only text models need, and who asks no text model shall not wait for."""
 
-
-def __getattr__(name: str) -> object:
-    from importlib import import_module
-
-    if name not in _TEXT:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    found: object = getattr(import_module("." + _TEXT[name], __name__), name)
-    globals()[name] = found
-    return found
+__getattr__ = _lazy.on_demand(__name__, _TEXT)

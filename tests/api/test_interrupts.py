@@ -11,7 +11,7 @@ import pytest
 from skytells_nb.api import _listing as listing
 from skytells_nb.api import _reconcile as reconciling
 from skytells_nb.api._create import create
-from skytells_nb.api._model_list import list_models
+from skytells_nb.api._models import list_models
 from skytells_nb.api._observers import Observer
 from skytells_nb.api._predictions import cancel_prediction, delete_prediction, get_prediction
 from skytells_nb.api._responses import Response

@@ -10,7 +10,7 @@ from urllib.parse import parse_qs
 import pytest
 
 from skytells_nb.api._listing import list_predictions
-from skytells_nb.api._model_list import get_model, list_models
+from skytells_nb.api._models import get_model, list_models
 from skytells_nb.api._responses import Response, TransportFailure
 from skytells_nb.exceptions import InvalidInputError, NotFoundError, RateLimitError, ServerError
 from skytells_nb.models import PredictionList

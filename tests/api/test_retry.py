@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from skytells_nb import exceptions as x
 from skytells_nb.api._create import create
-from skytells_nb.api._model_list import get_model
+from skytells_nb.api._models import get_model
 from skytells_nb.api._predictions import cancel_prediction, delete_prediction, get_prediction
 from skytells_nb.api._responses import Response, TransportFailure
 from skytells_nb.api._retry import Policy, answered_at, http_date, retry_after

@@ -8,7 +8,7 @@ import pytest
 
 from skytells_nb.api._create import create
 from skytells_nb.api._listing import list_predictions
-from skytells_nb.api._model_list import get_model, list_models
+from skytells_nb.api._models import get_model, list_models
 from skytells_nb.api._predictions import cancel_prediction, delete_prediction, get_prediction, reconcile
 from skytells_nb.exceptions import (
     AuthenticationError,

@@ -9,7 +9,7 @@ import sys
 import pytest
 
 import skytells_nb as sky
-from skytells_nb.aio import _nested
+from skytells_nb.aio import _course
 from skytells_nb.exceptions import SkytellsError
 
 
@@ -98,7 +98,7 @@ def test_versions_that_lose_cells_are_refused(monkeypatch: pytest.MonkeyPatch, v
 @pytest.mark.parametrize("version", ["1.7.3", "1.7.4", "1.10", "2.0.0"])
 def test_later_versions_are_not(monkeypatch: pytest.MonkeyPatch, version: str):
     monkeypatch.setattr("importlib.metadata.version", lambda name: version)
-    assert _nested._installed() >= _nested._OLDEST
+    assert _course._installed() >= _course._OLDEST
 
 
 def test_a_process_that_the_archived_original_has_patched_is_told_so():

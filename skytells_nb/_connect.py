@@ -156,7 +156,7 @@ def connect(api_key: str | None = None, **options: Any) -> Client:
         return _connect_to_the_sandbox(options)
     key = resolve_api_key(None if blank else given)
     client = Client.of(Connection(key, **options))
-    if key.reveal().startswith("sk-sandbox-") and not _is_skytells(client.base_url):
+    if key.reveal().startswith("sk-sandbox-") and not is_skytells(client.base_url):
         _say(f"Sandbox at {client.base_url}: nothing here is real and nothing costs money.")
     elif client.base_url == DEFAULT_BASE_URL:
         _say(f"Skytells API at {client.base_url}: predictions are real, and billed to your key.")
@@ -165,7 +165,7 @@ def connect(api_key: str | None = None, **options: Any) -> Client:
     return client
 
 
-def _is_skytells(base_url: str) -> bool:
+def is_skytells(base_url: str) -> bool:
     """Whether a base URL is Skytells' own, where nothing is a sandbox whatever the key looks like."""
     return f".{urlsplit(base_url).hostname}".endswith(".skytells.ai")
 

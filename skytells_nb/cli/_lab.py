@@ -12,8 +12,8 @@ from collections.abc import Mapping
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Final
-from urllib.parse import urlsplit
 
+from .._connect import is_skytells
 from ..exceptions import SkytellsError
 
 __all__ = ["bring", "lab"]
@@ -106,7 +106,7 @@ def _environment(given: Mapping[str, str], *, real: bool) -> tuple[dict[str, str
         return environment, ""
     url = environment.get("SKYTELLS_BASE_URL", "").strip()
     if key.startswith("sk-sandbox-"):
-        if url and not _is_skytells(url):
+        if url and not is_skytells(url):
             return environment, ""
         note = "SKYTELLS_API_KEY is a sandbox's key, and SKYTELLS_BASE_URL names no sandbox: both are hidden."
     elif real:
@@ -116,10 +116,6 @@ def _environment(given: Mapping[str, str], *, real: bool) -> tuple[dict[str, str
     environment.pop("SKYTELLS_API_KEY")
     environment.pop("SKYTELLS_BASE_URL", None)  # without its key it would only be refused
     return environment, note
-
-
-def _is_skytells(url: str) -> bool:
-    return f".{urlsplit(url).hostname}".endswith(".skytells.ai")
 
 
 def _require_jupyterlab() -> None:

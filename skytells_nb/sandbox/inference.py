@@ -20,7 +20,7 @@ from .faults import ActiveFault
 from .jobs import SECOND
 from .language import USUAL_TOKENS, Completion, Output, TextRequest, Turn
 from .messages import Ending, Request, Response, as_json, dump
-from .models import Catalogue, Model, token_price
+from .models import CHARACTERS_A_TOKEN, Catalogue, Model, count_tokens, token_price
 from .options import Options
 from .predictions import parse_body, refuse_beyond_budget
 from .rendering import Media
@@ -175,7 +175,7 @@ class Inference:
             one, why = self._one(ask, tool, variant)
             outputs.append(one)
             finish.append(why)
-            tokens_out += max(language.count_tokens(one.text + one.tool + one.arguments), 1)
+            tokens_out += max(count_tokens(one.text + one.tool + one.arguments), 1)
         reasoning = ask.most if "length-empty" in quirks else 0
         tokens_out = max(reasoning, tokens_out)
         id = self._charge(ask.model, account, prefix, tokens_in, tokens_out, now)
@@ -206,7 +206,7 @@ class Inference:
             text = text.partition(stop)[0] if stop else text
         if "filtered" in ask.quirks:
             return Output(text[: max(len(text) // 2, 1)]), "content_filter"
-        most = ask.most * language.CHARACTERS_A_TOKEN
+        most = ask.most * CHARACTERS_A_TOKEN
         return (Output(text[:most]), "length") if len(text) > most else (Output(text), "stop")
 
     def _charge(
@@ -368,7 +368,7 @@ def _texts(given: Any) -> list[tuple[str, int]]:
         if is_ids(each):
             texts.append((" ".join(map(str, each)), len(each)))
         elif isinstance(each, str) and each:
-            texts.append((each, language.count_tokens(each)))
+            texts.append((each, count_tokens(each)))
         else:
             raise errors.invalid_parameter("input must hold texts that are not empty.", f"input[{index}]")
     return texts

@@ -15,10 +15,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from .models import Model
+from .models import Model, count_tokens
 from .rendering import Media
 
-CHARACTERS_A_TOKEN: Final = 4
 #: What `max_tokens` is when nobody says so (text 2.1).
 USUAL_TOKENS: Final = 8192
 #: Tokens that a picture in a prompt counts for. Ours.
@@ -104,11 +103,6 @@ class Completion:
     model: str
     id: str
     created: int
-
-
-def count_tokens(text: str) -> int:
-    """Count the tokens of a text."""
-    return math.ceil(len(text) / CHARACTERS_A_TOKEN)
 
 
 def count_prompt(turns: Iterable[Turn], tools: Sequence[Any] = ()) -> int:

@@ -20,6 +20,8 @@ from importlib.resources import files
 from typing import Any, Final
 from urllib.parse import urlsplit
 
+from .options import is_number
+
 SCHEMAS: Final = ("input_schema", "output_schema")
 
 
@@ -129,6 +131,7 @@ def model_from_json(raw: Mapping[str, Any]) -> Model:
 
 COUNTS: Final = ("num_outputs", "number_of_images")
 LENGTHS: Final = ("duration_seconds", "seconds", "duration")
+CHARACTERS_A_TOKEN: Final = 4
 SMALLEST_UNIT: Final = Decimal("0.000001")
 #: A picture whose size the input leaves open has 1024 by 1024 pixels.
 OPEN_SIDE: Final = 1024
@@ -144,14 +147,14 @@ def resolve(entry: Model, input: Mapping[str, Any]) -> dict[str, Any]:
 def count(entry: Model, input: Mapping[str, Any]) -> int:
     """Return how many files the prediction makes."""
     resolved = resolve(entry, input)
-    found = next((resolved[name] for name in COUNTS if _is_number(resolved.get(name))), 1)
+    found = next((resolved[name] for name in COUNTS if is_number(resolved.get(name))), 1)
     return max(1, int(found))
 
 
 def length(entry: Model, input: Mapping[str, Any]) -> float:
     """Return how many seconds its clip or its sound has."""
     resolved = resolve(entry, input)
-    found = next((resolved[name] for name in LENGTHS if _is_number(resolved.get(name))), entry.plays)
+    found = next((resolved[name] for name in LENGTHS if is_number(resolved.get(name))), entry.plays)
     return float(found)
 
 
@@ -159,7 +162,7 @@ def megapixels(entry: Model, input: Mapping[str, Any]) -> Decimal:
     """Return how many megapixels (of a million pixels) it makes, all pictures together."""
     resolved = resolve(entry, input)
     width, height = (
-        resolved[name] if _is_number(resolved.get(name)) else OPEN_SIDE for name in ("width", "height")
+        resolved[name] if is_number(resolved.get(name)) else OPEN_SIDE for name in ("width", "height")
     )
     return _decimal(width) * _decimal(height) * count(entry, input) / 1_000_000
 
@@ -208,7 +211,7 @@ def _quantity(
         case "gpu" | "computing_second":
             return _decimal(computing)
         case "token" | "million_token":
-            tokens = Decimal(_tokens(str(input.get("prompt", ""))) + _tokens(text or ""))
+            tokens = Decimal(count_tokens(str(input.get("prompt", ""))) + count_tokens(text or ""))
             return tokens if unit == "token" else tokens / 1_000_000
         case _:  # prediction
             return Decimal(1)
@@ -226,16 +229,13 @@ def _formula(entry: Model, input: Mapping[str, Any], formula: Mapping[str, Any])
     return sum(terms, Decimal(0))
 
 
-def _tokens(text: str) -> int:
-    return math.ceil(len(text) / 4)
+def count_tokens(text: str) -> int:
+    """Count the tokens of a text: four characters are one."""
+    return math.ceil(len(text) / CHARACTERS_A_TOKEN)
 
 
 def _decimal(value: float) -> Decimal:
     return Decimal(str(value))
-
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 #: Where a file may come from: the API takes links; data URIs are what notebooks send for small files.
@@ -293,9 +293,9 @@ def _is_of(type: str | None, value: Any) -> bool:
         case "object":
             return isinstance(value, dict)
         case "integer":
-            return _is_number(value) and (isinstance(value, int) or value.is_integer())
+            return is_number(value) and (isinstance(value, int) or value.is_integer())
         case _:  # number
-            return _is_number(value)
+            return is_number(value)
 
 
 def _enum(allowed: list[Any], value: Any) -> str | None:
@@ -306,14 +306,12 @@ def _enum(allowed: list[Any], value: Any) -> str | None:
 
 def _minimum(limit: float, value: Any) -> str | None:
     return (
-        f"{_short(value)} is less than the minimum of {limit}"
-        if _is_number(value) and value < limit
-        else None
+        f"{_short(value)} is less than the minimum of {limit}" if is_number(value) and value < limit else None
     )
 
 
 def _maximum(limit: float, value: Any) -> str | None:
-    if _is_number(value) and value > limit:
+    if is_number(value) and value > limit:
         return f"{_short(value)} is greater than the maximum of {limit}"
     return None
 

@@ -199,7 +199,7 @@ class Options(Dialect):
         _at_least_zero("retention", self.retention)
         _at_least_zero("seconds", self.seconds)
         _at_least_zero("delay", self.delay)
-        if not _is_number(self.speed) or not self.speed > 0:
+        if not is_number(self.speed) or not self.speed > 0:
             raise ValueError(f"speed={self.speed!r}: a number above zero is needed")
         if not _is_whole(self.port) or not 0 <= self.port <= 65535:
             raise ValueError(f"port={self.port!r}: ports are whole numbers and go from 0 to 65535")
@@ -247,11 +247,12 @@ class Options(Dialect):
 
 
 def _at_least_zero(name: str, value: float | None) -> None:
-    if value is not None and not (_is_number(value) and value >= 0 and math.isfinite(value)):
+    if value is not None and not (is_number(value) and value >= 0 and math.isfinite(value)):
         raise ValueError(f"{name}={value!r}: seconds, zero or more, are needed")
 
 
-def _is_number(value: object) -> bool:
+def is_number(value: object) -> bool:
+    """Return whether a value is a number, which a boolean is not."""
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 

@@ -12,8 +12,9 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from ..models import Prediction
+from ..schema import is_same
 
-__all__ = ["could_both_match", "matches", "may_match", "same", "same_model"]
+__all__ = ["could_both_match", "matches", "may_match", "same_model"]
 
 # How a value is hidden by those who log it: stars or dots, or a word for it in brackets.
 _MASK: Final = re.compile(
@@ -34,7 +35,7 @@ def matches(prediction: Prediction, model: str, input: Mapping[str, Any], names:
     echoed = prediction.input or {}
     # What was sent as null may be left out of an echo; an echo that is empty may hide everything.
     return all(
-        same(echoed[key], value) if key in echoed else value is None and bool(echoed)
+        is_same(echoed[key], value) if key in echoed else value is None and bool(echoed)
         for key, value in input.items()
     )
 
@@ -59,7 +60,7 @@ def could_both_match(
 ) -> bool:
     """Return whether one listed prediction could carry both of two creates, defaults filled in."""
     return same_model(model, other_model, {}) and all(
-        same(value, other[key]) for key, value in input.items() if key in other
+        is_same(value, other[key]) for key, value in input.items() if key in other
     )
 
 
@@ -93,24 +94,9 @@ def _plain(name: str) -> str:
     return re.sub(r"[\W_]+", "", name).casefold()
 
 
-def same(one: object, other: object) -> bool:
-    """Return whether two JSON values are equal: 1 and 1.0 are, 1 and true are not."""
-    if isinstance(one, str) or isinstance(other, str) or one is None or other is None:
-        return one == other
-    if isinstance(one, bool) or isinstance(other, bool):
-        return one is other
-    if isinstance(one, int | float) and isinstance(other, int | float):
-        return one == other
-    if isinstance(one, list) and isinstance(other, list):
-        return len(one) == len(other) and all(map(same, one, other))
-    if isinstance(one, dict) and isinstance(other, dict):
-        return one.keys() == other.keys() and all(same(value, other[key]) for key, value in one.items())
-    return False
-
-
 def _alike(echoed: object, sent: object) -> bool:
     """Return whether one value may be what the API made of another."""
-    if same(echoed, sent) or echoed is None or sent is None:
+    if is_same(echoed, sent) or echoed is None or sent is None:
         return True
     if isinstance(sent, list) and isinstance(echoed, list):
         return len(sent) == len(echoed) and all(map(_alike, echoed, sent))

@@ -9,7 +9,7 @@ from typing import Any, Literal
 from ..schema import UNSET, Number
 from ..schema import Property as SchemaProperty
 
-__all__ = ["Field", "FieldKind", "Place", "Property", "is_same"]
+__all__ = ["Field", "FieldKind", "Place", "Property"]
 
 FieldKind = Literal[
     "prose",
@@ -116,11 +116,6 @@ class Field:
         if self.kind == "group":
             return {field.name: field.implied for field in self.fields if field.implied is not UNSET}
         return None if self.nullable else UNSET
-
-
-def is_same(one: Any, other: Any) -> bool:
-    """Return whether two values are the same JSON; an array, of which that cannot be asked, is none."""
-    return type(one) is type(other) and bool(one == other)
 
 
 class Property(SchemaProperty):

@@ -14,9 +14,9 @@ from typing import Any, Final
 import ipywidgets as w
 
 from ..pictures import PictureError, encode, is_array, is_picture
-from ..schema import UNSET, to_plain
+from ..schema import UNSET, is_same, to_plain
 from ._controls import Control, control_for
-from ._fields import Field, is_same
+from ._fields import Field
 from ._masked import Upload
 from ._views import Layouts, label_html, note_html
 

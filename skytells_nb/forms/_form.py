@@ -19,12 +19,12 @@ from ..exceptions import InvalidInputError
 from ..formatting import format_cost, money_unit
 from ..models import Model, Prediction, PredictionList
 from ..pricing import Estimate, estimate
-from ..schema import Checker, as_text, warm_up
+from ..schema import Checker, as_text, is_same, warm_up
 from ..spending import Budget
 from ._codegen import connect_line, to_json, to_python
 from ._controller import FormController, FormState, unavailable
 from ._error_message import NOT_SENT
-from ._fields import Field, is_same
+from ._fields import Field
 from ._fieldset import Fieldset
 from ._results import Results
 from ._rules import Rule, fields_from_schema, select_fields

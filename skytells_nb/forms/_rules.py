@@ -19,7 +19,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Final, Literal, NamedTuple
 
 from ..exceptions import InvalidInputError
-from ..schema import COUNT_NAMES, LENGTH_NAMES, PROMPT_NAMES, UNSET, Number, did_you_mean, parse
+from ..schema import COUNT_NAMES, LENGTH_NAMES, PROMPT_NAMES, UNSET, Number, did_you_mean, is_same, parse
 from ._fields import Field, Place, Property
 
 __all__ = ["RULES", "Rule", "SchemaFields", "field_for", "fields_from_schema", "range_text", "select_fields"]
@@ -311,7 +311,7 @@ def allowed_default(p: Property) -> tuple[Any, str]:
     if default is UNSET or default is None:
         return UNSET, ""
     low, high = p.bounds
-    wrong = p.closed and not any(_same(default, value) for value in p.enum)
+    wrong = p.closed and not any(is_same(default, value) for value in p.enum)
     if p.is_number:
         wrong = wrong or isinstance(default, bool) or not isinstance(default, int | float)
         wrong = wrong or (low is not None and default < low) or (high is not None and default > high)
@@ -321,10 +321,6 @@ def allowed_default(p: Property) -> tuple[Any, str]:
     if wrong:
         return UNSET, f"Default {' '.join(str(default).split())[:80]} is not an allowed value; not sent."
     return (int(default) if p.is_only("integer") else default), ""
-
-
-def _same(value: Any, other: Any) -> bool:
-    return bool(value == other) and isinstance(value, bool) == isinstance(other, bool)
 
 
 def _holds(p: Property, fits: Callable[[Property], bool]) -> bool:

@@ -25,7 +25,7 @@ from ._names import (
 )
 from ._property import UNSET, Choice, InputSchema, Number, Property, Unset, parse
 from ._rows import is_frame, labels_of, rows_of
-from ._values import to_plain
+from ._values import is_same, to_plain
 
 __all__ = [
     "COUNT_NAMES",
@@ -47,6 +47,7 @@ __all__ = [
     "did_you_mean",
     "is_count",
     "is_frame",
+    "is_same",
     "labels_of",
     "misspelt",
     "parse",

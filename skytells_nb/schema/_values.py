@@ -14,10 +14,25 @@ from fractions import Fraction
 from typing import Any, Final
 from uuid import UUID
 
-__all__ = ["to_plain"]
+__all__ = ["is_same", "to_plain"]
 
 _PLAIN: Final = frozenset({str, int, float, bool, type(None)})
 _LIBRARIES: Final = ("numpy", "pandas")
+
+
+def is_same(one: object, other: object) -> bool:
+    """Return whether two JSON values are equal: 1 and 1.0 are, 1 and true are not."""
+    if isinstance(one, str) or isinstance(other, str) or one is None or other is None:
+        return one == other
+    if isinstance(one, bool) or isinstance(other, bool):
+        return one is other
+    if isinstance(one, int | float) and isinstance(other, int | float):
+        return one == other
+    if isinstance(one, list) and isinstance(other, list):
+        return len(one) == len(other) and all(map(is_same, one, other))
+    if isinstance(one, dict) and isinstance(other, dict):
+        return one.keys() == other.keys() and all(is_same(value, other[key]) for key, value in one.items())
+    return False
 
 
 def to_plain(value: Any) -> Any:

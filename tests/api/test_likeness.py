@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from skytells_nb.api._matching import could_both_match, matches, may_match, same, same_model
+from skytells_nb.api._matching import could_both_match, matches, may_match, same_model
 from skytells_nb.models import Prediction
+from skytells_nb.schema import is_same
 
 NAMES = {"truefusion-pro": "TrueFusion Professional", "sora-2": "OpenAI Sora 2"}
 JSON = st.recursive(
@@ -129,14 +130,14 @@ def test_an_input_of_wholly_other_keys_is_another():
 
 @given(JSON, JSON)
 def test_equality_is_that_of_json(one, other):
-    assert same(one, one)
-    assert same(one, other) == same(other, one)
+    assert is_same(one, one)
+    assert is_same(one, other) == is_same(other, one)
 
 
 def test_true_is_not_one():
-    assert not same(True, 1)
-    assert not same([1], [True])
-    assert same({"a": [1, 2.0]}, {"a": [1.0, 2]})
+    assert not is_same(True, 1)
+    assert not is_same([1], [True])
+    assert is_same({"a": [1, 2.0]}, {"a": [1.0, 2]})
 
 
 @given(st.dictionaries(st.text(max_size=3), JSON, max_size=4), JSON)

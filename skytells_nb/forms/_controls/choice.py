@@ -7,7 +7,7 @@ from typing import Any
 
 import ipywidgets as w
 
-from ...schema import UNSET
+from ...schema import UNSET, is_same
 from .base import Control, UnsupportedValueError
 
 __all__ = ["Checkbox", "MultiSelect", "Select", "chooser", "is_among"]
@@ -36,7 +36,7 @@ def chooser(control: Control, labels: Sequence[str], *, free: bool) -> Any:
 
 
 def _position(values: Sequence[Any], value: Any) -> int:
-    at = next((at for at, known in enumerate(values) if _equal(known, value)), None)
+    at = next((at for at, known in enumerate(values) if is_same(known, value)), None)
     if at is None:
         raise UnsupportedValueError
     return at
@@ -44,12 +44,7 @@ def _position(values: Sequence[Any], value: Any) -> int:
 
 def is_among(values: Sequence[Any], value: Any) -> bool:
     """Whether a value is one of others."""
-    return any(_equal(known, value) for known in values)
-
-
-def _equal(one: Any, other: Any) -> bool:
-    """Whether two values are the same JSON: 1, True and "1" are three."""
-    return bool(one == other) and isinstance(one, bool) == isinstance(other, bool)
+    return any(is_same(known, value) for known in values)
 
 
 class Select(Control):

@@ -7,7 +7,7 @@ from decimal import Decimal
 from types import TracebackType
 from typing import Any, Final, Self
 
-from . import class_gallery, control
+from . import class_gallery, class_vote, control
 from .accounts import Learner
 from .core import Core, Received
 from .faults import Faults
@@ -22,6 +22,7 @@ OWN_ROUTES: Final[Mapping[str, Callable[[Core, Route, Request, int], Response]]]
     "control": control.answer,
     "gallery": class_gallery.answer,
     "home": control.home,
+    "vote": class_vote.answer,
 }
 
 
@@ -105,6 +106,17 @@ class Sandbox:
         """The page with everybody's latest pictures, for who knows its address; None when it is off."""
         secret = self.core.state.gallery
         return f"{self._origin}/class/{secret}" if self.options.gallery and secret else None
+
+    @property
+    def vote_urls(self) -> tuple[str, str] | None:
+        """Where a class votes, and where its teacher sees the ranking; None without a class."""
+        state = self.core.state
+        words = (state.gallery, class_vote.teachers_word(state))
+        return (
+            (f"{self._origin}/class/{words[0]}/vote", f"{self._origin}/class/{words[1]}/vote")
+            if state.learners
+            else None
+        )
 
     @property
     def log(self) -> list[Received]:

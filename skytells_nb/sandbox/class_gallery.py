@@ -30,7 +30,7 @@ EAGER: Final = 6
 #: Seconds between two loadings when the page's own link is followed.
 RENEWED: Final = 15
 
-_STYLE: Final = """
+STYLE: Final = """
 :root { color-scheme: light dark; --ground: #f6f4ef; --card: #fff; --ink: #1d2127; --quiet: #5a626d;
   --line: #dedad1; --accent: #1f5fbf; --well: #e9e6df }
 @media (prefers-color-scheme: dark) { :root { --ground: #14171b; --card: #1e2228; --ink: #eceae6;
@@ -66,18 +66,30 @@ footer p { margin: .25rem 0; max-width: 75ch }
 @media (max-width: 40rem) { header p:last-child { margin-left: 0 } }
 @media print { .card { break-inside: avoid } header p:last-child { display: none } }
 """
-_HASH: Final = base64.b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode()
 
-#: The page may be shown and may load its own pictures, and nothing else; its address is told to nobody.
-HEADERS: Final = {
-    "content-type": "text/html; charset=utf-8",
-    "content-security-policy": f"default-src 'none'; img-src 'self'; style-src 'sha256-{_HASH}'; "
-    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
-    "referrer-policy": "no-referrer",
-    "cache-control": "no-store",
-    "x-content-type-options": "nosniff",
-    "x-robots-tag": "noindex",
-}
+
+def page_headers(style: str, script: str = "") -> dict[str, str]:
+    """Let a page show itself, its own pictures and forms, and nothing else; tell nobody its address."""
+    allowed = f"img-src 'self'; style-src '{_hash(style)}'"
+    if script:
+        allowed += f"; script-src '{_hash(script)}'; form-action 'self'"
+    else:
+        allowed += "; form-action 'none'"
+    return {
+        "content-type": "text/html; charset=utf-8",
+        "content-security-policy": f"default-src 'none'; {allowed}; base-uri 'none'; frame-ancestors 'none'",
+        "referrer-policy": "no-referrer",
+        "cache-control": "no-store",
+        "x-content-type-options": "nosniff",
+        "x-robots-tag": "noindex",
+    }
+
+
+def _hash(text: str) -> str:
+    return f"sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}"
+
+
+HEADERS: Final = page_headers(STYLE)
 
 _PAGE: Final = """<!doctype html>
 <html lang="en">
@@ -118,7 +130,7 @@ def write_page(cards: Sequence[Card], *, path: str, every: int = 0) -> str:
     idle = [escape(card.name) for card in cards if not card.pictures]
     items = "\n".join(_card(card, eager=number < EAGER) for number, card in enumerate(full))
     return _PAGE.format(
-        style=_STYLE,
+        style=STYLE,
         summary=f"{len(full)} of {len(cards)} have made a picture",
         renewal=_renewal(escape(path), every),
         gallery=f'<ul class="gallery">\n{items}\n</ul>' if full else '<p class="none">No pictures yet.</p>',
@@ -204,7 +216,7 @@ def _latest(core: Core, name: str, now: int) -> list[Picture]:
     found = (
         Picture(_path(core, job), str(job.input.get("prompt", "")), (now - job.ends) / SECOND)
         for job in islice(jobs, SOUGHT)
-        if _is_shown(job, now)
+        if is_shown(job, now)
     )
     return list(islice(found, SHOWN))
 
@@ -213,14 +225,15 @@ def _path(core: Core, job: Job) -> str:
     return f"/class/{core.state.gallery}/{quote(job.id, safe='')}/{quote(job.files[0][0], safe='')}"
 
 
-def _is_shown(job: Job, now: int) -> bool:
+def is_shown(job: Job, now: int) -> bool:
+    """Whether there is a picture to show of a prediction."""
     return job.kind == "image" and bool(job.files) and job.phase(now) == "succeeded"
 
 
 def _thumbnail(core: Core, rest: str, now: int) -> Response:
     id, _, name = rest.partition("/")
     job = core.state.jobs.get(id)
-    if job is None or not _is_shown(job, now) or job.files[0][0] != name:
+    if job is None or not is_shown(job, now) or job.files[0][0] != name:
         raise errors.file_gone(name)
     headers = {"content-type": "image/jpeg", "cache-control": "private, max-age=86400"}
     return Response(asset=core.predictions.file(job, 0, edge=EDGE), headers=headers)

@@ -113,6 +113,10 @@ def class_instructions(server: Server, keys: str | None = None) -> str:
     gallery = server.gallery_url
     if gallery is not None:
         facts.append(("gallery", urls[0].removesuffix("/v1") + gallery[gallery.index("/class/") :]))
+    if (votes := server.vote_urls) is not None:
+        root = urls[0].removesuffix("/v1")
+        words = ("vote", "your ranking")
+        facts += [(name, root + url[url.index("/class/") :]) for name, url in zip(words, votes, strict=True)]
     facts.append(("each learner", f"{_credits(first)} credits, {first.rate_limit} requests a minute"))
     width = max(len(name) for name, _ in facts)
     lines = [f"Sandbox for a class of {len(learners)}: nothing here is real, and nothing costs money.", ""]

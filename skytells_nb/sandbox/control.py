@@ -22,8 +22,8 @@ from .predictions import parse_body
 def answer(core: Core, route: Route, request: Request, now: int) -> Response:
     """Answer a request to one of the sandbox's own routes.
 
-    GET reads ``log``, ``billing``, ``predictions``, ``deliveries``, ``class`` or ``faults``; POST to the last
-    adds a fault, and DELETE takes all of them back, or with ``?name=`` those of one kind.
+    GET reads ``log``, ``billing``, ``predictions``, ``deliveries``, ``class``, ``votes`` or ``faults``; POST
+    to the last adds a fault, and DELETE takes all of them back, or with ``?name=`` those of one kind.
     """
     del now
     require_owner(core, request)
@@ -85,6 +85,11 @@ def _class(core: Core, _: Request) -> Any:
     }
 
 
+def _votes(core: Core, _: Request) -> Any:
+    """Return what a class has voted on its page, oldest first."""
+    return {"votes": sorted(core.state.votes.values(), key=lambda vote: float(vote["at"]))}
+
+
 def _faults(core: Core, _: Request) -> Any:
     return {"waiting": core.faults.waiting}
 
@@ -120,6 +125,7 @@ _ROUTES: Final[dict[tuple[str, str], Callable[[Core, Request], Any]]] = {
     ("GET", "predictions"): _predictions,
     ("GET", "deliveries"): _deliveries,
     ("GET", "class"): _class,
+    ("GET", "votes"): _votes,
     ("GET", "faults"): _faults,
     ("POST", "faults"): _add_fault,
     ("DELETE", "faults"): _clear,

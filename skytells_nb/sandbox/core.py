@@ -79,7 +79,7 @@ class Core:
         Draws the files.
     handlers : Mapping of str to callable, optional
         Who answers the routes that are not the API's, by the route's name: ``control``, ``gallery``,
-        ``home``.
+        ``home``, ``vote``.
 
     Examples
     --------

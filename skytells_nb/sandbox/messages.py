@@ -204,6 +204,8 @@ def _outside(method: str, target: str) -> Route:
         return Route("asset", unquote(parts[2]), unquote(parts[3]))
     if len(parts) == 3 and parts[1] == "__sandbox__":
         return Route("control", parts[2])
+    if len(parts) in (4, 6) and parts[1] == "class" and parts[3] == "vote" and method in ("GET", "POST"):
+        return Route("vote", parts[2], "/".join(map(unquote, parts[4:])))
     if len(parts) in (2, 3, 5) and parts[1] == "class" and method in ("GET", "HEAD"):
         return Route("gallery", "/".join(parts[2:3]), "/".join(map(unquote, parts[3:])))
     return UNKNOWN

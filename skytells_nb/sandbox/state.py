@@ -40,6 +40,8 @@ _ACCOUNTS: Final = """
 ALTER TABLE ledger ADD COLUMN account TEXT NOT NULL DEFAULT '';
 CREATE TABLE learners (number INTEGER PRIMARY KEY, name TEXT, key TEXT, budget TEXT, rate INTEGER);
 """
+#: What the names of facts begin with that are votes.
+_VOTE: Final = "vote "
 _ALL_RECORDS: Final = "SELECT record FROM predictions WHERE record IS NOT NULL ORDER BY number"
 
 
@@ -254,6 +256,8 @@ class State:
         The class; empty when there is none.
     gallery : str
         The word in the path of the class's page that nobody can guess.
+    votes : dict of str to dict
+        What was voted on the class's page, by who and on what.
     """
 
     def __init__(self, file: StateFile | None = None, seed: int | None = None) -> None:
@@ -263,6 +267,7 @@ class State:
         self.spent: dict[str, Decimal] = defaultdict(Decimal)
         self.learners: list[Learner] = []
         self.gallery = ""
+        self.votes: dict[str, dict[str, str | float]] = {}
         self.number = 0
         self.port = 0
         self._last = 0
@@ -295,6 +300,11 @@ class State:
         """Set the word that leads to the class's page."""
         self.gallery = secret
         self._remember("wall", secret)  # the name that version 2 of the file has for it
+
+    def vote(self, key: str, vote: dict[str, str | float]) -> None:
+        """Save a vote, in the place of an earlier one with the same key."""
+        self.votes[key] = vote
+        self._remember(f"{_VOTE}{key}", json.dumps(vote))
 
     def enrol(self, learners: list[Learner]) -> None:
         """Save a class."""
@@ -404,6 +414,11 @@ class State:
         self.port = int(kept.facts.get("port", "0"))
         self.number, self.ledger, self.learners = kept.number, kept.ledger, kept.learners
         self._own_key, self.gallery = kept.facts.get("key", ""), kept.facts.get("wall", "")
+        self.votes = {
+            name.removeprefix(_VOTE): json.loads(value)
+            for name, value in kept.facts.items()
+            if name.startswith(_VOTE)
+        }
         self.spent.update(kept.spent)
         file.remember("seed", self.seed)
         for job in kept.jobs:

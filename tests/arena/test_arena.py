@@ -6,6 +6,7 @@ import re
 import shutil
 from decimal import Decimal
 
+import httpx
 import pytest
 
 import skytells_nb as sky
@@ -267,6 +268,29 @@ def test_it_is_drawn_with_every_model_and_the_verdict(client):
     assert ax.get_title().replace("\n", " ") == arena.verdict
     assert "score" in ax.get_xlabel()
     pyplot.close(ax.figure)
+
+
+def test_a_class_votes_on_its_page_and_the_teachers_ranking_grows(tmp_path):
+    with sky.Sandbox(learners=["Ada", "Grace"], seconds=0) as room, room.client(archive=tmp_path) as teacher:
+        arena = sky.Arena(MODELS[:2], PROMPTS, client=teacher)
+        assert arena.ranking()["games"].sum() == 0
+        page, _ = room.vote_urls
+        for learner in room.learners:
+            sent = {"key": learner.key}
+            for _ in arena._pairs():
+                shown = httpx.post(page, data=sent).text
+                sides = dict(re.findall(r'name="(left|right)" value="([^"]+)"', shown))
+                dearer = teacher.archive.get(sides["left"]).model == "truefusion-pro"
+                httpx.post(page, data={**sent, **sides, "vote": "left" if dearer else "right"})
+        ranking = arena.ranking()
+        assert list(ranking["model"]) == ["truefusion-pro", "truefusion"]
+        assert list(ranking["wins"]) == [4, 0]
+        assert sorted({*arena.votes["voter"]}) == ["Ada", "Grace"]
+        with sky.Client(room.learners[0].key, base_url=room.url, archive=tmp_path / "Ada") as pupil:
+            assert len(sky.Arena(MODELS[:2], PROMPTS[:1], client=pupil).votes) == 0
+    with sky.Sandbox(seconds=0) as later, later.client(archive=tmp_path) as other:
+        assert len(sky.Arena(MODELS[:2], PROMPTS[:1], client=other).votes) == 0  # another API's pictures
+    assert len(teacher.archive.vote_log().read()) == 4
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,268 @@
+"""The class's vote: which of two of the teacher's pictures is better, on every learner's phone or browser.
+
+Whatever the teacher has made of one input with several models is voted on, with the learner's key and without
+a word of the models; texts too. The votes are for the teacher, who sees the ranking grow on a page of their
+own, and takes them into ``sky.Arena`` by ``/__sandbox__/votes``.
+"""
+
+from __future__ import annotations
+
+import hmac
+import math
+from collections import Counter, defaultdict
+from collections.abc import Mapping
+from html import escape
+from itertools import combinations
+from typing import Final, NamedTuple
+from urllib.parse import parse_qsl, quote
+
+from . import errors
+from .accounts import OWNER
+from .class_gallery import STYLE, is_shown, page_headers
+from .core import Core
+from .jobs import SECOND, Job
+from .messages import Request, Response, Route, dump
+from .state import State
+
+CHOICES: Final = {"left": "← Left", "both": "↑ Both good", "neither": "↓ Neither", "right": "Right →"}
+#: Seconds between two loadings of the teacher's page.
+EVERY: Final = 5
+#: Pixels of a picture's longer side.
+EDGE: Final = 768
+_ROUNDS: Final = 200
+
+_MORE: Final = """
+form { max-width: 68rem; margin: 0 auto }
+.pair { display: grid; grid-template-columns: 1fr 1fr; gap: 1rem; align-items: start }
+.pair img { border-radius: .75rem; aspect-ratio: auto; max-height: 65vh; object-fit: contain }
+.pair blockquote { margin: 0; padding: 1rem; background: var(--card); border: 1px solid var(--line);
+  border-radius: .75rem; white-space: pre-wrap; overflow-wrap: anywhere }
+.asked { margin: 0 auto 1rem; max-width: 68rem; overflow-wrap: anywhere }
+.choices { display: flex; flex-wrap: wrap; gap: .5rem; justify-content: center; padding: 1rem 0 2rem }
+button, input { font: inherit; color: inherit; background: var(--card); border: 1px solid var(--line);
+  border-radius: .5rem; padding: .75rem 1rem; min-width: 9rem }
+button { font-weight: 600; cursor: pointer }
+button:hover, button:focus-visible, input:focus-visible { border-color: var(--accent); outline: 2px solid
+  var(--accent) }
+label { display: block; padding-bottom: .5rem }
+.key { display: flex; flex-wrap: wrap; gap: .5rem } .key input { flex: 1 1 20rem }
+table { border-collapse: collapse; width: 100%; max-width: 48rem }
+th, td { text-align: right; padding: .5rem .75rem; border-bottom: 1px solid var(--line) }
+th:first-child, td:first-child { text-align: left; overflow-wrap: anywhere }
+meter { width: 10rem; height: 1.25rem; vertical-align: middle }
+meter::-webkit-meter-optimum-value { background: var(--accent) }
+meter::-moz-meter-bar { background: var(--accent) }
+@media (max-width: 40rem) { button { min-width: 0; flex: 1 1 40% } meter { width: 5rem } }
+"""
+_STYLE: Final = STYLE + _MORE
+# Keys press buttons, once a page: a second press would be a vote on what nobody has seen.
+_SCRIPT: Final = """
+const keys = {ArrowLeft: 'left', ArrowRight: 'right', ArrowUp: 'both', ArrowDown: 'neither'};
+let voted = false;
+addEventListener('pageshow', () => { voted = false });
+addEventListener('submit', (event) => { if (voted) event.preventDefault(); voted = true });
+addEventListener('keydown', (event) => {
+  const button = document.querySelector(`button[value="${keys[event.key]}"]`);
+  if (button && !event.repeat) { event.preventDefault(); button.click() } });
+"""
+HEADERS: Final = page_headers(_STYLE, _SCRIPT)
+
+_PAGE: Final = """<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>Class vote – Skytells sandbox</title>
+<style>{style}</style>
+</head>
+<body>
+<header><h1>{title}</h1><p>{note}</p></header>
+<main>{main}</main>
+<script>{script}</script>
+</body>
+</html>
+"""
+
+
+class Pair(NamedTuple):
+    """Two predictions of one input."""
+
+    left: Job
+    right: Job
+
+    @property
+    def key(self) -> str:
+        """What tells it from other pairs, whichever side is which."""
+        return " ".join(sorted((self.left.id, self.right.id)))
+
+
+def teachers_word(state: State) -> str:
+    """Return the word in the path of the teacher's page, which only the teacher's key leads to."""
+    return hmac.new(state.api_key.encode(), b"ranking", "sha256").hexdigest()[:32]
+
+
+def answer(core: Core, route: Route, request: Request, now: int) -> Response:
+    """Answer with a pair to vote on, with one of its pictures, or with the ranking."""
+    word = route.argument.encode()
+    if core.has_class and hmac.compare_digest(word, teachers_word(core.state).encode()) and not route.rest:
+        return _page(*_ranking(core, now), refresh=True)
+    if not core.has_class or not hmac.compare_digest(word, core.state.gallery.encode()):
+        raise errors.endpoint_not_found(request.method, request.target)
+    if route.rest:
+        return _picture(core, route.rest, now)
+    if request.method != "POST":
+        return _page("Class vote", "", _key_form("Your key"))
+    sent = dict(parse_qsl(request.body.decode("utf-8", "replace")))
+    try:
+        voter = core.accounts.admit(sent.get("key", "").strip(), "vote").account.name or "teacher"
+    except errors.Refusal:
+        return _page("Class vote", "", _key_form("That key is of nobody in this class. Your key"))
+    pairs = pairs_of(core, now)
+    _count(core, voter, sent, pairs, now)
+    return _page(*_next(core, voter, sent["key"].strip(), pairs))
+
+
+def pairs_of(core: Core, now: int) -> list[Pair]:
+    """List every two of the teacher's predictions that different models have made of one input."""
+    seen: Counter[bytes] = Counter()
+    made: dict[bytes, list[Job]] = {}
+    for job in core.state.jobs.values():
+        text = job.text is not None and job.phase(now) == "succeeded"
+        if job.account == OWNER and (text or is_shown(job, now)):
+            asked = dump(sorted(job.input.items()))
+            seen[job.model.encode() + asked] += 1  # a second take of an input is another task
+            made.setdefault(asked + b"%d" % seen[job.model.encode() + asked], []).append(job)
+    return [
+        Pair(one, other)
+        for jobs in made.values()
+        for one, other in combinations(jobs, 2)
+        if (one.text is None) is (other.text is None)
+    ]
+
+
+def _count(core: Core, voter: str, sent: dict[str, str], pairs: list[Pair], now: int) -> None:
+    """Keep a vote on a pair that there is; a second one takes the place of the first."""
+    left, right, choice = sent.get("left", ""), sent.get("right", ""), sent.get("vote", "")
+    key = " ".join(sorted((left, right)))
+    if choice in CHOICES and any(pair.key == key for pair in pairs):
+        vote: dict[str, str | float] = {"voter": voter, "vote": choice, "left": left, "right": right}
+        core.state.vote(f"{key} {voter}", {**vote, "at": now / SECOND})
+
+
+def _pair_of(name: str) -> str:
+    """Return the key of the pair that a vote's name begins with: two ids, then the voter."""
+    return " ".join(name.split(" ", 2)[:2])
+
+
+def _next(core: Core, voter: str, key: str, pairs: list[Pair]) -> tuple[str, str, str]:
+    """Show the learner a pair they have not seen, of those that fewest have voted on; sides by chance."""
+    voted = core.state.votes
+    left = [pair for pair in pairs if f"{pair.key} {voter}" not in voted]
+    note = f"{len(pairs) - len(left)} of {len(pairs)} pairs voted on by {escape(voter)}"
+    if not pairs:
+        return "Class vote", escape(voter), _wait(key, "Nothing to vote on yet.")
+    if not left:
+        return "That was every pair", note, _wait(key, "Thank you.")
+    times = Counter(map(_pair_of, voted))
+    dice = {pair.key: core.state.digest("vote", voter, pair.key) for pair in left}
+    pair = min(left, key=lambda each: (times[each.key], dice[each.key]))
+    one, other = pair if dice[pair.key][0] & 1 else pair[::-1]
+    asked = escape(str(one.input.get("prompt", "")))
+    hidden = "".join(
+        f'<input type="hidden" name="{name}" value="{escape(value)}">'
+        for name, value in (("key", key), ("left", one.id), ("right", other.id))
+    )
+    buttons = "".join(
+        f'<button name="vote" value="{name}">{words}</button>' for name, words in CHOICES.items()
+    )
+    sides = _side(core, one, "Left") + _side(core, other, "Right")
+    form = (
+        f'<p class="asked" dir="auto">{asked}</p><form method="post">{hidden}<div class="pair">{sides}</div>'
+        f'<div class="choices">{buttons}</div></form>'
+    )
+    return "Which is better?", note, form
+
+
+def _side(core: Core, job: Job, name: str) -> str:
+    if job.text is not None:
+        return f'<blockquote dir="auto">{escape(job.text)}</blockquote>'
+    path = f"/class/{core.state.gallery}/vote/{quote(job.id, safe='')}/{quote(job.files[0][0], safe='')}"
+    return f'<img src="{escape(path)}" alt="{name}" width="{EDGE}" height="{EDGE}" decoding="async">'
+
+
+def _key_form(label: str) -> str:
+    return (
+        f'<form method="post"><label for="key">{escape(label)}</label><div class="key">'
+        '<input id="key" name="key" required autocomplete="off" autocapitalize="off" spellcheck="false" '
+        'placeholder="sk-sandbox-…"><button>Vote</button></div></form>'
+    )
+
+
+def _wait(key: str, words: str) -> str:
+    return (
+        f'<form method="post"><input type="hidden" name="key" value="{escape(key)}">'
+        f'<p class="none">{words}</p><div class="choices"><button>Look again</button></div></form>'
+    )
+
+
+def _picture(core: Core, rest: str, now: int) -> Response:
+    """Answer with a picture that is voted on, small enough for a phone."""
+    id, _, name = rest.partition("/")
+    job = core.state.jobs.get(id)
+    if job is None or job.account != OWNER or not is_shown(job, now) or job.files[0][0] != name:
+        raise errors.file_gone(name)
+    headers = {"content-type": "image/jpeg", "cache-control": "private, max-age=86400"}
+    return Response(asset=core.predictions.file(job, 0, edge=EDGE), headers=headers)
+
+
+def _ranking(core: Core, now: int) -> tuple[str, str, str]:
+    """Show the teacher which model leads."""
+    points: defaultdict[tuple[str, str], float] = defaultdict(float)
+    pairs = {pair.key: pair for pair in pairs_of(core, now)}
+    votes = [(pairs.get(_pair_of(name)), vote) for name, vote in core.state.votes.items()]
+    for pair, vote in votes:
+        if pair is not None:
+            left, right = pair if pair.left.id == vote["left"] else pair[::-1]
+            share = {"left": 1.0, "right": 0.0}.get(str(vote["vote"]), 0.5)
+            points[left.model, right.model] += share
+            points[right.model, left.model] += 1 - share
+    rows = [
+        f"<tr><td>{escape(model)}</td><td>{sum(n for (m, _), n in points.items() if m == model):g} of "
+        f"{sum(n for both, n in points.items() if model in both):g}</td>"
+        f'<td><meter value="{strength:.3f}"></meter> {strength:.0%}</td></tr>'
+        for model, strength in strengths(points)
+    ]
+    voters = len({vote["voter"] for _, vote in votes})
+    table = (
+        "<table><tr><th>model</th><th>won</th><th>would win against an average one</th></tr>"
+        f"{''.join(rows)}</table>"
+    )
+    note = f"{len(votes)} votes by {voters} voters, renewed every {EVERY} seconds"
+    return "Ranking", note, table if rows else '<p class="none">No votes yet.</p>'
+
+
+def strengths(points: Mapping[tuple[str, str], float]) -> list[tuple[str, float]]:
+    """Return each model's chance to win against an average one, best first (Bradley and Terry, by Zermelo).
+
+    A tie between every two models is added, so that no chance is 0 or 1.
+    """
+    models = sorted({model for pair in points for model in pair})
+    power = dict.fromkeys(models, 1.0)
+    for _ in range(_ROUNDS if models else 0):
+        for one in models:
+            others = [other for other in models if other != one]
+            won = sum(points.get((one, other), 0) + 0.5 for other in others)
+            met = sum(
+                (points.get((one, other), 0) + points.get((other, one), 0) + 1) / (power[one] + power[other])
+                for other in others
+            )
+            power[one] = won / met
+        middle = math.exp(sum(map(math.log, power.values())) / len(power))
+        power = {model: value / middle for model, value in power.items()}
+    return sorted(((model, value / (1 + value)) for model, value in power.items()), key=lambda each: -each[1])
+
+
+def _page(title: str, note: str, main: str, *, refresh: bool = False) -> Response:
+    page = _PAGE.format(style=_STYLE, title=title, note=note, main=main, script=_SCRIPT)
+    headers = {**HEADERS, "refresh": str(EVERY)} if refresh else dict(HEADERS)
+    return Response(200, page.encode("utf-8", "replace"), headers)

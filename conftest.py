@@ -8,6 +8,8 @@ from unittest import mock
 
 import pytest
 
+pytest_plugins = ["buckets"]
+
 _HERE = Path(__file__).parent / "notebooks"
 _FOLDER = tempfile.TemporaryDirectory(prefix="skytells-notebooks-")
 

@@ -7,6 +7,7 @@ import random
 import signal
 import subprocess
 import sys
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
@@ -17,6 +18,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet
 import pytest
+from buckets import Bucket
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -143,7 +145,7 @@ def test_those_that_append_at_the_same_time_append_each_once(tmp_path: Path):
 
 WRITER = """
 import sys
-sys.path.insert(0, {tests!r})
+sys.path[:0] = [{tests!r}, {tests!r} + "/.."]
 from test_datasets import append, row
 print("ready", flush=True)
 while True:
@@ -296,3 +298,58 @@ def test_a_place_that_cannot_be_written_is_a_typed_error(tmp_path: Path):
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(SkytellsError, match="cannot be written"):
         append([row(1)], tmp_path / "file")
+
+
+def test_a_bucket_is_appended_to_and_added_up(bucket: Bucket, engine: str):
+    rows = [row(n, hours=24 * 31 * n) for n in range(3)]
+    assert append(rows[:2], bucket.url) == 2
+    assert append(rows, bucket.url) == 1
+    assert sorted(bucket.objects()) == [f"month=2026-0{n}/000001.parquet" for n in (1, 2, 3)]
+    assert spend(bucket.url)["cost"].tolist() == [0.06]
+    bucket.asked.clear()
+    assert len(predictions_frame(bucket.url, columns=["id"], since="2026-03-01")) == 1
+    assert not any("month=2026-01" in path for method, path in bucket.asked if "list-type" not in path)
+
+
+def test_a_bucket_keeps_what_two_append_at_the_same_time(bucket: Bucket):
+    tables = [table_of([row(n) for n in range(first, first + 6)]) for first in (0, 3, 3, 6)]
+    with ThreadPoolExecutor(4) as pool:
+        new = list(pool.map(lambda table: _datasets.append_table(table, bucket.url), tables))
+    assert sum(new) == 12
+    assert sorted(predictions_frame(bucket.url)["id"]) == sorted(f"p{n}" for n in range(12))
+
+
+def test_a_writer_killed_in_the_middle_leaves_a_bucket_whole(bucket: Bucket):
+    writing, killed = threading.Event(), threading.Event()
+
+    def hold(method: str, path: str) -> tuple[int, str] | None:
+        if method != "PUT" or len(bucket.asked) < 12:
+            return None
+        writing.set()
+        killed.wait(60)
+        return 500, "CutShort"
+
+    bucket.refuse = hold
+    code = WRITER.format(tests=str(Path(__file__).parent), path=bucket.url)
+    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE) as process:
+        assert writing.wait(60)
+        process.kill()
+    killed.set()
+    bucket.refuse = lambda method, path: None
+    before = len(predictions_frame(bucket.url))
+    assert before > 0
+    assert append([row(n, hours=n) for n in range(4000)], bucket.url) == 4000 - before
+
+
+@pytest.mark.parametrize(
+    ("refused", "words"),
+    [((403, "AccessDenied"), "refuses permission"), ((404, "NoSuchBucket"), "no such bucket")],
+)
+def test_a_bucket_that_refuses_a_dataset_is_a_typed_error(
+    refused: tuple[int, str], words: str, bucket: Bucket
+):
+    bucket.refuse = lambda method, path: refused
+    with pytest.raises(SkytellsError, match=f"{bucket.url}.*{words}"):
+        append([row(1)], bucket.url)
+    with pytest.raises(SkytellsError, match=bucket.url):
+        spend(bucket.url)

@@ -117,32 +117,41 @@ async def download(
     clock : callable
         Returns monotonic seconds.
     """
+    token = downloader.set(_of_a_connection(origin))
     try:
-        for _ in range(MAX_REDIRECTS + 1):
-            parts = split(url)
-            if isinstance(parts, str):
-                return Download(problem=parts, final=True)
-            problem, addresses = await _check(url, parts, origin)
-            if problem is not None:
-                return Download(problem=problem, final=True)
-            transport, response = await _open(parts, addresses)
-            try:
-                location = response.headers.get("location")
-                if response.status_code not in (301, 302, 303, 307, 308) or location is None:
-                    return await _store(response, path, limit, clock)
-                target = urljoin(url, location)
-                if parts.scheme == "https" and target.lower().startswith("http:"):
-                    return Download(problem="it redirects from https to http", final=True)
-                url = target
-            finally:
-                await response.aclose()
-                if downloader.get().transport is None:
-                    await transport.aclose()
-        return Download(problem=f"it redirects more than {MAX_REDIRECTS} times", final=True)
+        return await _follow(url, path, origin, limit, clock)
     except _Unreachable as error:
         return Download(problem=str(error), final=error.final)
     except SkytellsError as error:  # a proxy or certificates that cannot be used
         return Download(problem=error.message.rstrip("."))
+    finally:
+        downloader.reset(token)
+
+
+async def _follow(
+    url: str, path: Path, origin: str | None, limit: int, clock: Callable[[], float]
+) -> Download:
+    for _ in range(MAX_REDIRECTS + 1):
+        parts = split(url)
+        if isinstance(parts, str):
+            return Download(problem=parts, final=True)
+        problem, addresses = await _check(url, parts, origin)
+        if problem is not None:
+            return Download(problem=problem, final=True)
+        transport, response = await _open(parts, addresses)
+        try:
+            location = response.headers.get("location")
+            if response.status_code not in (301, 302, 303, 307, 308) or location is None:
+                return await _store(response, path, limit, clock)
+            target = urljoin(url, location)
+            if parts.scheme == "https" and target.lower().startswith("http:"):
+                return Download(problem="it redirects from https to http", final=True)
+            url = target
+        finally:
+            await response.aclose()
+            if downloader.get().transport is None:
+                await transport.aclose()
+    return Download(problem=f"it redirects more than {MAX_REDIRECTS} times", final=True)
 
 
 async def _check(url: str, parts: SplitResult, origin: str | None) -> tuple[str | None, tuple[str, ...]]:
@@ -317,11 +326,7 @@ def download_bytes(url: str, origin: str | None = None, *, limit: int = MAX_SIZE
     """
     with tempfile.TemporaryDirectory(prefix="skytells-") as folder:
         path = Path(folder) / "output"
-        token = downloader.set(_of_a_connection(origin))
-        try:
-            result = _blocking(download(url, path, origin=origin, limit=limit))
-        finally:
-            downloader.reset(token)
+        result = _blocking(download(url, path, origin=origin, limit=limit))
         if result.problem is None:
             return path.read_bytes()
     message = f"The output cannot be fetched: {result.problem}."
@@ -336,6 +341,8 @@ def _of_a_connection(origin: str | None) -> Downloader:
     """Return how an open connection to that API fetches, where it has a transport of its own."""
     from ._connection import connections  # it knows this module
 
+    if downloader.get() is not _PLAIN:
+        return downloader.get()
     for connection in connections():
         if connection.transport is not None and not connection.closed and connection.account.origin == origin:
             return Downloader(connection.route, connection.transport)

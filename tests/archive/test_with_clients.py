@@ -140,3 +140,11 @@ def test_what_is_owed_is_fetched_by_the_next_listing(sandbox: Sandbox, archive: 
         listed = {each.id: each for each in client.predictions.list()}
         assert listed[made.id].files[0].is_file()
         assert listed[other.id].files == (), "what was deleted by hand is not owed"
+
+
+def test_what_a_client_with_a_transport_lists_is_fetched_by_that_transport(tmp_path: Path) -> None:
+    with Sandbox(transport="inprocess", seconds=0) as sandbox, sandbox.client(archive=False) as client:
+        made = client.predictions.create("truefusion-edge", {"prompt": "fox", "width": 64})
+        with Archive(tmp_path) as archive:
+            [kept] = archive.adopt(client)
+            assert (kept.id, len(kept.files)) == (made.id, 1)

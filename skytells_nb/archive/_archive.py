@@ -3,34 +3,32 @@
 from __future__ import annotations
 
 import asyncio
-import csv
 import json
 import os
-import shutil
-import sqlite3
-import sys
-from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from datetime import date, datetime, time
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final
 
 from .. import _lazy
 from .._options import options
-from ..aio import gather, run
-from ..api import Account, Observer, check_limit, parse_bound
-from ..checks import check_path, check_whole, expected
-from ..exceptions import InvalidInputError, SkytellsError, warn_user
+from .._storage import is_url, open_storage
+from ..api import Account, Observer, parse_bound
+from ..checks import check_whole, expected
+from ..exceptions import InvalidInputError, SkytellsError
 from ..models import Prediction, PredictionList, parse_status
+from . import _edits as edits
 from . import _index as index
 from . import _reindex as reindex
-from ._database import Database
-from ._files import INDEX, FileStore
+from ._export import export
+from ._files import FileStore
 from ._index import Stored
-from ._serialize import Rating, canonical, input_digest
+from ._reader import ArchiveReader, conditions
+from ._serialize import Rating, canonical
+from ._shared import SharedFiles, folder_for
 from ._votes import VoteLog
-from ._writer import ArchiveWriter, defaults_of
+from ._writer import ArchiveWriter
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -39,11 +37,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Archive"]
 
-T = TypeVar("T")
-
 _DEFAULT: Final = "skytells_outputs"
-_ADOPTED_AT_ONCE: Final = 4
-_EXPORTED: Final = ("file", "prompt", "model", "rating", "tags", "note", "cost", "created_at", "id")
 _OFF: Final = frozenset({"0", "false", "off", "no", "none"})
 _ON: Final = frozenset({"1", "true", "on", "yes"})
 
@@ -53,22 +47,38 @@ class Archive(Observer):
 
     Hand it to a client and every prediction that is seen to end comes back with ``files``, fetched in
     the same call. Nothing is made on disk before there is something to keep. Threads, tasks and
-    processes may share a folder.
+    processes may share a folder, and machines a bucket, where each output and its JSON is an object. Of a
+    bucket, the index is on each machine, made from the JSON, and so are the outputs that were looked at
+    lately; ``files`` are fetched as they are opened. What cannot be sent is kept here until it can.
 
     Parameters
     ----------
     path : str or Path
-        The folder.
+        The folder, or the URL of a bucket: ``s3://bucket/prefix``, ``gs://…``, ``az://…``, or ``file:///…``
+        for a folder on a disk of the network. Buckets need ``pip install "skytells-nb[cluster]"``; region and
+        credentials are those of the environment, such as ``AWS_ACCESS_KEY_ID``.
+    endpoint : str, optional
+        The address of a server that speaks S3, such as MinIO; else ``AWS_ENDPOINT_URL``.
+    cache : str or Path, optional
+        The folder on this machine for a bucket's index, outputs and batches; else one for each bucket in
+        ``~/.local/state/skytells_nb``.
+    cache_size : int
+        How many bytes of a bucket's outputs are kept there.
 
     Raises
     ------
     InvalidInputError
-        The path is empty, or none.
+        The path is empty, or none, or an option makes no sense.
+    SkytellsError
+        The bucket's credentials are incomplete, or obstore is not installed. Whatever else a bucket refuses
+        is raised by its first use: before the first create is sent.
 
     Attributes
     ----------
     path : Path
-        The folder, absolute.
+        The folder, absolute; of a bucket, that on this machine.
+    url : str or None
+        The bucket's.
     database : Database
         The index; a batch keeps its journal in it, too.
 
@@ -83,21 +93,31 @@ class Archive(Observer):
     (1, True, '.png')
     """
 
-    def __init__(self, path: str | os.PathLike[str] = _DEFAULT) -> None:
+    def __init__(
+        self,
+        path: str | os.PathLike[str] = _DEFAULT,
+        *,
+        endpoint: str | None = None,
+        cache: str | os.PathLike[str] | None = None,
+        cache_size: int = 2 * 2**30,
+    ) -> None:
         if not isinstance(path, str | os.PathLike) or not os.fspath(path):
-            raise expected("path", "the path of a folder", path)
-        self.path = Path(path).expanduser().absolute()
-        self._files = FileStore(self.path)
-        self.database = Database(
-            self.path / INDEX,
-            version=index.VERSION,
-            create=partial(reindex.create, self._files),
-            upgrade=index.upgrade,
-            check=index.check,
-            expected=partial(reindex.has_records, self._files),
-        )
-        self._writer = ArchiveWriter(self._files, self.database)
-        self._beyond_mending: set[int] = set()
+            raise expected("path", "the path of a folder, or the URL of a bucket", path)
+        _check_text("endpoint", endpoint, optional=True)
+        check_whole("cache_size", cache_size, 0)
+        self.url = path if isinstance(path, str) and is_url(path) else None
+        if self.url is None and (endpoint is not None or cache is not None):
+            raise expected("path", "the URL of a bucket where endpoint or cache is given", path)
+        self._options: dict[str, Any] = {"endpoint": endpoint, "cache": cache, "cache_size": cache_size}
+        shared = None
+        if self.url is not None:
+            folder = Path(cache or folder_for(self.url, endpoint)).expanduser().absolute()
+            shared = SharedFiles(folder, open_storage(self.url, endpoint=endpoint), cache_size)
+        self._files = shared or FileStore(Path(path).expanduser().absolute())
+        self.path = self._files.root
+        self.database = reindex.database(self._files, None if shared is None else shared.create)
+        self._writer = ArchiveWriter(self._files, self.database, shared)
+        self._reader = ArchiveReader(self._writer)
 
     @classmethod
     def resolve(cls, value: Archive | str | os.PathLike[str] | bool | None = None) -> Archive | None:
@@ -149,8 +169,12 @@ class Archive(Observer):
         return await self._writer.listed(account, predictions)
 
     async def before_create(self, account: Account, model: str, input: dict[str, Any]) -> object:
-        """Fetch what an earlier process was stopped in, and note what is asked; the client calls this."""
+        """Fetch what an earlier process was stopped in, and note what is asked; the client calls this.
+
+        A bucket that cannot be written raises, so that nothing is paid for whose outputs have no place.
+        """
         self._writer.resume(account)
+        await asyncio.to_thread(self._writer.check)
         try:
             return model, await asyncio.to_thread(canonical, input)
         except (ValueError, RecursionError):
@@ -198,7 +222,7 @@ class Archive(Observer):
             _check_text(name, value, optional=True)
         if min_rating is not None:
             check_whole("min_rating", min_rating, 0, 5)
-        where, values = _conditions(
+        where, values = conditions(
             {
                 "p.model = ?": model,
                 "p.status = ?": status and (parse_status(status) or status),
@@ -209,7 +233,7 @@ class Archive(Observer):
                 "? IN (SELECT value FROM json_each(p.tags))": tag,
             }
         )
-        return self._listed(where, values, limit)
+        return self._reader.predictions(where, values, limit)
 
     def get(self, id: str, origin: str | None = None) -> Prediction | None:
         """Return one prediction by its id, the newest where several accounts have it; None if unknown.
@@ -228,7 +252,7 @@ class Archive(Observer):
         True
         """
         _check_text("id", id)
-        found = self._listed(
+        found = self._reader.predictions(
             "p.id = ? AND (? IS NULL OR p.origin = ?)", (index.replace_surrogates(id), origin, origin), 1
         )
         return found[0] if found else None
@@ -259,17 +283,7 @@ class Archive(Observer):
         PredictionList of 0
         """
         _check_text("text", text)
-        query = index.match_query(text)
-        if query is not None:
-            words, signs = query
-            also = " AND instr(text, ?) > 0" * len(signs)
-            where = f"p.rowid IN (SELECT rowid FROM words WHERE words MATCH ?{also})"  # noqa: S608 - marks only
-            found = self._listed(where, (index.replace_surrogates(words), *signs), limit)
-            if found:
-                return found
-        nothing: list[int] = []
-        rowids = self._reading(lambda db: index.containing(db, text), nothing)
-        return self._of_rows(rowids, limit)
+        return self._reader.find(text, limit)
 
     def rows(self, origin: str | None = None) -> Iterator[dict[str, Any]]:
         """Return everything as plain rows, newest first: the fast way into a frame.
@@ -293,9 +307,7 @@ class Archive(Observer):
         "completed"), ``cost`` is a text, exact; ``input``, ``output`` and ``tags`` are decoded. A frame is
         made of this, since a dict for each of 100,000 rows takes longer than all the rest.
         """
-        where, values = _conditions({"p.origin = ?": origin})
-        nothing: list[dict[str, Sequence[Any]]] = []
-        return self._read(lambda db, damaged: index.columns(db, where, values, damaged), nothing)
+        return self._reader.columns(origin)
 
     def outputs(self, id: str, origin: str | None = None) -> list[Stored]:
         """List what is kept of each output of a prediction, and why one is missing.
@@ -315,12 +327,7 @@ class Archive(Observer):
         """
         _check_text("id", id)
 
-        def read(db: sqlite3.Connection) -> list[Stored]:
-            rows = _rows_of(db, id, origin)
-            found = index.outputs_of(db, rows[0]) if rows else {}
-            return [found[position] for position in sorted(found)]
-
-        return self._reading(read, [])
+        return self._reader.outputs(id, origin)
 
     def to_pandas(self) -> DataFrame:
         """Tabulate everything: a DataFrame with one row per prediction."""
@@ -397,13 +404,13 @@ class Archive(Observer):
         rating = Rating(stars, tuple(dict.fromkeys(word.strip() for word in words if word.strip())), note)
         rowids = self._rows_of(prediction)
         if not rowids:
-            identifier = prediction if isinstance(prediction, str) else prediction.id
+            id, place = getattr(prediction, "id", prediction), self.url or self.path
             raise InvalidInputError(
-                f"Prediction {identifier!r:.80} is not in the archive in {self.path}, so it cannot be rated. "
+                f"Prediction {id!r:.80} is not in the archive in {place}, so it cannot be rated. "
                 "archive.adopt(client) takes over what the API still lists.",
                 charged=False,
             )
-        self._writer.rate(rowids, rating)
+        edits.rate(self._writer, rowids, rating)
         return rating
 
     def rating(self, prediction: Prediction | str) -> Rating:
@@ -411,7 +418,7 @@ class Archive(Observer):
         rowids = self._rows_of(prediction)
         if not rowids:
             return Rating()
-        return self._reading(lambda db: index.rating_of(db, rowids[0]), Rating())
+        return self._reader.read(lambda db: index.rating_of(db, rowids[0]), Rating())
 
     def vote_log(self) -> VoteLog:
         """Return the votes that an arena keeps here, to read them and to add to them."""
@@ -426,7 +433,7 @@ class Archive(Observer):
         without: Container[str] = (),
         oldest_first: bool = False,
     ) -> Iterator[Prediction]:
-        """Yield what this account has made of an equal input and whose files are there, newest first.
+        """Find what this account has made of an equal input and whose files are there, newest first.
 
         Where a client of this account has read the model's schema, what is left out counts as its default.
 
@@ -441,23 +448,7 @@ class Archive(Observer):
         oldest_first : bool
             Whether the oldest come first.
         """
-        try:
-            asked: dict[str, Any] = canonical(input)
-        except (ValueError, RecursionError):
-            return
-        defaults: dict[str, Any] = canonical(defaults_of(account, model))
-        bare = {name: value for name, value in asked.items() if value != defaults.get(name, ...)}
-        alike = (input_digest(model, asked, defaults), input_digest(model, asked), input_digest(model, bare))
-        wanted = [digest for digest in dict.fromkeys(alike) if digest is not None]
-        nothing: list[tuple[int, str]] = []
-        rows = self._reading(lambda db: index.equal_inputs(db, account, wanted), nothing)
-        for rowid, identifier in reversed(rows) if oldest_first else rows:
-            if identifier in without:
-                continue
-            for prediction in self._of_rows([rowid], 1):
-                has_all = len(prediction.files) >= len(prediction.output or ())
-                if has_all and all(path.is_file() for path in prediction.files):
-                    yield prediction
+        return self._reader.equal_inputs(account, model, input, without, oldest_first)
 
     def by_ids(self, ids: Sequence[str], account: Account) -> dict[str, Prediction]:
         """Return those of an account's predictions that are here, by their id.
@@ -471,7 +462,7 @@ class Archive(Observer):
         """
         where = "p.origin = ? AND p.account = ? AND p.id IN (SELECT value FROM json_each(?))"
         values = (account.origin, account.fingerprint, json.dumps([*map(index.replace_surrogates, ids)]))
-        return {prediction.id: prediction for prediction in self._listed(where, values, None)}
+        return {prediction.id: prediction for prediction in self._reader.predictions(where, values, None)}
 
     def export(
         self,
@@ -497,29 +488,8 @@ class Archive(Observer):
         InvalidInputError
             The folder cannot be written, or what is asked for makes no sense.
         """
-        target = check_path("folder", folder)
         chosen = self.predictions(None, min_rating=min_rating, tag=tag, model=model, since=since, until=until)
-        copies: list[Path] = []
-        try:
-            target.mkdir(parents=True, exist_ok=True)
-            with open(target / "outputs.csv", "w", encoding="utf-8-sig", newline="") as file:
-                table = csv.writer(file)
-                table.writerow(_EXPORTED)
-                for prediction in chosen:
-                    rating = self.rating(prediction)
-                    facts = (
-                        *(prediction.prompt, prediction.model, rating.stars, ", ".join(rating.tags)),
-                        *(rating.note, prediction.cost, prediction.created_at, prediction.id),
-                    )
-                    for path in filter(Path.is_file, prediction.files):
-                        copies.append(Path(shutil.copyfile(path, target / path.name)))
-                        table.writerow([path.name, *map(_as_cell, facts)])
-        except OSError as error:
-            raise InvalidInputError(
-                f"{target} could not be written: {error.strerror or error}. Choose another folder.",
-                charged=False,
-            ) from error
-        return copies
+        return export(folder, [(prediction, self.rating(prediction)) for prediction in chosen])
 
     def remove(self, prediction: Prediction | str) -> bool:
         """Delete a prediction's files, the JSON beside them, and its row; False where there was none.
@@ -538,7 +508,11 @@ class Archive(Observer):
         False
         """
         rowids = self._rows_of(prediction)
-        return bool(rowids) and self._writer.remove(rowids)
+        return bool(rowids) and edits.remove(self._writer, rowids)
+
+    def file(self, stored: Stored) -> Path | None:
+        """Return where the file of one of `outputs` is; None where it has none."""
+        return self._files.path(stored.path)
 
     def size(self) -> int:
         """Count the bytes of all outputs that are kept; ``len(archive)`` counts the predictions.
@@ -549,7 +523,7 @@ class Archive(Observer):
         >>> Archive("no-such-folder").size()
         0
         """
-        return self._reading(_scalar("SELECT coalesce(sum(size), 0) FROM outputs WHERE path NOT NULL"), 0)
+        return self._reader.count("SELECT coalesce(sum(size), 0) FROM outputs WHERE path NOT NULL")
 
     def adopt(self, client: Client | AsyncClient) -> PredictionList:
         """Record everything that the API still lists, and fetch every output that is still to be had.
@@ -574,17 +548,8 @@ class Archive(Observer):
         """
         account = client.connection.account
         kept_here = self.predictions(None, origin=account.origin)
-        known = {prediction.id: prediction.files for prediction in kept_here}
         listed = client.as_sync().predictions.list(limit=None)
-
-        async def take(prediction: Prediction) -> Prediction | None:
-            kept = await self._writer.ended(account, prediction)
-            is_news = prediction.id not in known or set(kept.files) - set(known[prediction.id])
-            return kept if is_news else None
-
-        ended = (take(prediction) for prediction in listed if prediction.done)
-        taken = run(gather(ended, limit=_ADOPTED_AT_ONCE, progress=False))
-        return PredictionList(prediction for prediction in taken if prediction is not None)
+        return PredictionList(edits.adopt(self._writer, account, kept_here, listed))
 
     def close(self) -> None:
         """Close the index; the next use opens it again."""
@@ -597,7 +562,7 @@ class Archive(Observer):
         self.close()
 
     def __len__(self) -> int:
-        return self._reading(_scalar("SELECT count(*) FROM predictions"), 0)
+        return self._reader.count("SELECT count(*) FROM predictions")
 
     def __bool__(self) -> bool:
         return True
@@ -612,83 +577,20 @@ class Archive(Observer):
 
     def __repr__(self) -> str:
         try:
-            return f"Archive({str(self.path)!r}, {len(self):,} predictions)"
+            return f"Archive({self.url or str(self.path)!r}, {len(self):,} predictions)"
         except SkytellsError as error:
-            return f"Archive({str(self.path)!r}, unreadable: {error.message[:60]}…)"
+            return f"Archive({self.url or str(self.path)!r}, unreadable: {error.message[:60]}…)"
 
-    def __getstate__(self) -> dict[str, Any]:
-        return {"path": self.path}
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__init__(state["path"])  # type: ignore[misc]
-
-    def _reading(self, query: Callable[[sqlite3.Connection], T], missing: T) -> T:
-        self._writer.index_the_rest()
-        return self.database.reading(query, missing)
+    def __reduce__(self) -> tuple[Any, ...]:
+        return partial(Archive, self.url or self.path, **self._options), ()
 
     def _rows_of(self, prediction: Prediction | str) -> list[int]:
-        if not isinstance(prediction, Prediction):
-            _check_text("prediction", prediction)
-        identifier = prediction if isinstance(prediction, str) else prediction.id
-        origin = None if isinstance(prediction, str) else prediction.origin
-        nothing: list[int] = []
-        return self._reading(lambda db: _rows_of(db, identifier, origin), nothing)
-
-    def _of_rows(self, rowids: list[int], limit: int | None) -> PredictionList:
-        return self._listed("p.rowid IN (SELECT value FROM json_each(?))", (json.dumps(rowids),), limit)
-
-    def _listed(self, where: str, values: tuple[Any, ...], limit: int | None) -> PredictionList:
-        check_limit(limit)
-        most = None if limit is None else min(limit, sys.maxsize)
-        nothing: list[Prediction] = []
-        return PredictionList(
-            self._read(
-                lambda db, damaged: index.predictions(db, self._files, where, values, most, damaged), nothing
-            )
-        )
-
-    def _read(self, query: Callable[[sqlite3.Connection, list[int]], T], missing: T) -> T:
-        """Read, and once more where damaged rows could be written anew; those that cannot be are left out."""
-        damaged: list[int] = []
-        found = self._reading(lambda db: query(db, damaged), missing)
-        new = [rowid for rowid in damaged if rowid not in self._beyond_mending]
-        if not new:
-            return found
-        self._beyond_mending.update(new)
-        with suppress(SkytellsError):  # a read-only archive stays as it is
-            if self.database.writing(lambda db: reindex.mend(db, self._files, new)):
-                damaged.clear()
-                found = self._reading(lambda db: query(db, damaged), missing)
-        self._beyond_mending.difference_update(set(new) - set(damaged))
-        if lost := len(self._beyond_mending.intersection(damaged)):
-            warn_user(
-                f"{lost:,} rows of the archive's index in {self.path} are damaged, and no JSON file beside "
-                "their outputs says what was in them; they are left out."
-            )
-        return found
-
-
-def _as_cell(value: object) -> str:
-    """Write a value so that no spreadsheet takes it for a formula."""
-    text = "" if value is None else value.isoformat() if isinstance(value, datetime) else str(value)
-    return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r")) else text
-
-
-def _rows_of(db: sqlite3.Connection, id: str, origin: str | None) -> list[int]:
-    """Return the rows of a prediction, the newest first; of any origin where none is named."""
-    query = "SELECT rowid FROM predictions WHERE id = ? AND (? IS NULL OR origin = ?) ORDER BY moment DESC"
-    return [row[0] for row in db.execute(query, (index.replace_surrogates(id), origin, origin))]
-
-
-def _scalar(query: str) -> Callable[[sqlite3.Connection], int]:
-    return lambda db: int(db.execute(query).fetchone()[0])
+        if isinstance(prediction, Prediction):
+            return self._reader.rows(prediction.id, prediction.origin)
+        _check_text("prediction", prediction)
+        return self._reader.rows(prediction)
 
 
 def _check_text(name: str, value: object, *, optional: bool = False) -> None:
     if not isinstance(value, str) and not (optional and value is None):
         raise expected(name, "a string", value)
-
-
-def _conditions(chosen: dict[str, Any]) -> tuple[str, tuple[Any, ...]]:
-    used = {condition: value for condition, value in chosen.items() if value is not None}
-    return " AND ".join(used) or "1", tuple(used.values())

@@ -1,7 +1,6 @@
 """The archive's folder: how its files are called, and how they are put there.
 
-`FileStore` is all that the archive asks of a place for files, so another kind of place, such as an
-object store, can be put behind the same verbs. A crash at any instant loses only what was being written.
+A crash at any instant loses only what was being written.
 """
 
 from __future__ import annotations
@@ -14,10 +13,11 @@ import secrets
 import time
 import unicodedata
 from collections.abc import Iterator, Sequence
-from datetime import datetime
+from datetime import datetime, tzinfo
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO, Final
+from typing import TYPE_CHECKING, Final
 
+from .._storage import Folder
 from ..filetypes import extension
 
 if TYPE_CHECKING:
@@ -31,6 +31,7 @@ __all__ = [
     "FileStore",
     "day_and_stem",
     "file_name",
+    "is_name",
     "slug",
     "write_to",
 ]
@@ -55,24 +56,27 @@ _SLUG_WIDTH: Final = 40
 _FOLDED: Final = str.maketrans({"æ": "ae", "œ": "oe", "ø": "o", "ł": "l", "đ": "d", "þ": "th", "ð": "d"})
 
 
-class FileStore:
-    """Files by their name, ``day/name``, in a folder: put, open, exists, delete, list.
+class FileStore(Folder):
+    """The files of an archive by their name, ``day/name``, in a folder on this machine.
 
     Parameters
     ----------
     root : Path
-        The folder; it is made with the first `put`.
+        The folder; it is made with the first file.
+    zone : tzinfo, optional
+        Whose time names tell: the local one, unless several machines have to find the same name.
     """
 
-    def __init__(self, root: Path) -> None:
-        self.root = root
+    def __init__(self, root: Path, zone: tzinfo | None = None) -> None:
+        super().__init__(root)
+        self._zone = zone
 
-    def put(self, source: Path, name: str) -> None:
+    def place_file(self, source: Path, name: str) -> None:
         """Move a whole file to its lasting name, replacing what an interrupted try left there.
 
         Doing so again is no error: a transaction may have to be repeated.
         """
-        target = self.root / name
+        target = self._at(name)
         target.parent.mkdir(parents=True, exist_ok=True)
         try:
             os.replace(source, target)
@@ -80,23 +84,15 @@ class FileStore:
             if not target.is_file():
                 raise
 
-    def open(self, name: str) -> BinaryIO:
-        """Open a file for reading; OSError where there is none."""
-        return open(self._required(name), "rb")
+    @contextlib.contextmanager
+    def _errors(self, _done: str) -> Iterator[None]:
+        yield  # what this disk refuses is worded where something was to be kept
 
     def exists(self, name: str | None) -> bool:
         """Whether there is such a file."""
-        path = self.path(name)
-        return path is not None and path.is_file()
+        return name is not None and is_name(name) and super().exists(name)
 
-    def delete(self, name: str) -> None:
-        """Delete a file, and its folder when nothing else is in it; a missing one is no error."""
-        path = self._required(name)
-        path.unlink(missing_ok=True)
-        with contextlib.suppress(OSError):
-            path.parent.rmdir()
-
-    def list(self, ending: str = "", *, start: str = "") -> Iterator[str]:
+    def names(self, ending: str = "", *, start: str = "") -> Iterator[str]:
         """List the names with this ending, day by day; with ``start`` those that begin so, in any folder."""
         first, _, rest = start.partition("/")
         try:
@@ -109,18 +105,34 @@ class FileStore:
                 if named and entry.is_file(follow_symlinks=False):
                     yield f"{day}/{entry.name}"
 
+    def has(self, path: Path) -> bool:
+        """Whether there is a file of an archive's, by its path."""
+        return self.exists(f"{path.parent.name}/{path.name}")
+
     def path(self, name: str | None) -> Path | None:
         """Return where a recorded name is on disk, or None if it would lead out of the folder."""
-        parts = (name or "").split("/")
-        if len(parts) != 2 or any(part in ("", ".", "..") or "\\" in part or ":" in part for part in parts):
-            return None
-        return self.root / parts[0] / parts[1]
+        return self._at(name) if name is not None and is_name(name) else None
 
-    def _required(self, name: str) -> Path:
-        path = self.path(name)
-        if path is None:
+    def stem(self, prediction: Prediction, account: str, *, distinct: bool = False) -> str:
+        """Return what the names of a prediction's files begin with: its day, the time, its prompt's words.
+
+        Where several machines write, it is distinct from the first.
+        """
+        is_shared = self._zone is not None
+        whose = f"{account}\n{prediction.created_at}" if is_shared else account
+        day, stem = day_and_stem(
+            prediction,
+            datetime.now().astimezone(self._zone),
+            account=whose,
+            distinct=distinct or is_shared,
+            zone=self._zone,
+        )
+        return f"{day}/{stem}"
+
+    def _at(self, name: str) -> Path:
+        if not is_name(name):
             raise FileNotFoundError(f"{name!r} is no name of a file in an archive")
-        return path
+        return self.root / name
 
     def temporary(self) -> Path:
         """Return a path that nobody else writes to; nothing is made there but its folder."""
@@ -175,6 +187,14 @@ class FileStore:
         return removed
 
 
+def is_name(name: str) -> bool:
+    """Whether this is the name of a file in an archive, ``day/name``, and leads nowhere else."""
+    parts = name.split("/")
+    return len(parts) == 2 and not any(
+        part in ("", ".", "..") or "\\" in part or ":" in part for part in parts
+    )
+
+
 def write_to(path: Path, data: bytes) -> None:
     """Write bytes to a file of this name, made anew, and down to the disk; on failure there is none."""
     try:
@@ -221,9 +241,14 @@ def _words(text: str) -> list[str]:
 
 
 def day_and_stem(
-    prediction: Prediction, now: datetime, *, account: str = "", distinct: bool = False
+    prediction: Prediction,
+    now: datetime,
+    *,
+    account: str = "",
+    distinct: bool = False,
+    zone: tzinfo | None = None,
 ) -> tuple[str, str]:
-    """Name the folder and the stem of a prediction's files, by its local time of creation.
+    """Name the folder and the stem of a prediction's files, by its time of creation.
 
     Parameters
     ----------
@@ -235,11 +260,13 @@ def day_and_stem(
         Whose it is; only used to tell two predictions apart.
     distinct : bool
         Another prediction bears the plain name already.
+    zone : tzinfo, optional
+        Whose time; the local one unless given.
     """
     moment = now
     for found in (prediction.created_at, prediction.started_at, prediction.completed_at):
         if found is not None and 1971 < found.year < 9000:
-            moment = found.astimezone()
+            moment = found.astimezone(zone)
             break
     identity = f"{prediction.origin}\n{account}\n{prediction.id}".encode("utf-8", "surrogatepass")
     mark = re.sub(r"[^a-z0-9]", "", re.sub(r"^(pred|sandbox)[_-]", "", prediction.id.lower()))[:8]

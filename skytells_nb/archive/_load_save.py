@@ -19,7 +19,7 @@ from ..models import Prediction
 from ..pictures import FORMATS, PictureError, encode
 from ._archive import Archive
 from ._download import form_of, is_gone
-from ._files import SIDECAR, FileStore, day_and_stem, write_to
+from ._files import SIDECAR, day_and_stem, write_to
 from ._metadata import BrokenImageError, embed
 from ._serialize import Rating, decode_data_uri, record_of
 
@@ -106,7 +106,7 @@ def local_file(prediction: Prediction, position: int, archive: Choice = None) ->
                 return path
     for keeper in archives_of(prediction, archive):
         for stored in keeper.outputs(prediction.id, prediction.origin):
-            kept = FileStore(keeper.path).path(stored.path) if stored.position == position else None
+            kept = keeper.file(stored) if stored.position == position else None
             if kept is not None and kept.is_file():
                 return kept
     return None

@@ -5,33 +5,48 @@ from __future__ import annotations
 import json
 import re
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
-from typing import Any, Final
+from functools import partial
+from pathlib import Path
+from typing import Any, Final, TypeAlias
 
 from ..api import Account
 from ..exceptions import warn_user
-from ..filetypes import sniff
+from ..filetypes import HEAD, sniff
 from ..models import Prediction
 from . import _index as index
-from ._files import SIDECAR, FileStore
-from ._serialize import UNREADABLE, Rating, restore
+from ._database import Database
+from ._files import INDEX, SIDECAR, FileStore, is_name
+from ._serialize import UNREADABLE, Rating, merge, restore
 
-__all__ = ["create", "has_records", "mend", "take_in"]
+__all__ = ["LARGEST", "create", "database", "has_records", "mend", "take_in", "take_in_file"]
 
-_LARGEST: Final = 64 * 2**20
+LARGEST: Final = 64 * 2**20
 
 
 def has_records(files: FileStore) -> bool:
     """Whether any JSON file lies in a day's folder."""
-    return next(files.list(SIDECAR), None) is not None
+    return next(files.names(SIDECAR), None) is not None
+
+
+def database(files: FileStore, fill: Callable[[sqlite3.Connection], object] | None = None) -> Database:
+    """Return the index of a folder; ``fill`` makes a new one, in the place of `create`."""
+    return Database(
+        files.root / INDEX,
+        version=index.VERSION,
+        create=fill or partial(create, files),
+        upgrade=index.upgrade,
+        check=index.check,
+        expected=partial(has_records, files),
+    )
 
 
 def create(files: FileStore, db: sqlite3.Connection) -> int:
     """Make the tables, fill them with what the JSON files say, and return how many files said something."""
     for statement in index.SCHEMA:
         db.execute(statement)
-    found = sum(take_in(db, files, name) for name in files.list(SIDECAR))
+    found = sum(take_in_file(db, files, name) is not None for name in files.names(SIDECAR))
     if found:
         kept = db.execute("SELECT count(*) FROM predictions").fetchone()[0]
         warn_user(
@@ -47,11 +62,11 @@ def mend(db: sqlite3.Connection, files: FileStore, damaged: list[int]) -> int:
     for rowid in damaged:
         row = db.execute("SELECT stem FROM predictions WHERE rowid = ?", (rowid,)).fetchone()
         stem = str(row[0]) if row and row[0] else ""
-        if files.path(stem) is None:
+        if not is_name(stem):
             continue
         index.put_rating(db, rowid, Rating())
-        read = [take_in(db, files, name) for name in files.list(SIDECAR, start=stem)]
-        mended += any(read)
+        read = [take_in_file(db, files, name) for name in files.names(SIDECAR, start=stem)]
+        mended += any(each is not None for each in read)
     if mended:
         warn_user(
             f"{mended:,} damaged rows of the archive's index in {files.root} were written anew from the JSON "
@@ -60,41 +75,78 @@ def mend(db: sqlite3.Connection, files: FileStore, damaged: list[int]) -> int:
     return mended
 
 
-def take_in(db: sqlite3.Connection, files: FileStore, name: str) -> bool:
-    """Write the rows that one JSON file speaks of; False where it says nothing usable."""
-    record = _read(files, name)
+def take_in_file(db: sqlite3.Connection, files: FileStore, name: str) -> int | None:
+    """Write the rows that one JSON file in the folder speaks of, as `take_in` does."""
+    output = files.root / name.removesuffix(SIDECAR)
+    try:
+        with files.open(name) as file:
+            data = file.read(LARGEST + 1)
+        return take_in(db, name, data, output.stat().st_size if output.is_file() else None, output)
+    except OSError:
+        return None
+
+
+def take_in(
+    db: sqlite3.Connection, name: str, data: bytes, size: int | None, output: Path | None = None
+) -> int | None:
+    """Write the rows that a JSON file speaks of, and return the prediction's; None where it is not usable.
+
+    Parameters
+    ----------
+    db : sqlite3.Connection
+        The index.
+    name : str
+        The JSON's.
+    data : bytes
+        What is in it.
+    size : int or None
+        That of the output that it lies beside; None where there is none.
+    output : Path, optional
+        Where the output is, if it is here; else its kind is what the JSON says.
+    """
+    record = _read(data)
     if record is None:
-        return False
-    account, prediction, position, rating, digest = record
+        return None
+    account, prediction, position, rating, digest, media_type = record
     known = index.look_up(db, account, prediction.id)
-    earlier = known[1].created_at if known and known[1] else None
-    if earlier and prediction.created_at and earlier > prediction.created_at:
-        return False
-    path = files.root / name
-    moment = datetime.fromtimestamp(path.stat().st_mtime, UTC)
-    rowid = index.save_prediction(db, account, prediction, moment, digest)
-    if rating != Rating():
-        index.put_rating(db, rowid, rating)
-    output = name.removesuffix(SIDECAR)
-    if position is None or not files.exists(output):
-        stem = output if position is None else None
+    earlier = known[1] if known else None
+    if earlier and earlier.created_at and prediction.created_at:
+        if earlier.created_at > prediction.created_at:
+            return None
+        if earlier.created_at == prediction.created_at:  # the index has the files of its input, too
+            prediction = merge(earlier, prediction)
+    rowid = index.save_prediction(db, account, prediction, _moment(name), digest)
+    index.put_rating(db, rowid, rating)
+    beside = name.removesuffix(SIDECAR)
+    if position is None or size is None:
+        stem = beside if position is None else None
     else:
-        with files.open(output) as file:
-            media_type = sniff(file.read(4096))
-            size = file.seek(0, 2)
-        index.put_output(db, rowid, index.Stored(position, output, media_type, size))
-        bare = output.removesuffix(".svg.txt") if output.endswith(".svg.txt") else output.rpartition(".")[0]
+        if output is not None:
+            with open(output, "rb") as file:
+                media_type = sniff(file.read(HEAD))
+        index.put_output(db, rowid, index.Stored(position, beside, media_type, size))
+        bare = beside.removesuffix(".svg.txt") if beside.endswith(".svg.txt") else beside.rpartition(".")[0]
         stem = re.sub(r"(-\d+)?$" if position else r"$", "", bare)
     db.execute("UPDATE predictions SET stem = coalesce(stem, ?) WHERE rowid = ?", (stem, rowid))
-    return True
+    return rowid
 
 
-def _read(files: FileStore, name: str) -> tuple[Account, Prediction, int | None, Rating, bytes | None] | None:
+def _moment(name: str) -> datetime:
+    """Return the time that a file's name tells, for a prediction that tells none itself."""
     try:
-        path = files.root / name
-        if path.stat().st_size > _LARGEST:
+        return datetime.strptime(name[:15], "%Y-%m-%d/%H%M").astimezone()
+    except ValueError:
+        return datetime.now(UTC)
+
+
+_Record: TypeAlias = "tuple[Account, Prediction, int | None, Rating, bytes | None, str | None]"
+
+
+def _read(data: bytes) -> _Record | None:
+    try:
+        if len(data) > LARGEST:
             return None
-        record: Any = json.loads(path.read_text("utf-8"))
+        record: Any = json.loads(data.decode("utf-8"))
         if not isinstance(record, Mapping) or "skytells_nb" not in record:
             return None
         stored = record["prediction"]
@@ -105,8 +157,9 @@ def _read(files: FileStore, name: str) -> tuple[Account, Prediction, int | None,
         digest = bytes.fromhex(record["input_digest"]) if record.get("input_digest") else None
         stars, tags, words = record.get("rating"), record.get("tags") or [], record.get("note") or ""
         rating = Rating(None if stars is None else int(stars), tuple(map(str, tags)), str(words))
-    except (OSError, *UNREADABLE):
+    except UNREADABLE:
         return None
-    position = record.get("output_index")
+    position, kind = record.get("output_index"), record.get("media_type")
     valid = isinstance(position, int) and not isinstance(position, bool) and 0 <= position < 10_000
-    return account, prediction, position if valid else None, rating, digest
+    media_type = kind if isinstance(kind, str) else None
+    return account, prediction, position if valid else None, rating, digest, media_type

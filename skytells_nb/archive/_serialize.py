@@ -45,7 +45,10 @@ __all__ = [
 ]
 
 RECORD_FORMAT: Final = 1
-SIDECAR_ONLY: Final = ("account", "sandbox", "prediction", "input_digest", "rating", "tags", "note")
+SIDECAR_ONLY: Final = (
+    *("account", "sandbox", "prediction", "input_digest"),
+    *("rating", "tags", "note", "media_type"),
+)
 """What a JSON file beside an output says besides its record, from which an index can be made anew."""
 
 UNREADABLE: Final = (

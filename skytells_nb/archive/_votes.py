@@ -90,7 +90,7 @@ class VoteLog:
         try:
             temporary = self._files.write_temporary("\n".join([*lines, ""]).encode())
             try:
-                self._files.put(temporary, self._name)
+                self._files.place_file(temporary, self._name)
             finally:
                 temporary.unlink(missing_ok=True)
         except OSError as error:
@@ -101,7 +101,7 @@ class VoteLog:
         """Return all votes that are kept, oldest first; a line that is no vote is left out."""
         found: list[Vote] = []
         try:
-            for name in self._files.list(_ENDING, start=f"{VOTES}/"):
+            for name in self._files.names(_ENDING, start=f"{VOTES}/"):
                 with self._files.open(name) as file:
                     lines = file.read().decode("utf-8", "replace").splitlines()
                 found += [vote for vote in map(_parse, lines) if vote is not None]

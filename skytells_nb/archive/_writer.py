@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import glob
 import json
-import os
 import sqlite3
 import threading
 import time
@@ -29,11 +28,12 @@ from . import _index as index
 from . import _reindex as reindex
 from ._database import Database, archive_error, is_locked, reason
 from ._download import KEPT, DownloadResult, download_output, embed_record, form_of
-from ._files import SIDECAR, THUMBNAILS, FileStore, day_and_stem, file_name
+from ._files import SIDECAR, FileStore, file_name
 from ._index import Stored
 from ._serialize import Rating, input_digest, merge, record_of, sidecar_of
+from ._shared import SharedFiles
 
-__all__ = ["ArchiveWriter", "defaults_of"]
+__all__ = ["ArchiveWriter", "defaults_of", "read_record"]
 
 T = TypeVar("T")
 _Known: TypeAlias = "tuple[tuple[Prediction, dict[int, Stored]] | None, Rating | None, bytes | None]"
@@ -51,7 +51,7 @@ class _Plan:
     prediction: Prediction
     files: tuple[Path, ...]
     wanted: list[int]
-    outdated: list[int]
+    outdated: dict[int, Stored]
     changed: bool
     rating: Rating | None
     digest: bytes | None
@@ -61,14 +61,19 @@ class _Plan:
 
 @dataclass(slots=True)
 class ArchiveWriter:
-    """Writes predictions into one folder and its index; every method but the coroutines blocks."""
+    """Writes predictions into one folder and its index; every method but the coroutines blocks.
+
+    ``shared`` is the folder, too, where it stands in front of a place that several machines share.
+    """
 
     store: FileStore
     database: Database
+    shared: SharedFiles | None = None
     sleep: Callable[[float], Awaitable[object]] = asyncio.sleep
     patience: float = 5.0
     asked: dict[tuple[Account, str], tuple[str, Any]] = field(default_factory=dict)
     _cleared: bool = False
+    _has_unsent: bool = True  # an earlier process may have left some
     _locked_until: float = 0.0
     _resumed: set[Account] = field(default_factory=set)
     _resuming: set[asyncio.Task[None]] = field(default_factory=set)
@@ -115,6 +120,7 @@ class ArchiveWriter:
         finally:
             if claim.acquire(blocking=False):
                 _clear(results)
+        await asyncio.to_thread(self.send, prediction.id)
         _warn_of_missing(plan.prediction, results)
         return replace(prediction, files=files)
 
@@ -171,7 +177,7 @@ class ArchiveWriter:
         wanted = [n for n in range(len(current.output or ())) if not self._is_settled(stored.get(n))]
         expected = None if found is None else replace(found[0], files=whole.files, origin=whole.origin)
         renewed = found is not None and record_of(found[0]) != record_of(whole)
-        outdated = [n for n, entry in stored.items() if renewed and self.store.exists(entry.path)]
+        outdated = {n: entry for n, entry in stored.items() if renewed and self.store.exists(entry.path)}
         changed = whole != expected
         return _Plan(
             current,
@@ -201,7 +207,7 @@ class ArchiveWriter:
             if not is_locked(error):
                 raise
             self._locked_until = time.monotonic() + _LOCKED_FOR
-            stem = "/".join(day_and_stem(prediction, _now(), account=account.fingerprint))
+            stem = self.store.stem(prediction, account.fingerprint)
             positions = range(len(prediction.output or ()))
             left = [self._left_behind(stem, n, account, prediction) for n in positions]
             stored = {each.position: each for each in left if each is not None}
@@ -236,8 +242,8 @@ class ArchiveWriter:
             for result in results:
                 if result.temporary is not None:
                     self._add_record(account, own, result, plan, beside)
-            for position in plan.outdated:
-                beside[position] = self._sidecar(account, own, position, plan)
+            for position, entry in plan.outdated.items():
+                beside[position] = self._sidecar(account, own, position, plan, entry)
             if not beside and not plan.files:
                 beside[None] = self._sidecar(account, own, None, plan)
 
@@ -250,7 +256,7 @@ class ArchiveWriter:
                 if not is_locked(error):
                     raise
                 self._locked_until = time.monotonic() + _LOCKED_FOR
-                return plan.files + self._put_without_index(account, own, results, beside)
+                return plan.files + self._place_without_index(account, own, results, beside)
         finally:
             _clear(results)
             for path in beside.values():
@@ -268,14 +274,22 @@ class ArchiveWriter:
         """Write a file's record; without one the file is not kept, which makes room for the others."""
         embed_record(self.store, result, record_of(own, result.position))
         try:
-            beside[result.position] = self._sidecar(account, own, result.position, plan)
+            beside[result.position] = self._sidecar(account, own, result.position, plan, result)
         except OSError as error:
             _clear([result])
             result.temporary, result.problem = None, reason(error)
 
-    def _sidecar(self, account: Account, prediction: Prediction, position: int | None, plan: _Plan) -> Path:
+    def _sidecar(
+        self,
+        account: Account,
+        prediction: Prediction,
+        position: int | None,
+        plan: _Plan,
+        file: DownloadResult | Stored | None = None,
+    ) -> Path:
         digest = plan.digest or input_digest(prediction.model, prediction.input)
-        record = sidecar_of(account, prediction, position, plan.rating, digest)
+        about = {} if file is None else {"media_type": file.media_type}
+        record = sidecar_of(account, prediction, position, plan.rating, digest) | about
         return self.store.write_temporary(json.dumps(record, indent=1, default=str).encode())
 
     def _committed(
@@ -300,8 +314,8 @@ class ArchiveWriter:
             path = None
             if result.temporary is not None:
                 path = file_name(stem, result.position, result.media_type)
-                self.store.put(beside[result.position], path + SIDECAR)
-                self.store.put(result.temporary, path)
+                self.place_record(db, rowid, beside[result.position], path + SIDECAR)
+                self.store.place_file(result.temporary, path)
             entry = Stored(
                 result.position, path, result.media_type, result.size, result.problem, result.expired
             )
@@ -314,14 +328,22 @@ class ArchiveWriter:
         for renewed in plan.outdated:
             have = stored.get(renewed)
             if have is not None and have.path and renewed in beside:
-                self.store.put(beside[renewed], have.path + SIDECAR)
+                self.place_record(db, rowid, beside[renewed], have.path + SIDECAR)
         files = self._files(stored)
         if files:
             self.store.delete(stem + SIDECAR)  # that it was recorded first
+            if self.shared is not None:
+                self.shared.note_gone(db, stem + SIDECAR)
         elif None in beside:
-            self.store.put(beside[None], stem + SIDECAR)
+            self.place_record(db, rowid, beside[None], stem + SIDECAR)
         self.store.sync(stem.partition("/")[0])
         return files
+
+    def place_record(self, db: sqlite3.Connection, rowid: int, temporary: Path, name: str) -> None:
+        """Give a prediction's JSON its lasting name, within the transaction that writes its row."""
+        self.store.place_file(temporary, name)
+        if self.shared is not None:
+            self.shared.note(db, rowid, name)
 
     def _stem(
         self,
@@ -335,10 +357,10 @@ class ArchiveWriter:
         known = db.execute("SELECT stem FROM predictions WHERE rowid = ?", (rowid,)).fetchone()[0]
         if known and self.store.path(known) and not self._is_taken(known, account, prediction, results):
             return str(known)
-        stem = "/".join(day_and_stem(prediction, _now(), account=account.fingerprint))
+        stem = self.store.stem(prediction, account.fingerprint)
         same = "SELECT 1 FROM predictions WHERE stem = ? AND rowid != ?"
         if db.execute(same, (stem, rowid)).fetchone() or self._is_taken(stem, account, prediction, results):
-            stem = "/".join(day_and_stem(prediction, _now(), account=account.fingerprint, distinct=True))
+            stem = self.store.stem(prediction, account.fingerprint, distinct=True)
         db.execute("UPDATE predictions SET stem = ? WHERE rowid = ?", (stem, rowid))
         if not (self.store.root / stem).parent.exists():
             (self.store.root / stem).parent.mkdir(parents=True, exist_ok=True)
@@ -352,7 +374,7 @@ class ArchiveWriter:
         for name in (stem, *(file_name(stem, each.position, each.media_type) for each in results)):
             beside = self.store.root / (name + SIDECAR)
             is_there = (self.store.root / name).exists() or beside.exists()
-            if is_there and not _is_record_of(_read_record(beside), account, prediction):
+            if is_there and not _is_record_of(read_record(beside), account, prediction):
                 return True
         return False
 
@@ -365,7 +387,7 @@ class ArchiveWriter:
         """
         begun = self.store.root / stem
         for beside in sorted(begun.parent.glob(glob.escape(begun.name) + "*" + SIDECAR)):
-            record, file = _read_record(beside), beside.with_name(beside.name.removesuffix(SIDECAR))
+            record, file = read_record(beside), beside.with_name(beside.name.removesuffix(SIDECAR))
             same = _is_record_of(record, account, prediction) and record.get("output_index") == position
             if same and record.get("created_at") == record_of(prediction)["created_at"] and file.is_file():
                 with open(file, "rb") as opened:
@@ -376,7 +398,7 @@ class ArchiveWriter:
 
     # While another program keeps the index locked
 
-    def _put_without_index(
+    def _place_without_index(
         self,
         account: Account,
         prediction: Prediction,
@@ -384,22 +406,22 @@ class ArchiveWriter:
         beside: dict[int | None, Path],
     ) -> tuple[Path, ...]:
         """Give files and records their names, and leave a mark for `index_the_rest`."""
-        stem = "/".join(day_and_stem(prediction, _now(), account=account.fingerprint))
+        stem = self.store.stem(prediction, account.fingerprint)
         if self._is_taken(stem, account, prediction, results):
-            stem = "/".join(day_and_stem(prediction, _now(), account=account.fingerprint, distinct=True))
+            stem = self.store.stem(prediction, account.fingerprint, distinct=True)
         placed: list[Path] = []
         records: list[str] = []
         for result in results:
             if result.temporary is not None:
                 name = file_name(stem, result.position, result.media_type)
-                self.store.put(beside[result.position], name + SIDECAR)
-                self.store.put(result.temporary, name)
+                self.store.place_file(beside[result.position], name + SIDECAR)
+                self.store.place_file(result.temporary, name)
                 placed.append(self.store.root / name)
                 records.append(name + SIDECAR)
         if placed:
             self.store.delete(stem + SIDECAR)  # that it was recorded first
         elif None in beside:
-            self.store.put(beside[None], stem + SIDECAR)
+            self.store.place_file(beside[None], stem + SIDECAR)
             records.append(stem + SIDECAR)
         self.store.mark_unindexed(records)
         if results:
@@ -417,8 +439,9 @@ class ArchiveWriter:
         def take_in(db: sqlite3.Connection) -> None:
             for names in marks.values():
                 for name in names:
-                    if self.store.exists(name):
-                        reindex.take_in(db, self.store, name)
+                    rowid = reindex.take_in_file(db, self.store, name)
+                    if self.shared is not None and rowid is not None:
+                        self.shared.note(db, rowid, name)
 
         try:
             self.database.writing(take_in, _PATIENCE_AGAIN)
@@ -429,79 +452,34 @@ class ArchiveWriter:
             for mark in marks:
                 mark.unlink(missing_ok=True)
 
-    # Ratings and removal
+    # Where several machines share it
 
-    def rate(self, rowids: list[int], rating: Rating) -> None:
-        """Write a rating into the rows and into the JSON beside the outputs."""
-        rated = {"rating": rating.stars, "tags": list(rating.tags), "note": rating.note}
-        temporary: list[Path] = []
+    def check(self) -> None:
+        """Make sure, once, that the shared place can be written: before anything is paid for."""
+        if self.shared is not None:
+            self.shared.check()
 
-        def write(db: sqlite3.Connection) -> None:
-            for rowid in rowids:
-                index.put_rating(db, rowid, rating)
-                for name in self._names(db, rowid):
-                    if name.endswith(SIDECAR) and (record := _read_record(self.store.root / name)):
-                        text = json.dumps({**record, **rated}, indent=1)
-                        temporary.append(self.store.write_temporary(text.encode()))
-                        self.store.put(temporary[-1], name)
+    def catch_up(self) -> None:
+        """Bring the index up to date with what was kept without it, and with what other machines kept."""
+        self.index_the_rest()
+        if self.shared is not None:
+            self.shared.pull(self.database)
+            self.send()
 
+    def send(self, id: str | None = None) -> None:
+        """Send to the shared place what it has not, of one prediction or of all; a refusal is a warning."""
+        if self.shared is None:
+            return
         try:
-            self._guarded(self.database.writing, write)
-        finally:
-            for path in temporary:
-                path.unlink(missing_ok=True)
-
-    def remove(self, rowids: list[int]) -> bool:
-        """Delete the files and the rows of a prediction; files are moved aside first, and back on failure."""
-        aside: list[tuple[Path, Path]] = []
-
-        def take_out(db: sqlite3.Connection) -> bool:
-            known = "SELECT 1 FROM predictions WHERE rowid = ?"
-            there = [rowid for rowid in rowids if db.execute(known, (rowid,)).fetchone()]
-            for rowid in there:
-                for name in self._names(db, rowid):
-                    source, target = self.store.root / name, self.store.temporary()
-                    os.replace(source, target)
-                    aside.append((source, target))
-                index.delete(db, rowid)
-            return bool(there)
-
-        try:
-            removed = self.database.writing(take_out)
+            self.shared.send(self.database, None if self._has_unsent else id)
+            self._has_unsent = False
         except (SkytellsError, OSError) as error:
-            for source, target in reversed(aside):
-                with suppress(OSError):
-                    os.replace(target, source)
-            raise SkytellsError(
-                f"The prediction could not be removed, and nothing of it was deleted: {error}. Close the "
-                "program that has one of its files open, and try again."
-            ) from error
-        for source, target in aside:
-            with suppress(OSError):
-                target.unlink()
-            with suppress(OSError):
-                source.parent.rmdir()
-            self._forget_thumbnails(source)
-        return removed
-
-    def _forget_thumbnails(self, file: Path) -> None:
-        """Delete what the display keeps of a file: ``.thumbnails/<day>/<name>.<digest>``."""
-        folder = self.store.root / THUMBNAILS / file.parent.name
-        for thumbnail in folder.glob(glob.escape(file.name) + ".*"):
-            with suppress(OSError):
-                thumbnail.unlink()
-        with suppress(OSError):
-            folder.rmdir()
-
-    def _names(self, db: sqlite3.Connection, rowid: int) -> list[str]:
-        """List the names of a prediction's files that are there: outputs, and the JSON beside them."""
-        row = db.execute("SELECT stem FROM predictions WHERE rowid = ?", (rowid,)).fetchone()
-        paths = [stored.path for stored in index.outputs_of(db, rowid).values() if stored.path]
-        names = [*paths, *(path + SIDECAR for path in paths)]
-        if row and row[0]:
-            names.append(row[0] + SIDECAR)
-        found = [(name, self.store.path(name)) for name in names]
-        return [name for name, path in found if path is not None and os.path.lexists(path)]
+            self._has_unsent = True
+            what = "What is made" if id is None else f"Prediction {id}"
+            warn_user(
+                f"{what} is kept in {self.store.root}, and is sent with the next one: "
+                f"{error.message if isinstance(error, SkytellsError) else error}"
+            )
 
 
 def defaults_of(account: Account, model: str) -> dict[str, Any]:
@@ -513,11 +491,8 @@ def defaults_of(account: Account, model: str) -> dict[str, Any]:
     return {}
 
 
-def _now() -> datetime:
-    return datetime.now().astimezone()
-
-
-def _read_record(beside: Path) -> dict[str, Any]:
+def read_record(beside: Path) -> dict[str, Any]:
+    """Read the JSON beside an output; empty where there is none, or nothing usable in it."""
     try:
         record = json.loads(beside.read_text("utf-8"))
     except (OSError, ValueError):

@@ -122,7 +122,7 @@ def spend(parsed: argparse.Namespace) -> int:
         with connect(archive=False) as client:
             frame = predictions_frame(client)
     else:
-        if not (Path(parsed.folder) / "index.sqlite").exists():
+        if "://" not in parsed.folder and not (Path(parsed.folder) / "index.sqlite").exists():
             raise SkytellsError(
                 f"There is no archive in {parsed.folder!r}. Name its folder with --folder, or use --api."
             )

@@ -265,11 +265,8 @@ def _output(prediction: Prediction, index: int) -> Content:
 
 
 def is_file(path: Path) -> bool:
-    """Check for a file at a path, whatever the path looks like."""
-    try:
-        return path.is_file()
-    except (OSError, ValueError):
-        return False
+    """Check for a file at a path, whatever the path looks like; what a bucket has may still have to come."""
+    return os.path.isfile(str(path))
 
 
 def _status_message(prediction: Prediction) -> Message:

@@ -31,36 +31,50 @@ class ChatJoiner:
         """Return what a chunk says, a piece for each of its choices."""
         choices = event.get("choices")
         if not isinstance(choices, list):
-            return [Piece(type=parse_text(event.get("object")) or "", raw=event)]
+            return [Piece("", event, type=parse_text(event.get("object")) or "")]
         found = []
         for place, choice in enumerate(choices):
-            if not isinstance(choice, Mapping):
+            if not isinstance(choice, dict):
                 continue
             delta = _delta(choice)
-            text, finish = parse_content(delta.get("content")), parse_text(choice.get("finish_reason"))
-            calls = delta.get("tool_calls")
-            tools = parse_tool_calls(calls) if calls else ()
-            refusal = parse_text(delta.get("refusal")) or ""
-            if text or tools or finish or refusal:
-                found.append(Piece(text, tools, finish, _index(choice, place), refusal, raw=event))
+            text, finish = delta.get("content") or "", choice.get("finish_reason")
+            if not isinstance(text, str):
+                text = parse_content(text)
+            calls, refusal = delta.get("tool_calls"), delta.get("refusal")
+            if text or calls or finish or refusal:
+                tools, why = parse_tool_calls(calls) if calls else (), parse_text(finish)
+                words = parse_text(refusal) or ""
+                found.append(Piece(text, event, tools, why, _index(choice, place), words))
         return found
 
     def add(self, event: Mapping[str, Any]) -> None:
         """Add a chunk."""
-        listed = event.get("choices")
-        for name, value in event.items():
-            if name != "choices" and value not in (None, []):
-                self._head[name] = value
+        head, listed = self._head, event.get("choices")
+        if not head.keys() >= event.keys() or "usage" in event or "prompt_filter_results" in event:
+            head.update({name: value for name, value in event.items() if value or name not in head})
+            head["choices"] = []
         for place, choice in enumerate(listed if isinstance(listed, list) else ()):
-            if isinstance(choice, Mapping):
+            if isinstance(choice, dict):
                 self._add_choice(choice, _index(choice, place))
 
     def _add_choice(self, choice: Mapping[str, Any], index: int) -> None:
-        whole = self._choices.setdefault(
-            index, {"text": [], "refusal": [], "calls": {}, "finish_reason": None, "filters": {}, "more": {}}
-        )
-        delta = _delta(choice)
+        whole = self._choices.get(index)
+        if whole is None:
+            whole = {"text": [], "refusal": [], "calls": {}, "finish_reason": None}
+            whole |= {"said": None, "filters": {}, "more": {}}
+            self._choices[index] = whole
+        delta, said = _delta(choice), choice.get("content_filter_results")
         whole["text"].append(parse_content(delta.get("content")))
+        if said and said != whole["said"]:
+            whole["said"] = said
+            self._add_filters(whole["filters"], said)
+        if (
+            len(delta) == 1
+            and "content" in delta
+            and choice.keys() <= _USUAL
+            and choice.get("finish_reason") is None
+        ):
+            return  # nothing but words, as nearly every chunk
         whole["refusal"].append(parse_text(delta.get("refusal")) or "")
         for call in parse_tool_calls(delta.get("tool_calls")):
             known: ToolCall = whole["calls"].get(call.index, ToolCall(None, None, "", call.index))
@@ -68,14 +82,17 @@ class ChatJoiner:
                 known.id or call.id, known.name or call.name, known.arguments + call.arguments, call.index
             )
         whole["finish_reason"] = choice.get("finish_reason") or whole["finish_reason"]
-        said = choice.get("content_filter_results")
-        for category, result in said.items() if isinstance(said, Mapping) else ():
-            struck = whole["filters"].get(category)
-            if not (isinstance(struck, Mapping) and struck.get("filtered") is True):  # it holds for the whole
-                whole["filters"][category] = result
         for name, value in choice.items():
-            if name not in ("index", "delta", "message", "finish_reason", "content_filter_results"):
-                whole["more"][name] = value if value is not None else whole["more"].get(name)
+            if name not in _READ and value is not None:
+                whole["more"][name] = value
+
+    @staticmethod
+    def _add_filters(filters: dict[str, Any], said: object) -> None:
+        """Add what the filters say of a chunk; where one struck, it did so for the whole."""
+        for category, result in said.items() if isinstance(said, Mapping) else ():
+            struck = filters.get(category)
+            if not (isinstance(struck, Mapping) and struck.get("filtered") is True):
+                filters[category] = result
 
     def raw(self) -> dict[str, Any]:
         """Return the completion so far."""
@@ -95,6 +112,10 @@ class ChatJoiner:
                 choice["content_filter_results"] = whole["filters"]
             choices.append({**whole["more"], **choice})
         return {**self._head, "object": "chat.completion", "choices": choices}
+
+
+_READ: Final = frozenset({"index", "delta", "message", "finish_reason", "content_filter_results"})
+_USUAL: Final = frozenset({"index", "delta", "finish_reason", "content_filter_results"})
 
 
 def _delta(choice: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -145,23 +166,21 @@ class ResponseJoiner:
         """Return what an event says; one that nobody knows is passed through."""
         kind, delta = parse_text(event.get("type")) or "", parse_text(event.get("delta")) or ""
         if kind == "response.output_text.delta":
-            return [Piece(delta, type=kind, raw=event)]
+            return [Piece(delta, event, type=kind)]
         if kind == "response.refusal.delta":
-            return [Piece(refusal=delta, type=kind, raw=event)]
+            return [Piece("", event, refusal=delta, type=kind)]
         if kind == "response.function_call_arguments.delta":
             call = ToolCall(parse_text(event.get("item_id")), None, delta, _place(event, "output_index"))
-            return [Piece(tool_calls=(call,), type=kind, raw=event)]
+            return [Piece("", event, (call,), type=kind)]
         if kind in _SILENT:
             return []
         whole = _whole(event)
         if whole is None:
-            return [Piece(type=kind, raw=event)]
+            return [Piece("", event, type=kind)]
         answer = Response.from_api(whole)
         # A whole answer in a stream's place has had no deltas.
         text = answer.text if not kind else ""
-        return [
-            Piece(text, answer.tool_calls if not kind else (), answer.finish_reason, type=kind, raw=event)
-        ]
+        return [Piece(text, event, answer.tool_calls if not kind else (), answer.finish_reason, type=kind)]
 
     def add(self, event: Mapping[str, Any]) -> None:
         """Add an event."""

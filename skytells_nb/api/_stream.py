@@ -23,6 +23,7 @@ from ..models import ChatCompletion, Embeddings, Piece
 from ..models import Response as TextResponse
 from ..plaintext import clip, one_line
 from ._deltas import ChatJoiner, ResponseJoiner
+from ._events import EventParser
 from ._http import BrokenAnswerError, OpenAnswer
 from ._responses import ErrorBody, Response, parse, to_exception
 
@@ -36,8 +37,12 @@ A = TypeVar("A", ChatCompletion, TextResponse)
 _LAST_BYTES: Final = 0.05
 """Seconds for the body's end behind the last event, so that its connection can be used again."""
 
-_FAIR: Final = 256
+_FAIR: Final = 64
 """Events of one stream that are read in a row while others wait."""
+
+_ERRORS: Final = ("error", "response.failed")
+_LAST: Final = ("response.completed", "response.incomplete", "response.cancelled")
+_decode: Final = json.JSONDecoder().decode
 
 
 class TextSource:
@@ -49,6 +54,10 @@ class TextSource:
         Every event that came.
     ended : bool
         Whether no more will come; then ``error`` says why, or ``final`` is the answer.
+    pieces : deque of Piece
+        What has arrived and was not handed over yet, as far as it was looked for.
+    last : Piece or None
+        What was handed over last.
     bell : Bell
         Rings whenever there is something new.
     """
@@ -63,7 +72,8 @@ class TextSource:
         self._answer = answer
         self._loop = asyncio.get_running_loop()
         self._taken = self._added = 0
-        self._pieces: deque[Piece] = deque()
+        self.pieces: deque[Piece] = deque()
+        self.last: Piece | None = None
         self._joiner = self._new_joiner()
 
     def _new_joiner(self) -> ChatJoiner | ResponseJoiner:
@@ -78,11 +88,7 @@ class TextSource:
     async def _read(self) -> None:
         try:
             try:
-                async for event in self._arriving():
-                    self.events.append(event)
-                    self.bell.ring()
-                    if len(self.events) % _FAIR == 0:
-                        await asyncio.sleep(0)
+                await self._arrive()
             except BrokenAnswerError as broken:
                 await self._conclude(broken.failure.message)
             except SkytellsError as error:
@@ -102,36 +108,46 @@ class TextSource:
             if isinstance(self._answer, OpenAnswer):
                 await self._answer.aclose()
 
-    async def _arriving(self) -> AsyncIterator[dict[str, Any]]:
-        """Yield each event, decoded; raises the error that comes as one."""
-        if not isinstance(self._answer, OpenAnswer):  # whole, though a stream was asked for
-            yield dict(self._answer)
+    async def _arrive(self) -> None:
+        """Take in events until the last; raises the error that comes as one."""
+        answer = self._answer
+        if not isinstance(answer, OpenAnswer):  # whole, though a stream was asked for
+            self.events.append(dict(answer))
             return
-        lines = self._answer.events()
-        async for name, data in lines:
-            if data.strip() == "[DONE]":
+        parser, parts, is_last = EventParser(), answer.parts(), False
+        async for part in parts:
+            for name, data in parser.feed(part):
+                is_last = is_last or self._add(name, answer.blank(data))
+            self.bell.ring()
+            if is_last:
                 break
-            if not data:
-                continue
-            try:
-                event = json.loads(data)
-            except (ValueError, RecursionError):
-                event = None
-            if not isinstance(event, dict):
-                warn_user(f"An event of a stream cannot be read, and is left out: {clip(one_line(data), 80)}")
-                continue
-            if name not in ("", "message") and "type" not in event:
-                event["type"] = name
-            kind = event.get("type")
-            if kind in ("error", "response.failed") or (isinstance(event.get("error"), dict) and not kind):
-                raise self._error_in(event)
-            yield event
-            if kind in ("response.completed", "response.incomplete", "response.cancelled"):
-                break
+            if len(self.events) % _FAIR == 0:
+                await asyncio.sleep(0)
+        for name, data in () if is_last else parser.close():
+            self._add(name, answer.blank(data))
         with suppress(TimeoutError, BrokenAnswerError):
             async with asyncio.timeout(_LAST_BYTES):
-                async for _ in lines:
+                async for _ in parts:
                     pass
+
+    def _add(self, name: str, data: str) -> bool:
+        """Keep an event; returns whether it says that it is the last."""
+        try:
+            event = _decode(data)
+        except (ValueError, RecursionError):
+            event = None
+        if not isinstance(event, dict):
+            if data.strip() == "[DONE]":
+                return True
+            warn_user(f"An event of a stream cannot be read, and is left out: {clip(one_line(data), 80)}")
+            return False
+        if name and "type" not in event:
+            event["type"] = name
+        kind = event.get("type")
+        if kind in _ERRORS or (kind is None and isinstance(event.get("error"), dict)):
+            raise self._error_in(event)
+        self.events.append(event)
+        return kind in _LAST
 
     def _error_in(self, event: dict[str, Any]) -> SkytellsError:
         whole = event.get("response")
@@ -170,14 +186,14 @@ class TextSource:
 
     # Handing over, wherever it is read
 
-    def take(self) -> Piece | None:
-        """Return the next piece that has arrived; None where there is none."""
-        while not self._pieces:
-            if self._taken >= len(self.events):
-                return None
-            self._pieces.extend(self._joiner.pieces(self.events[self._taken]))
-            self._taken += 1
-        return self._pieces.popleft()
+    def look(self) -> bool:
+        """Return whether there is a piece to hand over, of what has arrived meanwhile."""
+        while not self.pieces and self._taken < len(self.events):
+            arrived = self.events[self._taken :]
+            self._taken += len(arrived)
+            for event in arrived:
+                self.pieces.extend(self._joiner.pieces(event))
+        return bool(self.pieces)
 
     def end(self) -> None:
         """Raise what ended it, once; nothing where it ended well or was closed."""
@@ -188,9 +204,10 @@ class TextSource:
     @property
     def completion(self) -> Any:
         """What was handed over so far; all that came once it has ended and nothing is left to take."""
-        if self.ended and (self.closed or self._taken >= len(self.events)):
+        if self.ended and (self.closed or (self._taken >= len(self.events) and not self.pieces)):
             return self.final
-        while self._added < self._taken:
+        last = None if self.last is None else self.last.raw
+        while last is not None and (not self._added or self.events[self._added - 1] is not last):
             self._joiner.add(self.events[self._added])
             self._added += 1
         return self.call.read(self._joiner.raw())
@@ -234,12 +251,21 @@ class _Stream(Generic[A]):
         """Whether nothing more will come."""
         return self._source.closed or self._source.ended
 
-    def _hold(self) -> None:
-        if not self._reading.acquire(blocking=False):
-            raise SkytellsError(
-                "This stream is being read already, by another task or thread. Read it in one place, and "
-                "hand its pieces on."
-            )
+    def _read_already(self) -> SkytellsError:
+        return SkytellsError(
+            "This stream is being read already, by another task or thread. Read it in one place, and hand "
+            "its pieces on."
+        )
+
+    def _is_over(self) -> bool:
+        """Return whether no piece will come; raises what ended it."""
+        source = self._source
+        source.bell.hush()
+        ended = source.ended  # before looking, since the last pieces come before the end
+        if source.closed or (not source.look() and ended):
+            source.end()
+            return True
+        return False
 
     def __repr__(self) -> str:
         state = "ended" if self._source.ended else "closed" if self._source.closed else "open"
@@ -279,23 +305,21 @@ class TextStream(_Stream[A]):
         SkytellsError
             The typed error that the API sent in its place.
         """
-        self._hold()
+        if not self._reading.acquire(blocking=False):
+            raise self._read_already()
         source = self._source
         try:
-            while True:
-                source.bell.hush()
-                ended = source.ended  # before looking, since the last pieces come before the end
-                piece = None if source.closed else source.take()
-                if piece is not None:
-                    return piece
-                if ended or source.closed:
-                    source.end()
+            while not source.pieces or source.closed:
+                if self._is_over():
                     raise StopIteration
-                try:
-                    source.bell.wait()
-                except BaseException:
-                    source.abandon()
-                    raise
+                if not source.pieces:
+                    try:
+                        source.bell.wait()
+                    except BaseException:
+                        source.abandon()
+                        raise
+            source.last = source.pieces.popleft()
+            return source.last
         finally:
             self._reading.release()
 
@@ -341,23 +365,21 @@ class AsyncTextStream(_Stream[A]):
 
     async def __anext__(self) -> Piece:
         """Return the next piece, as soon as it is there; raises as `TextStream` does."""
-        self._hold()
+        if not self._reading.acquire(blocking=False):
+            raise self._read_already()
         source = self._source
         try:
-            while True:
-                source.bell.hush()
-                ended = source.ended
-                piece = None if source.closed else source.take()
-                if piece is not None:
-                    return piece
-                if ended or source.closed:
-                    source.end()
+            while not source.pieces or source.closed:
+                if self._is_over():
                     raise StopAsyncIteration
-                try:
-                    await source.bell.heard()
-                except BaseException:
-                    source.abandon()
-                    raise
+                if not source.pieces:
+                    try:
+                        await source.bell.heard()
+                    except BaseException:
+                        source.abandon()
+                        raise
+            source.last = source.pieces.popleft()
+            return source.last
         finally:
             self._reading.release()
 

@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from typing import Any, Literal, Self
+from typing import Any, Literal, NamedTuple, Self
 
 from .. import _lazy
 from ..exceptions import InvalidInputError, SkytellsError
@@ -170,37 +170,41 @@ class ToolCall:
         return {"id": self.id, "type": "function", "function": function}
 
 
-@dataclass(frozen=True, slots=True)
-class Piece:
+class Piece(NamedTuple):
     """A piece of a stream, as it arrived.
 
     Attributes
     ----------
     text : str
         What was written; empty in a piece that only says something else.
+    raw : dict
+        The event as it came.
     tool_calls : tuple of ToolCall
         Pieces of tool calls; their ``arguments`` are to be appended.
     finish_reason : str or None
         Why the choice ended, in its last piece.
-    index : int
-        Which choice it belongs to, where several were asked for.
+    choice : int
+        The index of the choice that it belongs to, where several were asked for.
     refusal : str
         Words of a refusal.
     type : str
         The event's type on the responses route; empty on the chat route.
-    raw : dict
-        The event as it came.
     """
 
-    text: str = ""
+    text: str
+    raw: dict[str, Any]
     tool_calls: tuple[ToolCall, ...] = ()
     finish_reason: str | None = None
-    index: int = 0
+    choice: int = 0
     refusal: str = ""
     type: str = ""
-    raw: dict[str, Any] = field(default_factory=dict, repr=False)
 
-    __hash__ = None  # type: ignore[assignment]  # holds dicts; typeshed marks list so
+    def __repr__(self) -> str:
+        said = [f"{name}={value!r}" for name, value in self._asdict().items() if value and name not in _SAID]
+        return f"Piece({', '.join([repr(self.text), *said])})"
+
+
+_SAID = ("text", "raw")
 
 
 @dataclass(frozen=True, slots=True)

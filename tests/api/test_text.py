@@ -114,7 +114,7 @@ def test_a_task_reads_it_too_on_its_own_loop_and_on_the_toolkits(sandbox, route)
 def test_several_choices_come_in_turns(client):
     pieces, made = streamed(client, n=3)
     for choice in made.choices:
-        assert choice.text == "".join(piece.text for piece in pieces if piece.index == choice.index)
+        assert choice.text == "".join(piece.text for piece in pieces if piece.choice == choice.index)
     assert [choice.finish_reason for choice in made.choices] == ["stop"] * 3
 
 

@@ -91,10 +91,33 @@ SCHEMA: Final = (
 )
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-_COLUMNS: Final = (
-    "id, model, model_type, status, created, started, completed, predict_s, total_s, cost, n_outputs, "
-    "output, error, prompt, source, origin, input, account, sandbox, rating, tags, note, rowid"
-)
+_TOKENS: Final = """CASE WHEN p.model_type = 'text' THEN (
+    SELECT coalesce(json_extract(raw, '$.usage.{0}'), json_extract(raw, '$.usage.{1}'))
+    FROM documents WHERE prediction = p.rowid AND json_valid(raw)) END"""
+"""What a text model read, or wrote: in its answer, and read from there only for such rows."""
+_COLUMNS: Final = {
+    **{
+        name: name
+        for name in (
+            *(
+                "id",
+                "model",
+                "model_type",
+                "status",
+                "created",
+                "started",
+                "completed",
+                "predict_s",
+                "total_s",
+            ),
+            *("cost", "n_outputs", "output", "error", "prompt", "source", "origin", "input", "account"),
+            *("sandbox", "rating", "tags", "note"),
+        )
+    },
+    "tokens_in": _TOKENS.format("prompt_tokens", "input_tokens"),
+    "tokens_out": _TOKENS.format("completion_tokens", "output_tokens"),
+    "rowid": "rowid",
+}
 _CHUNK: Final = 10_000
 _SEARCHED: Final = ("prompt", "text", "lyrics", "caption")
 
@@ -305,7 +328,7 @@ def save_prediction(
     ).fetchone()[0]
     db.execute("INSERT OR REPLACE INTO documents VALUES (?, ?, ?)", (rowid, raw, filled))
     db.execute("DELETE FROM words WHERE rowid = ?", (rowid,))
-    asked = safe.input or {}
+    asked = {**(safe.input or {}), **({"prompt": safe.prompt} if safe.model_type == "text" else {})}
     if words := [str(asked[key]) for key in _SEARCHED if asked.get(key)]:
         text = replace_surrogates("\n".join(words))
         db.execute("INSERT INTO words (rowid, text) VALUES (?, ?)", (rowid, text))
@@ -465,8 +488,9 @@ def columns(
     db: sqlite3.Connection, where: str, values: Sequence[Any], damaged: list[int]
 ) -> list[dict[str, Sequence[Any]]]:
     """Read plain columns, newest first, some thousand rows at a time; damaged rows as in `predictions`."""
+    chosen = ", ".join(_COLUMNS.values())
     cursor = db.execute(
-        f"SELECT {_COLUMNS} FROM predictions p WHERE {where} ORDER BY p.moment DESC, p.rowid DESC",  # noqa: S608
+        f"SELECT {chosen} FROM predictions p WHERE {where} ORDER BY p.moment DESC, p.rowid DESC",  # noqa: S608
         values,
     )
     chunks = []
@@ -482,12 +506,12 @@ def columns(
 
 def _decoded(rows: Sequence[tuple[Any, ...]]) -> dict[str, Sequence[Any]]:
     """Turn rows into columns; raises one of `UNREADABLE` where a value is not what this version wrote."""
-    names = [name.strip() for name in _COLUMNS.split(",")]
+    names = list(_COLUMNS)
     found: dict[str, Sequence[Any]] = (
         dict(zip(names, zip(*rows, strict=True), strict=True)) if rows else dict.fromkeys(names, ())
     )
     for kinds, of in (
-        ((int,), ("created", "started", "completed", "n_outputs", "rating")),
+        ((int,), ("created", "started", "completed", "n_outputs", "rating", "tokens_in", "tokens_out")),
         ((int, float), ("predict_s", "total_s")),
     ):
         for name in of:
@@ -547,4 +571,6 @@ def plain_rows(chunk: dict[str, Sequence[Any]]) -> Iterator[dict[str, Any]]:
             "rating": row["rating"],
             "tags": row["tags"] or [],
             "note": row["note"],
+            "tokens_in": row["tokens_in"],
+            "tokens_out": row["tokens_out"],
         }

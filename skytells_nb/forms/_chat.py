@@ -29,7 +29,6 @@ from ..filetypes import sniff
 from ..formatting import format_cost, format_count, money_unit
 from ..models import ChatCompletion, Model, Response
 from ._codegen import connect_line, literal
-from ._controller import text_route
 from ._error_message import describe
 from ._masked import Upload
 from ._results import StaticOutput
@@ -135,7 +134,7 @@ class Chat(w.VBox):  # type: ignore[misc]
             raise expected("system", "a text", system)
         self._client = client_of(client)
         self.model = model if isinstance(model, Model) else run(self._client.models.get(model))
-        self._route = text_route(self.model)
+        self._route = self.model.text_route
         if self._route is None or self._route == "embeddings":
             maker = "client.embeddings.create" if self._route else f"sky.PromptForm({self.model.id!r})"
             raise InvalidInputError(f"{self.model.id!r} does not chat. Use {maker}.", charged=False)

@@ -94,22 +94,11 @@ def unavailable(model: Model) -> str:
     """Say why a model cannot be run as a prediction, and what to do; empty where it can."""
     if model.status == "offline":
         return "This model is offline. Choose another one, or come back later."
-    route = text_route(model)
+    route = model.text_route
     if route is None:
         return ""
     use = f"client.embeddings.create({model.id!r}, …)" if route == "embeddings" else f"sky.Chat({model.id!r})"
     return f"This model answers at once, not as a prediction: use {use}."
-
-
-def text_route(model: Model) -> Literal["chat", "responses", "embeddings"] | None:
-    """Return the route on which a text model answers; None for a model that makes predictions."""
-    metadata = model.raw.get("metadata")
-    if not isinstance(metadata, Mapping) or metadata.get("openai_compatible") is not True:
-        return None
-    if "embeddings" in model.capabilities or "embed" in model.id:
-        return "embeddings"
-    only = "responses" in model.capabilities and "chat" not in model.capabilities
-    return "responses" if only else "chat"
 
 
 class _Submission:

@@ -21,7 +21,7 @@ from ..pricing import list_price
 from ..schema import closest_model
 from ..spending import Budget
 from ._chat import Chat
-from ._controller import text_route, unavailable
+from ._controller import unavailable
 from ._error_message import describe
 from ._form import PromptForm
 from ._results import Results
@@ -203,7 +203,7 @@ class Playground(w.HBox):  # type: ignore[misc]  # ipywidgets has no types
                 self._show(self._forms[slug])
 
     def _make(self, model: Model) -> PromptForm | Chat:
-        if text_route(model) in ("chat", "responses"):
+        if model.text_route in ("chat", "responses"):
             return Chat(model, client=self._client)
         return PromptForm(
             model, client=self._client, budget=self._budget, reuse=self._reuse, results=self._results

@@ -22,6 +22,7 @@ from ..exceptions import InvalidInputError
 from ..formatting import CREDITS
 from ..models import (
     Prediction,
+    Usage,
     parse_amount,
     parse_billing,
     parse_error,
@@ -38,6 +39,7 @@ from ._dtypes import Array, Kind, concatenate, infer, objects
 
 __all__ = [
     "COLUMNS",
+    "COUNTED",
     "RATED",
     "Chunk",
     "InputColumns",
@@ -72,11 +74,14 @@ COLUMNS: Final[Mapping[str, Kind]] = {
 RATED: Final[Mapping[str, Kind]] = {"rating": "integer", "tags": "object", "note": "text"}
 """What an archive's frame has beside `COLUMNS`: what somebody thought of each prediction."""
 
+COUNTED: Final[Mapping[str, Kind]] = {"tokens_in": "integer", "tokens_out": "integer"}
+"""What a frame has beside `COLUMNS` where text models were asked: what they read and wrote."""
+
 Chunk = dict[str, Any]
 """Some rows: a list or array for each of `COLUMNS`, and ``input``: a list of dicts, or of None.
 
-``rated`` may hold columns of `RATED`. ``sandbox_origins`` may name origins that are known to be sandboxes;
-``inputs`` holds columns, not dicts.
+``rated`` may hold columns of `RATED`, ``counted`` those of `COUNTED`. ``sandbox_origins`` may name origins
+that are known to be sandboxes; ``inputs`` holds columns, not dicts.
 """
 
 _NO_TIME: Final = np.iinfo(np.int64).min
@@ -331,6 +336,7 @@ def from_predictions(predictions: Sequence[Prediction]) -> Chunk:
     """Read predictions."""
     cost = [None if p.cost is None else float(p.cost) for p in predictions]
     return {
+        **_counted_in([p.raw if p.model_type == "text" else {} for p in predictions]),
         "id": [p.id for p in predictions],
         "model": [p.model for p in predictions],
         "model_type": [p.model_type for p in predictions],
@@ -351,6 +357,17 @@ def from_predictions(predictions: Sequence[Prediction]) -> Chunk:
     }
 
 
+def _counted_in(answers: Sequence[Mapping[str, Any]]) -> Chunk:
+    """Read the tokens that text models' answers name."""
+    usages = [Usage.from_api(answer.get("usage")) or Usage() for answer in answers]
+    return _counted([each.input_tokens for each in usages], [each.output_tokens for each in usages])
+
+
+def _counted(read: Sequence[int | None], written: Sequence[int | None]) -> Chunk:
+    known = any(each is not None for each in (*read, *written))
+    return {"counted": {"tokens_in": list(read), "tokens_out": list(written)}} if known else {}
+
+
 def from_archive(rows: Sequence[Mapping[str, Any]]) -> Chunk:
     """Read an archive's rows, which hold plain values under the columns' own names."""
     chunk: Chunk = {
@@ -362,6 +379,7 @@ def from_archive(rows: Sequence[Mapping[str, Any]]) -> Chunk:
         chunk[name] = np.array(chunk[name], dtype="float64")
     chunk["cost"] = [None if cost is None else float(cost) for cost in chunk["cost"]]
     chunk["sandbox_origins"] = {row["origin"] for row in rows if row["sandbox"] and row["origin"]}
+    chunk |= _counted([row.get("tokens_in") for row in rows], [row.get("tokens_out") for row in rows])
     return chunk
 
 
@@ -398,6 +416,7 @@ def from_index(columns: Mapping[str, Sequence[Any]]) -> Chunk:
         "tags": [each or [] for each in columns["tags"]],
         "note": columns["note"],
     }
+    chunk |= _counted(columns["tokens_in"], columns["tokens_out"])
     return _completed(chunk)
 
 
@@ -456,7 +475,10 @@ def from_frame(frame: pd.DataFrame) -> Chunk:
             "tags": [each if isinstance(each, list) else [] for each in _values(frame["tags"])],
             "note": [None if each is None else str(each) for each in _values(frame["note"])],
         }
-    known = {*COLUMNS, *(RATED if "rated" in chunk else ())}
+    if COUNTED.keys() <= set(frame.columns):
+        counts = [as_numbers(frame[name], name) for name in COUNTED]
+        chunk |= _counted(*([None if np.isnan(each) else int(each) for each in count] for count in counts))
+    known = {*COLUMNS, *(RATED if "rated" in chunk else ()), *COUNTED}
     chunk["left_out"] = [
         str(name) for name in frame.columns if name not in known and not str(name).startswith("input.")
     ]

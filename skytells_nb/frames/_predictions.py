@@ -18,12 +18,14 @@ from ..formatting import CREDITS, format_count
 from ..models import SANDBOX_ID, STATUSES, is_done
 from ..pricing import PLAUSIBLE
 from . import _dtypes as dtypes
-from ._columns import COLUMNS, RATED, Chunk, InputColumns, from_frame, from_index, read_rows
+from ._columns import COLUMNS, COUNTED, RATED, Chunk, InputColumns, from_frame, from_index, read_rows
 from ._datasets import Filter, is_dataset, parse_filter, read_dataset
 from ._dtypes import Categories
 from ._sources import RowSource, chunks, open_source
 
 __all__ = ["impossible", "predictions_frame", "sandbox_rows", "sandboxes"]
+
+_FURTHER = {**RATED, **COUNTED}
 
 
 def predictions_frame(
@@ -55,10 +57,10 @@ def predictions_frame(
     pandas.DataFrame
         ``id, model, model_type, status, created_at, started_at, completed_at, queue_s, predict_s,
         total_s, cost, currency, n_outputs, output, error, prompt, source, origin``, of an archive also
-        ``rating, tags, note``, then ``input.*`` as they come. Times are in UTC, lengths in seconds,
-        ``cost`` in major units of ``currency``; one credit of the API is taken as one US dollar, and a
-        sandbox's ``currency`` is ``credits``, which are no money. A missing cost is unknown, which is not
-        zero.
+        ``rating, tags, note``, where text models were asked ``tokens_in, tokens_out``, then ``input.*`` as
+        they come. Times are in UTC, lengths in seconds, ``cost`` in major units of ``currency``; one credit
+        of the API is taken as one US dollar, and a sandbox's ``currency`` is ``credits``, which are no
+        money. A missing cost is unknown, which is not zero.
 
         ``attrs`` hold ``source``, ``fetched_at``, ``currency``, ``truncated``, ``package_version``,
         ``sandbox`` (whether every row is a sandbox's), ``sandbox_origins`` and ``notes`` (what was odd,
@@ -100,7 +102,7 @@ def predictions_frame(
 
 
 def _check_columns(columns: Sequence[str]) -> None:
-    known = [*COLUMNS, *RATED]
+    known = [*COLUMNS, *RATED, *COUNTED]
     for name in columns:
         if name not in known and not str(name).startswith("input."):
             raise InvalidInputError(
@@ -128,7 +130,7 @@ def _picked(frame: pd.DataFrame, columns: Sequence[str] | None) -> pd.DataFrame:
         return frame
     for name in columns:
         if name not in frame.columns:  # no input has it, or it is no archive's
-            frame[name] = dtypes.column_of(RATED.get(name, "object"), [None] * len(frame))
+            frame[name] = dtypes.column_of(_FURTHER.get(name, "object"), [None] * len(frame))
     return frame[list(dict.fromkeys(columns))]
 
 
@@ -141,7 +143,7 @@ class _Table:
         self.left_out: dict[str, None] = {}
         self._parts: dict[str, list[Any]] = {name: [] for name in COLUMNS}
         self._inputs = InputColumns()
-        self._rated: dict[str, list[Any]] = {}
+        self._further: dict[str, list[Any]] = {}
         self._words = {
             name: Categories(STATUSES if kind == "status" else ())
             for name, kind in COLUMNS.items()
@@ -162,9 +164,10 @@ class _Table:
             self._inputs.add_columns(chunk["inputs"], length)
         else:
             self._inputs.add(chunk["input"])
-        for name in RATED if self._rated or "rated" in chunk else ():
-            known = self._rated.setdefault(name, [None] * self.length)
-            known.extend(chunk.get("rated", {}).get(name, [None] * length))
+        further = {**chunk.get("rated", {}), **chunk.get("counted", {})}
+        for name in {*self._further, *further}:
+            known = self._further.setdefault(name, [None] * self.length)
+            known.extend(further.get(name, [None] * length))
         self.sandbox_origins |= chunk.get("sandbox_origins", set())
         self.left_out.update(dict.fromkeys(chunk.get("left_out", ())))
         self.length += length
@@ -184,8 +187,9 @@ class _Table:
                 columns[name] = np.concatenate(parts)
             else:
                 columns[name] = dtypes.concatenate(parts)
-        for name, kind in RATED.items() if self._rated else ():
-            columns[name] = dtypes.column_of(kind, self._rated[name])
+        for name, kind in _FURTHER.items():
+            if name in self._further:
+                columns[name] = dtypes.column_of(kind, self._further[name])
         columns.update(self._inputs.columns())
         return pd.DataFrame(columns, copy=False)
 

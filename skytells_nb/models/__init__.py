@@ -9,6 +9,7 @@ from ._model import Criterion, Model, ModelList, Pricing
 from ._parse import (
     parse_amount,
     parse_billing,
+    parse_content,
     parse_error,
     parse_model_name,
     parse_model_type,
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
         Piece,
         ToolCall,
         Usage,
-        parse_content,
         parse_tool_calls,
     )
     from ._embeddings import Embeddings
@@ -77,7 +77,7 @@ __all__ = [
 
 _TEXT = {
     **dict.fromkeys(("ChatCompletion", "Choice", "Filter", "Piece", "ToolCall", "Usage"), "_chat"),
-    **dict.fromkeys(("parse_content", "parse_tool_calls"), "_chat"),
+    "parse_tool_calls": "_chat",
     "Embeddings": "_embeddings",
     "Response": "_response",
 }

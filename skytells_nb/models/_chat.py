@@ -15,7 +15,7 @@ from typing import Any, Literal, NamedTuple, Self
 
 from .. import _lazy
 from ..exceptions import InvalidInputError, SkytellsError
-from ._parse import parse_count, parse_mapping, parse_number, parse_text
+from ._parse import parse_content, parse_count, parse_mapping, parse_number, parse_text
 from ._prediction import Metrics, Prediction
 from ._status import Status
 
@@ -423,15 +423,6 @@ class ChatCompletion:
 # What the answers of several routes have in common
 
 
-def parse_content(value: object) -> str:
-    """Return a message's text: a string, or the texts of its parts (some routers send a list)."""
-    if isinstance(value, str):
-        return value
-    if isinstance(value, Mapping):
-        return parse_text(value.get("text")) or ""
-    return "".join(map(parse_content, value)) if isinstance(value, list) else ""
-
-
 def parse_tool_calls(value: object) -> tuple[ToolCall, ...]:
     """Read ``tool_calls``, whole or in pieces; what is none is left out."""
     found = []
@@ -537,7 +528,6 @@ def as_prediction(value: Any, output: list[str], status: Status, error: str | No
         ),
         cost=value.cost,
         created_at=began,
-        started_at=began,
         completed_at=None if began is None else began + timedelta(seconds=took or 0.0),
         origin=value.origin,
         raw=value.raw,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any, Final, Self, SupportsIndex, overload
+from typing import TYPE_CHECKING, Any, Final, Literal, Self, SupportsIndex, overload
 
 from .. import _lazy
 from ..exceptions import SkytellsError
@@ -205,6 +205,17 @@ class Model:
             output_schema=parse_mapping(raw.get("output_schema")),
             raw=dict(raw),
         )
+
+    @property
+    def text_route(self) -> Literal["chat", "responses", "embeddings"] | None:
+        """The route on which it answers at once; None where it makes predictions (text section 1)."""
+        metadata = self.raw.get("metadata")
+        if not isinstance(metadata, Mapping) or metadata.get("openai_compatible") is not True:
+            return None
+        if "embeddings" in self.capabilities or "embed" in self.id:
+            return "embeddings"
+        only = "responses" in self.capabilities and "chat" not in self.capabilities
+        return "responses" if only else "chat"
 
     def __hash__(self) -> int:
         return hash(self.id)

@@ -20,6 +20,7 @@ __all__ = [
     "is_address",
     "parse_amount",
     "parse_billing",
+    "parse_content",
     "parse_count",
     "parse_error",
     "parse_mapping",
@@ -27,6 +28,7 @@ __all__ = [
     "parse_model_type",
     "parse_number",
     "parse_outputs",
+    "parse_prompt",
     "parse_text",
     "parse_texts",
     "parse_time",
@@ -58,6 +60,26 @@ def parse_texts(value: object) -> tuple[str, ...] | None:
     if isinstance(value, list | tuple) and all(isinstance(item, str) for item in value):
         return tuple(value)
     return None
+
+
+def parse_content(value: object) -> str:
+    """Return a message's text: a string, or the texts of its parts (some routers send a list)."""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, Mapping):
+        return parse_text(value.get("text")) or ""
+    return "".join(map(parse_content, value)) if isinstance(value, list) else ""
+
+
+def parse_prompt(asked: Mapping[str, Any]) -> str | None:
+    """Return what a text model was asked: its prompt, or what the user said last."""
+    said = asked.get("prompt", asked.get("messages", asked.get("input")))
+    if isinstance(said, list):
+        if said and all(isinstance(each, str) for each in said):
+            return "\n".join(said)  # texts to embed
+        turns = [each for each in said if isinstance(each, Mapping) and each.get("role") == "user"]
+        return parse_content(turns[-1].get("content")) or None if turns else None
+    return parse_text(said)
 
 
 def parse_mapping(value: object) -> dict[str, Any] | None:

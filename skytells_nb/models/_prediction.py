@@ -24,6 +24,7 @@ from ._parse import (
     parse_model_type,
     parse_number,
     parse_outputs,
+    parse_prompt,
     parse_text,
     parse_time,
     parse_webhook,
@@ -214,8 +215,9 @@ class Prediction:
 
     @property
     def prompt(self) -> str | None:
-        """The prompt it was given, where its input has one."""
-        return parse_text((self.input or {}).get("prompt"))
+        """The prompt it was given, where its input has one; of a text model what the user said last."""
+        asked = self.input or {}
+        return parse_prompt(asked) if self.model_type == "text" else parse_text(asked.get("prompt"))
 
     @property
     def seconds(self) -> float | None:

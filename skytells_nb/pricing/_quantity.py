@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from decimal import Context, Decimal
@@ -26,7 +27,10 @@ _TOKENS_OUT: Final = ("output_tokens", "completion_tokens")
 TOKEN_COUNTS: Final = (*_TOKENS_IN, *_TOKENS_OUT)
 """Names by which an estimate is told numbers of tokens that no model takes as inputs."""
 _TOKEN_LIMITS: Final = ("max_tokens", "max_completion_tokens", "max_output_tokens", "max_new_tokens")
-_TEXTS: Final = frozenset({"text", "content", "prompt", "system", "system_prompt", "messages", "input"})
+_TEXTS: Final = frozenset(
+    {"text", "content", "prompt", "system", "system_prompt", "messages", "input", "instructions", "output"}
+)
+_SCHEMAS: Final = frozenset({"tools", "response_format", "tool_calls"})
 _MARKUP: Final = 16
 """Tokens that a message's frame may add to its words; more than any chat format is known to take."""
 _LONGEST: Final = 16
@@ -267,6 +271,10 @@ def tokens_in(input: ResolvedInput) -> Interval:
     stated = _stated_tokens(input, _TOKENS_IN, "in")
     if stated is not None:
         return stated
+    if input.input.get("previous_response_id"):
+        return Interval.unknown(
+            "it goes on from an earlier response, and how long that was is not known here"
+        )
     pieces = list(_texts(input.input, 0))
     if any(piece is None for piece in pieces):
         return Interval.unknown("its input holds media, and how many tokens those are is not documented")
@@ -290,6 +298,9 @@ def tokens_out(input: ResolvedInput) -> Interval:
     limit = numeric(found.value)
     if limit is None or limit < 1:
         return Interval.unknown(f"{found.name} is {shown(found.value)!r}, which is no number of tokens")
+    answers = numeric(input.input.get("n"))
+    if answers is not None and answers > 1:
+        limit = EXACT.multiply(limit, answers)
     text = f"0 to {format_number(limit)} tokens out{found.default_note}"
     return Interval(Decimal(0), limit, None, text, note=f"it may write fewer than {found.name} allows")
 
@@ -314,7 +325,11 @@ def _texts(value: Any, depth: int) -> Iterator[str | None]:
             yield from _texts(item, depth + 1)
     elif isinstance(value, dict) and depth < 6:
         for key, item in value.items():
-            if isinstance(key, str) and (key in _TEXTS or isinstance(item, list | dict)):
+            if key in _SCHEMAS:
+                yield json.dumps(item, default=str)  # the model reads all of it
+            elif isinstance(key, str) and (key in _TEXTS or isinstance(item, list | dict)):
                 yield from _texts(item, depth + 1)
             elif isinstance(item, str) and item.startswith(("data:", "http://", "https://")):
                 yield None
+    elif isinstance(value, int) and not isinstance(value, bool) and depth > 1:
+        yield "0"  # the id of a token

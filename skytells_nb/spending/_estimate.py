@@ -24,7 +24,7 @@ from ..exceptions import InvalidInputError, SkytellsError
 from ..formatting import CREDITS, DOLLARS
 from ..models import Model
 from ..pricing import Estimate, checked_count
-from ..schema import PROMPT_NAMES, Checker, as_text, is_frame, rows_of
+from ..schema import PROMPT_NAMES, Checker, as_text, is_frame, parse, rows_of
 from ._history import past
 
 if TYPE_CHECKING:
@@ -205,11 +205,13 @@ async def _estimate_all(connection: Connection, model: Model, inputs: list[tuple
 
 def _require_possible(model: Model, inputs: list[tuple[Any, int]]) -> None:
     """Refuse an input that the model would: a price for what cannot be had misleads."""
-    checker = Checker(model.input_schema)
+    checker, known = Checker(model.input_schema), parse(model.input_schema)
     for input, _ in inputs:
         if not isinstance(input, Mapping):
             return  # which the estimate refuses
         what_if = {name: value for name, value in input.items() if name not in pricing.TOKEN_COUNTS}
+        if model.text_route is not None:  # its routes take more than its schema says
+            what_if = {name: value for name, value in what_if.items() if name in known and name != "input"}
         if problems := checker.problems(what_if, partial=True):
             raise InvalidInputError(f"{model.id} does not take this. {as_text(problems)}", charged=False)
 

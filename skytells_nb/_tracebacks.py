@@ -2,9 +2,9 @@
 
 IPython asks an exception for ``_render_traceback_`` before it formats one itself, so nothing of IPython is
 replaced: `install` gives `SkytellsError` that method, and no other error looks different. It also registers
-a callback that is called after a cell, for the one error of another's that everybody meets here:
-``asyncio.run()`` where the kernel's loop runs already. `uninstall` takes both back;
-``sky.options.tracebacks = "full"`` shows all frames, as IPython would.
+a callback that is called after a cell, for the two errors of another's that everybody meets here:
+``asyncio.run()`` where the kernel's loop runs already, and a coroutine taken for what it will give.
+`uninstall` takes both back; ``sky.options.tracebacks = "full"`` shows all frames, as IPython would.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from typing import Any, Final
 from ._options import options
 from .exceptions import SkytellsError
 
-__all__ = ["ASYNCIO_RUN_HINT", "install", "short_traceback", "uninstall"]
+__all__ = ["ASYNCIO_RUN_HINT", "AWAIT_HINT", "install", "short_traceback", "uninstall"]
 
 MOST_LINES: Final = 12
 _WIDTH: Final = 96
@@ -35,6 +35,11 @@ _LIBRARIES: Final = tuple(
 ASYNCIO_RUN_HINT: Final = (
     "A notebook runs an event loop already: write `await main()` in place of asyncio.run(main()), or "
     "sky.run(main()). After sky.enable_nested_asyncio() asyncio.run() works here, too."
+)
+
+AWAIT_HINT: Final = (
+    "A call of an AsyncClient gives a coroutine: write `await` before it, as in "
+    "(await client.predictions.create(…)).status."
 )
 
 _hinting: list[Any] = []
@@ -136,3 +141,5 @@ def _hint(result: Any = None) -> None:
     error = getattr(result, "error_in_exec", None)
     if isinstance(error, RuntimeError) and "asyncio.run() cannot be called from a running" in str(error):
         print(ASYNCIO_RUN_HINT, file=sys.stderr)  # noqa: T201 - under the traceback, as a part of it
+    elif isinstance(error, AttributeError | TypeError) and "'coroutine' object" in str(error):
+        print(AWAIT_HINT, file=sys.stderr)  # noqa: T201 - the same

@@ -108,9 +108,9 @@ def create(
     except UnicodeEncodeError:
         raise _refusal(f"model {model!r} holds characters that cannot be sent", "check its name") from None
     if not isinstance(input, Mapping):
-        raise _refusal(
-            f"input must be a dict, not {type(input).__name__}", 'such as {"prompt": "a red fox in snow"}'
-        )
+        words = input if isinstance(input, str) and 0 < len(input) <= 80 else "a red fox in snow"
+        example = json.dumps({"prompt": words}, ensure_ascii=False)
+        raise _refusal(f"input must be a dict, not {type(input).__name__}", f"such as {example}")
     for name, value in input.items():
         if not isinstance(name, str):
             raise _refusal(f"every key of input must be a string, and {name!r} is none", "rename it")

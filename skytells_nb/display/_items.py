@@ -13,6 +13,7 @@ import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from types import CoroutineType
 from typing import TYPE_CHECKING, Any, BinaryIO, Final, assert_never, cast
 
 from ..archive import decode_data_uri, form_of, is_gone
@@ -224,7 +225,8 @@ def things_in(x: object) -> list[Prediction | Model | DisplayItem]:
         return things_in(raw)
     if isinstance(x, Iterable) or is_array(x):  # an array of four dimensions is several pictures
         return [thing for item in cast("Iterable[object]", x) for thing in things_in(item)]
-    raise InvalidInputError(f"A {type(x).__name__} cannot be shown. {_TAKEN}", charged=False)
+    wanted = "It needs `await` before it." if isinstance(x, CoroutineType) else _TAKEN
+    raise InvalidInputError(f"A {type(x).__name__} cannot be shown. {wanted}", charged=False)
 
 
 def items_of(things: Iterable[Prediction | DisplayItem], captions: Iterable[str | None]) -> list[DisplayItem]:

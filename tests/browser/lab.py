@@ -71,6 +71,11 @@ _ADD_CELL = """async (code) => {
     await app.commands.execute('notebook:run-cell');
     return notebook.activeCell.model.sharedModel.toJSON().outputs;
 }"""
+_RUN_ALL = "async () => { await window.jupyterapp.commands.execute('notebook:run-all-cells') }"
+_ERRORS = """() => window.jupyterapp.shell.currentWidget.content.widgets.map(cell => cell.model.toJSON())
+    .filter(cell => !(cell.metadata.tags ?? []).includes('raises-exception'))
+    .flatMap(cell => cell.outputs ?? []).filter(output => output.output_type === 'error')
+    .map(output => `${output.ename}: ${output.evalue}`)"""
 _CLOSE = """async (path) => {
     for (const shown of [...window.jupyterapp.shell.widgets('main')]) {
         if (shown.context?.path !== path) continue;
@@ -140,14 +145,19 @@ class Lab:
         self._server.stderr.close()
 
     def open(
-        self, cells: Sequence[str], *, theme: str = "light", trusted: bool = True, run: bool = True
+        self,
+        cells: Sequence[str] | dict[str, Any],
+        *,
+        theme: str = "light",
+        trusted: bool = True,
+        run: bool = True,
     ) -> Notebook:
-        """Open a notebook made of code cells and run it, as ``Run All Cells`` does.
+        """Open a notebook and run it, as ``Run All Cells`` does.
 
         Parameters
         ----------
-        cells : sequence of str
-            The code of each cell.
+        cells : sequence of str, or dict
+            The code of each cell; or a notebook, as its file has it.
         theme : str
             ``light`` or ``dark``.
         trusted : bool
@@ -157,11 +167,9 @@ class Lab:
             Whether its cells are run.
         """
         self._change_theme(THEMES[theme])
-        opened = self._open_file(self._write(_notebook(cells)))
+        opened = self._open_file(self._write(cells if isinstance(cells, dict) else _notebook(cells)))
         if run:
-            self.page.evaluate(
-                "async () => { await window.jupyterapp.commands.execute('notebook:run-all-cells') }"
-            )
+            opened.run_all()
         if trusted:
             return opened
         self.page.evaluate("async () => { await window.jupyterapp.shell.currentWidget.context.save() }")
@@ -285,6 +293,15 @@ class Notebook:
         found = self.page.evaluate(_EVALUATE, expression)
         assert found["status"] == "ok", f"{expression} raised {found['ename']}: {found['evalue']}"
         return str(found["data"]["text/plain"])
+
+    def run_all(self) -> None:
+        """Choose *Run All Cells*, and wait for their end."""
+        self.page.evaluate(_RUN_ALL)
+
+    def errors(self) -> list[str]:
+        """Give what its cells ended in that were not to fail."""
+        found: list[str] = self.page.evaluate(_ERRORS)
+        return found
 
     def run(self, code: str) -> list[dict[str, Any]]:
         """Add a cell below the others and run it; gives its outputs as nbformat has them."""

@@ -20,5 +20,7 @@ def pytest_runtest_protocol(item: pytest.Item) -> Iterator[object]:
     if not item.path.is_relative_to(_HERE):
         return (yield)
     kept = {name: value for name, value in os.environ.items() if not name.startswith("SKYTELLS_")}
-    with mock.patch.dict(os.environ, {**kept, "SKYTELLS_ARCHIVE": _FOLDER.name}, clear=True):
+    # one of its own, since the sandbox of `connect()` lives there, and one lesson's bills are not another's
+    archive = os.path.join(_FOLDER.name, item.path.stem)
+    with mock.patch.dict(os.environ, {**kept, "SKYTELLS_ARCHIVE": archive}, clear=True):
         return (yield)

@@ -22,8 +22,8 @@ from skytells_nb.api import Observer
 
 PROJECT = Path(__file__).parents[1]
 
-HOOKS = {name for name in vars(Observer) if not name.startswith("_")} | {"take"}
-"""What a client calls of an archive or a budget, and a sandbox of its faults, and nobody else."""
+HOOKS = {name for name in vars(Observer) if not name.startswith("_")} | {"take", "vote_log"}
+"""What the package itself calls of an archive, a budget and a sandbox's faults, and nobody else."""
 
 BRIEF = 1
 """How many parameters a method may have that explains them in its one sentence."""

@@ -108,7 +108,9 @@ class Comparison:
     shape : str
         The axes in words.
     given : sequence of Cell, optional
-        The cells in the order of the frame that was given, and ``index`` is that frame's.
+        The cells in the order of the frame that was given.
+    index : Index, optional
+        That frame's own.
 
     Attributes
     ----------

@@ -391,7 +391,7 @@ def _spend(line: str) -> None:
     account = client.connection.account
     session = format_cost(session_costs.spent(account.origin), money_unit(account.sandbox))
     print(spend_table(source, by, freq))  # noqa: T201 - a magic's answer
-    print(f"This session so far: {session}")  # noqa: T201
+    print(f"This session so far: {session}")  # noqa: T201 - a magic's answer
 
 
 def _match_line(context: Any) -> dict[str, Any]:

@@ -1,8 +1,9 @@
-"""Nobody reaches past a package's door: what another package needs is exported by its ``__init__``."""
+"""Nobody reaches past a package's door, and no check is silenced without a reason."""
 
 from __future__ import annotations
 
 import ast
+import re
 from pathlib import Path
 
 import pytest
@@ -42,3 +43,17 @@ def test_a_way_past_a_door_is_seen():
         "forms/_example.py:1 imports archive._index.Index",
         "forms/_example.py:2 imports archive._index",
     ]
+
+
+SILENCED = re.compile(r"# (?:noqa|type: ignore|ruff: noqa)")
+REASONED = re.compile(r"noqa: [A-Z0-9, ]+(?: - |  )\w|type: ignore\[[a-z, -]+\]  # \w")
+
+
+def test_a_silenced_check_says_why_on_its_line():
+    lines = (
+        (path.relative_to(ROOT), number, line)
+        for path in FILES
+        for number, line in enumerate(path.read_text("utf-8").splitlines(), 1)
+    )
+    bare = [where for *where, line in lines if SILENCED.search(line) and not REASONED.search(line)]
+    assert bare == []

@@ -226,7 +226,7 @@ def _made_already(made: list[Prediction]) -> InvalidInputError:
         f"gather() was given finished predictions, {made[0].id}{more}: a blocking client makes one after "
         "another. They are in this error's .results; for several at once use client.as_async()."
     )
-    error.made = error.results = made  # type: ignore[attr-defined]
+    error.made = error.results = made  # type: ignore[attr-defined]  # whatever it is, it carries them
     return error
 
 
@@ -362,7 +362,7 @@ class _Gather:
 
     def _note_results(self, error: BaseException, never: int) -> None:
         with suppress(AttributeError, TypeError):
-            error.results = [*self.results, *[None] * never]  # type: ignore[attr-defined]
+            error.results = [*self.results, *[None] * never]  # type: ignore[attr-defined]  # whatever it is, it carries them
 
     def _count_money(self, result: object) -> None:
         made = getattr(result, "prediction", result) if isinstance(result, BaseException) else result

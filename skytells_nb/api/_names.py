@@ -60,7 +60,7 @@ class InputNames(Observer):
         if known is not None:
             self._refuse_or_warn(known)
 
-    async def created(self, account: Account, ticket: object, prediction: Prediction) -> None:  # noqa: ARG002
+    async def created(self, account: Account, ticket: object, prediction: Prediction) -> None:  # noqa: ARG002 - as Observer has it
         """Begin to read the schema, now that the create is on its way."""
         wanted = self._may_read and self._policy != "send" and not self._input.keys() <= {"prompt"}
         if wanted and self._is_new():

@@ -223,7 +223,7 @@ async def _create(
         request = await asyncio.to_thread(build, *asked, stream=stream, origin=connection.origin, **params)
         return await (ask_for_stream if stream else ask)(connection, request)
 
-    return await resource._on_loop(send())  # noqa: SLF001
+    return await resource._on_loop(send())  # noqa: SLF001 - the same idea
 
 
 class Completions(Resource):

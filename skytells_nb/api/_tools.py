@@ -90,7 +90,7 @@ def as_tool(tool: Callable[..., object] | Mapping[str, Any], where: str = "tools
 
 
 def _hints(tool: Callable[..., object]) -> dict[str, Any]:
-    target = tool if inspect.isroutine(tool) or inspect.isclass(tool) else getattr(tool, "__call__", tool)  # noqa: B004
+    target = tool if inspect.isroutine(tool) or inspect.isclass(tool) else getattr(tool, "__call__", tool)  # noqa: B004 - its hints are wanted, not whether it is callable
     try:
         return typing.get_type_hints(target, include_extras=True)
     except Exception:  # noqa: BLE001 - a hint may be any expression; without it any value is allowed

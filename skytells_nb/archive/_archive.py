@@ -152,7 +152,7 @@ class Archive(Observer):
                 chosen = False if word in _OFF else _DEFAULT if word in _ON else named or _DEFAULT
             if chosen is False:
                 return cls(_DEFAULT) if value is True else None
-            value = chosen  # type: ignore[assignment]
+            value = chosen  # type: ignore[assignment]  # checked below
         if value is False:
             return None
         if isinstance(value, str | os.PathLike) and os.fspath(value):

@@ -421,7 +421,7 @@ def predictions(
     amount = -1 if limit is None else limit
     paths: dict[int, list[Path]] = {}
     for rowid, name in db.execute(
-        "SELECT prediction, path FROM outputs "  # noqa: S608
+        "SELECT prediction, path FROM outputs "  # noqa: S608 - names and marks of this module
         f"WHERE path IS NOT NULL AND prediction IN ({chosen}) ORDER BY prediction, position",
         (*values, amount),
     ):
@@ -429,7 +429,7 @@ def predictions(
         if path is not None:
             paths.setdefault(rowid, []).append(path)
     found = db.execute(
-        "SELECT p.rowid, p.id, p.origin, d.raw, d.filled "  # noqa: S608
+        "SELECT p.rowid, p.id, p.origin, d.raw, d.filled "  # noqa: S608 - names and marks of this module
         "FROM predictions p LEFT JOIN documents d ON d.prediction = p.rowid "
         f"WHERE p.rowid IN ({chosen}) ORDER BY p.moment DESC, p.rowid DESC",
         (*values, amount),

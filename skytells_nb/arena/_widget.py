@@ -76,7 +76,7 @@ def _style_sheet() -> str:
     return f"<style>{files(__package__).joinpath('_arena.css').read_text('utf-8')}</style>{_SCRIPT}"
 
 
-class ArenaWidget(w.VBox):  # type: ignore[misc]
+class ArenaWidget(w.VBox):  # type: ignore[misc]  # ipywidgets has no types
     """What an arena shows as a cell's last line.
 
     Parameters

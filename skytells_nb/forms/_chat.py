@@ -72,7 +72,7 @@ class _Turn:
         return self.answer is not None and bool(self.answer.text or self.answer.tool_calls)
 
 
-class Chat(w.VBox):  # type: ignore[misc]
+class Chat(w.VBox):  # type: ignore[misc]  # ipywidgets has no types
     """A conversation with a text model, as a widget.
 
     What is typed is sent with *Send* or Ctrl+Enter, and the answer grows in place; *Stop* closes the stream

@@ -62,7 +62,7 @@ class Inputs:
         self._given: Iterable[object] = rows_of(given)
         self._once = iter(self._given) is self._given
         self._source = iter(self._given)
-        self._spool = tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY) if self._once else None  # noqa: SIM115
+        self._spool = tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY) if self._once else None  # noqa: SIM115 - open as long as the batch reads
         self._digests = bytearray()
         self._numbers = array("L")
         self._seen: dict[bytes, int] = {}

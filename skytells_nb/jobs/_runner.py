@@ -246,7 +246,7 @@ class BatchRunner:
         await self._run_workers()
         await self._look_again()
         if self._fatal is not None:
-            self._fatal.results = self.results  # type: ignore[attr-defined]
+            self._fatal.results = self.results  # type: ignore[attr-defined]  # whatever it is, it carries them
             raise self._fatal
         return [made for made in self.results if made is not None]
 

@@ -238,16 +238,16 @@ class Budget(Observer):
             await self._count_today(connection, known)
         return self._reserve(known, model, estimate)
 
-    async def created(self, account: Account, ticket: object, prediction: Prediction) -> None:  # noqa: ARG002
+    async def created(self, account: Account, ticket: object, prediction: Prediction) -> None:  # noqa: ARG002 - as Observer has it
         """Tie the reservation to the prediction."""
         if isinstance(ticket, Entry):
             self._ledger.tie(ticket, prediction.id)
 
     async def not_created(
         self,
-        account: Account,  # noqa: ARG002
+        account: Account,  # noqa: ARG002 - as Observer has it
         ticket: object,
-        error: BaseException,  # noqa: ARG002
+        error: BaseException,  # noqa: ARG002 - as Observer has it
         sent: bool,
     ) -> None:
         """Give the reservation back, unless the prediction may have been made after all."""
@@ -307,7 +307,7 @@ class Budget(Observer):
         unit = self._unit(sandbox)
         balance = self._balance(sandbox)
         left = balance.left(self.limit)
-        others = [o._left(sandbox) for o in global_observers if isinstance(o, Budget)]  # noqa: SLF001
+        others = [o._left(sandbox) for o in global_observers if isinstance(o, Budget)]  # noqa: SLF001 - another budget, of this class
         daily = f" since midnight, {self._midnight():%Y-%m-%d %H:%M %z}" if self.per else ""
         return BudgetExceeded(
             f"{what}, and the budget of {money(self.limit, unit)} has {money(left, unit)} left: "
@@ -360,7 +360,7 @@ class _Reminder(Observer):
     def __init__(self, made: Budget) -> None:
         self._limit, self._done = made.limit, False
 
-    async def before_create(self, account: Account, model: str, input: dict[str, Any]) -> object:  # noqa: ARG002
+    async def before_create(self, account: Account, model: str, input: dict[str, Any]) -> object:  # noqa: ARG002 - as Observer has it
         """Warn, once."""
         self.warn()
         return None
@@ -390,7 +390,7 @@ def _after_fork() -> None:
     global _doors
     _doors = Lock()
     for each in _open_budgets():
-        each._ledger.after_fork()  # noqa: SLF001
+        each._ledger.after_fork()  # noqa: SLF001 - the budget's own module
 
 
 if hasattr(os, "register_at_fork"):

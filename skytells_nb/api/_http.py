@@ -328,7 +328,7 @@ class OpenAnswer:
     async def read(self) -> Reply:
         """Read the body whole, and close; a body that breaks off is a failure."""
         try:
-            return await self._session._receive(self._response)  # noqa: SLF001
+            return await self._session._receive(self._response)  # noqa: SLF001 - one idea in two classes
         except _WIRE_ERRORS as error:
             return self._session.failure(self._exchange, error)
         finally:
@@ -346,7 +346,7 @@ class OpenAnswer:
         size = 0
         try:
             # Past `aiter_bytes`, which takes as long as all that is done here with a piece.
-            async for part in self._response.stream if plain else self._response.aiter_bytes():  # type: ignore[union-attr] # of an asynchronous transport
+            async for part in self._response.stream if plain else self._response.aiter_bytes():  # type: ignore[union-attr]  # of an asynchronous transport
                 size += len(part)
                 if size > MAX_BODY:
                     raise httpx.ReadError(_TOO_LARGE)

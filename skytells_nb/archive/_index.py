@@ -490,7 +490,7 @@ def columns(
     """Read plain columns, newest first, some thousand rows at a time; damaged rows as in `predictions`."""
     chosen = ", ".join(_COLUMNS.values())
     cursor = db.execute(
-        f"SELECT {chosen} FROM predictions p WHERE {where} ORDER BY p.moment DESC, p.rowid DESC",  # noqa: S608
+        f"SELECT {chosen} FROM predictions p WHERE {where} ORDER BY p.moment DESC, p.rowid DESC",  # noqa: S608 - names and marks of this module
         values,
     )
     chunks = []

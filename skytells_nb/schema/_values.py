@@ -22,8 +22,10 @@ _LIBRARIES: Final = ("numpy", "pandas")
 
 def is_same(one: object, other: object) -> bool:
     """Return whether two JSON values are equal: 1 and 1.0 are, 1 and true are not."""
-    if isinstance(one, str) or isinstance(other, str) or one is None or other is None:
-        return one == other
+    if one is None or other is None:
+        return one is other
+    if isinstance(one, str) or isinstance(other, str):
+        return isinstance(one, str) and isinstance(other, str) and one == other
     if isinstance(one, bool) or isinstance(other, bool):
         return one is other
     if isinstance(one, int | float) and isinstance(other, int | float):

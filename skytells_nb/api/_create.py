@@ -170,6 +170,7 @@ class _Attempt:
                 _log.debug("create of %s: in doubt (%s); searching", self.request.model, error)
                 self.made = await search(connection, self.request, self.pending)
                 if self.made is not None:
+                    _log.debug("create of %s: found as %s", self.request.model, self.made.id)
                     return self.made
                 # Not listed proves little, since a listing may be
                 # late: it takes an error of the API's own as well.
@@ -264,6 +265,7 @@ class _Attempt:
 
     async def abandon(self) -> None:
         """Learn what became of a create that was interrupted, tell it, and cancel what it made."""
+        _log.debug("create of %s: interrupted; seeing what became of it", self.request.model)
         try:
             if self.made is None and self.failure is None and self.exchange is not None:
                 await self._learn()
@@ -383,6 +385,7 @@ def _may_be_accepted(error: ErrorBody | TransportFailure) -> bool:
 async def cancel_remotely(connection: Connection, prediction: Prediction) -> None:
     """Cancel a prediction that nobody waits for any more, and count what came of that."""
     subject = f"canceling prediction {prediction.id!r}"
+    _log.debug("%s: nobody waits for it any more", subject)
     is_canceled = True
     try:
         try:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import ipaddress
 import os
+import re
 import sys
 from contextlib import suppress
 from typing import Final, NoReturn
@@ -34,10 +35,13 @@ BLANKED: Final = b"[key]"
 class Key:
     """An API key that shows itself to nobody: not in a repr, not in a pickle, not in a traceback."""
 
-    __slots__ = ("_value", "fingerprint")
+    __slots__ = ("__weakref__", "_echo", "_value", "fingerprint")
 
     def __init__(self, value: str) -> None:
         self._value = value
+        # JSON may write any character of it as an escape, percent encoding as another.
+        spellings = (rb"(?:%s|\\u00%02x|%%%02x)" % (re.escape(c.encode()), ord(c), ord(c)) for c in value)
+        self._echo = re.compile(b"".join(spellings), re.IGNORECASE)
         # Salted with a name of ours, so that it matches no
         # list of hashed keys, and short enough to be no key.
         self.fingerprint = hashlib.sha256(b"skytells_nb\0" + value.encode()).hexdigest()[:12]
@@ -51,7 +55,7 @@ class Key:
 
         A key of under eight characters is no secret, and may stand in any word.
         """
-        return data.replace(self._value.encode(), BLANKED) if len(self._value) >= 8 else data
+        return self._echo.sub(BLANKED, data) if len(self._value) >= 8 else data
 
     def __repr__(self) -> str:
         return f"Key(fingerprint={self.fingerprint!r})"

@@ -8,6 +8,7 @@ nothing. No key ever goes out with a download: a request has the headers below a
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import socket
 import tempfile
@@ -39,6 +40,8 @@ MAX_REDIRECTS: Final = 5
 MAX_SIZE: Final = 512 * 2**20
 """Bytes of one output."""
 
+_log = logging.getLogger("skytells_nb")
+
 _CHUNK: Final = 256 * 1024
 _HEAD: Final = 4096
 _ADDRESSES_TRIED: Final = 4
@@ -57,7 +60,8 @@ _SLOWEST: Final = 16 * 1024
 class Download:
     """What came of a download: a size in bytes, or a ``problem`` in words.
 
-    ``final`` says that trying again soon is of no use; ``expired`` that the server has no such file.
+    ``final`` says that trying again soon is of no use; ``expired`` that the server has no such file;
+    ``withheld`` that it has none or does not show it, as stores do until a new file has reached them.
     """
 
     size: int = 0
@@ -65,6 +69,7 @@ class Download:
     problem: str | None = None
     final: bool = False
     expired: bool = False
+    withheld: bool = False
 
 
 class _Unreachable(Exception):
@@ -119,13 +124,16 @@ async def download(
     """
     token = downloader.set(_of_a_connection(origin))
     try:
-        return await _follow(url, path, origin, limit, clock)
+        found = await _follow(url, path, origin, limit, clock)
     except _Unreachable as error:
-        return Download(problem=str(error), final=error.final)
+        found = Download(problem=str(error), final=error.final)
     except SkytellsError as error:  # a proxy or certificates that cannot be used
-        return Download(problem=error.message.rstrip("."))
+        found = Download(problem=error.message.rstrip("."))
     finally:
         downloader.reset(token)
+    # The host alone: whoever has the whole URL, signed as it is, has the file.
+    _log.debug("output from %s: %s", host_of(url), found.problem or f"{found.size:,} bytes")
+    return found
 
 
 async def _follow(
@@ -243,7 +251,8 @@ async def _store(response: httpx.Response, path: Path, limit: int, clock: Callab
     if not 200 <= status < 300:
         missing = status in (404, 410)
         problem = "the API has deleted it" if missing else "its server refused it"
-        return Download(problem=f"{problem} ({status})", final=not is_retried(status), expired=missing)
+        final, withheld = not is_retried(status), missing or status == 403
+        return Download(problem=f"{problem} ({status})", final=final, expired=missing, withheld=withheld)
     announced = response.headers.get("content-length", "")
     plain = response.headers.get("content-encoding", "identity").lower() in ("", "identity")
     expected = int(announced) if announced.isdecimal() and len(announced) < 19 and plain else None

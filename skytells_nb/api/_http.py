@@ -14,6 +14,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 import logging
+import weakref
 from collections.abc import AsyncIterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext, suppress
@@ -120,6 +121,26 @@ class Exchange:
             self.whole = True
 
 
+class _KeyFilter(logging.Filter):
+    """Blanks keys in httpcore's own records: at DEBUG they hold every header that a server sends."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.keys: weakref.WeakSet[Key] = weakref.WeakSet()
+        for name in ("connection", "http11", "http2", "proxy", "socks"):
+            logging.getLogger(f"httpcore.{name}").addFilter(self)
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        text = record.getMessage()
+        for key in self.keys:
+            text = key.blank(text.encode("utf-8", "replace")).decode()
+        record.msg, record.args = text, None
+        return True
+
+
+_key_filter: Final = _KeyFilter()
+
+
 class HttpSession:
     """The sockets of one connection, on one event loop.
 
@@ -149,6 +170,7 @@ class HttpSession:
         self.closed = False
         self._base_url = base_url
         self._key = key
+        _key_filter.keys.add(key)
         self._timeout = timeout
         self._route = route
         self._own = transport is None
@@ -236,7 +258,8 @@ class HttpSession:
 
     def failure(self, exchange: Exchange, error: Exception) -> TransportFailure:
         """Sort what the network raised by whether the API may have received the request whole."""
-        message = f"{type(error).__name__}: {error}".rstrip(": ")
+        said = self.blank(str(error).encode("utf-8", "replace")).decode()  # it quotes a header that is none
+        message = f"{type(error).__name__}: {said}".rstrip(": ")
         if isinstance(error, httpx.ConnectTimeout):
             message = f"no connection within {min(CONNECT_SECONDS, exchange.seconds):g} s"
         if isinstance(error, _NEVER_SENT):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import weakref
 from collections.abc import Callable
 from contextlib import suppress
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from ._connection import Connection
 
 __all__ = ["Watch"]
+
+_log = logging.getLogger("skytells_nb")
 
 _LOST: Final = TransportFailure("dropped", sent=True, message="interrupted")
 
@@ -109,6 +112,8 @@ class Watch:
                     reads.add(read)
                     read.add_done_callback(reads.discard)
                 due = self.poller.due(now)
+                if due is not None:
+                    _log.debug("waiting for %d predictions; next read in %.2f s", len(self.poller), due - now)
                 self._changed.clear()
                 with suppress(TimeoutError):
                     async with asyncio.timeout(None if due is None else max(0.0, due - now)):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import re
 import time
 from collections.abc import Awaitable, Callable, Mapping
@@ -38,6 +39,8 @@ KEPT: Final = timedelta(minutes=5)
 _PAUSES: Final = (0.5, 1.0, 2.0, 3.0)
 _ENOUGH: Final = 8.0
 """Seconds after which a create has waited long enough: whoever sees the prediction next tries again."""
+
+_log = logging.getLogger("skytells_nb")
 
 _URL: Final = re.compile(r"https?://\S+", re.IGNORECASE)
 _TEXTUAL: Final = frozenset({"text", "code"})
@@ -133,7 +136,7 @@ async def download_output(
                     result = await asyncio.to_thread(_examined, position, path, got, prediction.model_type)
                 else:
                     ended = prediction.completed_at
-                    late = got.expired and (is_new if ended is None else is_young(prediction, margin=0.0))
+                    late = got.withheld and (is_new if ended is None else is_young(prediction, margin=0.0))
                     problem = "its server does not have it yet" if late else got.problem
                     again = late or not got.final
                     result = DownloadResult(
@@ -146,6 +149,7 @@ async def download_output(
                 path.unlink(missing_ok=True)
         if form != "url" or not result.again or pause is None or clock() - began > _ENOUGH:
             break
+        _log.debug("output %d of %s: %s; again in %.1f s", position, prediction.id, result.problem, pause)
         await sleep(pause)
     return result
 

@@ -187,7 +187,7 @@ def _files(value: object) -> Iterator[str]:
             yield f"data:{media_type};base64,{packed.rpartition(',')[2]}"
         else:
             for key, item in value.items():
-                if key not in _NO_OUTPUTS:
+                if key not in _NO_OUTPUTS or (key == "urls" and isinstance(item, list)):
                     yield from _files(item)
 
 

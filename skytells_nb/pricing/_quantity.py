@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Context, Decimal
 from typing import Any, Final, Self
 
 from ..formatting import format_number
 from ..models import BilledQuantity, Unit
-from ..schema import LENGTH_NAMES, count_names
-from ._resolved_input import ResolvedInput, number_bounds, numeric, shown
+from ..schema import LENGTH_NAMES, UNSET, Property, count_names, is_count
+from ._resolved_input import InputValue, ResolvedInput, number_bounds, numeric, shown
 
 __all__ = ["EXACT", "TOKEN_COUNTS", "Interval", "quantity", "tokens_in", "tokens_out"]
 
@@ -130,7 +130,8 @@ def _outputs(input: ResolvedInput, one: str, many: str) -> Interval:
         return f"{format_number(number)} {one if number == 1 else many}"
 
     names = count_names(input.schema, input.input)
-    counts = {name: _count(input, name, text) for name in names}
+    counts = {name: _count(name, input.find(name), input.schema.get(name), text) for name in names}
+    counts |= _nested_counts(input, text)
     unknown = next((count for count in counts.values() if count.high is None), None)
     if unknown is not None:
         return unknown
@@ -167,10 +168,27 @@ def _between(counts: Sequence[Interval], text: Callable[[Decimal], str]) -> Inte
     return Interval(low, high, None, f"{format_number(low)} to {text(high)}", note=note)
 
 
-def _count(input: ResolvedInput, name: str, text: Callable[[Decimal], str]) -> Interval:
-    found = input.find(name)
+def _nested_counts(input: ResolvedInput, text: Callable[[Decimal], str]) -> dict[str, Interval]:
+    """Count what an object among the inputs asks for, such as ``{"options": {"n": 4}}``."""
+    counts = {}
+    for name, field in input.schema.items():
+        within = input.find(name)
+        given = within.value if within is not None and isinstance(within.value, Mapping) else {}
+        for part in filter(is_count, field.properties):
+            value, label = given.get(part.name), f"{name}.{part.name}"
+            is_given = value is not None
+            value = value if is_given else part.default
+            missing = value is None or value is UNSET
+            found = None if missing else InputValue(label, value, given=is_given)
+            counts[label] = _count(label, found, part, text)
+    return counts
+
+
+def _count(
+    name: str, found: InputValue | None, field: Property | None, text: Callable[[Decimal], str]
+) -> Interval:
     if found is None:
-        return _count_left_out(input, name, text)
+        return _count_left_out(name, field, text)
     number = numeric(found.value)
     if number is None or number < 1 or number != number.to_integral_value():
         return Interval.unknown(f"{name} is {shown(found.value)!r}, which is no number of outputs")
@@ -180,11 +198,12 @@ def _count(input: ResolvedInput, name: str, text: Callable[[Decimal], str]) -> I
     return Interval.exactly(number, text(number) + ("" if number == 1 else found.default_note))
 
 
-def _count_left_out(input: ResolvedInput, name: str, text: Callable[[Decimal], str]) -> Interval:
+def _count_left_out(name: str, field: Property | None, text: Callable[[Decimal], str]) -> Interval:
     """Return how many there may be where the input leaves a count out, and its schema has no default."""
-    bounds = number_bounds(input.schema[name])
+    bounds = None if field is None else number_bounds(field)
+    most = None if field is None or bounds is not None else numeric(field.bounds[1])
     low = max(_ONE, bounds[0]) if bounds is not None else _ONE
-    high = max(low, bounds[1]) if bounds is not None else low
+    high = max(low, bounds[1] if bounds is not None else most or low)
     note = f"{name} is not given and has no default"
     shown_as = text(low) if low == high else f"{format_number(low)} to {text(high)}"
     return Interval(low, high, _ONE if low == 1 else None, shown_as, note=note)

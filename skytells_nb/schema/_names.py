@@ -35,6 +35,18 @@ COUNT_NAMES: Final = (
 )
 """Under which names schemas of public models ask how many outputs are made; `is_count` knows more."""
 
+_PLAIN_COUNTS: Final = frozenset(
+    {"images", "pictures", "videos", "clips", "outputs", "results", "variants", "candidates", "num", "batch"}
+    | {"repeat", "repeats", "generations"}
+)
+"""Names of counts where the value is a whole number; else files or lists go by them."""
+
+_MADE: Final = "(?:images|pictures|photos|outputs|results|videos|clips|songs|variations|variants|generations)"
+_TOLD: Final = re.compile(
+    rf"\b(?:(?:number|amount|count|quantity) of|how many) (?:[a-z]+ )?{_MADE}\b", re.IGNORECASE
+)
+_TOLD_NOT: Final = re.compile(r"\b(?:input|reference|source|conditioning|init|uploaded)\b", re.IGNORECASE)
+
 _HOW_MANY: Final = frozenset(
     {"n", "num", "no", "nr", "number", "count", "max", "total", "amount", "quantity"}
 )
@@ -95,7 +107,7 @@ _WORD: Final = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])")
 
 
 def is_count(field: Property) -> bool:
-    """Return whether a property asks how many outputs are made: by its name, or by its title.
+    """Return whether a property asks how many outputs are made: by its name, title or description.
 
     Examples
     --------
@@ -110,6 +122,11 @@ def is_count(field: Property) -> bool:
         return True
     if field.types == {"string"} and not field.closed:
         return False
+    told = field.description
+    if field.types == {"integer"} and (
+        _letters(field.name) in _PLAIN_COUNTS or (_TOLD.search(told) and not _TOLD_NOT.search(told))
+    ):
+        return True
     return any(
         bool(words & _HOW_MANY and words & _OUTPUTS and not words & _NOT_OUTPUTS)
         for words in (_words(field.name), _words(field.title))

@@ -327,6 +327,50 @@ def test_no_log_record_holds_the_key(sandbox: sky.Sandbox, face: str) -> None:
     assert KEY not in lines.getvalue()
 
 
+@pytest.mark.parametrize(
+    "echo",
+    [
+        lambda key: json.dumps(f"No such key: {key}").replace("-", "\\u002d"),
+        lambda key: '"' + "".join(f"\\u{ord(letter):04X}" for letter in key) + '"',
+        lambda key: json.dumps(f"see /keys/{key.replace('-', '%2D')}"),
+        lambda key: json.dumps(f"KEY {key.upper()} IS UNKNOWN"),
+    ],
+    ids=["hyphens escaped", "all escaped", "percent", "capitals"],
+)
+def test_an_echo_in_another_spelling_is_blanked_too(echo: Callable[[str], str]) -> None:
+    body = f'{{"error": {{"message": {echo(KEY)}, "error_id": "UNAUTHORIZED"}}}}'.encode()
+    answer = lambda method, path: (401, {"content-type": "application/json"}, body)  # noqa: E731
+    with ears(answer) as (url, _), sky.Client(KEY, base_url=url) as client:
+        with pytest.raises(AuthenticationError) as caught:
+            client.predictions.get("p1")
+        told = f"{caught.value!r} {caught.value.detail}".replace("%2D", "-").lower()
+        assert KEY.lower() not in told
+        assert "[key]" in told
+
+
+def test_a_header_that_is_none_and_holds_the_key_is_quoted_without_it() -> None:
+    def answer(method: str, path: str) -> tuple[int, dict[str, str], bytes]:
+        return 200, {f"you sent {KEY}": "x"}, b"{}"
+
+    with (
+        ears(answer) as (url, _),
+        sky.Client(KEY, base_url=url, max_retries=0) as client,
+        pytest.raises(sky.NetworkError) as caught,
+    ):
+        client.predictions.get("p1")
+    assert "[key]" in str(caught.value)
+    assert KEY not in f"{caught.value!r} {caught.value.detail}"
+
+
+def test_a_header_that_echoes_the_key_is_in_no_record_of_any_logger(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG)
+    echo = saying({"id": "p1", "status": "succeeded", "output": "x"}, **{"x-you-sent": KEY})
+    with ears(echo) as (url, _), sky.Client(KEY, base_url=url) as client:
+        client.predictions.get("p1")
+    assert "x-you-sent" in caplog.text.lower(), "httpcore did log it"
+    assert KEY not in caplog.text
+
+
 def test_every_client_trusts_by_the_same_context(monkeypatch: pytest.MonkeyPatch) -> None:
     """Loading the trust store takes some 50 ms."""
     contexts = set()

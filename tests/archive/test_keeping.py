@@ -115,7 +115,7 @@ def test_nothing_is_asked_for_when_the_api_says_it_is_gone(
 def test_one_failed_output_does_not_take_the_others_along(
     keep: Keep, archive: Archive, assets: Assets
 ) -> None:
-    urls = [assets.put("a", picture(), 403), assets.put("b", picture())]
+    urls = [assets.put("a", picture(), 400), assets.put("b", picture())]
     with pytest.warns(SkytellsWarning, match="1 of 2"):
         kept = keep(made(ID, *urls))
     assert [p.name[-6:] for p in kept.files] == ["-2.png"]
@@ -375,8 +375,12 @@ def test_what_an_earlier_process_was_stopped_in_is_fetched_with_the_next_create(
     asyncio.run(asyncio.wait_for(started(), 10))
 
 
-def test_a_404_right_after_the_end_is_tried_again(keep: Keep, assets: Assets, slept: list[float]) -> None:
-    kept = keep(made(ID, assets.put("x.png", picture(), 404, 404)))
+@pytest.mark.parametrize("status", [404, 403, 410])
+def test_a_404_right_after_the_end_is_tried_again(
+    keep: Keep, assets: Assets, slept: list[float], status: int
+) -> None:
+    """A store without leave to list says 403 of what it has not got yet."""
+    kept = keep(made(ID, assets.put("x.png", picture(), status, status)))
     assert len(kept.files) == 1
     assert slept == [0.5, 1.0]
 

@@ -182,6 +182,8 @@ def test_a_model_is_a_slug_or_an_object(wire: object, slug: str | None):
         ({"images": [{"url": "https://a", "width": 40}], "seed": 3}, ["https://a"]),
         ({"image": "https://a", "mask": "https://b"}, ["https://a", "https://b"]),
         ([{"image": "https://a", "mask": "https://b"}], ["https://a", "https://b"]),
+        ({"urls": ["https://a", "https://b"]}, ["https://a", "https://b"]),
+        ({"text": "hello", "urls": {"get": "https://a"}}, ["hello"]),
         ({"image": {"url": "https://a"}, "images": [{"url": "https://a"}]}, ["https://a"]),
         ({"video": {"url": "https://a", "thumbnail": "https://t"}}, ["https://a"]),
         ({"video": "https://a", "thumbnail_url": "https://t"}, ["https://a"]),

@@ -167,6 +167,7 @@ COUNTS = [
         "numImages",
     ),
     *("numberOfImages", "num_images_per_prompt", "image_count", "n_samples", "num_videos", "sampleCount"),
+    *("images", "outputs", "results", "variants", "batch", "repeat"),
     *("num_of_pictures", "outputs_count", "numGenerations", "maxCandidates"),
 ]
 
@@ -191,6 +192,33 @@ def test_outputs_are_counted_under_any_name(name: str):
     left_to_the_model = estimate(priced)
     assert (left_to_the_model.low, left_to_the_model.high) == (Decimal("0.03"), Decimal("0.3"))
     assert not left_to_the_model.exact
+
+
+@pytest.mark.parametrize(
+    ("properties", "input", "high"),
+    [
+        ({"many": {"type": "integer", "description": "How many pictures to return."}}, {"many": 5}, "0.15"),
+        ({"many": {"type": "integer", "description": "The number of images", "maximum": 9}}, {}, "0.27"),
+        ({"many": {"type": "integer", "description": "Number of input images"}}, {"many": 5}, "0.03"),
+        ({"images": {"type": "array", "items": {"type": "string"}}}, {"images": ["a", "b"]}, "0.03"),
+        (
+            {"options": {"type": "object", "properties": {"n": {"type": "integer"}}}},
+            {"options": {"n": 5}},
+            "0.15",
+        ),
+        ({"options": {"type": "object", "properties": {"n": {"type": "integer", "maximum": 6}}}}, {}, "0.18"),
+        ({"options": {"type": "object", "properties": {"n": {"type": "integer", "default": 2}}}}, {}, "0.06"),
+    ],
+)
+def test_by_its_description_and_within_an_object_too(properties: Any, input: Any, high: str):
+    priced = Model.from_api(
+        {
+            "namespace": "m",
+            "pricing": {"amount": 0.03, "unit": "image", "currency": "USD"},
+            "input_schema": {"properties": properties},
+        }
+    )
+    assert estimate(priced, input).high == Decimal(high)
 
 
 def test_by_its_title_too_and_not_what_is_no_count():

@@ -198,6 +198,7 @@ class RawApi:
         self.seconds = seconds
         self.jobs: dict[str, dict[str, Any]] = {}
         self.billed: list[str] = []
+        self.signature = ""
         self.asked: list[str] = []
         self.leaks: list[str] = []
         self.choose: Callable[[str], str | None] = self._upsets
@@ -368,6 +369,6 @@ class RawApi:
             "created_at": datetime.fromtimestamp(job["made"], UTC).isoformat(),
         }
         if status == "succeeded":
-            shown["output"] = [f"http://127.0.0.1:{self.port}/files/{job['id']}.png"]
+            shown["output"] = [f"http://127.0.0.1:{self.port}/files/{job['id']}.png{self.signature}"]
             shown["completed_at"] = datetime.fromtimestamp(job["ends"], UTC).isoformat()
         return shown

@@ -15,13 +15,17 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
     from typing import Final, TextIO
 
-__all__ = ["align", "clean", "clip", "encodable", "one_line", "printable"]
+__all__ = ["FORMULA", "align", "clean", "clip", "encodable", "one_line", "printable"]
 
 # Overrides, embeddings, isolates and marks of direction; what breaks lines unseen; the byte order mark.
 _UNSEEN: Final = re.compile("[\u200e\u200f\u061c\u202a-\u202e\u2066-\u2069\u206a-\u206f\ufeff\ufff9-\ufffb]")
 _BREAKS: Final = re.compile("\r\n?|[\u2028\u2029\x85\x0b\x0c]")
 _HOSTILE: Final = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\u202a-\u202e\u2066-\u2069]")
 _CONTROLS: Final = re.compile("[\x00-\x08\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff]")
+
+# What a spreadsheet takes for a formula: at the start of a cell, and after what it may take for its end. A
+# csv with commas is opened with semicolons where those are the custom (owasp.org, "CSV Injection").
+FORMULA: Final = re.compile(r"(?:^|[;\t\r\n])\s*[=+\-@\uff1d\uff0b\uff0d\uff20]|^[\t\r\n]")
 
 _IN_ASCII: Final = {"×": "x", "…": "...", "·": "-", "–": "-", "“": '"', "”": '"', "’": "'", "€": "EUR"}
 

@@ -25,7 +25,7 @@ from .._options import options
 from ..checks import check_whole
 from ..exceptions import InvalidInputError
 from ..models import Prediction
-from ._loop import GRACE, HEARTBEAT
+from ._loop import GRACE, HEARTBEAT, require_asyncio
 from ._progress import Bar, bar
 
 __all__ = ["Together", "gather", "one_call", "together"]
@@ -142,6 +142,7 @@ async def gather(
     source = _Source(aws)
     try:
         most = None if limit is None else check_whole("limit", limit, 1, none="all at once")
+        require_asyncio()
         source.check()
     except BaseException:
         source.close()

@@ -36,6 +36,7 @@ __all__ = [
     "in_caller",
     "is_toolkit_thread",
     "on_loop",
+    "require_asyncio",
     "run",
     "spawn",
     "submit",
@@ -427,13 +428,35 @@ class _AwaitingCaller:
 _calls: set[asyncio.Task[None]] = set()
 
 
+def require_asyncio() -> asyncio.AbstractEventLoop:
+    """Return the event loop that runs here, uvloop's too.
+
+    Raises
+    ------
+    SkytellsError
+        It is none of asyncio's: trio's, or none at all.
+    """
+    try:
+        return asyncio.get_running_loop()
+    except RuntimeError:
+        raise SkytellsError(
+            "AsyncClient, gather and abatch need asyncio, and it does not run here. Under trio call the "
+            "blocking Client in a thread: `await trio.to_thread.run_sync(...)`.",
+            charged=False,
+        ) from None
+
+
 async def on_loop(coro: Coroutine[Any, Any, T]) -> T:
     """Await a coroutine that runs on the toolkit's loop, from whatever event loop this is.
 
     A cancellation is passed on; the coroutine has `GRACE` seconds to react to it.
     """
+    try:
+        loop = require_asyncio()
+    except SkytellsError:
+        coro.close()
+        raise
     toolkit = _toolkit_loop()
-    loop = asyncio.get_running_loop()
     if loop is toolkit.loop:
         return await coro
     call = _LoopCall(coro, toolkit, _AwaitingCaller(loop))

@@ -13,6 +13,7 @@ from typing import Final
 from ..checks import check_path
 from ..exceptions import InvalidInputError
 from ..models import Prediction
+from ..plaintext import FORMULA
 from ._serialize import Rating
 
 __all__ = ["export"]
@@ -47,4 +48,4 @@ def export(folder: str | os.PathLike[str], chosen: Iterable[tuple[Prediction, Ra
 def _as_cell(value: object) -> str:
     """Write a value so that no spreadsheet takes it for a formula."""
     text = "" if value is None else value.isoformat() if isinstance(value, datetime) else str(value)
-    return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r")) else text
+    return f"'{text}" if FORMULA.search(text) else text

@@ -21,6 +21,7 @@ import numpy as np
 import pandas as pd
 
 from ..exceptions import InvalidInputError
+from ..plaintext import FORMULA
 from . import _dtypes as dtypes
 from ._columns import COLUMNS
 from ._dtypes import Kind
@@ -57,9 +58,6 @@ _BY_DTYPE: Final[Mapping[str, Kind]] = {
     dtypes.TEXT: "text",
 }
 _AS_TEXT: Final = (date, time, timedelta, Decimal, UUID, PurePath, pd.Period, pd.Interval)
-# What a spreadsheet takes for a formula: at the start of a cell, and after what it may take for its end. A
-# csv with commas is opened with semicolons where those are the custom (owasp.org, "CSV Injection").
-_FORMULA: Final = re.compile(r"(?:^|[;\t\r\n])\s*[=+\-@\uff1d\uff0b\uff0d\uff20]|^[\t\r\n]")
 _FORMULA_IN_JSON: Final = re.compile(r"(;\s*)([=+\-@\uff1d\uff0b\uff0d\uff20])")
 _TIME: Final = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d(\.\d{1,9})?)?(Z|[+-]\d\d:\d\d)?")
 _GERMAN: Final = re.compile(r"(\d\d?)\.(\d\d?)\.(\d{4})(?: (\d\d?:\d\d(?::\d\d)?))?")
@@ -120,10 +118,10 @@ def cells(values: pd.Series, kind: KindOfCell) -> list[str]:
 def _cell(value: Any, plain: bool) -> str:
     if isinstance(value, str):
         if plain:
-            quoted = not value or value[0] == '"' or _FORMULA.search(value)
+            quoted = not value or value[0] == '"' or FORMULA.search(value)
         else:
             quoted = (
-                not value or parse_json(value) != value or _TIME.fullmatch(value) or _FORMULA.search(value)
+                not value or parse_json(value) != value or _TIME.fullmatch(value) or FORMULA.search(value)
             )
         return to_json(value) if quoted or not _is_writable(value) else value
     if isinstance(value, list | tuple | dict | np.ndarray):
@@ -194,7 +192,7 @@ def _is_writable(text: str) -> bool:
 
 def encode_name(name: str) -> str:
     """Return a column's name as a cell."""
-    plain = name and _is_writable(name) and not _FORMULA.search(name) and not set(name) & set('";\t')
+    plain = name and _is_writable(name) and not FORMULA.search(name) and not set(name) & set('";\t')
     return name if plain else to_json(name)
 
 

@@ -323,7 +323,10 @@ def is_own_name(host: str, names: frozenset[str] = frozenset()) -> bool:
 
     An address is enough, since rebinding needs a name that somebody else's DNS answers for.
     """
-    name = host.rpartition(":")[0] if not host.endswith("]") and ":" in host else host
+    name, colon, port = host.rpartition(":") if not host.endswith("]") else (host, "", "")
+    if colon and not (port.isascii() and port.isdecimal()):
+        return False
+    name = name if colon else host
     name = name.rstrip(".").lower()
     if name == "localhost" or name.endswith(".localhost") or name in names:
         return True

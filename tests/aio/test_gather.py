@@ -337,3 +337,9 @@ class TestWhatABlockingClientHasMadeAlready:
             asyncio.run(sky.gather(one_by_one(), limit=2))
         assert raised.value.results == [self.made[0]]
         assert asked == ["p0"]
+
+
+def test_where_no_asyncio_runs_it_says_what_works():
+    awaited = sky.gather(asyncio.sleep(0))
+    with pytest.raises(sky.SkytellsError, match=r"trio\.to_thread\.run_sync"):
+        awaited.send(None)  # as trio does

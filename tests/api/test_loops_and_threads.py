@@ -251,3 +251,11 @@ def test_closing_an_async_client_ends_its_waits_with_a_word(slow_sandbox: sky.Sa
     errors = asyncio.run(main())
     assert all(isinstance(error, SkytellsError) and "goes on" in str(error) for error in errors), errors
     assert slow_sandbox.billed == 3
+
+
+def test_an_async_client_says_what_works_where_no_asyncio_runs(sandbox: sky.Sandbox) -> None:
+    client = sandbox.async_client()
+    with pytest.raises(sky.SkytellsError, match=r"trio\.to_thread\.run_sync") as raised:
+        client.predictions.create("truefusion", {"prompt": "a fox"}).send(None)  # as trio does
+    assert raised.value.charged is False
+    assert sandbox.billed == 0

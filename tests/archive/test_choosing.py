@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import csv
 import json
 from dataclasses import replace
 from pathlib import Path
@@ -193,6 +194,17 @@ def test_the_best_are_exported_with_a_table(
     (tmp_path / "file").write_text("mine")
     with pytest.raises(InvalidInputError, match="could not be written"):
         archive.export(tmp_path / "file")
+
+
+@pytest.mark.parametrize("note", ["@SUM(1)", " =1+1", "\uff1d1+1", "a;=cmd()", "\n+1"])
+def test_no_note_becomes_a_formula_in_the_table(
+    keep: Keep, archive: Archive, tmp_path: Path, note: str
+) -> None:
+    keep(made("p1", "x", **TEXT))
+    archive.rate("p1", 5, note=note)
+    archive.export(tmp_path / "best")
+    with (tmp_path / "best" / "outputs.csv").open(encoding="utf-8-sig", newline="") as file:
+        assert next(csv.DictReader(file))["note"] == f"'{note}"
 
 
 def test_thumbnails_go_with_the_prediction(keep: Keep, archive: Archive) -> None:

@@ -23,6 +23,8 @@ from skytells_nb.sandbox.webhooks import sign
         (is_own_name, ("[::1]:80",), True),
         (is_own_name, ("a.localhost",), True),
         (is_own_name, ("evil.example:80",), False),
+        (is_own_name, ("127.0.0.1:80, evil.example",), False),
+        (is_own_name, ("localhost:evil",), False),
         (is_own_name, ("",), False),
         (plan_times, (0, 2.0), (200000, 320000, 2000000)),
         (format_time, (1_000_000,), "1970-01-01T00:00:01.000000Z"),

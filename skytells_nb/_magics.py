@@ -5,6 +5,9 @@
     %%skytells truefusion-pro --width 1024 --seed 7 -o picture
     a {animal} in snow, soft morning light
 
+    %%skytells gpt-5 --system "Be brief." -o answer
+    Why is the sea blue?
+
 Nothing of IPython is imported here: the shell is handed in when the extension is loaded. Errors are one line,
 since the traceback of a magic helps nobody.
 """
@@ -27,10 +30,11 @@ from . import _tracebacks
 from ._options import options
 from .aio import bar, run
 from .api import client_of, session_costs
+from .display import show
 from .exceptions import NotFoundError, SkytellsError
 from .formatting import format_cost, money_unit
 from .forms import Field, FieldKind, fields_from_schema
-from .models import Model, Prediction
+from .models import ChatCompletion, Model, Prediction, Response
 from .pricing import estimate
 from .schema import UNSET, as_text, check, closest
 
@@ -227,6 +231,9 @@ def _create(ipython: Any, line: str, cell: str) -> object:
     while _pending_output:
         print(_pending_output.pop(0), end="")  # noqa: T201 - which API this is must be said
     model = _model(client, args.model)
+    if model.text_route is not None:
+        made = _assign(ipython, args, _ask(client, model, args, fill_in(cell, ipython.user_ns)))
+        return None if isinstance(made, ChatCompletion | Response) else made  # it has been shown already
     input = _input(model, args.given, fill_in(cell.strip("\n"), ipython.user_ns))
     if args.form:
         from .forms import PromptForm
@@ -246,6 +253,45 @@ def _create(ipython: Any, line: str, cell: str) -> object:
         made = client.predictions.create(model.id, input, on_progress=move, reuse=args.reuse)
         shown.update(running=0, done=1, reused=int(made.reused))
     return _assign(ipython, args, made)
+
+
+def _ask(client: Any, model: Model, args: MagicArgs, cell: str) -> object:
+    """Ask a text model, and let its answer grow where the cell's output stands."""
+    params = {name: _parse_param(value) for name, value in args.given.items()}
+    earlier = params.pop("messages", [])
+    if not isinstance(earlier, list):
+        raise MagicError("--messages takes JSON, a list of messages. Nothing was sent.", charged=False)
+    if "system" in params:
+        earlier = [{"role": "system", "content": str(params.pop("system"))}, *earlier]
+    prompt = cell.strip()
+    if not prompt and not earlier:
+        raise MagicError("The cell is empty. Write below its first line what to ask.", charged=False)
+    messages = [*earlier, {"role": "user", "content": prompt}] if prompt else earlier
+    if args.estimate:
+        return estimate(model, {"messages": messages, **params})
+    if args.form:
+        from .forms import Chat
+
+        system = next((each["content"] for each in earlier if each.get("role") == "system"), None)
+        chat = Chat(model, system, client=client, **params)
+        chat.send(prompt)
+        return chat
+    if model.text_route == "embeddings":
+        return client.embeddings.create(model.id, prompt, **params)
+    text = client.chat.completions if model.text_route == "chat" else client.responses
+    stream = text.create(model.id, messages, stream=True, **params)
+    show(stream)
+    return stream.completion
+
+
+def _parse_param(typed: Any) -> Any:
+    """Read a parameter of a text route, of which there is no schema: JSON where it is some, else a text."""
+    if isinstance(typed, list):
+        return [_parse_param(each) for each in typed]
+    try:
+        return json.loads(typed) if isinstance(typed, str) else typed
+    except ValueError:
+        return typed
 
 
 def _assign(ipython: Any, args: MagicArgs, made: object) -> object:

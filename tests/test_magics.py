@@ -199,3 +199,28 @@ def test_what_the_archive_has_is_not_paid_for_again(
         with sky.options(reuse=True):
             assert shell.cell("truefusion-edge --width 64 --height 64").reused
             assert not shell.cell("truefusion-edge --width 64 --height 64 --no-reuse").reused
+
+
+def test_a_text_model_streams_its_answer_and_keeps_it_under_a_name(
+    shell: Shell, capsys: pytest.CaptureFixture[str]
+):
+    shell.user_ns["what"] = "the sea"
+    line = 'gpt-5 --system "Be brief." --temperature 0.2 --max-tokens 500 -o answer'
+    assert shell.cell(line, "Why is {what} blue?\n") is None, "it has been shown already"
+    answer = shell.user_ns["answer"]
+    assert capsys.readouterr().out.startswith(answer.text)
+    assert answer.input["messages"] == [
+        {"role": "system", "content": "Be brief."},
+        {"role": "user", "content": "Why is the sea blue?"},
+    ]
+    assert (answer.input["temperature"], answer.input["max_tokens"]) == (0.2, 500)
+
+
+def test_a_text_models_cell_can_be_estimated_or_become_a_chat(shell: Shell, sandbox: sky.Sandbox):
+    assert shell.cell("gpt-5 --estimate --max-tokens 100", "Why?").high > 0
+    with pytest.raises(MagicError, match="empty"):
+        shell.cell("gpt-5", "\n")
+    assert not [each for each in sandbox.log if each.method == "POST"]
+    chat = shell.cell("gpt-5 --form", "Why?")
+    chat.wait()
+    assert chat.answers[0].finish_reason == "stop"

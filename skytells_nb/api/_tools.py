@@ -116,6 +116,10 @@ def _schema(hint: Any) -> dict[str, Any]:
         if all(list(each) == ["type"] for each in variants):
             return {"type": [each["type"] for each in variants]}
         return {"anyOf": variants}
+    if typing.is_typeddict(hint):
+        fields = typing.get_type_hints(hint)
+        properties = {name: _schema(each) for name, each in fields.items()}
+        return {"type": "object", "properties": properties, "required": sorted(hint.__required_keys__)}
     kind = origin or hint
     if isinstance(kind, type) and issubclass(kind, dict | Mapping):
         values = _schema(inner[1]) if len(inner) == 2 else {}
@@ -123,10 +127,6 @@ def _schema(hint: Any) -> dict[str, Any]:
     if isinstance(kind, type) and issubclass(kind, list | tuple | set | frozenset | typing.Sequence):
         item = _schema(inner[0]) if inner else {}
         return {"type": "array"} | ({"items": item} if item else {})
-    if typing.is_typeddict(hint):
-        fields = typing.get_type_hints(hint)
-        properties = {name: _schema(each) for name, each in fields.items()}
-        return {"type": "object", "properties": properties, "required": sorted(hint.__required_keys__)}
     return {}
 
 

@@ -1,0 +1,126 @@
+"""Answers of text models: whatever JSON comes is a value, and what it says is found."""
+
+from __future__ import annotations
+
+import pickle
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from skytells_nb.api._deltas import ChatJoiner, ResponseJoiner
+from skytells_nb.models import ChatCompletion, Embeddings, Response
+
+SCALARS = st.none() | st.booleans() | st.integers(-9, 9) | st.floats(allow_nan=False) | st.text(max_size=4)
+NAMES = st.sampled_from(
+    [
+        "id",
+        "choices",
+        "message",
+        "content",
+        "tool_calls",
+        "function",
+        "index",
+        "delta",
+        "usage",
+        "model",
+        "output",
+        "type",
+        "text",
+        "content_filters",
+        "content_filter_results",
+        "prompt_filter_results",
+        "data",
+        "embedding",
+        "response",
+        "output_index",
+        "item",
+        "finish_reason",
+        "created",
+        "arguments",
+        "filtered",
+    ]
+)
+BODIES = st.recursive(
+    SCALARS, lambda each: st.lists(each, max_size=3) | st.dictionaries(NAMES, each, max_size=4), max_leaves=8
+)
+OBJECTS = st.dictionaries(NAMES, BODIES, max_size=6)
+
+
+@settings(max_examples=60, deadline=None)
+@given(OBJECTS)
+def test_any_object_is_an_answer(raw):
+    for kind in (ChatCompletion, Response, Embeddings):
+        made = kind.from_api(raw)
+        assert pickle.loads(pickle.dumps(made)) == made
+        repr(made)
+        if kind is not Embeddings:
+            assert isinstance(made.text, str)
+            assert made.note is None or made.note
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(OBJECTS, max_size=4))
+def test_any_events_are_joined(events):
+    for joiner, kind in ((ChatJoiner(), ChatCompletion), (ResponseJoiner(), Response)):
+        text = ""
+        for event in events:
+            text += "".join(piece.text for piece in joiner.pieces(event))
+            joiner.add(event)
+        kind.from_api(joiner.raw())
+
+
+@pytest.mark.parametrize(
+    ("content", "text"),
+    [(None, ""), ("", ""), ("Aye", "Aye"), ([{"text": "A"}, {"type": "text", "text": "ye"}], "Aye")],
+)
+def test_content_of_any_form_is_read(content, text):
+    raw = {"choices": [{"message": {"content": content}, "finish_reason": "stop"}]}
+    assert ChatCompletion.from_api(raw).text == text
+
+
+def test_unknown_reasons_and_filters_are_kept():
+    raw = {
+        "choices": [
+            {
+                "message": {"content": "x"},
+                "finish_reason": "tired",
+                "content_filter_results": {"sarcasm": {"filtered": True, "severity": "high"}},
+            }
+        ]
+    }
+    made = ChatCompletion.from_api(raw)
+    assert made.finish_reason == "tired"
+    assert made.note == "The content filter flagged the completion (sarcasm: high)."
+
+
+def test_a_message_is_found_behind_other_items():
+    output = [
+        {"type": "reasoning", "summary": []},
+        {"type": "message", "content": [{"type": "output_text", "text": "Aye"}]},
+        {"type": "function_call", "call_id": "c1", "name": "f", "arguments": "{"},
+    ]
+    made = Response.from_api({"id": "r", "status": "completed", "output": output})
+    assert made.text == "Aye"
+    assert [(call.id, call.name) for call in made.tool_calls] == [("c1", "f")]
+
+
+def test_a_response_that_was_cut_says_so():
+    raw = {"status": "incomplete", "incomplete_details": {"reason": "max_output_tokens"}, "output": []}
+    made = Response.from_api(raw)
+    assert made.finish_reason == "length"
+    assert made.note.startswith("Cut off before the first word: raise max_output_tokens")
+
+
+def test_vectors_are_put_in_order_of_their_index():
+    data = [{"index": 1, "embedding": [0.0, 1.0]}, {"index": 0, "embedding": "AAAAPwAAgL4AAAA+"}]
+    assert Embeddings.from_api({"data": data}).vectors == ((0.5, -0.25, 0.125), (0.0, 1.0))
+
+
+def test_a_filter_that_struck_once_did_so_for_the_whole_stream():
+    struck = {"violence": {"filtered": True, "severity": "high"}}
+    safe = {"violence": {"filtered": False, "severity": "safe"}}
+    joiner = ChatJoiner()
+    for text, said in (("a", safe), ("b", struck), ("c", safe)):
+        joiner.add({"choices": [{"index": 0, "delta": {"content": text}, "content_filter_results": said}]})
+    assert joiner.raw()["choices"][0]["content_filter_results"] == struck

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import CoroutineType
-from typing import TYPE_CHECKING, Any, BinaryIO, Final, assert_never, cast
+from typing import TYPE_CHECKING, Any, BinaryIO, Final, Literal, assert_never, cast
 
 from ..archive import decode_data_uri, form_of, is_gone
 from ..exceptions import InvalidInputError
@@ -191,11 +191,17 @@ class DisplayItem:
         return self.type is not None and self.type.media_type in _PLAYED
 
     @property
-    def kind(self) -> str:
+    def kind(self) -> Literal["image", "video", "audio", "file", ""]:
         """What it is drawn as: ``image``, ``video``, ``audio`` or ``file``; empty for texts and messages."""
         if not isinstance(self.content, FileContent) or self.type is None:
             return ""
-        return self.type.kind if self.type.kind in ("image", "video", "audio") else "file"
+        match self.type.kind:
+            case "image" | "video" | "audio" as drawn:
+                return drawn
+            case "text" | "model" | "other":
+                return "file"
+            case _:
+                assert_never(self.type.kind)
 
 
 def things_in(x: object) -> list[Prediction | Model | DisplayItem]:

@@ -238,8 +238,7 @@ def _opened(source: Source) -> Iterator[Image.Image]:
 def _open_file(file: BinaryIO) -> Image.Image:
     from PIL import Image
 
-    # Not Image.open, which tries every plugin there is;
-    # these few are enough, and safe for what a server sent.
+    # Not Image.open, which tries every plugin there is; these few are what models make.
     _init()
     with _typed("Damaged picture", "it cannot be decoded"):
         file.seek(0)

@@ -277,6 +277,7 @@ class _Gather:
             self._show(shown)
             heartbeat = loop.call_later(HEARTBEAT, beat)
 
+        # Also what wakes the loop for an interrupt; see `HEARTBEAT`.
         beat()
         try:
             while True:
@@ -326,6 +327,7 @@ class _Gather:
             self._done += 1
         self._count_money(result)
         if error is not None:
+            # Stopped by somebody, which is no failure of the work.
             stopped = getattr(getattr(error, "prediction", None), "status", None) == "canceled"
             if stopped or isinstance(error, asyncio.CancelledError):
                 self._canceled += 1
@@ -352,12 +354,15 @@ class _Gather:
             future.cancel()
         never = self._source.close(cancel=True)
         try:
+            # Bounded, as everywhere: the prompt comes back within
+            # 0.4 s, and what does not react ends by itself.
             if under_way:
                 await asyncio.wait(under_way, timeout=GRACE)
         finally:
             for future in under_way:
                 if not future.done():
                     _unresponsive.add(future)
+                    # Held until then, because an event loop holds its tasks weakly.
                     future.add_done_callback(_unresponsive.discard)
             self._note_results(interrupt, never)
 

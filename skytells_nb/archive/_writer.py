@@ -95,6 +95,8 @@ class ArchiveWriter:
         results: list[DownloadResult] = []
         claim = threading.Lock()  # whoever gets it, this coroutine or the last step, clears up
         try:
+            # Recorded first and fetched then: a kernel that dies
+            # in between leaves a row that says what is owed.
             if not plan.is_recorded and any(form_of(plan.prediction, n) == "url" for n in plan.wanted):
                 await asyncio.to_thread(self._guarded, self._keep, account, plan, [], threading.Lock())
             free = asyncio.Semaphore(_AT_ONCE)
@@ -115,6 +117,7 @@ class ArchiveWriter:
             async with asyncio.TaskGroup() as group:
                 for position in plan.wanted:
                     group.create_task(fetch(position))
+            # They came as they were ready; files and rows are in the order of the outputs.
             results.sort(key=lambda result: result.position)
             files = await asyncio.to_thread(self._guarded, self._keep, account, plan, results, claim)
         finally:
@@ -256,6 +259,7 @@ class ArchiveWriter:
                 if not is_locked(error):
                     raise
                 self._locked_until = time.monotonic() + _LOCKED_FOR
+                # The API deletes outputs after five minutes (section 12): a locked index must not cost one.
                 return plan.files + self._place_without_index(account, own, results, beside)
         finally:
             _clear(results)
@@ -302,6 +306,7 @@ class ArchiveWriter:
         db: sqlite3.Connection,
     ) -> tuple[Path, ...]:
         """Rename what is whole and write the rows, all within one transaction."""
+        # Looked up again: another process may have recorded the same prediction since the plan was made.
         found = _look_up(db, account, prediction, forget=True)
         stored = {} if found is None else found[2]
         whole = prediction if found is None else merge(found[1], prediction)
@@ -314,6 +319,8 @@ class ArchiveWriter:
             path = None
             if result.temporary is not None:
                 path = file_name(stem, result.position, result.media_type)
+                # The record first: a file without one could not
+                # be told whose it is when the index is made anew.
                 self.place_record(db, rowid, beside[result.position], path + SIDECAR)
                 self.store.place_file(result.temporary, path)
             entry = Stored(
@@ -336,6 +343,7 @@ class ArchiveWriter:
                 self.shared.note_gone(db, stem + SIDECAR)
         elif None in beside:
             self.place_record(db, rowid, beside[None], stem + SIDECAR)
+        # A renamed file survives a power cut only when its folder is on the disk as well.
         self.store.sync(stem.partition("/")[0])
         return files
 

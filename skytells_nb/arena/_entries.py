@@ -205,11 +205,13 @@ async def _make(
 async def _entry(client: AsyncClient, archive: Archive, model: Model, task: Task) -> Prediction:
     asked = _asked(model, task)
     if not _answers_at_once(model):
-        return await client.predictions.create(model.id, asked, reuse=True)
+        made = await client.predictions.create(model.id, asked, reuse=True)
+        # What a slow host kept from the archive is fetched when its prediction is read again.
+        return made if _is_there(made) else await client.predictions.get(made)
     kept = await find_reusable(client.connection, model.id, asked, True)
     if kept is not None:
         return kept
     answer = await client.chat.completions.create(model.id, task.prompt, **task.input)
     found = await asyncio.to_thread(archive.by_ids, [answer.id], client.connection.account)
-    made: Prediction = found.get(answer.id, answer.to_prediction())
-    return made
+    kept = found.get(answer.id)
+    return answer.to_prediction() if kept is None else kept

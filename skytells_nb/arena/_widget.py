@@ -45,6 +45,7 @@ _BUTTONS: Final[tuple[tuple[Choice, str, str], ...]] = (
     ("right", "Right →", "The right one is better (arrow right)"),
 )
 _LONGEST_PROMPT: Final = 600
+_MOST_DRAWINGS: Final = 100  # some 50 kB each
 
 # Keys press buttons while anything in the arena has the focus, and JupyterLab's own shortcuts are off there.
 # A pair takes one vote: what is pressed before the next one stands is lost, not given to what nobody saw.
@@ -89,6 +90,7 @@ class ArenaWidget(w.VBox):  # type: ignore[misc]  # ipywidgets has no types
         self._arena = arena
         self._shown: object = None
         self._count = 0
+        self._drawings: dict[str, str] = {}
         wide = w.Layout(width="100%")
         self._head = w.HTML(layout=wide)
         self._sides = (w.HTML(_dom_classes=("sky-side",)), w.HTML(_dom_classes=("sky-side",)))
@@ -128,17 +130,25 @@ class ArenaWidget(w.VBox):  # type: ignore[misc]  # ipywidgets has no types
         if pair != self._shown or self._count == 0:
             self._shown, self._count = pair, self._count + 1
             for side, made in zip(self._sides, pair or (None, None), strict=True):
-                side.value = "" if made is None else _blind_html(made)
+                side.value = "" if made is None else self._drawing(made)
         self._head.value = self._head_html()
         self._buttons.layout.display = "none" if pair is None else "flex"
         if self._voter.value != self._arena.voter:
             self._voter.value = self._arena.voter
         self._show_ranking()
 
+    def _drawing(self, made: Prediction) -> str:
+        """Draw a side, or take it as it was drawn: each output stands in several pairs."""
+        if made.id not in self._drawings:
+            if len(self._drawings) >= _MOST_DRAWINGS:
+                self._drawings.clear()
+            self._drawings[made.id] = _blind_html(made)
+        return self._drawings[made.id]
+
     def mimebundle(self) -> dict[str, Any]:
         """Return the widget, and for a notebook without its kernel what is known so far."""
         bundle: dict[str, Any] = dict(self._repr_mimebundle_() or {})
-        text = f"{self._arena!r}. Run the cell to vote."
+        text = f"{self._arena!r} Run the cell to vote."
         bundle["text/html"] = f"<div>{escape(self._arena.verdict)} Run the cell to vote.</div>"
         return {**bundle, "text/plain": text}
 

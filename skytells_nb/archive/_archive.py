@@ -422,7 +422,8 @@ class Archive(Observer):
 
     def vote_log(self) -> VoteLog:
         """Return the votes that an arena keeps here, to read them and to add to them."""
-        return VoteLog(self._files)
+        files = self._files
+        return VoteLog(files.remote if isinstance(files, SharedFiles) else files)
 
     def equal_inputs(
         self,

@@ -27,7 +27,6 @@ __all__ = [
     "INDEX",
     "SIDECAR",
     "THUMBNAILS",
-    "VOTES",
     "FileStore",
     "day_and_stem",
     "file_name",
@@ -44,9 +43,6 @@ INDEX: Final = "index.sqlite"
 
 THUMBNAILS: Final = ".thumbnails"
 """The folder for small pictures of outputs: ``.thumbnails/<path of the output>.*``."""
-
-VOTES: Final = "votes"
-"""The folder for what was preferred: ``votes/<day and time>-<writer>.jsonl``."""
 
 _PARTIAL: Final = ".partial"
 _UNINDEXED: Final = ".unindexed"
@@ -93,13 +89,15 @@ class FileStore(Folder):
         return name is not None and is_name(name) and super().exists(name)
 
     def names(self, ending: str = "", *, start: str = "") -> Iterator[str]:
-        """List the names with this ending, day by day; with ``start`` those that begin so, in any folder."""
+        """List the names with this ending, day by day; with ``start`` those that begin so."""
         first, _, rest = start.partition("/")
         try:
-            folders = sorted(entry.name for entry in os.scandir(self.root) if entry.is_dir())
+            days = sorted(
+                entry.name for entry in os.scandir(self.root) if _DAY.fullmatch(entry.name) and entry.is_dir()
+            )
         except OSError:
             return
-        for day in [name for name in folders if (name == first if start else _DAY.fullmatch(name))]:
+        for day in [day for day in days if not start or day == first]:
             for entry in sorted(os.scandir(self.root / day), key=lambda entry: entry.name):
                 named = entry.name.endswith(ending) and entry.name.startswith(rest)
                 if named and entry.is_file(follow_symlinks=False):

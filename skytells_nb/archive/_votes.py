@@ -11,10 +11,11 @@ import secrets
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
+from pathlib import Path
 from typing import Any, Final, Literal, get_args
 
+from .._storage import Storage
 from ._database import archive_error
-from ._files import VOTES, FileStore
 from ._serialize import UNREADABLE
 
 __all__ = ["Choice", "Vote", "VoteLog"]
@@ -22,6 +23,7 @@ __all__ = ["Choice", "Vote", "VoteLog"]
 Choice = Literal["left", "right", "both", "neither"]
 
 _FORMAT: Final = 1
+_FOLDER: Final = "votes"
 _ENDING: Final = ".jsonl"
 
 
@@ -62,19 +64,19 @@ class Vote:
 
 
 class VoteLog:
-    """The votes in an archive's folder, and one more file for those of this process.
+    """The votes in an archive's place, and one more file for those of this process.
 
     Parameters
     ----------
-    files : FileStore
-        The folder.
+    place : Storage
+        The archive's folder; of a shared archive the place that its machines share.
     now : callable
         Returns the moment; it is in the file's name.
     """
 
-    def __init__(self, files: FileStore, now: Callable[[], datetime] = datetime.now) -> None:
-        self._files = files
-        self._name = f"{VOTES}/{now():%Y-%m-%d-%H%M}-{secrets.token_hex(4)}{_ENDING}"
+    def __init__(self, place: Storage, now: Callable[[], datetime] = datetime.now) -> None:
+        self._place = place
+        self._name = f"{_FOLDER}/{now():%Y-%m-%d-%H%M}-{secrets.token_hex(4)}{_ENDING}"
         self._own: list[Vote] = []
 
     def add(self, votes: Sequence[Vote]) -> None:
@@ -88,25 +90,21 @@ class VoteLog:
         own = [*self._own, *votes]
         lines = [json.dumps({"skytells_nb": _FORMAT, **asdict(each)}, default=_iso) for each in own]
         try:
-            temporary = self._files.write_temporary("\n".join([*lines, ""]).encode())
-            try:
-                self._files.place_file(temporary, self._name)
-            finally:
-                temporary.unlink(missing_ok=True)
+            self._place.put(self._name, "\n".join([*lines, ""]).encode(), replace=True)
         except OSError as error:
-            raise archive_error(error, self._files.root) from error
+            raise archive_error(error, Path(self._place.place)) from error
         self._own = own
 
     def read(self) -> list[Vote]:
         """Return all votes that are kept, oldest first; a line that is no vote is left out."""
         found: list[Vote] = []
         try:
-            for name in self._files.names(_ENDING, start=f"{VOTES}/"):
-                with self._files.open(name) as file:
+            for entry in self._place.list(_FOLDER):
+                with self._place.open(entry.name) as file:
                     lines = file.read().decode("utf-8", "replace").splitlines()
                 found += [vote for vote in map(_parse, lines) if vote is not None]
         except OSError as error:
-            raise archive_error(error, self._files.root) from error
+            raise archive_error(error, Path(self._place.place)) from error
         return sorted(found, key=lambda vote: vote.voted_at)
 
 

@@ -124,6 +124,7 @@ class Arena:
         self._random = random.Random()  # noqa: S311 - sides, no secrets
         self._voter = "me"
         self._pair: tuple[Task, Pair] | None = None
+        self._gone: set[str] = set()
         self._listeners: list[Callable[[], object]] = []
         self._votes: dict[tuple[str, str, frozenset[str]], Vote] = {}
         self._read()
@@ -151,7 +152,7 @@ class Arena:
         about the ranking.
         """
         with self._lock:
-            if self._pair is not None and not all(map(_is_there, self._pair[1])):
+            if self._pair is not None and any(map(self._is_gone, self._pair[1])):
                 self._choose()
             return None if self._pair is None else self._pair[1]
 
@@ -226,10 +227,21 @@ class Arena:
         self._pair = None
         for *_, task, left, right in sorted(found, key=lambda each: each[:3]):
             sides = [self._entries.made[task.key, model] for model in (left, right)]
-            if all(map(_is_there, sides)):
+            if not any(map(self._is_gone, sides)):
                 self._random.shuffle(sides)
                 self._pair = task, Pair(*sides)
                 return
+
+    def _is_gone(self, made: Prediction) -> bool:
+        """Whether an output was deleted meanwhile, which is told once."""
+        gone = not all(path.is_file() for path in made.files)
+        if gone and made.id not in self._gone:
+            self._gone.add(made.id)
+            warn_user(
+                f"The output of {made.id} is no longer in the archive, so its pairs are left out. Make the "
+                "arena again to have it made anew."
+            )
+        return gone
 
     def _pairs(self) -> Iterator[tuple[Task, str, str]]:
         for task in self._entries.tasks:
@@ -409,10 +421,6 @@ class Arena:
             return self.widget.mimebundle()
         except Exception as error:  # noqa: BLE001 - a cell must not fail for being looked at
             return {"text/plain": f"{self!r}\n(it could not be drawn: {type(error).__name__}: {error})"}
-
-
-def _is_there(prediction: Prediction) -> bool:
-    return all(path.is_file() for path in prediction.files)
 
 
 def _mean(values: Iterable[Decimal | float | None]) -> float | None:

@@ -107,17 +107,19 @@ def plot_ranking(ranking: pd.DataFrame, ax: Axes | None = None) -> Axes:
     ax.set_yticks(places, labels, parse_math=False)
     ax.set_ylim(-0.6, len(drawn) - 0.4)
     ax.set_xlabel("score (Bradley–Terry, with 95 % intervals)")
-    ax.set_title(_wrapped(str(ranking.attrs.get("verdict", ""))), parse_math=False, fontsize="medium")
+    longest = max(len(line) for label in labels for line in label.splitlines())
+    title = _wrapped(str(ranking.attrs.get("verdict", "")), 74 - longest)
+    ax.set_title(title, parse_math=False, fontsize="medium")
     if own:
         blend_in(ax)
     return show_alone(ax)
 
 
-def _wrapped(sentence: str) -> str:
-    """Break a sentence so that it stands over a chart of six inches."""
+def _wrapped(sentence: str, width: int) -> str:
+    """Break a sentence so that it stands over a chart, which its labels make narrower."""
     lines = [""]
     for word in sentence.split():
-        if lines[-1] and len(lines[-1]) + len(word) > 64:
+        if lines[-1] and len(lines[-1]) + len(word) > width:
             lines.append("")
         lines[-1] = f"{lines[-1]} {word}".strip()
     return "\n".join(lines)

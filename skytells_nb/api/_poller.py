@@ -74,7 +74,7 @@ _LONGEST_HOLD: Final = 10.0
 
 
 @dataclass(slots=True)
-class _Entry:
+class _Watched:
     prediction: Prediction
     started: float
     number: int
@@ -119,7 +119,7 @@ class Poller:
         self._rate_limit = rate_limit
         self._durations = durations
         self._policy = policy
-        self._entries: dict[str, _Entry] = {}
+        self._entries: dict[str, _Watched] = {}
         self._queue: deque[Request] = deque()
         self._flying: set[Request] = set()
         self._wanted: set[str] = set()
@@ -141,12 +141,12 @@ class Poller:
         if prediction.id not in self._entries:
             age = self._age(prediction, now)
             window = self._durations.window(self._base_url, prediction.model)
-            self._entries[prediction.id] = _Entry(
+            self._entries[prediction.id] = _Watched(
                 prediction, now - (age or 0.0), number, window, aged=age is not None
             )
 
     def remove(self, identifier: str) -> Prediction | None:
-        """Stop waiting for one; gives it as last seen."""
+        """Stop waiting for one; returns it as last seen."""
         entry = self._entries.pop(identifier, None)
         self._wanted.discard(identifier)
         if not self._entries:
@@ -165,7 +165,7 @@ class Poller:
         return max(at, self._not_before, self._rate_limit.ready(now))
 
     def requests(self, now: float) -> tuple[Request, ...]:
-        """Give the reads to send now; none if it is not time yet."""
+        """Return the reads to send now; none if it is not time yet."""
         at = self.due(now)
         if at is None or at > now:
             return ()
@@ -441,7 +441,7 @@ def _lost_sight(found: ErrorBody | TransportFailure, identifier: str, *, made_he
 
 
 def page_items(body: Any) -> list[dict[str, Any]] | None:
-    """Give the predictions on a page of the listing, in either documented form; None if it is none.
+    """Return the predictions on a page of the listing, in either documented form; None if it is none.
 
     An empty page says that there are none; one of which nothing is a prediction says nothing, and whoever
     looks for a lost create must not take it for the first.

@@ -250,7 +250,7 @@ class Budget(Observer):
         error: BaseException,  # noqa: ARG002 - as Observer has it
         sent: bool,
     ) -> None:
-        """Give the reservation back, unless the prediction may have been made after all."""
+        """Release the reservation, unless the prediction may have been made after all."""
         if isinstance(ticket, Entry):
             if sent:
                 self._ledger.doubt(ticket)
@@ -340,7 +340,7 @@ class Budget(Observer):
         self._read[account.origin] = (monotonic() + _REFRESH, midnight)
 
     def _midnight(self) -> datetime:
-        """Give today's midnight by this machine's clock, whatever the offset was then."""
+        """Return today's midnight by this machine's clock, whatever the offset was then."""
         naive = self._now().replace(hour=0, minute=0, second=0, microsecond=0, tzinfo=None)
         return naive.astimezone() if self._now is _now else naive.replace(tzinfo=self._now().tzinfo)
 

@@ -48,6 +48,7 @@ _TALLEST: Final = 125  # per cent of the column's width
 _BAR: Final = '<div style="border-left:3px solid;opacity:0.3"></div>'
 # Opened, these would run a server's scripts at the address of the notebook.
 _DOCUMENTS: Final = frozenset({"image/svg+xml", "text/html", "application/xml"})
+_LTR: Final = ' dir="ltr"'  # of a path: a name with Hebrew in it would have its ending in front
 _HEIC: Final = "The package pillow-heif, once installed, shows it."
 
 
@@ -263,10 +264,10 @@ def facts_html(item: DisplayItem, frame: Frame, *, shared: bool = False) -> str:
         file = [text_html(size)] if size and (item.prediction is None or item.kind != "image") else []
         path = item.path
         if frame.alone:
-            file = [_bdi(format_path(path)), *file] if path is not None else file
+            file = [_bdi(format_path(path), direction=_LTR), *file] if path is not None else file
             return _muted([*first, *second]) + _muted(file)
         second += file
-        second += [_bdi(path.name, format_path(path))] if path is not None else []
+        second += [_bdi(path.name, format_path(path), direction=_LTR)] if path is not None else []
     if frame.alone:
         return _muted([*first, *second])
     return _muted(first) + _muted(second, _CLIPPED)
@@ -281,10 +282,10 @@ def _word(fact: str) -> str:
     return f'<bdi style="white-space:nowrap">{text_html(fact)}</bdi>'
 
 
-def _bdi(words: str, whole: str | None = None) -> str:
+def _bdi(words: str, whole: str | None = None, *, direction: str = "") -> str:
     """Return words so that their direction of writing is theirs alone."""
     more = "" if whole is None else f' title="{text_html(one_line(whole))}"'
-    return f"<bdi{more}>{text_html(one_line(words))}</bdi>"
+    return f"<bdi{direction}{more}>{text_html(one_line(words))}</bdi>"
 
 
 def _size_text(item: DisplayItem) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import pytest
 from PIL import Image
@@ -240,3 +241,9 @@ def test_what_the_caption_says_is_not_said_again(three, tmp_path):
     assert strictly(gallery(three, captions="cost").html).text.count("$0.02") == 3
     (tmp_path / "owl.png").write_bytes(TEAL)
     assert strictly(gallery([tmp_path / "owl.png"]).html).text.count("owl.png") == 1
+
+
+def test_a_file_s_name_in_hebrew_keeps_its_ending_behind():
+    path = Path("1955-שועל-אדום.png")
+    path.write_bytes(encoded(photograph(1, (60, 40))))
+    assert '<bdi dir="ltr">1955-שועל-אדום.png</bdi>' in gallery([path]).html

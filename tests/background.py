@@ -11,7 +11,7 @@ from skytells_nb.aio import _loop
 def settled(seconds: float = 10.0) -> bool:
     """Wait until nothing is left in the background of the toolkit's loop; returns whether that came about."""
     pause, until = threading.Event(), time.monotonic() + seconds
-    while _loop._current is not None and _loop._current.spawned:
+    while (loop := _loop._current) is not None and (loop.submitted or loop.spawned):
         if time.monotonic() > until:
             return False
         pause.wait(0.01)

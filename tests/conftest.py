@@ -1,8 +1,10 @@
 """What every test stands on."""
 
+import os
 import signal
 import sys
 
+import pytest
 from hypothesis import settings
 
 # What is generated is the same in every run, so that a run finds what the one before found; a look at others
@@ -12,10 +14,12 @@ settings.register_profile("random", deadline=None)
 settings.load_profile("repeatable")
 
 
-def pytest_configure() -> None:
+def pytest_configure(config: pytest.Config) -> None:
     """Let tests be interrupted, also where a shell put them in the background and made them deaf to it."""
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+    if hasattr(config, "workerinput"):  # kernels and scripts need not be measured, and are slower so
+        os.environ.pop("COVERAGE_PROCESS_START", None)
 
 
 def pytest_sessionfinish() -> None:

@@ -37,7 +37,7 @@ def job(
     return late, len(stage.reads), stage
 
 
-@settings(max_examples=100)
+@settings(max_examples=40)
 @given(st.floats(0.01, 1700))
 def test_a_models_first_job_is_noticed_soon_and_never_over_half_a_minute_late(seconds):
     late, _, _ = job(seconds)
@@ -52,7 +52,7 @@ def test_a_models_first_job_takes_few_reads_and_is_noticed_within_a_fifth(second
     assert late <= 0.2 * seconds
 
 
-@settings(max_examples=200)
+@settings(max_examples=80)
 @given(st.floats(1, 300), st.floats(-0.15, 0.15))
 def test_from_the_second_on_at_most_a_twentieth_late_and_eight_reads(usual, spread):
     durations = Durations()

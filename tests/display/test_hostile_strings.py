@@ -131,7 +131,7 @@ def test_a_terminal_gets_nothing_that_moves_its_cursor(words, pixel):
 
 
 @given(st.text(max_size=200))
-@settings(max_examples=80)
+@settings(max_examples=40)
 def test_nor_does_any_other(words):
     prediction = Prediction(id="p1", status="failed", model=words, input={"prompt": words}, error=words)
     strictly(mimebundle(prediction)["text/html"])

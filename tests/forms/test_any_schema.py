@@ -79,7 +79,7 @@ def objects(inner: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
 
 SCHEMAS = objects(st.recursive(LEAVES, composed, max_leaves=6))
 INPUTS = st.dictionaries(NAMES | st.text(max_size=3), VALUES, max_size=5)
-OFTEN = settings(max_examples=80, suppress_health_check=list(HealthCheck))
+OFTEN = settings(max_examples=40, suppress_health_check=list(HealthCheck))
 
 
 def fieldset_of(schema: Any) -> Fieldset:

@@ -198,7 +198,7 @@ ZONE = st.sampled_from(["UTC", "Africa/Cairo", "Asia/Kathmandu", "America/St_Joh
 
 
 @pytest.mark.filterwarnings("ignore::skytells_nb.exceptions.SkytellsWarning")
-@settings(max_examples=25)
+@settings(max_examples=8)
 @given(rows=st.lists(ROWS, min_size=1, max_size=8), by=BY, freq=FREQ, zone=ZONE, rated=st.booleans())
 def test_sums_are_equal_to_those_of_the_frame(
     rows: list[dict[str, Any]],

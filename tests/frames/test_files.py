@@ -131,7 +131,7 @@ VALUES = (
 
 
 @pytest.mark.parametrize("ending", ENDINGS)
-@settings(max_examples=25)
+@settings(max_examples=10)
 @given(cells=st.lists(st.tuples(TEXTS, TEXTS, VALUES), max_size=5))
 def test_no_text_is_taken_for_something_else(
     ending: str, cells: list[tuple[str, str, Any]], tmp_path_factory: pytest.TempPathFactory
@@ -420,7 +420,7 @@ def test_a_workbook_has_real_dates_and_a_header_that_stays(tmp_path: Path):
     assert read_frame(path)["created_at"].tolist()[0].microsecond == 1
 
 
-@settings(max_examples=25)
+@settings(max_examples=10)
 @given(
     times=st.lists(
         st.datetimes(datetime(1700, 1, 1), datetime(2200, 1, 1), timezones=st.just(UTC)),  # noqa: DTZ001
@@ -451,7 +451,7 @@ def file_of(ending: str, folder: Path) -> bytes:
 
 
 @pytest.mark.parametrize("ending", ENDINGS)
-@settings(max_examples=40)
+@settings(max_examples=15)
 @given(data=st.data())
 def test_a_damaged_file_is_read_or_a_typed_error(
     ending: str, data: st.DataObject, tmp_path_factory: pytest.TempPathFactory
@@ -468,7 +468,7 @@ def test_a_damaged_file_is_read_or_a_typed_error(
 
 
 @pytest.mark.parametrize("ending", ENDINGS)
-@settings(max_examples=30)
+@settings(max_examples=12)
 @given(content=st.binary(max_size=200))
 def test_any_bytes_are_read_or_a_typed_error(
     ending: str, content: bytes, tmp_path_factory: pytest.TempPathFactory

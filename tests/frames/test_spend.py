@@ -336,7 +336,7 @@ def test_a_total_that_falls_short_warns():
 COSTS = st.one_of(st.none(), st.integers(0, 10**7).map(lambda n: n / 10**4))
 
 
-@settings(max_examples=30)
+@settings(max_examples=12)
 @given(rows=st.lists(st.tuples(COSTS, st.sampled_from(["a", "b", None]), st.integers(0, 400)), min_size=1))
 def test_the_sum_over_groups_is_the_total(rows: list[tuple[float | None, str | None, int]]):
     begin = datetime(2026, 1, 1, tzinfo=UTC)

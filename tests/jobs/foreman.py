@@ -21,7 +21,7 @@ from skytells_nb.api import _observers as observers
 from skytells_nb.jobs import batch
 
 MODEL = "sandbox-scribe"
-TWINS = (400, 700)
+TWINS = (100, 170)
 """Where the two equal inputs stand."""
 
 

@@ -90,7 +90,7 @@ def test_a_count_multiplies(price: Decimal, count: int, outputs: int):
     assert many == one * count
 
 
-@settings(max_examples=120)
+@settings(max_examples=50)
 @given(
     pricing=st.fixed_dictionaries(
         {},

@@ -36,7 +36,7 @@ bodies = (
     | creates.map(lambda body: json.dumps(body).encode())
     | values.map(lambda v: json.dumps(v).encode())
 )
-patient = settings(max_examples=80, suppress_health_check=list(HealthCheck))
+patient = settings(max_examples=40, suppress_health_check=list(HealthCheck))
 
 
 @patient

@@ -176,7 +176,7 @@ ODD = st.one_of(
     ),
     st.integers(0, 9),
 )  # fmt: skip
-@settings(max_examples=40)
+@settings(max_examples=15)
 def test_an_odd_input_is_drawn_all_the_same(input, index):
     content, mime = draw("image", input, index=index)
     assert mime == "image/png"
@@ -188,7 +188,7 @@ def test_an_odd_input_is_drawn_all_the_same(input, index):
         {}, optional=dict.fromkeys(("width", "height", "aspect_ratio", "resolution", "size"), ODD)
     )
 )
-@settings(max_examples=150)
+@settings(max_examples=50)
 def test_no_input_makes_a_picture_too_large_or_too_small(input):
     for wide, tall in (picture_size(input), clip_size(input)):
         assert 64 <= wide <= 2048

@@ -119,7 +119,7 @@ def test_a_text_is_no_longer_than_its_tokens():
 
 
 @given(st.fixed_dictionaries({}, optional=dict.fromkeys(("prompt", "messages", "seed", "text"), ODD)))
-@settings(max_examples=80)
+@settings(max_examples=30)
 def test_an_odd_input_is_answered_all_the_same(input):
     assert "sandbox" in draw("text", input)[0].decode()
 
@@ -131,7 +131,7 @@ def test_an_odd_input_is_answered_all_the_same(input):
     ),
     st.sampled_from(["music", "audio"]),
 )
-@settings(max_examples=60)
+@settings(max_examples=30)
 def test_an_odd_input_is_played_all_the_same(input, kind):
     samples, rate = heard(draw(kind, input)[0])
     assert len(samples) == rate // 2

@@ -130,7 +130,7 @@ PARTS = st.recursive(
 )
 
 
-@settings(max_examples=300)
+@settings(max_examples=100)
 @given(
     schema=st.dictionaries(KEYS, PARTS, max_size=5),
     properties=st.dictionaries(st.sampled_from(["a", "b", ""]), PARTS, max_size=3),

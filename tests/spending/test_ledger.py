@@ -91,7 +91,7 @@ class Books(RuleBasedStateMachine):
 
 
 TestBooks = Books.TestCase
-TestBooks.settings = settings(max_examples=60, stateful_step_count=30)
+TestBooks.settings = settings(max_examples=30, stateful_step_count=30)
 
 
 def test_a_day_counts_what_was_spent_without_the_budget():

@@ -270,10 +270,10 @@ class SharedFiles(FileStore):
             if name.endswith(SIDECAR) and is_name(name)
         }
 
-        rows: list[tuple[str, str]] = database.reading(
-            lambda db: db.execute("SELECT name, version FROM shared_records").fetchall(), []
-        )
-        known = {name: version for name, version in rows if days is None or name.partition("/")[0] in days}
+        span = (days[0], days[-1] + "0") if days else ("", "a")  # "0" comes after "/"
+        query = "SELECT name, version FROM shared_records WHERE name >= ? AND name < ?"
+        rows: list[tuple[str, str]] = database.reading(lambda db: db.execute(query, span).fetchall(), [])
+        known = dict(rows)
         unread = [
             name
             for name, version in there.items()
@@ -333,8 +333,8 @@ class SharedFiles(FileStore):
 
     # What is to be sent
 
-    def send(self, database: Database, id: str | None = None) -> None:
-        """Send what the place has not yet, of one prediction or of all.
+    def send(self, database: Database, id: str | None = None, but: Sequence[str] = ()) -> None:
+        """Send what the place has not yet, of one prediction or of all but these, which others will send.
 
         Raises
         ------
@@ -345,15 +345,18 @@ class SharedFiles(FileStore):
             "SELECT name, version, "
             "EXISTS (SELECT 1 FROM outputs WHERE path = substr(name, 1, length(name) - 5)) "
             "FROM shared_records WHERE version IN ('new', 'changed', 'gone') "
-            "AND (?1 IS NULL OR prediction IN (SELECT rowid FROM predictions WHERE id = ?1)) ORDER BY name"
+            "AND (?1 IS NULL OR prediction IN (SELECT rowid FROM predictions WHERE id = ?1)) "
+            "AND (prediction IS NULL OR prediction NOT IN (SELECT rowid FROM predictions "
+            "WHERE id IN (SELECT value FROM json_each(?2)))) ORDER BY name"
         )
-        values = (index.replace_surrogates(id),)
+        values = (index.replace_surrogates(id), json.dumps([*map(index.replace_surrogates, but)]))
         pending: list[tuple[str, str, bool]] = database.reading(
             lambda db: db.execute(query, values).fetchall(), []
         )
         for name, state, has_output in pending:
             version = self._send(name, state, has_output)
-            database.writing(partial(_sent, name=name, state=state, version=version))
+            if not database.writing(partial(_sent, name=name, state=state, version=version)):
+                self.remote.delete(name)  # what took its place was kept while it was sent
 
     def _send(self, name: str, state: str, has_output: bool) -> str:
         if state == GONE:
@@ -381,9 +384,11 @@ def _version(version: str, has_output: bool) -> str:
     return version if has_output else f"{version} alone"
 
 
-def _sent(db: sqlite3.Connection, *, name: str, state: str, version: str) -> None:
+def _sent(db: sqlite3.Connection, *, name: str, state: str, version: str) -> bool:
+    """Note what was sent, unless it was changed once more meanwhile; False where it is to be no longer."""
     if version == GONE:
         db.execute("DELETE FROM shared_records WHERE name = ? AND version = ?", (name, GONE))
-    else:  # unless it was changed once more while it was sent
-        changed = "UPDATE shared_records SET version = ? WHERE name = ? AND version = ?"
-        db.execute(changed, (version, name, state))
+        return True
+    changed = "UPDATE shared_records SET version = ? WHERE name = ? AND version = ?"
+    db.execute(changed, (version, name, state))
+    return db.execute("SELECT 1 FROM shared_records WHERE name = ?", (name,)).fetchone() is not None

@@ -479,7 +479,11 @@ class ArchiveWriter:
         if self.shared is None:
             return
         try:
-            self.shared.send(self.database, None if self._has_unsent else id)
+            if id is None or self._has_unsent:
+                others = [each for _, each in self._under_way.copy() if each != id]
+                self.shared.send(self.database, but=others)
+            else:
+                self.shared.send(self.database, id)
             self._has_unsent = False
         except (SkytellsError, OSError) as error:
             self._has_unsent = True

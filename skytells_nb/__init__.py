@@ -14,7 +14,7 @@ Look     show, gallery, compare                 pictures, clips, songs and texts
          PromptForm, Playground                 forms made from a model's own inputs; %load_ext skytells_nb
          Chat                                   a conversation with a text model
          load, save, read_provenance, Archive   what was made, kept with its prompt and its cost
-         again                                  the same once more, with changes
+         again, rate                            the same once more, with changes; stars, tags, a note
 Many     batch, abatch, batches                 many inputs, journalled: nothing is paid for twice
          grid                                   every combination of inputs, for batch, compare, estimate
          gather, run                            coroutines in a cell, a script, a thread
@@ -61,6 +61,7 @@ _HOMES = {
     "models": [
         *["ChatCompletion", "Embeddings", "Model", "ModelList", "Prediction", "PredictionList", "Response"],
     ],
+    "rating": ["rate"],
     "spending": ["budget", "estimate"],
 }
 _MODULES = ["exceptions", "webhooks"]

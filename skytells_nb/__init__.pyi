@@ -62,6 +62,7 @@ from .models import ModelList as ModelList
 from .models import Prediction as Prediction
 from .models import PredictionList as PredictionList
 from .models import Response as Response
+from .rating import rate as rate
 from .spending import budget as budget
 from .spending import estimate as estimate
 

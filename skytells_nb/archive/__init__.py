@@ -9,7 +9,7 @@ from ._database import archive_error
 from ._download import form_of, is_gone
 from ._files import INDEX, THUMBNAILS
 from ._index import Stored, replace_surrogates, to_micros
-from ._load_save import load, local_file, rate_prediction, save
+from ._load_save import archive_of, load, local_file, rate_prediction, rating_of, save
 from ._metadata import read_provenance
 from ._serialize import Rating, decode_data_uri, elide_data_uris
 from ._votes import Choice, Vote, VoteLog
@@ -26,6 +26,7 @@ __all__ = [
     "VoteLog",
     "again",
     "archive_error",
+    "archive_of",
     "as_input",
     "decode_data_uri",
     "elide_data_uris",
@@ -35,6 +36,7 @@ __all__ = [
     "local_file",
     "prepare",
     "rate_prediction",
+    "rating_of",
     "read_provenance",
     "replace_surrogates",
     "save",

@@ -26,7 +26,7 @@ from ._serialize import Rating, decode_data_uri, record_of
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-__all__ = ["archives_of", "load", "local_file", "rate_prediction", "save"]
+__all__ = ["archive_of", "archives_of", "load", "local_file", "rate_prediction", "rating_of", "save"]
 
 Place: TypeAlias = "str | os.PathLike[str]"
 Choice: TypeAlias = "Archive | str | os.PathLike[str] | bool | None"
@@ -116,14 +116,25 @@ def rate_prediction(
     prediction: Prediction, stars: int | None = None, *, tags: Iterable[str] = (), note: str = ""
 ) -> Rating:
     """Keep what you think of a prediction, in the archive that has it; see `Archive.rate`."""
-    for archive in archives_of(prediction, None):
-        if prediction in archive:
-            return archive.rate(prediction, stars, tags=tags, note=note)
+    archive = archive_of(prediction)
+    if archive is not None:
+        return archive.rate(prediction, stars, tags=tags, note=note)
     raise InvalidInputError(
         f"Prediction {prediction.id} is in no archive, so there is no place for its rating. connect() and "
         "Client(archive=True) keep what is made.",
         charged=False,
     )
+
+
+def rating_of(prediction: Prediction) -> Rating:
+    """Return what somebody thought of a prediction; an empty rating where no archive has it."""
+    archive = archive_of(prediction)
+    return Rating() if archive is None else archive.rating(prediction)
+
+
+def archive_of(prediction: Prediction, archive: Choice = None) -> Archive | None:
+    """Find the archive that has a prediction; None where none has it."""
+    return next((each for each in archives_of(prediction, archive) if prediction in each), None)
 
 
 def archives_of(prediction: Prediction, archive: Choice) -> Iterator[Archive]:

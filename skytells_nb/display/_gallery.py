@@ -7,9 +7,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 from .._options import options
+from ..archive import Rating, rating_of
 from ..checks import check_choice, check_whole
 from ..exceptions import InvalidInputError
 from ..models import Model, Prediction
@@ -25,9 +26,9 @@ if TYPE_CHECKING:
 __all__ = ["Captions", "Gallery", "caption_of", "gallery"]
 
 Captions = str | None | Sequence[str | None] | Callable[[Any], str | None]
-"""What stands under a picture: "prompt", "model", "cost", "none", a function of the prediction, or a list."""
+"""What stands under a picture: "prompt", "model", "cost", "rating", "none", a function, or a list."""
 
-_CAPTIONS: Final = ("prompt", "model", "cost", "none")
+_CAPTIONS: Final = ("prompt", "model", "cost", "rating", "none")
 _PICTURES: Final = (".png", ".jpg", ".jpeg", ".webp")
 _DOCUMENT: Final = (
     '<!DOCTYPE html>\n<html><head><meta charset="utf-8"><meta name="color-scheme" content="light dark">'
@@ -153,6 +154,9 @@ def gallery(
     captions: Captions = "prompt",
     size: int = 512,
     full: bool = False,
+    min_rating: int | None = None,
+    tag: str | None = None,
+    sort: Literal["rating"] | None = None,
 ) -> Gallery:
     """Put predictions side by side: images, clips, songs and texts.
 
@@ -163,13 +167,18 @@ def gallery(
     columns : int, optional
         How many columns, 1 to 24; None takes as many as look well and fit.
     captions : str, callable, list or None
-        ``"prompt"``, ``"model"``, ``"cost"``; ``"none"`` or None for no caption; a function of the prediction
-        (or of the path, URL, bytes or image that was passed) that returns the caption; or a list of them.
+        ``"prompt"``, ``"model"``, ``"cost"``, ``"rating"``; ``"none"`` or None for no caption; a function of
+        the prediction (or of the path, URL, bytes or image that was passed) that returns the caption; or a
+        list of them.
     size : int
         Longest side of a picture, in pixels, 16 to 4096. Many are drawn smaller, to stay within
         ``sky.options.cell_budget``.
     full : bool
         Embed the originals, whatever they take.
+    min_rating, tag : int, str, optional
+        Only predictions that an archive has with so many stars at least, or with this tag; see ``sky.rate``.
+    sort : "rating", optional
+        Those with the most stars first, those without any last.
 
     Returns
     -------
@@ -195,11 +204,44 @@ def gallery(
     drawable = [thing for thing in things if not isinstance(thing, Model)]
     if len(drawable) != len(things):
         raise InvalidInputError("gallery() takes predictions; use sky.show() for models.", charged=False)
+    if min_rating is not None or tag is not None or sort is not None:
+        drawable = _rated(drawable, min_rating, tag, check_choice("sort", sort, ("rating", None)))
     items = items_of(drawable, _captions(captions, drawable))
     if captions == "cost":  # a prediction is billed once, however many outputs it has
         items = [replace(item, caption=None) if item.index > 1 else item for item in items]
     budget = None if full else options.cell_budget
     return Gallery(items, columns=columns, size=size, budget=budget, text=things_text(drawable))
+
+
+def _rated(
+    things: Sequence[Prediction | DisplayItem], least: int | None, tag: str | None, sort: str | None
+) -> list[Prediction | DisplayItem]:
+    """Choose and order by what somebody thought of them; a loose file has no rating."""
+    least = None if least is None else check_whole("min_rating", least, 0, 5)
+    rated = [(thing, rating_of(thing) if isinstance(thing, Prediction) else Rating()) for thing in things]
+    chosen = [
+        (thing, rating)
+        for thing, rating in rated
+        if (least is None or (rating.stars is not None and rating.stars >= least))
+        and (tag is None or tag in rating.tags)
+    ]
+    if sort == "rating":
+        chosen.sort(key=lambda pair: -1 if pair[1].stars is None else pair[1].stars, reverse=True)
+    return [thing for thing, _ in chosen]
+
+
+def rating_text(rating: Rating) -> str:
+    """Format a rating as stars and tags.
+
+    Examples
+    --------
+    >>> from skytells_nb.archive import Rating
+    >>> rating_text(Rating(4, ("cover", "snow"))), rating_text(Rating(0)), rating_text(Rating())
+    ('★★★★☆ cover, snow', 'rejected', 'not rated')
+    """
+    stars = rating.stars
+    shown = "not rated" if stars is None else "★" * stars + "☆" * (5 - stars) if stars else "rejected"
+    return " ".join([shown, ", ".join(rating.tags)]).strip()
 
 
 def caption_of(thing: Prediction | DisplayItem, kind: str = "prompt") -> str | None:
@@ -210,6 +252,8 @@ def caption_of(thing: Prediction | DisplayItem, kind: str = "prompt") -> str | N
         return thing.prompt
     if kind == "model":
         return thing.model
+    if kind == "rating":
+        return rating_text(rating_of(thing))
     return cost_text(thing) or "cost unknown" if kind == "cost" else None
 
 

@@ -64,7 +64,7 @@ def test_an_error_in_a_caption_function_is_the_caller_s_to_see(three):
 @pytest.mark.parametrize(
     ("settings", "told"),
     [
-        ({"captions": "prompts"}, "captions must be 'prompt', 'model', 'cost' or 'none', not 'prompts'"),
+        ({"captions": "prompts"}, "'model', 'cost', 'rating' or 'none', not 'prompts'"),
         ({"captions": ["only one"]}, "1 captions for 3"),
         ({"columns": 0}, "columns"),
         ({"columns": 2.5}, "columns"),

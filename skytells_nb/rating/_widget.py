@@ -1,0 +1,167 @@
+"""The rater as a widget: a large picture, its facts, stars with keys, tags and a note."""
+
+from __future__ import annotations
+
+from functools import cache
+from html import escape
+from importlib.resources import files
+from typing import TYPE_CHECKING, Any, Final
+
+import ipywidgets as w
+
+from .._options import options
+from ..display import to_html
+from ..exceptions import SkytellsError
+from ..formatting import format_count
+
+if TYPE_CHECKING:
+    from ._rater import Rater
+
+__all__ = ["RaterWidget"]
+
+_BYTES: Final = 400_000
+_PICTURE: Final = 768
+
+# Keys press buttons while anything in the rater but a text box has the focus, and JupyterLab's own shortcuts
+# are off there. A picture takes one rating: what is pressed before the next one stands is lost, not given to
+# what nobody saw. How a script comes to run here is told in forms/_views.py.
+_SCRIPT: Final = (
+    '<img alt="" style="display:none" src="data:," onerror="const wait=(tries)=>{'
+    "const rater=this.closest('.sky-rating');"
+    "if(!rater){if(tries)setTimeout(()=>wait(tries-1),100);return}"
+    "if(rater.skyScript)return;rater.skyScript=true;rater.tabIndex=0;"
+    "rater.setAttribute('data-lm-suppress-shortcuts','true');"
+    "const keys={x:'reject',u:'undo',ArrowLeft:'previous',ArrowRight:'next'};"
+    "for(let n=1;n<6;n++)keys[n]='stars-'+n;"
+    "const shown=()=>rater.querySelector('[data-shown]')?.dataset.shown;"
+    "rater.addEventListener('click',(event)=>{"
+    "if(!event.target.closest('button.sky-rate'))return;"
+    "if(rater.skyRated===shown()){event.preventDefault();event.stopPropagation();return}"
+    "rater.skyRated=shown()},true);"
+    "rater.addEventListener('pointerdown',(event)=>{"
+    "if(!event.target.closest('input,button,a,video,audio'))rater.focus({preventScroll:true})});"
+    "rater.addEventListener('keydown',(event)=>{"
+    "if(event.target.closest('input')){"
+    "if(event.key==='Enter'||event.key==='Escape')rater.focus({preventScroll:true});return}"
+    "if(event.target.closest('video,audio')||event.ctrlKey||event.metaKey||event.altKey)return;"
+    "const key=event.key.length===1?event.key.toLowerCase():event.key;"
+    "const button=keys[key]&&rater.querySelector('button.sky-'+keys[key]);"
+    "if(!button)return;event.preventDefault();event.stopPropagation();"
+    'if(!event.repeat)button.click()},true)};wait(50)">'
+)
+
+
+@cache
+def _style_sheet() -> str:
+    return f"<style>{files(__package__).joinpath('_rating.css').read_text('utf-8')}</style>{_SCRIPT}"
+
+
+class RaterWidget(w.VBox):  # type: ignore[misc]
+    """What a rater shows as a cell's last line.
+
+    Parameters
+    ----------
+    rater : Rater
+        Whose predictions are shown, and who keeps what is said of them.
+    """
+
+    def __init__(self, rater: Rater) -> None:
+        self._rater = rater
+        self._shown: object = self  # nothing yet
+        self._count = 0
+        self._rendering = False
+        wide, natural = w.Layout(width="100%"), w.Layout(width="auto", flex="0 0 auto")
+
+        def button(words: str, tooltip: str, *classes: str) -> Any:
+            return w.Button(description=words, tooltip=tooltip, layout=natural, _dom_classes=classes)
+
+        self._stars = [
+            button("★", f"{format_count(n, 'star')} (key {n})", "sky-rate", "sky-star", f"sky-stars-{n}")
+            for n in range(1, 6)
+        ]
+        self._reject = button("✕ Reject", "Reject it (key x)", "sky-rate", "sky-reject")
+        undo = button("↶ Undo", "Take back what was said last (key u)", "sky-undo")
+        back = button("←", "The one before (arrow left)", "sky-previous")
+        on = button("→", "The next one (arrow right)", "sky-next")
+        for n, star in enumerate(self._stars, start=1):
+            star.on_click(lambda _, n=n: self._rate(n))
+        self._reject.on_click(lambda _: self._rate(0))
+        undo.on_click(lambda _: self._guarded(rater.undo))
+        back.on_click(lambda _: self._guarded(rater.previous))
+        on.on_click(lambda _: self._guarded(rater.next))
+        keys = w.HBox([back, *self._stars, self._reject, undo, on], layout=wide, _dom_classes=("sky-keys",))
+
+        def box(name: str, placeholder: str, width: str) -> Any:
+            style = {"description_width": "initial"}
+            layout = w.Layout(width=width)
+            return w.Text(
+                description=name, placeholder=placeholder, continuous_update=False, layout=layout, style=style
+            )
+
+        self._tags = box("Tags", "cover, snow", "260px")
+        self._note = box("Note", "anything else", "420px")
+        self._tags.observe(lambda change: self._describe(tags=change["new"].split(",")), "value")
+        self._note.observe(lambda change: self._describe(note=change["new"]), "value")
+        self._words = w.HBox([self._tags, self._note], layout=wide, _dom_classes=("sky-words",))
+        self._head, self._said = w.HTML(layout=wide), w.HTML(layout=wide)
+        self._picture = w.HTML(layout=wide, _dom_classes=("sky-picture",))
+        super().__init__(
+            [w.HTML(_style_sheet()), self._head, self._picture, keys, self._words, self._said],
+            _dom_classes=("sky-rating",),
+        )
+        rater.observe(self.render)
+        self.render()
+
+    def render(self) -> None:
+        """Show the current prediction, and what is kept of it."""
+        current, rating = self._rater.current, self._rater.rating
+        if current is not self._shown:
+            self._shown = current
+            with options(thumbnail_size=_PICTURE, cell_budget=min(_BYTES, options.cell_budget)):
+                self._picture.value = "" if current is None else to_html(current)
+        self._count += 1
+        self._head.value = self._head_html()
+        for n, star in enumerate(self._stars, start=1):
+            lit = rating.stars is not None and n <= rating.stars
+            star._dom_classes = (*star._dom_classes[:3], *(("sky-lit",) if lit else ()))  # noqa: SLF001 - as in forms
+        rejected = ("sky-rejected",) if rating.stars == 0 else ()
+        self._reject._dom_classes = ("sky-rate", "sky-reject", *rejected)  # noqa: SLF001 - as in forms
+        self._words.layout.display = "none" if current is None else "flex"
+        self._rendering = True
+        try:
+            self._tags.value, self._note.value = ", ".join(rating.tags), rating.note
+        finally:
+            self._rendering = False
+
+    def mimebundle(self) -> dict[str, Any]:
+        """Return the widget, and for a notebook without its kernel how far it is."""
+        bundle: dict[str, Any] = dict(self._repr_mimebundle_() or {})
+        done, total = self._rater.progress
+        words = f"{done:,} of {format_count(total, 'prediction')} rated. Run the cell to go on."
+        return {**bundle, "text/html": f"<div>{words}</div>", "text/plain": words}
+
+    def _rate(self, stars: int) -> None:
+        self._guarded(lambda: self._rater.rate(stars))
+
+    def _describe(self, **words: Any) -> None:
+        if not self._rendering:
+            self._guarded(lambda: self._rater.describe(**words))
+
+    def _guarded(self, work: Any) -> None:
+        self._said.value = ""
+        try:
+            work()
+        except SkytellsError as error:
+            self._said.value = f'<div role="alert">{escape(error.message)}</div>'
+            self.render()  # the buttons take the next press
+
+    def _head_html(self) -> str:
+        done, total = self._rater.progress
+        facts = f"{done:,} of {format_count(total, 'prediction')} rated"
+        title = "That was the last one." if self._rater.current is None else "How good is it?"
+        keys = "click here once, then: 1 to 5, x rejects, u undoes, arrows"
+        return (
+            f'<div class="sky-head"><b>{title}</b>'
+            f'<span class="sky-quiet-words" data-shown="{self._count}">{facts}</span>'
+            f'<span class="sky-quiet-words">{keys}</span></div>'
+        )

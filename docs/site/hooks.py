@@ -51,6 +51,7 @@ REFERENCE = {
     "skytells_nb.forms": ["Field", "Property", "Rule"],
     "skytells_nb.jobs": ["BatchResult", "BatchList", "BatchState"],
     "skytells_nb.pricing": ["Estimate"],
+    "skytells_nb.rating": ["Rater"],
     "skytells_nb.sandbox": ["Options", "Faults", "Received"],
     "skytells_nb.spending": ["Budget"],
     "skytells_nb._options": ["Options", "UnknownOptionError", "OptionValueError"],

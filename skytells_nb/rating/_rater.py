@@ -143,7 +143,13 @@ class Rater:
         return self.current
 
     def describe(self, *, tags: Iterable[str] | None = None, note: str | None = None) -> None:
-        """Keep tags or a note of the current one, and stay at it."""
+        """Keep tags or a note of the current one, and stay at it.
+
+        Parameters
+        ----------
+        tags, note : iterable of str, str, optional
+            What is there already stays unless given.
+        """
         self._keep(self.rating.stars, tags, note)
         self._tell()
 

@@ -56,7 +56,7 @@ def _style_sheet() -> str:
     return f"<style>{files(__package__).joinpath('_rating.css').read_text('utf-8')}</style>{_SCRIPT}"
 
 
-class RaterWidget(w.VBox):  # type: ignore[misc]
+class RaterWidget(w.VBox):  # type: ignore[misc]  # ipywidgets has no types
     """What a rater shows as a cell's last line.
 
     Parameters

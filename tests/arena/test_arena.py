@@ -149,6 +149,22 @@ def test_votes_of_another_notebook_count_when_they_are_looked_at(client):
     assert mine.ranking()["games"].sum() == 2
 
 
+def test_two_takes_of_a_prompt_are_two_tasks(client):
+    arena = sky.Arena(WRITERS, QUESTION, inputs=[{}, {}], client=client)
+    first = {each.id for each in arena.pair}
+    arena.vote("left")
+    assert first.isdisjoint(each.id for each in arena.pair)
+
+
+def test_without_its_sandbox_an_arena_ranks_by_the_votes_it_has(tmp_path):
+    with sky.Sandbox(seconds=0) as short, short.client(archive=tmp_path, max_retries=0) as client:
+        arena = sky.Arena(WRITERS, QUESTION, client=client)
+        arena.vote("left")
+        short.stop()
+        with pytest.warns(sky.exceptions.SkytellsWarning, match="votes of a class could not be asked for"):
+            assert arena.ranking()["games"].sum() == 2
+
+
 def test_a_model_and_a_prompt_more_keep_the_votes_there_are(client):
     vote_on_everything(sky.Arena(MODELS[:2], PROMPTS[:1], client=client))
     wider = sky.Arena(MODELS, PROMPTS, client=client)

@@ -111,7 +111,7 @@ def fit(points: Any, penalty: float = PENALTY) -> Scores:
         while (after := _loss(won, scores + step, penalty)) > loss and np.abs(step).max() > 1e-9:
             step /= 2
         scores, loss = scores + step, after
-        if np.abs(step).max() <= 1e-9:
+        if np.abs(step).max() <= 1e-5:  # the next one would be of 1e-10
             break
     centred = np.eye(len(won)) - 1 / len(won)
     precision = _precision(votes, scores[:, None] - scores[None], penalty)

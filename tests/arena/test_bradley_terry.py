@@ -11,7 +11,7 @@ from skytells_nb.arena._bradley_terry import PENALTY, Scores, fit, verdict
 
 def tournament(rng: np.random.Generator) -> tuple[np.ndarray, list[tuple[int, int]]]:
     """Return the points of a random tournament, and its games as choix takes them."""
-    models, games = int(rng.integers(2, 8)), int(rng.integers(1, 40))
+    models, games = int(rng.integers(2, 8)), int(rng.integers(1, 25))
     strengths, points, listed = rng.normal(0, 1.2, models), np.zeros((models, models)), []
     for _ in range(games):
         one, other = (int(each) for each in rng.choice(models, 2, replace=False))
@@ -64,7 +64,7 @@ def test_ties_count_as_half_a_vote_for_each():
 
 def test_simulated_voters_are_ranked_without_bias_and_within_the_intervals():
     truth, rng = np.array([0.8, 0.0, -0.8]), np.random.default_rng(4)
-    found = [arena(rng, truth, 40) for _ in range(80)]
+    found = [arena(rng, truth, 40) for _ in range(60)]
     values = np.array([each.values for each in found])
     error = values.std(axis=0) / np.sqrt(len(values))
     assert (np.abs(values.mean(axis=0) - truth) < 0.05 + 3 * error).all()

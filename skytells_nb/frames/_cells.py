@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import re
+import warnings
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
@@ -357,7 +358,9 @@ def _inferred(given: Sequence[Any]) -> Any:
     ):
         texts: Any = [_plain(cell) or None for cell in given]
         try:
-            read = pd.Series(pd.to_datetime(texts, format="ISO8601"))
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", FutureWarning)  # pandas 2, where a clock was put forward
+                read = pd.Series(pd.to_datetime(texts, format="ISO8601"))
             if pd.api.types.is_datetime64_any_dtype(read.dtype):
                 exact = read.dt.as_unit("us")
                 return exact if (exact == read).eq(read.notna()).all() else read

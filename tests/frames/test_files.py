@@ -21,6 +21,7 @@ from hypothesis import strategies as st
 
 from skytells_nb.exceptions import InvalidInputError, SkytellsWarning
 from skytells_nb.frames import predictions_frame, pricing_frame, read_frame, spend, write_frame
+from skytells_nb.frames._dtypes import TEXT
 
 ENDINGS = [".parquet", ".csv", ".xlsx"]
 ROWS: list[dict[str, Any]] = [
@@ -55,8 +56,15 @@ ROWS: list[dict[str, Any]] = [
 ]
 
 
+def as_read(frame: pd.DataFrame, read: pd.DataFrame) -> pd.DataFrame:
+    """Texts of one's own, which pandas 2 keeps as objects, come back from a csv as ``string``."""
+    texts = [name for name in frame if frame[name].dtype == object and read[name].dtype == "string"]
+    return frame if TEXT == "str" else frame.astype(dict.fromkeys(texts, TEXT))
+
+
 def same(one: pd.DataFrame, other: pd.DataFrame) -> None:
-    pd.testing.assert_frame_equal(one, other, rtol=1e-15, atol=0)  # a workbook keeps 16 digits of a float
+    # a workbook keeps 16 digits of a float
+    pd.testing.assert_frame_equal(one, as_read(other, one), rtol=1e-15, atol=0)
 
 
 @pytest.mark.parametrize("ending", ENDINGS)
@@ -270,13 +278,13 @@ KEPT = {  # by every kind of file
 def test_columns_of_one_s_own_keep_their_type(ending: str, name: str, tmp_path: Path):
     frame = own(**{name: KEPT[name]})
     back = read_frame(write_frame(frame, tmp_path / f"own{ending}"))
-    pd.testing.assert_series_equal(back[name], frame[name])
+    pd.testing.assert_series_equal(back[name], as_read(frame, back)[name])
 
 
 @pytest.mark.parametrize(
     ("values", "kept_by_xlsx"),
     [
-        (pd.Categorical(["x", "y"]), True),
+        (pd.Categorical(pd.array(["x", "y"], dtype=TEXT)), True),
         (pd.Categorical([2, 1]), True),
         (pd.to_timedelta([1, 90], unit="s"), True),
         (np.array([1, 2], dtype="int8"), True),

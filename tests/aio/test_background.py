@@ -270,7 +270,7 @@ def test_a_script_ends_without_a_word_though_something_is_under_way():
         "        print('heard of it')\n"
         "async def begun():\n"
         "    return asyncio.ensure_future(quiet())\n"
-        "submit(begun()).result()\n"
+        "kept = submit(begun()).result()\n"  # else it is garbage, whenever the collector comes
         "submit(asyncio.sleep(0)).result()\n"
         "print('end')\n"
     )

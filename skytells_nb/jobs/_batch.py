@@ -1,43 +1,49 @@
-"""`batch` and `abatch`: many predictions of one model, journalled as they go, and never paid for twice."""
+"""`batch` and `abatch`: many predictions of one model, journalled as they go, and never paid for twice.
+
+The journal is the archive's own, or one in PostgreSQL that several machines share (``journal=``). Which of
+the two it is decides who may run the batch at once, and what a budget holds for; the run is the same.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import inspect
 from collections.abc import Callable, Iterable, Sized
-from contextlib import AbstractContextManager, nullcontext, suppress
 from datetime import UTC, datetime
 from decimal import Decimal
+from functools import partial
 from importlib import import_module
 from typing import Any, Final, TypeVar, cast
 
 from .._options import options
-from ..aio import bar, detach, on_loop, run
+from ..aio import Bar, on_loop, run
 from ..api import AsyncClient, Client, client_of
 from ..archive import Archive
-from ..checks import check_choice, check_text, check_whole, meant_as
-from ..exceptions import SkytellsError, warn_user
+from ..checks import check_amount, check_choice, check_text, check_whole, expected, meant_as
+from ..exceptions import InvalidInputError, warn_user
 from ..formatting import format_cost, money_unit
 from ..models import Model
+from ._drains import Drain, Executor, run_drains
 from ._inputs import Inputs
 from ._journal import Journal
-from ._lock import BatchLock
+from ._local_journal import LocalJournal
+from ._lock import BatchLock, Hold
+from ._postgres import Address
 from ._results import BatchResult
-from ._runner import BatchRunner
+from ._session import run_batch
+from ._shared_journal import SharedJournal
 
 __all__ = ["abatch", "batch"]
 
 _AT_ONCE: Final = 256  # inputs that are read before others on the loop have their turn
-_PATIENCE: Final = 3.0  # seconds for a run that was stopped just now to wind up
-_LOOKS: Final = 60
 _LONGEST_NAME: Final = 200
 _F = TypeVar("_F", bound=Callable[..., object])
 
 
 @meant_as("sky.batch({model}, {inputs})", inputs="inputs", many=True)
 def batch(
-    model: str | Model,
-    inputs: Iterable[Any],
+    model: str | Model | None = None,
+    inputs: Iterable[Any] | None = None,
     *,
     limit: int = 8,
     budget: Decimal | float | str | None = None,
@@ -47,6 +53,8 @@ def batch(
     retry_failed: bool = False,
     retry_uncertain: bool = False,
     reuse: bool | None = None,
+    journal: str | None = None,
+    executor: Executor | None = None,
 ) -> BatchResult:
     """Create a prediction for every input, and wait until all have ended.
 
@@ -58,7 +66,7 @@ def batch(
     Parameters
     ----------
     model : str or Model
-        The model's slug, such as ``"truefusion-pro"``.
+        The model's slug, such as ``"truefusion-pro"``. A batch in a shared ``journal`` knows its own.
     inputs : iterable
         Dicts; or strings, which are prompts; or a DataFrame, whose columns are inputs and whose empty
         cells are left out. Equal inputs make a prediction each. A generator is read to its end first,
@@ -70,6 +78,15 @@ def batch(
     name : str, optional
         What to call it. A batch without a name is known by its model and inputs. To add inputs to a
         batch, give it a name.
+    journal : str, optional
+        The URL of a PostgreSQL database, such as ``"postgresql://ann@db/night"``, to share the batch: it
+        holds the inputs too, so ``batch(name="night", journal=…)`` goes on with it on any machine that has
+        the key. Any number of them may do so at once; what one has stopped, all stop. ``limit`` is each
+        one's own, ``budget`` is for all of them together, from the batch's beginning.
+    executor : object, optional
+        Anything with ``submit``, such as a Dask client or a process pool, whose workers work a shared batch
+        off. Each needs the key in its environment. They keep what they make where ``SKYTELLS_ARCHIVE`` says,
+        else in the same bucket or a folder of the same path as here.
     client : Client or AsyncClient, optional
         The newest open one when None; ``sky.connect()`` when there is none.
     progress : bool
@@ -92,11 +109,15 @@ def batch(
     Raises
     ------
     InvalidInputError
-        Inputs that the model does not take (each is listed), a limit below 1, a name that another model has.
+        Inputs that the model does not take (each is listed), a limit below 1, a name that another model has,
+        or a batch that a shared journal does not have.
+    AuthenticationError
+        A batch of that name in the shared journal was begun with another key.
     NotFoundError
         There is no such model.
     SkytellsError
-        This batch is running already, or its journal cannot be written. What is finished stays finished.
+        This batch is running already, or its journal cannot be reached or written. What is finished stays
+        finished. A shared journal that goes away while a batch runs is waited for, for ten minutes.
 
     Examples
     --------
@@ -110,13 +131,29 @@ def batch(
     ...         foxes, again[0].id == foxes[0].id, sandbox.billed
     (PredictionList of 2: 2 succeeded, True, 2)
     """
-    job = _Batch(model, limit, name, client, progress, reuse)
+    job = _Batch(
+        model,
+        inputs,
+        limit,
+        name,
+        client,
+        progress,
+        budget,
+        retry_failed,
+        retry_uncertain,
+        reuse,
+        journal,
+        executor,
+    )
+    del journal  # else a traceback could show its password
+    if inputs is None:
+        return run(job.run(None))
     schema = job.take(job.client.as_sync().models.get(job.model)) if _is_many(inputs) else None
     given = Inputs(job.model, inputs, schema, job.client.base_url)
     try:
         while given.read(_AT_ONCE):
             continue
-        return run(job.run(given, budget, retry_failed, retry_uncertain))
+        return run(job.run(given))
     finally:
         given.close()
 
@@ -136,8 +173,8 @@ def _documented_as(twin: Callable[..., object]) -> Callable[[_F], _F]:
 @meant_as("await sky.abatch({model}, {inputs})", inputs="inputs", many=True)
 @_documented_as(batch)
 async def abatch(
-    model: str | Model,
-    inputs: Iterable[Any],
+    model: str | Model | None = None,
+    inputs: Iterable[Any] | None = None,
     *,
     limit: int = 8,
     budget: Decimal | float | str | None = None,
@@ -147,6 +184,8 @@ async def abatch(
     retry_failed: bool = False,
     retry_uncertain: bool = False,
     reuse: bool | None = None,
+    journal: str | None = None,
+    executor: Executor | None = None,
 ) -> BatchResult:
     """Create a prediction for every input on the running event loop: `batch`, to be awaited.
 
@@ -162,7 +201,23 @@ async def abatch(
     ...     sky.run(main(sandbox, folder))
     PredictionList of 2: 2 succeeded
     """
-    job = _Batch(model, limit, name, client, progress, reuse)
+    job = _Batch(
+        model,
+        inputs,
+        limit,
+        name,
+        client,
+        progress,
+        budget,
+        retry_failed,
+        retry_uncertain,
+        reuse,
+        journal,
+        executor,
+    )
+    del journal
+    if inputs is None:
+        return await on_loop(job.run(None))
     schema = job.take(await job.client.models.get(job.model)) if _is_many(inputs) else None
     if schema is not None:  # the library that checks takes a second to load
         await asyncio.to_thread(import_module, "jsonschema")
@@ -172,7 +227,7 @@ async def abatch(
         while more:
             more = given.read(_AT_ONCE)
             await asyncio.sleep(0)
-        return await on_loop(job.run(given, budget, retry_failed, retry_uncertain))
+        return await on_loop(job.run(given))
     finally:
         given.close()
 
@@ -183,19 +238,44 @@ class _Batch:
     def __init__(
         self,
         model: object,
+        inputs: object,
         limit: object,
         name: object,
         client: Client | AsyncClient | None,
         progress: bool,
+        budget: object,
+        retry_failed: bool,
+        retry_uncertain: bool,
         reuse: bool | None,
+        journal: object,
+        executor: object,
     ) -> None:
-        self.reuse = options.reuse if check_choice("reuse", reuse, (True, False, None)) is None else reuse
-        self.model = (
-            model.id if isinstance(model, Model) else check_text("model", model, what="a model's name")
-        )
-        self.limit = check_whole("limit", limit, 1)
+        self.address = None if journal is None else Address.of(journal)
+        del journal
+        if self.address is None and executor is not None:
+            raise InvalidInputError(
+                'executor= needs a journal that its workers share: pass journal="postgresql://…" too.',
+                charged=False,
+            )
+        if executor is not None and not callable(getattr(executor, "submit", None)):
+            raise expected("executor", "anything with submit, such as a process pool", executor)
         self.name = None if name is None else check_text("name", name, longest=_LONGEST_NAME)
+        if inputs is None and (self.address is None or self.name is None):
+            raise InvalidInputError(
+                "There is nothing to run: pass a model and its inputs, or the name= and the journal= of a "
+                "batch that was begun.",
+                charged=False,
+            )
+        if isinstance(model, Model):
+            model = model.id
+        goes_on = model is None and inputs is None
+        self.model = "" if goes_on else check_text("model", model, what="a model's name")
+        self.limit = check_whole("limit", limit, 1)
+        self.budget = budget
+        self.reuse = options.reuse if check_choice("reuse", reuse, (True, False, None)) is None else reuse
         self.progress = progress
+        self.retry_failed, self.retry_uncertain = retry_failed, retry_uncertain
+        self.executor = cast("Executor | None", executor)
         self.client = client_of(client)
         connection = self.client.connection
         own = connection.archive if isinstance(connection.archive, Archive) else None
@@ -206,75 +286,78 @@ class _Batch:
         self.model = model.id
         return model.input_schema
 
-    async def run(
-        self, inputs: Inputs, budget: object, retry_failed: bool, retry_uncertain: bool
-    ) -> BatchResult:
-        """Lock, open the journal, run; and leave everything written, whatever happens."""
-        name = self.name or f"{self.model}-{inputs.fingerprint}"
-        result = BatchResult(name=name, labels=inputs.labels)
-        total = len(inputs)
-        if not total:
+    async def run(self, inputs: Inputs | None) -> BatchResult:
+        """Hold the batch, open its journal, run; and leave everything written, whatever happens."""
+        name = self.name or f"{self.model}-{'' if inputs is None else inputs.fingerprint}"
+        result = BatchResult(name=name, labels=None if inputs is None else inputs.labels)
+        if inputs is not None and not len(inputs):
             return result
-        connection = self.client.connection
-        account = connection.account
-        now = datetime.now(UTC)
-        journal = Journal(self.archive, account, name=name, model=self.model, total=total, now=now)
-        lock = BatchLock(self.archive, account, name, journal)
-        await _acquire(lock)
-        try:
-            with _budget(budget):
-                await asyncio.to_thread(journal.open, lock.holder)
-                runner = BatchRunner(
-                    connection,
-                    self.archive,
-                    journal,
-                    lock,
-                    inputs,
-                    model=self.model,
-                    limit=self.limit,
-                    retry_failed=retry_failed,
-                    retry_uncertain=retry_uncertain,
-                    reuse=bool(self.reuse),
-                )
-                shows = options.progress if self.progress else False
-                delay = 0.0 if shows is True else 1.0
-                with bar(total, name, enabled=bool(shows), delay=delay) as shown:
-                    result.extend(await runner.run(shown))
-            await asyncio.to_thread(journal.close)
-        except Exception:
-            with suppress(SkytellsError):  # what stopped the batch is raised already
-                journal.close()
-            lock.release()
-            raise
-        except BaseException:
-            lock.wind_up()
-            detach(asyncio.to_thread(_wind_up, journal, lock), 2.0)
-            raise
-        lock.release()
+        journal, hold = self._journal(name, inputs)
+        others = None
+        if self.executor is not None and isinstance(journal, SharedJournal):
+            others = partial(self._run_drains, self.executor, journal)
+        made, runner = await run_batch(
+            self.client,
+            self.archive,
+            journal,
+            hold,
+            inputs,
+            limit=self.limit,
+            reuse=bool(self.reuse),
+            budget=None if self.address is not None else self.budget,
+            progress=self.progress,
+            others=others,
+        )
+        result.extend(made)
         if runner.not_sent:
-            cost = format_cost(runner.spent, money_unit(account.sandbox))
-            billed = "" if runner.spent is None else f", {cost} spent"
+            sandbox = self.client.connection.account.sandbox
+            billed = (
+                "" if runner.spent is None else f", {format_cost(runner.spent, money_unit(sandbox))} spent"
+            )
             warn_user(
-                f"Batch {name!r} stopped: {total - runner.not_sent:,} of {total:,} done{billed} · "
-                f"{runner.not_sent:,} not sent. {runner.reason} Run it again to go on from here."
+                f"Batch {name!r} stopped: {len(result) - runner.not_sent:,} of {len(result):,} done"
+                f"{billed} · {runner.not_sent:,} not sent. {runner.reason} Run it again to go on from here."
             )
         return result
 
+    def _journal(self, name: str, inputs: Inputs | None) -> tuple[Journal, Hold]:
+        connection = self.client.connection
+        chosen: dict[str, Any] = {
+            "name": name,
+            "model": self.model,
+            "retry_failed": self.retry_failed,
+            "retry_uncertain": self.retry_uncertain,
+        }
+        if self.address is None:
+            total, now = 0 if inputs is None else len(inputs), datetime.now(UTC)
+            local = LocalJournal(self.archive, connection.account, total=total, now=now, **chosen)
+            return local, BatchLock(self.archive, local)
+        shared = SharedJournal(
+            self.address,
+            connection.account,
+            timeout=connection.timeout,
+            claims=self.limit,
+            budget=None if self.budget is None else check_amount("budget", self.budget),
+            **chosen,
+        )
+        return shared, Hold(shared)
 
-def _wind_up(journal: Journal, lock: BatchLock) -> None:
-    """After an interrupt: write what is still queued, and let the next run begin."""
-    try:
-        journal.close()
-    finally:
-        lock.release()
-
-
-async def _acquire(lock: BatchLock) -> None:
-    for _ in range(_LOOKS):
-        if lock.acquire():
-            return
-        await asyncio.sleep(_PATIENCE / _LOOKS)
-    raise lock.busy("it was stopped just now, and winds up")
+    async def _run_drains(self, executor: Executor, journal: SharedJournal, shown: Bar) -> str:
+        account = journal.account
+        drain = Drain(
+            address=journal.address,
+            name=journal.name,
+            origin=account.origin,
+            fingerprint=account.fingerprint,
+            limit=self.limit,
+            timeout=self.client.connection.timeout,
+            archive=self.archive,
+            reuse=bool(self.reuse),
+            begun=journal.begun,
+            stops=journal.stops,
+            retry_uncertain=self.retry_uncertain,
+        )
+        return await run_drains(executor, drain, journal, shown)
 
 
 def _is_many(inputs: object) -> bool:
@@ -283,11 +366,3 @@ def _is_many(inputs: object) -> bool:
         return len(cast("Sized", inputs)) > 0
     except TypeError:
         return True
-
-
-def _budget(amount: object) -> AbstractContextManager[object]:
-    if amount is None:
-        return nullcontext()
-    from ..spending import budget
-
-    return budget(cast("Any", amount))

@@ -1,82 +1,40 @@
-"""What a batch writes as it goes, in the archive's index: nothing is sent that is not written first.
+"""What a batch writes as it goes, and what it asks for: one interface of two databases.
 
 An item is written before its create is sent, its prediction's id as soon as that is known, and its end. So a
 process may be killed at any moment: the next one finds what was finished, what is under way, and what was
 perhaps sent. Writes of many tasks that come together are one transaction.
 
-The archive sets a damaged index aside and makes one anew from the files beside its outputs. Those know
-nothing of batches, so a batch that is run after that reads what was set aside, which spares a payment.
+`LocalJournal` keeps it in the index of an archive, for one run at a time; `SharedJournal` in PostgreSQL,
+where any number of workers on any machine take what is left.
 """
 
 from __future__ import annotations
 
-import sqlite3
 import threading
+from abc import ABC, abstractmethod
 from collections import deque
-from collections.abc import Iterable
-from contextlib import closing, suppress
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
-from functools import partial
-from pathlib import Path
-from typing import Any, Final, NamedTuple
+from decimal import Decimal
+from typing import Any, ClassVar, Final, Literal, NamedTuple
 
 from ..api import Account
-from ..archive import Archive, replace_surrogates, to_micros
-from ..exceptions import InvalidInputError, SkytellsError
+from ..archive import replace_surrogates, to_micros
+from ..exceptions import BudgetExceededError, InvalidInputError, SkytellsError, UncertainCreateError
 from ..models import Prediction
-from ._inputs import Key
+from ..pricing import Estimate
+from ._inputs import Inputs, Key
 
-__all__ = ["SCHEMA", "Journal", "Row"]
-
-SCHEMA: Final = (
-    """CREATE TABLE IF NOT EXISTS jobs_batches (
-        n INTEGER PRIMARY KEY, origin TEXT NOT NULL, account TEXT NOT NULL, name TEXT NOT NULL,
-        model TEXT NOT NULL, sandbox INTEGER NOT NULL, total INTEGER NOT NULL, started INTEGER NOT NULL,
-        UNIQUE (origin, account, name))""",
-    """CREATE TABLE IF NOT EXISTS jobs_items (
-        batch INTEGER NOT NULL, digest BLOB NOT NULL, number INTEGER NOT NULL, state TEXT NOT NULL,
-        id TEXT, since INTEGER, cost TEXT, error TEXT, PRIMARY KEY (batch, digest, number)) WITHOUT ROWID""",
-    "CREATE INDEX IF NOT EXISTS jobs_items_by_id ON jobs_items (id)",
-    """CREATE TABLE IF NOT EXISTS jobs_holders (
-        origin TEXT NOT NULL, account TEXT NOT NULL, name TEXT NOT NULL, holder TEXT NOT NULL,
-        PRIMARY KEY (origin, account, name)) WITHOUT ROWID""",
-)
-
-_AT_ONCE: Final = 300
-
-_SENT: Final = (
-    "INSERT INTO jobs_items (batch, digest, number, state, since) VALUES (?, ?, ?, 'sent', ?) "
-    "ON CONFLICT DO UPDATE SET state = 'sent', since = excluded.since, id = NULL, cost = NULL, error = NULL"
-)
-_WITHDRAWN: Final = "DELETE FROM jobs_items WHERE batch = ? AND digest = ? AND number = ? AND id IS NULL"
-_OWNED: Final = (
-    "UPDATE jobs_items SET state = 'sent', id = NULL WHERE id = ? AND NOT (batch = ? AND digest = ? AND "
-    "number = ?) AND batch IN (SELECT n FROM jobs_batches WHERE origin = ? AND account = ?)"
-)
-_RUNNING: Final = (
-    "UPDATE jobs_items SET state = 'running', id = ? WHERE batch = ? AND digest = ? AND number = ?"
-)
-_ENDED: Final = (
-    "UPDATE jobs_items SET state = ?, id = coalesce(?, id), cost = ?, error = ? "
-    "WHERE batch = ? AND digest = ? AND number = ?"
-)
-_NOTHING: Final = (
-    "INSERT INTO jobs_items (batch, digest, number, state, error) VALUES (?, ?, ?, ?, ?) "
-    "ON CONFLICT DO UPDATE SET state = excluded.state, error = excluded.error"
-)
-
-
-_REUSED: Final = (
-    "INSERT INTO jobs_items (batch, digest, number, state, id, cost) VALUES (?, ?, ?, 'succeeded', ?, '0') "
-    "ON CONFLICT DO UPDATE SET state = 'succeeded', id = excluded.id, cost = '0', error = NULL"
-)
+__all__ = ["Counts", "Item", "Journal", "Row", "Write"]
 
 
 class Row(NamedTuple):
     """What is written of one item.
 
-    ``state`` is ``sent`` (perhaps), ``running``, ``succeeded``, ``failed``, ``canceled`` or ``uncertain``.
-    ``since`` is the API's time in microseconds, before which it cannot have been accepted.
+    ``state`` is ``sent`` (perhaps), ``running``, ``succeeded``, ``failed``, ``canceled`` or ``uncertain``; in
+    a shared journal also ``waiting`` or ``claimed``. ``since`` is the API's time in microseconds, before
+    which it cannot have been accepted.
     """
 
     state: str
@@ -86,54 +44,111 @@ class Row(NamedTuple):
     error: str | None
 
 
-_unwritten: Final[dict[tuple[Any, ...], list[tuple[str, tuple[Any, ...]]]]] = {}
+@dataclass(slots=True, eq=False)
+class Item:
+    """One item of a batch.
+
+    Attributes
+    ----------
+    position : int
+        Its place in the batch.
+    key, input
+        Which item it is, and what is asked.
+    row : Row or None
+        What was written of it before; None where it is to be created.
+    is_held : bool
+        Whether it is this run's to bring to its end; else it is only to be told of.
+    resend : bool
+        Whether it is sent again, on the user's word, where it was perhaps sent and is not found.
+    id : str or None
+        Of the prediction that an earlier run made.
+    doubt : UncertainCreateError or None
+        What an earlier run perhaps sent.
+    """
+
+    position: int
+    key: Key
+    input: dict[str, Any]
+    row: Row | None = None
+    is_held: bool = True
+    resend: bool = False
+    id: str | None = None
+    doubt: UncertainCreateError | None = None
+
+
+class Counts(NamedTuple):
+    """How far a shared batch is, and who has stopped it, if anybody has."""
+
+    done: int
+    failed: int
+    canceled: int
+    stopped_by: str | None
+
+
+Operation = Literal["sent", "withdrawn", "again", "reused", "found", "running", "ended", "settled"]
+
+
+@dataclass(slots=True, eq=False)
+class Write:
+    """One thing to be written of one item; ``refused`` says why it was not, once that was tried."""
+
+    operation: Operation
+    key: Key
+    values: dict[str, Any]
+    number: int = 0
+    refused: Literal["taken", "budget"] | None = None
+
+
+_unwritten: Final[dict[tuple[Any, ...], list[Write]]] = {}
 """What runs of this process could not write, by batch; its next run writes that first."""
 
 
-class Journal:
+class Journal(ABC):
     """The journal of one batch. Its methods block, but for those that only queue a write.
 
     Parameters
     ----------
-    archive : Archive
-        In whose index it is kept.
     account : Account
         Whose batch it is: a rehearsal on the sandbox is another batch than the real thing.
     name, model : str
         The batch's name and its model.
-    total : int
-        How many inputs it has.
-    now : datetime
-        When it was begun, if it is new.
+    retry_failed, retry_uncertain : bool
+        Whether what failed is created anew, and what was perhaps sent and is not found is sent again.
     """
 
+    pulse: ClassVar[float | None] = None
+    """Seconds between two calls of `beat`; None where nobody else works on the batch."""
+
+    has_budget = False
+    """Whether `sent` is to be told the most that a create may cost."""
+
+    elsewhere: ClassVar[str]
+    """What to say of what was finished earlier and is not in the archive here."""
+
     def __init__(
-        self, archive: Archive, account: Account, *, name: str, model: str, total: int, now: datetime
+        self,
+        account: Account,
+        *,
+        name: str,
+        model: str,
+        retry_failed: bool = False,
+        retry_uncertain: bool = False,
     ) -> None:
-        self._database = archive.database
-        self._account = account
-        self._named = (account.origin, account.fingerprint, replace_surrogates(name))
-        self._place = (self._database.path, *self._named)
-        self._batch = (*self._named, replace_surrogates(model), account.sandbox, total, to_micros(now))
-        self._n = 0
+        self.account = account
+        self.name = name
+        self.model = model
+        self.total = 0
+        """How many items there are, once it is open."""
+        self.positions: Sequence[int] | None = None
+        """Where the inputs of this run stand in the batch; None for all of it, once it was told of."""
+        self._retry_failed = retry_failed
+        self._retry_uncertain = retry_uncertain
         self._lock = threading.Lock()
         self._writing = threading.Lock()
-        self._pending: deque[tuple[str, tuple[Any, ...]]] = deque()
+        self._pending: deque[Write] = deque()
         self._queued = self._written = 0
 
-    def holder(self) -> str:
-        """Return who runs the batch, as that run has written it; empty where nothing is known."""
-
-        def read(db: sqlite3.Connection) -> str:
-            if not db.execute("SELECT 1 FROM sqlite_master WHERE name = 'jobs_holders'").fetchone():
-                return ""  # a journal of 0.1.0
-            query = "SELECT holder FROM jobs_holders WHERE origin = ? AND account = ? AND name = ?"
-            row = db.execute(query, self._named).fetchone()
-            return str(row[0]) if row else ""
-
-        return self._database.reading(read, "")
-
-    def open(self, holder: str = "") -> None:
+    def open(self, inputs: Inputs | None = None, holder: str = "") -> None:
         """Find the batch, or begin it, and write who runs it now.
 
         Raises
@@ -141,81 +156,121 @@ class Journal:
         InvalidInputError
             There is one of this name with another model.
         SkytellsError
-            The archive cannot be written.
+            It cannot be written.
         """
-        model = self._database.writing(partial(self._begin, holder))
+        model = self._begin(inputs, holder)
         left = _unwritten.pop(self._place, [])
         with self._lock:
             self._pending.extend(left)
             self._queued += len(left)
         self.flush()
-        if model != self._batch[3]:
+        if model != replace_surrogates(self.model or model):
             raise InvalidInputError(
-                f"There is a batch {self._named[2]!r} of {model!r} already. Choose another name for the one "
-                f"of {self._batch[3]!r}.",
+                f"There is a batch {self.name!r} of {model!r} already. Choose another name for the one "
+                f"of {self.model!r}.",
                 charged=False,
                 effect="Nothing was sent.",
             )
+        self.model = self.model or model
 
-    def rows(self, keys: Iterable[Key]) -> dict[Key, Row]:
-        """Read what is written of some items; those that nobody wrote of are left out."""
-        return self._database.reading(partial(self._read, list(keys)), {})
+    @abstractmethod
+    def take(self, *, more: bool) -> list[Item] | None:
+        """Return some more items, none where others have them all for now, and None when that was all.
 
-    def ids(self, *, own: bool = False) -> frozenset[str]:
-        """Return every id that an item of this account has, in whichever batch, or in this one alone."""
-        query = (
-            "SELECT i.id FROM jobs_items i JOIN jobs_batches b ON b.n = i.batch "
-            "WHERE b.origin = ? AND b.account = ? AND (NOT ? OR b.n = ?) AND i.id IS NOT NULL"
-        )
-        values = (*self._named[:2], own, self._n)
-        nothing: list[tuple[str]] = []
-        found = self._database.reading(lambda db: db.execute(query, values).fetchall(), nothing)
-        return frozenset(row[0] for row in found)
+        ``more`` says whether any may still be created.
+        """
 
-    def sent(self, key: Key, since: datetime) -> int:
-        """Queue that an item is about to be sent; `flush` writes it."""
-        return self._put(_SENT, self._n, *key, to_micros(since))
+    @abstractmethod
+    def ids(self, since: int, *, own: bool = False) -> frozenset[str]:
+        """Return the ids that items of this account have, in whichever batch, or in this one alone.
 
-    def withdrawn(self, key: Key) -> int:
+        Those that were sent long before a time, in microseconds, may be left out.
+        """
+
+    @abstractmethod
+    def crosses_budget(self, model: str, price: Estimate, *, sandbox: bool) -> BudgetExceededError:
+        """Return the error of a create that the batch's budget does not cover."""
+
+    @abstractmethod
+    def begin_look(self) -> None:
+        """Wait until nobody else looks for what this account perhaps sent."""
+
+    @abstractmethod
+    def end_look(self) -> None:
+        """Let the next one look."""
+
+    @abstractmethod
+    def beat(self) -> Counts:
+        """Keep what this run holds, and return how far all of them are."""
+
+    @abstractmethod
+    def hurry(self) -> None:
+        """Wait no longer than a moment for a database that is away."""
+
+    @abstractmethod
+    def stop(self) -> None:
+        """Stop all runs of the batch."""
+
+    @abstractmethod
+    def release(self) -> None:
+        """Give back what this run holds, once every create has been told of."""
+
+    # What becomes of an item
+
+    def sent(self, key: Key, since: datetime, most: Decimal | None = None) -> Write:
+        """Write that an item is about to be sent. It must not be where that is refused.
+
+        ``most`` is what it may cost at most, which is set aside from the batch's budget.
+        """
+        return self._written_now("sent", key, since=to_micros(since), reserved=most)
+
+    def found(self, key: Key, identifier: str) -> Write:
+        """Write an id that was found in the listing; refused where another item has it."""
+        return self._written_now("found", key, id=replace_surrogates(identifier))
+
+    def withdrawn(self, key: Key) -> Write:
         """Queue that an item was certainly not accepted."""
-        return self._put(_WITHDRAWN, self._n, *key)
+        return self._put("withdrawn", key)
 
-    def running(self, key: Key, identifier: str) -> int:
+    def again(self, key: Key) -> Write:
+        """Queue that an item is about to be created anew, whatever was made of it before."""
+        return self._put("again", key)
+
+    def reused(self, key: Key, identifier: str) -> Write:
+        """Write that an item was taken from the archive; this batch has paid nothing for it."""
+        return self._put("reused", key, id=replace_surrogates(identifier))
+
+    def running(self, key: Key, identifier: str) -> Write:
         """Queue an item's id. Another item that took it from the listing by mistake gives it back."""
-        self._put(_OWNED, replace_surrogates(identifier), self._n, *key, *self._named[:2])
-        return self._put(_RUNNING, replace_surrogates(identifier), self._n, *key)
+        return self._put("running", key, id=replace_surrogates(identifier))
 
-    def ended(self, key: Key, prediction: Prediction) -> int:
+    def ended(self, key: Key, prediction: Prediction) -> Write:
         """Queue how an item ended."""
-        cost = None if prediction.cost is None else str(prediction.cost)
         identifier, error = map(replace_surrogates, (prediction.id, prediction.error))
-        values = (prediction.status, identifier, cost, error)
-        return self._put(_ENDED, *values, self._n, *key)
+        return self._put(
+            "ended", key, state=prediction.status, id=identifier, cost=prediction.cost, error=error
+        )
 
-    def reused(self, key: Key, identifier: str) -> int:
-        """Queue that an item was taken from the archive; this batch has paid nothing for it."""
-        return self._put(_REUSED, self._n, *key, replace_surrogates(identifier))
-
-    def settled(self, key: Key, state: str, error: str) -> int:
+    def settled(self, key: Key, state: str, error: str) -> Write:
         """Queue that an item failed without a prediction, or that its outcome is unknown."""
-        return self._put(_NOTHING, self._n, *key, state, replace_surrogates(error))
+        return self._put("settled", key, state=state, error=replace_surrogates(error))
 
-    def flush(self, number: int | None = None) -> None:
-        """Write what is queued, up to a number at least; whoever comes meanwhile finds it done.
+    def flush(self, upto: Write | None = None) -> None:
+        """Write what is queued, up to one at least; whoever comes meanwhile finds it done.
 
         Raises
         ------
         SkytellsError
-            The archive cannot be written. What is queued stays so, for the next try.
+            It cannot be written. What is queued stays so, for the next try.
         """
         with self._lock:
-            wanted = self._queued if number is None else number
+            wanted = self._queued if upto is None else upto.number
         with self._writing:
             if self._written >= wanted:
                 return
             with self._lock:
                 queued = list(self._pending)
-            self._database.writing(partial(self._write, queued))
+            self._write(queued)
             with self._lock:
                 for _ in queued:
                     self._pending.popleft()
@@ -230,68 +285,28 @@ class Journal:
                 _unwritten[self._place] = list(self._pending)
             raise
 
-    def _put(self, statement: str, *values: Any) -> int:
+    def _put(self, operation: Operation, key: Key, **values: Any) -> Write:
+        write = Write(operation, key, values)
         with self._lock:
-            self._pending.append((statement, values))
+            self._pending.append(write)
             self._queued += 1
-            return self._queued
+            write.number = self._queued
+        return write
 
-    def _write(self, queued: list[tuple[str, tuple[Any, ...]]], db: sqlite3.Connection) -> None:
-        self._require(db)
-        for statement, values in queued:
-            db.execute(statement, values)
+    def _written_now(self, operation: Operation, key: Key, **values: Any) -> Write:
+        write = self._put(operation, key, **values)
+        self.flush(write)
+        return write
 
-    def _begin(self, holder: str, db: sqlite3.Connection) -> str:
-        self._require(db)
-        query = "SELECT n, model FROM jobs_batches WHERE origin = ? AND account = ? AND name = ?"
-        self._n, model = db.execute(query, self._named).fetchone()
-        if not db.execute("SELECT 1 FROM jobs_items WHERE batch = ?", (self._n,)).fetchone():
-            found = [(self._n, *row) for row in recover_items(self._database.path, *self._named)]
-            db.executemany("INSERT OR IGNORE INTO jobs_items VALUES (?, ?, ?, ?, ?, ?, ?, ?)", found)
-        db.execute("INSERT OR REPLACE INTO jobs_holders VALUES (?, ?, ?, ?)", (*self._named, holder))
-        if model == self._batch[3]:
-            db.execute("UPDATE jobs_batches SET total = ? WHERE n = ?", (self._batch[5], self._n))
-        return str(model)
+    @property
+    @abstractmethod
+    def _place(self) -> tuple[Any, ...]:
+        """Where it is, and whose: what tells batches of this process apart."""
 
-    def _require(self, db: sqlite3.Connection) -> None:
-        """Create what is missing: the first time, and where the index was made anew meanwhile."""
-        for statement in SCHEMA:
-            db.execute(statement)
-        db.execute(
-            "INSERT OR IGNORE INTO jobs_batches (origin, account, name, model, sandbox, total, started, n) "
-            "VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-            (*self._batch, self._n or None),
-        )
+    @abstractmethod
+    def _begin(self, inputs: Inputs | None, holder: str) -> str:
+        """Find the batch or begin it; return its model."""
 
-    def _read(self, keys: list[Key], db: sqlite3.Connection) -> dict[Key, Row]:
-        found: dict[Key, Row] = {}
-        for start in range(0, len(keys), _AT_ONCE):
-            some = keys[start : start + _AT_ONCE]
-            marks = ", ".join(["(?, ?)"] * len(some))
-            query = (
-                "SELECT digest, number, state, id, since, cost, error FROM jobs_items "  # noqa: S608 - only marks
-                f"WHERE batch = ? AND (digest, number) IN (VALUES {marks})"
-            )
-            values = [part for key in some for part in key]
-            for digest, number, *rest in db.execute(query, (self._n, *values)):
-                found[bytes(digest), number] = Row(*rest)
-        return found
-
-
-def recover_items(index: Path, origin: str, account: str, name: str | None) -> list[tuple[Any, ...]]:
-    """Read one batch's items from the newest damaged index that still has some.
-
-    Each is digest, number, state, id, since, cost and error.
-    """
-    for path in sorted(index.parent.glob(f"{index.stem}-damaged-*{index.suffix}"), reverse=True):
-        found: list[tuple[Any, ...]] = []
-        with suppress(sqlite3.Error), closing(sqlite3.connect(path, timeout=1.0)) as db:
-            query = (
-                "SELECT i.digest, i.number, i.state, i.id, i.since, i.cost, i.error FROM jobs_items i "
-                "JOIN jobs_batches b ON b.n = i.batch WHERE b.origin = ? AND b.account = ? AND b.name = ?"
-            )
-            for row in db.execute(query, (origin, account, name)):
-                found.append(row)  # one by one: what was read before the damage counts
-        if found:
-            return found
-    return []
+    @abstractmethod
+    def _write(self, queued: Sequence[Write]) -> None:
+        """Write all of them in one transaction, in order."""

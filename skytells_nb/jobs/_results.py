@@ -1,4 +1,4 @@
-"""What a batch returns, and `batches`: how far each is and what it has cost, from an archive's journals."""
+"""What a batch returns, and `batches`: how far each is and what it has cost, from its journal."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import html
 import os
 import sqlite3
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final, SupportsIndex, overload
@@ -15,6 +15,8 @@ from ..archive import Archive
 from ..formatting import format_cost, money_unit
 from ..models import Prediction, PredictionList
 from ..pricing import EXACT
+from ._postgres import Address
+from ._shared_tables import read_overview
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -172,18 +174,27 @@ def _cells(batch: BatchState) -> tuple[str, ...]:
     )
 
 
-def batches(archive: Archive | str | os.PathLike[str] | None = None) -> BatchList:
-    """List the batches whose journals an archive has, the newest first.
+def batches(
+    archive: Archive | str | os.PathLike[str] | None = None, *, journal: str | None = None
+) -> BatchList:
+    """List the batches whose journals an archive or a database has, the newest first.
 
     Parameters
     ----------
     archive : Archive or path, optional
         The default archive unless given. Where there is none, none is made.
+    journal : str, optional
+        The URL of the PostgreSQL database to look into, in the place of an archive.
 
     Returns
     -------
     BatchList
-        Of every API and key that was used with the archive.
+        Of every API and key that was used with the archive or the database.
+
+    Raises
+    ------
+    SkytellsError
+        The database cannot be reached, or its journal is of another version.
 
     Examples
     --------
@@ -196,6 +207,10 @@ def batches(archive: Archive | str | os.PathLike[str] | None = None) -> BatchLis
     ...         [(b.name, b.succeeded, b.done) for b in batches(archive)]
     [('foxes', 1, True)]
     """
+    if journal is not None:
+        address = Address.of(journal)
+        del journal  # else a traceback could show its password
+        return BatchList(_overview(read_overview(address)))
     found = Archive.resolve(True if archive is None else archive)
     nothing: list[BatchState] = []
     return BatchList(nothing if found is None else found.database.reading(_read, nothing))
@@ -204,34 +219,31 @@ def batches(archive: Archive | str | os.PathLike[str] | None = None) -> BatchLis
 def _read(db: sqlite3.Connection) -> list[BatchState]:
     if not db.execute("SELECT 1 FROM sqlite_master WHERE name = 'jobs_batches'").fetchone():
         return []
-    counts: dict[int, dict[str, int]] = {}
-    costs: dict[int, Decimal] = {}
-    query = "SELECT batch, state, cost, count(*) FROM jobs_items GROUP BY batch, state, cost"
-    for batch, state, cost, amount in db.execute(query):
-        word = "uncertain" if state == "sent" else state
-        by_word = counts.setdefault(batch, {})
-        by_word[word] = by_word.get(word, 0) + amount
+    query = (
+        "SELECT b.n, b.name, b.model, b.origin, b.total, b.started, b.sandbox, i.state, 0, i.cost, "
+        "count(i.state) FROM jobs_batches b LEFT JOIN jobs_items i ON i.batch = b.n "
+        "GROUP BY b.n, i.state, i.cost ORDER BY b.started DESC, b.n DESC"
+    )
+    return _overview(db.execute(query))
+
+
+def _overview(rows: Iterable[tuple[Any, ...]]) -> list[BatchState]:
+    """Add up what a journal says: a row for each batch, state, and cost of one of so many."""
+    found: dict[int, BatchState] = {}
+    for n, name, model, origin, total, started, sandbox, state, is_leased, cost, amount in rows:
+        known = found.get(n)
+        if known is None:
+            if isinstance(started, int):
+                started = _EPOCH + timedelta(microseconds=started)
+            known = BatchState(
+                name, model, origin, total, total, 0, 0, 0, 0, 0, started, None, sandbox=bool(sandbox)
+            )
+        word = state if state != "sent" else "running" if is_leased else "uncertain"
+        if word in _STATES:
+            more = {word: getattr(known, word) + amount, "waiting": max(0, known.waiting - amount)}
+            known = replace(known, **more)
         if cost is not None:
             paid = EXACT.multiply(Decimal(cost), Decimal(amount))
-            costs[batch] = EXACT.add(costs.get(batch, Decimal(0)), paid)
-    found = []
-    query = (
-        "SELECT n, name, model, origin, total, started, sandbox FROM jobs_batches "
-        "ORDER BY started DESC, n DESC"
-    )
-    for n, name, model, origin, total, started, sandbox in db.execute(query):
-        by_state: dict[str, Any] = {state: counts.get(n, {}).get(state, 0) for state in _STATES}
-        found.append(
-            BatchState(
-                name=name,
-                model=model,
-                origin=origin,
-                total=total,
-                waiting=max(0, total - sum(by_state.values())),
-                started=_EPOCH + timedelta(microseconds=started),
-                cost=costs.get(n),
-                sandbox=bool(sandbox),
-                **by_state,
-            )
-        )
-    return found
+            known = replace(known, cost=EXACT.add(known.cost or Decimal(0), paid))
+        found[n] = known
+    return list(found.values())

@@ -3,25 +3,22 @@
 What goes wrong with one item is its result. What would go wrong with every further one (no credit, a key that
 is refused, a budget that is used up, an API that cannot be reached) stops the rest before it is sent.
 
-Items are read again beside the journal, some hundreds at a time. What was finished earlier comes from the
-archive. What was created and did not end is followed. What was perhaps sent is looked for in the API's
-listing, which is read once for all of them. The rest is created.
+The journal says what is to be done, some items at a time. What was finished earlier comes from the archive.
+What was created and did not end is followed. What was perhaps sent is looked for in the API's listing, which
+is read once for all of them. The rest is created.
 """
-
-# ruff: noqa: ARG002 - an observer hears more than each one needs
 
 from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any, Final, assert_never
 
 from ..aio import Bar, gather
-from ..api import Account, Connection, Observer, cancel_remotely, create, look_for, wait
+from ..api import Connection, cancel_remotely, create, look_for, wait
 from ..archive import Archive, elide_data_uris
 from ..exceptions import (
     AuthenticationError,
@@ -40,52 +37,27 @@ from ..exceptions import (
 from ..formatting import format_cost, money_unit
 from ..models import Prediction, Status, parse_status
 from ..pricing import added
-from ._inputs import Inputs, Key
-from ._journal import Journal, Row
-from ._lock import BatchLock
+from ._item_observer import ItemObserver, TakenError
+from ._journal import Counts, Item, Journal, Row
+from ._lock import Hold
 from ._rate_limiter import RateLimiter
 
-__all__ = ["BatchRunner", "Item", "slim"]
-
-CHUNK: Final = 250
-HEAVY: Final = 16_000_000
-"""Characters of inputs, such as pictures, that are held at a time."""
+__all__ = ["BatchRunner", "slim"]
 
 _AGAIN: Final = 2.0
 """Seconds between two looks for what was perhaps sent: a listing may be that late."""
+
+_PAUSE: Final = 1.0
+"""Seconds between two questions for work, while others have what is left of a shared batch."""
 
 _WORTH_SAYING: Final = 60.0
 """Seconds of standing still that look like an error when nobody explains them."""
 
 _FOR_ALL: Final = (AuthenticationError, InsufficientCreditsError, PermissionDeniedError)
+_OPEN: Final = ("claimed", "sent", "running")
+_UNDER_WAY: Final = "It is under way. Run the batch again to follow it to its end."
 _KEPT: Final = ("source", "error_id", "data_removed")
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-
-
-@dataclass(slots=True)
-class Item:
-    """One item that is still to be done.
-
-    Attributes
-    ----------
-    position : int
-        Its place among the inputs.
-    key, input
-        Which item it is, and what is asked.
-    id : str or None
-        Of the prediction that an earlier run made.
-    doubt : UncertainCreateError or None
-        What an earlier run perhaps sent.
-    is_fresh : bool
-        Whether nobody has looked for that yet.
-    """
-
-    position: int
-    key: Key
-    input: dict[str, Any]
-    id: str | None = None
-    doubt: UncertainCreateError | None = None
-    is_fresh: bool = False
 
 
 @dataclass(slots=True)
@@ -97,58 +69,6 @@ class _Chunk:
     lost: list[Item] = field(default_factory=list)
 
 
-class _ItemObserver(Observer):
-    """Writes into the journal what becomes of one item's create."""
-
-    def __init__(
-        self, journal: Journal, lock: BatchLock, connection: Connection, key: Key, made: set[str]
-    ) -> None:
-        self._journal = journal
-        self._lock = lock
-        self._connection = connection
-        self._key = key
-        self._made = made
-        self.id: str | None = None
-        """Of the prediction that was made, once that is known."""
-        self.refusal: SkytellsError | None = None
-        """Why the journal could not be written; nothing was sent then."""
-
-    async def before_create(self, account: Account, model: str, input: dict[str, Any]) -> object:
-        """Write the item before anything is sent."""
-        connection = self._connection
-        number = self._journal.sent(self._key, connection.earliest(connection.now(), connection.wall()))
-        try:
-            await asyncio.to_thread(self._journal.flush, number)
-        except BaseException as error:
-            self._journal.withdrawn(self._key)
-            self.refusal = error if isinstance(error, SkytellsError) else None
-            raise
-        self._lock.count_create()
-        return None
-
-    async def created(self, account: Account, ticket: object, prediction: Prediction) -> None:
-        """Write the id."""
-        self.id = prediction.id
-        self._made.add(prediction.id)
-        await self._flush(self._journal.running(self._key, prediction.id))
-
-    async def not_created(self, account: Account, ticket: object, error: BaseException, sent: bool) -> None:
-        """Write that it was not accepted, or that nobody knows."""
-        number: int | None = None
-        if not sent:
-            number = self._journal.withdrawn(self._key)
-        elif isinstance(error, UncertainCreateError):
-            number = self._journal.settled(self._key, "uncertain", error.message)
-        await self._flush(number)
-
-    async def _flush(self, number: int | None) -> None:
-        try:
-            if number is not None:
-                await asyncio.to_thread(self._journal.flush, number)
-        finally:
-            self._lock.settle_create()
-
-
 class BatchRunner:
     """One run of one batch.
 
@@ -158,16 +78,10 @@ class BatchRunner:
         Through which everything is asked.
     archive : Archive
         Where everything is kept.
-    journal, lock
+    journal, hold
         Of this batch, open and held.
-    inputs : Inputs
-        All read.
-    model : str
-        The batch's model.
     limit : int
         How many are under way at most.
-    retry_failed, retry_uncertain : bool
-        Whether to create anew what failed, and to send again what was perhaps sent.
     reuse : bool
         Whether to take what was made of equal inputs from the archive, each prediction for one item.
     """
@@ -177,41 +91,35 @@ class BatchRunner:
         connection: Connection,
         archive: Archive,
         journal: Journal,
-        lock: BatchLock,
-        inputs: Inputs,
+        hold: Hold,
         *,
-        model: str,
         limit: int,
-        retry_failed: bool,
-        retry_uncertain: bool,
-        reuse: bool,
+        reuse: bool = False,
     ) -> None:
         self._connection = connection
         self._archive = archive
         self._journal = journal
-        self._lock = lock
-        self._inputs = inputs
-        self._model = model
-        self._workers = min(limit, max(1, len(inputs)))
-        self._retry_failed = retry_failed
-        self._retry_uncertain = retry_uncertain
+        self._hold = hold
+        self._model = journal.model
+        places = journal.positions
+        self._workers = limit if places is None else min(limit, max(1, len(places)))
         self._reuse = reuse
         self._taken: set[str] = set()  # what items of this batch are, which no other of them can be
         self._limiter = RateLimiter(self._workers, connection.now)
-        self._unread: Iterator[dict[str, Any]] = inputs.reread()
-        self._position = 0
         self._reading = asyncio.Lock()
         self._ready: deque[Item] = deque()
-        self._lost: list[Item] = []
-        self._looked = 0.0
         self._answers = 0  # tries that ended in anything but a budget's refusal: each may have freed money
         self._answered = asyncio.Event()
         self._waiting_for_money = 0
         self._explained_wait = False
         self._fatal: BaseException | None = None
+        self._team: asyncio.Future[Any] | None = None
+        self._is_stopped_elsewhere = False
         self._bar: Bar | None = None
         self._counts = {"done": 0, "failed": 0, "canceled": 0, "reused": 0, "not_sent": 0}
-        self.results: list[Prediction | None] = [None] * len(inputs)
+        self._others = Counts(0, 0, 0, None)
+        self.results: dict[int, Prediction] = {}
+        """What became of each item, by its place in the batch."""
         self.spent: Decimal | None = None
         """What this run has paid; None where the API did not say."""
         self.stopped_by: SkytellsError | None = None
@@ -242,16 +150,65 @@ class BatchRunner:
         """
         self._bar = bar
         if self._reuse:
-            self._taken.update(await asyncio.to_thread(self._journal.ids, own=True))
-        await self._run_workers()
-        await self._look_again()
+            self._taken.update(await asyncio.to_thread(self._journal.ids, 0, own=True))
+        pulse = (
+            None if self._journal.pulse is None else asyncio.ensure_future(self._beat(self._journal.pulse))
+        )
+        try:
+            await self._run_workers()
+        finally:
+            if pulse is not None:
+                pulse.cancel()
+        places = self._journal.positions
+        results = [self.results.get(place) for place in (sorted(self.results) if places is None else places)]
         if self._fatal is not None:
-            self._fatal.results = self.results  # type: ignore[attr-defined]  # whatever it is, it carries them
+            self._fatal.results = results  # type: ignore[attr-defined]  # whatever it is, it carries them
             raise self._fatal
-        return [made for made in self.results if made is not None]
+        return [made for made in results if made is not None]
+
+    def only_tell(self, reason: str) -> None:
+        """Create nothing: others have worked the batch off, or have stopped for this reason."""
+        self.stopped_by = SkytellsError(reason)
 
     async def _run_workers(self) -> None:
-        await gather((self._work() for _ in range(self._workers)), progress=False, cancel_on_error=True)
+        for _ in range(2):
+            workers = (self._work() for _ in range(self._workers))
+            self._team = asyncio.ensure_future(gather(workers, progress=False, cancel_on_error=True))
+            try:
+                await self._team
+            except asyncio.CancelledError:
+                task = asyncio.current_task()
+                if not self._is_stopped_elsewhere or (task is not None and task.cancelling()):
+                    raise
+                self._ready.clear()
+            else:
+                return
+
+    async def _beat(self, pulse: float) -> None:
+        """Keep what this run holds, hear how far the others are, and stop when one of them was stopped."""
+        while True:
+            await asyncio.sleep(pulse)
+            try:
+                counts = await asyncio.to_thread(self._journal.beat)
+            except SkytellsError as error:
+                self._fatal = self._fatal or error
+                self._answered.set()
+                return
+            own = self._counts
+            self._others = Counts(
+                counts.done - own["done"],
+                counts.failed - own["failed"],
+                counts.canceled - own["canceled"],
+                counts.stopped_by,
+            )
+            self._update_bar()
+            if counts.stopped_by is not None:
+                self.stopped_by = SkytellsError(f"It was stopped by {counts.stopped_by}.", charged=None)
+                self._is_stopped_elsewhere = True
+                self._answered.set()
+                if self._team is not None:
+                    self._team.cancel()
+                return
 
     async def _work(self) -> None:
         while (item := await self._next_item()) is not None:
@@ -278,9 +235,14 @@ class BatchRunner:
         async with self._reading:
             try:
                 while not self._ready and self._fatal is None:
-                    chunk = await asyncio.to_thread(self._next_chunk)
-                    if chunk is None:
+                    more = self.stopped_by is None
+                    items = await asyncio.to_thread(self._journal.take, more=more)
+                    if items is None:
                         break
+                    if not items:
+                        await asyncio.sleep(_PAUSE)
+                        continue
+                    chunk = await asyncio.to_thread(self._sort, items)
                     for position, made in chunk.finished.items():
                         self._settle(position, made)
                     self._ready.extend(chunk.ready)
@@ -289,38 +251,32 @@ class BatchRunner:
                 self._fatal = self._fatal or error
             return self._ready.popleft() if self._ready and self._fatal is None else None
 
-    def _next_chunk(self) -> _Chunk | None:
-        """Read some more inputs and what the journal knows of them; None when that was all. It blocks."""
-        items: list[Item] = []
-        size = 0
-        for input in self._unread:
-            items.append(Item(self._position, self._inputs.key(self._position), input))
-            self._position += 1
-            size += sum(len(value) for value in input.values() if isinstance(value, str))
-            if len(items) == CHUNK or size > HEAVY:
-                break
-        if not items:
-            return None
-        rows = self._journal.rows([item.key for item in items])
-        ids = [row.id for row in rows.values() if row.id is not None]
+    def _sort(self, items: list[Item]) -> _Chunk:
+        """Sort items by what was written of them. It blocks."""
+        rows = [item.row for item in items if item.row is not None]
+        ids = [row.id for row in rows if row.id is not None]
         kept = self._archive.by_ids(ids, self._connection.account) if ids else {}
-        known: frozenset[str] | None = None
         chunk = _Chunk()
         for item in items:
-            row = rows.get(item.key)
-            if row is None or row.state == "canceled" or (row.state == "failed" and self._retry_failed):
+            row = item.row
+            told = self.results.get(item.position)
+            if row is None:
                 made = self._take_from_archive(item) if self._reuse else None
                 if made is None:
                     chunk.ready.append(item)
                 else:
                     chunk.finished[item.position] = made
+            elif told is not None and (
+                told.id == row.id or (row.state in _OPEN and told.status != "not_sent")
+            ):
+                continue  # brought to its end by this run, since the row was read too
             elif row.state in ("succeeded", "failed"):
                 chunk.finished[item.position] = self._finished_earlier(item, row, kept)
+            elif not item.is_held:
+                chunk.finished[item.position] = self._left_to_others(item, row, kept)
             elif row.id is not None and row.state == "running":
                 self._resume(chunk, item, row.id, kept.get(row.id))
             else:
-                known = self._journal.ids() if known is None else known
-                item.doubt, item.is_fresh = self._doubt(item, row, known), row.state == "sent"
                 chunk.lost.append(item)
         return chunk
 
@@ -332,7 +288,8 @@ class BatchRunner:
         if kept is None:
             return None
         self._taken.add(kept.id)
-        self._journal.reused(item.key, kept.id)
+        if self._journal.reused(item.key, kept.id).refused:
+            return None
         return replace(slim(kept), reused=True)
 
     def _resume(self, chunk: _Chunk, item: Item, identifier: str, kept: Prediction | None) -> None:
@@ -343,6 +300,8 @@ class BatchRunner:
             return
         if kept is None or kept.status != "canceled":
             item.id = identifier
+        else:
+            self._journal.again(item.key)
         chunk.ready.append(item)
 
     def _finished_earlier(self, item: Item, row: Row, kept: dict[str, Prediction]) -> Prediction:
@@ -354,67 +313,90 @@ class BatchRunner:
         made = replace(made, cost=None if row.cost is None else Decimal(row.cost))
         if row.id is None or row.error is not None:
             return made
-        return replace(made, error="It was finished and paid for earlier, and has left the archive since.")
+        return replace(made, error=self._journal.elsewhere)
 
-    def _doubt(self, item: Item, row: Row, known: frozenset[str]) -> UncertainCreateError:
+    def _left_to_others(self, item: Item, row: Row, kept: dict[str, Prediction]) -> Prediction:
+        """Return what is known of an item that is not this run's to bring to its end."""
+        if row.id in kept:
+            return slim(kept[row.id])
+        if row.state == "waiting":
+            return self._not_sent(item)
+        if row.state == "uncertain":
+            return self._placeholder(item, f"uncertain-{item.position}", "failed", row.error)
+        status: Status = "canceled" if row.state == "canceled" else "processing"
+        return self._placeholder(item, row.id or f"not-created-{item.position}", status, _UNDER_WAY)
+
+    def _doubt(self, item: Item, known: frozenset[str]) -> UncertainCreateError:
+        since = None if item.row is None else item.row.since
         return UncertainCreateError(
             "Outcome unknown: an earlier run may have sent (and paid for) this item. Run the batch again in "
             "a minute, or pass retry_uncertain=True to send it again.",
             charged=None,
             model=self._model,
             input=item.input,
-            since=None if row.since is None else _EPOCH + timedelta(microseconds=row.since),
+            since=None if since is None else _EPOCH + timedelta(microseconds=since),
             known=known,
         )
 
     async def _look_for(self, lost: list[Item]) -> None:
-        """Look for what was perhaps sent; what is found is followed, the rest waits for the end."""
+        """Look for what was perhaps sent, twice where nobody has yet, since a listing may be late.
+
+        What is found is followed. What is not stays in doubt, or is sent again on the user's word.
+        """
         if not lost:
             return
-        doubts = [item.doubt for item in lost if item.doubt is not None]
-        self._looked = self._connection.now()
+        begun = [item.row.since for item in lost if item.row is not None and item.row.since is not None]
         try:
-            found = await look_for(self._connection, doubts)
-        except SkytellsError as error:  # the listing cannot be read: nothing is known, nothing is sent
-            found = [UncertainCreateError(error.message, charged=None)] * len(lost)
-        for item, outcome in zip(lost, found, strict=True):
-            if isinstance(outcome, Prediction):
-                self._journal.running(item.key, outcome.id)
-                item.id, item.doubt = outcome.id, None
-                self._ready.append(item)
-            else:
-                item.doubt = outcome or item.doubt
-                self._lost.append(item)
-        await asyncio.to_thread(self._journal.flush)
-
-    async def _look_again(self) -> None:
-        """Look a last time for what the first look did not find; leave it in doubt, or send it again."""
-        lost, self._lost = self._lost, []
-        if not lost or self._fatal is not None:
-            return
-        fresh = [item for item in lost if item.is_fresh]
-        if fresh:
-            await asyncio.sleep(max(0.0, self._looked + _AGAIN - self._connection.now()))
-            await self._look_for(fresh)
-            lost = [item for item in lost if not item.is_fresh] + self._lost
-            self._lost = []
+            await asyncio.to_thread(self._journal.begin_look)
+            known = await asyncio.to_thread(self._journal.ids, min(begun, default=0))
+            for item in lost:
+                item.doubt = self._doubt(item, known)
+            lost = await self._look_once(lost)
+            fresh = [item for item in lost if item.row is not None and item.row.state == "sent"]
+            if fresh:
+                await asyncio.sleep(_AGAIN)
+                lost = [item for item in lost if item not in fresh] + await self._look_once(fresh)
+        finally:
+            await asyncio.to_thread(self._journal.end_look)
         for item in lost:
-            if self._retry_uncertain:
+            if item.resend:
+                self._journal.again(item.key)
                 item.doubt = None
                 self._ready.append(item)
             elif item.doubt is not None:
                 self._journal.settled(item.key, "uncertain", item.doubt.message)
                 self._record_failure(item, item.doubt, kind="uncertain")
-        await self._run_workers()
+
+    async def _look_once(self, lost: list[Item]) -> list[Item]:
+        """Look for some items in one reading of the listing; returns those that were not found."""
+        doubts = [item.doubt for item in lost if item.doubt is not None]
+        try:
+            found = await look_for(self._connection, doubts)
+        except SkytellsError as error:  # the listing cannot be read: nothing is known, nothing is sent
+            found = [UncertainCreateError(error.message, charged=None)] * len(lost)
+        left: list[Item] = []
+        for item, outcome in zip(lost, found, strict=True):
+            if isinstance(outcome, Prediction):
+                write = await asyncio.to_thread(self._journal.found, item.key, outcome.id)
+                if not write.refused:
+                    item.id, item.doubt = outcome.id, None
+                    self._ready.append(item)
+                    continue
+            else:
+                item.doubt = outcome or item.doubt
+            left.append(item)
+        return left
 
     # one item
 
     async def _try(self, item: Item) -> bool:
         """Create or follow an item once; returns whether to try it again."""
         answers = self._answers
-        observer = _ItemObserver(self._journal, self._lock, self._connection, item.key, self._taken)
+        observer = ItemObserver(self._journal, self._hold, self._connection, item.key, self._taken)
         try:
             ended = await self._run_item(item, observer)
+        except TakenError:
+            return False
         except SkytellsError as error:
             if observer.refusal is not None:
                 raise _unwritten(observer.refusal) from error
@@ -423,12 +405,13 @@ class BatchRunner:
         self._limiter.went_well()
         if ended.status == "canceled" and item.id is not None:
             item.id = None  # an earlier run was stopped, and had it canceled
+            self._journal.again(item.key)
             return True
         self._journal.ended(item.key, ended)
         self._settle(item.position, slim(ended), paid_now=True)
         return False
 
-    async def _run_item(self, item: Item, observer: _ItemObserver) -> Prediction:
+    async def _run_item(self, item: Item, observer: ItemObserver) -> Prediction:
         """Bring one item to its end, well or not; returns it with its files."""
         connection = self._connection
         try:
@@ -509,21 +492,27 @@ class BatchRunner:
     # what becomes of it
 
     def _settle(self, position: int, made: Prediction, *, paid_now: bool = False) -> None:
+        before = self.results.get(position)
+        if before is not None:  # told of once more, after another worker had it
+            self._count(before, -1)
         self.results[position] = made
-        self._counts["reused"] += made.reused
-        match made.status:
-            case "not_sent":
-                self._counts["not_sent"] += 1
-            case "failed" | "canceled":
-                self._counts["done"] += 1
-                self._counts[made.status] += 1
-            case "queued" | "processing" | "succeeded":
-                self._counts["done"] += 1
-            case _:
-                assert_never(made.status)
+        self._count(made, 1)
         if paid_now and made.cost is not None:
             self.spent = added((made.cost, self.spent or Decimal(0)))
         self._update_bar()
+
+    def _count(self, made: Prediction, by: int) -> None:
+        self._counts["reused"] += by * made.reused
+        match made.status:
+            case "not_sent":
+                self._counts["not_sent"] += by
+            case "failed" | "canceled":
+                self._counts["done"] += by
+                self._counts[made.status] += by
+            case "queued" | "processing" | "succeeded":
+                self._counts["done"] += by
+            case _:
+                assert_never(made.status)
 
     def _record_pending(self, item: Item, made: str, error: SkytellsError) -> None:
         """Settle what cannot be waited for any longer as it is; the next run takes the wait up again."""
@@ -548,8 +537,11 @@ class BatchRunner:
         self._skip(item)
 
     def _skip(self, item: Item) -> None:
+        self._settle(item.position, self._not_sent(item))
+
+    def _not_sent(self, item: Item) -> Prediction:
         name = f"not-created-{item.position}"
-        self._settle(item.position, self._placeholder(item, name, "not_sent", f"Not sent: {self.reason}"))
+        return self._placeholder(item, name, "not_sent", f"Not sent: {self.reason}")
 
     def _placeholder(self, item: Item, identifier: str, status: Status, error: str | None) -> Prediction:
         return Prediction(
@@ -564,7 +556,10 @@ class BatchRunner:
     def _update_bar(self) -> None:
         if self._bar is not None:
             sandbox = self._connection.account.sandbox
-            self._bar.update(running=self._limiter.running, spent=self.spent, sandbox=sandbox, **self._counts)
+            counts = dict(self._counts)
+            for word in ("done", "failed", "canceled"):
+                counts[word] += getattr(self._others, word)
+            self._bar.update(running=self._limiter.running, spent=self.spent, sandbox=sandbox, **counts)
 
 
 def slim(prediction: Prediction) -> Prediction:
@@ -579,7 +574,7 @@ def slim(prediction: Prediction) -> Prediction:
 def _unwritten(why: SkytellsError) -> SkytellsError:
     what = why.message.partition(". ")[0].removesuffix(".")  # without the archive's own remedy
     return SkytellsError(
-        f"Batch stopped, since its journal cannot be written: {what}. Fix the folder and run it again; "
+        f"Batch stopped, since its journal cannot be written: {what}. Put that right and run it again; "
         "nothing is paid for twice.",
         detail=why.detail,
     )

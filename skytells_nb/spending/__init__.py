@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ._budget import Budget, budget
+from ._budget import Budget, budget, over_budget, require_price
 from ._estimate import estimate
 
-__all__ = ["Budget", "budget", "estimate"]
+__all__ = ["Budget", "budget", "estimate", "over_budget", "require_price"]

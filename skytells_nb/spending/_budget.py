@@ -38,7 +38,7 @@ from ._estimate import PRICES, estimate_on_loop
 from ._history import spent_since
 from ._ledger import Balance, Entry, Ledger
 
-__all__ = ["Budget", "budget"]
+__all__ = ["Budget", "budget", "over_budget", "require_price"]
 
 _REFRESH: Final = 5.0
 _doors = Lock()
@@ -266,21 +266,16 @@ class Budget(Observer):
         if connection is None:
             return _unknown("its client is closed, so there is no price list to read")
         try:
-            found = await estimate_on_loop(connection, model, input)
+            return await _price(connection, model, input)
         except (NotFoundError, AuthenticationError, PermissionDeniedError):
             if not self.allow_unknown:
                 raise
             return _unknown("the API shows no such model")
-        except SkytellsError as error:
-            return _unknown(f"its price could not be read ({error.detail or error})")
-        if found.high is not None and found.currency not in (DOLLARS, CREDITS):
-            return _unknown(f"it is priced in {found.currency}, and budgets are in US dollars")
-        return found
 
     def _reserve(self, account: Account, model: str, estimate: Estimate) -> Entry:
         if estimate.high is None and not self.allow_unknown:
             raise self._refusal(
-                f"What a create of {model!r} costs is unknown ({estimate.basis})",
+                _UNPRICED.format(model=model, basis=estimate.basis),
                 estimate,
                 account.sandbox,
                 "pass allow_unknown=True to budget to let such creates through.",
@@ -293,10 +288,8 @@ class Budget(Observer):
             priced=estimate.high is not None,
         )
         if not self._ledger.reserve(entry, daily=self.per is not None):
-            unit = self._unit(account.sandbox)
-            upto = "" if estimate.exact else "up to "
             raise self._refusal(
-                f"A create of {model!r} would cost {upto}{money(entry.reserved, unit)} ({estimate.basis})",
+                _priced(model, estimate, account.sandbox),
                 estimate,
                 account.sandbox,
                 "raise the budget, or ask for less.",
@@ -352,6 +345,64 @@ class Budget(Observer):
         return self._balance(sandbox).left(self.limit)
 
     _unit = staticmethod(money_unit)
+
+
+async def require_price(connection: Connection, model: str, input: dict[str, Any]) -> Estimate:
+    """Estimate the most that a create may cost, for a wall that lets nothing through without a price.
+
+    Raises
+    ------
+    BudgetExceeded
+        Nobody can know it beforehand.
+    SkytellsError
+        There is no such model, or the key may not ask.
+    """
+    found = await _price(connection, model, input)
+    if found.high is None:
+        raise BudgetExceeded(
+            f"{_UNPRICED.format(model=model, basis=found.basis)}, and a batch with a budget sends nothing "
+            "without a price. Run it without budget=.",
+            estimate=found,
+            charged=False,
+            effect="Nothing was sent.",
+        )
+    return found
+
+
+def over_budget(
+    model: str, estimate: Estimate, limit: Decimal, left: Decimal, *, sandbox: bool
+) -> BudgetExceeded:
+    """Return the error of a create that a budget which several workers share does not cover."""
+    unit = money_unit(sandbox)
+    return BudgetExceeded(
+        f"{_priced(model, estimate, sandbox)}, and the batch's budget of {money(limit, unit)} has "
+        f"{money(left, unit)} left for all its workers. Raise it, or ask for less.",
+        estimate=estimate,
+        remaining=_cents(left),
+        charged=False,
+        effect="Nothing was sent.",
+    )
+
+
+async def _price(connection: Connection, model: str, input: dict[str, Any]) -> Estimate:
+    try:
+        found = await estimate_on_loop(connection, model, input)
+    except (NotFoundError, AuthenticationError, PermissionDeniedError):
+        raise
+    except SkytellsError as error:
+        return _unknown(f"its price could not be read ({error.detail or error})")
+    if found.high is not None and found.currency not in (DOLLARS, CREDITS):
+        return _unknown(f"it is priced in {found.currency}, and budgets are in US dollars")
+    return found
+
+
+_UNPRICED: Final = "What a create of {model!r} costs is unknown ({basis})"
+
+
+def _priced(model: str, estimate: Estimate, sandbox: bool) -> str:
+    upto = "" if estimate.exact else "up to "
+    most = money(estimate.high, money_unit(sandbox))
+    return f"A create of {model!r} would cost {upto}{most} ({estimate.basis})"
 
 
 class _Reminder(Observer):

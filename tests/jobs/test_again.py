@@ -13,16 +13,16 @@ from skytells_nb.api._pending import CreateRegistry
 from skytells_nb.archive import Archive
 from skytells_nb.exceptions import InvalidInputError, SkytellsError
 from skytells_nb.jobs import _runner, batch, batches
-from skytells_nb.jobs._journal import Journal
+from skytells_nb.jobs._local_journal import LocalJournal
 
 from .conftest import TEXTER
 
 INPUTS = ["a fox", "an owl", "a fox", "a bear"]
 
 
-def journal_of(client: sky.Client, archive: Archive, *, name: str, total: int) -> Journal:
+def journal_of(client: sky.Client, archive: Archive, *, name: str, total: int) -> LocalJournal:
     account = client.connection.account
-    journal = Journal(archive, account, name=name, model=TEXTER, total=total, now=datetime.now(UTC))
+    journal = LocalJournal(archive, account, name=name, model=TEXTER, total=total, now=datetime.now(UTC))
     journal.open()
     return journal
 
@@ -309,10 +309,10 @@ def test_a_second_run_of_the_same_batch_says_that_the_first_still_runs(run, clie
     from skytells_nb.jobs._lock import BatchLock
 
     journal = journal_of(client, archive, name="animals", total=len(INPUTS))
-    lock = BatchLock(archive, client.connection.account, "animals", journal)
+    lock = BatchLock(archive, journal)
     assert lock.acquire()
-    journal.open(lock.holder)
-    with pytest.raises(SkytellsError, match=r"'animals' is running already \(process \d+, since"):
+    journal.open(holder=lock.holder)
+    with pytest.raises(SkytellsError, match=r"'animals' is running already \(process \d+ on .+, since"):
         run(INPUTS, name="animals")
     assert {prediction.status for prediction in run(INPUTS, name="others")} == {"succeeded"}
     lock.release()

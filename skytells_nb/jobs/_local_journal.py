@@ -1,0 +1,258 @@
+"""The journal of a batch in the archive's index: one run at a time, on one machine.
+
+The archive sets a damaged index aside and makes one anew from the files beside its outputs. Those know
+nothing of batches, so a batch that is run after that reads what was set aside, which spares a payment.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator, Sequence
+from contextlib import closing, suppress
+from datetime import datetime
+from functools import partial
+from pathlib import Path
+from typing import Any, ClassVar, Final
+
+from ..api import Account
+from ..archive import Archive, replace_surrogates, to_micros
+from ..exceptions import BudgetExceededError
+from ..pricing import Estimate
+from ._inputs import Inputs, Key
+from ._journal import Counts, Item, Journal, Operation, Row, Write
+
+__all__ = ["SCHEMA", "LocalJournal"]
+
+SCHEMA: Final = (
+    """CREATE TABLE IF NOT EXISTS jobs_batches (
+        n INTEGER PRIMARY KEY, origin TEXT NOT NULL, account TEXT NOT NULL, name TEXT NOT NULL,
+        model TEXT NOT NULL, sandbox INTEGER NOT NULL, total INTEGER NOT NULL, started INTEGER NOT NULL,
+        UNIQUE (origin, account, name))""",
+    """CREATE TABLE IF NOT EXISTS jobs_items (
+        batch INTEGER NOT NULL, digest BLOB NOT NULL, number INTEGER NOT NULL, state TEXT NOT NULL,
+        id TEXT, since INTEGER, cost TEXT, error TEXT, PRIMARY KEY (batch, digest, number)) WITHOUT ROWID""",
+    "CREATE INDEX IF NOT EXISTS jobs_items_by_id ON jobs_items (id)",
+    """CREATE TABLE IF NOT EXISTS jobs_holders (
+        origin TEXT NOT NULL, account TEXT NOT NULL, name TEXT NOT NULL, holder TEXT NOT NULL,
+        PRIMARY KEY (origin, account, name)) WITHOUT ROWID""",
+)
+
+CHUNK: Final = 250
+HEAVY: Final = 16_000_000
+"""Characters of inputs, such as pictures, that are held at a time."""
+
+_AT_ONCE: Final = 300
+
+_ITEM: Final = "batch = :batch AND digest = :digest AND number = :number"
+_RUNNING: Final = (
+    f"UPDATE jobs_items SET state = 'sent', id = NULL WHERE id = :id AND NOT ({_ITEM}) "
+    "AND batch IN (SELECT n FROM jobs_batches WHERE origin = :origin AND account = :account)",
+    f"UPDATE jobs_items SET state = 'running', id = :id WHERE {_ITEM}",
+)
+_STATEMENTS: Final[dict[Operation, tuple[str, ...]]] = {
+    "sent": (
+        "INSERT INTO jobs_items (batch, digest, number, state, since) "
+        "VALUES (:batch, :digest, :number, 'sent', :since) ON CONFLICT DO UPDATE "
+        "SET state = 'sent', since = excluded.since, id = NULL, cost = NULL, error = NULL",
+    ),
+    "withdrawn": (f"DELETE FROM jobs_items WHERE {_ITEM} AND id IS NULL",),
+    "reused": (
+        "INSERT INTO jobs_items (batch, digest, number, state, id, cost) "
+        "VALUES (:batch, :digest, :number, 'succeeded', :id, '0') ON CONFLICT DO UPDATE "
+        "SET state = 'succeeded', id = excluded.id, cost = '0', error = NULL",
+    ),
+    "again": (),  # `sent` writes over whatever there is
+    "found": _RUNNING,
+    "running": _RUNNING,
+    "ended": (
+        "UPDATE jobs_items SET state = :state, id = coalesce(:id, id), cost = :cost, error = :error "
+        f"WHERE {_ITEM}",
+    ),
+    "settled": (
+        "INSERT INTO jobs_items (batch, digest, number, state, error) "
+        "VALUES (:batch, :digest, :number, :state, :error) ON CONFLICT DO UPDATE "
+        "SET state = excluded.state, error = excluded.error",
+    ),
+}
+
+
+class LocalJournal(Journal):
+    """The journal of one batch, in an archive's index.
+
+    Parameters
+    ----------
+    archive : Archive
+        In whose index it is kept.
+    total : int
+        How many inputs it has.
+    now : datetime
+        When it was begun, if it is new.
+    **options
+        Those of `Journal`.
+    """
+
+    elsewhere: ClassVar[str] = "It was finished and paid for earlier, and has left the archive since."
+
+    def __init__(
+        self, archive: Archive, account: Account, *, total: int, now: datetime, **options: Any
+    ) -> None:
+        super().__init__(account, **options)
+        self._database = archive.database
+        self._named = (account.origin, account.fingerprint, replace_surrogates(self.name))
+        self._batch = (*self._named, replace_surrogates(self.model), account.sandbox, total, to_micros(now))
+        self._n = 0
+        self._unread: Iterator[tuple[Key, dict[str, Any]]] = iter(())
+        self._position = 0
+
+    def holder(self) -> str:
+        """Return who runs the batch, as that run has written it; empty where nothing is known."""
+
+        def read(db: sqlite3.Connection) -> str:
+            if not db.execute("SELECT 1 FROM sqlite_master WHERE name = 'jobs_holders'").fetchone():
+                return ""  # a journal of 0.1.0
+            query = "SELECT holder FROM jobs_holders WHERE origin = ? AND account = ? AND name = ?"
+            row = db.execute(query, self._named).fetchone()
+            return str(row[0]) if row else ""
+
+        return self._database.reading(read, "")
+
+    def take(self, *, more: bool) -> list[Item] | None:  # noqa: ARG002 - whoever runs it tells of all
+        """Read some more inputs and what is written of them; None when that was all."""
+        items: list[Item] = []
+        size = 0
+        for key, input in self._unread:
+            items.append(Item(self._position, key, input))
+            self._position += 1
+            size += sum(len(value) for value in input.values() if isinstance(value, str))
+            if len(items) == CHUNK or size > HEAVY:
+                break
+        nothing: dict[Key, Row] = {}
+        rows = self._database.reading(partial(self._read, [item.key for item in items]), nothing)
+        for item in items:
+            row = rows.get(item.key)
+            is_new = row is None or row.state == "canceled" or (row.state == "failed" and self._retry_failed)
+            item.row = None if is_new else row
+            item.resend = self._retry_uncertain
+        return items or None
+
+    def ids(self, since: int, *, own: bool = False) -> frozenset[str]:  # noqa: ARG002 - they are few enough
+        """Return every id that an item of this account has, in whichever batch, or in this one alone."""
+        query = (
+            "SELECT i.id FROM jobs_items i JOIN jobs_batches b ON b.n = i.batch "
+            "WHERE b.origin = ? AND b.account = ? AND (NOT ? OR b.n = ?) AND i.id IS NOT NULL"
+        )
+        values = (*self._named[:2], own, self._n)
+        nothing: list[tuple[str]] = []
+        found = self._database.reading(lambda db: db.execute(query, values).fetchall(), nothing)
+        return frozenset(row[0] for row in found)
+
+    def crosses_budget(self, model: str, price: Estimate, *, sandbox: bool) -> BudgetExceededError:
+        """Not asked: a budget is the process's own here, and hears of each create itself."""
+        raise NotImplementedError
+
+    def begin_look(self) -> None:
+        """Nobody else looks: there is one run at a time."""
+
+    def end_look(self) -> None:
+        """Nobody waits for it."""
+
+    def beat(self) -> Counts:
+        """Not asked: nobody else works on the batch."""
+        raise NotImplementedError
+
+    def hurry(self) -> None:
+        """Wait for nothing: a file is there or it is not."""
+
+    def stop(self) -> None:
+        """There is no other run to be stopped."""
+
+    def release(self) -> None:
+        """Nothing is held but the lock."""
+
+    @property
+    def _place(self) -> tuple[Any, ...]:
+        return (self._database.path, *self._named)
+
+    def _begin(self, inputs: Inputs | None, holder: str) -> str:
+        if inputs is not None:
+            self.total = len(inputs)
+            self.positions = range(self.total)
+            self._unread = zip(map(inputs.key, self.positions), inputs.reread(), strict=False)
+        return self._database.writing(partial(self._find, holder))
+
+    def _write(self, queued: Sequence[Write]) -> None:
+        self._database.writing(partial(self._execute, queued))
+
+    def _execute(self, queued: Sequence[Write], db: sqlite3.Connection) -> None:
+        self._require(db)
+        origin, account, _ = self._named
+        for write in queued:
+            digest, number = write.key
+            cost = write.values.get("cost")
+            values = {
+                **write.values,
+                "cost": None if cost is None else str(cost),
+                "batch": self._n,
+                "digest": digest,
+                "number": number,
+                "origin": origin,
+                "account": account,
+            }
+            values.pop("reserved", None)  # a local batch's budget is the process's own
+            for statement in _STATEMENTS[write.operation]:
+                db.execute(statement, values)
+
+    def _find(self, holder: str, db: sqlite3.Connection) -> str:
+        self._require(db)
+        query = "SELECT n, model FROM jobs_batches WHERE origin = ? AND account = ? AND name = ?"
+        self._n, model = db.execute(query, self._named).fetchone()
+        if not db.execute("SELECT 1 FROM jobs_items WHERE batch = ?", (self._n,)).fetchone():
+            found = [(self._n, *row) for row in recover_items(self._database.path, *self._named)]
+            db.executemany("INSERT OR IGNORE INTO jobs_items VALUES (?, ?, ?, ?, ?, ?, ?, ?)", found)
+        db.execute("INSERT OR REPLACE INTO jobs_holders VALUES (?, ?, ?, ?)", (*self._named, holder))
+        if model == self._batch[3]:
+            db.execute("UPDATE jobs_batches SET total = ? WHERE n = ?", (self._batch[5], self._n))
+        return str(model)
+
+    def _require(self, db: sqlite3.Connection) -> None:
+        """Create what is missing: the first time, and where the index was made anew meanwhile."""
+        for statement in SCHEMA:
+            db.execute(statement)
+        db.execute(
+            "INSERT OR IGNORE INTO jobs_batches (origin, account, name, model, sandbox, total, started, n) "
+            "VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            (*self._batch, self._n or None),
+        )
+
+    def _read(self, keys: list[Key], db: sqlite3.Connection) -> dict[Key, Row]:
+        found: dict[Key, Row] = {}
+        for start in range(0, len(keys), _AT_ONCE):
+            some = keys[start : start + _AT_ONCE]
+            marks = ", ".join(["(?, ?)"] * len(some))
+            query = (
+                "SELECT digest, number, state, id, since, cost, error FROM jobs_items "
+                f"WHERE batch = ? AND (digest, number) IN (VALUES {marks})"
+            )
+            values = [part for key in some for part in key]
+            for digest, number, *rest in db.execute(query, (self._n, *values)):
+                found[bytes(digest), number] = Row(*rest)
+        return found
+
+
+def recover_items(index: Path, origin: str, account: str, name: str | None) -> list[tuple[Any, ...]]:
+    """Read one batch's items from the newest damaged index that still has some.
+
+    Each is digest, number, state, id, since, cost and error.
+    """
+    for path in sorted(index.parent.glob(f"{index.stem}-damaged-*{index.suffix}"), reverse=True):
+        found: list[tuple[Any, ...]] = []
+        with suppress(sqlite3.Error), closing(sqlite3.connect(path, timeout=1.0)) as db:
+            query = (
+                "SELECT i.digest, i.number, i.state, i.id, i.since, i.cost, i.error FROM jobs_items i "
+                "JOIN jobs_batches b ON b.n = i.batch WHERE b.origin = ? AND b.account = ? AND b.name = ?"
+            )
+            for row in db.execute(query, (origin, account, name)):
+                found.append(row)  # one by one: what was read before the damage counts
+        if found:
+            return found
+    return []

@@ -26,7 +26,7 @@ pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="its processes a
 
 TOTAL, KILLS = (1000, 20) if os.environ.get("SKYTELLS_NB_SOAK") else (320, 5)
 LIMIT = 8
-A_SHIFT = 45
+A_SHIFT = 35
 """How many creates one process begins before it is killed."""
 
 

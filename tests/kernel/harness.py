@@ -33,7 +33,7 @@ __all__ = ["Cell", "Kernel", "Message"]
 Message = dict[str, Any]
 
 PROJECT = Path(__file__).parents[2]
-PATIENCE = 60.0
+PATIENCE = 180.0
 """Seconds after which a test gives up; generous, because machines are shared."""
 
 

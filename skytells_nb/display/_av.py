@@ -70,7 +70,8 @@ def _probe(container: Any) -> MediaInfo:
 
 
 def _is_cover(stream: Any) -> bool:
-    return bool(int(getattr(stream, "disposition", 0) or 0) & _ATTACHED_PICTURE)
+    flags = getattr(stream, "disposition", 0) or 0
+    return bool(int(getattr(flags, "value", flags)) & _ATTACHED_PICTURE)  # a plain Flag before PyAV 18
 
 
 def _candidates(container: Any, video: Any, seconds: float | None) -> Iterator[Any]:

@@ -24,7 +24,9 @@ from ._send import ask_sandbox
 from ._wait import patience, wait
 
 if TYPE_CHECKING:
+    from ._ask import ask_for_prediction
     from ._stream import AsyncTextStream, TextStream
+    from ._text_requests import as_messages
     from ._tools import as_tool
 
 __all__ = [
@@ -42,7 +44,9 @@ __all__ = [
     "Observer",
     "Predictions",
     "TextStream",
+    "as_messages",
     "as_tool",
+    "ask_for_prediction",
     "ask_sandbox",
     "cancel_remotely",
     "check_identifier",
@@ -76,7 +80,13 @@ __all__ = [
     "watch_created",
 ]
 
-_TEXT = {"AsyncTextStream": "_stream", "TextStream": "_stream", "as_tool": "_tools"}
+_TEXT = {
+    "AsyncTextStream": "_stream",
+    "TextStream": "_stream",
+    "as_messages": "_text_requests",
+    "as_tool": "_tools",
+    "ask_for_prediction": "_ask",
+}
 """What only text models need, and who asks no text model shall not wait for."""
 
 __getattr__ = _lazy.on_demand(__name__, _TEXT)

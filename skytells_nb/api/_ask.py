@@ -11,12 +11,18 @@ from __future__ import annotations
 import asyncio
 import logging
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from typing import Any, Final
 
-from ..exceptions import InvalidInputError, NotFoundError, SkytellsError, warn_user
+from ..exceptions import (
+    InvalidInputError,
+    NotFoundError,
+    SkytellsError,
+    UncertainCreateError,
+    warn_user,
+)
 from ..models import Prediction, Pricing, Status
 from ..pricing import cost_of_usage
 from ._connection import Connection
@@ -27,9 +33,9 @@ from ._requests import Request
 from ._responses import ErrorBody, Reply, Response, TransportFailure, parse, to_exception
 from ._send import pause_before, rate_limit_wait
 from ._stream import TextSource, failed
-from ._text_requests import TextRequest, Value
+from ._text_requests import TextRequest, Value, chat
 
-__all__ = ["ask", "ask_for_stream"]
+__all__ = ["ask", "ask_for_prediction", "ask_for_stream"]
 
 _UNLISTED: Final = "It may have been billed; nothing lists such calls, so it was not sent again."
 _PRICE_AGE: Final = 600.0
@@ -37,9 +43,9 @@ _PRICE_AGE: Final = 600.0
 _log = logging.getLogger("skytells_nb")
 
 
-async def ask(connection: Connection, request: TextRequest) -> Value:
-    """Send a request, and return its whole answer."""
-    call = TextCall(connection, request)
+async def ask(connection: Connection, request: TextRequest, observers: Sequence[Observer] = ()) -> Value:
+    """Send a request, and return its whole answer; ``observers`` hear of this call alone."""
+    call = TextCall(connection, request, observers)
     answer = await call.send()
     if isinstance(answer, OpenAnswer):  # a stream, though nobody asked for one
         source = TextSource(call, answer)
@@ -47,6 +53,28 @@ async def ask(connection: Connection, request: TextRequest) -> Value:
         whole: Value = await source.whole()
         return whole
     return await call.answered(answer)
+
+
+async def ask_for_prediction(
+    connection: Connection, model: str, input: Mapping[str, Any], observers: Sequence[Observer] = ()
+) -> Prediction:
+    """Ask a chat model, and return its answer as archives and batches keep it.
+
+    Raises
+    ------
+    UncertainCreateError
+        It was sent, and may have been billed; nothing lists such calls, so nobody can look for it.
+    """
+    request = chat(model, **input)
+    try:
+        answer = await ask(connection, request, observers)
+    except SkytellsError as error:
+        if error.charged is not None or isinstance(error, UncertainCreateError):
+            raise
+        raise UncertainCreateError(
+            error.message, detail=error.detail, charged=None, model=model, input=dict(input)
+        ) from error
+    return answer.to_prediction()
 
 
 async def ask_for_stream(connection: Connection, request: TextRequest) -> TextSource:
@@ -60,9 +88,12 @@ async def ask_for_stream(connection: Connection, request: TextRequest) -> TextSo
 class TextCall:
     """One call of a text model, and who has yet to be told what became of it."""
 
-    def __init__(self, connection: Connection, request: TextRequest) -> None:
+    def __init__(
+        self, connection: Connection, request: TextRequest, observers: Sequence[Observer] = ()
+    ) -> None:
         self.connection = connection
         self.request = request
+        self._observers = observers
         self._tickets: list[tuple[Observer, object]] = []
         self._began = connection.now()
 
@@ -70,7 +101,7 @@ class TextCall:
         """Ask the observers, and send until answered: with the body, or with a stream that has begun."""
         exchange: Exchange | None = None
         try:
-            for observer in self.connection.listeners():
+            for observer in (*self._observers, *self.connection.listeners()):
                 ticket = await observer.before_create(
                     self.connection.account, self.request.model, self.request.input
                 )

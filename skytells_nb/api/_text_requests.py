@@ -21,7 +21,7 @@ from ..schema import to_plain
 from ._requests import Request, encode
 from ._tools import as_tool
 
-__all__ = ["TextRequest", "Value", "chat", "embeddings", "responses"]
+__all__ = ["TextRequest", "Value", "as_messages", "chat", "embeddings", "responses"]
 
 Route: TypeAlias = Literal["chat", "responses", "embeddings"]
 Value: TypeAlias = ChatCompletion | Response | Embeddings
@@ -65,6 +65,26 @@ class TextRequest:
     def parse(self, raw: Mapping[str, Any], origin: str) -> Value:
         """Read the answer."""
         return _VALUES[self.route].from_api(raw, requested_model=self.model, input=self.input, origin=origin)
+
+
+def as_messages(input: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the input of a chat model as its route takes it: prompt and system become messages.
+
+    Examples
+    --------
+    >>> from skytells_nb.api import as_messages
+    >>> as_messages({"prompt": "Why?", "max_tokens": 9})
+    {'messages': [{'role': 'user', 'content': 'Why?'}], 'max_tokens': 9}
+    """
+    params = dict(input)
+    asked = [
+        {"role": role, "content": params.pop(name)}
+        for name, role in (("system", "system"), ("prompt", "user"))
+        if params.get(name) is not None
+    ]
+    earlier = _listed(params.pop("messages"), "messages") if "messages" in params else []
+    at = 1 if "system" in input and asked else 0
+    return {"messages": [*asked[:at], *earlier, *asked[at:]], **params}
 
 
 def chat(

@@ -168,14 +168,8 @@ def _is_text(model: Model) -> bool:
     return model.type in _TEXT_TYPES
 
 
-def _answers_at_once(model: Model) -> bool:
-    """Whether a model goes by the chat route (skytells-api-text.md section 1)."""
-    metadata = model.raw.get("metadata")
-    return isinstance(metadata, Mapping) and metadata.get("openai_compatible") is True
-
-
 def _asked(model: Model, task: Task) -> dict[str, Any]:
-    if _answers_at_once(model):
+    if model.text_route == "chat":
         return {"messages": [{"role": "user", "content": task.prompt}], **task.input}
     return {**task.input, "prompt": task.prompt}
 
@@ -204,7 +198,7 @@ async def _make(
 
 async def _entry(client: AsyncClient, archive: Archive, model: Model, task: Task) -> Prediction:
     asked = _asked(model, task)
-    if not _answers_at_once(model):
+    if model.text_route != "chat":
         made = await client.predictions.create(model.id, asked, reuse=True)
         # What a slow host kept from the archive is fetched when its prediction is read again.
         return made if _is_there(made) else await client.predictions.get(made)

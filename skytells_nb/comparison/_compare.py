@@ -15,9 +15,11 @@ from ..api import (
     Client,
     Connection,
     Observer,
+    ask_for_prediction,
     client_of,
     create,
     find_reusable,
+    get_model,
     prepare_input,
     reuse_wanted,
     watch_created,
@@ -205,5 +207,7 @@ class _Created(Observer):
 
 
 async def _create(connection: Connection, model: str, input: Mapping[str, Any], seen: Observer) -> Prediction:
+    if "messages" in input and (await get_model(connection, model)).text_route == "chat":
+        return await ask_for_prediction(connection, model, input, watch_created([seen]))
     sent = await prepare_input(connection, model, input)
     return await create(connection, model, sent, observers=watch_created([seen]))

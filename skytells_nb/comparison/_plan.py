@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from .._options import options
+from ..api import as_messages
 from ..display import REUSED
 from ..exceptions import InvalidInputError
 from ..formatting import format_count
@@ -125,7 +126,7 @@ def plan(models: Sequence[Model], prompts: Sequence[str], variations: Sequence[M
         for variation in variations
     ]
     slots = [
-        (label, Slot(row, column, model.id, {**variation, "prompt": prompt}))
+        (label, Slot(row, column, model.id, _input_of(model, {**variation, "prompt": prompt})))
         for row, prompt in enumerate(prompts)
         for column, (model, label, variation) in enumerate(columns)
     ]
@@ -163,7 +164,8 @@ def plan_frame(models: Sequence[Model], frame: Any, inputs: object) -> Plan:
         for model in models:
             place = (*key, model.id) if several else key
             at = _place(axes, down, place), _place(axes, across, place)
-            slots.append((f"{model.id} · {', '.join(map(str, key))}", Slot(*at, model.id, row)))
+            slot = Slot(*at, model.id, _input_of(model, row))
+            slots.append((f"{model.id} · {', '.join(map(str, key))}", slot))
     return Plan(
         _labels(axes, down),
         _labels(axes, across),
@@ -231,6 +233,8 @@ def _prices(models: Sequence[Model], slots: Sequence[tuple[str, Slot]]) -> tuple
         policy = options.unknown_inputs or "refuse"
         unknown = unknown_inputs(schemas[slot.model], slot.input, policy=policy)
         found = {**checkers[slot.model].problems(slot.input), **unknown}
+        if known[slot.model].text_route is not None:  # its route takes more than its schema says
+            found = {}
         problems |= {f"{label}: {as_text({name: words})}": None for name, words in found.items()}
         if not found:
             prices.append(estimate(known[slot.model], slot.input))
@@ -243,6 +247,17 @@ def _prices(models: Sequence[Model], slots: Sequence[tuple[str, Slot]]) -> tuple
             charged=False,
         )
     return tuple(prices)
+
+
+def _input_of(model: Model, input: dict[str, Any]) -> dict[str, Any]:
+    """Return an input as its model's route takes it: a chat model is sent messages."""
+    if model.text_route in ("responses", "embeddings"):
+        raise InvalidInputError(
+            f"A comparison asks chat models, not {model.id!r}. Use client.{model.text_route}.create. Nothing "
+            "was sent.",
+            charged=False,
+        )
+    return input if model.text_route is None else as_messages(input)
 
 
 def _label(model: str, variation: Mapping[str, Any], variations: Sequence[Mapping[str, Any]]) -> str:

@@ -149,7 +149,7 @@ def batch(
     if inputs is None:
         return run(job.run(None))
     schema = job.take(job.client.as_sync().models.get(job.model)) if _is_many(inputs) else None
-    given = Inputs(job.model, inputs, schema, job.client.base_url)
+    given = Inputs(job.model, inputs, schema, job.client.base_url, chats=job.chats)
     try:
         while given.read(_AT_ONCE):
             continue
@@ -221,7 +221,7 @@ async def abatch(
     schema = job.take(await job.client.models.get(job.model)) if _is_many(inputs) else None
     if schema is not None:  # the library that checks takes a second to load
         await asyncio.to_thread(import_module, "jsonschema")
-    given = Inputs(job.model, inputs, schema, job.client.base_url)
+    given = Inputs(job.model, inputs, schema, job.client.base_url, chats=job.chats)
     try:
         more = True
         while more:
@@ -269,6 +269,7 @@ class _Batch:
         if isinstance(model, Model):
             model = model.id
         goes_on = model is None and inputs is None
+        self.chats = False
         self.model = "" if goes_on else check_text("model", model, what="a model's name")
         self.limit = check_whole("limit", limit, 1)
         self.budget = budget
@@ -284,7 +285,14 @@ class _Batch:
     def take(self, model: Model) -> dict[str, Any] | None:
         """Take the model that was meant, and return its schema; its name may be what people call it."""
         self.model = model.id
-        return model.input_schema
+        if model.text_route in ("responses", "embeddings"):
+            raise InvalidInputError(
+                f"A batch asks chat models, not {model.id!r}. Use client.{model.text_route}.create with "
+                "sky.gather.",
+                charged=False,
+            )
+        self.chats = model.text_route == "chat"
+        return None if self.chats else model.input_schema
 
     async def run(self, inputs: Inputs | None) -> BatchResult:
         """Hold the batch, open its journal, run; and leave everything written, whatever happens."""

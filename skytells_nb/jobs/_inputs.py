@@ -15,7 +15,7 @@ from hashlib import blake2b
 from itertools import islice
 from typing import Any, Final
 
-from ..api import create_request
+from ..api import as_messages, create_request
 from ..archive import prepare
 from ..exceptions import InvalidInputError, SkytellsError
 from ..models import Model
@@ -46,6 +46,8 @@ class Inputs:
         What the model takes.
     origin : str
         The API they go to; files and predictions among them become what it can read.
+    chats : bool
+        Whether it is a chat model: a prompt, and a ``system``, become messages.
 
     Raises
     ------
@@ -53,12 +55,20 @@ class Inputs:
         It is no collection of inputs.
     """
 
-    def __init__(self, model: str, given: object, schema: Mapping[str, Any] | None, origin: str) -> None:
+    def __init__(
+        self,
+        model: str,
+        given: object,
+        schema: Mapping[str, Any] | None,
+        origin: str,
+        *,
+        chats: bool = False,
+    ) -> None:
         _require_collection(given)
         self.labels = labels_of(given)
         """The index of a DataFrame or Series, or None."""
         self._model, self._origin, self._schema = model, origin, schema
-        self._checker = Checker(schema)
+        self._checker, self._chats = Checker(schema), chats
         self._given: Iterable[object] = rows_of(given)
         self._once = iter(self._given) is self._given
         self._source = iter(self._given)
@@ -156,6 +166,8 @@ class Inputs:
             given = {"prompt": given}
         if not isinstance(given, Mapping):
             raise InvalidInputError(f"it is {type(given).__name__}, and neither a dict nor a prompt")
+        if self._chats:
+            given = as_messages(given)
         if not _is_json(dict(given)):
             given = prepare(given, self._schema, origin=self._origin)
         order = create_request(self._model, given)

@@ -18,7 +18,7 @@ from decimal import Decimal
 from typing import Any, Final, assert_never
 
 from ..aio import Bar, gather
-from ..api import Connection, cancel_remotely, create, look_for, wait
+from ..api import Connection, ask_for_prediction, cancel_remotely, create, get_model, look_for, wait
 from ..archive import Archive, elide_data_uris
 from ..exceptions import (
     AuthenticationError,
@@ -416,7 +416,8 @@ class BatchRunner:
         connection = self._connection
         try:
             if item.id is None:
-                ended = await create(connection, self._model, item.input, observers=(observer,))
+                make = ask_for_prediction if await self._is_chat(item) else create
+                ended = await make(connection, self._model, item.input, observers=(observer,))
             else:
                 made = self._placeholder(item, item.id, "queued", None)
                 try:
@@ -434,6 +435,12 @@ class BatchRunner:
             except SkytellsError as error:
                 warn_user(f"Prediction {ended.id} could not be archived: {error.message}")
         return ended
+
+    async def _is_chat(self, item: Item) -> bool:
+        """Return whether a chat model is asked; its inputs alone have messages, and so do a few others'."""
+        if "messages" not in item.input:
+            return False
+        return (await get_model(self._connection, self._model)).text_route == "chat"
 
     async def _on_error(self, item: Item, made: str | None, error: SkytellsError, answers: int) -> bool:
         """Decide what an error means for its item and for all others; returns whether to try again."""

@@ -212,6 +212,8 @@ def _require_possible(model: Model, inputs: list[tuple[Any, int]]) -> None:
         what_if = {name: value for name, value in input.items() if name not in pricing.TOKEN_COUNTS}
         if model.text_route is not None:  # its routes take more than its schema says
             what_if = {name: value for name, value in what_if.items() if name in known and name != "input"}
+            if isinstance(what_if.get("messages"), str):  # what the user says, as `create` takes it, too
+                del what_if["messages"]
         if problems := checker.problems(what_if, partial=True):
             raise InvalidInputError(f"{model.id} does not take this. {as_text(problems)}", charged=False)
 

@@ -1,0 +1,89 @@
+"""A batch that asks a chat model: prompts in, answers out, each paid for once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+import skytells_nb as sky
+from skytells_nb.exceptions import InvalidInputError
+
+PROMPTS = ["Why is the sea blue?", "And the sky?"]
+
+
+@pytest.fixture
+def sandbox() -> Iterator[sky.Sandbox]:
+    with sky.Sandbox(seconds=0) as sandbox:
+        yield sandbox
+
+
+@pytest.fixture
+def client(sandbox: sky.Sandbox, tmp_path: Path) -> Iterator[sky.Client]:
+    with sandbox.client(archive=tmp_path) as client:
+        yield client
+
+
+def asked(sandbox: sky.Sandbox) -> int:
+    return sum(request.method == "POST" for request in sandbox.log)
+
+
+def test_each_is_asked_once_and_a_second_run_asks_nothing(sandbox, client):
+    made = sky.batch("gpt-5", PROMPTS, client=client, name="words")
+    assert [each.input["messages"][0]["content"] for each in made] == PROMPTS
+    assert all(PROMPTS[n] in each.output[0] for n, each in enumerate(made))
+    assert all(each.cost > 0 for each in made)
+    again = sky.batch("gpt-5", PROMPTS, client=client, name="words")
+    assert [each.id for each in again] == [each.id for each in made]
+    assert asked(sandbox) == 2
+
+
+def test_a_frame_has_prompt_system_and_parameters(client):
+    frame = pd.DataFrame({"prompt": PROMPTS, "system": "Be brief.", "max_tokens": [50, 60]})
+    made = sky.batch("gpt-5", frame, client=client)
+    assert made[1].input == {
+        "messages": [{"role": "system", "content": "Be brief."}, {"role": "user", "content": PROMPTS[1]}],
+        "max_tokens": 60,
+    }
+    assert sorted(client.archive.to_pandas()["tokens_out"]) == [50, 60]
+
+
+@pytest.mark.filterwarnings("ignore::skytells_nb.exceptions.SkytellsWarning")
+def test_one_that_was_sent_and_not_answered_is_in_doubt_and_not_sent_again(sandbox, client):
+    sandbox.faults.next("drop_after", on="chat")
+    made = sky.batch("gpt-5", PROMPTS[:1], client=client, name="words")
+    assert made[0].status == "failed"
+    assert "uncertain" in made[0].id
+    sent = asked(sandbox)
+    assert sky.batch("gpt-5", PROMPTS[:1], client=client, name="words")[0].status == "failed"
+    assert asked(sandbox) == sent, "not by itself"
+    made = sky.batch("gpt-5", PROMPTS[:1], client=client, name="words", retry_uncertain=True)
+    assert made[0].status == "succeeded"
+    assert asked(sandbox) == sent + 1
+
+
+def test_a_budget_is_a_wall_for_words_too(sandbox, client):
+    with pytest.warns(sky.exceptions.SkytellsWarning, match="budget"):
+        made = sky.batch("gpt-5", [{"prompt": "a", "max_tokens": 9000}] * 3, budget="0.0001", client=client)
+    assert {each.status for each in made} == {"not_sent"}
+    assert asked(sandbox) == 0
+
+
+@pytest.mark.parametrize("model", ["text-embedding-3-small", "gpt-5.3-codex"])
+def test_a_model_of_another_route_says_what_to_use(sandbox, client, model):
+    with pytest.raises(InvalidInputError, match=r"client\.(embeddings|responses)\.create"):
+        sky.batch(model, PROMPTS, client=client)
+    with pytest.raises(InvalidInputError, match=r"client\.(embeddings|responses)\.create"):
+        sky.compare([model], PROMPTS, client=client)
+    assert asked(sandbox) == 0
+
+
+def test_pictures_and_words_stand_side_by_side(client, capsys):
+    grid = sky.compare(["gpt-5", "truefusion-edge"], ["a fox in snow"], client=client)
+    assert capsys.readouterr().out.startswith("2 predictions: 1 prompt × 2 columns, 0.01 to ")
+    html = grid._repr_mimebundle_()["text/html"]
+    assert "a fox in snow" in html
+    assert "You asked" in html
+    assert list(grid.to_pandas()["status"]) == ["succeeded", "succeeded"]

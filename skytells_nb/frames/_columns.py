@@ -11,7 +11,6 @@ both ways always agree (a property test holds them together).
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import UTC, date, datetime, timedelta
 from operator import itemgetter
 from typing import Any, Final
 
@@ -31,11 +30,11 @@ from ..models import (
     parse_number,
     parse_outputs,
     parse_text,
-    parse_time,
     status_from_wire,
 )
 from ..plaintext import printable
-from ._dtypes import Array, Kind, concatenate, infer, objects
+from ._dtypes import Array, Kind, concatenate, infer, objects, plain_values
+from ._times import read_times, to_micros, utc_times
 
 __all__ = [
     "COLUMNS",
@@ -47,7 +46,6 @@ __all__ = [
     "from_frame",
     "from_index",
     "read_rows",
-    "utc_times",
 ]
 
 COLUMNS: Final[Mapping[str, Kind]] = {
@@ -267,68 +265,6 @@ def _outputs(value: Any) -> list[str] | None:
     return parse_outputs(value)
 
 
-# Times.
-
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-_MICROSECOND: Final = timedelta(microseconds=1)
-_SHAPE: Final = np.frombuffer(b"0000-00-00T00:00:00.000000", dtype=np.uint8)
-_IS_DIGIT: Final[Any] = ord("0") == _SHAPE
-_ZONES: Final = (b"Z", b"+00:00")
-
-
-def read_times(values: Sequence[Any]) -> Array:
-    """Read timestamps as microseconds, each as `parse_time` reads it (section 13, row 35).
-
-    Those of one length are looked at as a table of bytes: 100,000 times take 30 ms so, and 1.2 s one by one.
-    """
-    found = np.full(len(values), "NaT", dtype="datetime64[us]")
-    by_length: dict[int, list[int]] = {}
-    alike = set(map(type, values)) == {str} and len(set(map(len, values))) == 1
-    if alike:
-        by_length[len(values[0])] = list(range(len(values)))
-    for at, value in enumerate(values if not alike else ()):
-        if type(value) is str:
-            by_length.setdefault(len(value), []).append(at)
-    for length, places in by_length.items():
-        texts = [values[at] for at in places]
-        read, plain = _of_one_length(texts, length)
-        found[places] = read
-        if not plain.all():
-            for at in np.flatnonzero(~plain).tolist():
-                found[places[at]] = _micros(parse_time(texts[at]))
-    return found
-
-
-def _of_one_length(texts: Sequence[Any], length: int) -> tuple[Array, Array]:
-    """Read what is ISO 8601 in UTC, with up to six decimals; also return which of them that were."""
-    read = np.full(len(texts), "NaT", dtype="datetime64[us]")
-    plain = np.zeros(len(texts), dtype=bool)
-    joined = "".join(texts)
-    if not joined.isascii():
-        return read, plain
-    table = np.frombuffer(joined.encode(), dtype=np.uint8).reshape(len(texts), length)
-    for zone in _ZONES:
-        size = length - len(zone)
-        if size != 19 and not 21 <= size <= 26:
-            continue
-        digits = _IS_DIGIT[:size]
-        fits = (table[:, :size][:, digits] - np.uint8(48) <= 9).all(axis=1)
-        fits &= (table[:, :size][:, ~digits] == _SHAPE[:size][~digits]).all(axis=1)
-        fits &= (table[:, size:] == np.frombuffer(zone, dtype=np.uint8)).all(axis=1)
-        fits &= (table[:, :4] != 48).any(axis=1)  # numpy has a year 0, Python has not
-        try:
-            stamps = np.ascontiguousarray(table[fits, :size]).view(f"S{size}").ravel()
-            read[fits] = stamps.astype("datetime64[us]")
-            plain |= fits
-        except ValueError:  # such as a month 13: these go one by one
-            pass
-    return read, plain
-
-
-def _micros(moment: datetime | None) -> Any:
-    return np.datetime64("NaT" if moment is None else (moment - _EPOCH) // _MICROSECOND, "us")
-
-
 # From predictions, and from an archive.
 
 
@@ -341,9 +277,9 @@ def from_predictions(predictions: Sequence[Prediction]) -> Chunk:
         "model": [p.model for p in predictions],
         "model_type": [p.model_type for p in predictions],
         "status": [p.status for p in predictions],
-        "created_at": np.array([_micros(p.created_at) for p in predictions], dtype="datetime64[us]"),
-        "started_at": np.array([_micros(p.started_at) for p in predictions], dtype="datetime64[us]"),
-        "completed_at": np.array([_micros(p.completed_at) for p in predictions], dtype="datetime64[us]"),
+        "created_at": np.array([to_micros(p.created_at) for p in predictions], dtype="datetime64[us]"),
+        "started_at": np.array([to_micros(p.started_at) for p in predictions], dtype="datetime64[us]"),
+        "completed_at": np.array([to_micros(p.completed_at) for p in predictions], dtype="datetime64[us]"),
         "predict_s": np.array([p.metrics.predict_time for p in predictions], dtype="float64"),
         "total_s": np.array([p.metrics.total_time for p in predictions], dtype="float64"),
         "cost": cost,
@@ -374,7 +310,7 @@ def from_archive(rows: Sequence[Mapping[str, Any]]) -> Chunk:
         name: [row.get(name) for row in rows] for name in (*COLUMNS, "input") if name != "queue_s"
     }
     for name in ("created_at", "started_at", "completed_at"):
-        chunk[name] = np.array([_micros(moment) for moment in chunk[name]], dtype="datetime64[us]")
+        chunk[name] = np.array([to_micros(moment) for moment in chunk[name]], dtype="datetime64[us]")
     for name in ("predict_s", "total_s"):
         chunk[name] = np.array(chunk[name], dtype="float64")
     chunk["cost"] = [None if cost is None else float(cost) for cost in chunk["cost"]]
@@ -463,7 +399,7 @@ def from_frame(frame: pd.DataFrame) -> Chunk:
         each if each is None or each == CREDITS else each.upper() for each in chunk["currency"]
     ]
     chunk["inputs"] = {
-        str(name).removeprefix("input."): _values(frame[name])
+        str(name).removeprefix("input."): plain_values(frame[name])
         for name in frame.columns
         if str(name).startswith("input.")
     }
@@ -472,8 +408,8 @@ def from_frame(frame: pd.DataFrame) -> Chunk:
             "rating": [
                 None if np.isnan(each) else int(each) for each in as_numbers(frame["rating"], "rating")
             ],
-            "tags": [each if isinstance(each, list) else [] for each in _values(frame["tags"])],
-            "note": [None if each is None else str(each) for each in _values(frame["note"])],
+            "tags": [each if isinstance(each, list) else [] for each in plain_values(frame["tags"])],
+            "note": [None if each is None else str(each) for each in plain_values(frame["note"])],
         }
     if COUNTED.keys() <= set(frame.columns):
         counts = [as_numbers(frame[name], name) for name in COUNTED]
@@ -500,25 +436,10 @@ def _column_of_frame(values: pd.Series, name: str, kind: Kind) -> Any:
         case "number" | "integer":
             return as_numbers(values, name).to_numpy()
         case "object":
-            return [parse_outputs(each) for each in _values(values)]
+            return [parse_outputs(each) for each in plain_values(values)]
         case "status":
-            return [status_from_wire(each) for each in _values(values)]
-    return [None if each is None else str(each) for each in _values(values)]
-
-
-def _values(values: pd.Series) -> list[Any]:
-    """Return a column's plain values, None for its gaps."""
-    return [_value(each) for each in values.astype(object)]
-
-
-def _value(value: Any) -> Any:
-    if isinstance(value, np.ndarray):
-        return value.tolist()
-    if isinstance(value, list | dict | str):
-        return value
-    if value is None or pd.isna(value):
-        return None
-    return value.item() if isinstance(value, np.generic) else value
+            return [status_from_wire(each) for each in plain_values(values)]
+    return [None if each is None else str(each) for each in plain_values(values)]
 
 
 def as_numbers(values: pd.Series, name: str) -> pd.Series:
@@ -537,54 +458,6 @@ def as_numbers(values: pd.Series, name: str) -> pd.Series:
             charged=False,
         )
     return pd.Series(read)
-
-
-def utc_times(values: pd.Series, name: str, notes: list[str] | None = None) -> pd.Series:
-    """Return a column of times in UTC, whatever a file or a notebook has made of it.
-
-    Times without a zone are taken as UTC, text is read as ISO 8601, numbers as seconds since 1970, or as
-    milli-, micro- or nanoseconds by their size; ``notes`` is told of zones that were missing.
-
-    Raises
-    ------
-    InvalidInputError
-        It holds something that is no time.
-    """
-    if isinstance(values.dtype, pd.DatetimeTZDtype):
-        return pd.Series(values.dt.tz_convert("UTC").dt.as_unit("us"))
-    zoned = True
-    if pd.api.types.is_datetime64_dtype(values.dtype):
-        zoned, micros = False, values.to_numpy(dtype="datetime64[us]")
-    else:
-        plain = _values(values)
-        micros = read_times(plain)
-        for at, value in enumerate(plain):
-            if not np.isnat(micros[at]) or value is None or value == "":
-                continue
-            moment = _moment(value)
-            if moment is None:
-                raise InvalidInputError(
-                    f"Column {name!r} holds {value!r}. Expected times, such as 2026-01-31T12:00:00Z.",
-                    charged=False,
-                )
-            micros[at] = _micros(moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment)
-            zoned &= moment.tzinfo is not None
-    if not zoned and notes is not None and len(values):
-        notes.append(f"{name} has no time zone, so it is taken as UTC")
-    read: Any = pd.Series(pd.DatetimeIndex(micros).tz_localize("UTC"), index=values.index)
-    return pd.Series(read)
-
-
-def _moment(value: Any) -> datetime | None:
-    if isinstance(value, datetime):
-        return value
-    if isinstance(value, date):
-        return datetime(value.year, value.month, value.day)  # noqa: DTZ001 - whether it has a zone is noted
-    if isinstance(value, int | float) and not isinstance(value, bool) and value >= 0:
-        for unit in (1, 1e3, 1e6, 1e9):  # 1e11 seconds are the year 5138
-            if value < 1e11 * unit:
-                return _EPOCH + timedelta(seconds=value / unit)
-    return None
 
 
 # ``input.*``: what each model was given, one column per name.

@@ -22,6 +22,7 @@ __all__ = [
     "integers",
     "numbers",
     "objects",
+    "plain_values",
     "text",
     "utc",
 ]
@@ -160,3 +161,18 @@ def _plain(part: Array) -> Iterable[Any]:
     missing = pd.isna(part) if part.dtype != object else np.array([value is None for value in part])
     values = part.tolist() if hasattr(part, "tolist") else list(part)
     return (None if gap else value for value, gap in zip(values, missing, strict=True))
+
+
+def plain_values(values: pd.Series) -> list[Any]:
+    """Return a column's plain values, None for its gaps."""
+    return [_value(each) for each in values.astype(object)]
+
+
+def _value(value: Any) -> Any:
+    if isinstance(value, np.ndarray):
+        return value.tolist()
+    if isinstance(value, list | dict | str):
+        return value
+    if value is None or pd.isna(value):
+        return None
+    return value.item() if isinstance(value, np.generic) else value

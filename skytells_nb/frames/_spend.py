@@ -16,10 +16,11 @@ import pandas as pd
 
 from ..exceptions import InvalidInputError
 from ._billable import Billable, as_frame, billable, billable_sums, require_columns
-from ._columns import COLUMNS, utc_times
+from ._columns import COLUMNS
 from ._datasets import Filter, aggregate, is_dataset
 from ._dtypes import Categories, column_of, utc
 from ._predictions import predictions_frame
+from ._times import utc_times
 
 __all__ = [
     "FIGURES",

@@ -285,7 +285,7 @@ class TestInProcess:
             assert [each.id for each in client.predictions.list()] == [made.id]
 
             async def main() -> str:
-                async with sandbox.async_client() as awaiting:
+                async with sandbox.async_client(archive=False) as awaiting:
                     return (await awaiting.predictions.create("truefusion-edge", INPUT)).status
 
             assert asyncio.run(main()) == "succeeded"

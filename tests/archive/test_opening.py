@@ -58,7 +58,7 @@ def test_a_listed_prediction_is_opened_from_the_archive(
 
 
 def test_the_right_file_is_opened_where_another_is_missing(keep: Keep, assets: Assets) -> None:
-    url = assets.put("a", picture(), 403)
+    url = assets.put("a", picture(), 400)
     with pytest.warns(SkytellsWarning):
         kept = keep(made("p1", url, assets.put("b", picture("JPEG"))))
     assert getattr(load(at(assets, kept), 1), "format", None) == "JPEG"

@@ -14,7 +14,8 @@ from .lab import Lab, Notebook
 Open = Callable[..., Notebook]
 LESSONS = Path(__file__).parents[2] / "notebooks"
 
-_PICTURES = """(outputs) => Promise.all([...outputs.querySelectorAll('.jp-OutputArea img')].map(
+_PICTURES = """(outputs) => Promise.all([...outputs.querySelectorAll('.jp-OutputArea img')].filter(
+    (img) => img.src !== 'data:,').map(
     async (img) => { await img.decode(); return img.naturalWidth }))"""
 
 

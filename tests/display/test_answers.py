@@ -110,7 +110,7 @@ class Typist:
         loop = asyncio.get_running_loop()
         await asyncio.sleep(max(at - loop.time(), 0))
         self.text += text
-        return Piece(text)
+        return Piece(text, {})
 
     async def close(self) -> None:
         self.closed = True

@@ -58,7 +58,7 @@ gateway      | good                1| good               | good               | 
 503          | good                1| good               | good               | Server?             0| kept
 401          | Authentication      0| Authentication     | Authentication     | Authentication      0| owed
 402          | InsufficientCredits 0| InsufficientCredits| InsufficientCredits| InsufficientCredits 0| owed
-403          | PermissionDenied    0| PermissionDenied   | PermissionDenied   | PermissionDenied    0| owed
+403          | PermissionDenied    0| PermissionDenied   | PermissionDenied   | PermissionDenied    0| kept
 422          | InvalidInput        0| InvalidInput       | InvalidInput       | InvalidInput        0| owed
 451          | ContentPolicy       0| ContentPolicy      | ContentPolicy      | ContentPolicy       0| owed
 elsewhere    | Skytells            0| Skytells           | Skytells           | Skytells            0| kept

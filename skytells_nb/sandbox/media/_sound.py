@@ -116,6 +116,8 @@ def speak(input: Mapping[str, Any], *, index: int = 0) -> bytes:
     vowels = re.findall(r"[aeiouy]+|[.,;!?]", words)
     if not any(mark[0] in "aeiouy" for mark in vowels):
         vowels = list("aeoua")  # a text without Latin vowels is hummed
+    while vowels[0] in ".,;!?":  # a pause before the first sound would be silence
+        vowels = vowels[1:]
     seconds = seconds_of(input, default=min(12.0, 0.6 + 0.22 * len(vowels)), longest=60.0)
     hum = _hum(vowels, seconds, rate, key, fill=number(input, *LENGTHS) is not None)
     return _to_wav(_fade(_echo(hum, rate, seconds=0.09, strength=0.22), rate, fall=0.25), rate, peak=0.7)

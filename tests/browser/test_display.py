@@ -39,9 +39,7 @@ def pictures(opened: Notebook, output: int) -> list[dict[str, Any]]:
     return area.evaluate(_PICTURES)
 
 
-@pytest.mark.parametrize(
-    ("theme", "trusted"), [("light", True), ("dark", True), ("light", False), ("dark", False)]
-)
+@pytest.mark.parametrize(("theme", "trusted"), [("light", True), ("dark", False)])
 def test_a_gallery_shows_its_pictures_with_their_words(notebook: Open, lab: Lab, theme: str, trusted: bool):
     opened = notebook(
         [START, f"sky.gallery([make(p) for p in {PROMPTS!r}], columns=2)"], theme=theme, trusted=trusted

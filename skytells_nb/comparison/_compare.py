@@ -19,7 +19,6 @@ from ..api import (
     client_of,
     create,
     find_reusable,
-    get_model,
     prepare_input,
     reuse_wanted,
     watch_created,
@@ -177,7 +176,7 @@ async def _fill(client: AsyncClient, planned: Plan, place: int, slot: Slot, kept
     raised: SkytellsError | None = None
     connection = client.connection
     try:
-        made = await on_loop(_create(connection, slot.model, input, seen))
+        made = await on_loop(_create(connection, slot, seen))
     except SkytellsError as error:
         known: Prediction | None = getattr(error, "prediction", None) or seen.prediction
         if known is None:
@@ -206,8 +205,8 @@ class _Created(Observer):
         self.prediction = prediction
 
 
-async def _create(connection: Connection, model: str, input: Mapping[str, Any], seen: Observer) -> Prediction:
-    if "messages" in input and (await get_model(connection, model)).text_route == "chat":
-        return await ask_for_prediction(connection, model, input, watch_created([seen]))
-    sent = await prepare_input(connection, model, input)
-    return await create(connection, model, sent, observers=watch_created([seen]))
+async def _create(connection: Connection, slot: Slot, seen: Observer) -> Prediction:
+    if slot.chats:
+        return await ask_for_prediction(connection, slot.model, slot.input, watch_created([seen]))
+    sent = await prepare_input(connection, slot.model, slot.input)
+    return await create(connection, slot.model, sent, observers=watch_created([seen]))

@@ -32,12 +32,13 @@ Label = tuple[str, ...]
 
 @dataclass(frozen=True, slots=True)
 class Slot:
-    """One cell to be filled: where it stands, and what is asked for it."""
+    """One cell to be filled: where it stands, what is asked for it, and whether of a chat model."""
 
     row: int
     column: int
     model: str
     input: dict[str, Any]
+    chats: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +127,7 @@ def plan(models: Sequence[Model], prompts: Sequence[str], variations: Sequence[M
         for variation in variations
     ]
     slots = [
-        (label, Slot(row, column, model.id, _input_of(model, {**variation, "prompt": prompt})))
+        (label, _slot(row, column, model, {**variation, "prompt": prompt}))
         for row, prompt in enumerate(prompts)
         for column, (model, label, variation) in enumerate(columns)
     ]
@@ -164,8 +165,7 @@ def plan_frame(models: Sequence[Model], frame: Any, inputs: object) -> Plan:
         for model in models:
             place = (*key, model.id) if several else key
             at = _place(axes, down, place), _place(axes, across, place)
-            slot = Slot(*at, model.id, _input_of(model, row))
-            slots.append((f"{model.id} · {', '.join(map(str, key))}", slot))
+            slots.append((f"{model.id} · {', '.join(map(str, key))}", _slot(*at, model, row)))
     return Plan(
         _labels(axes, down),
         _labels(axes, across),
@@ -230,34 +230,35 @@ def _prices(models: Sequence[Model], slots: Sequence[tuple[str, Slot]]) -> tuple
     prices: list[Estimate] = []
     problems: dict[str, None] = {}
     for label, slot in slots:
-        policy = options.unknown_inputs or "refuse"
-        unknown = unknown_inputs(schemas[slot.model], slot.input, policy=policy)
-        found = {**checkers[slot.model].problems(slot.input), **unknown}
-        if known[slot.model].text_route is not None:  # its route takes more than its schema says
-            found = {}
+        found: dict[str, str] = {}
+        if not slot.chats:  # whose route takes more than the schema says
+            policy = options.unknown_inputs or "refuse"
+            unknown = unknown_inputs(schemas[slot.model], slot.input, policy=policy)
+            found = {**checkers[slot.model].problems(slot.input), **unknown}
         problems |= {f"{label}: {as_text({name: words})}": None for name, words in found.items()}
         if not found:
             prices.append(estimate(known[slot.model], slot.input))
     if problems:
-        told = [*problems][:_TOLD]
+        named = [*problems][:_TOLD]
         more = f" … and {len(problems) - _TOLD:,} more." if len(problems) > _TOLD else ""
         raise InvalidInputError(
-            f"Some inputs are not what their models take: {' '.join(told)}{more} Nothing was sent; "
+            f"Some inputs are not what their models take: {' '.join(named)}{more} Nothing was sent; "
             "client.models.get(model).input_schema says what it takes.",
             charged=False,
         )
     return tuple(prices)
 
 
-def _input_of(model: Model, input: dict[str, Any]) -> dict[str, Any]:
-    """Return an input as its model's route takes it: a chat model is sent messages."""
+def _slot(row: int, column: int, model: Model, input: dict[str, Any]) -> Slot:
+    """Return a cell with its input as its model's route takes it: a chat model is sent messages."""
     if model.text_route in ("responses", "embeddings"):
         raise InvalidInputError(
             f"A comparison asks chat models, not {model.id!r}. Use client.{model.text_route}.create. Nothing "
             "was sent.",
             charged=False,
         )
-    return input if model.text_route is None else as_messages(input)
+    chats = model.text_route == "chat"
+    return Slot(row, column, model.id, as_messages(input) if chats else input, chats)
 
 
 def _label(model: str, variation: Mapping[str, Any], variations: Sequence[Mapping[str, Any]]) -> str:

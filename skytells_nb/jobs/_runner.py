@@ -104,6 +104,7 @@ class BatchRunner:
         places = journal.positions
         self._workers = limit if places is None else min(limit, max(1, len(places)))
         self._reuse = reuse
+        self._chats: bool | None = None
         self._taken: set[str] = set()  # what items of this batch are, which no other of them can be
         self._limiter = RateLimiter(self._workers, connection.now)
         self._reading = asyncio.Lock()
@@ -437,10 +438,12 @@ class BatchRunner:
         return ended
 
     async def _is_chat(self, item: Item) -> bool:
-        """Return whether a chat model is asked; its inputs alone have messages, and so do a few others'."""
+        """Return whether a chat model is asked: its inputs have messages, as a few others' have."""
         if "messages" not in item.input:
             return False
-        return (await get_model(self._connection, self._model)).text_route == "chat"
+        if self._chats is None:  # asked once a run, not once an item
+            self._chats = (await get_model(self._connection, self._model)).text_route == "chat"
+        return self._chats
 
     async def _on_error(self, item: Item, made: str | None, error: SkytellsError, answers: int) -> bool:
         """Decide what an error means for its item and for all others; returns whether to try again."""

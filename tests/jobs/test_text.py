@@ -87,3 +87,8 @@ def test_pictures_and_words_stand_side_by_side(client, capsys):
     assert "a fox in snow" in html
     assert "You asked" in html
     assert list(grid.to_pandas()["status"]) == ["succeeded", "succeeded"]
+
+
+def test_the_model_is_read_once_a_run_and_not_once_an_item(sandbox, client):
+    sky.batch("gpt-5", [f"{n}?" for n in range(8)], client=client, limit=1)
+    assert sum(request.route == "model" for request in sandbox.log) <= 3

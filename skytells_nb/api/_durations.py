@@ -64,13 +64,13 @@ def length(prediction: Prediction, observed: float, unfinished: float | None = N
     come as late.
     """
     least = 0.5 * observed if unfinished is None else unfinished
-    told = [prediction.metrics.total_time]
+    lengths = [prediction.metrics.total_time]
     if prediction.created_at is not None and prediction.completed_at is not None:
-        told.insert(0, (prediction.completed_at - prediction.created_at).total_seconds())
+        lengths.insert(0, (prediction.completed_at - prediction.created_at).total_seconds())
         whole = not (prediction.created_at.microsecond or prediction.completed_at.microsecond)
         if whole:
-            told.reverse()
-    return next((t for t in told if t is not None and t > 0 and least <= t <= observed), observed)
+            lengths.reverse()
+    return next((t for t in lengths if t is not None and t > 0 and least <= t <= observed), observed)
 
 
 def next_read(age: float, window: Window | None, *, is_slow: bool = False) -> float:

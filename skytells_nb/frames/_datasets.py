@@ -403,11 +403,11 @@ def _quarters(parts: Sequence[Any]) -> Any:
     None where they do not say, or where their times lie so far apart that asking for each is better.
     """
     groups = [group for part in parts for group in part.row_groups if group.num_rows]
-    told = [group.statistics.get("created_at") for group in groups]
-    if None in told:
+    ranges = [group.statistics.get("created_at") for group in groups]
+    if None in ranges:
         return None
     low, high = (
-        (end([each[name] for each in told], default=_EPOCH) - _EPOCH) // _A_QUARTER
+        (end([each[name] for each in ranges], default=_EPOCH) - _EPOCH) // _A_QUARTER
         for end, name in ((min, "min"), (max, "max"))
     )
     return np.arange(low, high + 1, dtype="int64") if high - low < 1_000_000 else None

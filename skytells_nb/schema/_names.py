@@ -122,9 +122,9 @@ def is_count(field: Property) -> bool:
         return True
     if field.types == {"string"} and not field.closed:
         return False
-    told = field.description
+    described = field.description
     if field.types == {"integer"} and (
-        _letters(field.name) in _PLAIN_COUNTS or (_TOLD.search(told) and not _TOLD_NOT.search(told))
+        _letters(field.name) in _PLAIN_COUNTS or (_TOLD.search(described) and not _TOLD_NOT.search(described))
     ):
         return True
     return any(

@@ -3,6 +3,8 @@
 import os
 import signal
 import sys
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import settings
@@ -12,6 +14,9 @@ from hypothesis import settings
 settings.register_profile("repeatable", derandomize=True, database=None, deadline=None)
 settings.register_profile("random", deadline=None)
 settings.load_profile("repeatable")
+
+if TYPE_CHECKING:
+    from IPython.core.interactiveshell import InteractiveShell
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -28,3 +33,13 @@ def pytest_sessionfinish() -> None:
     measuring = coverage.Coverage.current() if coverage is not None else None
     if measuring is not None:
         measuring.save()
+
+
+@pytest.fixture
+def ipython() -> Iterator["InteractiveShell"]:
+    """Run a shell of this test's own: there is one to a process, and what another test left would stay."""
+    from IPython.core.interactiveshell import InteractiveShell
+
+    InteractiveShell.clear_instance()
+    yield InteractiveShell.instance(colors="nocolor")
+    InteractiveShell.clear_instance()

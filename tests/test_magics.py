@@ -171,22 +171,18 @@ def test_files_lists_and_json_are_read(shell: Shell, tmp_path: Path):
         shell.cell("gpt-5 --messages hello", "")
 
 
-def test_it_works_in_a_real_shell(client: sky.Client):
-    real = InteractiveShell.instance()
-    try:
-        load_ipython_extension(real)
-        made = real.run_cell_magic("skytells", "truefusion-edge -o made", "a fox")
-        assert real.user_ns["made"] is made
-        typed = "%%skytells beatfusion-"
-        with provisionalcompleter():
-            found = [each.text for each in real.Completer.completions(typed, len(typed))]
-            assert found == ["beatfusion-2.0", "beatfusion-1.0"]
-            typed = "%%skytells truefusion --se"
-            found = [each.text for each in real.Completer.completions(typed + "\na fox", len(typed))]
-            assert found == ["--seed"]
-            assert "setattr" in {each.text for each in real.Completer.completions("seta", 4)}
-    finally:
-        InteractiveShell.clear_instance()
+def test_it_works_in_a_real_shell(client: sky.Client, ipython: InteractiveShell):
+    load_ipython_extension(ipython)
+    made = ipython.run_cell_magic("skytells", "truefusion-edge -o made", "a fox")
+    assert ipython.user_ns["made"] is made
+    typed = "%%skytells beatfusion-"
+    with provisionalcompleter():
+        found = [each.text for each in ipython.Completer.completions(typed, len(typed))]
+        assert found == ["beatfusion-2.0", "beatfusion-1.0"]
+        typed = "%%skytells truefusion --se"
+        found = [each.text for each in ipython.Completer.completions(typed + "\na fox", len(typed))]
+        assert found == ["--seed"]
+        assert "setattr" in {each.text for each in ipython.Completer.completions("seta", 4)}
 
 
 def test_what_the_archive_has_is_not_paid_for_again(

@@ -14,12 +14,10 @@ from skytells_nb.exceptions import InvalidInputError, SkytellsError
 
 
 @pytest.fixture
-def shell() -> Iterator[InteractiveShell]:
-    running = InteractiveShell.instance(colors="nocolor")
+def shell(ipython: InteractiveShell) -> Iterator[InteractiveShell]:
     _tracebacks.install()
-    yield running
+    yield ipython
     _tracebacks.uninstall()
-    InteractiveShell.clear_instance()
 
 
 def shown(shell: InteractiveShell, capsys: pytest.CaptureFixture[str], code: str) -> list[str]:

@@ -56,14 +56,13 @@ def test_create_has_the_signature_of_the_course(client: Any) -> None:
 
 
 @pytest.mark.parametrize(("group", "name"), NAMES)
-def test_a_method_is_documented(client: Any, group: str, name: str) -> None:
+def test_a_method_is_documented(client: Any, ipython: InteractiveShell, group: str, name: str) -> None:
     found = method(client, group, name)
     told = inspect.getdoc(found)
     assert told is not None
     for parameter in inspect.signature(found).parameters:
         assert re.search(rf"\b{parameter}\b", told), f"{parameter} is not explained"
-    shell = InteractiveShell.instance()
-    bundle = shell.inspector._get_info(found, oname=f"client.{group}.{name}")
+    bundle = ipython.inspector._get_info(found, oname=f"client.{group}.{name}")
     assert told.splitlines()[0] in bundle["text/plain"]
     assert "Signature" in bundle["text/plain"]
 

@@ -14,6 +14,7 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from IPython.core.interactiveshell import InteractiveShell
 
 from skytells_nb.exceptions import InvalidInputError, SkytellsWarning
 from skytells_nb.frames import forecast, plot_spend, predictions_frame, spend, spend_table, total
@@ -519,12 +520,11 @@ def test_a_chart_says_what_it_shows_on_any_page():
     plt.close("all")
 
 
-def test_a_chart_as_a_cell_s_last_line_prints_nothing():
-    from IPython.core.interactiveshell import InteractiveShell
+def test_a_chart_as_a_cell_s_last_line_prints_nothing(ipython: InteractiveShell):
     from matplotlib import pyplot as plt
 
     axes = plot_spend(SOME)
-    assert InteractiveShell.instance().display_formatter.format(axes)[0] == {}
+    assert ipython.display_formatter.format(axes)[0] == {}
     pickle.loads(pickle.dumps(axes.figure))
     plt.close("all")
 

@@ -21,6 +21,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
+import psutil
 import psycopg
 from postgres import Server
 
@@ -36,7 +37,7 @@ CLAIMS = 500
 def opened(url: str, inputs: Inputs | None = None) -> SharedJournal:
     account = Account("https://api.example/v1", "0123456789ab")
     journal = SharedJournal(
-        Address(url), account, timeout=60.0, claims=CLAIMS, tells=False, name="night", model="m"
+        Address(url), account, timeout=60.0, claims=CLAIMS, reports=False, name="night", model="m"
     )
     journal.open(inputs)
     return journal
@@ -44,6 +45,8 @@ def opened(url: str, inputs: Inputs | None = None) -> SharedJournal:
 
 def work(url: str) -> None:
     journal, done, claiming = opened(url), 0, 0.0
+    print("ready", flush=True)
+    sys.stdin.readline()
     begun = time.perf_counter()
     while True:
         at = time.perf_counter()
@@ -82,7 +85,8 @@ def main() -> None:
     server = Server(durable=True)
     server.start()
     try:
-        url = server.new_database()
+        url = server.new_schema()
+        children = sum(resource.getrusage(resource.RUSAGE_CHILDREN)[:2])
         inputs = Inputs("m", [f"a red fox in snow, take {n}" for n in range(given.count)], None, "")
         while inputs.read(10_000):
             continue
@@ -90,16 +94,27 @@ def main() -> None:
         opened(url, inputs).release()
         took = time.perf_counter() - begun
         print(f"{given.count:,} listed: {took:.1f} s, {given.count / took:,.0f} a second")
-        begun = time.perf_counter()
         listing = server.cpu()
-        used = resource.getrusage(resource.RUSAGE_CHILDREN)
-        before = used.ru_utime + used.ru_stime
-        workers = [subprocess.Popen([sys.executable, __file__, "--work", url]) for _ in range(given.workers)]
+        command, pipe = [sys.executable, __file__, "--work", url], subprocess.PIPE
+        workers = [
+            subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True) for _ in range(given.workers)
+        ]
+        for worker in workers:  # their start is no part of it
+            assert worker.stdout is not None
+            assert worker.stdout.readline() == "ready\n"
+        before = [psutil.Process(worker.pid).cpu_times() for worker in workers]
+        begun = time.perf_counter()
         for worker in workers:
-            assert worker.wait() == 0
+            assert worker.stdin is not None
+            worker.stdin.write("go\n")
+            worker.stdin.flush()
+        said = [worker.communicate()[0] for worker in workers]
         took = time.perf_counter() - begun
+        assert not any(worker.returncode for worker in workers)
+        print(*said, sep="", end="")
         used = resource.getrusage(resource.RUSAGE_CHILDREN)
-        cpu = 1e3 * (used.ru_utime + used.ru_stime - before) / given.count
+        started = sum(each.user + each.system for each in before)
+        cpu = 1e3 * (used.ru_utime + used.ru_stime - children - started) / given.count
         there = 1e3 * (server.cpu() - listing) / given.count
         print(f"  CPU: {cpu:.2f} ms an item in the workers, {there:.2f} ms in PostgreSQL")
         print(f"{given.count:,} by {given.workers} workers: {took:.1f} s, {given.count / took:,.0f} a second")

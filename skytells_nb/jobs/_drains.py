@@ -95,7 +95,7 @@ def work_off(drain: Drain, token: str) -> str:  # noqa: ARG001 - by which a sche
             claims=drain.limit,
             begun=drain.begun,
             stops=drain.stops,
-            tells=False,
+            reports=False,
             retry_uncertain=drain.retry_uncertain,
         )
         hold = Hold(journal)

@@ -43,8 +43,10 @@ class ItemObserver(Observer):
         connection, journal = self._connection, self._journal
         price: Estimate | None = None
         while True:
-            if journal.has_budget and price is None:
-                price = await self._price(model, input)
+            if journal.budget is not None and price is None:
+                from ..spending import require_price
+
+                price = await require_price(connection, model, input)
             since = connection.earliest(connection.now(), connection.wall())
             most = None if price is None else price.high
             try:
@@ -57,16 +59,12 @@ class ItemObserver(Observer):
                 raise TakenError("Another worker has this item by now.", charged=False)
             if write.refused is None:
                 break
-            if price is not None:  # else the batch was given a budget just now
-                raise journal.crosses_budget(model, price, sandbox=account.sandbox)
+            if price is not None and journal.budget is not None:  # else that has changed just now
+                from ..spending import over_budget
+
+                raise over_budget(model, price, *journal.budget, sandbox=account.sandbox)
         self._hold.count_create()
         return None
-
-    async def _price(self, model: str, input: dict[str, Any]) -> Estimate:
-        """Estimate what a create may cost, for the batch's own budget."""
-        from ..spending import require_price
-
-        return await require_price(self._connection, model, input)
 
     async def created(self, account: Account, ticket: object, prediction: Prediction) -> None:
         """Write the id."""

@@ -21,9 +21,8 @@ from typing import Any, ClassVar, Final, Literal, NamedTuple
 
 from ..api import Account
 from ..archive import replace_surrogates, to_micros
-from ..exceptions import BudgetExceededError, InvalidInputError, SkytellsError, UncertainCreateError
+from ..exceptions import InvalidInputError, SkytellsError, UncertainCreateError
 from ..models import Prediction
-from ..pricing import Estimate
 from ._inputs import Inputs, Key
 
 __all__ = ["Counts", "Item", "Journal", "Row", "Write"]
@@ -57,7 +56,7 @@ class Item:
     row : Row or None
         What was written of it before; None where it is to be created.
     is_held : bool
-        Whether it is this run's to bring to its end; else it is only to be told of.
+        Whether it is this run's to bring to its end; else it is only to be reported.
     resend : bool
         Whether it is sent again, on the user's word, where it was perhaps sent and is not found.
     id : str or None
@@ -116,12 +115,6 @@ class Journal(ABC):
         Whether what failed is created anew, and what was perhaps sent and is not found is sent again.
     """
 
-    pulse: ClassVar[float | None] = None
-    """Seconds between two calls of `beat`; None where nobody else works on the batch."""
-
-    has_budget = False
-    """Whether `sent` is to be told the most that a create may cost."""
-
     elsewhere: ClassVar[str]
     """What to say of what was finished earlier and is not in the archive here."""
 
@@ -140,7 +133,9 @@ class Journal(ABC):
         self.total = 0
         """How many items there are, once it is open."""
         self.positions: Sequence[int] | None = None
-        """Where the inputs of this run stand in the batch; None for all of it, once it was told of."""
+        """Where the inputs of this run stand in the batch; None for all of it, once it was reported."""
+        self.budget: tuple[Decimal, Decimal] | None = None
+        """What all runs together may spend, and what of it is left; None where the journal has no say."""
         self._retry_failed = retry_failed
         self._retry_uncertain = retry_uncertain
         self._lock = threading.Lock()
@@ -188,10 +183,6 @@ class Journal(ABC):
         """
 
     @abstractmethod
-    def crosses_budget(self, model: str, price: Estimate, *, sandbox: bool) -> BudgetExceededError:
-        """Return the error of a create that the batch's budget does not cover."""
-
-    @abstractmethod
     def begin_look(self) -> None:
         """Wait until nobody else looks for what this account perhaps sent."""
 
@@ -200,8 +191,8 @@ class Journal(ABC):
         """Let the next one look."""
 
     @abstractmethod
-    def beat(self) -> Counts:
-        """Keep what this run holds, and return how far all of them are."""
+    def beat(self) -> Counts | None:
+        """Keep what this run holds, and return how far all of them are; None where it is the only one."""
 
     @abstractmethod
     def hurry(self) -> None:
@@ -213,7 +204,7 @@ class Journal(ABC):
 
     @abstractmethod
     def release(self) -> None:
-        """Give back what this run holds, once every create has been told of."""
+        """Give back what this run holds, once it is known what became of every create."""
 
     # What becomes of an item
 

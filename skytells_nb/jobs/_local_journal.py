@@ -16,10 +16,8 @@ from typing import Any, ClassVar, Final
 
 from ..api import Account
 from ..archive import Archive, replace_surrogates, to_micros
-from ..exceptions import BudgetExceededError
-from ..pricing import Estimate
 from ._inputs import Inputs, Key
-from ._journal import Counts, Item, Journal, Operation, Row, Write
+from ._journal import Item, Journal, Operation, Row, Write
 
 __all__ = ["SCHEMA", "LocalJournal"]
 
@@ -116,7 +114,7 @@ class LocalJournal(Journal):
 
         return self._database.reading(read, "")
 
-    def take(self, *, more: bool) -> list[Item] | None:  # noqa: ARG002 - whoever runs it tells of all
+    def take(self, *, more: bool) -> list[Item] | None:  # noqa: ARG002 - whoever runs it reports all
         """Read some more inputs and what is written of them; None when that was all."""
         items: list[Item] = []
         size = 0
@@ -146,19 +144,14 @@ class LocalJournal(Journal):
         found = self._database.reading(lambda db: db.execute(query, values).fetchall(), nothing)
         return frozenset(row[0] for row in found)
 
-    def crosses_budget(self, model: str, price: Estimate, *, sandbox: bool) -> BudgetExceededError:
-        """Not asked: a budget is the process's own here, and hears of each create itself."""
-        raise NotImplementedError
-
     def begin_look(self) -> None:
         """Nobody else looks: there is one run at a time."""
 
     def end_look(self) -> None:
         """Nobody waits for it."""
 
-    def beat(self) -> Counts:
-        """Not asked: nobody else works on the batch."""
-        raise NotImplementedError
+    def beat(self) -> None:
+        """Nobody else works on the batch."""
 
     def hurry(self) -> None:
         """Wait for nothing: a file is there or it is not."""

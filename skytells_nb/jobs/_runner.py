@@ -50,6 +50,9 @@ _AGAIN: Final = 2.0
 _PAUSE: Final = 1.0
 """Seconds between two questions for work, while others have what is left of a shared batch."""
 
+_PULSE: Final = 2.0
+"""Seconds between two looks at how far the other runs of a batch are."""
+
 _WORTH_SAYING: Final = 60.0
 """Seconds of standing still that look like an error when nobody explains them."""
 
@@ -152,14 +155,11 @@ class BatchRunner:
         self._bar = bar
         if self._reuse:
             self._taken.update(await asyncio.to_thread(self._journal.ids, 0, own=True))
-        pulse = (
-            None if self._journal.pulse is None else asyncio.ensure_future(self._beat(self._journal.pulse))
-        )
+        pulse = asyncio.ensure_future(self._beat())
         try:
             await self._run_workers()
         finally:
-            if pulse is not None:
-                pulse.cancel()
+            pulse.cancel()
         places = self._journal.positions
         results = [self.results.get(place) for place in (sorted(self.results) if places is None else places)]
         if self._fatal is not None:
@@ -167,7 +167,7 @@ class BatchRunner:
             raise self._fatal
         return [made for made in results if made is not None]
 
-    def only_tell(self, reason: str) -> None:
+    def only_report(self, reason: str) -> None:
         """Create nothing: others have worked the batch off, or have stopped for this reason."""
         self.stopped_by = SkytellsError(reason)
 
@@ -185,15 +185,16 @@ class BatchRunner:
             else:
                 return
 
-    async def _beat(self, pulse: float) -> None:
+    async def _beat(self) -> None:
         """Keep what this run holds, hear how far the others are, and stop when one of them was stopped."""
         while True:
-            await asyncio.sleep(pulse)
             try:
                 counts = await asyncio.to_thread(self._journal.beat)
             except SkytellsError as error:
                 self._fatal = self._fatal or error
                 self._answered.set()
+                return
+            if counts is None:
                 return
             own = self._counts
             self._others = Counts(
@@ -210,6 +211,7 @@ class BatchRunner:
                 if self._team is not None:
                     self._team.cancel()
                 return
+            await asyncio.sleep(_PULSE)
 
     async def _work(self) -> None:
         while (item := await self._next_item()) is not None:
@@ -260,15 +262,15 @@ class BatchRunner:
         chunk = _Chunk()
         for item in items:
             row = item.row
-            told = self.results.get(item.position)
+            known = self.results.get(item.position)
             if row is None:
                 made = self._take_from_archive(item) if self._reuse else None
                 if made is None:
                     chunk.ready.append(item)
                 else:
                     chunk.finished[item.position] = made
-            elif told is not None and (
-                told.id == row.id or (row.state in _OPEN and told.status != "not_sent")
+            elif known is not None and (
+                known.id == row.id or (row.state in _OPEN and known.status != "not_sent")
             ):
                 continue  # brought to its end by this run, since the row was read too
             elif row.state in ("succeeded", "failed"):
@@ -503,7 +505,7 @@ class BatchRunner:
 
     def _settle(self, position: int, made: Prediction, *, paid_now: bool = False) -> None:
         before = self.results.get(position)
-        if before is not None:  # told of once more, after another worker had it
+        if before is not None:  # reported once more, after another worker had it
             self._count(before, -1)
         self.results[position] = made
         self._count(made, 1)

@@ -46,7 +46,7 @@ async def run_batch(
     budget : optional
         A wall of this process, for as long as it runs.
     others : callable, optional
-        Lets others work it off, and returns why they stopped: this run only tells of it then.
+        Lets others work it off, and returns why they stopped: this run only reports it then.
     """
     await _acquire(hold)
     try:
@@ -59,7 +59,7 @@ async def run_batch(
             delay = 0.0 if shows is True else 1.0
             with bar(journal.total, journal.name, enabled=bool(shows), delay=delay) as shown:
                 if others is not None:
-                    runner.only_tell(await others(shown))
+                    runner.only_report(await others(shown))
                 results = await runner.run(shown)
         await asyncio.to_thread(journal.close)
     except Exception:

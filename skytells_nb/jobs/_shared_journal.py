@@ -7,8 +7,8 @@ looks for it in the account's listing, and what is not found stays uncertain. Le
 clock, whatever those of the machines say.
 
 A budget is a wall for all workers: a create sets aside the most that it may cost in the transaction that
-writes it as sent. Each transaction that changes the sums locks the batch's row first, so none waits for
-another that waits for it.
+writes it as sent. Where there is one, each transaction locks the batch's row first, so none waits for another
+that waits for it.
 """
 
 from __future__ import annotations
@@ -24,8 +24,7 @@ from uuid import uuid4
 
 from ..api import Account
 from ..checks import did_you_mean
-from ..exceptions import AuthenticationError, BudgetExceededError, InvalidInputError, SkytellsError
-from ..pricing import Estimate
+from ..exceptions import AuthenticationError, InvalidInputError, SkytellsError
 from ._inputs import Inputs, Key
 from ._journal import Counts, Item, Journal, Row, Write
 from ._postgres import Address, Database, Postgres
@@ -61,13 +60,12 @@ class SharedJournal(Journal):
         When the run began that this worker helps, by the database; now, where it is one of its own.
     stops : int, optional
         How often the batch had been stopped by then.
-    tells : bool
-        Whether, at the end, it tells of all items.
+    reports : bool
+        Whether, at the end, it reports all items.
     **options
         Those of `Journal`.
     """
 
-    pulse: ClassVar[float | None] = 2.0
     elsewhere: ClassVar[str] = "It was made by another worker, in whose archive its files are."
 
     def __init__(
@@ -80,25 +78,23 @@ class SharedJournal(Journal):
         budget: Decimal | None = None,
         begun: datetime | None = None,
         stops: int | None = None,
-        tells: bool = True,
+        reports: bool = True,
         **options: Any,
     ) -> None:
         super().__init__(account, **options)
         self.begun = begun
         self.stops = stops
-        self.has_budget = False
         self.address = address
         self._lease = timeout + MARGIN
         self._claims = claims
-        self._tells = tells
-        self._told = -1
+        self._reports = reports
+        self._reported = -1
         self._places: dict[Key, int] = {}
         self._renewed = time.monotonic()
         self._count_at = 0.0
         self._counts = (0, 0, 0)
         self._holder = ""
-        self._budget = budget
-        self._left = Decimal(0)
+        self._new_budget = budget
         self._database = Postgres(address)
         self._looker: Postgres | None = None
         self._values: dict[str, Any] = {
@@ -114,7 +110,7 @@ class SharedJournal(Journal):
     # What is to be done
 
     def take(self, *, more: bool) -> list[Item] | None:
-        """Claim what was left by the dead, then what waits; at the end tell of all there is."""
+        """Claim what was left by the dead, then what waits; at the end report all there is."""
         self.flush()
         if more:
             items = self._database.run(self._claim)
@@ -123,9 +119,9 @@ class SharedJournal(Journal):
                 return items
         else:
             self._database.run(lambda db: db.execute(STATEMENTS["hand_back"], self._values))
-        items = self._database.run(self._tell) if self._tells else []
+        items = self._database.run(self._report) if self._reports else []
         if items:
-            self._told = items[-1].position
+            self._reported = items[-1].position
         return items or None
 
     def _claim(self, db: Database) -> list[Item]:
@@ -143,9 +139,9 @@ class SharedJournal(Journal):
                 item.row = None
         return items
 
-    def _tell(self, db: Database) -> list[Item]:
-        page = {**self._values, "after": self._told, "most": _CHUNK}
-        items = [_item(row) for row in db.execute(STATEMENTS["tell"], page)]
+    def _report(self, db: Database) -> list[Item]:
+        page = {**self._values, "after": self._reported, "most": _CHUNK}
+        items = [_item(row) for row in db.execute(STATEMENTS["report"], page)]
         for item in items:
             item.is_held = False
         return items
@@ -222,13 +218,6 @@ class SharedJournal(Journal):
             self.end_look()
             self._database.close()
 
-    def crosses_budget(self, model: str, price: Estimate, *, sandbox: bool) -> BudgetExceededError:
-        """Return the error of a create that the batch's budget does not cover."""
-        from ..spending import over_budget
-
-        limit = self._budget or Decimal(0)
-        return over_budget(model, price, limit, self._left, sandbox=sandbox)
-
     # Opening
 
     @property
@@ -257,10 +246,10 @@ class SharedJournal(Journal):
         if self.begun is None:
             self.begun, self.stops = now, stops
             db.execute(STATEMENTS["renew_waiting"], values)
-        if self._budget is not None:
-            db.execute(STATEMENTS["set_budget"], {**values, "budget": self._budget})
-        self._budget = budget if self._budget is None else self._budget
-        self.has_budget = self._budget is not None
+        if self._new_budget is not None:
+            budget = self._new_budget
+            db.execute(STATEMENTS["set_budget"], {**values, "budget": budget})
+        self.budget = None if budget is None else (budget, budget)
         return str(model)
 
     def _list(self, inputs: Inputs, db: Database) -> list[int]:
@@ -350,14 +339,15 @@ class SharedJournal(Journal):
                 db.execute(STATEMENTS["own"], {**self._values, **columns})
 
     def _lock_sums(self, db: Database) -> Decimal | None:
-        """Lock the batch's row; return what its budget has left, if it has one."""
-        row = db.execute(STATEMENTS["lock"], self._values).fetchone()
-        budget, paid, reserved = row or (None, Decimal(0), Decimal(0))
-        self.has_budget = budget is not None
-        if budget is None:
+        """Lock the sums of a batch with a budget, and return what that has left.
+
+        Without one, workers write side by side; whoever gives it one waits for those that write.
+        """
+        if self.budget is None and db.execute(STATEMENTS["share"], self._values).fetchone() != (True,):
             return None
-        self._budget, self._left = budget, budget - paid - reserved
-        return self._left
+        budget, paid, reserved = db.execute(STATEMENTS["lock"], self._values).fetchone() or (Decimal(0),) * 3
+        self.budget = budget, budget - paid - reserved
+        return self.budget[1]
 
     def _within(self, writes: list[Write], left: Decimal | None) -> tuple[list[Write], Decimal | None]:
         """Keep those that the budget covers, one after the other."""

@@ -60,7 +60,6 @@ _RESERVED: Final = (
     "reserved = jobs_batches.reserved {sign} coalesce((SELECT sum(reserved) FROM u {where}), 0)"
 )
 _PAID: Final = "paid = paid + coalesce((SELECT sum(cost) FROM u), 0)"
-_BEFORE: Final = "JOIN jobs_items o ON o.batch = %(batch)s AND o.position = v.position"
 
 STATEMENTS: Final[dict[str, str]] = {
     # opening
@@ -110,12 +109,13 @@ STATEMENTS: Final[dict[str, str]] = {
     "open": """SELECT EXISTS (SELECT FROM jobs_items WHERE batch = %(batch)s AND state = 'waiting')
         OR EXISTS (SELECT FROM jobs_items
             WHERE batch = %(batch)s AND state IN ('claimed', 'sent', 'running'))""",
-    "tell": """SELECT position, digest, number, input, state, id, since, cost, error FROM jobs_items
+    "report": """SELECT position, digest, number, input, state, id, since, cost, error FROM jobs_items
         WHERE batch = %(batch)s AND position > %(after)s ORDER BY position LIMIT %(most)s""",
     "ids": """SELECT i.id FROM jobs_items i JOIN jobs_batches b ON b.n = i.batch
         WHERE b.origin = %(origin)s AND b.account = %(account)s AND i.id IS NOT NULL
         AND (i.since >= %(since)s OR i.since IS NULL) AND (NOT %(own)s OR b.n = %(batch)s)""",
     # what becomes of an item
+    "share": "SELECT budget IS NOT NULL FROM jobs_batches WHERE n = %(batch)s FOR KEY SHARE",
     "lock": "SELECT budget, paid, reserved FROM jobs_batches WHERE n = %(batch)s FOR UPDATE",
     "sent": f"""WITH u AS (
             UPDATE jobs_items i SET state = 'sent', since = v.since, reserved = v.reserved, id = NULL,
@@ -127,18 +127,18 @@ STATEMENTS: Final[dict[str, str]] = {
             WHERE n = %(batch)s AND budget IS NOT NULL AND EXISTS (SELECT FROM u))
         SELECT position FROM u""",
     "withdrawn": _with_sums(
-        f"""UPDATE jobs_items i SET state = 'claimed', since = NULL, reserved = NULL
-            FROM {_given()} {_BEFORE}
+        f"""UPDATE jobs_items i SET state = 'claimed', since = NULL
+            FROM {_given()}
             WHERE {_OF_IT} AND i.worker = %(worker)s AND i.state = 'sent' AND i.id IS NULL
-            RETURNING o.reserved AS reserved""",
+            RETURNING i.reserved""",
         _RESERVED.format(sign="-", where=""),
     ),
     # What was canceled is given back to the budget; what is in doubt may have been billed, and is not.
     "again": _with_sums(
-        f"""UPDATE jobs_items i SET state = 'claimed', id = NULL, since = NULL, reserved = NULL
-            FROM {_given()} {_BEFORE}
+        f"""UPDATE jobs_items i SET state = 'claimed', id = NULL, since = NULL
+            FROM {_given()} JOIN jobs_items o ON o.batch = %(batch)s AND o.position = v.position
             WHERE {_OF_IT} AND i.worker = %(worker)s AND i.state IN ('sent', 'running')
-            RETURNING o.reserved AS reserved, o.id AS id""",
+            RETURNING i.reserved, o.id""",
         _RESERVED.format(sign="-", where="WHERE id IS NOT NULL"),
     ),
     "reused": f"""UPDATE jobs_items i SET state = 'succeeded', id = v.id, cost = 0, error = NULL,
@@ -163,10 +163,10 @@ STATEMENTS: Final[dict[str, str]] = {
         WHERE {_OF_IT} AND i.state IN ('waiting', 'claimed', 'sent', 'running', 'uncertain')""",
     "ended": _with_sums(
         f"""UPDATE jobs_items i SET state = v.state, cost = v.cost, error = v.error, worker = NULL,
-                until = NULL, reserved = CASE WHEN v.cost IS NULL THEN i.reserved END
-            FROM {_given(state="text", id="text", cost="numeric", error="text")} {_BEFORE}
+                until = NULL
+            FROM {_given(state="text", id="text", cost="numeric", error="text")}
             WHERE {_OF_IT} AND i.state = 'running' AND i.id = v.id
-            RETURNING o.reserved AS reserved, v.cost AS cost""",
+            RETURNING i.reserved, i.cost""",
         f"{_PAID}, {_RESERVED.format(sign='-', where='WHERE cost IS NOT NULL')}",
     ),
     "settled": f"""UPDATE jobs_items i SET state = v.state, error = v.error, worker = NULL, until = now()

@@ -10,10 +10,17 @@ import pytest
 
 import skytells_nb as sky
 from skytells_nb.archive import Archive
-from skytells_nb.jobs import BatchResult, batch
+from skytells_nb.jobs import BatchResult, _runner, batch
 
 TEXTER = "sandbox-scribe"
 """A model whose output is text, so that nothing has to be drawn."""
+
+INPUTS = ["a fox", "an owl", "a fox", "a bear"]
+MANY = [f"fox {n}" for n in range(24)]
+
+
+def statuses(made: sky.PredictionList) -> list[str]:
+    return [prediction.status for prediction in made]
 
 
 @pytest.fixture
@@ -48,3 +55,23 @@ def run(client: sky.Client) -> Callable[..., BatchResult]:
 def creates(sandbox: sky.Sandbox) -> Callable[[], int]:
     """Count the creates that have arrived."""
     return lambda: sum(request.route == "create" for request in sandbox.log)
+
+
+@pytest.fixture
+def soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ask often for work, and look again soon."""
+    monkeypatch.setattr(_runner, "_PAUSE", 0.05)
+    monkeypatch.setattr(_runner, "_AGAIN", 0.1)
+    monkeypatch.setattr(_runner, "_PULSE", 0.1)
+
+
+@pytest.fixture
+def night(journal: str, client: sky.Client) -> Callable[..., BatchResult]:
+    """Run the batch called night."""
+
+    def run(inputs: Any = None, **options: Any) -> BatchResult:
+        model = None if inputs is None else TEXTER
+        given: dict[str, Any] = {"name": "night", "journal": journal, "client": client, **options}
+        return batch(model, inputs, **given)
+
+    return run

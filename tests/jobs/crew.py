@@ -46,7 +46,7 @@ def say(word: Any, process: int | None = None) -> None:
 def hurry() -> None:
     """Let leases run out soon, and look often."""
     _shared_journal.MARGIN = 2.0
-    _shared_journal.SharedJournal.pulse = 0.2
+    _runner._PULSE = 0.2
     _runner._PAUSE = 0.1
 
 

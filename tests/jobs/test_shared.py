@@ -6,7 +6,7 @@ import asyncio
 import pickle
 import signal
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -33,34 +33,12 @@ from skytells_nb.jobs import BatchResult, _runner, abatch, batch, batches
 from skytells_nb.jobs._postgres import Address, Postgres
 from skytells_nb.jobs._shared_journal import SharedJournal
 
-from .conftest import TEXTER
+from .conftest import INPUTS, MANY, TEXTER, statuses
 from .test_inputs import read
 from .test_stopping import wait_until
 
 pytest_plugins = ["postgres"]
-
-INPUTS = ["a fox", "an owl", "a fox", "a bear"]
-MANY = [f"fox {n}" for n in range(24)]
-
-
-@pytest.fixture(autouse=True)
-def soon(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Ask often for work, and look again soon."""
-    monkeypatch.setattr(_runner, "_PAUSE", 0.05)
-    monkeypatch.setattr(_runner, "_AGAIN", 0.1)
-    monkeypatch.setattr(SharedJournal, "pulse", 0.1)
-
-
-@pytest.fixture
-def night(journal: str, client: sky.Client) -> Callable[..., BatchResult]:
-    """Run the batch called night."""
-
-    def run(inputs: Any = None, **options: Any) -> BatchResult:
-        model = None if inputs is None else TEXTER
-        given: dict[str, Any] = {"name": "night", "journal": journal, "client": client, **options}
-        return batch(model, inputs, **given)
-
-    return run
+pytestmark = pytest.mark.usefixtures("soon")
 
 
 @contextmanager
@@ -69,10 +47,6 @@ def another_machine(sandbox: sky.Sandbox, folder: Path) -> Iterator[sky.Client]:
     with Archive(folder) as archive, sandbox.client(archive=archive) as client:
         client.connection.creates = CreateRegistry()
         yield client
-
-
-def statuses(made: sky.PredictionList) -> list[str]:
-    return [prediction.status for prediction in made]
 
 
 def ids(made: sky.PredictionList) -> list[str]:
@@ -236,7 +210,7 @@ class TestTheDead:
 
     def test_a_worker_whose_lease_ran_out_sends_nothing(self, night, journal, client, creates, monkeypatch):
         """As after a computer's sleep: another has its items by then."""
-        monkeypatch.setattr(SharedJournal, "pulse", None)
+        monkeypatch.setattr(_runner, "_PULSE", 60.0)
 
         class Sleep(Observer):
             done = False
@@ -375,7 +349,7 @@ class TestADatabaseThatGoesAway:
         postgres.start()
 
     def test_the_batch_waits_for_it_and_goes_on(self, server, client, sandbox):
-        journal = server.new_database()
+        journal = server.new_schema()
 
         class Restart(Observer):
             after = 10
@@ -431,7 +405,7 @@ class TestADatabaseThatGoesAway:
         from skytells_nb.jobs import _postgres
 
         monkeypatch.setattr(_postgres, "PATIENCE", 0.3)
-        journal = server.new_database()
+        journal = server.new_schema()
 
         class Stop(Observer):
             async def created(self, account: Account, ticket: object, prediction: Any) -> None:
@@ -565,52 +539,3 @@ class TestOverview:
         (state,) = batches(journal=journal)
         assert state.cost == sum(p.cost for p in made if p.cost is not None)
         assert (state.succeeded, state.uncertain, state.sandbox) == (2, 2, True)
-
-
-class TestExecutors:
-    @pytest.fixture(autouse=True)
-    def key_in_the_environment(self, sandbox, monkeypatch):
-        monkeypatch.setenv("SKYTELLS_API_KEY", sandbox.api_key)
-
-    def test_one_with_submit_works_it_off(self, night, sandbox, archive):
-        with ThreadPoolExecutor(3) as pool:
-            made = night(MANY, executor=pool, limit=2)
-        assert statuses(made) == ["succeeded"] * len(MANY)
-        assert made[0].files, "kept in the archive of the same path"
-        assert sandbox.billed == len(MANY)
-
-    def test_drains_that_are_run_again_harm_nothing(self, night, sandbox):
-        class Twice(ThreadPoolExecutor):
-            def submit(self, *args: Any, **options: Any) -> Any:
-                super().submit(*args, **options)
-                return super().submit(*args, **options)
-
-        with Twice(2) as pool:
-            assert statuses(night(MANY, executor=pool, limit=2)) == ["succeeded"] * len(MANY)
-        assert sandbox.billed == len(MANY)
-
-    def test_workers_of_another_key_say_so(self, night, monkeypatch, creates):
-        monkeypatch.setenv("SKYTELLS_API_KEY", "sk-of-somebody-else")
-        with ThreadPoolExecutor(2) as pool, pytest.raises(AuthenticationError, match="Set SKYTELLS_API_KEY"):
-            night(INPUTS, executor=pool)
-        assert creates() == 0
-
-    def test_why_they_stopped_is_told(self, night, sandbox):
-        sandbox.faults.always("no_credit", after=3)
-        with (
-            ThreadPoolExecutor(1) as pool,
-            pytest.warns(SkytellsWarning, match=r"1 not sent\. Not enough credit"),
-        ):
-            made = night(INPUTS, executor=pool, limit=1)
-        assert statuses(made) == ["succeeded"] * 3 + ["not_sent"]
-
-    def test_a_dask_cluster_does_too(self, night, sandbox):
-        from distributed import Client, LocalCluster
-
-        with (
-            LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as cluster,
-            Client(cluster) as dask,
-        ):
-            made = night(INPUTS, executor=dask, limit=2)
-        assert statuses(made) == ["succeeded"] * 4
-        assert sandbox.billed == 4

@@ -75,24 +75,27 @@ def __getattr__(name: str) -> object:
 
     if name in _MODULES:
         return import_module("." + name, __name__)
-    if name not in _HOME_OF:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}.{_hint(name)}")
-    found = getattr(import_module("." + _HOME_OF[name], __name__), name)
-    globals()[name] = found
-    if "IPython" in sys.modules:
+    known = name in _HOME_OF
+    found = getattr(import_module("." + _HOME_OF[name], __name__), name) if known else _unknown(name)
+    if "IPython" in sys.modules and name[0] != "_":
         import_module("._tracebacks", __name__).install()
+    if not known:
+        raise found
+    globals()[name] = found
     return found
 
 
-def _hint(name: str) -> str:
+def _unknown(name: str) -> AttributeError:
     import os
     from importlib import import_module
 
+    said = f"module {__name__!r} has no attribute {name!r}."
     place = os.path.join(os.path.dirname(__file__), name)
     if name[0] == "_" or os.path.exists(place) or os.path.exists(f"{place}.py"):
-        return ""  # an inner module: Python asks for it here, before it is imported
-    hint: str = import_module(".checks", __name__).did_you_mean(name, __all__)
-    return hint
+        return AttributeError(said)  # an inner module: Python asks for it here, before it is imported
+    checks = import_module(".checks", __name__)
+    error: AttributeError = checks.UnknownNameError(f"{said}{checks.did_you_mean(name, __all__)}")
+    return error
 
 
 def __dir__() -> list[str]:

@@ -19,16 +19,12 @@ from contextvars import ContextVar
 from functools import partial
 from typing import Any, Final, Generic, Literal, TypeVar, overload
 
-from .checks import check_choice, check_path, check_whole, did_you_mean
+from .checks import UnknownNameError, check_choice, check_path, check_whole, did_you_mean
 from .exceptions import InvalidInputError
 
-__all__ = ["OptionValueError", "Options", "UnknownOptionError", "options"]
+__all__ = ["OptionValueError", "Options", "UnknownNameError", "options"]
 
 T = TypeVar("T")
-
-
-class UnknownOptionError(InvalidInputError, AttributeError):
-    """There is no option of that name."""
 
 
 class OptionValueError(InvalidInputError, TypeError, ValueError):
@@ -84,7 +80,7 @@ class Options:
 
     Raises
     ------
-    UnknownOptionError
+    UnknownNameError
         For a name that is no option; it is an ``AttributeError`` too.
     OptionValueError
         For a value an option cannot take; it is a ``TypeError`` and a ``ValueError`` too.
@@ -184,9 +180,9 @@ def _shown(value: object) -> str:
     return f"{value:_}" if isinstance(value, int) and not isinstance(value, bool) else repr(value)
 
 
-def _unknown(name: str) -> UnknownOptionError:
+def _unknown(name: str) -> UnknownNameError:
     hint = did_you_mean(name, _OPTIONS) or f" The options are {', '.join(_OPTIONS)}."
-    return UnknownOptionError(f"There is no option {name!r}.{hint}", charged=False)
+    return UnknownNameError(f"There is no option {name!r}.{hint}", charged=False)
 
 
 options: Final = Options()

@@ -10,6 +10,7 @@ a callback that is called after a cell, for the two errors of another's that eve
 from __future__ import annotations
 
 import linecache
+import re
 import site
 import sys
 import sysconfig
@@ -41,6 +42,8 @@ AWAIT_HINT: Final = (
     "A call of an AsyncClient gives a coroutine: write `await` before it, as in "
     "(await client.predictions.create(…)).status."
 )
+
+_RUNNING: Final = re.compile(r"cannot be called from a running|loop is already running")
 
 _hinting: list[Any] = []
 
@@ -139,7 +142,7 @@ def _file(filename: str, shell: Any) -> str:
 
 def _hint(result: Any = None) -> None:
     error = getattr(result, "error_in_exec", None)
-    if isinstance(error, RuntimeError) and "asyncio.run() cannot be called from a running" in str(error):
+    if isinstance(error, RuntimeError) and _RUNNING.search(str(error)):
         print(ASYNCIO_RUN_HINT, file=sys.stderr)  # noqa: T201 - under the traceback, as a part of it
     elif isinstance(error, AttributeError | TypeError) and "'coroutine' object" in str(error):
         print(AWAIT_HINT, file=sys.stderr)  # noqa: T201 - the same

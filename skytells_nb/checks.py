@@ -20,6 +20,7 @@ from typing import Any, Final, ParamSpec, TypeVar, cast
 from .exceptions import InvalidInputError
 
 __all__ = [
+    "UnknownNameError",
     "check_amount",
     "check_callable",
     "check_choice",
@@ -36,6 +37,10 @@ __all__ = [
 C = TypeVar("C", bound=Callable[..., Any])
 P = ParamSpec("P")
 R = TypeVar("R")
+
+
+class UnknownNameError(InvalidInputError, AttributeError):
+    """There is nothing of that name."""
 
 
 def expected(

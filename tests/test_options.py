@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from skytells_nb._options import Options, OptionValueError, UnknownOptionError
+from skytells_nb._options import Options, OptionValueError
+from skytells_nb.checks import UnknownNameError
 from skytells_nb.exceptions import InvalidInputError, SkytellsError
 
 
@@ -33,7 +34,7 @@ def test_an_assignment_holds_for_the_whole_process(options):
 
 
 def test_a_misspelt_name_is_refused_and_the_right_one_is_suggested(options):
-    with pytest.raises(UnknownOptionError, match="Did you mean 'cell_budget'") as caught:
+    with pytest.raises(UnknownNameError, match="Did you mean 'cell_budget'") as caught:
         options.cel_budget = 1
     assert isinstance(caught.value, InvalidInputError)
     assert isinstance(caught.value, AttributeError)
@@ -42,7 +43,7 @@ def test_a_misspelt_name_is_refused_and_the_right_one_is_suggested(options):
 
 def test_a_misspelt_name_cannot_be_read_or_set_for_a_block_either(options):
     assert not hasattr(options, "thumbnails")
-    with pytest.raises(UnknownOptionError), options(thumbnail=3):
+    with pytest.raises(UnknownNameError), options(thumbnail=3):
         pass
 
 
@@ -132,7 +133,7 @@ def test_deleting_an_option_gives_it_its_first_value_again(options):
     options.cell_budget = 20_000
     del options.cell_budget
     assert options.cell_budget == 1_000_000
-    with pytest.raises(UnknownOptionError):
+    with pytest.raises(UnknownNameError):
         del options.budget
 
 
@@ -148,7 +149,7 @@ def test_its_repr_names_every_option_with_its_value_and_meaning(options):
 
 
 def test_the_errors_can_be_pickled(options):
-    with pytest.raises(UnknownOptionError) as caught:
+    with pytest.raises(UnknownNameError) as caught:
         options.nothing = 1
     again = pickle.loads(pickle.dumps(caught.value))
-    assert (type(again), again.message) == (UnknownOptionError, caught.value.message)
+    assert (type(again), again.message) == (UnknownNameError, caught.value.message)

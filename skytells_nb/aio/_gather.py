@@ -24,7 +24,7 @@ from typing import Any, Literal, TypeVar, overload
 from .._options import options
 from ..checks import check_whole
 from ..exceptions import InvalidInputError
-from ..models import Prediction
+from ..models import Finished, Prediction
 from ._loop import GRACE, HEARTBEAT, require_asyncio
 from ._progress import Bar, bar
 
@@ -160,7 +160,7 @@ class _Source:
     """What is to be awaited, started one by one; what is never started gets closed."""
 
     def __init__(self, aws: tuple[Any, ...]) -> None:
-        one = len(aws) == 1 and not inspect.isawaitable(aws[0]) and isinstance(aws[0], Iterable)
+        one = len(aws) == 1 and not _is_awaitable(aws[0]) and isinstance(aws[0], Iterable)
         source: Iterable[Any] = aws[0] if one else aws
         self._source = source
         self._known = list(source) if _is_finite(source) else None
@@ -231,6 +231,10 @@ def _made_already(made: list[Prediction]) -> InvalidInputError:
     return error
 
 
+def _is_awaitable(item: object) -> bool:
+    return inspect.isawaitable(item) and not isinstance(item, Finished)
+
+
 def _require_awaitable(item: object) -> None:
     if asyncio.isfuture(item) and item.get_loop() is not asyncio.get_running_loop():
         raise InvalidInputError(
@@ -239,7 +243,7 @@ def _require_awaitable(item: object) -> None:
         )
     if isinstance(item, Prediction):
         raise _made_already([item])
-    if inspect.isawaitable(item):
+    if _is_awaitable(item):
         return
     hint = "Call it." if inspect.iscoroutinefunction(item) else "Methods of an AsyncClient return awaitables."
     raise InvalidInputError(

@@ -25,6 +25,7 @@ from contextlib import contextmanager
 from typing import Any, Final, Generic, Protocol, TypeVar
 
 from ..exceptions import InvalidInputError, SkytellsError
+from ..models import Finished
 
 __all__ = [
     "GRACE",
@@ -589,6 +590,8 @@ def _require_coroutine(coro: object) -> None:
         return
     if inspect.iscoroutinefunction(coro):
         hint = "That is the function itself: call it."
+    elif isinstance(coro, Finished):
+        hint = "It is there already: a blocking client's calls need no sky.run."
     elif inspect.isawaitable(coro):
         hint = "It belongs to a loop already: `await` it there."
     else:

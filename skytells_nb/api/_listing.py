@@ -11,11 +11,12 @@ from datetime import UTC, date, datetime, time
 from math import inf
 from typing import Any, Final
 
-from ..exceptions import InvalidInputError, ServerError
+from ..exceptions import InvalidInputError, NotFoundError, ServerError
 from ..models import STATUSES, Prediction, PredictionList, parse_status
 from . import _requests
 from ._connection import Connection
 from ._matching import same_model
+from ._models import slug_meant
 from ._poller import page_items
 from ._send import send_all_with_retry
 
@@ -59,7 +60,13 @@ async def list_predictions(
         calls = [keep.page(number + n + 1, size) for n in range(ahead)]
         if not calls:
             break
-        bodies = await send_all_with_retry(connection, calls, "the list of predictions")
+        try:
+            bodies = await send_all_with_retry(connection, calls, "the list of predictions")
+        except NotFoundError as error:
+            if keep.model is None:
+                raise
+            keep.model = await slug_meant(connection, keep.model, error)  # or raises
+            continue
         number += len(calls)
         if len(read) > (_MOST if last is None else 20 * _MOST) or (
             limit is None and (total or 0) > 20 * _MOST

@@ -30,7 +30,7 @@ from ..display import (
 )
 from ..exceptions import InvalidInputError, SkytellsError
 from ..formatting import format_bytes, format_cost, format_count, money_unit
-from ..models import Prediction, is_sandbox_id
+from ..models import Finished, Prediction, is_sandbox_id
 from ..plaintext import clip, encodable, one_line
 from ._plan import Label
 
@@ -93,7 +93,7 @@ class Cell:
         return self.raised.message
 
 
-class Comparison:
+class Comparison(Finished):
     """A grid of predictions: a row for every prompt, a column for every model and variation.
 
     Of a frame with more than two axes it is a grid of grids, whose labels stand once over all that they are

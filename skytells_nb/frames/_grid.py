@@ -14,6 +14,7 @@ from typing import Any, Final
 
 import pandas as pd
 
+from ..checks import meant_as
 from ..exceptions import InvalidInputError
 from ..formatting import format_cost
 from ..models import Prediction
@@ -28,6 +29,7 @@ _MOST: Final = 100_000
 _LABEL: Final = 60
 
 
+@meant_as('sky.grid(prompt="a fox", seed=range(4))')
 def grid(**inputs: Any) -> pd.DataFrame:
     """Lay out every combination of inputs.
 

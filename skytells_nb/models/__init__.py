@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from .. import _lazy
+from ._finished import Finished
 from ._model import Criterion, Model, ModelList, Pricing
 from ._parse import (
     parse_amount,
@@ -44,6 +45,7 @@ __all__ = [
     "Criterion",
     "Embeddings",
     "Filter",
+    "Finished",
     "Metrics",
     "Model",
     "ModelList",

@@ -15,6 +15,7 @@ from typing import Any, Literal, NamedTuple, Self
 
 from .. import _lazy
 from ..exceptions import InvalidInputError, SkytellsError
+from ._finished import Finished
 from ._parse import parse_content, parse_count, parse_mapping, parse_number, parse_text
 from ._prediction import Metrics, Prediction
 from ._status import Status
@@ -266,7 +267,7 @@ class Choice:
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class ChatCompletion:
+class ChatCompletion(Finished):
     """One turn of a chat: what the model answered, why it stopped, and what it cost.
 
     A plain value, which can be pickled. ``text``, ``finish_reason``, ``refusal`` and ``tool_calls`` are those

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from .. import _lazy
 from ._chat import Usage, as_prediction
+from ._finished import Finished
 from ._parse import parse_count, parse_text
 from ._prediction import Prediction
 from ._status import Status
@@ -26,7 +27,7 @@ __all__ = ["Embeddings"]
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class Embeddings:
+class Embeddings(Finished):
     """Vectors of texts, in the order of the texts. A plain value, which can be pickled.
 
     Attributes

@@ -11,6 +11,7 @@ from .. import _lazy
 from ..exceptions import SkytellsError
 from ..formatting import CREDITS
 from ..plaintext import one_line
+from ._finished import Finished
 from ._parse import parse_amount, parse_mapping, parse_text, parse_texts
 from ._units import BilledQuantity, parse_unit
 
@@ -230,7 +231,7 @@ class Model:
         return _lazy.mimebundle(self, include, exclude)
 
 
-class ModelList(list[Model]):
+class ModelList(Finished, list[Model]):
     """Models as the API lists them. A real list, which also finds a model by its slug.
 
     Examples

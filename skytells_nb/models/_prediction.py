@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Collection, Generator, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Self, SupportsIndex, overload
 
 from .. import _lazy
-from ..exceptions import InvalidInputError, SkytellsError, warn_user
+from ..exceptions import InvalidInputError, SkytellsError
+from ._finished import Finished
 from ._parse import (
     is_address,
     parse_amount,
@@ -73,7 +74,7 @@ class Metrics:
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class Prediction:
+class Prediction(Finished):
     """One job of a model: what was asked, how it stands, what came of it.
 
     A plain value. It can be pickled, and it does not change; ask for it again to see it move.
@@ -303,12 +304,6 @@ class Prediction:
         made: Prediction = _lazy.again(self, reuse=reuse, **changes)
         return made
 
-    def __await__(self) -> Generator[Any, None, Self]:
-        """Return itself: one ``await`` too many must not lose what is paid for."""
-        warn_user(f"Prediction {self.id} was here already: a blocking client's calls need no `await`.")
-        yield from ()  # nothing to wait for
-        return self
-
     def __hash__(self) -> int:
         return hash((self.origin, self.id))
 
@@ -333,7 +328,7 @@ def _clip(value: str, width: int = 80) -> str:
     return value if len(value) <= width else value[: width - 1] + "…"
 
 
-class PredictionList(list[Prediction]):
+class PredictionList(Finished, list[Prediction]):
     """Predictions in order, newest first where they come from a listing. A real list.
 
     Examples

@@ -19,6 +19,7 @@ from ._chat import (
     parse_epoch,
     parse_filters,
 )
+from ._finished import Finished
 from ._parse import parse_mapping, parse_text
 from ._prediction import Prediction
 from ._status import Status
@@ -27,7 +28,7 @@ __all__ = ["Response"]
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class Response:
+class Response(Finished):
     """One turn of the responses route. A plain value, which can be pickled.
 
     Attributes

@@ -11,7 +11,7 @@ from typing import Any, Final
 from ..checks import check_whole, expected
 from ..exceptions import InvalidInputError
 from ..formatting import CREDITS, DOLLARS, format_cost, format_number, format_price, format_range
-from ..models import BilledQuantity, Model, Pricing, parse_amount, parse_unit
+from ..models import BilledQuantity, Finished, Model, Pricing, parse_amount, parse_unit
 from ..plaintext import encodable, one_line
 from ._quantity import EXACT, Interval, quantity, tokens_in, tokens_out
 from ._resolved_input import ResolvedInput
@@ -29,7 +29,7 @@ _FEWEST: Final = 3
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class Estimate:
+class Estimate(Finished):
     """What something will cost, and the arithmetic. None is unknown, which is not zero.
 
     Attributes

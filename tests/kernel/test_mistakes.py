@@ -79,12 +79,21 @@ InvalidInputError: This model has no input 'widht'. Did you mean 'width'? Nothin
 form.value, or fill the form in.
 
 >>> sky.options.archve = "here"
-UnknownOptionError: There is no option 'archve'. Did you mean 'archive'?
+UnknownNameError: There is no option 'archve'. Did you mean 'archive'?
 
 >>> sky.spend(sky.predictions_frame(client), by="modle")
 InvalidInputError: This frame has no column 'modle'. Did you mean 'model'? Its columns are id, model,
 model_type, status, created_at, started_at, completed_at, queue_s, predict_s, total_s, cost, currency,
 n_outputs, output, error, prompt, source, origin, input.prompt.
+
+>>> form = sky.PromptForm("truefusion", client=client); form.value = "a fox"
+InvalidInputError: A form's value must be a dict, such as {"prompt": "a fox"}, not 'a fox'.
+
+>>> sky.galery([fox])
+UnknownNameError: module 'skytells_nb' has no attribute 'galery'. Did you mean 'gallery'?
+
+>>> client.predictions.list(model="truefusion-prro")
+NotFoundError: There is no model 'truefusion-prro'. Did you mean 'truefusion-pro'?
 
 >>> sky.show("a fox")
 InvalidInputError: 'a fox' is neither a file nor a URL. Use print() for text.
@@ -100,7 +109,11 @@ GO_ON = {
     ),
     '(await client.predictions.create("truefusion-edge", {"prompt": "a fox"})).status': (
         "'succeeded'",
-        "SkytellsWarning: Prediction ID was here already: a blocking client's calls need no `await`.",
+        "SkytellsWarning: This Prediction was here already: a blocking client's calls need no `await`.",
+    ),
+    '(await sky.batch("truefusion-edge", ["a fox"], client=client, progress=False))[0].status': (
+        "'succeeded'",
+        "SkytellsWarning: This BatchResult was here already: a blocking client's calls need no `await`.",
     ),
     'forgotten = fast.predictions.create("truefusion-edge", {"prompt": "a fox"})\nforgotten': (
         "This call of create() has not begun: it needs `await` before it.",
@@ -108,6 +121,7 @@ GO_ON = {
     ),
     "forgotten.status": (None, AWAIT_HINT),
     "async def main(): ...\nasyncio.run(coro := main())": (None, ASYNCIO_RUN_HINT),
+    "asyncio.get_event_loop().run_until_complete(coro)": (None, ASYNCIO_RUN_HINT),
 }
 
 
@@ -130,9 +144,6 @@ def test_each_mistake_is_answered_by_what_was_meant(kernel: Kernel):
         message = " ".join(" ".join(lines[lines.index("", 1) + 1 :]).split())
         assert message.replace(str(kernel.work), "HERE") == said, code
     assert kernel.run("sandbox.billed").result == "1", "none of these was sent"
-    assert shown(kernel.run("sky.galery([fox])"))[-1] == (
-        "AttributeError: module 'skytells_nb' has no attribute 'galery'. Did you mean 'gallery'?"
-    )
 
 
 def test_what_need_not_stop_goes_on_with_a_word(kernel: Kernel):

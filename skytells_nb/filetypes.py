@@ -10,7 +10,10 @@ import io
 import os
 import re
 from dataclasses import dataclass
+from pathlib import Path
 from typing import IO, Final, Literal
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
 
 __all__ = [
     "FILE_TYPES",
@@ -20,6 +23,7 @@ __all__ = [
     "extension",
     "file_type",
     "is_path_like",
+    "path_of",
     "sniff",
     "sniff_file",
 ]
@@ -68,6 +72,7 @@ _TABLE: Final = (
     FileType("image/bmp", "image", ".bmp", "a BMP picture", ("BMP",)),
     FileType("image/jp2", "image", ".jp2", "a JPEG 2000 picture", ("JPEG2000",)),
     FileType("image/jxl", "image", ".jxl", "a JPEG XL picture"),
+    FileType("image/x-portable-anymap", "image", ".pnm", "a PNM picture", ("PPM",)),
     FileType("image/x-exr", "image", ".exr", "an OpenEXR picture"),
     FileType("image/svg+xml", "image", ".svg.txt", "an SVG drawing"),
     FileType("video/mp4", "video", ".mp4", "a clip"),
@@ -78,6 +83,8 @@ _TABLE: Final = (
     FileType("video/x-msvideo", "video", ".avi", "a clip"),
     FileType("video/ogg", "video", ".ogv", "a clip"),
     FileType("video/mpeg", "video", ".mpg", "a clip"),
+    FileType("video/mp2t", "video", ".ts", "a clip"),
+    FileType("video/x-flv", "video", ".flv", "a clip"),
     FileType("audio/wav", "audio", ".wav", "a song"),
     FileType("audio/mpeg", "audio", ".mp3", "a song"),
     FileType("audio/mp4", "audio", ".m4a", "a song"),
@@ -85,6 +92,9 @@ _TABLE: Final = (
     FileType("audio/ogg", "audio", ".ogg", "a song"),
     FileType("audio/flac", "audio", ".flac", "a song"),
     FileType("audio/aiff", "audio", ".aiff", "a song"),
+    FileType("audio/x-caf", "audio", ".caf", "a song"),
+    FileType("audio/basic", "audio", ".au", "a song"),
+    FileType("audio/amr", "audio", ".amr", "a song"),
     FileType("audio/midi", "audio", ".mid", "a score"),
     FileType("text/plain", "text", ".txt", "text"),
     FileType("application/json", "text", ".txt", "text"),
@@ -116,6 +126,13 @@ _MAGIC: Final = (
     (b"\x76\x2f\x31\x01", "image/x-exr"),
     (b"\x00\x00\x01\xba", "video/mpeg"),
     (b"\x00\x00\x01\xb3", "video/mpeg"),
+    (b"FLV\x01", "video/x-flv"),
+    (b"P4\n", "image/x-portable-anymap"),
+    (b"P5\n", "image/x-portable-anymap"),
+    (b"P6\n", "image/x-portable-anymap"),
+    (b"caff\x00\x01", "audio/x-caf"),
+    (b".snd\x00\x00\x00", "audio/basic"),
+    (b"#!AMR", "audio/amr"),
     (b"fLaC", "audio/flac"),
     (b"ID3", "audio/mpeg"),
     (b"MThd", "audio/midi"),
@@ -167,6 +184,7 @@ _ENDINGS: Final = {row.extension.rpartition(".")[2] for row in _TABLE} | {
 }
 _SCHEME: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:")  # two letters at least: C:\ is a drive
 _LONGEST_PATH: Final = 1_000
+_QUOTES: Final = " \"'"
 _MOVIE_AT_MOST: Final = 16 * 2**20  # the tables of an hour's clip take a few MiB
 _HANDLER: Final = re.compile(rb"hdlr.{8}(vide|soun)", re.DOTALL)
 _HTML: Final = re.compile(r"<(!doctype\s+html|html|head|body|script|title|iframe|meta)\b", re.IGNORECASE)
@@ -213,9 +231,29 @@ def is_path_like(text: str) -> bool:
     >>> [is_path_like(text) for text in ("fox.png", "~/in/clip.MOV", "a fox", "https://cdn.example/fox.png")]
     [True, True, False, False]
     """
-    if len(text) > _LONGEST_PATH or not text.isprintable() or _SCHEME.match(text):
+    if len(text) > _LONGEST_PATH or not text.isprintable():
+        return False
+    if text.startswith("file:"):
+        return True
+    text = text.strip(_QUOTES)
+    if _SCHEME.match(text):
         return False
     return text.rpartition(".")[2].lower() in _ENDINGS or text.startswith(("~/", "./", "../"))
+
+
+def path_of(text: str) -> Path:
+    """Return the path in a text, as file managers copy it too: in quotes, or as a ``file://`` URL.
+
+    Examples
+    --------
+    >>> from skytells_nb.filetypes import path_of
+    >>> [path_of(text).as_posix() for text in ('"/in/a fox.png"', "file:///in/a%20fox.png")]
+    ['/in/a fox.png', '/in/a fox.png']
+    """
+    text = text.strip(_QUOTES)
+    if text.startswith("file:"):
+        text = url2pathname(urlsplit(text).path)
+    return Path(text).expanduser()
 
 
 def sniff(data: bytes) -> str | None:
@@ -249,6 +287,8 @@ def sniff(data: bytes) -> str | None:
         return "audio/mp4" if tracks == {b"soun"} else media_type
     if data.startswith(b"\x1aE\xdf\xa3"):
         return "video/x-matroska" if b"matroska" in data[:64] else "video/webm"
+    if data[:1] == b"G" and data[188:189] == data[376:377] == data[564:565] == b"G":
+        return "video/mp2t"
     if data.startswith(b"OggS"):
         return "video/ogg" if b"\x80theora" in data[:HEAD] else "audio/ogg"
     if data[:2] == b"BM" and len(data) > 26 and int.from_bytes(data[14:18], "little") in _BMP_HEADERS:

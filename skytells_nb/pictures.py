@@ -39,7 +39,7 @@ FORMATS: Final = {
 }
 """The formats that `encode` writes, by the endings of their names, as Pillow calls them."""
 
-_READABLE: Final = ("PNG", "JPEG", "GIF", "WEBP", "AVIF", "HEIF", "TIFF", "BMP", "JPEG2000", "ICO")
+_READABLE: Final = ("PNG", "JPEG", "GIF", "WEBP", "AVIF", "HEIF", "TIFF", "BMP", "JPEG2000", "ICO", "PPM")
 _MODES: Final = {
     "PNG": {"1", "L", "LA", "P", "RGB", "RGBA", "I;16"},
     "JPEG": {"L", "RGB"},

@@ -310,13 +310,23 @@ def _stamped(data: bytes, prediction: Prediction, position: int) -> bytes:
 
 
 def _converted(data: bytes, suffix: str) -> bytes:
-    """Write a picture in the format that a name asks for; whatever else is asked for, it stays as it is."""
-    kind = file_type(data)
-    wanted = FORMATS.get(suffix)
-    if wanted is None or kind.kind != "image" or wanted in kind.pillow or suffix == kind.extension:
+    """Write a picture in the format that a name asks for; whatever else is asked for, it stays as it is.
+
+    A file never gets the name of a picture that it does not hold.
+    """
+    from PIL import Image
+
+    kind, wanted = file_type(data), FORMATS.get(suffix)
+    is_image = kind.kind == "image"
+    meant = wanted or (is_image and Image.registered_extensions().get(suffix))
+    if not meant or meant in kind.pillow or suffix == kind.extension:
         return data
-    if kind.media_type == "image/svg+xml":
-        return data
+    if wanted is None or not is_image or kind.media_type == "image/svg+xml":
+        own = ".svg" if is_image and not kind.pillow else kind.extension
+        raise InvalidInputError(
+            f"The output is {kind.name}, and cannot be saved as {suffix}. Use {own}, or a folder.",
+            charged=False,
+        )
     try:
         return encode(data, wanted)
     except PictureError as error:

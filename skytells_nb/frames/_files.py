@@ -19,7 +19,7 @@ from typing import Any, Final
 import numpy as np
 import pandas as pd
 
-from ..exceptions import InvalidInputError, SkytellsError, SkytellsWarning
+from ..exceptions import InvalidInputError, SkytellsError, SkytellsWarning, warn_user
 from ..models import STATUSES
 from . import _dtypes as dtypes
 from . import _workbooks as workbooks
@@ -110,7 +110,7 @@ def write_frame(frame: Any, path: Any) -> Path:
 def read_frame(path: Any) -> pd.DataFrame:
     """Read a table that ``write_frame`` wrote, with the types that it had; or one that people made.
 
-    A csv may have commas, semicolons (with decimal commas) or tabs between its cells, as spreadsheets
+    A csv may have commas, semicolons (with decimal commas), tabs or bars between its cells, as spreadsheets
     write them. Times without a zone are taken as UTC.
 
     Parameters
@@ -311,13 +311,19 @@ def _read_csv(source: Path) -> tuple[list[list[str]], bool]:
     # Spreadsheets write "Unicode text" as UTF-16, and csv with a byte order mark.
     wide = data[:2] in (b"\xff\xfe", b"\xfe\xff")
     try:
-        text = data.decode("utf-16" if wide else "utf-8-sig")
+        try:
+            text = data.decode("utf-16" if wide else "utf-8-sig")
+        except UnicodeDecodeError:
+            if wide or b"\0" in data:
+                raise
+            text = data.decode("cp1252")
+            warn_user(f"{source} is no UTF-8, and was read as Excel on Windows writes csv (cp1252).")
         lines = text.lstrip("\r\n").split("\n", 1)
         first = lines[0].strip()
         if first.lower().startswith("sep=") and len(first) == 5:  # as some spreadsheets want it
             delimiter, text = first[4], lines[1] if len(lines) > 1 else ""
         else:
-            found = {each: len(next(csv.reader([first], delimiter=each), [])) for each in ",;\t"}
+            found = {each: len(next(csv.reader([first], delimiter=each), [])) for each in ",;\t|"}
             delimiter = max(found, key=lambda each: found[each])
         # A prompt or a data URI is longer than the 131,072 characters at which csv gives up.
         csv.field_size_limit(max(len(text), 131_072))

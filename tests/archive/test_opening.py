@@ -211,6 +211,22 @@ def test_any_mode_is_saved_in_any_format(mode: str, kind: str, name: str) -> Non
     assert (read_provenance(name) or {})["id"] == "p1"
 
 
+@pytest.mark.parametrize(
+    ("media", "name", "what"),
+    [
+        ("data:image/svg+xml,<svg xmlns='http://www.w3.org/2000/svg'/>", "a.png", "SVG drawing.*Use .svg"),
+        ("data:text/html,<html>gone</html>", "a.jpg", "web page"),
+        (None, "a.pdf", "PNG picture.*Use .png"),
+    ],
+)
+def test_a_file_gets_no_name_of_a_picture_that_it_does_not_hold(
+    media: str | None, name: str, what: str
+) -> None:
+    with pytest.raises(InvalidInputError, match=f"is an? {what}"):
+        save(made("p1", media) if media else photo("PNG"), name)
+    assert not os.path.exists(name)
+
+
 def test_a_picture_too_wide_for_a_format_is_refused_in_words() -> None:
     with pytest.raises(InvalidInputError, match=r"cannot be saved as .webp: Too large for WEBP.*16,383"):
         save(photo("PNG", size=(20_000, 2)), "a.webp")

@@ -417,6 +417,12 @@ def test_a_csv_of_other_countries_is_read(text: str, encoding: str, tmp_path: Pa
     assert frame["n_outputs"].tolist() == [1, pd.NA]
 
 
+def test_a_csv_of_windows_and_bars_is_read_with_a_word(tmp_path: Path, caplog: pytest.LogCaptureFixture):
+    (tmp_path / "mine.csv").write_bytes("id|prompt\na|Füchse\n".encode("cp1252"))
+    assert read_frame(tmp_path / "mine.csv")["prompt"].tolist() == ["Füchse"]
+    assert "cp1252" in caplog.text
+
+
 def test_a_workbook_has_real_dates_and_a_header_that_stays(tmp_path: Path):
     frame = predictions_frame(ROWS)
     path = write_frame(frame, tmp_path / "all.xlsx")

@@ -20,7 +20,7 @@ from ..exceptions import (
 )
 from ..filetypes import is_path_like
 from ..models import Prediction, PredictionList
-from ..schema import to_plain
+from ..schema import as_record, to_plain
 from . import _requests
 from ._connection import Connection
 from ._create import create, tell_created
@@ -357,7 +357,7 @@ async def prepare_input(connection: Connection, model: str, input: Mapping[str, 
     do, nothing is read.
     """
     try:
-        plain: Any = to_plain(input)
+        plain: Any = to_plain(as_record(input))
     except RecursionError:
         return input  # it holds itself, and is refused before anything is sent
     if not isinstance(plain, Mapping) or _is_json(plain):
@@ -369,7 +369,7 @@ async def prepare_input(connection: Connection, model: str, input: Mapping[str, 
         schema = None  # the create itself will say what is wrong with the model
     # How it is converted is the archive's to say, since it keeps the files.
     prepared: Mapping[str, Any] = await asyncio.to_thread(
-        _lazy.prepare_input, input, schema, origin=connection.origin
+        _lazy.prepare_input, plain, schema, origin=connection.origin
     )
     return prepared
 

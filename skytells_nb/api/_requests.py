@@ -118,9 +118,10 @@ def create(
             encode({name: value})
             _require_string_keys(value)
         except (TypeError, ValueError, RecursionError) as error:
+            why = "it is NaN or infinite" if "Out of range float" in str(error) else error
             raise _refusal(
-                f"input[{name!r}] cannot be sent as JSON ({error})",
-                "use strings, finite numbers, booleans, lists and dicts",
+                f"input[{name!r}] cannot be sent as JSON ({why})",
+                "use strings, finite numbers, booleans, lists and dicts, or leave it out",
             ) from None
     body: dict[str, Any] = {**_extra(extra), "model": model.strip(), "input": dict(input)}
     body.update(_webhook(webhook, events))

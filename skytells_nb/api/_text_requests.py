@@ -8,13 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any, Final, Literal, TypeAlias
 
 from .. import _lazy
 from ..checks import check_seconds, check_whole, expected
 from ..exceptions import InvalidInputError
-from ..filetypes import is_path_like
+from ..filetypes import is_path_like, path_of
 from ..models import ChatCompletion, Embeddings, Prediction, Response
 from ..pictures import is_picture
 from ..schema import to_plain
@@ -279,8 +278,8 @@ def _message(message: object, where: str, part: _Part, origin: str | None) -> di
 def _part(value: object, where: str, part: _Part, origin: str | None) -> dict[str, Any]:
     """Turn one part of a message into what the route takes: a text, a picture, or a dict as it is."""
     if isinstance(value, str):
-        if is_path_like(value) and Path(value).expanduser().is_file():
-            value = Path(value)
+        if is_path_like(value) and path_of(value).is_file():
+            value = path_of(value)
         else:
             return part("text", value)
     if isinstance(value, Mapping):
@@ -305,7 +304,7 @@ def _with_picture(value: Mapping[str, Any], where: str, origin: str | None) -> d
 
 def _address(value: object, where: str, origin: str | None) -> object:
     if isinstance(value, str) and is_path_like(value):
-        value = Path(value)
+        value = path_of(value)
     return value if isinstance(value, str) else _picture(value, where, origin)
 
 

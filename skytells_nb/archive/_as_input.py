@@ -16,13 +16,14 @@ from urllib.parse import urlsplit
 
 from ..api import download_bytes, kind_of_address, literal
 from ..exceptions import InvalidInputError, OutputExpiredError
-from ..filetypes import HEAD, file_type, is_path_like, sniff
+from ..filetypes import HEAD, file_type, is_path_like, path_of, sniff
 from ..formatting import format_bytes
 from ..models import Prediction
-from ..pictures import PictureError, encode, is_picture
-from ..schema import Property, parse, to_plain
+from ..pictures import PictureError, encode, is_array, is_picture
+from ..schema import Property, as_lists, parse, to_plain
 from ._download import form_of, is_young
 from ._load_save import local_file
+from ._serialize import decode_data_uri
 
 __all__ = ["LIMIT", "as_input", "prepare"]
 
@@ -93,6 +94,9 @@ def prepare(
 
 def _converted(value: Any, rule: Property | None, origin: str | None) -> Any:
     wants_list = rule is not None and "array" in rule.types and "string" not in rule.types
+    value = as_lists(value, rule)
+    if is_array(value) and value.ndim == 4 and (wants_list or len(value) == 1):
+        value = list(value) if wants_list else value[0]  # pictures as models of one's own give them
     if isinstance(value, Prediction):
         amount = len(value.output or ()) if wants_list else 1
         found = [_from_prediction(value, position, origin) for position in range(max(1, amount))]
@@ -118,7 +122,7 @@ def _from_text(text: str, rule: Property | None) -> str | None:
     """Read the file that a text names, where the schema wants one; None where it is a URL or an id."""
     if rule is None or not rule.media or not is_path_like(text):
         return None
-    path = Path(text).expanduser()
+    path = path_of(text)
     if not path.is_file():
         raise InvalidInputError(
             f"{rule.name} is {text!r:.200}, and there is no such file here, nor is it a URL. Check the "
@@ -139,8 +143,12 @@ def _from_text(text: str, rule: Property | None) -> str | None:
 def _from_prediction(prediction: Prediction, position: int, origin: str | None) -> str:
     outputs = prediction.output or []
     form = form_of(prediction, position) if position < len(outputs) else None
-    if form in ("text", "data"):
+    if form == "text":
         return outputs[position]
+    if form == "data":
+        said = outputs[position]
+        unnamed = said.lower().startswith("data:application/octet-stream")
+        return _data_uri(decode_data_uri(said), f"prediction {prediction.id}") if unnamed else said
     elsewhere = origin is not None and prediction.origin is not None and origin != prediction.origin
     if form == "url" and is_young(prediction) and not elsewhere and _public(outputs[position], prediction):
         return outputs[position]
@@ -234,6 +242,10 @@ def _readable(path: Path) -> Iterator[None]:
 
 
 def _data_uri(data: bytes, name: str) -> str:
+    if not data:
+        raise InvalidInputError(
+            f"{name} is empty, and would be billed as an input all the same.", charged=False
+        )
     media_type = sniff(data[:HEAD]) or "application/octet-stream"
     head = f"data:{media_type};base64,"
     length = len(head) + (len(data) + 2) // 3 * 4

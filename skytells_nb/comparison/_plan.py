@@ -150,8 +150,8 @@ def plan_frame(models: Sequence[Model], frame: Any, inputs: object) -> Plan:
     if not rows:
         raise InvalidInputError("The DataFrame has no rows. Nothing was sent.", charged=False)
     index = labels_of(frame)
-    names = [str(name) for name in index.names if name is not None]
-    if len(names) < len(index.names) or not index.is_unique:  # no grid: each row stands for itself
+    names = [] if index is None else [str(name) for name in index.names if name is not None]
+    if index is None or len(names) < len(index.names) or not index.is_unique:  # each row stands for itself
         names, keys = ["row"], [(f"{n}: {row.get('prompt', '')}",) for n, row in enumerate(rows)]
     else:
         keys = [key if isinstance(key, tuple) else (key,) for key in index]
@@ -172,7 +172,7 @@ def plan_frame(models: Sequence[Model], frame: Any, inputs: object) -> Plan:
         tuple(slot for _, slot in slots),
         _prices(models, slots),
         " × ".join(f"{axis.name} {len(axis.values)}" for axis in axes),
-        index.repeat(len(models)),
+        None if index is None else index.repeat(len(models)),
     )
 
 

@@ -14,7 +14,7 @@ from typing import Any, Final
 import ipywidgets as w
 
 from ..pictures import PictureError, encode, is_array, is_picture
-from ..schema import UNSET, is_same, to_plain
+from ..schema import UNSET, as_lists, is_same, to_plain
 from ._controls import Control, control_for
 from ._fields import Field
 from ._masked import Upload
@@ -192,7 +192,10 @@ class Fieldset:
 
     def show(self, value: Mapping[str, Any]) -> None:
         """Show a value; fields that it does not have show their defaults."""
-        self._value = {str(name): _as_upload(to_plain(item)) for name, item in value.items()}
+        rules = {field.name: field.source for field in self.fields}
+        self._value = {
+            str(name): _as_upload(as_lists(to_plain(item), rules.get(name))) for name, item in value.items()
+        }
         if self._whole is not None:
             self._whole.show(self._value or UNSET)
         else:

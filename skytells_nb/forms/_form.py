@@ -14,12 +14,12 @@ import traitlets
 
 from ..aio import run
 from ..api import AsyncClient, Client, client_of
-from ..checks import check_choice, meant_as
+from ..checks import check_choice, expected, meant_as
 from ..exceptions import InvalidInputError
 from ..formatting import format_cost, money_unit
 from ..models import Model, Prediction, PredictionList
 from ..pricing import Estimate, estimate
-from ..schema import Checker, as_text, is_same, warm_up
+from ..schema import Checker, as_record, as_text, is_same, warm_up
 from ..spending import Budget
 from ._codegen import connect_line, to_json, to_python
 from ._controller import FormController, FormState, unavailable
@@ -44,6 +44,16 @@ from ._views import (
 __all__ = ["Inputs", "PromptForm"]
 
 _log: Final = logging.getLogger(__name__)
+
+
+class _Value(traitlets.Dict):
+    """A dict, or the row of a DataFrame; what is none of them is refused in the toolkit's own words."""
+
+    def validate(self, obj: Any, value: Any) -> Any:
+        value = as_record(value)
+        if not isinstance(value, Mapping):
+            raise expected("A form's value", 'a dict, such as {"prompt": "a fox"}', value)
+        return super().validate(obj, dict(value))
 
 
 class PromptForm(w.VBox):  # type: ignore[misc]  # ipywidgets has no types
@@ -108,7 +118,7 @@ class PromptForm(w.VBox):  # type: ignore[misc]  # ipywidgets has no types
     'succeeded'
     """
 
-    value = traitlets.Dict(help="What will be sent.")
+    value = _Value(help="What will be sent.")
     status = traitlets.Unicode("idle", help="Where the prediction stands.")
     predictions = traitlets.Any(help="What was made, newest first.")
 

@@ -19,7 +19,7 @@ from ..api import as_messages, create_request
 from ..archive import prepare
 from ..exceptions import InvalidInputError, SkytellsError
 from ..models import Model
-from ..schema import Checker, as_text, labels_of, rows_of
+from ..schema import Checker, as_record, as_text, is_frame, labels_of, rows_of
 
 __all__ = ["MOST", "Inputs", "Key"]
 
@@ -164,6 +164,7 @@ class Inputs:
             if self._checker.takes and "prompt" not in self._checker.takes:
                 raise InvalidInputError(f"the model takes no prompt, but {', '.join(self._checker.takes)}")
             given = {"prompt": given}
+        given = as_record(given)
         if not isinstance(given, Mapping):
             raise InvalidInputError(f"it is {type(given).__name__}, and neither a dict nor a prompt")
         if self._chats:
@@ -178,7 +179,8 @@ class Inputs:
         if self.labels is None:
             return str(position)
         try:
-            return str(self.labels[position])
+            label = self.labels[position]
+            return ", ".join(map(str, label)) if isinstance(label, tuple) else str(label)
         except Exception:  # noqa: BLE001 - an index of a kind that is not known here
             return str(position)
 
@@ -212,7 +214,8 @@ class Inputs:
 
 
 def _require_collection(given: object) -> None:
-    if isinstance(given, str | bytes | Mapping | Model) or not isinstance(given, Iterable):
+    many = is_frame(given) or isinstance(given, Iterable)
+    if isinstance(given, str | bytes | Mapping | Model) or not many:
         raise InvalidInputError(
             f"inputs must be many, and this is one {type(given).__name__}: pass a list of dicts, a list of "
             "prompts, or a DataFrame whose columns are inputs.",

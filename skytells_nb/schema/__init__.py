@@ -24,8 +24,8 @@ from ._names import (
     unknown_inputs,
 )
 from ._property import UNSET, Choice, InputSchema, Number, Property, Unset, parse
-from ._rows import is_frame, labels_of, rows_of
-from ._values import is_same, to_plain
+from ._rows import as_record, is_frame, labels_of, rows_of
+from ._values import as_lists, is_same, to_plain
 
 __all__ = [
     "COUNT_NAMES",
@@ -39,6 +39,8 @@ __all__ = [
     "Number",
     "Property",
     "Unset",
+    "as_lists",
+    "as_record",
     "as_text",
     "check",
     "closest",

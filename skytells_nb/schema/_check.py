@@ -20,7 +20,7 @@ from .._options import options
 from ._flatten import modern_throughout
 from ._names import closest, unknown_inputs
 from ._property import UNSET, InputSchema, Property, parse
-from ._values import to_plain
+from ._values import as_lists, to_plain
 
 __all__ = ["NEEDED", "Checker", "as_text", "check", "warm_up"]
 
@@ -143,7 +143,8 @@ class Checker:
                 found[name] = NEEDED
         if not self.inputs.root:
             return found
-        plain = _with_links(to_plain(input))
+        given = to_plain(input)
+        plain = _with_links({name: as_lists(value, self.inputs.get(name)) for name, value in given.items()})
         defaults = {name: p.default for name, p in self.inputs.items()}
         for error in self._errors(plain):
             if partial and not error.absolute_path and error.validator in _OF_THE_WHOLE:

@@ -162,7 +162,11 @@ def closest(name: object, known: Iterable[str]) -> str | None:
             found = next((each for each in names if _letters(each) in letters), None)
             if found is not None:
                 return found
-    return checks.closest(str(name), names)
+    near = checks.closest(str(name), names)
+    if near is None:  # it may be another word for one of them, misspelt
+        word = checks.closest(str(name), (each for group in _SYNONYMS for each in group))
+        near = None if word is None or _letters(word) == plain else closest(word, names)
+    return near
 
 
 def did_you_mean(name: object, known: Iterable[str]) -> str:

@@ -1,6 +1,6 @@
 """The inputs in a collection, whatever people have them in: dicts, prompts, the rows of a DataFrame.
 
-Frames are known by their shape, so that nothing here imports pandas.
+Frames are known by their shape, so that nothing here imports pandas, polars or Arrow.
 """
 
 from __future__ import annotations
@@ -10,12 +10,32 @@ from typing import Any, cast
 
 from ..exceptions import InvalidInputError
 
-__all__ = ["is_frame", "labels_of", "rows_of"]
+__all__ = ["as_record", "is_frame", "labels_of", "rows_of"]
 
 
 def is_frame(given: object) -> bool:
-    """Whether something is a DataFrame."""
-    return hasattr(given, "itertuples") and hasattr(given, "columns")
+    """Whether something is a table: a DataFrame of pandas or polars, or Arrow's."""
+    # The class is asked: a lazy frame of polars warns where its own columns are.
+    ways = ("itertuples", "to_dicts", "to_pylist")
+    return hasattr(type(given), "columns") and any(hasattr(given, way) for way in ways)
+
+
+def as_record(row: Any) -> Any:
+    """Return a row of a DataFrame (of ``iterrows`` or ``itertuples``) as a dict, and anything else as it is.
+
+    Empty cells are left out, as `rows_of` does.
+    """
+    if isinstance(row, tuple) and hasattr(row, "_asdict"):
+        cells = row._asdict()
+        if type(row).__name__ == "Pandas":
+            cells.pop("Index", None)
+    elif type(row).__name__ == "Series" and (labels := labels_of(row)) is not None and len(labels):
+        if not all(isinstance(label, str) for label in labels):
+            return row
+        cells = row.to_dict()
+    else:
+        return row
+    return _filled(cells.items())
 
 
 def labels_of(given: object) -> Any:
@@ -25,8 +45,14 @@ def labels_of(given: object) -> Any:
 
 
 def rows_of(given: object) -> Iterable[object]:
-    """Return the inputs in a collection, which are the rows of a DataFrame, without their empty cells."""
-    return _FrameRows(given) if is_frame(given) else cast("Iterable[object]", given)
+    """Return the inputs in a collection, which are the rows of a table, without their empty cells."""
+    if not is_frame(given):
+        return cast("Iterable[object]", given)
+    table: Any = given
+    if hasattr(table, "itertuples"):
+        return _FrameRows(table)
+    rows = table.to_dicts() if hasattr(table, "to_dicts") else table.to_pylist()
+    return [_filled(row.items()) for row in rows]
 
 
 class _FrameRows:
@@ -44,8 +70,12 @@ class _FrameRows:
     def __iter__(self) -> Iterator[dict[Any, Any]]:
         names = list(self._frame.columns)
         for row in self._frame.itertuples(index=False, name=None):
-            cells = zip(names, map(_python_value, row), strict=True)
-            yield {name: value for name, value in cells if not _is_missing(value)}
+            yield _filled(zip(names, row, strict=True))
+
+
+def _filled(cells: Iterable[tuple[Any, Any]]) -> dict[Any, Any]:
+    values = ((name, _python_value(value)) for name, value in cells)
+    return {name: value for name, value in values if not _is_missing(value)}
 
 
 def _python_value(value: Any) -> Any:

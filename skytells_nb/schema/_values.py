@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import datetime
 import enum
-from collections.abc import Mapping
+from collections import deque
+from collections.abc import KeysView, Mapping, ValuesView
 from decimal import Decimal
 from fractions import Fraction
 from typing import Any, Final
 from uuid import UUID
 
-__all__ = ["is_same", "to_plain"]
+__all__ = ["as_lists", "is_same", "to_plain"]
 
 _PLAIN: Final = frozenset({str, int, float, bool, type(None)})
 _LIBRARIES: Final = ("numpy", "pandas")
@@ -60,7 +61,7 @@ def to_plain(value: Any) -> Any:
         return to_plain(value.value)
     if isinstance(value, Mapping):
         return {name if type(name) is str else to_plain(name): to_plain(item) for name, item in value.items()}
-    if isinstance(value, list | tuple | set | frozenset | range):
+    if isinstance(value, list | tuple | set | frozenset | range | deque | KeysView | ValuesView):
         return [to_plain(item) for item in value]
     if isinstance(value, Decimal):
         return _number(value)
@@ -73,6 +74,12 @@ def to_plain(value: Any) -> Any:
     if isinstance(value, datetime.timedelta):
         return value.total_seconds()
     return str(value) if isinstance(value, UUID) else value
+
+
+def as_lists(value: Any, wanted: Any) -> Any:
+    """Return an array as lists where its `Property` takes those: points are no picture."""
+    listed = wanted is not None and wanted.is_only("array") and not (wanted.item and wanted.item.media)
+    return value.tolist() if listed and hasattr(value, "ndim") and hasattr(value, "tolist") else value
 
 
 def _number(value: Decimal) -> int | float | Decimal:

@@ -12,9 +12,10 @@ import copy
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from threading import Lock
 from typing import TYPE_CHECKING, Any, Final, cast
+from weakref import WeakKeyDictionary
 
 from .. import pricing
 from ..aio import run
@@ -24,7 +25,7 @@ from ..exceptions import InvalidInputError, SkytellsError
 from ..formatting import CREDITS, DOLLARS
 from ..models import Model
 from ..pricing import Estimate, checked_count
-from ..schema import PROMPT_NAMES, Checker, as_text, is_frame, parse, rows_of
+from ..schema import PROMPT_NAMES, Checker, as_record, as_text, is_frame, parse, rows_of
 from ._history import past
 
 if TYPE_CHECKING:
@@ -44,29 +45,34 @@ class _CachedModel:
     error: SkytellsError | None = None
 
 
+@dataclass(slots=True)
+class _World:
+    models: dict[str, _CachedModel] = field(default_factory=dict)
+    reading: set[str] = field(default_factory=set)
+
+
 class PriceList:
     """What was read of models, by account and slug; safe to use from several threads and loops."""
 
     def __init__(self, now: Callable[[], float] = time.monotonic) -> None:
         self._now = now
         self._lock = Lock()
-        self._cached: dict[tuple[str, str, str], _CachedModel] = {}
-        self._reading: set[tuple[str, str, str]] = set()
+        self._worlds: WeakKeyDictionary[object, _World] = WeakKeyDictionary()
         self._sandboxes: set[str] = set()
 
     async def model(self, connection: Connection, slug: str) -> Model:
         """Return a model, from the API when it is not known or older than ten minutes."""
-        account = connection.account
-        key = (account.origin, account.fingerprint, slug)
         while True:
             with self._lock:
-                cached = self._cached.get(key)
+                # What accounts share: a transport of one's own is a world of its own.
+                world = self._worlds.setdefault(connection.creates, _World())
+                cached = world.models.get(slug)
                 fresh = cached is not None and cached.until > self._now()
-                mine = not fresh and key not in self._reading
+                mine = not fresh and slug not in world.reading
                 if mine:
-                    self._reading.add(key)
+                    world.reading.add(slug)
             if mine:
-                return await self._read(connection, key)
+                return await self._read(connection, world, slug)
             if cached is not None and fresh:
                 if cached.model is not None:
                     return cached.model
@@ -76,10 +82,10 @@ class PriceList:
                     raise copy.copy(cached.error)
             await asyncio.sleep(_TURN)
 
-    async def _read(self, connection: Connection, key: tuple[str, str, str]) -> Model:
+    async def _read(self, connection: Connection, world: _World, slug: str) -> Model:
         cached: _CachedModel | None = None
         try:
-            model = await get_model(connection, key[2])
+            model = await get_model(connection, slug)
             cached = _CachedModel(self._now() + _AGE, model)
             return model
         except SkytellsError as error:
@@ -87,11 +93,11 @@ class PriceList:
             raise
         finally:
             with self._lock:
-                self._reading.discard(key)
+                world.reading.discard(slug)
                 if connection.account.sandbox:
-                    self._sandboxes.add(key[0])
+                    self._sandboxes.add(connection.origin)
                 if cached is not None:
-                    self._cached[key] = cached
+                    world.models[slug] = cached
 
     def is_sandbox(self, origin: str) -> bool:
         """Return whether an origin called itself a sandbox, to whichever client."""
@@ -101,7 +107,7 @@ class PriceList:
     def forget(self) -> None:
         """Let the next question go to the API again."""
         with self._lock:
-            self._cached.clear()
+            self._worlds.clear()
 
 
 PRICES: Final = PriceList()
@@ -158,7 +164,7 @@ def estimate(
     if not isinstance(model, str | Model) or (isinstance(model, str) and not model.strip()):
         raise expected("model", "a slug or a Model", model)
     connection = latest() if client is None else client.connection
-    inputs: list[tuple[Any, int]] = _alike(input, count) if is_frame(input) else [(input, count)]
+    inputs: list[tuple[Any, int]] = _alike(input, count) if is_frame(input) else [(as_record(input), count)]
     if isinstance(model, Model) and (client is None or connection is None):
         _require_possible(model, inputs)
         return _summed([pricing.estimate(model, each, times) for each, times in inputs])

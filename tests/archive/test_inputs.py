@@ -14,6 +14,7 @@ from PIL import Image
 
 from skytells_nb.archive import LIMIT, as_input, decode_data_uri, prepare
 from skytells_nb.exceptions import InvalidInputError, OutputExpiredError
+from skytells_nb.schema import check
 
 CDN = "https://delivery.skytells.cloud/a.png"
 
@@ -121,6 +122,9 @@ def test_more_than_the_limit_is_refused_before_anything_is_sent(tmp_path: Path) 
 
 
 def test_no_such_file_is_said(tmp_path: Path) -> None:
+    Path("empty.png").touch()
+    with pytest.raises(InvalidInputError, match="is empty"):
+        as_input(Path("empty.png"))
     for path in (Path("no-such.png"), tmp_path):
         with pytest.raises(InvalidInputError, match=r"cannot be an input"):
             as_input(path)
@@ -223,9 +227,10 @@ def test_an_array_is_a_picture_where_one_is_wanted() -> None:
         grey = opened(prepare({"image": array}, SCHEMA)["image"]).convert("L")
         assert 100 < np.median(np.asarray(grey)) < 155
     numbers = {"properties": {"matrix": {"type": "array", "items": {"type": "array"}}}}
-    assert isinstance(prepare({"matrix": ramp}, numbers)["matrix"], np.ndarray), (
-        "refused later, and not uploaded"
-    )
+    assert prepare({"matrix": ramp}, numbers)["matrix"] == ramp.tolist(), "points are no picture"
+    assert check({"matrix": ramp}, numbers) == {}
+    several = prepare({"images": np.stack([np.dstack([ramp] * 3)] * 2)}, SCHEMA)["images"]
+    assert [opened(each).size for each in several] == [(10, 10)] * 2
     with pytest.raises(InvalidInputError, match="cannot be sent: Empty picture"):
         as_input(np.zeros((0, 5)))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import enum
 import json
+from collections import deque
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -12,9 +13,10 @@ from uuid import UUID
 
 import numpy as np
 import pandas as pd
+import pyarrow
 import pytest
 
-from skytells_nb.schema import check, to_plain
+from skytells_nb.schema import as_record, check, rows_of, to_plain
 
 
 class Style(enum.Enum):
@@ -60,6 +62,9 @@ NOON = datetime.datetime(2026, 11, 26, 12, tzinfo=datetime.UTC)
         (UUID(int=1), "00000000-0000-0000-0000-000000000001"),
         ((1, 2), [1, 2]),
         (range(3), [0, 1, 2]),
+        (deque([1, 2]), [1, 2]),
+        ({1: "a"}.keys(), [1]),
+        ({1: "a"}.values(), ["a"]),
         ({Style.NOIR: {np.str_("a"): (np.int8(2),)}}, {"noir": {"a": [2]}}),
         ("a fox", "a fox"),
         (None, None),
@@ -76,6 +81,15 @@ def test_what_becomes_a_file_is_left_alone():
     picture = np.zeros((4, 4, 3), np.uint8)
     for value in (Path("fox.png"), b"\x89PNG", picture):
         assert to_plain({"image": value})["image"] is value
+
+
+def test_a_row_of_a_frame_is_a_dict_without_its_empty_cells():
+    frame = pd.DataFrame({"prompt": ["a fox"], "seed": [7.0], "style": [None]})
+    meant = {"prompt": "a fox", "seed": 7}
+    assert as_record(frame.iloc[0]) == as_record(next(frame.itertuples())) == meant
+    assert list(rows_of(pyarrow.Table.from_pandas(frame, preserve_index=False))) == [meant]
+    prompts = pd.Series(["a fox"])
+    assert as_record(prompts) is prompts
 
 
 def test_a_number_without_an_end_fills_no_memory():

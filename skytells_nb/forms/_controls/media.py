@@ -14,7 +14,7 @@ from typing import Any, Final
 import ipywidgets as w
 
 from ...archive import LIMIT
-from ...filetypes import HEAD, sniff
+from ...filetypes import HEAD, path_of, sniff
 from ...formatting import format_bytes
 from ...models import Prediction
 from ...schema import UNSET
@@ -111,10 +111,10 @@ class MediaInput(Control):
 
 def _read(typed: str) -> tuple[Any, str]:
     """Read what was typed: an address of any scheme, a path, or the id of a file that the API knows."""
-    if not typed or _SCHEME.match(typed):
+    if not typed or (_SCHEME.match(typed) and not typed.startswith("file:")):
         return typed or UNSET, ""
     try:
-        path = Path(typed).expanduser()
+        path = path_of(typed)
         size = path.stat().st_size if path.is_file() else None
     except (OSError, ValueError, RuntimeError):
         size = None
@@ -124,7 +124,7 @@ def _read(typed: str) -> tuple[Any, str]:
         return typed, ""
     if size > _LARGEST:
         return UNSET, _too_large(path.name, size, _LARGEST)
-    return Path(typed), ""
+    return (Path(typed) if typed == str(path) else path), ""
 
 
 def _too_large(name: str, size: int, most: int) -> str:

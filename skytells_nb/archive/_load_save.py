@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import logging
 import os
 import secrets
 from collections.abc import Iterable, Iterator
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
 __all__ = ["archive_of", "archives_of", "load", "local_file", "rate_prediction", "rating_of", "save"]
+
+_log = logging.getLogger("skytells_nb")
 
 Place: TypeAlias = "str | os.PathLike[str]"
 Choice: TypeAlias = "Archive | str | os.PathLike[str] | bool | None"
@@ -140,7 +143,8 @@ def archive_of(prediction: Prediction, archive: Choice = None) -> Archive | None
 def archives_of(prediction: Prediction, archive: Choice) -> Iterator[Archive]:
     """Yield the archives that may have it: the one that is named, else the default and its own clients'.
 
-    A listing says nothing of files. The client that it came from may keep them where it was told to.
+    A listing says nothing of files. The client that it came from may keep them where it was told to. One that
+    cannot be read, and that nobody named, is passed over: the output may still be had elsewhere.
     """
     chosen = Archive.resolve(archive)
     if chosen is not None:
@@ -149,7 +153,11 @@ def archives_of(prediction: Prediction, archive: Choice) -> Iterator[Archive]:
         for connection in connections():
             own = connection.archive
             if isinstance(own, Archive) and connection.origin == prediction.origin:
-                yield own
+                try:
+                    if prediction in own:
+                        yield own
+                except SkytellsError as error:
+                    _log.debug("%s was not asked for prediction %s: %s", own, prediction.id, error)
 
 
 def _recorded_position(path: Path) -> object:

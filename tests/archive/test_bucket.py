@@ -312,6 +312,9 @@ def test_a_later_format_is_left_alone(sandbox: sky.Sandbox, machine: Machine, bu
     with pytest.raises(SkytellsError, match="newer version"):
         make(sandbox, machine("eve"))
     assert bucket.objects() == before
+    with sandbox.client(archive=machine("eve")), sandbox.client(archive=False) as other:
+        made = other.predictions.create("truefusion-edge", {"prompt": "a fox"})
+        assert sky.load(made).size, "nobody asked for that archive"
 
 
 def test_a_folders_archive_that_was_copied_to_a_bucket_is_one(

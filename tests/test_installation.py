@@ -2,7 +2,9 @@
 
 What is typed is typed word for word, in a copy that holds only what is tracked. One environment serves all,
 in the order of this file: first the wheel with nothing that it does not ask for, then Binder's requirements
-on top. The Python is the one that runs the tests, since Binder's 3.12 cannot be had everywhere.
+on top. What they ask for is linked from the environment of the tests, where pip put it: to unpack it once
+more would take minutes. The Python is the one that runs the tests, since Binder's 3.12 cannot be had
+everywhere.
 """
 
 from __future__ import annotations
@@ -19,18 +21,20 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.metadata import Distribution, distribution
+from importlib.util import cache_from_source
 from pathlib import Path
 from typing import NamedTuple
 
 import pytest
 from checkout import PROJECT, clean_environment, run, tracked_files
+from packaging.requirements import Requirement
 
 pytest_plugins = ["checkout"]
 
 PATIENCE = 240.0
 """Seconds after which something that does not come is given up; generous, because machines are shared."""
 
-TWO = ("01_first_prediction", "02_looking")
 
 _HERE = "http://127.0.0.1"
 _CELLS = """
@@ -59,7 +63,43 @@ class Venv(NamedTuple):
             **clean_environment(home),
             "VIRTUAL_ENV": str(self.bin.parent),
             "PATH": f"{self.bin}{os.pathsep}{clean_environment(home)['PATH']}",
+            "PIP_NO_BUILD_ISOLATION": "0",  # which means "none"; what builds the project is there already
         }
+
+
+def asked_for(wanted: str, found: dict[str, Distribution]) -> dict[str, Distribution]:
+    """Add to ``found`` what a requirement asks for, directly or not; the project itself is not among it."""
+    requirement = Requirement(wanted)
+    here = distribution(requirement.name)
+    mark = f"{here.name}[{','.join(sorted(requirement.extras))}]"
+    if mark in found:
+        return found
+    found[mark] = here
+    for line in here.requires or ():
+        needed = Requirement(line)
+        extras = requirement.extras or {""}
+        if needed.marker is None or any(needed.marker.evaluate({"extra": each}) for each in extras):
+            asked_for(f"{needed.name}[{','.join(needed.extras)}]", found)
+    return found
+
+
+def link_what_is_asked_for(wanted: str, venv: Path) -> None:
+    """Put what a requirement asks for into an environment, as pip put it into that of the tests."""
+    for each in asked_for(wanted, {}).values():
+        if each.name == "skytells-nb":
+            continue
+        files = [Path(os.path.normpath(each.locate_file(file))) for file in each.files or ()]
+        compiled = [Path(cache_from_source(str(file))) for file in files if file.suffix == ".py"]
+        for source in {*files, *compiled}:
+            target = venv / source.relative_to(sys.prefix)
+            if target.exists() or not source.is_file():
+                continue
+            target.parent.mkdir(parents=True, exist_ok=True)
+            if source.parent == Path(sys.executable).parent:  # its first line names the Python that runs it
+                target.write_bytes(source.read_bytes().replace(bytes(Path(sys.prefix)), bytes(venv), 1))
+                target.chmod(0o755)
+            else:
+                target.hardlink_to(source)
 
 
 @pytest.fixture(scope="module")
@@ -71,7 +111,9 @@ def wheel_venv(checkout: Path, tmp_path_factory: pytest.TempPathFactory) -> Venv
     build = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", place / "dist"]
     run(build, checkout, clean_environment(place))
     (wheel,) = (place / "dist").glob("*.whl")
-    pip = [venv.bin / "python", "-m", "pip", "install", "--quiet", wheel]
+    for wanted in ("hatchling", "skytells-nb"):
+        link_what_is_asked_for(wanted, checkout / ".venv")
+    pip = [venv.bin / "python", "-m", "pip", "install", "--quiet", "--no-index", wheel]
     run(pip, checkout, venv.environment(place))
     return venv
 
@@ -80,6 +122,7 @@ def wheel_venv(checkout: Path, tmp_path_factory: pytest.TempPathFactory) -> Venv
 def binder_venv(wheel_venv: Venv, tmp_path_factory: pytest.TempPathFactory) -> Venv:
     """Install what ``binder/requirements.txt`` says, word for word, on top of the wheel."""
     home = tmp_path_factory.mktemp("home")
+    link_what_is_asked_for("skytells-nb[lab]", wheel_venv.bin.parent)
     pip = [wheel_venv.bin / "python", "-m", "pip", "install", "--quiet", "-r", "binder/requirements.txt"]
     run(pip, wheel_venv.checkout, wheel_venv.environment(home))
     return wheel_venv
@@ -211,19 +254,24 @@ def test_the_colab_cell_installs_from_the_repository_and_connects(wheel_venv: Ve
     assert "Sandbox at http://127.0.0.1:" in told
 
 
-def test_two_notebooks_run_in_an_empty_environment_with_exactly_what_binder_installs(
-    binder_venv: Venv, tmp_path
-):
+def test_a_lesson_runs_in_an_empty_environment_with_exactly_what_binder_installs(binder_venv: Venv, tmp_path):
     environment = {**binder_venv.environment(tmp_path), "SKYTELLS_API_KEY": "sk-real"}
     run(["binder/postBuild"], binder_venv.checkout, environment)
-    notebooks = [f"notebooks/{name}.ipynb" for name in TWO]
+    lesson = "notebooks/01_first_prediction.ipynb"
     nbconvert = ["jupyter", "nbconvert", "--to", "notebook", "--execute", "--output-dir", tmp_path / "ran"]
-    run(["binder/start", *nbconvert, *notebooks], binder_venv.checkout, environment)
-    for name in TWO:
-        cells = json.loads((tmp_path / "ran" / f"{name}.ipynb").read_text("utf-8"))["cells"]
-        said = json.dumps([cell.get("outputs") for cell in cells])
-        assert re.search(r"Sandbox at http://127\.0\.0\.1:\d+/v1: no key found", said), name
-        assert "data:image/" in said, name
+    run(["binder/start", *nbconvert, lesson], binder_venv.checkout, environment)
+    cells = json.loads((tmp_path / "ran" / Path(lesson).name).read_text("utf-8"))["cells"]
+    said = json.dumps([cell.get("outputs") for cell in cells])
+    assert re.search(r"Sandbox at http://127\.0\.0\.1:\d+/v1: no key found", said)
+    assert "data:image/" in said
+
+
+def test_what_the_lessons_import_is_there(binder_venv: Venv, tmp_path: Path):
+    lessons = "".join(path.read_text("utf-8") for path in (PROJECT / "notebooks").glob("*.ipynb"))
+    imports = sorted(set(re.findall(r'"((?:import|from) [\w. ,]+)', lessons)))
+    assert len(imports) > 5
+    imports.append("import matplotlib.pyplot")  # what pandas draws with
+    run([binder_venv.bin / "python", "-c", "\n".join(imports)], tmp_path, binder_venv.environment(tmp_path))
 
 
 def test_the_first_command_opens_the_notebooks_in_jupyterlab(binder_venv: Venv, tmp_path: Path):
@@ -233,9 +281,8 @@ def test_the_first_command_opens_the_notebooks_in_jupyterlab(binder_venv: Venv, 
     assert f'pip install -e "{wanted}"' in command
     assert command.endswith("skytells-nb lab\n")
     typed = command.rstrip() + " --no-browser --allow-root --ServerApp.port=0 --IdentityProvider.token=fox"
-    environment = {
-        name: value for name, value in binder_venv.environment(tmp_path).items() if name != "VIRTUAL_ENV"
-    }
+    environment = binder_venv.environment(tmp_path)
+    del environment["VIRTUAL_ENV"], environment["PIP_NO_BUILD_ISOLATION"]
     with shell_running(typed, binder_venv.checkout, environment) as (lines, address):
         assert "/lab/tree/01_first_prediction.ipynb" in address, "".join(lines)
         root, _, _ = address.partition("/lab")

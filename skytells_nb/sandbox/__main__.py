@@ -43,6 +43,7 @@ _PLAIN: Final[dict[str, tuple[Callable[[str], object], str, str]]] = {
     "seconds": (float, "SECONDS", "one length for every job"),
     "delay": (float, "SECONDS", "hold every answer back, as a distant network would"),
     "rate-limit": (int, "N", "requests a minute; beyond it 429"),
+    "token-limit": (int, "N", "tokens a minute of each text model; beyond it 429"),
     "concurrency": (int, "N", "jobs at a time; beyond it 429"),
     "seed": (int, "N", "make ids and lengths the same each time"),
     "names": (_listed, "NAME,NAME", "host names under which it may be reached, besides this machine's own"),

@@ -63,56 +63,70 @@ WINDOW: Final = 60
 
 
 class Window:
-    """A rolling minute of requests."""
+    """A rolling minute of requests, or of tokens."""
 
     def __init__(self, limit: int | None) -> None:
         self.limit = limit
-        self._seen: deque[int] = deque()
+        self._seen: deque[tuple[int, int]] = deque()
+        self._used = 0
 
-    def admit(self, now: int) -> float | None:
-        """Count a request, or return in how many seconds the next one is allowed."""
-        if self.limit is None:
-            return None
-        while self._seen and self._seen[0] <= now - WINDOW * SECOND:
-            self._seen.popleft()
-        if len(self._seen) >= self.limit:
-            return (self._seen[0] + WINDOW * SECOND - now) / SECOND
-        self._seen.append(now)
-        return None
+    def wait(self, now: int) -> float:
+        """Return in how many seconds more is allowed; 0 for now."""
+        while self._seen and self._seen[0][0] <= now - WINDOW * SECOND:
+            self._used -= self._seen.popleft()[1]
+        over = 0 if self.limit is None else self._used - self.limit
+        for moment, amount in self._seen if self.limit is not None and over >= 0 else ():
+            over -= amount
+            if over < 0:
+                return (moment + WINDOW * SECOND - now) / SECOND
+        return 0
+
+    def count(self, now: int, amount: int = 1) -> None:
+        """Count what was let in."""
+        if self.limit is not None:
+            self._seen.append((now, amount))
+            self._used += amount
 
     @property
-    def remaining(self) -> int:
-        """How many more requests this minute allows."""
-        return 0 if self.limit is None else self.limit - len(self._seen)
+    def remaining(self) -> int | None:
+        """How much more this minute allows; None for no limit."""
+        return None if self.limit is None else max(self.limit - self._used, 0)
 
     def resets_at(self, now: int) -> int:
         """Return the Unix second at which the oldest request leaves the window."""
-        return math.ceil((self._seen[0] if self._seen else now) / SECOND) + WINDOW
+        return math.ceil((self._seen[0][0] if self._seen else now) / SECOND) + WINDOW
+
+
+class Bucket(NamedTuple):
+    """What is counted together: requests, and the tokens that a text model reads and writes."""
+
+    requests: Window
+    tokens_in: Window
+    tokens_out: Window
 
 
 def rate_headers(
-    form: str, window: Window, concurrency: int | None, running: int, now: int
+    form: str, bucket: Bucket, concurrency: int | None, running: int, now: int
 ) -> dict[str, str]:
     """Write the rate headers of one of the two documented forms; ``-`` stands for what is not limited."""
+    window = bucket.requests
+    values: dict[str, int | None]
     if form == "old":
-        return {
-            "x-ratelimit-limit-rpm": _or_dash(window.limit),
-            "x-ratelimit-remaining-rpm": _or_dash(window.limit and window.remaining, window.limit),
-            "x-ratelimit-limit-concurrent": _or_dash(concurrency),
-            "x-ratelimit-remaining-concurrent": _or_dash(
-                concurrency and max(concurrency - running, 0), concurrency
-            ),
-            "x-ratelimit-reset": str(window.resets_at(now)),
+        free = None if concurrency is None else max(concurrency - running, 0)
+        values = {
+            "x-ratelimit-limit-rpm": window.limit,
+            "x-ratelimit-remaining-rpm": window.remaining,
+            "x-ratelimit-limit-concurrent": concurrency,
+            "x-ratelimit-remaining-concurrent": free,
+            "x-ratelimit-reset": window.resets_at(now),
         }
-    return {
-        "x-skytells-ratelimit-limit-requests": _or_dash(window.limit),
-        "x-skytells-ratelimit-remaining-requests": _or_dash(window.limit and window.remaining, window.limit),
-        "x-skytells-ratelimit-window": str(WINDOW),
-        "x-skytells-ratelimit-limit-tokens-in": "-",
-        "x-skytells-ratelimit-remaining-tokens-in": "-",
-        "x-skytells-ratelimit-limit-tokens-out": "-",
-        "x-skytells-ratelimit-remaining-tokens-out": "-",
-    }
+    else:
+        values = {"x-skytells-ratelimit-window": WINDOW}
+        for name, each in bucket._asdict().items():
+            name = name.replace("_", "-")
+            values[f"x-skytells-ratelimit-limit-{name}"] = each.limit
+            values[f"x-skytells-ratelimit-remaining-{name}"] = each.remaining
+    return {name: "-" if value is None else str(value) for name, value in values.items()}
 
 
 def retry_after(seconds: float, form: str, now: int) -> str:
@@ -121,10 +135,6 @@ def retry_after(seconds: float, form: str, now: int) -> str:
         return f"{max(seconds, 0.01):.2f}"
     whole = max(math.ceil(seconds), 1)
     return formatdate(now / SECOND + whole, usegmt=True) if form == "date" else str(whole)
-
-
-def _or_dash(value: int | None, limit: int | None = 0) -> str:
-    return "-" if value is None or limit is None else str(value)
 
 
 OWNER: Final = ""
@@ -157,8 +167,17 @@ class Account:
     """What belongs to one account besides its predictions."""
 
     name: str
-    window: Window
+    rate_limit: int | None = None
+    token_limit: int | None = None
     budget: Decimal | None = None
+    _buckets: dict[str, Bucket] = field(default_factory=dict)
+
+    def bucket(self, model: str = "") -> Bucket:
+        """Return where a text model's requests and tokens are counted; all others' together."""
+        if model not in self._buckets:
+            tokens = self.token_limit if model else None
+            self._buckets[model] = Bucket(Window(self.rate_limit), Window(tokens), Window(tokens))
+        return self._buckets[model]
 
 
 class Caller(NamedTuple):
@@ -179,23 +198,31 @@ class Accounts:
         The owner's requests a minute.
     learners : iterable of Learner
         Who else has an account.
+    token_limit : int or None
+        Everybody's tokens a minute of each text model.
     closed : bool
         Whether only these keys open anything; otherwise every ``sk-…`` key opens the owner's account.
     """
 
     def __init__(
-        self, api_key: str, rate_limit: int | None, learners: Iterable[Learner] = (), *, closed: bool
+        self,
+        api_key: str,
+        rate_limit: int | None,
+        learners: Iterable[Learner] = (),
+        *,
+        token_limit: int | None,
+        closed: bool,
     ) -> None:
-        self.owner = Account(OWNER, Window(rate_limit))
+        self.owner = Account(OWNER, rate_limit, token_limit)
         self.learners = {each.name: each for each in learners}
         self._closed = closed
         self._by_name = {OWNER: self.owner}
         self._by_key = {api_key: self.owner}
         for each in self.learners.values():
-            account = Account(each.name, Window(each.rate_limit), each.budget)
+            account = Account(each.name, each.rate_limit, token_limit, each.budget)
             self._by_name[each.name] = self._by_key[each.key] = account
         #: Whose limits are shown to somebody whose key opens nothing.
-        self.anonymous = Account(OWNER, Window(None)) if closed else self.owner
+        self.anonymous = Account(OWNER) if closed else self.owner
 
     def admit(self, key: str | None, route: str) -> Caller:
         """Return the account that a key opens.

@@ -110,6 +110,7 @@ class Core:
             self.state.api_key,
             None if self.has_class else self.options.rate_limit,
             self.state.learners,
+            token_limit=self.options.token_limit,
             closed=self.has_class or self.options.exposed,
         )
         self.predictions = Predictions(self.state, self.options, self.catalogue, self.media)
@@ -266,9 +267,11 @@ class Core:
         """Check the rate, and use up the faults that strike."""
         if route.name not in ROUTES:
             return ()
-        wait = account.window.admit(now) if route.name != "asset" else None
-        if wait is not None:
-            raise errors.rate_limited(retry_after=retry_after(wait, self.options.retry_after, now))
+        if route.name in API_ROUTES and route.name not in TEXT_ROUTES:
+            window = account.bucket().requests
+            if wait := window.wait(now):
+                raise errors.rate_limited(retry_after=retry_after(wait, self.options.retry_after, now))
+            window.count(now)
         return self.faults.take(route.name, account.name)
 
     def _owner_of(self, id: str) -> Account:
@@ -313,12 +316,8 @@ class Core:
                 if entry is None:
                     raise errors.model_not_found(id)
                 return as_json(entry.body(_fields(request.query)))
-            case "chat":
-                return self.inference.chat(request, caller.account, active, now)
-            case "responses":
-                return self.inference.responses(request, caller.account, active, now)
-            case "embeddings":
-                return self.inference.embeddings(request, caller.account, active, now)
+            case "chat" | "responses" | "embeddings":
+                return self.inference.answer(route.name, request, caller.account, active, now)
             case "asset":
                 return self.predictions.asset(id, route.rest, request, active, now)
         handler = self._handlers.get(route.name)
@@ -345,7 +344,8 @@ class Core:
         if route.name in API_ROUTES:
             limit = self.options.concurrency
             running = 0 if limit is None else self.state.running(now, account.name)
-            headers |= rate_headers(self.options.rate_headers, account.window, limit, running, now)
+            bucket = response.bucket or account.bucket()
+            headers |= rate_headers(self.options.rate_headers, bucket, limit, running, now)
 
     def _record(
         self, request: Request, route: Route, response: Response, active: Sequence[ActiveFault], now: int

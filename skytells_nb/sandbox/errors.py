@@ -6,6 +6,7 @@ Source: skytells-api.md, sections 9.1 and 9.2. What no source documents is marke
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any, Final
 
 
@@ -70,54 +71,52 @@ _INFERENCE_WORDS: Final[dict[int, tuple[str, str | None, str]]] = {
 
 
 def body_of(refusal: Refusal, shape: str, request_id: str) -> dict[str, Any]:
-    """Write a refusal in one of the documented shapes, A to E (section 9.1)."""
-    nested = {
-        "http_status": refusal.status,
-        "message": refusal.message,
-        "details": refusal.details,
-        "error_id": refusal.error_id,
-    }
-    if shape == "B":
-        return {"error": nested}
-    if shape == "C":
-        return {"error_id": refusal.error_id, "message": refusal.message}
-    if shape == "D":
-        return {"status": False, "response": refusal.response}
-    if shape == "E":
-        kind, code, category = _INFERENCE_WORDS.get(refusal.status, _INFERENCE_WORDS[500])
-        return {
-            "error": {
-                "message": refusal.details if isinstance(refusal.details, str) else refusal.message,
-                "type": kind,
-                "code": code or refusal.error_id.lower(),
-                "error_id": refusal.error_id,
-                "status": refusal.status,
-                "param": refusal.param,
-                "request_id": request_id,
-                "details": {"category": category},
-            }
-        }
-    if shape == "course":
-        message = refusal.details if isinstance(refusal.details, str) else refusal.message
-        error_id = refusal.error_id.lower()
-        course = {
-            "message": message,
-            "type": "InferenceError",
-            "error_id": error_id,
-            "status": refusal.status,
-        }
-        return {"error": course}
+    """Write a refusal in one of the documented shapes, A to E (section 9.1), or as the course shows it."""
+    status, error_id, message, details = refusal.status, refusal.error_id, refusal.message, refusal.details
+    nested = {"http_status": status, "message": message, "details": details, "error_id": error_id}
+    words = details if isinstance(details, str) else message
+    match shape:
+        case "B":
+            return {"error": nested}
+        case "C":
+            return {"error_id": error_id, "message": message}
+        case "D":
+            return {"status": False, "response": refusal.response}
+        case "E":
+            kind, code, category = _INFERENCE_WORDS.get(status, _INFERENCE_WORDS[500])
+            named = {"message": words, "type": kind, "code": code or error_id.lower(), "error_id": error_id}
+            about = {"status": status, "param": refusal.param, "request_id": request_id}
+            return {"error": {**named, **about, "details": {"category": category}}}
+        case "course":
+            kind = "InferenceError"
+            return {"error": {"message": words, "type": kind, "error_id": error_id.lower(), "status": status}}
     return {"status": False, "response": refusal.response, "error": nested}
 
 
-def unauthorized() -> Refusal:
-    """401 for a missing or wrong key."""
-    return Refusal(401, "UNAUTHORIZED", "Invalid API key")
+unauthorized = partial(Refusal, 401, "UNAUTHORIZED", "Invalid API key")
+forbidden = partial(Refusal, 403, "FORBIDDEN", "This API key is not allowed to do that")
+content_policy = partial(Refusal, 451, "CONTENT_POLICY_VIOLATION", "The input violates the content policy")
+#: 402; the documented sample is unreadable, so the wording is ours.
+no_credit = partial(
+    Refusal, 402, "INSUFFICIENT_CREDITS", "Insufficient credits", details="This account has no credit left."
+)
+#: 422 when a field of the request itself is missing or has the wrong form.
+invalid_field = partial(Refusal, 422, "VALIDATION_ERROR")
+#: 422 for an input that breaks the model's schema. Ours: no source shows its `details` (section 9.1).
+invalid_input = partial(Refusal, 422, "INVALID_INPUT", "The input is not valid for this model.")
+malformed = partial(Refusal, 400, "INVALID_REQUEST", "The request body is not valid JSON.")
+#: 400 for a query parameter out of range, and for a field of a text model's request.
+invalid_parameter = partial(Refusal, 400, "INVALID_PARAMETER", "Invalid parameter")
+too_slow = partial(Refusal, 408, "REQUEST_TIMEOUT", "The request body did not arrive in time")
+foreign_host = partial(
+    Refusal, 421, "INVALID_REQUEST", "The sandbox is not reached under this host name", "Use its address."
+)
 
 
-def no_credit(details: str = "This account has no credit left.") -> Refusal:
-    """402; the documented sample is unreadable, so the wording is ours."""
-    return Refusal(402, "INSUFFICIENT_CREDITS", "Insufficient credits", details)
+def too_large(most: int) -> Refusal:
+    """413 for a body."""
+    said = f"At most {most // 2**20} MB are taken."
+    return Refusal(413, "PAYLOAD_TOO_LARGE", "The request body is too large", said)
 
 
 def suspended(status: int = 403) -> Refusal:
@@ -125,67 +124,27 @@ def suspended(status: int = 403) -> Refusal:
     return Refusal(status, "ACCOUNT_SUSPENDED", "This account is suspended")
 
 
-def forbidden() -> Refusal:
-    """403 for a valid key that may not do this."""
-    return Refusal(403, "FORBIDDEN", "This API key is not allowed to do that")
-
-
-def content_policy() -> Refusal:
-    """451 for an input that the content policy refuses."""
-    return Refusal(451, "CONTENT_POLICY_VIOLATION", "The input violates the content policy")
-
-
-def rate_limited(message: str = "Rate limit exceeded", retry_after: str | None = None) -> Refusal:
+def rate_limited(
+    message: str = "Rate limit exceeded",
+    retry_after: str | None = None,
+    error_id: str = "RATE_LIMIT_EXCEEDED",
+) -> Refusal:
     """429, with the one documented header where there is something to say in it (section 11)."""
     headers = {} if retry_after is None else {"retry-after": retry_after}
-    return Refusal(429, "RATE_LIMIT_EXCEEDED", message, response="Too many requests", headers=headers)
-
-
-def required(name: str) -> Refusal:
-    """422 when ``model`` or ``input`` is missing."""
-    return Refusal(422, "VALIDATION_ERROR", f"The {name} field is required.")
-
-
-def invalid_field(details: str) -> Refusal:
-    """422 when a field of the request itself has the wrong form."""
-    return Refusal(422, "VALIDATION_ERROR", details)
-
-
-def invalid_input(details: str) -> Refusal:
-    """422 for an input that breaks the model's schema.
-
-    Ours: the format of `details` is invented; no source shows one (section 9.1).
-    """
-    return Refusal(422, "INVALID_INPUT", "The input is not valid for this model.", details)
-
-
-def malformed(details: str) -> Refusal:
-    """400 for a body that is no JSON object."""
-    return Refusal(400, "INVALID_REQUEST", "The request body is not valid JSON.", details)
-
-
-def invalid_parameter(details: str, param: str | None = None) -> Refusal:
-    """400 for a query parameter out of range, and for a field of a text model's request."""
-    return Refusal(400, "INVALID_PARAMETER", "Invalid parameter", details, param=param)
+    return Refusal(429, error_id, message, response="Too many requests", headers=headers)
 
 
 def model_not_found(slug: str) -> Refusal:
     """404 for an unknown slug."""
-    message = f"The model with slug '{slug}' does not exist"
-    return Refusal(404, "MODEL_NOT_FOUND", message, param="model")
+    return Refusal(404, "MODEL_NOT_FOUND", f"The model with slug '{slug}' does not exist", param="model")
 
 
-def model_not_supported(slug: str) -> Refusal:
-    """422 for a model that is served by the inference routes only."""
-    message = f"The model '{slug}' cannot be used on this route"
-    return Refusal(
-        422, "MODEL_NOT_SUPPORTED", message, "Use POST /v1/chat/completions, /v1/responses or /v1/embeddings."
-    )
-
-
-def endpoint_not_found(method: str, path: str, details: str | None = None) -> Refusal:
+def endpoint_not_found(method: str, path: str) -> Refusal:
     """404 for a path the API does not have."""
-    return Refusal(404, "ENDPOINT_NOT_FOUND", f"There is no endpoint {method} {path}", details)
+    return Refusal(404, "ENDPOINT_NOT_FOUND", f"There is no endpoint {method} {path}")
+
+
+_FETCHING: Final = "Error fetching prediction"
 
 
 def missing_prediction(id: str, form: str) -> Refusal:
@@ -193,38 +152,17 @@ def missing_prediction(id: str, form: str) -> Refusal:
 
     Ours: the id PREDICTION_NOT_FOUND; the documented one is unreadable (section 4.2).
     """
-    return Refusal(
-        int(form),
-        "PREDICTION_NOT_FOUND",
-        "Prediction not found",
-        f"There is no prediction with id '{id}'.",
-        response="Error fetching prediction",
-    )
+    details = f"There is no prediction with id '{id}'."
+    return Refusal(int(form), "PREDICTION_NOT_FOUND", "Prediction not found", details, response=_FETCHING)
 
 
 def prediction_failed(reason: str) -> Refusal:
     """502 by which a read reports a failed job (section 9.1)."""
-    return Refusal(
-        502,
-        "PREDICTION_FAILED",
-        "Prediction serving returned an error.",
-        {"reason": reason},
-        response="Error fetching prediction",
-    )
-
-
-def already_finished(id: str, status: str) -> Refusal:
-    """400 for cancelling a job that has ended. Ours: no source documents the answer (section 4.4)."""
-    return Refusal(
-        400,
-        "INVALID_REQUEST",
-        "The prediction has already finished",
-        f"'{id}' is {status}; nothing was changed.",
-    )
+    message = "Prediction serving returned an error."
+    return Refusal(502, "PREDICTION_FAILED", message, {"reason": reason}, response=_FETCHING)
 
 
 SERVER_ERROR_IDS: Final = {
-    500: "INTERNAL_ERROR",
     502: "INFRASTRUCTURE_ERROR",
     503: "SERVICE_UNAVAILABLE",
     504: "INFERENCE_TIMEOUT",
@@ -235,35 +173,6 @@ def server_error(status: int) -> Refusal:
     """5xx in the API's own envelope."""
     error_id = SERVER_ERROR_IDS.get(status, "INTERNAL_ERROR")
     return Refusal(status, error_id, "Something went wrong on our side")
-
-
-def foreign_host() -> Refusal:
-    """421 for a request under a host name that is not this machine's."""
-    return Refusal(
-        421, "INVALID_REQUEST", "The sandbox is not reached under this host name", "Use its address instead."
-    )
-
-
-def storage_full(most: int) -> Refusal:
-    """413 for a learner whose inputs take all the storage there is for one."""
-    return Refusal(
-        413,
-        "PAYLOAD_TOO_LARGE",
-        "The inputs of your predictions take too much storage",
-        f"{most / 2**20:.3g} MB are kept for each learner; delete predictions, or send links, not files.",
-    )
-
-
-def too_large(most: int) -> Refusal:
-    """413 for a body."""
-    return Refusal(
-        413, "PAYLOAD_TOO_LARGE", "The request body is too large", f"At most {most // 2**20} MB are taken."
-    )
-
-
-def too_slow() -> Refusal:
-    """408 for a body that does not come."""
-    return Refusal(408, "REQUEST_TIMEOUT", "The request body did not arrive in time")
 
 
 def file_gone(name: str) -> Refusal:

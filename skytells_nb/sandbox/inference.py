@@ -10,17 +10,27 @@ from __future__ import annotations
 
 import json
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
+from importlib.resources import files
 from typing import Any, Final
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl
 
 from . import errors, language
-from .accounts import Account
+from .accounts import Account, retry_after
 from .faults import ActiveFault
 from .jobs import SECOND
 from .language import USUAL_TOKENS, Completion, Output, TextRequest, Turn
 from .messages import Ending, Request, Response, as_json, dump
-from .models import CHARACTERS_A_TOKEN, Catalogue, Model, count_tokens, token_price
+from .models import (
+    CHARACTERS_A_TOKEN,
+    Catalogue,
+    Model,
+    count_tokens,
+    schema_errors,
+    spell,
+    token_price,
+)
 from .options import Options
 from .predictions import parse_body, refuse_beyond_budget
 from .rendering import Media
@@ -35,7 +45,13 @@ TEXT_TOKENS: Final = 8192
 PACE: Final = 0.02
 #: Responses with ``store: true`` that are kept of each account; older ones are no parents any more.
 STORED: Final = 500
-ROLES: Final = ("system", "developer", "user", "assistant", "tool", "function")
+
+
+@lru_cache(maxsize=1)
+def _bodies() -> Mapping[str, Any]:
+    """Return what the bodies of the routes may be."""
+    read: dict[str, Any] = json.loads(files(__package__).joinpath("text_requests.json").read_text("utf-8"))
+    return read
 
 
 class Inference:
@@ -46,77 +62,85 @@ class Inference:
         self._stored: dict[str, OrderedDict[str, list[Turn]]] = {}
         self._number = 0
 
-    def chat(self, request: Request, account: Account, active: Sequence[ActiveFault], now: int) -> Response:
-        """Answer ``POST /v1/chat/completions`` (text 2)."""
-        ask = self._ask(request, active)
-        body = ask.body
-        ask.turns = _chat_turns(body.get("messages"))
-        _check_options(body, "max_tokens")
-        if body.get("top_logprobs") is not None and not body.get("logprobs"):
-            raise errors.invalid_parameter("top_logprobs needs logprobs.", "top_logprobs")
-        if "stream-options-refused" in ask.quirks and "stream_options" in body:
-            raise errors.invalid_parameter("Unknown parameter: stream_options.", "stream_options")
-        form = body.get("response_format") or {}
-        ask.as_json, ask.schema = _format(form, "response_format")
-        count = _whole(body, "n", 1, 1, 16)
-        answer = self._reply(ask, account, "chatcmpl-sandbox-", count, now)
-        usage = chat_usage(answer)
-        if not ask.stream or "json-for-stream" in ask.quirks:
-            return self._late(as_json(completion_json(answer, ask, usage)), answer)
-        options = body.get("stream_options") or {}
-        last = "no-usage" not in ask.quirks and bool(
-            isinstance(options, dict) and options.get("include_usage")
-        )
-        events = list(chat_events(answer, ask, usage if last else None))
-        return self._streamed(ask, events, done="no-done" not in ask.quirks)
-
-    def responses(
-        self, request: Request, account: Account, active: Sequence[ActiveFault], now: int
+    def answer(
+        self, route: str, request: Request, account: Account, active: Sequence[ActiveFault], now: int
     ) -> Response:
+        """Answer a request to one of the three routes; each model's requests and tokens count apart."""
+        ask = self._ask(route, request, active)
+        bucket = account.bucket(ask.model.slug)
+        for window in bucket:
+            if wait := window.wait(now):
+                said, error_id = ("requests", "RATE_LIMIT_EXCEEDED")
+                if window is not bucket.requests:
+                    said, error_id = ("tokens", "INFERENCE_RATE_LIMITED")
+                after = retry_after(wait, self.options.retry_after, now)
+                raise errors.rate_limited(f"Too many {said} in this minute", after, error_id)
+        bucket.requests.count(now)
+        response = {"chat": self._chat, "responses": self._responses}.get(route, self._embeddings)(
+            ask, account, now
+        )
+        response.bucket = bucket
+        return response
+
+    def _chat(self, ask: TextRequest, account: Account, now: int) -> Response:
+        """Answer ``POST /v1/chat/completions`` (text 2)."""
+        body, quirks = ask.body, ask.quirks
+        ask.turns = [
+            _turn(each["role"], each.get("content"), each.get("tool_calls") or [])
+            for each in body["messages"]
+        ]
+        if body.get("top_logprobs") is not None and not body.get("logprobs"):
+            raise errors.invalid_parameter("top_logprobs needs logprobs.", param="top_logprobs")
+        if "stream-options-refused" in quirks and "stream_options" in body:
+            raise errors.invalid_parameter("Unknown parameter: stream_options.", param="stream_options")
+        ask.as_json, ask.schema = _format(body.get("response_format") or {})
+        answer = self._reply(ask, account, "chatcmpl-sandbox-", int(body.get("n") or 1), now)
+        usage = chat_usage(answer)
+        last = "no-usage" not in quirks and (body.get("stream_options") or {}).get("include_usage")
+        events = chat_events(answer, ask, usage if last else None)
+        whole = completion_json(answer, ask, usage)
+        return self._answer(ask, answer, whole, events, done="no-done" not in quirks)
+
+    def _responses(self, ask: TextRequest, account: Account, now: int) -> Response:
         """Answer ``POST /v1/responses`` (text 3)."""
-        ask = self._ask(request, active)
         body = ask.body
-        turns = _input_turns(body.get("input"))
-        _check_options(body, "max_output_tokens")
+        turns = _input_turns(body["input"])
         parent = body.get("previous_response_id")
+        shelf = self._stored.setdefault(account.name, OrderedDict())
         if parent is not None:
-            kept = self._stored.get(account.name, {}).get(parent)
-            if kept is None:
-                raise errors.invalid_parameter(
-                    f"There is no stored response {parent!r}.", "previous_response_id"
-                )
-            turns = [*kept, *turns]
+            if parent not in shelf:
+                said = f"There is no stored response {parent!r}."
+                raise errors.invalid_parameter(said, param="previous_response_id")
+            turns = [*shelf[parent], *turns]
         instructions = body.get("instructions")
         ask.turns = [*([Turn("system", str(instructions))] if instructions else []), *turns]
-        text = body.get("text") or {}
-        ask.as_json, ask.schema = _format(text.get("format") or {}, "text")
+        ask.as_json, ask.schema = _format((body.get("text") or {}).get("format") or {})
         answer = self._reply(ask, account, "resp_sandbox_", 1, now)
         if body.get("store") is True:
-            shelf = self._stored.setdefault(account.name, OrderedDict())
             outputs = answer.outputs[0]
             shelf[answer.id] = [*turns, Turn("assistant", outputs.text or outputs.tool)]
             while len(shelf) > STORED:
                 shelf.popitem(last=False)
-        if not ask.stream or "json-for-stream" in ask.quirks:
-            return self._late(as_json(response_json(answer, ask, "completed")), answer)
-        return self._streamed(ask, list(response_events(answer, ask)), done=False)
+        whole = response_json(answer, ask, "completed")
+        return self._answer(ask, answer, whole, response_events(answer, ask), done=False)
 
-    def embeddings(
-        self, request: Request, account: Account, active: Sequence[ActiveFault], now: int
-    ) -> Response:
+    def _embeddings(self, ask: TextRequest, account: Account, now: int) -> Response:
         """Answer ``POST /v1/embeddings`` (text 4)."""
-        ask = self._ask(request, active, embeddings=True)
-        body = ask.body
-        texts = _texts(body.get("input"))
+        body, given = ask.body, ask.body["input"]
+        if isinstance(given, str) or not isinstance(given[0], str | list):
+            given = [given]
+        texts = [
+            (each, count_tokens(each)) if isinstance(each, str) else (" ".join(map(str, each)), len(each))
+            for each in given
+        ]
         native = int(ask.model.input_schema["properties"]["dimensions"]["maximum"])
-        size = _whole(body, "dimensions", native, 1, native)
-        form = body.get("encoding_format", "float")
-        if form not in ("float", "base64"):
-            raise errors.invalid_parameter("encoding_format must be float or base64.", "encoding_format")
+        size = int(body.get("dimensions") or native)
+        if size > native:
+            raise errors.invalid_parameter(f"{ask.model.slug} has {native} dimensions.", param="dimensions")
         for index, (_, tokens) in enumerate(texts):
             if tokens > TEXT_TOKENS:
                 what = f"{tokens} tokens are more than {TEXT_TOKENS} for one text."
-                raise errors.invalid_parameter(what, f"input[{index}]")
+                raise errors.invalid_parameter(what, param=f"input[{index}]")
         tokens = sum(max(tokens, 1) for _, tokens in texts)
         self._charge(ask.model, account, "emb_sandbox_", tokens, 0, now)
         usage = {"prompt_tokens": tokens, "total_tokens": tokens}
@@ -127,70 +151,60 @@ class Inference:
             written = []
             for index, (text, _) in enumerate(texts):
                 vector = language.embed(text, size)
-                embedding = language.as_base64(vector) if form == "base64" else vector
+                embedding = language.as_base64(vector) if body.get("encoding_format") == "base64" else vector
                 written.append(dump({"object": "embedding", "index": index, "embedding": embedding}))
             return head[:-1] + b',"data":[' + b",".join(written) + b"]}"
 
         return Response(200, b"", {"content-type": "application/json"}, work=write)
 
-    def _ask(
-        self, request: Request, active: Sequence[ActiveFault], *, embeddings: bool = False
-    ) -> TextRequest:
-        """Parse what all three routes have in common."""
+    def _ask(self, route: str, request: Request, active: Sequence[ActiveFault]) -> TextRequest:
+        """Parse what all three routes have in common, and check the body."""
         body = parse_body(request.body)
         name = body.get("model")
         if not isinstance(name, str) or not name:
-            raise errors.invalid_parameter("The model field is required.", "model")
+            raise errors.invalid_parameter("The model field is required.", param="model")
         model = self.catalogue.get(name)
         if model is None:
             raise errors.model_not_found(name)
-        if not model.inference_only or ("embed" in model.slug) is not embeddings:
-            raise errors.invalid_parameter(f"The model '{name}' cannot be used on this route.", "model")
-        stream = body.get("stream")
-        if stream is not None and not isinstance(stream, bool):
-            raise errors.invalid_parameter("stream must be true or false.", "stream")
-        if dict(parse_qsl(request.query)).get("stream") == "true":
-            stream = True
+        if not model.inference_only or ("embed" in model.slug) is not (route == "embeddings"):
+            said = f"The model '{name}' cannot be used on this route."
+            raise errors.invalid_parameter(said, param="model")
+        for path, words in schema_errors(_bodies()[route], body, _bodies()):
+            place = path[:2] if len(path) > 1 and isinstance(path[1], int) else path[:1]
+            raise errors.invalid_parameter(f"{spell(path)}: {words}.", param=spell(place))
+        stream = bool(body.get("stream")) or dict(parse_qsl(request.query)).get("stream") == "true"
         struck = [str(details["quirk"]) for fault, details in active if fault == "text"]
-        return TextRequest(model, body, [], bool(stream), frozenset([*self.options.quirks, *struck]))
+        return TextRequest(model, body, [], stream, frozenset([*self.options.quirks, *struck]))
 
     def _reply(self, ask: TextRequest, account: Account, prefix: str, count: int, now: int) -> Completion:
         """Answer, count tokens and bill them."""
         body, quirks = ask.body, ask.quirks
-        ask.tools, ask.choice = _tools(body)
-        ask.most = body.get("max_tokens") or body.get("max_output_tokens") or USUAL_TOKENS
+        given = [each.get("function", each) for each in body.get("tools") or ()]
+        ask.tools = [{"name": tool["name"], "parameters": tool.get("parameters")} for tool in given]
+        ask.choice = body.get("tool_choice") or "auto"
+        if isinstance(ask.choice, dict):
+            ask.choice = ask.choice.get("function", ask.choice).get("name")
+            if ask.choice not in [tool["name"] for tool in ask.tools]:
+                said = "tool_choice names a tool that is not given."
+                raise errors.invalid_parameter(said, param="tool_choice")
+        ask.most = int(body.get("max_tokens") or body.get("max_output_tokens") or USUAL_TOKENS)
         tokens_in = language.count_prompt(ask.turns, ask.tools)
         if tokens_in > CONTEXT:
-            raise errors.Refusal(
-                400,
-                "context_length_exceeded",
-                "The prompt is longer than the model can read.",
-                f"{tokens_in} tokens are more than {CONTEXT}.",
-            )
+            said = "The prompt is longer than the model can read."
+            details = f"{tokens_in} tokens are more than {CONTEXT}."
+            raise errors.Refusal(400, "context_length_exceeded", said, details)
         if "filtered-451" in quirks:
             raise errors.content_policy()
         tool = language.choose_tool(ask.turns, ask.tools, ask.choice)
-        outputs, finish, tokens_out = [], [], 0
-        for variant in range(count):
-            one, why = self._one(ask, tool, variant)
-            outputs.append(one)
-            finish.append(why)
-            tokens_out += max(count_tokens(one.text + one.tool + one.arguments), 1)
+        outputs, finish = zip(*(self._one(ask, tool, variant) for variant in range(count)), strict=True)
+        written = sum(max(count_tokens(one.text + one.tool + one.arguments), 1) for one in outputs)
         reasoning = ask.most if "length-empty" in quirks else 0
-        tokens_out = max(reasoning, tokens_out)
+        tokens_out = max(reasoning, written)
         id = self._charge(ask.model, account, prefix, tokens_in, tokens_out, now)
-        other = "gpt-5.4" if ask.model.slug != "gpt-5.4" else "gpt-5-nano"
-        answering = other if "router" in ask.model.public["capabilities"] or "other-model" in quirks else ""
-        return Completion(
-            outputs,
-            finish,
-            tokens_in,
-            tokens_out,
-            reasoning,
-            answering or ask.model.slug,
-            id,
-            now // SECOND,
-        )
+        model = ask.model.slug
+        if "router" in ask.model.public["capabilities"] or "other-model" in quirks:
+            model = "gpt-5.4" if model != "gpt-5.4" else "gpt-5-nano"
+        return Completion(outputs, finish, tokens_in, tokens_out, reasoning, model, id, now // SECOND)
 
     def _one(self, ask: TextRequest, tool: Mapping[str, Any] | None, variant: int) -> tuple[Output, str]:
         if "length-empty" in ask.quirks:
@@ -215,14 +229,27 @@ class Inference:
         """Bill a call by its tokens, and name it."""
         amount = token_price(model, tokens_in, tokens_out)
         refuse_beyond_budget(account, amount, self.state.spent[account.name])
+        account.bucket(model.slug).tokens_in.count(now, tokens_in)
+        account.bucket(model.slug).tokens_out.count(now, tokens_out)
         self._number += 1
         id = prefix + self.state.digest("text", now, self._number).hex()[:20]
         self.state.charge(id, account.name, amount)
         return id
 
-    def _late(self, response: Response, answer: Completion) -> Response:
-        """Hold a whole answer back as long as its stream would take."""
+    def _answer(
+        self,
+        ask: TextRequest,
+        answer: Completion,
+        whole: Any,
+        events: Iterable[tuple[str, Any]],
+        *,
+        done: bool,
+    ) -> Response:
+        """Answer with a stream, or whole: as late as its stream would end."""
+        if ask.stream and "json-for-stream" not in ask.quirks:
+            return self._streamed(ask, list(events), done=done)
         count = sum(len(language.pieces(each.text)) for each in answer.outputs)
+        response = as_json(whole)
         response.after = self._pause(count) * count
         return response
 
@@ -286,156 +313,30 @@ def _split(written: Sequence[tuple[float, bytes]]) -> list[tuple[float, bytes]]:
     return cut
 
 
-def _chat_turns(messages: Any) -> list[Turn]:
-    if not isinstance(messages, list) or not messages:
-        raise errors.invalid_parameter("messages must be a list with at least one message.", "messages")
-    turns = []
-    for index, message in enumerate(messages):
-        where = f"messages[{index}]"
-        if not isinstance(message, dict) or message.get("role") not in ROLES:
-            raise errors.invalid_parameter(f"{where} needs a role: {', '.join(ROLES)}.", where)
-        calls = message.get("tool_calls") or []
-        if not isinstance(calls, list):
-            raise errors.invalid_parameter(f"{where}.tool_calls must be a list.", where)
-        content = message.get("content")
-        if content is None and message["role"] != "assistant" and not calls:
-            raise errors.invalid_parameter(f"{where} needs content.", where)
-        if message["role"] == "tool" and not isinstance(message.get("tool_call_id"), str):
-            raise errors.invalid_parameter(f"{where} needs a tool_call_id.", where)
-        turn = _turn(message["role"], content, where)
-        turn.calls = calls
-        turns.append(turn)
-    return turns
-
-
-def _turn(role: str, content: Any, where: str) -> Turn:
-    """Parse the content of a message: a text, or parts of text and pictures as either route spells them."""
-    if content is None or isinstance(content, str):
-        return Turn(role, content or "")
+def _turn(role: str, content: Any, calls: Sequence[Any] = ()) -> Turn:
+    """Parse a message: a text, or parts of text and pictures as either route spells them."""
     if not isinstance(content, list):
-        raise errors.invalid_parameter(f"{where}.content must be a text or a list of parts.", where)
-    turn = Turn(role)
-    for part in content:
-        kind = part.get("type") if isinstance(part, dict) else None
-        if kind in ("text", "input_text", "output_text") and isinstance(part.get("text"), str):
-            turn.text += part["text"]
-        elif kind in ("image_url", "input_image"):
-            url = part.get("image_url")
-            url = url.get("url") if isinstance(url, dict) else url
-            scheme = urlsplit(url).scheme if isinstance(url, str) else ""
-            if scheme not in ("http", "https") and not str(url).startswith("data:image/"):
-                raise errors.invalid_parameter(f"{where} has a picture that is none.", where)
-            turn.pictures += 1
-        else:
-            raise errors.invalid_parameter(f"{where} has a part of unknown type {kind!r}.", where)
-    return turn
+        return Turn(role, content or "", calls=list(calls))
+    texts = [part["text"] for part in content if "text" in part["type"]]
+    return Turn(role, "".join(texts), len(content) - len(texts), list(calls))
 
 
-def _input_turns(given: Any) -> list[Turn]:
-    if isinstance(given, str) and given:
+def _input_turns(given: str | list[dict[str, Any]]) -> list[Turn]:
+    if isinstance(given, str):
         return [Turn("user", given)]
-    if not isinstance(given, list) or not given:
-        raise errors.invalid_parameter("input must be a text or a list of items.", "input")
     turns = []
-    for index, item in enumerate(given):
-        where = f"input[{index}]"
-        kind = item.get("type", "message") if isinstance(item, dict) else None
-        if kind == "function_call":
-            turns.append(Turn("assistant", calls=[item]))
-        elif kind == "function_call_output":
-            turns.append(Turn("tool", str(item.get("output", ""))))
-        elif kind == "message" and item.get("role") in ROLES:
-            turns.append(_turn(item["role"], item.get("content"), where))
-        elif kind == "reasoning":
-            continue
-        else:
-            raise errors.invalid_parameter(f"{where} is no message, call or result of a tool.", where)
+    for item in given:
+        match item.get("type", "message"):
+            case "message":
+                turns.append(_turn(item["role"], item.get("content")))
+            case "function_call":
+                turns.append(Turn("assistant", calls=[item]))
+            case "function_call_output":
+                turns.append(Turn("tool", str(item.get("output", ""))))
     return turns
 
 
-def _texts(given: Any) -> list[tuple[str, int]]:
-    """Parse what shall be embedded, and count its tokens: texts, or ids of tokens."""
-
-    def is_ids(value: Any) -> bool:
-        return isinstance(value, list) and bool(value) and all(type(each) is int for each in value)
-
-    if isinstance(given, str) or is_ids(given):
-        given = [given]
-    if not isinstance(given, list) or not given or len(given) > 2048:
-        raise errors.invalid_parameter("input must be a text, or a list of 1 to 2048 texts.", "input")
-    texts = []
-    for index, each in enumerate(given):
-        if is_ids(each):
-            texts.append((" ".join(map(str, each)), len(each)))
-        elif isinstance(each, str) and each:
-            texts.append((each, count_tokens(each)))
-        else:
-            raise errors.invalid_parameter("input must hold texts that are not empty.", f"input[{index}]")
-    return texts
-
-
-def _tools(body: Mapping[str, Any]) -> tuple[list[dict[str, Any]], Any]:
-    """Parse tools in the nested form of chat and in OpenAI's flat one, and which shall be called."""
-    given = body.get("tools") or []
-    if not isinstance(given, list):
-        raise errors.invalid_parameter("tools must be a list.", "tools")
-    tools = []
-    for index, each in enumerate(given):
-        tool = each.get("function", each) if isinstance(each, dict) else None
-        if not isinstance(tool, dict) or not isinstance(tool.get("name"), str):
-            raise errors.invalid_parameter("A tool needs a function with a name.", f"tools[{index}]")
-        parameters = tool.get("parameters")
-        if parameters is not None and not isinstance(parameters, dict):
-            raise errors.invalid_parameter("A tool's parameters are a JSON schema.", f"tools[{index}]")
-        tools.append({"name": tool["name"], "parameters": parameters})
-    choice = body.get("tool_choice", "auto")
-    if isinstance(choice, dict):
-        choice = choice.get("function", choice).get("name")
-        if choice not in [tool["name"] for tool in tools]:
-            raise errors.invalid_parameter("tool_choice names a tool that is not given.", "tool_choice")
-    elif choice not in (None, "none", "auto", "required"):
-        raise errors.invalid_parameter("tool_choice must be none, auto, required or a tool.", "tool_choice")
-    return tools, choice or "auto"
-
-
-def _format(form: Any, name: str) -> tuple[bool, Mapping[str, Any] | None]:
-    kind = form.get("type", "text") if isinstance(form, dict) else None
-    if kind == "json_schema":
-        schema = form.get("json_schema", form).get("schema")
-        if not isinstance(schema, dict):
-            raise errors.invalid_parameter("json_schema needs a schema.", name)
-        return True, schema
-    if kind not in ("text", "json_object"):
-        raise errors.invalid_parameter(f"{name} must have type text, json_object or json_schema.", name)
-    return kind == "json_object", None
-
-
-_RANGES: Final = {
-    "temperature": (0, 2),
-    "top_p": (0, 1),
-    "presence_penalty": (-2, 2),
-    "frequency_penalty": (-2, 2),
-}
-
-
-def _check_options(body: Mapping[str, Any], most: str) -> None:
-    for name, (low, high) in _RANGES.items():
-        value = body.get(name)
-        if value is not None and (
-            isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high
-        ):
-            raise errors.invalid_parameter(f"{name} must be between {low} and {high}.", name)
-    _whole(body, most, 1, 1, 10**9)
-    stop = body.get("stop")
-    stops = [stop] if isinstance(stop, str) else stop or []
-    if not isinstance(stops, list) or not all(isinstance(each, str) for each in stops):
-        raise errors.invalid_parameter("stop must be a text or a list of texts.", "stop")
-
-
-def _whole(body: Mapping[str, Any], name: str, usual: int, least: int, most: int) -> int:
-    value = body.get(name)
-    if value is None:
-        return usual
-    if type(value) is not int or not least <= value <= most:
-        raise errors.invalid_parameter(f"{name} must be a whole number from {least} to {most}.", name)
-    return value
+def _format(form: Mapping[str, Any]) -> tuple[bool, Mapping[str, Any] | None]:
+    """Return whether the answer is JSON, and the schema that it shall fit."""
+    kind = form.get("type", "text")
+    return kind != "text", form.get("json_schema", form)["schema"] if kind == "json_schema" else None

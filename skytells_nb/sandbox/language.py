@@ -95,8 +95,8 @@ class TextRequest:
 class Completion:
     """What a model answered: one output for each choice, why each ended, and what is billed."""
 
-    outputs: list[Output]
-    finish: list[str]
+    outputs: Sequence[Output]
+    finish: Sequence[str]
     tokens_in: int
     tokens_out: int
     reasoning: int

@@ -8,8 +8,11 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 from urllib.parse import unquote
+
+if TYPE_CHECKING:
+    from .accounts import Bucket
 
 Ending = Literal["send", "drop", "hang", "cut"]
 
@@ -103,6 +106,8 @@ class Response:
         The id of the prediction that was created or read.
     unread : bool
         The request's body was not read, and its connection cannot be used again.
+    bucket : Bucket or None
+        What the request was counted in, where that is a text model's own.
     """
 
     status: int = 200
@@ -117,6 +122,7 @@ class Response:
     pieces: list[tuple[float, bytes]] | None = None
     about: str | None = None
     unread: bool = False
+    bucket: Bucket | None = None
 
 
 def as_json(value: Any, status: int = 200) -> Response:

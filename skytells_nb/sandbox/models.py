@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import lru_cache
@@ -21,6 +21,9 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from .options import is_number
+
+#: Where something is in a JSON value.
+Place = tuple[str | int, ...]
 
 SCHEMAS: Final = ("input_schema", "output_schema")
 
@@ -241,117 +244,92 @@ def _decimal(value: float) -> Decimal:
 #: Where a file may come from: the API takes links; data URIs are what notebooks send for small files.
 FILE_SCHEMES: Final = frozenset({"http", "https", "data"})
 
-#: Keywords that say nothing about what is valid.
-SILENT: Final = frozenset({"title", "description", "default", "x-order", "definitions"})
+
+_TYPES: Final[dict[str, type]] = {
+    "string": str,
+    "boolean": bool,
+    "array": list,
+    "object": dict,
+    "null": type(None),
+}
 
 
-def schema_errors(schema: Mapping[str, Any], value: Any) -> list[str]:
-    """Return what breaks the schema, in words; an empty list means nothing does.
+def schema_errors(
+    schema: Mapping[str, Any], value: Any, root: Mapping[str, Any] | None = None, path: Place = ()
+) -> Iterator[tuple[Place, str]]:
+    """Yield what breaks a schema, in words, and where it is; nothing where nothing does.
 
-    Keys that the schema does not name are let through, as the API does nothing known about them.
+    Keys that the schema does not name are let through, as the API does nothing known about them. `words` of a
+    schema say what is wrong where its keywords would say it badly. No jsonschema: where Jupyter has brought
+    its formats along, importing that takes seconds, and the first create would wait for them.
     """
-    return list(_check(schema, value, "", schema))
-
-
-def _check(schema: Mapping[str, Any], value: Any, path: str, root: Mapping[str, Any]) -> Iterator[str]:
+    root = schema if root is None else root
     if value is None and schema.get("nullable") is True:
         return
-    if "$ref" in schema:
-        yield from _check(_find(schema["$ref"], root), value, path, root)
-    for part in schema.get("allOf", ()):
-        yield from _check(part, value, path, root)
-    if not _is_of(schema.get("type"), value):
-        yield f"{path or 'input'}: {_short(value)} is not of type {schema['type']}"
+    kinds = schema.get("type", ())
+    kinds = [kinds] if isinstance(kinds, str) else kinds
+    if kinds and not any(_is_of(kind, value) for kind in kinds):
+        yield path, f"{_short(value)} is not of type {' or '.join(kinds)}"
         return
     for keyword, limit in schema.items():
-        rule = RULES.get(keyword)
-        wrong = rule(limit, value) if rule is not None else None
+        wrong = _wrong(keyword, limit, value)
         if wrong is not None:
-            yield f"{path}: {wrong}"
+            yield path, schema.get("words", wrong)
+    parts = [*schema.get("allOf", ())]
+    if "$ref" in schema:
+        parts.append(root["definitions"][schema["$ref"].removeprefix("#/definitions/")])
+    if "if" in schema:
+        parts.append(schema.get("else" if any(schema_errors(schema["if"], value, root)) else "then", {}))
+    for part in parts:
+        yield from schema_errors(part, value, root, path)
+    any_of = schema.get("anyOf", ())
+    if any_of and all(any(schema_errors(part, value, root)) for part in any_of):
+        yield path, schema.get("words", "is none of the forms that it may have")
     if isinstance(value, dict):
         for name in schema.get("required", ()):
             if name not in value:
-                yield f"{_join(path, name)}: this field is required"
+                yield (*path, name), "this field is required"
         for name, each in schema.get("properties", {}).items():
             if name in value:
-                yield from _check(each, value[name], _join(path, name), root)
+                yield from schema_errors(each, value[name], root, (*path, name))
     elif isinstance(value, list) and "items" in schema:
         for index, each in enumerate(value):
-            yield from _check(schema["items"], each, f"{path}[{index}]", root)
+            yield from schema_errors(schema["items"], each, root, (*path, index))
 
 
-def _is_of(type: str | None, value: Any) -> bool:
-    match type:
-        case None:
-            return True
-        case "string":
-            return isinstance(value, str)
-        case "boolean":
-            return isinstance(value, bool)
-        case "array":
-            return isinstance(value, list)
-        case "object":
-            return isinstance(value, dict)
-        case "integer":
-            return is_number(value) and (isinstance(value, int) or value.is_integer())
-        case _:  # number
-            return is_number(value)
+def _is_of(kind: str, value: Any) -> bool:
+    if kind in _TYPES:
+        return isinstance(value, _TYPES[kind])
+    return is_number(value) and (kind == "number" or isinstance(value, int) or value.is_integer())
 
 
-def _enum(allowed: list[Any], value: Any) -> str | None:
-    if any(each == value and isinstance(each, bool) is isinstance(value, bool) for each in allowed):
-        return None
-    return f"{_short(value)} is not one of {', '.join(map(_short, allowed))}"
-
-
-def _minimum(limit: float, value: Any) -> str | None:
-    return (
-        f"{_short(value)} is less than the minimum of {limit}" if is_number(value) and value < limit else None
-    )
-
-
-def _maximum(limit: float, value: Any) -> str | None:
-    if is_number(value) and value > limit:
-        return f"{_short(value)} is greater than the maximum of {limit}"
+def _wrong(keyword: str, limit: Any, value: Any) -> str | None:
+    """Return what is wrong with a value by one keyword; None where it is right, or of another type."""
+    match keyword, value:
+        case "enum", _ if not any(
+            each == value and isinstance(each, bool) is isinstance(value, bool) for each in limit
+        ):
+            return f"{_short(value)} is not one of {', '.join(map(_short, limit))}"
+        case "minimum", _ if is_number(value) and value < limit:
+            return f"{_short(value)} is less than the minimum of {limit}"
+        case "maximum", _ if is_number(value) and value > limit:
+            return f"{_short(value)} is greater than the maximum of {limit}"
+        case ("minLength", str()) | ("minItems", list()) if len(value) < limit:
+            return f"at least {limit} {_things(value)} are needed"
+        case ("maxLength", str()) | ("maxItems", list()) if len(value) > limit:
+            return f"{len(value)} {_things(value)} are more than the maximum of {limit}"
+        case "format", str() if limit == "uri" and not is_file_uri(value):
+            return f"{_short(value)} is not a link (http, https or data)"
     return None
 
 
-def _min_length(limit: int, value: Any) -> str | None:
-    return (
-        f"at least {limit} characters are needed" if isinstance(value, str) and len(value) < limit else None
-    )
+def _things(value: str | list[Any]) -> str:
+    return "characters" if isinstance(value, str) else "items"
 
 
-def _max_length(limit: int, value: Any) -> str | None:
-    if isinstance(value, str) and len(value) > limit:
-        return f"{len(value)} characters are more than the maximum of {limit}"
-    return None
-
-
-def _max_items(limit: int, value: Any) -> str | None:
-    if isinstance(value, list) and len(value) > limit:
-        return f"{len(value)} items are more than the maximum of {limit}"
-    return None
-
-
-def _format(name: str, value: Any) -> str | None:
-    if name == "uri" and isinstance(value, str) and not is_file_uri(value):
-        return f"{_short(value)} is not a link (http, https or data)"
-    return None
-
-
-#: Each keyword that limits a value, with the rule that says what is wrong with it.
-RULES: Final[dict[str, Callable[[Any, Any], str | None]]] = {
-    "enum": _enum,
-    "minimum": _minimum,
-    "maximum": _maximum,
-    "minLength": _min_length,
-    "maxLength": _max_length,
-    "maxItems": _max_items,
-    "format": _format,
-}
-#: Keywords that lead to other schemas, or are looked at where the value is.
-STRUCTURE: Final = frozenset({"type", "nullable", "properties", "required", "items", "allOf", "$ref"})
+def spell(path: Place) -> str:
+    """Write where something is in a JSON value: ``messages[0].role``."""
+    return "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in path).removeprefix(".")
 
 
 def is_file_uri(text: str) -> bool:
@@ -361,18 +339,6 @@ def is_file_uri(text: str) -> bool:
     except ValueError:
         return False
     return parts.scheme in FILE_SCHEMES and bool(parts.netloc or parts.scheme == "data")
-
-
-def _find(reference: str, root: Mapping[str, Any]) -> Mapping[str, Any]:
-    found: Any = root
-    for step in reference.removeprefix("#/").split("/"):
-        found = found[step]
-    schema: Mapping[str, Any] = found
-    return schema
-
-
-def _join(path: str, name: str) -> str:
-    return f"{path}.{name}" if path else name
 
 
 def _short(value: object) -> str:

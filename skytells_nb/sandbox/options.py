@@ -150,7 +150,11 @@ class Options(Dialect):
     delay : float
         Seconds added to every answer, as a distant network would.
     rate_limit : int or None
-        Requests a minute, of all keys together; beyond it 429. In a class: of each learner, 240 unless given.
+        Requests a minute, of all keys together, and of each text model apart; beyond it 429. In a class: of
+        each learner, 240 unless given.
+    token_limit : int or None
+        Tokens a minute that each text model reads, and as many that it writes, of each account; beyond it
+        429.
     concurrency : int or None
         Jobs that may run at a time; beyond it a create is refused with 429. In a class: of each learner.
     seed : int or None
@@ -183,6 +187,7 @@ class Options(Dialect):
     seconds: float | None = None
     delay: float = 0.0
     rate_limit: int | None = None
+    token_limit: int | None = None
     concurrency: int | None = None
     seed: int | None = None
     webhook_secret: str | None = None
@@ -203,7 +208,7 @@ class Options(Dialect):
             raise ValueError(f"speed={self.speed!r}: a number above zero is needed")
         if not _is_whole(self.port) or not 0 <= self.port <= 65535:
             raise ValueError(f"port={self.port!r}: ports are whole numbers and go from 0 to 65535")
-        for name in ("rate_limit", "concurrency", "storage"):
+        for name in ("rate_limit", "token_limit", "concurrency", "storage"):
             value = getattr(self, name)
             if value is not None and (not _is_whole(value) or value < 1):
                 raise ValueError(f"{name}={value!r}: a whole number, at least 1, or None for no limit")

@@ -17,7 +17,7 @@ from .accounts import OWNER, Account, Caller, fingerprint, retry_after
 from .faults import ActiveFault, modify_job
 from .jobs import ENDED, SECOND, Job, format_time, plan_times, prediction_bytes
 from .messages import UNKNOWN, Asset, Request, Response, as_json, find_route
-from .models import Catalogue, Model, count, price, schema_errors
+from .models import Catalogue, Model, count, price, schema_errors, spell
 from .options import Options
 from .rendering import Media, drawn_from, file_names, picture_links
 from .state import State
@@ -65,7 +65,13 @@ class Predictions:
             account.name != OWNER
             and self.state.stored[account.name] + len(request.body) > self.options.storage
         ):
-            raise errors.storage_full(self.options.storage)
+            kept = f"{self.options.storage / 2**20:.3g} MB are kept for each learner"
+            raise errors.Refusal(
+                413,
+                "PAYLOAD_TOO_LARGE",
+                "The inputs of your predictions take too much storage",
+                f"{kept}; delete predictions, or send links, not files.",
+            )
         job.stream = body.get("stream") is True
         job.webhook, job.notices = webhook, wanted
         if wanted:
@@ -112,7 +118,9 @@ class Predictions:
         job = self.find(id, caller)
         phase = job.phase(now)
         if phase in ("succeeded", "failed"):
-            raise errors.already_finished(id, phase)
+            # ours: no source documents the answer
+            said = f"'{id}' is {phase}; nothing was changed."
+            raise errors.Refusal(400, "INVALID_REQUEST", "The prediction has already finished", said)
         if phase != "canceled":
             self._stop(job, now)
             self.state.save(job)
@@ -205,21 +213,24 @@ class Predictions:
             self.state.save(job)
 
     def _asked(self, body: dict[str, Any]) -> tuple[Model, dict[str, Any]]:
-        model, input = body.get("model"), body.get("input")
-        if model is None or model == "":
-            raise errors.required("model")
-        if not isinstance(model, str):
-            raise errors.invalid_field("The model field must be a string.")
-        if input is None:
-            raise errors.required("input")
-        if not isinstance(input, dict):
-            raise errors.invalid_field("The input field must be an object.")
+        model: Any = body.get("model")
+        input: Any = body.get("input")
+        for name, value, kind, words in (
+            ("model", model, str, "a string"),
+            ("input", input, dict, "an object"),
+        ):
+            if value is None or value == "":
+                raise errors.invalid_field(f"The {name} field is required.")
+            if not isinstance(value, kind):
+                raise errors.invalid_field(f"The {name} field must be {words}.")
         entry = self.catalogue.get(model)
         if entry is None:
             raise errors.model_not_found(model)
         if entry.inference_only:
-            raise errors.model_not_supported(entry.slug)
-        wrong = schema_errors(entry.input_schema, input)
+            said = "Use POST /v1/chat/completions, /v1/responses or /v1/embeddings."
+            name = f"The model '{entry.slug}' cannot be used on this route"
+            raise errors.Refusal(422, "MODEL_NOT_SUPPORTED", name, said)
+        wrong = [f"{spell(path)}: {words}" for path, words in schema_errors(entry.input_schema, input)]
         if wrong:
             raise errors.invalid_input("; ".join(wrong))
         return entry, input
@@ -288,7 +299,7 @@ def refuse_beyond_budget(account: Account, amount: Decimal, spent: Decimal) -> N
     """Refuse what the account's budget does not allow; 402 as without credit, for it is the same."""
     if account.budget is not None and amount > (left := account.budget - spent):
         raise errors.no_credit(
-            f"This would cost {amount.normalize():f} credits, and {left.normalize():f} of "
+            details=f"This would cost {amount.normalize():f} credits, and {left.normalize():f} of "
             f"{account.budget.normalize():f} are left; nothing was billed."
         )
 

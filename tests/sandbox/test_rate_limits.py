@@ -76,3 +76,23 @@ def test_a_cancelled_or_deleted_job_makes_room(talk):
     id = api.made()["id"]
     api.ask("DELETE", f"/v1/predictions/{id}")
     assert api.create().status == 200
+
+
+def test_a_text_model_counts_its_own_requests_and_tokens(talk, clock):
+    api = talk(rate_limit=3, token_limit=10, seconds=0)
+
+    def chat(model):
+        messages = [{"role": "user", "content": "Why is the sea blue?"}]
+        return api.ask("POST", "/v1/chat/completions", {"model": model, "messages": messages})
+
+    headers = chat("gpt-5").headers
+    assert headers["x-skytells-ratelimit-remaining-requests"] == "2"
+    assert headers["x-skytells-ratelimit-limit-tokens-in"] == "10"
+    assert headers["x-skytells-ratelimit-remaining-tokens-in"] == "5"
+    clock.forward(20)
+    late = chat("gpt-5")
+    assert (late.status, late.error_id, late.headers["retry-after"]) == (429, "INFERENCE_RATE_LIMITED", "40")
+    assert chat("gpt-5-nano").status == 200
+    assert [api.get("/v1/models").status for _ in range(4)] == [200, 200, 200, 429]
+    clock.forward(40)
+    assert chat("gpt-5").status == 200

@@ -58,9 +58,9 @@ def test_a_function_returns_what_it_should(function, arguments, expected):
 
 def test_what_breaks_a_schema_is_said_in_words():
     schema = {"required": ["prompt"], "properties": {"width": {"minimum": 256}}}
-    assert schema_errors(schema, {"width": 99}) == [
-        "prompt: this field is required",
-        "width: 99 is less than the minimum of 256",
+    assert list(schema_errors(schema, {"width": 99})) == [
+        (("prompt",), "this field is required"),
+        (("width",), "99 is less than the minimum of 256"),
     ]
 
 

@@ -5,7 +5,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator, FormatChecker
 
-from skytells_nb.sandbox import models as validation
 from skytells_nb.sandbox.models import is_file_uri, schema_errors, standard_catalogue
 
 SCHEMAS = {entry.slug: entry.input_schema for entry in standard_catalogue().values()}
@@ -52,7 +51,7 @@ def test_it_judges_as_jsonschema_does(slug):
     @settings(max_examples=30)
     @given(value=inputs(SCHEMAS[slug]))
     def agree(value):
-        assert (schema_errors(SCHEMAS[slug], value) == []) is JUDGES[slug].is_valid(value)
+        assert (not any(schema_errors(SCHEMAS[slug], value))) is JUDGES[slug].is_valid(value)
 
     agree()
 
@@ -67,11 +66,14 @@ def keywords(schema):
 
 def test_it_knows_every_keyword_that_the_catalogue_uses():
     used = {keyword for schema in SCHEMAS.values() for keyword in keywords(schema)}
-    assert used <= set(validation.RULES) | validation.STRUCTURE | validation.SILENT
+    silent = {"title", "description", "default", "x-order", "definitions"}
+    limits = {"enum", "minimum", "maximum", "minLength", "maxLength", "maxItems", "format"}
+    structure = {"type", "nullable", "properties", "required", "items", "allOf", "$ref"}
+    assert used <= silent | limits | structure
 
 
 def test_a_value_of_any_length_is_quoted_short():
-    (said,) = schema_errors({"properties": {"a": {"type": "string"}}}, {"a": list(range(1000))})
+    ((_, said),) = schema_errors({"properties": {"a": {"type": "string"}}}, {"a": list(range(1000))})
     assert len(said) < 120
-    (said,) = schema_errors({"properties": {"a": {"maximum": 3}}}, {"a": 10**5000})
-    assert said == "a: a very long number is greater than the maximum of 3"
+    ((_, said),) = schema_errors({"properties": {"a": {"maximum": 3}}}, {"a": 10**5000})
+    assert said == "a very long number is greater than the maximum of 3"

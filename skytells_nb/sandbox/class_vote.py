@@ -18,7 +18,7 @@ from urllib.parse import parse_qsl, quote
 
 from . import errors
 from .accounts import OWNER
-from .class_gallery import STYLE, is_shown, page_headers
+from .class_gallery import STYLE, is_shown, page_file, page_headers, thumbnail
 from .core import Core
 from .jobs import SECOND, Job
 from .messages import Request, Response, Route, dump
@@ -31,57 +31,10 @@ EVERY: Final = 5
 EDGE: Final = 768
 _ROUNDS: Final = 200
 
-_MORE: Final = """
-form { max-width: 68rem; margin: 0 auto }
-.pair { display: grid; grid-template-columns: 1fr 1fr; gap: 1rem; align-items: start }
-.pair img { border-radius: .75rem; aspect-ratio: auto; max-height: 65vh; object-fit: contain }
-.pair blockquote { margin: 0; padding: 1rem; background: var(--card); border: 1px solid var(--line);
-  border-radius: .75rem; white-space: pre-wrap; overflow-wrap: anywhere }
-.asked { margin: 0 auto 1rem; max-width: 68rem; overflow-wrap: anywhere }
-.choices { display: flex; flex-wrap: wrap; gap: .5rem; justify-content: center; padding: 1rem 0 2rem }
-button, input { font: inherit; color: inherit; background: var(--card); border: 1px solid var(--line);
-  border-radius: .5rem; padding: .75rem 1rem; min-width: 9rem }
-button { font-weight: 600; cursor: pointer }
-button:hover, button:focus-visible, input:focus-visible { border-color: var(--accent); outline: 2px solid
-  var(--accent) }
-label { display: block; padding-bottom: .5rem }
-.key { display: flex; flex-wrap: wrap; gap: .5rem } .key input { flex: 1 1 20rem }
-table { border-collapse: collapse; width: 100%; max-width: 48rem }
-th, td { text-align: right; padding: .5rem .75rem; border-bottom: 1px solid var(--line) }
-th:first-child, td:first-child { text-align: left; overflow-wrap: anywhere }
-meter { width: 10rem; height: 1.25rem; vertical-align: middle }
-meter::-webkit-meter-optimum-value { background: var(--accent) }
-meter::-moz-meter-bar { background: var(--accent) }
-@media (max-width: 40rem) { button { min-width: 0; flex: 1 1 40% } meter { width: 5rem } }
-"""
-_STYLE: Final = STYLE + _MORE
+_STYLE: Final = STYLE + page_file("vote.css")
 # Keys press buttons, once a page: a second press would be a vote on what nobody has seen.
-_SCRIPT: Final = """
-const keys = {ArrowLeft: 'left', ArrowRight: 'right', ArrowUp: 'both', ArrowDown: 'neither'};
-let voted = false;
-addEventListener('pageshow', () => { voted = false });
-addEventListener('submit', (event) => { if (voted) event.preventDefault(); voted = true });
-addEventListener('keydown', (event) => {
-  const button = document.querySelector(`button[value="${keys[event.key]}"]`);
-  if (button && !event.repeat) { event.preventDefault(); button.click() } });
-"""
+_SCRIPT: Final = page_file("vote.js")
 HEADERS: Final = page_headers(_STYLE, _SCRIPT)
-
-_PAGE: Final = """<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>Class vote – Skytells sandbox</title>
-<style>{style}</style>
-</head>
-<body>
-<header><h1>{title}</h1><p>{note}</p></header>
-<main>{main}</main>
-<script>{script}</script>
-</body>
-</html>
-"""
 
 
 class Pair(NamedTuple):
@@ -109,7 +62,7 @@ def answer(core: Core, route: Route, request: Request, now: int) -> Response:
     if not core.has_class or not hmac.compare_digest(word, core.state.gallery.encode()):
         raise errors.endpoint_not_found(request.method, request.target)
     if route.rest:
-        return _picture(core, route.rest, now)
+        return thumbnail(core, route.rest, now, edge=EDGE, whose=OWNER)
     if request.method != "POST":
         return _page("Class vote", "", _key_form("Your key"))
     sent = dict(parse_qsl(request.body.decode("utf-8", "replace")))
@@ -205,16 +158,6 @@ def _wait(key: str, words: str) -> str:
     )
 
 
-def _picture(core: Core, rest: str, now: int) -> Response:
-    """Answer with a picture that is voted on, small enough for a phone."""
-    id, _, name = rest.partition("/")
-    job = core.state.jobs.get(id)
-    if job is None or job.account != OWNER or not is_shown(job, now) or job.files[0][0] != name:
-        raise errors.file_gone(name)
-    headers = {"content-type": "image/jpeg", "cache-control": "private, max-age=86400"}
-    return Response(asset=core.predictions.file(job, 0, edge=EDGE), headers=headers)
-
-
 def _ranking(core: Core, now: int) -> tuple[str, str, str]:
     """Show the teacher which model leads."""
     points: defaultdict[tuple[str, str], float] = defaultdict(float)
@@ -263,6 +206,13 @@ def strengths(points: Mapping[tuple[str, str], float]) -> list[tuple[str, float]
 
 
 def _page(title: str, note: str, main: str, *, refresh: bool = False) -> Response:
-    page = _PAGE.format(style=_STYLE, title=title, note=note, main=main, script=_SCRIPT)
+    page = page_file("class.html").format(
+        title="Class vote",
+        heading=title,
+        style=_STYLE,
+        notes=f"<p>{note}</p>",
+        main=main,
+        foot=f"<script>{_SCRIPT}</script>",
+    )
     headers = {**HEADERS, "refresh": str(EVERY)} if refresh else dict(HEADERS)
     return Response(200, page.encode("utf-8", "replace"), headers)

@@ -6,17 +6,22 @@ number at once).
 
 from __future__ import annotations
 
+import json
 import math
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from importlib.resources import files
 from typing import Any, Final, NamedTuple
 
 from . import errors
 from .jobs import SECOND, Job
 from .messages import API_ROUTES, ROUTES, TEXT_ROUTES, Response, as_json
 from .options import QUIRKS
+
+#: Words of ``faults.json`` for several routes.
+_SETS: Final = {"api": API_ROUTES, "all": ROUTES, "text": TEXT_ROUTES}
 
 
 class FaultKind(NamedTuple):
@@ -25,101 +30,24 @@ class FaultKind(NamedTuple):
     says: str
     on: tuple[str, ...]
     details: Mapping[str, Any]
-    modifies: bool = False
-    allowed: tuple[str, ...] = ROUTES
+    modifies: bool
+    allowed: tuple[str, ...]
+
+    @classmethod
+    def read(
+        cls, says: str, on: str, details: Mapping[str, Any], modifies: bool = False, allowed: str = "all"
+    ) -> FaultKind:
+        """Parse an entry of ``faults.json``, which names routes, or a word for several of them."""
+        first, last = (_SETS.get(each, tuple(each.split())) for each in (on, allowed))
+        return cls(says, first, details, modifies, last)
 
 
-_CREATE, _ASSET = ("create",), ("asset",)
-
+FAULT_KINDS: Final = {
+    name: FaultKind.read(**kind)
+    for name, kind in json.loads(files(__package__).joinpath("faults.json").read_text("utf-8")).items()
+}
 #: Where the reason of a failed job is written (contradiction 10); ``error`` writes ``response`` too.
 FAILURE_SHAPES: Final = ("error", "response", "error_message")
-
-FAULT_KINDS: Final[dict[str, FaultKind]] = {
-    "rate_limit": FaultKind(
-        "429 with Retry-After (None: without; a string goes out as it is)", API_ROUTES, {"retry_after": 1}
-    ),
-    "server_error": FaultKind(
-        "5xx in the API's envelope; accepted=True handles the request first",
-        API_ROUTES,
-        {"status": 500, "accepted": False},
-    ),
-    "html_gateway": FaultKind(
-        "a gateway's HTML page; accepted=True handles the request first",
-        API_ROUTES,
-        {"status": 502, "accepted": False},
-    ),
-    "drop_before": FaultKind(
-        "the connection closes before the request is handled", _CREATE, {"reset": False}
-    ),
-    "drop_after": FaultKind(
-        "the request is handled, then the connection closes without an answer", _CREATE, {"reset": False}
-    ),
-    "hang_after": FaultKind(
-        "the request is handled, then nothing comes until the client gives up", _CREATE, {}
-    ),
-    "error_after": FaultKind(
-        "the request is handled, then answered with 5xx in the API's envelope", _CREATE, {"status": 500}
-    ),
-    "queued_false": FaultKind(
-        "HTTP 200 with status false and the id of a job that runs (section 4.1)",
-        _CREATE,
-        {},
-        allowed=("create", "read"),
-    ),
-    "no_credit": FaultKind("402", _CREATE, {}),
-    "suspended": FaultKind("403, or 401 as another page has it", API_ROUTES, {"status": 403}),
-    "forbidden": FaultKind("403", API_ROUTES, {}),
-    "unauthorized": FaultKind("401 although the key is good", API_ROUTES, {}),
-    "content_policy": FaultKind("451", _CREATE, {}),
-    "broken_json": FaultKind(
-        "the request is handled, half of the answer's JSON is sent as if it were all", API_ROUTES, {}
-    ),
-    "empty_body": FaultKind(
-        "the request is handled, the answer is an empty JSON object", API_ROUTES, {"status": 200}
-    ),
-    "cut_short": FaultKind("the connection closes in the middle of the body", _ASSET, {}),
-    "slow": FaultKind(
-        "the request is handled, its answer comes later", API_ROUTES, {"seconds": 2.0}, modifies=True
-    ),
-    "missing_date": FaultKind("the answer has no Date header", API_ROUTES, {}, modifies=True),
-    "failed": FaultKind(
-        "the job fails; shape: error, response or error_message",
-        _CREATE,
-        {"reason": "Failed to generate image.", "shape": "error"},
-        modifies=True,
-        allowed=_CREATE,
-    ),
-    "failed_as_502": FaultKind(
-        "the job fails, and reads report that by a 502",
-        _CREATE,
-        {"reason": "Failed to generate image."},
-        modifies=True,
-        allowed=("create", "read"),
-    ),
-    "expired": FaultKind(
-        "the files are gone: those asked for, or those of the job created",
-        _ASSET,
-        {},
-        modifies=True,
-        allowed=("asset", "create"),
-    ),
-    "text": FaultKind(
-        "a text model's answer has one of the quirks of QUIRKS, such as cut, error-midway or length-empty",
-        TEXT_ROUTES,
-        {"quirk": "cut"},
-        modifies=True,
-        allowed=TEXT_ROUTES,
-    ),
-    "hidden": FaultKind(
-        "the job is missing from listings for so many seconds",
-        _CREATE,
-        {"seconds": 1.0},
-        modifies=True,
-        allowed=_CREATE,
-    ),
-}
-
-
 #: Details that are one of a few words.
 _WORDS: Final[dict[str, tuple[str, ...]]] = {"shape": FAILURE_SHAPES, "quirk": tuple(QUIRKS)}
 

@@ -6,6 +6,7 @@ Source: skytells-api.md, section 3.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
@@ -135,14 +136,9 @@ def dump(value: Any) -> bytes:
     return json.dumps(value, separators=(",", ":")).encode("ascii")
 
 
+#: The routes of text models, by their path; their errors have a shape of their own.
+TEXT_ROUTES: Final = ("chat", "responses", "embeddings")
 #: Every route a fault can be put on. ``any`` stands for all of those that need a key.
-#: Those of text models, by their path; their errors have a shape of their own.
-INFERENCE: Final[dict[str, str]] = {
-    "/v1/chat/completions": "chat",
-    "/v1/responses": "responses",
-    "/v1/embeddings": "embeddings",
-}
-TEXT_ROUTES: Final = tuple(INFERENCE.values())
 API_ROUTES: Final = ("create", "read", "list", "cancel", "delete", "stream", "models", "model", *TEXT_ROUTES)
 ROUTES: Final = (*API_ROUTES, "asset")
 
@@ -157,61 +153,37 @@ class Route(NamedTuple):
 
 UNKNOWN: Final = Route("unknown")
 
+#: Each endpoint: its methods, its path, its name, and the one spelling of the API that has it, if not both.
+_ENDPOINTS: Final = tuple(
+    (methods.split(), re.compile(path.replace("ID", "([^/]+)")), name, spelling)
+    for methods, path, name, spelling in (
+        ("POST", "/v1/chat/completions/*", "chat", ""),
+        ("POST", "/v1/responses/*", "responses", ""),
+        ("POST", "/v1/embeddings/*", "embeddings", ""),
+        ("POST", "/v1/predictions/*", "create", "new"),
+        ("POST", "/v1/predict/*", "create", "old"),
+        ("GET", "/v1/predictions/*", "list", ""),
+        ("GET", "/v1/predictions/ID/*", "read", ""),
+        ("DELETE", "/v1/predictions/ID/*", "delete", "new"),
+        ("DELETE", "/v1/predictions/ID/delete/*", "delete", "old"),
+        ("POST", "/v1/predictions/ID/cancel/*", "cancel", ""),
+        ("GET", "/v1/predictions/ID/stream/*", "stream", ""),
+        ("GET", "/v1/models/*", "models", ""),
+        ("GET", "/v1/models/(.*[^/])/*", "model", "new"),
+        ("GET", "/v1/model/(.*[^/])/*", "model", "old"),
+        ("GET HEAD", "/?", "home", ""),
+        ("GET HEAD", "/assets/([^/]*)/([^/]*)", "asset", ""),
+        ("GET POST PUT DELETE PATCH HEAD", "/__sandbox__/([^/]*)", "control", ""),
+        ("GET POST", "/class/([^/]*)/vote(?:/([^/]*/[^/]*))?", "vote", ""),
+        ("GET HEAD", "/class(?:/([^/]*)(?:/([^/]*/[^/]*))?)?", "gallery", ""),
+    )
+)
+
 
 def find_route(method: str, target: str, paths: str = "both") -> Route:
     """Return the endpoint of a request; `paths` says which spellings exist."""
-    if not target.startswith("/v1/"):
-        return _outside(method, target)
-    if target.rstrip("/") in INFERENCE:
-        return Route(INFERENCE[target.rstrip("/")]) if method == "POST" else UNKNOWN
-    parts = [unquote(part) for part in target[4:].rstrip("/").split("/")]
-    head, size = parts[0], len(parts)
-    new, old = paths != "old", paths != "new"
-    if head == "predictions":
-        return _prediction(method, parts, new=new, old=old)
-    if head == "predict" and size == 1 and method == "POST" and old:
-        return Route("create")
-    if head == "models" and size == 1 and method == "GET":
-        return Route("models")
-    if ((head == "models" and new) or (head == "model" and old)) and size > 1 and method == "GET":
-        return Route("model", "/".join(parts[1:]))
-    return UNKNOWN
-
-
-def _prediction(method: str, parts: list[str], *, new: bool, old: bool) -> Route:
-    size = len(parts)
-    if size == 1:
-        if method == "POST" and new:
-            return Route("create")
-        return Route("list") if method == "GET" else UNKNOWN
-    id = parts[1]
-    if not id:
-        return UNKNOWN
-    if size == 2:
-        if method == "GET":
-            return Route("read", id)
-        return Route("delete", id) if method == "DELETE" and new else UNKNOWN
-    if size == 3:
-        match method, parts[2]:
-            case "POST", "cancel":
-                return Route("cancel", id)
-            case "GET", "stream":
-                return Route("stream", id)
-            case "DELETE", "delete" if old:
-                return Route("delete", id)
-    return UNKNOWN
-
-
-def _outside(method: str, target: str) -> Route:
-    if target in ("/", "") and method in ("GET", "HEAD"):
-        return Route("home")
-    parts = target.split("/")
-    if len(parts) == 4 and parts[1] == "assets" and method in ("GET", "HEAD"):
-        return Route("asset", unquote(parts[2]), unquote(parts[3]))
-    if len(parts) == 3 and parts[1] == "__sandbox__":
-        return Route("control", parts[2])
-    if len(parts) in (4, 6) and parts[1] == "class" and parts[3] == "vote" and method in ("GET", "POST"):
-        return Route("vote", parts[2], "/".join(map(unquote, parts[4:])))
-    if len(parts) in (2, 3, 5) and parts[1] == "class" and method in ("GET", "HEAD"):
-        return Route("gallery", "/".join(parts[2:3]), "/".join(map(unquote, parts[3:])))
+    for methods, path, name, spelling in _ENDPOINTS:
+        found = path.fullmatch(target)
+        if found and method in methods and paths in ("both", spelling or paths):
+            return Route(name, *(unquote(part or "") for part in found.groups()))
     return UNKNOWN

@@ -9,6 +9,7 @@ Source: skytells-api.md, section 13.
 from __future__ import annotations
 
 import ipaddress
+import json
 import math
 import os
 import re
@@ -16,6 +17,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from decimal import Decimal, InvalidOperation
+from importlib.resources import files
 from typing import Any, Final, Literal, get_args, get_type_hints
 
 #: The most learners of one class.
@@ -24,30 +26,7 @@ WILDCARDS: Final = ("0.0.0.0", "::", "")  # noqa: S104 - compared with, not boun
 
 
 #: What clients of text models must survive (skytells-api-text.md, sections 8 and 9).
-QUIRKS: Final[dict[str, str]] = {
-    "other-model": "the answer names another model than was asked",
-    "length-empty": "all of max_tokens goes into reasoning, and no word is written",
-    "content-parts": "content is a list of parts",
-    "no-usage": "no usage, also where it was asked for",
-    "usage-everywhere": "usage on every chunk",
-    "stream-options-refused": "stream_options is a 400",
-    "split": "writes of 1 to 7 bytes, also inside a character",
-    "crlf": "lines of a stream end in CR LF",
-    "no-space": "data:{} without a space",
-    "comments": "comment lines between events, also before the first",
-    "no-done": "no [DONE]: the body just ends",
-    "stays-open": "the connection stays open behind the last event",
-    "cut": "the connection closes in the middle of a line",
-    "slow": "two seconds of silence before the first event and in the middle",
-    "error-midway": "an error comes in the middle of a stream",
-    "filtered": "the content filter cuts the answer off",
-    "filtered-prompt": "the prompt is flagged, and answered all the same",
-    "filtered-451": "the prompt is refused with 451",
-    "unknown-event": "an event that nobody knows comes in the middle",
-    "json-for-stream": "a JSON body although a stream was asked for",
-    "course-errors": "errors as the course shows them",
-    "envelope-a": "errors in the older envelope",
-}
+QUIRKS: Final[dict[str, str]] = json.loads(files(__package__).joinpath("quirks.json").read_text("utf-8"))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

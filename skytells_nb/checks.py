@@ -10,7 +10,7 @@ import inspect
 import math
 import operator
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from decimal import Decimal, InvalidOperation
 from difflib import get_close_matches
 from functools import wraps
@@ -27,6 +27,8 @@ __all__ = [
     "check_path",
     "check_seconds",
     "check_text",
+    "check_texts",
+    "check_variations",
     "check_whole",
     "closest",
     "did_you_mean",
@@ -146,6 +148,50 @@ def check_seconds(name: str, value: object, *, zero: bool = False, none: str = "
         pass
     wanted = f"seconds, {'0 or more' if zero else 'more than 0'}" + (f", or None for {none}" if none else "")
     raise expected(name, wanted, value)
+
+
+def check_texts(name: str, values: object) -> list[str]:
+    """Check a text or several that ask for something; each is taken once.
+
+    Examples
+    --------
+    >>> from skytells_nb.checks import check_texts
+    >>> check_texts("prompts", "a fox")
+    ['a fox']
+    """
+    found: list[Any] = (
+        [values] if isinstance(values, str) or not isinstance(values, Iterable) else list(values)
+    )
+    wrong = [value for value in found if not isinstance(value, str) or not value.strip()]
+    if not found or wrong:
+        what = "is empty" if not found else f"holds {wrong[0]!r:.80}"
+        raise InvalidInputError(
+            f"{name} {what}, and takes a text or a list of texts. Nothing was sent.", charged=False
+        )
+    return list(dict.fromkeys(found))
+
+
+def check_variations(inputs: object) -> list[dict[str, Any]]:
+    """Check what is asked besides a prompt: one dict for all, or a list of them, each another variation.
+
+    Examples
+    --------
+    >>> from skytells_nb.checks import check_variations
+    >>> check_variations(None), check_variations([{"seed": 1}, {"seed": 2}])
+    ([{}], [{'seed': 1}, {'seed': 2}])
+    """
+    listed = [inputs] if isinstance(inputs, Mapping | str) or not isinstance(inputs, Sequence) else inputs
+    found: list[Any] = [{} if each is None else each for each in listed]
+    if not found or not all(
+        isinstance(each, Mapping) and "prompt" not in each and all(isinstance(key, str) for key in each)
+        for each in found
+    ):
+        raise InvalidInputError(
+            "inputs must be a dict of what is asked besides a prompt, or a list of such dicts, not "
+            f"{inputs!r:.80}. Nothing was sent.",
+            charged=False,
+        )
+    return [dict(each) for each in found]
 
 
 def check_amount(name: str, value: object) -> Decimal:

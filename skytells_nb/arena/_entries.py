@@ -7,7 +7,7 @@ import hashlib
 import json
 import sys
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -16,10 +16,11 @@ from typing import Any, Final
 from ..aio import gather, run
 from ..api import AsyncClient, find_reusable
 from ..archive import Archive
+from ..checks import check_texts, check_variations
 from ..exceptions import InvalidInputError, SkytellsError, warn_user
 from ..formatting import format_cost, format_count
 from ..models import Model, Prediction
-from ..plaintext import clip, encodable
+from ..plaintext import encodable
 from ..pricing import together
 from ..spending import budget as spending_budget
 from ..spending import estimate
@@ -65,7 +66,7 @@ class Entries:
 
 def parse_models(models: object) -> list[str]:
     """Check the models: two or more names."""
-    names = _texts("models", models)
+    names = check_texts("models", models)
     if len(names) < 2:
         raise InvalidInputError(
             f"An arena compares two models or more, and {names[0]!r} is alone. Nothing was sent.",
@@ -76,36 +77,16 @@ def parse_models(models: object) -> list[str]:
 
 def parse_tasks(prompts: object, inputs: object) -> list[Task]:
     """Check prompts and inputs, and make a task of every combination of them."""
-    listed = [inputs] if isinstance(inputs, Mapping) or inputs is None else inputs
-    if not isinstance(listed, Sequence) or isinstance(listed, str) or not listed:
-        listed = [0]
-    variations: list[Any] = [{} if each is None else each for each in listed]
-    if not all(isinstance(each, Mapping) and "prompt" not in each for each in variations):
-        raise InvalidInputError(
-            "inputs must be a dict of what the models are given besides a prompt, or a list of such dicts, "
-            f"not {clip(repr(inputs), 80)}. Nothing was sent.",
-            charged=False,
-        )
+    variations = check_variations(inputs)
     seen: Counter[str] = Counter()
     tasks = []
-    for prompt in _texts("prompts", prompts):
+    for prompt in check_texts("prompts", prompts):
         for variation in variations:
             text = json.dumps({**variation, "prompt": prompt}, sort_keys=True, default=str)
             seen[text] += 1  # an equal task is another: two takes of one prompt
             digest = hashlib.blake2b(f"{seen[text]} {text}".encode(), digest_size=12).hexdigest()
-            tasks.append(Task(prompt, dict(variation), digest))
+            tasks.append(Task(prompt, variation, digest))
     return tasks
-
-
-def _texts(name: str, value: object) -> list[str]:
-    found = [value] if isinstance(value, str) else list(value) if isinstance(value, Iterable) else [value]
-    wrong = [each for each in found if not isinstance(each, str) or not each.strip()]
-    if not found or wrong:
-        what = "is empty" if not found else f"holds {wrong[0]!r:.80}"
-        raise InvalidInputError(
-            f"{name} {what}, and takes a text or a list of texts. Nothing was sent.", charged=False
-        )
-    return list(dict.fromkeys(found))
 
 
 def make_entries(

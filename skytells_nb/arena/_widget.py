@@ -23,6 +23,7 @@ from ..display import (
     Frame,
     draw,
     fetch,
+    key_script,
     media_html,
     notebook_bytes,
     outputs_of,
@@ -47,34 +48,14 @@ _BUTTONS: Final[tuple[tuple[Choice, str, str], ...]] = (
 _LONGEST_PROMPT: Final = 600
 _MOST_DRAWINGS: Final = 100  # some 50 kB each
 
-# Keys press buttons while anything in the arena has the focus, and JupyterLab's own shortcuts are off there.
-# A pair takes one vote: what is pressed before the next one stands is lost, not given to what nobody saw.
-# How a script comes to run here is told in forms/_views.py.
-_SCRIPT: Final = (
-    '<img alt="" style="display:none" src="data:," onerror="const wait=(tries)=>{'
-    "const arena=this.closest('.sky-arena');"
-    "if(!arena){if(tries)setTimeout(()=>wait(tries-1),100);return}"
-    "if(arena.skyScript)return;arena.skyScript=true;arena.tabIndex=0;"
-    "arena.setAttribute('data-lm-suppress-shortcuts','true');"
-    "const keys={ArrowLeft:'left',ArrowRight:'right',ArrowUp:'both',ArrowDown:'neither'};"
-    "const pair=()=>arena.querySelector('[data-pair]')?.dataset.pair;"
-    "arena.addEventListener('click',(event)=>{"
-    "if(!event.target.closest('.sky-votes button'))return;"
-    "if(arena.skyVoted===pair()){event.preventDefault();event.stopPropagation();return}"
-    "arena.skyVoted=pair()},true);"
-    "arena.addEventListener('pointerdown',(event)=>{"
-    "if(!event.target.closest('input,button,a,video,audio'))arena.focus({preventScroll:true})});"
-    "arena.addEventListener('keydown',(event)=>{"
-    "if(event.target.closest('input,video,audio')||event.ctrlKey||event.metaKey||event.altKey)return;"
-    "const button=arena.querySelector('.sky-votes button.sky-'+keys[event.key]);"
-    "if(!button)return;event.preventDefault();event.stopPropagation();"
-    'if(!event.repeat)button.click()},true)};wait(50)">'
-)
+_KEYS: Final = {"ArrowLeft": "left", "ArrowRight": "right", "ArrowUp": "both", "ArrowDown": "neither"}
 
 
 @cache
 def _style_sheet() -> str:
-    return f"<style>{files(__package__).joinpath('_arena.css').read_text('utf-8')}</style>{_SCRIPT}"
+    style = files(__package__).joinpath("_arena.css").read_text("utf-8")
+    keys = {key: f".sky-votes button.sky-{choice}" for key, choice in _KEYS.items()}
+    return f"<style>{style}</style>{key_script('.sky-arena', keys, '.sky-votes button')}"
 
 
 class ArenaWidget(w.VBox):  # type: ignore[misc]  # ipywidgets has no types
@@ -175,7 +156,7 @@ class ArenaWidget(w.VBox):  # type: ignore[misc]  # ipywidgets has no types
     def _head_html(self) -> str:
         done, total = self._arena.progress
         facts = f"{done:,} of {format_count(total, 'pair')} voted on by {self._arena.voter}"
-        quiet = f'<span class="sky-quiet-words" data-pair="{self._count}">{escape(facts)}</span>'
+        quiet = f'<span class="sky-quiet-words" data-shown="{self._count}">{escape(facts)}</span>'
         pair = self._arena.pair
         if pair is None:
             return f'<div class="sky-head"><b>That was every pair.</b>{quiet}</div>'

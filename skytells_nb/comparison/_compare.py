@@ -23,7 +23,7 @@ from ..api import (
     reuse_wanted,
     watch_created,
 )
-from ..checks import meant_as
+from ..checks import check_texts, check_variations, meant_as
 from ..exceptions import InvalidInputError, SkytellsError, UncertainCreateError
 from ..models import Model, Prediction
 from ..plaintext import encodable
@@ -31,7 +31,7 @@ from ..pricing import together
 from ..schema import is_frame
 from ..spending import estimate
 from ._grid import Cell, Comparison
-from ._plan import MOST, Plan, Slot, check_axis, check_variations, plan, plan_frame
+from ._plan import MOST, Plan, Slot, plan, plan_frame
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -94,11 +94,11 @@ def compare(
     2 predictions: 1 prompt × 2 columns, 0.04 credits in all
     <Comparison of 1 prompt × 2 columns>
     """
-    names = check_axis("models", models)
+    names = check_texts("models", models)
     if is_frame(prompts):
         count = len(cast("Any", prompts)) * len(names)
     else:
-        texts, variations = check_axis("prompts", prompts), check_variations(inputs)
+        texts, variations = check_texts("prompts", prompts), check_variations(inputs)
         count = len(texts) * len(variations) * len(names)
     used = client_of(client)
     known = run(_models(used, names))
@@ -119,7 +119,7 @@ def _too_many(models: Sequence[Model], given: Any, count: int, client: AsyncClie
         prices = [
             estimate(model, given, client=client)
             if is_frame(given)
-            else estimate(model, {"prompt": check_axis("prompts", given)[0]}, count=each, client=client)
+            else estimate(model, {"prompt": check_texts("prompts", given)[0]}, count=each, client=client)
             for model in models
         ]
         price = f"{together(prices).price} in all"

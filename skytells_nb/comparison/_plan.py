@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -13,11 +13,10 @@ from ..display import REUSED
 from ..exceptions import InvalidInputError
 from ..formatting import format_count
 from ..models import Model, Prediction
-from ..plaintext import clip
 from ..pricing import Estimate, estimate, together
 from ..schema import Checker, as_text, labels_of, parse, rows_of, unknown_inputs
 
-__all__ = ["MOST", "Label", "Plan", "Slot", "check_axis", "check_variations", "plan", "plan_frame"]
+__all__ = ["MOST", "Label", "Plan", "Slot", "plan", "plan_frame"]
 
 MOST: Final = 1_000
 """Cells that one comparison shows."""
@@ -74,43 +73,6 @@ class Plan:
             return f"{whole}, all {REUSED}, at no cost"
         reused = f", {len(kept) - len(new)} {REUSED}" if len(new) < len(kept) else ""
         return f"{whole}{reused}, {together(new).price} in all"
-
-
-def check_axis(name: str, values: object) -> tuple[str, ...]:
-    """Check one axis: a text, or several; each is taken once."""
-    found = (
-        [values] if isinstance(values, str) else list(values) if isinstance(values, Iterable) else [values]
-    )
-    wrong = [value for value in found if not isinstance(value, str) or not value.strip()]
-    if not found or wrong:
-        what = "is empty" if not found else f"holds {wrong[0]!r}"
-        raise InvalidInputError(
-            f"{name} {what}, and takes a text or a list of texts. Nothing was sent.",
-            charged=False,
-        )
-    return tuple(dict.fromkeys(found))
-
-
-def check_variations(inputs: object) -> tuple[dict[str, Any], ...]:
-    """Check the inputs besides the prompt: one dict for all cells, or a list of them, each its own column."""
-    found = [inputs] if isinstance(inputs, Mapping) or inputs is None else inputs
-    if not isinstance(found, Sequence) or isinstance(found, str) or not found:
-        found = [0]
-    variations: list[Any] = [{} if each is None else each for each in found]
-    if any(isinstance(each, Mapping) and "prompt" in each for each in variations):
-        raise InvalidInputError(
-            "inputs cannot hold a prompt; every row has its own, from prompts. Nothing was sent.",
-            charged=False,
-        )
-    if not all(
-        isinstance(each, Mapping) and all(isinstance(key, str) for key in each) for each in variations
-    ):
-        raise InvalidInputError(
-            f"inputs must be a dict for all cells, or a list of dicts, one for each column of a model, not "
-            f"{clip(repr(inputs), 80)}. Nothing was sent.",
-            charged=False,
-        )
-    return tuple(dict(each) for each in variations)
 
 
 def plan(models: Sequence[Model], prompts: Sequence[str], variations: Sequence[Mapping[str, Any]]) -> Plan:

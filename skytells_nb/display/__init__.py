@@ -8,6 +8,7 @@ from ._gallery import Gallery, gallery
 from ._html import ROOT, Frame, media_html, text_html
 from ._items import DisplayItem, FileContent, Message, outputs_of
 from ._pipeline import data_uri, draw, fetch, notebook_bytes
+from ._scripts import key_script, script_html
 from ._show import mimebundle, show, to_html
 from ._stream import follow
 from ._text import REUSED, InputRow, input_rows, seconds_text
@@ -32,6 +33,7 @@ __all__ = [
     "follow",
     "gallery",
     "input_rows",
+    "key_script",
     "labelled_sheet",
     "make_thumbnail",
     "markdown_html",
@@ -41,6 +43,7 @@ __all__ = [
     "outputs_of",
     "png_budget",
     "png_within",
+    "script_html",
     "seconds_text",
     "show",
     "spans",

@@ -16,6 +16,7 @@ from typing import Any, Final
 
 import ipywidgets as w
 
+from ..display import script_html
 from ..formatting import format_cost
 from ..models import Model, Prediction
 from ..pricing import Estimate
@@ -48,32 +49,21 @@ _COPY: Final = (
     "{getSelection().selectAllChildren(pre);this.textContent='Selected'};"
     "navigator.clipboard?navigator.clipboard.writeText(pre.textContent).then(done,select):select()"
 )
-# A text area of ipywidgets has no key that submits, and stops keys on their way up; so Ctrl+Enter is caught
-# on the way down. Nor can it be told which way its text runs; the browser finds out with dir="auto". The
-# picture that cannot be loaded is how a script runs in HTML that is set from outside; the view may not stand
-# in its form yet when it does. Where scripts are stripped there is neither.
-_SCRIPT: Final = (
-    '<img alt="" style="display:none" src="data:," onerror="const wait=(tries)=>{'
-    "const form=this.closest('.sky-form');"
-    "if(!form){if(tries)setTimeout(()=>wait(tries-1),100);return}"
-    "if(form.skyScript)return;form.skyScript=true;"
-    "const turn=()=>form.querySelectorAll('textarea,input[type=text]').forEach((box)=>{box.dir='auto'});"
-    "turn();setTimeout(turn,500);form.addEventListener('focusin',turn);"
-    "form.addEventListener('keydown',(event)=>{"
-    "if(event.key!=='Enter'||!(event.ctrlKey||event.metaKey))return;"
-    "const button=form.querySelector('button.sky-generate');if(!button)return;"
-    "event.preventDefault();event.stopPropagation();"
-    "event.target.dispatchEvent(new Event('change',{bubbles:true}));"
-    'if(!button.disabled)button.click()},true)};wait(50)">'
-)
 _LONGEST_CODE: Final = 200_000
 _LONGEST_VALUE: Final = 300
 
 
 @cache
 def style_sheet() -> str:
-    """Return the style sheet of every form, and the script, as HTML."""
-    return f"<style>{files(__package__).joinpath('_form.css').read_text('utf-8')}</style>{_SCRIPT}"
+    """Return the style sheet of every form, and the script, as HTML.
+
+    A text area of ipywidgets has no key that submits, and stops keys on their way up; so the script catches
+    Ctrl+Enter on the way down. Nor can it be told which way its text runs; the browser finds out.
+    """
+    style, script = (
+        files(__package__).joinpath(f"_form.{kind}").read_text("utf-8") for kind in ("css", "js")
+    )
+    return f"<style>{style}</style>{script_html('.sky-form', script)}"
 
 
 class Layouts:

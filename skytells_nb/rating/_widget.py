@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 import ipywidgets as w
 
 from .._options import options
-from ..display import to_html
+from ..display import key_script, to_html
 from ..exceptions import SkytellsError
 from ..formatting import format_count
 
@@ -22,38 +22,20 @@ __all__ = ["RaterWidget"]
 _BYTES: Final = 400_000
 _PICTURE: Final = 768
 
-# Keys press buttons while anything in the rater but a text box has the focus, and JupyterLab's own shortcuts
-# are off there. A picture takes one rating: what is pressed before the next one stands is lost, not given to
-# what nobody saw. How a script comes to run here is told in forms/_views.py.
-_SCRIPT: Final = (
-    '<img alt="" style="display:none" src="data:," onerror="const wait=(tries)=>{'
-    "const rater=this.closest('.sky-rating');"
-    "if(!rater){if(tries)setTimeout(()=>wait(tries-1),100);return}"
-    "if(rater.skyScript)return;rater.skyScript=true;rater.tabIndex=0;"
-    "rater.setAttribute('data-lm-suppress-shortcuts','true');"
-    "const keys={x:'reject',u:'undo',ArrowLeft:'previous',ArrowRight:'next'};"
-    "for(let n=1;n<6;n++)keys[n]='stars-'+n;"
-    "const shown=()=>rater.querySelector('[data-shown]')?.dataset.shown;"
-    "rater.addEventListener('click',(event)=>{"
-    "if(!event.target.closest('button.sky-rate'))return;"
-    "if(rater.skyRated===shown()){event.preventDefault();event.stopPropagation();return}"
-    "rater.skyRated=shown()},true);"
-    "rater.addEventListener('pointerdown',(event)=>{"
-    "if(!event.target.closest('input,button,a,video,audio'))rater.focus({preventScroll:true})});"
-    "rater.addEventListener('keydown',(event)=>{"
-    "if(event.target.closest('input')){"
-    "if(event.key==='Enter'||event.key==='Escape')rater.focus({preventScroll:true});return}"
-    "if(event.target.closest('video,audio')||event.ctrlKey||event.metaKey||event.altKey)return;"
-    "const key=event.key.length===1?event.key.toLowerCase():event.key;"
-    "const button=keys[key]&&rater.querySelector('button.sky-'+keys[key]);"
-    "if(!button)return;event.preventDefault();event.stopPropagation();"
-    'if(!event.repeat)button.click()},true)};wait(50)">'
-)
+_KEYS: Final = {
+    "x": "reject",
+    "u": "undo",
+    "ArrowLeft": "previous",
+    "ArrowRight": "next",
+    **{str(stars): f"stars-{stars}" for stars in range(1, 6)},
+}
 
 
 @cache
 def _style_sheet() -> str:
-    return f"<style>{files(__package__).joinpath('_rating.css').read_text('utf-8')}</style>{_SCRIPT}"
+    style = files(__package__).joinpath("_rating.css").read_text("utf-8")
+    keys = {key: f"button.sky-{name}" for key, name in _KEYS.items()}
+    return f"<style>{style}</style>{key_script('.sky-rating', keys, 'button.sky-rate')}"
 
 
 class RaterWidget(w.VBox):  # type: ignore[misc]  # ipywidgets has no types

@@ -57,7 +57,9 @@ def month(number: int, rows: int) -> pa.Table:
         "input": pa.nulls(rows, pa.string()),
         "sandbox": pa.repeat(False, rows),
     }
-    return pa.table(columns).cast(datasets._schema(pa))
+    schema = datasets._schema(pa)
+    nothing = {field.name: pa.nulls(rows, field.type) for field in schema if field.name not in columns}
+    return pa.table(columns | nothing).select(schema.names).cast(schema)
 
 
 def write(folder: str) -> None:
@@ -87,7 +89,7 @@ def by_model_and_month(folder: str) -> None:
 
 
 def without_duckdb(folder: str) -> None:
-    datasets.find_spec = lambda _: None  # type: ignore[assignment]
+    datasets.find_spec = lambda _: None  # type: ignore[assignment]  # as where DuckDB is not installed
     by_model_and_month(folder)
 
 

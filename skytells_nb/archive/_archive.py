@@ -339,7 +339,7 @@ class Archive(Observer):
 
         The dataset holds each prediction once, with the columns of a predictions frame, its ``input`` as
         JSON, and ``sandbox``. Several archives, of several machines, may append to one at the same time.
-        What was appended stays as it was then.
+        What was appended stays as it was then: what is rated later has no rating in it.
 
         Parameters
         ----------

@@ -29,15 +29,16 @@ from ..api import parse_bound
 from ..exceptions import InvalidInputError, SkytellsError
 from ..models import SANDBOX_ID, STATUSES, is_done, is_sandbox_id
 from ..pricing import PLAUSIBLE
-from ._columns import COLUMNS, Chunk, from_frame, from_index
+from ._columns import COLUMNS, COUNTED, RATED, Chunk, from_frame, from_index
 
 __all__ = ["Filter", "aggregate", "append_dataset", "is_dataset", "parse_filter", "read_dataset"]
 
+_FURTHER: Final = {**RATED, **COUNTED}
 _SANDBOX: Final = "sandbox"
 _INPUT: Final = "input"
 _UNKNOWN: Final = "unknown"  # the month of what has no time
 _ROWS_PER_GROUP: Final = 250_000
-_REPEATED: Final = ["model", "model_type", "status", "currency", "error", "source", "origin"]
+_REPEATED: Final = ["model", "model_type", "status", "cost", "currency", "error", "source", "origin"]
 """What is written as a dictionary. Where values differ, trying it takes half the time and saves nothing."""
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -57,7 +58,8 @@ def _schema(arrow: Any) -> Any:
         "integer": arrow.int64(),
         "object": arrow.list_(arrow.string()),
     }
-    fields = [(name, types.get(kind, arrow.string())) for name, kind in COLUMNS.items()]
+    kinds = {**COLUMNS, **_FURTHER}
+    fields = [(name, types.get(kind, arrow.string())) for name, kind in kinds.items()]
     return arrow.schema([*fields, (_INPUT, arrow.string()), (_SANDBOX, arrow.bool_())])
 
 
@@ -153,7 +155,10 @@ def _table(arrow: Any, chunk: Chunk) -> Any:
     cost = np.array(chunk["cost"], dtype="float64")
     cost[(cost < 0) | (cost > float(PLAUSIBLE))] = np.nan  # what cannot be is unknown, as in a frame
     chunk = {
+        **dict.fromkeys(_FURTHER, [None] * len(cost)),
         **chunk,
+        **chunk.get("rated", {}),
+        **chunk.get("counted", {}),
         **{
             name: np.where(chunk[name] < 0, np.nan, chunk[name])
             for name in ("queue_s", "predict_s", "total_s")
@@ -258,10 +263,12 @@ def _of_months(names: Sequence[str], wanted: Filter) -> list[str]:
 def read_dataset(source: Any, columns: Collection[str] | None, wanted: Filter) -> Iterator[Chunk]:
     """Yield what is asked for of a dataset, file by file, and of its columns those that are asked for."""
     files = _find(source)
-    names = [*COLUMNS, _INPUT, _SANDBOX]
+    names = [*COLUMNS, *_FURTHER, _INPUT, _SANDBOX]
     if columns is not None:
         inputs = any(name == "prompt" or name.startswith("input.") for name in columns)
         needed = {"id", "origin", "status", "cost", "currency", _SANDBOX, *columns}
+        for together in (RATED, COUNTED):
+            needed |= set(together) if needed & set(together) else set()
         names = [name for name in names if name in needed or (inputs and name == _INPUT)]
     condition = _condition(wanted)
     for fragment in _dataset(files, wanted).get_fragments():
@@ -304,6 +311,8 @@ def _chunk(table: Any) -> Chunk:
 
 _SUMS: Final = ("rows", "cost", "failed", "known", "timed_cost", "seconds", "impossible", "running")
 _GOING: Final = [each for each in STATUSES if not is_done(each)]
+_IMPOSSIBLE, _KNOWN, _TIMED = 1, 2, 3
+"""What a cost is, in the groups that are added up; 0 is unknown, and what is timed is known, too."""
 
 
 Periods = Callable[[Any], Any]
@@ -337,27 +346,40 @@ def aggregate(
     """
     files = _find(source)
     parts = list(_dataset(files, wanted).get_fragments())
-    names = [each for each in dict.fromkeys(keys) if each != "currency"]
-    groups = [*names, _SANDBOX, "currency", *([] if periods is None else ["period"])]
+    groups = [*dict.fromkeys([*keys, "currency", "status"]), _SANDBOX]
+    if periods is not None:
+        groups.append("period")
     with _typed_errors(files.source, "read"):
         ours = all(_SANDBOX in part.physical_schema.names for part in parts)
         if parts and ours and "://" not in files.source and find_spec("duckdb"):
-            return _by_duckdb(parts, groups, wanted, periods, spread)
-        sums = [_sums_of_file(part, groups, wanted, periods, spread) for part in parts]
-    full = [each for each in sums if len(each)]
-    return pd.concat(full, ignore_index=True) if full else _no_sums(groups)
+            found = [_by_duckdb(parts, groups, wanted, periods, spread)]
+        else:
+            found = [_sums_of_file(part, groups, wanted, periods, spread) for part in parts]
+    sums = [_told_apart(each) for each in found if len(each)]
+    return pd.concat(sums, ignore_index=True) if sums else _no_sums(groups)
+
+
+def _told_apart(sums: pd.DataFrame) -> pd.DataFrame:
+    """Say of each group, by its status and by what its costs are, what adds up to what."""
+    kind, rows, cost = sums.pop("kind").astype(int), sums["rows"], sums["cost"]
+    known = kind >= _KNOWN
+    return sums.assign(
+        cost=cost.where(known, None),
+        failed=cost.where(known & sums["status"].eq("failed"), None),
+        known=rows.where(known, 0),
+        timed_cost=cost.where(kind == _TIMED, None),
+        seconds=sums["seconds"].where(kind == _TIMED, None),
+        impossible=rows.where(kind == _IMPOSSIBLE, 0),
+        running=rows.where(~known & sums["status"].isin(_GOING), 0),
+    )
 
 
 def _by_duckdb(
     parts: Sequence[Any], groups: Sequence[str], wanted: Filter, periods: Periods | None, spread: bool
 ) -> pd.DataFrame:
     duckdb: Any = import_module("duckdb")
-    going = ", ".join(f"'{each}'" for each in _GOING)
     quarter = f"epoch_us(created_at) // {_QUARTER}"
-    # What cannot be a cost is unknown; so is NaN, which DuckDB sorts above all numbers.
-    rows = f"""(SELECT *, CASE WHEN cost BETWEEN 0 AND {PLAUSIBLE}
-        THEN TRY_CAST(cost AS DECIMAL(18, {_PLACES})) END AS exact
-        FROM read_parquet(?, hive_partitioning = false, union_by_name = true))"""  # noqa: S608 - constants
+    rows = "read_parquet(?, hive_partitioning = false, union_by_name = true)"
     where: list[str] = ["true"]
     values: list[Any] = [[part.path for part in parts]]
     for condition, value in (
@@ -380,17 +402,16 @@ def _by_duckdb(
             table = _arrow().table({"quarter": quarters, "period": periods(quarters * _QUARTER)})
             db.register("periods", table)
             rows = f"{rows} LEFT JOIN periods ON {quarter} = periods.quarter"
-        more = ", avg(cost) FILTER (exact >= 0) AS mean, var_samp(cost) FILTER (exact >= 0) AS variance"
+        known = f"cost BETWEEN 0 AND {PLAUSIBLE}"  # NaN is above all numbers in DuckDB
+        figures = f", avg(cost) FILTER ({known}) AS mean, var_samp(cost) FILTER ({known}) AS variance"
+        there = {"period"}.union(*(part.physical_schema.names for part in parts))
+        keys = [f'"{name}"' if name in there else f'NULL AS "{name}"' for name in groups]
         query = f"""
-            SELECT {", ".join(f'"{name}"' for name in groups)}, count(*) AS rows,
-                sum(exact) AS cost,
-                sum(exact) FILTER (status = 'failed') AS failed,
-                count(exact) AS known,
-                sum(exact) FILTER (predict_s IS NOT NULL) AS timed_cost,
-                sum(predict_s) FILTER (exact IS NOT NULL) AS seconds,
-                count(*) FILTER (cost IS NOT NULL AND exact IS NULL) AS impossible,
-                count(*) FILTER (exact IS NULL AND status IN ({going})) AS running
-                {more if spread else ""}
+            SELECT {", ".join(keys)},
+                CASE WHEN cost IS NULL THEN 0 WHEN NOT {known} THEN {_IMPOSSIBLE}
+                    WHEN predict_s IS NULL THEN {_KNOWN} ELSE {_TIMED} END AS kind,
+                count(*) AS rows, sum(TRY_CAST(cost AS DECIMAL(18, {_PLACES}))) AS cost,
+                sum(predict_s) AS seconds {figures if spread else ""}
             FROM {rows} {chosen} GROUP BY ALL"""  # noqa: S608 - names are those of COLUMNS
         done = db.execute(query, values)
         names = [column[0] for column in done.description]
@@ -422,18 +443,14 @@ def _sums_of_file(
     fragment: Any, groups: Sequence[str], wanted: Filter, periods: Periods | None, spread: bool
 ) -> pd.DataFrame:
     arrow, compute = _arrow(), import_module("pyarrow.compute")
-    names = [*(set(groups) & set(COLUMNS) | {"cost", "status", "predict_s"}), "id", _SANDBOX, "created_at"]
+    names = [*{*groups, "cost", "predict_s", "id", _SANDBOX, "created_at"} - {"period"}]
     names = [each for each in names if each != "id" or _SANDBOX not in fragment.physical_schema.names]
     table = fragment.to_table(schema=_schema(arrow), columns=names, filter=_condition(wanted))
-    cost, status = table["cost"], table["status"]
+    cost = table["cost"]
     known = compute.and_(compute.greater_equal(cost, 0.0), compute.less_equal(cost, float(PLAUSIBLE)))
     known = compute.fill_null(known, False)
-    exact = compute.cast(compute.if_else(known, cost, None), arrow.decimal128(38, _PLACES))
-    timed = compute.and_(known, compute.is_valid(table["predict_s"]))
-    failed = compute.and_(known, compute.fill_null(compute.equal(status, "failed"), False))
-    going = compute.is_in(status, arrow.array(_GOING))
-    nothing = arrow.scalar(None, exact.type)
-    columns = {name: table[name] for name in groups if name in COLUMNS}
+    timed = compute.if_else(compute.is_valid(table["predict_s"]), _TIMED, _KNOWN)
+    columns = {name: table[name] for name in groups if name != "period"}
     columns[_SANDBOX] = compute.fill_null(table[_SANDBOX], False)
     if "id" in names:
         columns[_SANDBOX] = compute.or_(
@@ -445,22 +462,18 @@ def _sums_of_file(
         starts = arrow.array(periods(found.to_numpy() * _QUARTER))
         columns["period"] = starts.take(compute.index_in(quarters, found))
     columns |= {
+        "kind": compute.if_else(known, timed, compute.cast(compute.is_valid(cost), arrow.int64())),
         "rows": arrow.repeat(1, len(table)),
-        "cost": exact,
-        "failed": compute.if_else(failed, exact, nothing),
-        "known": compute.cast(known, arrow.int64()),
-        "timed_cost": compute.if_else(timed, exact, nothing),
-        "seconds": compute.if_else(timed, table["predict_s"], None),
-        "impossible": compute.cast(compute.and_not(compute.is_valid(cost), known), arrow.int64()),
-        "running": compute.cast(compute.and_not(going, known), arrow.int64()),
-        "float": compute.if_else(known, cost, None),
+        "cost": compute.cast(compute.if_else(known, cost, None), arrow.decimal128(38, _PLACES)),
+        "seconds": table["predict_s"],
+        "float": cost,
     }
-    grouped = arrow.table(columns).group_by(list(groups))
-    figures = [(name, "sum") for name in _SUMS]
-    more = [("float", "mean"), ("float", "variance", compute.VarianceOptions(ddof=1))] if spread else []
-    result: pd.DataFrame = grouped.aggregate([*figures, *more]).to_pandas()
-    plain = {f"{name}_sum": name for name in _SUMS} | {"float_mean": "mean", "float_variance": "variance"}
-    return result.rename(columns=plain)
+    figures: list[Any] = [("rows", "sum"), ("cost", "sum"), ("seconds", "sum")]
+    if spread:
+        figures += [("float", "mean"), ("float", "variance", compute.VarianceOptions(ddof=1))]
+    result: pd.DataFrame = arrow.table(columns).group_by([*groups, "kind"]).aggregate(figures).to_pandas()
+    plain = {f"{name}_sum": name for name in ("rows", "cost", "seconds")}
+    return result.rename(columns={**plain, "float_mean": "mean", "float_variance": "variance"})
 
 
 @contextmanager

@@ -16,7 +16,7 @@ import pandas as pd
 
 from ..exceptions import InvalidInputError
 from ._billable import Billable, as_frame, billable, billable_sums, require_columns
-from ._columns import COLUMNS
+from ._columns import COLUMNS, RATED
 from ._datasets import Filter, aggregate, is_dataset
 from ._dtypes import Categories, column_of, utc
 from ._predictions import predictions_frame
@@ -116,7 +116,8 @@ def _of_dataset(
     source: Any, names: list[str], freq: str | None, rates: Mapping[str, float] | None, zone: tzinfo
 ) -> pd.DataFrame | None:
     """Add up a dataset without loading it; None where its rows are needed: by inputs, or by minutes."""
-    if any(COLUMNS.get(name) not in ("text", "category", "status") for name in names):
+    kinds = {**COLUMNS, **RATED}
+    if any(kinds.get(name) not in ("text", "category", "status", "integer") for name in names):
         return None
     length = None if freq is None else _length(to_offset(freq))
     if length is not None and length < _QUARTER:
@@ -136,8 +137,8 @@ def _of_dataset(
         parts["period"] = starts.dt.tz_convert(zone)
         _note_missing(int(sums.loc[starts.isna(), "rows"].sum()), notes)
     for name in keys:
-        values = [None if pd.isna(each) else str(each) for each in sums[name]]
-        parts[name] = pd.Series(column_of(COLUMNS[name], values), index=sums.index)
+        values = [None if pd.isna(each) else each for each in sums[name]]
+        parts[name] = pd.Series(column_of(kinds[name], values), index=sums.index)
     for name in ("cost", "failed", "timed_cost"):
         parts[f"_{name}"] = sums[name].map(_float).astype("float64") * sums["factor"]
     parts["_failed"] = parts["_failed"].fillna(0.0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import random
 import signal
@@ -9,6 +10,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -25,7 +27,7 @@ from hypothesis import strategies as st
 import skytells_nb as sky
 from skytells_nb.exceptions import InvalidInputError, SkytellsError
 from skytells_nb.frames import _datasets, forecast, predictions_frame, spend, total
-from skytells_nb.frames._columns import read_rows
+from skytells_nb.frames._columns import COLUMNS, COUNTED, RATED, read_rows
 
 BEGIN = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -68,17 +70,22 @@ def engine(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> s
 
 def test_an_archive_appends_what_is_new(tmp_path: Path):
     archive, there = sky.Archive(tmp_path / "outputs"), tmp_path / "dataset"
-    with sky.Sandbox(seconds=0) as sandbox, sandbox.client(archive=archive) as client:
+    with sky.Sandbox(transport="inprocess", seconds=0) as sandbox, sandbox.client(archive=archive) as client:
         for number in range(3):
             client.predictions.create("truefusion-edge", {"prompt": "fox", "seed": number, "width": 64})
         assert archive.to_parquet(there) == 3
         assert archive.to_parquet(there) == 0
         client.predictions.create("truefusion-edge", {"prompt": "owl", "width": 64})
-        assert archive.to_parquet(there) == 1
-    kept = predictions_frame(archive).drop(columns=["rating", "tags", "note"])
-    read = predictions_frame(there)
+        made = client.chat.completions.create("gpt-5", "an owl")
+        archive.rate(made.id, 5, tags=["cover"])
+        assert archive.to_parquet(there) == 2
+    kept, read = predictions_frame(archive), predictions_frame(there)
+    assert read["tokens_out"].notna().sum() == 1
+    same(lambda source: spend(source, "rating"), there, archive)
     key = {"by": "id", "ignore_index": True}
-    pd.testing.assert_frame_equal(read.sort_values(**key), kept.sort_values(**key), check_like=True)
+    pd.testing.assert_frame_equal(
+        read.sort_values(**key), kept.sort_values(**key), check_like=True, check_categorical=False
+    )
     assert read.attrs["sandbox"]
     assert spend(there).attrs["currency"] == "credits"
     month = f"{datetime.now(UTC):%Y-%m}"
@@ -92,7 +99,7 @@ def test_an_archive_appends_what_is_new(tmp_path: Path):
 def test_it_holds_the_documented_columns_with_their_types(tmp_path: Path):
     append([row(1), {"id": "bare"}], tmp_path)
     file = pyarrow.parquet.ParquetFile(tmp_path / "month=2026-01/000001.parquet")
-    assert file.schema_arrow.names == [*predictions_frame([]).columns, "input", "sandbox"]
+    assert file.schema_arrow.names == [*COLUMNS, *RATED, *COUNTED, "input", "sandbox"]
     assert str(file.schema_arrow.field("created_at").type) == "timestamp[us, tz=UTC]"
     assert file.metadata.row_group(0).column(0).compression == "ZSTD"
     unknown = pyarrow.parquet.read_table(tmp_path / "month=unknown/000001.parquet", partitioning=None)
@@ -143,29 +150,64 @@ def test_those_that_append_at_the_same_time_append_each_once(tmp_path: Path):
     assert list(tmp_path.rglob("*.part")) == []
 
 
-WRITER = """
-import sys
+WRITERS = """
+import json, os, sys
 sys.path[:0] = [{tests!r}, {tests!r} + "/.."]
 from test_datasets import append, row
-print("ready", flush=True)
-while True:
-    for n in range(0, 4000, 40):
-        append([row(m, hours=m) for m in range(n, n + 40)], {path!r})
+for line in sys.stdin:
+    path, environment = json.loads(line)
+    process = os.fork()
+    if not process:
+        os.environ.update(environment)
+        while True:
+            for n in range(0, 4000, 40):
+                append([row(m, hours=m) for m in range(n, n + 40)], path)
+    print(process, flush=True)
+    print(os.waitpid(process, 0)[1], flush=True)
 """
 
 
-def test_one_that_is_killed_leaves_nothing_half_written(tmp_path: Path):
+class Writers:
+    """Writes to a dataset in processes that can be killed: imports everything once, and forks for each."""
+
+    def __init__(self) -> None:
+        code = WRITERS.format(tests=str(Path(__file__).parent))
+        self._process = subprocess.Popen([sys.executable, "-c", code], stdin=-1, stdout=-1, text=True)
+
+    def begin(self, path: Any, **environment: str) -> int:
+        assert self._process.stdin is not None
+        self._process.stdin.write(json.dumps([str(path), environment]) + "\n")
+        self._process.stdin.flush()
+        return self._hear()
+
+    def kill(self, writer: int) -> None:
+        os.kill(writer, signal.SIGKILL)
+        assert self._hear() == signal.SIGKILL
+
+    def _hear(self) -> int:
+        assert self._process.stdout is not None
+        return int(self._process.stdout.readline())
+
+    def close(self) -> None:
+        self._process.communicate()
+
+
+@pytest.fixture(scope="module")
+def writers() -> Iterator[Writers]:
+    writers = Writers()
+    yield writers
+    writers.close()
+
+
+def test_one_that_is_killed_leaves_nothing_half_written(writers: Writers, tmp_path: Path):
     there = tmp_path / "dataset"
-    code = WRITER.format(tests=str(Path(__file__).parent), path=str(there))
     dice = random.Random(7)
     for _ in range(4):
-        with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE) as writer:
-            assert writer.stdout is not None
-            writer.stdout.readline()
-            deadline = time.monotonic() + dice.random()
-            while time.monotonic() < deadline or not list(there.rglob("*.parquet")):
-                os.sched_yield()
-            writer.send_signal(signal.SIGKILL)
+        writer = writers.begin(there)
+        deadline = time.monotonic() + dice.random()
+        while time.monotonic() < deadline or not list(there.rglob("*.parquet")):
+            os.sched_yield()
+        writers.kill(writer)
         frame = predictions_frame(there)
         assert frame.attrs["notes"] == [], "nothing twice"
     rows = [row(n, hours=n) for n in range(4000)]
@@ -220,7 +262,7 @@ def test_sums_are_equal_to_those_of_the_frame(
             same(lambda source: forecast(source, "lumo", 10, rates=rates), path, frame)
 
 
-def same(ask: Any, path: Path, frame: pd.DataFrame) -> None:
+def same(ask: Any, path: Path, frame: Any) -> None:
     results = []
     for source in (path, frame):
         try:
@@ -319,7 +361,7 @@ def test_a_bucket_keeps_what_two_append_at_the_same_time(bucket: Bucket):
     assert sorted(predictions_frame(bucket.url)["id"]) == sorted(f"p{n}" for n in range(12))
 
 
-def test_a_writer_killed_in_the_middle_leaves_a_bucket_whole(bucket: Bucket):
+def test_a_writer_killed_in_the_middle_leaves_a_bucket_whole(writers: Writers, bucket: Bucket):
     writing, killed = threading.Event(), threading.Event()
 
     def hold(method: str, path: str) -> tuple[int, str] | None:
@@ -330,10 +372,10 @@ def test_a_writer_killed_in_the_middle_leaves_a_bucket_whole(bucket: Bucket):
         return 500, "CutShort"
 
     bucket.refuse = hold
-    code = WRITER.format(tests=str(Path(__file__).parent), path=bucket.url)
-    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE) as process:
-        assert writing.wait(60)
-        process.kill()
+    environment = {name: value for name, value in os.environ.items() if name.startswith("AWS_")}
+    writer = writers.begin(bucket.url, **environment)
+    assert writing.wait(60)
+    writers.kill(writer)
     killed.set()
     bucket.refuse = lambda method, path: None
     before = len(predictions_frame(bucket.url))

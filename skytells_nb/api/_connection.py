@@ -140,6 +140,7 @@ class Connection:
         self.legacy_endpoints: set[str] = set()
         self.create_order: dict[str, int] = {}
         self.created_at: dict[str, float] = {}
+        self.clock_lag = timedelta(0)
         self.watch = Watch(self)
         self.closed = False
         self._http: HttpSession | None = None
@@ -232,7 +233,16 @@ class Connection:
         now, here = self.now(), self.wall()
         passed = timedelta(seconds=max(now - moment, (here - wall).total_seconds()))
         server = self.server_clock.at(now) or here - timedelta(minutes=2)
-        return (server - passed).replace(microsecond=0)
+        return (server - passed - self.clock_lag).replace(microsecond=0)
+
+    def note_lag(self, prediction: Prediction, since: datetime) -> None:
+        """Learn from a create's own answer by how much `earliest` was too late, if it was.
+
+        Those who date predictions need not be those who date answers: with five seconds between their clocks
+        a create whose answer was lost was taken for older than its request, and sent again.
+        """
+        if prediction.created_at is not None:
+            self.clock_lag += max(timedelta(0), since - prediction.created_at)
 
     def note_created(self, prediction: Prediction, *, just_now: bool = True) -> None:
         """Count a prediction made here, so that the watch knows how deep in the listing it lies."""
@@ -248,7 +258,7 @@ class Connection:
         server = self.server_clock.at(now)
         if server is None or prediction.created_at is None:
             return None
-        return max(0.0, (server - prediction.created_at).total_seconds())
+        return max(0.0, (server - self.clock_lag - prediction.created_at).total_seconds())
 
     def note_model(self, model: Model) -> None:
         """Remember what it takes and costs, and its display name, by which the API may list it."""

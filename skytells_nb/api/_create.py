@@ -24,7 +24,7 @@ from ._observers import Observer
 from ._pending import PendingCreate
 from ._reconcile import search, search_once, start_when_clear, uncertain_error
 from ._requests import CreateRequest
-from ._responses import ErrorBody, Reply, Response, TransportFailure, decode, error_body, to_exception
+from ._responses import ErrorBody, Reply, Response, TransportFailure, error_body, parse, to_exception
 from ._send import is_older_spelling, pause_before, rate_limit_wait, send_with_retry
 from ._wait import conclude, follow, patience
 
@@ -201,6 +201,8 @@ class _Attempt:
             self.made = made
             if self.pending is not None:
                 self.connection.creates.answered(self.pending, made.id)
+                since = self.connection.earliest(self.pending.started, self.pending.wall)
+                self.connection.note_lag(made, since)
             self.connection.note_created(made)
         return made
 
@@ -351,12 +353,8 @@ async def _tell(observer: Observer, hear: Awaitable[None]) -> None:
 
 def _prediction_in(connection: Connection, reply: Reply, request: CreateRequest) -> Prediction | None:
     """Parse an answer as the prediction that was made; None when it is anything else."""
-    if isinstance(reply, TransportFailure) or error_body(reply) is not None:
-        return None
-    body = decode(reply)
-    if isinstance(body, dict) and isinstance(body.get("data"), dict) and "id" not in body:
-        body = body["data"]
-    if not isinstance(body, dict) or not isinstance(body.get("id"), str) or not body["id"]:
+    body, error = (None, reply) if isinstance(reply, TransportFailure) else parse(reply)
+    if error or not isinstance(body, dict) or not isinstance(body.get("id"), str) or not body["id"]:
         return None
     asked = Prediction(id=body["id"], status="queued", model=request.model, input=request.input)
     return Prediction.from_api(body, origin=connection.origin).remembering(asked)

@@ -441,8 +441,6 @@ async def _list_with_bar(connection: Connection, *, limit: int | None, **filters
 
 
 def _parse(connection: Connection, body: Any) -> Prediction:
-    if isinstance(body, dict) and isinstance(body.get("data"), dict) and "id" not in body:
-        body = body["data"]
     if not isinstance(body, dict) or not isinstance(body.get("id"), str) or not body["id"]:
         raise ServerError(
             "The answer names no prediction. Try again.", detail="answer without an id", charged=False

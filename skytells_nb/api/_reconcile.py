@@ -28,6 +28,9 @@ _TURN: Final = 0.1
 _PAGES: Final = 40
 _UNCLEAR: Final = 10
 _SKEW: Final = timedelta(seconds=2)
+_DOUBT: Final = timedelta(minutes=2)
+"""So much older than its request a prediction may seem, because clocks differ: it is not adopted then, but
+forbids to send the create again."""
 
 
 async def start_when_clear(connection: Connection, request: CreateRequest) -> PendingCreate:
@@ -94,14 +97,14 @@ async def _look(
         while not creates.can_search(pending):  # noqa: ASYNC110 - others' creates change it
             await asyncio.sleep(_TURN)
         # Read anew after every wait: what was listed while a rival was on the wire proves nothing.
-        listed = await _newest(connection, connection.earliest(pending.started, pending.wall) - _SKEW)
+        listed = await _newest(connection, connection.earliest(pending.started, pending.wall) - _DOUBT)
         since = connection.earliest(pending.started, pending.wall)
         found = creates.claim(pending, _matching(connection, request, listed, since), names, last=last)
         if found is None:
             unclear = [
                 p
                 for p in listed
-                if creates.is_free(pending, p.id) and _may_be(connection, request, p, since - _SKEW)
+                if creates.is_free(pending, p.id) and _may_be(connection, request, p, since - _DOUBT)
             ]
             if not unclear:
                 return None, []
@@ -110,7 +113,7 @@ async def _look(
             found = creates.claim(pending, _matching(connection, request, clearer, since), names, last=last)
             if found is None:
                 rest = [*unclear[:-_UNCLEAR], *clearer]
-                return None, [p.id for p in rest if _may_be(connection, request, p, since - _SKEW)]
+                return None, [p.id for p in rest if _may_be(connection, request, p, since - _DOUBT)]
         if found is not BUSY:
             return await _complete(connection, request, found), []
 
@@ -250,7 +253,7 @@ def uncertain_error(
 def _many_may_match(model: str, candidates: Sequence[str]) -> str:
     return (
         f"Could not confirm the create of {model!r}: of the predictions {', '.join(candidates)} one may be "
-        "it, but the API hides their input. You may have been billed: check them with "
+        "it, but the API does not show enough of them. You may have been billed: check them with "
         "client.predictions.get(id) before creating it again."
     )
 
@@ -266,7 +269,7 @@ async def look_for(
     """
     creates = connection.creates
     begun = [error.since for error in errors if error.since is not None]
-    listed = (await _newest(connection, min(begun) - _SKEW)) if begun else []
+    listed = (await _newest(connection, min(begun) - _DOUBT)) if begun else []
     found: list[Prediction | UncertainCreateError | None] = []
     try:
         for error in errors:
@@ -312,16 +315,16 @@ async def look_again(
             while not creates.can_search(anew):
                 read = None
                 await asyncio.sleep(_TURN)
-            newest, read = (await _newest(connection, since - _SKEW)) if read is None else read, None
+            newest, read = (await _newest(connection, since - _DOUBT)) if read is None else read, None
             listed = [p for p in newest if p.id not in error.known]
             found = creates.claim(anew, _matching(connection, request, listed, since), names, last=True)
             if found is None:
                 doubts = [p for p in listed if creates.is_free(anew, p.id)]
-                doubts = [p for p in doubts if _may_be(connection, request, p, since - _SKEW)]
+                doubts = [p for p in doubts if _may_be(connection, request, p, since - _DOUBT)]
                 doubts = await _clear_up(connection, request, doubts[-_UNCLEAR:])
                 matching = _matching(connection, request, doubts, since - _SKEW)
                 found = creates.claim(anew, matching, names, last=True)
-                doubts = [p for p in doubts if _may_be(connection, request, p, since - _SKEW)]
+                doubts = [p for p in doubts if _may_be(connection, request, p, since - _DOUBT)]
                 if found is None and doubts:
                     raise _still_ambiguous(error, doubts)
                 if found is None:

@@ -175,7 +175,10 @@ def parse(response: Response) -> tuple[Any, ErrorBody | None]:
         words = _plain(response.body) or f"HTTP {response.status}"
         named = response.headers.get("x-request-id")
         return None, ErrorBody(response.status, words, words, request_id=named, readable=not good)
-    return body, _error_in(body, response)
+    found = _error_in(body, response)
+    inner = body.get("data") if found is None and isinstance(body, dict) and "id" not in body else None
+    # Some wrap what has an id, such as a prediction; a listing has a list there.
+    return (inner if isinstance(inner, dict) and isinstance(inner.get("id"), str) else body), found
 
 
 def error_body(response: Response) -> ErrorBody | None:

@@ -70,6 +70,7 @@ class Api:
         self.canceled: list[str] = []
         self.upset: Callable[[Request, float], Reply | tuple[Reply, float] | None] = lambda request, now: None
         self.skew = 0.0
+        self.ahead = 0.0  # the clock of its answers, before the one that dates predictions
         self.dates = True
         self.hidden = 0.0
         self.listing = "pages"
@@ -99,7 +100,9 @@ class Api:
         if isinstance(reply, Response):
             headers = dict(reply.headers)
             if self.dates:
-                headers.setdefault("date", format_datetime(self.clock(now + seconds), usegmt=True))
+                headers.setdefault(
+                    "date", format_datetime(self.clock(now + seconds + self.ahead), usegmt=True)
+                )
             reply = Response(reply.status, headers | self._limits(), reply.body)
         return reply, seconds
 

@@ -381,6 +381,7 @@ def test_any_other_502_on_a_read_is_tried_again():
 def test_an_answer_is_read_once_for_its_body_and_its_error():
     good, bad = answer(200, {"data": []}), answer(404, {"error_id": "MODEL_NOT_FOUND", "message": "m"})
     assert answers.parse(good) == ({"data": []}, None)
+    assert answers.parse(answer(200, {"data": {"id": "p1"}})) == ({"id": "p1"}, None)
     body, found = answers.parse(bad)
     assert found == answers.error_body(bad)
     assert body["error_id"] == "MODEL_NOT_FOUND"

@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from collections.abc import Mapping
+from typing import Final
 
 __all__ = ["RateLimit"]
+
+_MINUTE: Final = 60.0
+_LONGEST: Final = 10.0
+"""Seconds that reads are held back where the limit is said to be set anew later than in a minute: outputs
+live five minutes, so a job must not go unseen until a day's quota is."""
 
 
 class RateLimit:
@@ -17,7 +24,7 @@ class RateLimit:
 
     def __init__(self) -> None:
         self._limit: float | None = None
-        self._window = 60.0
+        self._window = _MINUTE
         self._reads: deque[float] = deque(maxlen=4096)
         self._not_before = 0.0
 
@@ -39,13 +46,13 @@ class RateLimit:
         limit = _figure(headers, "x-skytells-ratelimit-limit-requests", "x-ratelimit-limit-rpm")
         if limit is None or limit <= 0:
             return
-        window = _figure(headers, "x-skytells-ratelimit-window") or 60.0
+        window = min(_figure(headers, "x-skytells-ratelimit-window") or _MINUTE, _MINUTE)
         remaining = _figure(headers, "x-skytells-ratelimit-remaining-requests", "x-ratelimit-remaining-rpm")
         reset = _figure(headers, "x-ratelimit-reset")
         self._limit, self._window = limit, window
         if remaining is not None and remaining <= 0:
-            left = reset - wall if reset is not None else window / limit
-            self._not_before = max(self._not_before, now + min(max(left, 0.0), window))
+            left = max(0.0, reset - wall) if reset is not None else window / limit
+            self._not_before = max(self._not_before, now + (left if left <= _MINUTE else _LONGEST))
 
     def ready(self, now: float) -> float:
         """When the next read may go: now, or later.
@@ -70,7 +77,9 @@ class RateLimit:
 def _figure(headers: Mapping[str, str], *names: str) -> float | None:
     for name in names:
         try:
-            return float(headers[name])
+            figure = float(headers[name])
         except (KeyError, ValueError):
             continue
+        if math.isfinite(figure):
+            return figure
     return None

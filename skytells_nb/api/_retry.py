@@ -77,12 +77,15 @@ def _unfit(name: str, value: object, wanted: str) -> InvalidInputError:
 
 
 def http_date(value: str | None) -> datetime | None:
-    """Parse an HTTP date, such as a ``Date`` header, as an aware datetime; None where it is none."""
+    """Parse an HTTP date, such as a ``Date`` header, as an aware datetime; None where it is none.
+
+    One beside all reason is none either: with the year 9999 a time plus something is no time any more.
+    """
     try:
         read = parsedate_to_datetime(value) if value else None
     except (ValueError, TypeError, IndexError, OverflowError):
         return None
-    if read is None:
+    if read is None or not 1970 <= read.year < 2200:
         return None
     return read.replace(tzinfo=UTC) if read.tzinfo is None else read
 

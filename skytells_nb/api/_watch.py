@@ -118,6 +118,8 @@ class Watch:
                 with suppress(TimeoutError):
                     async with asyncio.timeout(None if due is None else max(0.0, due - now)):
                         await self._changed.wait()
+        except Exception as error:  # noqa: BLE001 - a mistake of ours: no wait must hang because of it
+            self._fail(error)
         finally:
             for read in reads:
                 read.cancel()
@@ -131,7 +133,10 @@ class Watch:
         # Also when it was cancelled: the poller waits for the answer of every read that it has out.
         finally:
             now = connection.now()
-            self._distribute(self.poller.feed(request, reply, now, wait=connection.asked_wait(reply)))
+            try:
+                self._distribute(self.poller.feed(request, reply, now, wait=connection.asked_wait(reply)))
+            except Exception as error:  # noqa: BLE001 - see above
+                self._fail(error)
             self._changed.set()
 
     def _distribute(self, events: list[Event]) -> None:

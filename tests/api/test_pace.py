@@ -56,6 +56,8 @@ def test_in_no_window_does_it_read_more_than_half_of_a_limit(form, limit, gaps):
         {"x-skytells-ratelimit-limit-requests": "-"},
         {"x-skytells-ratelimit-limit-requests": "0"},
         {"x-skytells-ratelimit-limit-requests": "many"},
+        {"x-skytells-ratelimit-limit-requests": "nan"},
+        {"x-skytells-ratelimit-limit-requests": "inf"},
     ],
 )
 def test_a_limit_that_is_not_configured_is_none(headers):
@@ -84,10 +86,12 @@ def test_when_nothing_remains_in_the_newer_form_it_waits_for_one_place():
     assert pace.ready(5.0) == 6.0
 
 
-def test_an_absurd_reset_is_cut_to_a_window():
+@pytest.mark.parametrize("window", [{}, {"x-skytells-ratelimit-window": "86400"}])
+def test_a_reset_beyond_a_minute_is_asked_about_sooner_since_outputs_live_five(window):
     pace = RateLimit()
-    pace.learn({**OLDER, "x-ratelimit-remaining-rpm": "0", "x-ratelimit-reset": "999999"}, 5.0, 1000.0)
-    assert pace.ready(5.0) == 65.0
+    spent = {"x-ratelimit-remaining-rpm": "0", "x-ratelimit-reset": "999999"}
+    pace.learn({**OLDER, **window, **spent}, 5.0, 1000.0)
+    assert pace.ready(5.0) == 15.0
 
 
 def test_a_hold_is_kept():
@@ -136,6 +140,7 @@ def test_a_sandbox_is_known_by_its_header():
     talk = connection()
     talk.learn_from(TransportFailure("dropped", sent=True))
     talk.learn_from(Response(200, {"date": "nonsense"}))
+    talk.learn_from(Response(200, {"date": "Fri, 31 Dec 9999 23:59:59 GMT", "age": "9999999"}))
     assert not talk.account.sandbox
     talk.learn_from(Response(200, {"x-skytells-sandbox": "1"}))
     assert talk.account == Account(ORIGIN, "078ea7c8bc2d", sandbox=True)

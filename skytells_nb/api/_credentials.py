@@ -183,9 +183,10 @@ def _bad_url(value: object, why: str) -> InvalidInputError:
 
 def is_loopback(url: str) -> bool:
     """Return whether a URL is on this machine, where no proxy has any business."""
-    host = urlsplit(url).hostname or ""
+    host = (urlsplit(url).hostname or "").rstrip(".")
     with suppress(ValueError):
-        return ipaddress.ip_address(host).is_loopback
+        address = ipaddress.ip_address(host)
+        return (getattr(address, "ipv4_mapped", None) or address).is_loopback
     return host == "localhost" or host.endswith(".localhost")
 
 

@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import ipaddress
 import os
+import re
 import ssl
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
 from functools import lru_cache
 from typing import Any, Final
 from urllib.parse import urlsplit
-from urllib.request import getproxies
+from urllib.request import getproxies, proxy_bypass
 
 import httpx
 
@@ -57,18 +59,20 @@ class Route:
     def proxy_for(self, url: str) -> httpx.Proxy | None:
         """Return the proxy that leads to a URL; None where it is reached directly."""
         if self.proxy is not None:
-            return _parse_proxy(self.proxy, "proxy=")
+            return _parse_proxy(self.proxy, "proxy=", self)
         parts = urlsplit(url)
-        host = parts.hostname or ""
+        host = (parts.hostname or "").rstrip(".")
         # A private host over plain http holds the key in the clear: no proxy is to read it.
         if is_loopback(url) or (parts.scheme == "http" and is_private(host)):
             return None
         proxies = getproxies()
-        if _is_exempt(host, parts.port, proxies.get("no", "")):
+        port = parts.port or (443 if parts.scheme == "https" else 80)
+        # The registry of Windows and the settings of macOS have a list of their own.
+        if proxy_bypass(host) or _is_exempt(host, port, proxies.get("no", "")):
             return None
         for scheme in (parts.scheme, "all"):
             if proxies.get(scheme):
-                return _parse_proxy(proxies[scheme], f"{scheme.upper()}_PROXY")
+                return _parse_proxy(proxies[scheme], f"{scheme.upper()}_PROXY", self)
         return None
 
 
@@ -97,7 +101,7 @@ def make_route(verify: object = True, proxy: object = None, headers: object = No
         os.fspath(verify) if isinstance(verify, os.PathLike) else verify, proxy, tuple(listed.items())
     )
     if proxy is not None:
-        _parse_proxy(proxy, "proxy=")
+        _parse_proxy(proxy, "proxy=", route)
     return route
 
 
@@ -105,9 +109,10 @@ def _is_header(name: object, value: object) -> bool:
     return all(isinstance(text, str) and text.isprintable() and text.isascii() for text in (name, value))
 
 
-def _parse_proxy(value: str, source: str) -> httpx.Proxy:
+def _parse_proxy(value: str, source: str, route: Route) -> httpx.Proxy:
     """Parse a proxy's URL; one without a scheme is an http proxy, as curl takes it."""
-    url = value if "://" in value else f"http://{value}"
+    value = value.strip()
+    url = value if "://" in value else f"http://{value.lstrip('/')}"
     scheme = url.partition("://")[0].lower()
     if scheme not in _SCHEMES:
         raise NetworkError(
@@ -123,36 +128,34 @@ def _parse_proxy(value: str, source: str) -> httpx.Proxy:
                 charged=False,
             ) from None
     try:
-        return httpx.Proxy(url)
+        parts = urlsplit(url)
+        if not parts.hostname or parts.port == 0:  # which fails for what is no port
+            raise ValueError
+        return httpx.Proxy(url, ssl_context=route.trust(url) if scheme == "https" else None)
     except (httpx.InvalidURL, ValueError):
         raise NetworkError(f"{source} is no URL of a proxy. Correct or unset it.", charged=False) from None
 
 
-def _is_exempt(host: str, port: int | None, rules: str) -> bool:
-    """Return whether NO_PROXY lists a host: by name, by domain, by address or by network."""
-    with suppress(ValueError):
-        address = ipaddress.ip_address(host.partition("%")[0])
-        return any(_holds(rule.strip(), address) for rule in rules.split(","))
-    host = host.lower().rstrip(".")
-    for rule in (rule.strip().lower() for rule in rules.split(",")):
-        name, colon, number = rule.rpartition(":")
-        if colon and number.isdecimal():
-            if port is None or int(number) != port:
-                continue
-            rule = name
-        rule = rule.removeprefix("*").lstrip(".").rstrip(".")
-        if rule and (host == rule or host.endswith("." + rule)):
+def _is_exempt(host: str, port: int, rules: str) -> bool:
+    """Return whether NO_PROXY lists a host: by name, domain, pattern, address or network, perhaps a port."""
+    for rule in re.split(r"[\s,]+", rules.lower()):
+        rule = rule.rpartition("://")[2]
+        with_port = re.fullmatch(r"(\[.*\]|[^:]*):(\d{1,5})", rule)
+        name, number = with_port.groups() if with_port else (rule, "")
+        name = name.strip("[]").removeprefix("*.").strip(".")
+        if not name or (number and int(number) != port):
+            continue
+        if fnmatchcase(host, name) or host.endswith("." + name) or _is_within(host, name):
             return True
-    return "*" in (rule.strip() for rule in rules.split(","))
+    return False
 
 
-def _holds(rule: str, address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
-    if rule == "*":
-        return True
-    try:
-        return address in ipaddress.ip_network(rule.strip("[]"), strict=False)
-    except (ValueError, TypeError):
-        return False
+def _is_within(host: str, network: str) -> bool:
+    with suppress(ValueError, TypeError):
+        address = ipaddress.ip_address(host.partition("%")[0])
+        address = getattr(address, "ipv4_mapped", None) or address
+        return address in ipaddress.ip_network(network.partition("%")[0], strict=False)
+    return False
 
 
 @lru_cache(maxsize=1)

@@ -29,6 +29,7 @@ from ..aio import is_toolkit_thread, run
 from ..exceptions import NetworkError, OutputExpiredError, SkytellsError
 from ..filetypes import sniff
 from ._addresses import check_url, host_of, literal, split
+from ._http import unasked_encoding
 from ._proxies import Route
 from ._retry import is_retried
 
@@ -258,6 +259,8 @@ async def _store(response: httpx.Response, path: Path, limit: int, clock: Callab
     expected = int(announced) if announced.isdecimal() and len(announced) < 19 and plain else None
     if expected is not None and expected > limit:
         return _too_large(expected, limit)
+    if encoding := unasked_encoding(response):
+        return Download(problem=f"it came as {encoding}", final=True)
     try:
         file: IO[bytes] = path.open("xb")  # not in a thread: a cancellation would leave it open
     except OSError as error:

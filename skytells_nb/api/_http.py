@@ -14,6 +14,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 import logging
+import ssl
 import weakref
 from collections.abc import AsyncIterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -28,7 +29,14 @@ from ._proxies import Route
 from ._requests import Request
 from ._responses import Reply, Response, TransportFailure
 
-__all__ = ["BrokenAnswerError", "Exchange", "HttpSession", "OpenAnswer", "as_async_transport"]
+__all__ = [
+    "BrokenAnswerError",
+    "Exchange",
+    "HttpSession",
+    "OpenAnswer",
+    "as_async_transport",
+    "unasked_encoding",
+]
 
 CONNECT_SECONDS: Final = 10.0
 """At most so long for a connection, and as long again for its TLS. Addresses are raced (RFC 8305)."""
@@ -242,13 +250,13 @@ class HttpSession:
         exchange.begun = not self._is_traced
         try:
             response = await self._transport.handle_async_request(self._encode(exchange))
-            if exchange.request.streamed:
+            if exchange.request.streamed and not unasked_encoding(response):
                 exchange.opened = OpenAnswer(self, exchange, response)
                 return Response(response.status_code, self.headers_of(response))
             try:
                 return await self._receive(response)
             finally:
-                await response.aclose()
+                await _close(response)
         except _WIRE_ERRORS as error:
             return self.failure(exchange, error)
         except Exception as error:  # noqa: BLE001 - raised again, without its frames
@@ -271,6 +279,8 @@ class HttpSession:
         return self._failed(exchange, "dropped", message)
 
     async def _receive(self, response: httpx.Response) -> Reply:
+        if encoding := unasked_encoding(response):
+            return TransportFailure("dropped", sent=True, message=f"the answer came as {encoding}")
         parts, size = [], 0
         async for part in response.aiter_bytes():
             size += len(part)
@@ -384,7 +394,35 @@ class OpenAnswer:
     async def aclose(self) -> None:
         """Close it; the server sees that nobody reads any more."""
         with suppress(*_WIRE_ERRORS, RuntimeError):
-            await self._response.aclose()
+            await _close(self._response)
+
+
+def unasked_encoding(response: httpx.Response) -> str:
+    """Return how a body is packed, where that is not one layer of what we ask for; else the empty string.
+
+    httpx unpacks each piece whole. One layer of gzip makes a thousand bytes of one; two make a million, and
+    brotli and zstd as many: 5 kB of them filled 3 GB before any cap could be looked at.
+    """
+    layers = response.headers.get("content-encoding", "").lower().split(",")
+    packed = [layer.strip() for layer in layers if layer.strip() in ("gzip", "deflate", "br", "zstd")]
+    return ", ".join(packed) if packed not in ([], ["gzip"], ["deflate"]) else ""
+
+
+async def _close(response: httpx.Response) -> None:
+    """Close an answer; its connection is used again unless bytes lie on it that no request asked for.
+
+    A server that answers twice would else answer the next request with what is of nobody, and a create would
+    take that for its own. httpcore looks at the socket alone: what it has read already it gives to the next.
+    """
+    wire = response.extensions.get("network_stream")
+    if wire is not None:
+        body = getattr(getattr(response.stream, "_httpcore_stream", None), "_stream", None)
+        parser = getattr(getattr(body, "_connection", None), "_h11_state", None)
+        tls = wire.get_extra_info("ssl_object")
+        with suppress(ssl.SSLError):  # nothing more lies there
+            if (parser is not None and parser.trailing_data[0]) or (tls is not None and tls.read(1)):
+                await wire.aclose()
+    await response.aclose()
 
 
 class BrokenAnswerError(Exception):

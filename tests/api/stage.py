@@ -127,6 +127,7 @@ class Stage:
         self.log: list[tuple[float, Request]] = []
         self.reads: list[float] = []
         self.background: list[Any] = []
+        self.connections: list[Connection] = []
         self.loop = VirtualLoop()
 
         _made.append(self)
@@ -139,6 +140,8 @@ class Stage:
         self.play()
         self.loop.run_until_complete(self.loop.shutdown_asyncgens())
         self.loop.close()
+        for connection in self.connections:  # else downloads of later tests would go through its transport
+            connection.closed = True
 
     @property
     def time(self) -> float:
@@ -170,6 +173,7 @@ class Stage:
             own(work)
 
         connection.in_background = in_background  # type: ignore[method-assign]
+        self.connections.append(connection)
         return connection
 
     def begin(self, connection: Connection, coro: Coroutine[Any, Any, Any], *, after: float = 0.0) -> Part:

@@ -20,13 +20,18 @@ from .api import Api, envelope
 from .stage import Stage
 
 
-def test_an_answer_that_unpacks_to_more_than_the_cap_is_refused():
+@pytest.mark.parametrize(
+    ("packed", "why"), [("gzip", "larger than 64 MiB"), ("gzip, gzip", "came as gzip, gzip"), ("br", "as br")]
+)
+def test_an_answer_that_unpacks_to_more_than_the_cap_is_refused(packed, why):
     bomb = gzip.compress(b" " * (MAX_BODY + 2**20))
-    headers = {"content-encoding": "gzip", "content-type": "application/json"}
-    transport = httpx.MockTransport(lambda request: httpx.Response(200, headers=headers, content=bomb))
+    headers = {"content-encoding": packed, "content-type": "application/json"}
+    transport = httpx.MockTransport(
+        lambda request: httpx.Response(200, headers=headers, stream=httpx.ByteStream(bomb))
+    )
     with (
         sky.Client("sk-test", transport=transport, max_retries=0) as client,
-        pytest.raises(NetworkError, match="larger than 64 MiB"),
+        pytest.raises(NetworkError, match=why),
     ):
         client.models.list()
 
@@ -60,27 +65,41 @@ def test_a_retry_after_that_is_not_ahead_makes_no_storm_of_reads(asked):
     assert all(pause >= 0.25 - 1e-6 for pause in stage.pauses)
 
 
+PROXY = "http://127.0.0.1:9"
+
+
 @pytest.mark.parametrize(
-    ("environment", "url", "direct"),
+    ("url", "direct", "environment"),
     [
-        ({"HTTP_PROXY": "http://127.0.0.1:9"}, "http://127.0.0.1:8000/v1", True),
-        ({"HTTP_PROXY": "http://127.0.0.1:9"}, "http://192.168.1.5/v1", True),
-        ({"HTTPS_PROXY": "http://127.0.0.1:9"}, "https://api.skytells.ai/v1", False),
-        ({"HTTPS_PROXY": "127.0.0.1:9"}, "https://api.skytells.ai/v1", False),
-        ({"ALL_PROXY": "http://127.0.0.1:9"}, "https://api.skytells.ai/v1", False),
-        ({"HTTPS_PROXY": "http://127.0.0.1:9", "NO_PROXY": "*"}, "https://api.skytells.ai/v1", True),
-        (
-            {"HTTPS_PROXY": "http://127.0.0.1:9", "NO_PROXY": ".ells.ai,.skytells.ai"},
-            "https://api.skytells.ai/v1",
-            True,
+        ("http://127.0.0.1:8000/v1", True, {"HTTP_PROXY": PROXY}),
+        ("http://192.168.1.5/v1", True, {"HTTP_PROXY": PROXY}),
+        ("https://[::ffff:127.0.0.1]/v1", True, {"HTTPS_PROXY": PROXY}),
+        ("https://api.skytells.ai/v1", False, {"HTTPS_PROXY": PROXY}),
+        ("https://api.skytells.ai/v1", False, {"HTTPS_PROXY": " 127.0.0.1:9 "}),
+        ("https://api.skytells.ai/v1", False, {"ALL_PROXY": PROXY}),
+        *(
+            (url, direct, {"HTTPS_PROXY": PROXY, "NO_PROXY": rules})
+            for rules, url, direct in [
+                ("*", "https://api.skytells.ai/v1", True),
+                (".ells.ai,.skytells.ai", "https://api.skytells.ai/v1", True),
+                ("a skytells.ai:443", "https://api.skytells.ai/v1", True),
+                ("skytells.ai:444", "https://api.skytells.ai/v1", False),
+                ("https://skytells.ai", "https://api.skytells.ai/v1", True),
+                ("ells.ai", "https://api.skytells.ai/v1", False),
+                ("fd07::/16", "https://api.skytells.ai/v1", False),
+                ("10.0.0.0/8", "https://10.1.2.3/v1", True),
+                ("10.*", "https://10.1.2.3/v1", True),
+                ("10.1.2.3:443", "https://10.1.2.3/v1", True),
+                ("10.1.2.3:444", "https://10.1.2.3/v1", False),
+                ("fd07::/16", "https://[fd07:b5::1]/v1", True),
+                ("fd07::1", "https://[fd07::1]:8443/v1", True),
+                ("[fd07::1]:8443", "https://[fd07::1]:8443/v1", True),
+                ("[fd07::1]:8443", "https://[fd07::1]/v1", False),
+            ]
         ),
-        ({"HTTPS_PROXY": "http://127.0.0.1:9", "NO_PROXY": "ells.ai"}, "https://api.skytells.ai/v1", False),
-        ({"HTTPS_PROXY": "http://127.0.0.1:9", "NO_PROXY": "10.0.0.0/8"}, "https://10.1.2.3/v1", True),
-        ({"HTTPS_PROXY": "http://127.0.0.1:9", "NO_PROXY": "fd07::/16"}, "https://[fd07:b5::1]/v1", True),
-        ({"HTTPS_PROXY": "http://127.0.0.1:9", "NO_PROXY": "fd07::/16"}, "https://api.skytells.ai/v1", False),
     ],
 )
-def test_the_environments_proxies_follow_one_rule(monkeypatch, environment, url, direct):
+def test_the_environments_proxies_follow_one_rule(monkeypatch, url, direct, environment):
     for name in list(os.environ):
         if name.lower().endswith("_proxy"):
             monkeypatch.delenv(name)
@@ -89,10 +108,14 @@ def test_the_environments_proxies_follow_one_rule(monkeypatch, environment, url,
     assert (make_route().proxy_for(url) is None) is direct
 
 
-def test_a_proxy_that_cannot_work_is_a_sentence(monkeypatch):
+@pytest.mark.parametrize(
+    ("proxy", "why"),
+    [("gopher://127.0.0.1:9", "unknown kind"), ("http://a:99999", "no URL"), ("http:///x", "no URL")],
+)
+def test_a_proxy_that_cannot_work_is_a_sentence(monkeypatch, proxy, why):
     for name in ("HTTPS_PROXY", "https_proxy"):
-        monkeypatch.setenv(name, "gopher://127.0.0.1:9")
-    with pytest.raises(NetworkError, match="unknown kind") as raised:
+        monkeypatch.setenv(name, proxy)
+    with pytest.raises(NetworkError, match=why) as raised:
         make_route().proxy_for("https://api.skytells.ai/v1")
     assert raised.value.charged is False
 

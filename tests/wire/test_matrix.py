@@ -187,6 +187,13 @@ def test_it_ends_in_the_right_answer_or_the_right_error(
     assert ending.is_idle, "a connection was left open"
 
 
+def test_what_a_server_says_unasked_is_nobodys_answer() -> None:
+    with RawApi() as api, sky.Client(KEY, base_url=api.url) as client:
+        api.upset("create", "answers twice", 2)
+        made = [client.predictions.create(MODEL, INPUT, wait=False).id for _ in range(3)]
+        assert made == api.billed
+
+
 def test_nothing_is_left_open(endings: dict[tuple[str, str, str], Future[Ending]]) -> None:
     async def left() -> list[str]:
         while tasks := asyncio.all_tasks() - {asyncio.current_task()}:  # what goes on after an interrupt ends

@@ -74,7 +74,8 @@ def format_cost(amount: Decimal | float | None, unit: str = DOLLARS, *, digits: 
     minus = "-" if number < 0 else ""
     if sign is not None:
         return f"{minus}{sign}{text}"
-    return f"{minus}{text} {unit.removesuffix('s') if number == 1 and unit.endswith('credits') else unit}"
+    one = number == 1 and unit.endswith("credits")
+    return f"{minus}{text} {unit.removesuffix('s') if one else unit}".rstrip()
 
 
 def format_range(

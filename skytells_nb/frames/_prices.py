@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -10,7 +11,7 @@ import pandas as pd
 
 from ..exceptions import InvalidInputError
 from ..models import Criterion, Model, Pricing
-from ..pricing import PLAUSIBLE
+from ..pricing import PLAUSIBLE, list_price
 from ._dtypes import Kind, column_of
 from ._sources import models
 
@@ -22,6 +23,7 @@ PRICING_COLUMNS: Final[Mapping[str, Kind]] = {
     "type": "category",
     "vendor": "category",
     "status": "category",
+    "price": "text",
     "unit": "category",
     "amount": "number",
     "currency": "category",
@@ -52,10 +54,11 @@ def pricing_frame(source: object, criteria: bool = False) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        ``model, name, type, vendor, status, unit, amount, currency, per_prediction, n_criteria, formula,
-        capabilities``. ``per_prediction`` is NaN where the price of one call depends on its input. With
-        ``criteria=True`` ``amount`` and ``unit`` are those of the rule, and ``field, operator, value,
-        base_amount, description`` follow. ``attrs["notes"]`` tell which prices can be none.
+        ``model, name, type, vendor, status, price, unit, amount, currency, per_prediction, n_criteria,
+        formula, capabilities``. ``price`` is in words, and covers all that inputs may make of it, where
+        ``amount`` is the base price that is listed. ``per_prediction`` is NaN where the price of one call
+        depends on its input. With ``criteria=True`` they are those of the rule, and ``field, operator,
+        value, base_amount, description`` follow. ``attrs["notes"]`` tell which prices can be none.
 
     Raises
     ------
@@ -116,6 +119,7 @@ def _row(model: Model, rule: Criterion | None) -> dict[str, Any]:
         "type": model.type,
         "vendor": model.vendor,
         "status": model.status,
+        "price": list_price(replace(model, pricing=applied)) or "unknown",
         "unit": applied.unit,
         "amount": applied.amount,
         "currency": pricing.currency,

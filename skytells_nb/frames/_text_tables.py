@@ -9,7 +9,7 @@ from typing import Any
 
 import pandas as pd
 
-from ..formatting import format_cost, format_price
+from ..formatting import format_cost
 from ..plaintext import align
 from ..pricing import added
 from ._prices import pricing_frame
@@ -40,7 +40,7 @@ def models_table(source: Any, criteria: bool = False) -> str:
     frame = pricing_frame(source, criteria=criteria)
     rows = [["model", "type", "price", "status", *(["when"] if criteria else [])]]
     for row in frame.to_dict("records"):
-        cells = [str(row["model"]), _word(row["type"]), _price(row, criteria), _word(row["status"])]
+        cells = [str(row["model"]), _word(row["type"]), row["price"], _word(row["status"])]
         if criteria:
             value = row["value"]
             shown = str(value).lower() if isinstance(value, bool) else str(value)
@@ -108,12 +108,3 @@ def _key(value: Any) -> str:
 
 def _money(value: float, currency: str) -> str:
     return "unknown" if pd.isna(value) else format_cost(rounded(value), currency)
-
-
-def _price(row: Mapping[Any, Any], criteria: bool) -> str:
-    if isinstance(row["formula"], str):
-        return "by formula"
-    code = "USD" if pd.isna(row["currency"]) else str(row["currency"])
-    inputs = ", by its inputs" if row["n_criteria"] and not criteria else ""
-    amount = None if pd.isna(row["amount"]) else Decimal(repr(float(row["amount"])))
-    return f"{format_price(amount, None if pd.isna(row['unit']) else row['unit'], code)}{inputs}"

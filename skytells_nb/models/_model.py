@@ -99,10 +99,11 @@ class Pricing:
         if price is None and flat is not None:
             price, unit = flat, "prediction"
         rules = found.get("criterias", found.get("criteria"))
+        currency = parse_text(found.get("currency"))
         return cls(
             amount=price,
             unit=unit,
-            currency=parse_text(found.get("currency")),
+            currency=currency.upper() if currency and len(currency) == 3 else currency,
             criteria=tuple(
                 Criterion.from_api(rule)
                 for rule in (rules if isinstance(rules, list) else ())
@@ -223,6 +224,7 @@ class Model:
 
     def __repr__(self) -> str:
         price = "" if self.pricing.amount is None else f", {self.pricing.amount} per {self.pricing.unit}"
+        price = ", priced by its inputs" if self.pricing.criteria else price
         return one_line(f"Model({self.id!r}, {self.type or 'unknown type'}{price})")
 
     def _repr_mimebundle_(

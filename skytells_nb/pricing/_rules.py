@@ -182,9 +182,7 @@ def list_price(model: Model) -> str:
     if by_token:
         rates = [(by_token[kind], way) for kind, way in _WAYS]
         currency = pricing.currency or ""
-        return " + ".join(
-            f"{format_price(r.price, unit_name(r.unit), currency).strip()} {way}" for r, way in rates
-        )
+        return " + ".join(f"{format_price(r.price, unit_name(r.unit), currency)} {way}" for r, way in rates)
     by_unit: dict[str, list[Decimal]] = {}
     for rate in possible_rates(pricing, parse(model.input_schema)):
         if rate.price is not None:
@@ -192,7 +190,7 @@ def list_price(model: Model) -> str:
     if not by_unit:
         return "by formula" if pricing.formula else ""
     text = " or ".join(
-        format_price(min(prices), unit, pricing.currency or "", high=max(prices)).strip()
+        format_price(min(prices), unit, pricing.currency or "", high=max(prices))
         for unit, prices in by_unit.items()
     )
     more = ", by its inputs" if pricing.criteria else ", by formula" if pricing.formula else ""
@@ -206,7 +204,7 @@ def list_price_rules(model: Model) -> list[str]:
     for rule in pricing.criteria:
         if rule.field is not None and rule.amount is not None:
             unit = unit_name(rule.unit or pricing.unit)
-            price = format_price(rule.amount, unit, pricing.currency or "").strip()
+            price = format_price(rule.amount, unit, pricing.currency or "")
             lines.append(one_line(f"{price} where {rule.field} is {shown(rule.value)}"))
     return lines
 

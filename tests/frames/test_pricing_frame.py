@@ -20,6 +20,7 @@ COLUMNS = [
     "type",
     "vendor",
     "status",
+    "price",
     "unit",
     "amount",
     "currency",
@@ -48,7 +49,7 @@ VEO: dict[str, Any] = {
 LUMO = {"namespace": "lumo", "pricing": {"amount": 1.12, "unit": "prediction", "currency": "USD"}}
 FLEX = {"namespace": "flex", "pricing": {"amount": 0.06, "unit": "megapixel", "formula": {"type": "terms"}}}
 TYPES = {
-    **dict.fromkeys(["model", "name", "formula", "capabilities"], TEXT),
+    **dict.fromkeys(["model", "name", "price", "formula", "capabilities"], TEXT),
     **dict.fromkeys(["type", "vendor", "status", "unit", "currency"], "category"),
     **dict.fromkeys(["amount", "per_prediction"], "float64"),
     "n_criteria": "Int64",
@@ -82,6 +83,7 @@ def test_criteria_give_a_row_each_and_the_others_keep_theirs():
     assert list(frame.columns) == [*COLUMNS, "field", "operator", "value", "base_amount", "description"]
     assert frame["model"].tolist() == ["veo-3.1-fast", "veo-3.1-fast", "lumo"]
     assert frame["amount"].tolist() == [0.17, 0.13, 1.12]
+    assert frame["price"].tolist() == ["$0.17/second", "$0.13/second", "$1.12/prediction"]
     assert frame["base_amount"].tolist() == [0.18, 0.18, 1.12]
     assert frame["value"].tolist() == [True, False, None]
     assert frame["unit"].tolist() == ["second", "second", "prediction"]
@@ -111,11 +113,11 @@ def test_a_client_is_asked_for_its_models():
 
 def test_the_same_as_plain_text():
     assert models_table([VEO, LUMO, FLEX, {"namespace": "new"}]) == (
-        "model         type   price                       status\n"
-        "veo-3.1-fast  video  $0.18/second, by its inputs  operational\n"
+        "model         type   price                                 status\n"
+        "veo-3.1-fast  video  $0.13 to $0.17/second, by its inputs  operational\n"
         "lumo                 $1.12/prediction\n"
-        "flex                 by formula\n"
+        "flex                 0.06/megapixel, by formula\n"
         "new                  unknown"
-    ).replace("price                       status", "price                        status")
+    )
     assert "generate_audio is false" in models_table([VEO], criteria=True)
     assert models_table([]) == "No models."

@@ -147,7 +147,15 @@ class Fieldset:
 
     def _asked_for(self, name: str) -> bool:
         field = self._controls[name].field
-        return name in self._value or self._applies is None or self._applies(field, self.value)
+        return name in self._value or self._applies_now(field)
+
+    def _applies_now(self, field: Field) -> bool:
+        """Decide by what is set, and by the defaults of the rest, whether a field is asked for."""
+        if self._applies is None or field.source is None or not field.source.conditions:
+            return True
+        plain = [each for each in self.fields if each.source is None or not each.source.conditions]
+        defaults = {each.name: each.default for each in plain if each.default is not UNSET}
+        return self._applies(field, {**defaults, **self.value})
 
     def _typed(self, name: str) -> None:
         """Take what somebody typed; what is no longer asked for because of it goes."""
@@ -160,9 +168,7 @@ class Fieldset:
             self._value[name] = value
         if self._applies is not None:
             for other, control in self._controls.items():
-                set_here = other in self._value and other != name
-                conditional = control.field.source is not None and control.field.source.conditions
-                if set_here and conditional and not self._applies(control.field, self.value):
+                if other in self._value and other != name and not self._applies_now(control.field):
                     del self._value[other]
                     control.show(UNSET)
             self._arrange()

@@ -11,6 +11,7 @@ import re
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextvars import ContextVar
+from datetime import date, datetime, time
 from decimal import Decimal
 from functools import cache
 from pathlib import Path
@@ -30,6 +31,11 @@ _MOST_STEPS: Final = 100_000
 _DEEPEST: Final = 120
 _MOST_PROBLEMS: Final = 200
 _MOST_PATTERN_STEPS: Final = 10_000_000
+_TIMES: Final[Mapping[str, tuple[Callable[[str], object], str]]] = {
+    "date": (date.fromisoformat, "2026-01-31"),
+    "date-time": (datetime.fromisoformat, "2026-01-31T12:00:00Z"),
+    "time": (time.fromisoformat, "12:00:00Z"),
+}
 _REPEAT: Final = re.compile(r"(?<!\\)[*+]|\{\d*,\}")
 _REPEATED_GROUP: Final = re.compile(r"\)(?:[*+]|\{\d*,?\d*\})")
 _LINK: Final = "data:,"
@@ -158,14 +164,12 @@ class Checker:
         return {name: found[name] for name in dict.fromkeys([*in_order, *found])}
 
     def applies(self, field: Property, input: Mapping[str, Any]) -> bool:
-        """Return whether an input is asked for a property, which some are only under a condition."""
-        if not field.conditions:
-            return True
-        defaults = {
-            n: p.default for n, p in self.inputs.items() if p.default is not UNSET and not p.conditions
-        }
-        value = _with_links({**defaults, **to_plain(input)})
-        return any(
+        """Return whether an input is asked for a property, which some are only under a condition.
+
+        What has a default is to stand in the input with it.
+        """
+        value = _with_links(to_plain(input))
+        return not field.conditions or any(
             all(self._fits(part, value) is holds for part, holds in alternative)
             for alternative in field.conditions
         )
@@ -234,7 +238,8 @@ def _validator_class() -> Any:
     extend: Any = validators.extend  # which has no annotations
     base = validators.Draft202012Validator
     # Many schemas write oneOf and mean anyOf: a number that is an integer, too. The server decides that.
-    keywords = {**base.VALIDATORS, "multipleOf": _multiple_of, "pattern": _pattern}
+    own = {"multipleOf": _multiple_of, "pattern": _pattern, "format": _format}
+    keywords = {**base.VALIDATORS, **own}
     keywords["oneOf"] = base.VALIDATORS["anyOf"]
     return extend(base, {name: _guarded(name, keyword) for name, keyword in keywords.items()})
 
@@ -273,6 +278,17 @@ def _multiple_of(validator: Any, step: Any, value: Any, _: Any) -> Iterator[Exce
 
     if validator.is_type(value, "number") and Decimal(str(value)) % Decimal(str(step)):
         yield ValidationError(f"{value!r} is not a multiple of {step!r}")
+
+
+def _format(validator: Any, name: Any, value: Any, _: Any) -> Iterator[Exception]:
+    """Check what is a date or a time; addresses and colours are the API's to judge."""
+    from jsonschema import ValidationError
+
+    if isinstance(name, str) and name in _TIMES and validator.is_type(value, "string"):
+        try:
+            _TIMES[name][0](value)
+        except ValueError:
+            yield ValidationError(f"{value!r} is no {name}")
 
 
 def _pattern(validator: Any, pattern: str, value: Any, _: Any) -> Iterator[Exception]:
@@ -425,6 +441,8 @@ def _by_keyword(keyword: str, limit: Any, value: Any) -> str:
             return f"At least {limit:,} of them; there are {len(value):,}."
         case "maxItems":
             return f"At most {limit:,} of them; there are {len(value):,}."
+        case "format":
+            return f"A {limit} such as {_TIMES[limit][1]}, not {_short(value)}."
         case "pattern":
             return f"This does not have the form {_short(limit)}."
     return ""

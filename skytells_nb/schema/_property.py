@@ -419,12 +419,14 @@ def _collect(
     if depth > _DEEPEST or not steps.take():
         return
 
-    def below(part: object, *more: Condition) -> Mapping[str, Any]:
+    def below(part: object, *more: Condition, variant: bool = False) -> Mapping[str, Any]:
         inner = flatten(part, root, steps)
+        if variant:
+            more = (*more, *_told_apart(inner, members))
         _collect(inner, root, members, (*conditions, *more), steps, sure=False, depth=depth + 1)
         return inner
 
-    variants = [below(part) for part in listed(flat.get("anyOf"))]
+    variants = [below(part, variant=True) for part in listed(flat.get("anyOf"))]
     everywhere = [set(filter(_is_text, listed(each.get("required")))) for each in variants]
     for piece in (flat, *listed(flat.get("allOf"))):
         condition = piece.get("if") if isinstance(piece, Mapping) else None
@@ -441,6 +443,19 @@ def _collect(
         needed = set.intersection(*everywhere) if everywhere else set[str]()
         for name in needed.union(filter(_is_text, listed(flat.get("required")))) & members.keys():
             members[name].required = True
+
+
+def _told_apart(variant: Mapping[str, Any], members: Mapping[str, _Member]) -> tuple[Condition, ...]:
+    """Return when a variant is meant: where inputs that are there anyway have the values that it fixes."""
+    own = variant.get("properties")
+    fixed = {
+        name: part
+        for name, part in (own if isinstance(own, Mapping) else {}).items()
+        if isinstance(part, Mapping) and part.keys() & {"const", "enum"} and name in members
+        if members[name].always
+    }
+    needed = [name for name in listed(variant.get("required")) if name in fixed]
+    return (({"properties": fixed, "required": needed}, True),) if fixed else ()
 
 
 def _is_text(value: object) -> bool:

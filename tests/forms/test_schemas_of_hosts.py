@@ -109,8 +109,29 @@ def test_what_is_typed_into_rows_groups_and_variants_is_what_is_sent(form_of: Fo
     assert form.value == {"loras": [], "image_size": "portrait_4_3"}
 
 
-def test_fields_appear_when_their_condition_holds_and_go_with_their_values(form_of: FormOf):
-    form = form_of(EXAMPLES["upscale, conditions"].schema)
+BY_FACTOR: dict[str, Any] = {
+    "required": ["mode"],
+    "properties": {"mode": {"const": "factor"}, "factor": {"enum": [2, 4, 8]}},
+}
+BY_SIZE: dict[str, Any] = {
+    "properties": {
+        "mode": {"enum": ["size"]},
+        "width": {"type": "integer"},
+        "height": {"type": "integer"},
+    },
+}
+
+
+@pytest.mark.parametrize(
+    "told",
+    [None, {"oneOf": [BY_FACTOR, BY_SIZE]}, {"dependencies": {"mode": {"anyOf": [BY_FACTOR, BY_SIZE]}}}],
+    ids=["if and then", "variants", "dependencies"],
+)
+def test_fields_appear_when_their_condition_holds_and_go_with_their_values(form_of: FormOf, told: Any):
+    schema = EXAMPLES["upscale, conditions"].schema
+    if told is not None:
+        schema = {**{key: value for key, value in schema.items() if key != "allOf"}, **told}
+    form = form_of(schema)
     assert {"factor"} == {"factor", "width", "height"} & form.fieldset._shown
     mode: Any = form.fieldset._controls["mode"]
     mode.widget.value = 1

@@ -27,6 +27,7 @@ COMPLAINTS: list[tuple[Any, Any, str]] = [
     ({"type": "integer", "nullable": True}, "x", "This takes a whole number, not x."),
     ({"type": "object", "properties": {"x": {"type": "integer"}}}, {"x": "y"}, "['x']: This takes a whole"),
     ({"type": "object", "required": ["x"]}, {}, "x needed."),
+    ({"type": "string", "format": "date"}, "yesterday", "A date such as 2026-01-31, not yesterday."),
 ]
 
 
@@ -43,6 +44,8 @@ def test_each_complaint_is_a_sentence(part: Any, value: Any, words: str):
         ({"enum": ["a"], "nullable": True}, None),
         ({"type": "string", "format": "uri"}, Path("fox.png")),
         ({"type": "integer"}, 2**60),
+        ({"type": "string", "format": "date-time"}, "2026-01-31T12:00:00.5Z"),
+        ({"type": "string", "format": "color"}, "rebeccapurple"),
         ({"type": "number", "multipleOf": 0.1}, 0.3),
         ({"type": "number", "multipleOf": 0.05}, 0.15),
         ({"type": "number", "multipleOf": 0}, 1),

@@ -350,13 +350,20 @@ def aggregate(
     if periods is not None:
         groups.append("period")
     with _typed_errors(files.source, "read"):
-        ours = all(_SANDBOX in part.physical_schema.names for part in parts)
+        # Whatever is not as `append_table` writes it is cast by pyarrow.
+        ours = all(_SANDBOX in part.physical_schema.names and _is_ours(part, groups) for part in parts)
         if parts and ours and "://" not in files.source and find_spec("duckdb"):
             found = [_by_duckdb(parts, groups, wanted, periods, spread)]
         else:
             found = [_sums_of_file(part, groups, wanted, periods, spread) for part in parts]
     sums = [_told_apart(each) for each in found if len(each)]
     return pd.concat(sums, ignore_index=True) if sums else _no_sums(groups)
+
+
+def _is_ours(part: Any, groups: Sequence[str]) -> bool:
+    own, ours = part.physical_schema, _schema(_arrow())
+    names = {*groups, "cost", "predict_s", "created_at"} & set(own.names)
+    return all(own.field(name).type == ours.field(name).type for name in names)
 
 
 def _told_apart(sums: pd.DataFrame) -> pd.DataFrame:

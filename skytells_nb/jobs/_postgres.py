@@ -156,7 +156,7 @@ class Postgres:
         now = time.monotonic()
         if now >= min(begun + PATIENCE, self._until):
             return False
-        if tries == _WORTH_SAYING:
+        if tries == _WORTH_SAYING and not self._hurried.is_set():
             warn_user(f"The journal at {self.address} is away ({_words(error)}). The batch waits for it.")
         if self._hurried.is_set():
             time.sleep(0.1)
@@ -187,6 +187,7 @@ _REMEDIES: Final = {
     "3D": "Create the database, or correct journal=.",
     "25006": "Name the server that may be written to.",
     "42501": "Let this user create tables in the schema, or read and write those that are there.",
+    "42": "Its tables are no journal's: use another database or schema.",
     "53": "Make room for it.",
 }
 

@@ -181,14 +181,10 @@ class SharedJournal(Journal):
             self._database.run(lambda db: db.execute(STATEMENTS["renew"], self._values))
         now = time.monotonic()
         if now >= self._count_at:
-            found = self._database.run(lambda db: db.execute(STATEMENTS["count"], self._values).fetchone())
-            done, failed, canceled = found or self._counts
+            done, failed, canceled = self._ask("count")
             self._counts = (done, failed, canceled)
             self._count_at = now + _RARELY * (time.monotonic() - now)
-        found = self._database.run(lambda db: db.execute(STATEMENTS["stops"], self._values).fetchone())
-        if found is None:
-            raise SkytellsError(f"Batch {self.name!r} was deleted from its journal.")
-        stops, stopped_by = found
+        stops, stopped_by = self._ask("stops")
         return Counts(*self._counts, stopped_by if stops != self.stops else None)
 
     def hurry(self) -> None:
@@ -197,9 +193,15 @@ class SharedJournal(Journal):
 
     def is_open(self) -> bool:
         """Whether anything is left to create or to follow."""
-        return self._database.run(lambda db: db.execute(STATEMENTS["open"], self._values).fetchone()) == (
-            True,
-        )
+        return bool(self._ask("open")[0])
+
+    def _ask(self, question: str) -> tuple[Any, ...]:
+        found = self._database.run(lambda db: db.execute(STATEMENTS[question], self._values).fetchone())
+        if found is None:
+            raise SkytellsError(
+                f"Batch {self.name!r} was deleted from its journal. What it has made is in the archive."
+            )
+        return found
 
     def stop(self) -> None:
         """Stop all workers of the batch: they create nothing more, and cancel what is under way."""
@@ -212,8 +214,9 @@ class SharedJournal(Journal):
         """Give back what this worker holds, and go; where that fails, its leases run out."""
         self.hurry()
         try:
-            self.flush()
-            self._database.run(lambda db: db.execute(STATEMENTS["release"], self._values))
+            if self._values["batch"]:
+                self.flush()
+                self._database.run(lambda db: db.execute(STATEMENTS["release"], self._values))
         finally:
             self.end_look()
             self._database.close()

@@ -108,7 +108,8 @@ STATEMENTS: Final[dict[str, str]] = {
         RETURNING {_COLUMNS}""",
     "open": """SELECT EXISTS (SELECT FROM jobs_items WHERE batch = %(batch)s AND state = 'waiting')
         OR EXISTS (SELECT FROM jobs_items
-            WHERE batch = %(batch)s AND state IN ('claimed', 'sent', 'running'))""",
+            WHERE batch = %(batch)s AND state IN ('claimed', 'sent', 'running'))
+        FROM jobs_batches WHERE n = %(batch)s""",
     "report": """SELECT position, digest, number, input, state, id, since, cost, error FROM jobs_items
         WHERE batch = %(batch)s AND position > %(after)s ORDER BY position LIMIT %(most)s""",
     "ids": """SELECT i.id FROM jobs_items i JOIN jobs_batches b ON b.n = i.batch

@@ -305,6 +305,24 @@ def test_ten_costs_of_a_tenth_are_one(tmp_path: Path, engine: str):
 # What is no dataset.
 
 
+def test_types_of_another_tool_are_read_and_what_is_no_number_is_a_typed_error(tmp_path: Path, engine: str):
+    table = table_of([row(n) for n in range(3)])
+    at = table.schema.get_field_index("cost")
+    for name, costs, words in (
+        ("texts", ["0.1", "0.2", "0.3"], None),
+        ("odd", ["0.1", "a lot", None], "a lot"),
+    ):
+        (tmp_path / name).mkdir()
+        pyarrow.parquet.write_table(
+            table.set_column(at, "cost", pa.array(costs)), tmp_path / name / "x.parquet"
+        )
+        if words is None:
+            assert str(total(tmp_path / name)) == "0.60"
+        else:
+            with pytest.raises(SkytellsError, match=rf"cannot be read: .*{words}"):
+                total(tmp_path / name)
+
+
 def test_a_file_of_something_else_is_a_typed_error(tmp_path: Path, engine: str):
     (tmp_path / "month=2026-01").mkdir()
     pd.DataFrame({"x": [1]}).to_parquet(tmp_path / "month=2026-01/a.parquet")

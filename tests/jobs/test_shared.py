@@ -112,6 +112,20 @@ class TestGoingOn:
         assert len(set(ids(made[0]))) == len(MANY) == sandbox.billed
         assert statuses(made[0]) == ["succeeded"] * len(MANY)
 
+    def test_those_that_share_an_archive_have_the_files_of_what_another_made(self, night, sandbox, tmp_path):
+        place = (tmp_path / "shared").as_uri()
+        archives = [Archive(place, cache=tmp_path / name) for name in ("here", "there")]
+        clients = [sandbox.client(archive=archive) for archive in archives]
+        with ThreadPoolExecutor(2) as pool:
+            runs = [pool.submit(night, MANY, limit=3, client=client) for client in clients]
+            made = [run.result() for run in runs]
+        assert sandbox.billed == len(MANY)
+        for each in made:
+            assert [p.files[0].read_text("utf-8") for p in each] == [p.output[0] for p in each]
+        assert [len(archive) for archive in archives] == [len(MANY)] * 2
+        for each in (*clients, *archives):
+            each.close()
+
     def test_what_failed_stays_so_until_it_is_to_be_tried_again(self, night, sandbox, creates):
         sandbox.faults.next("failed", after=1)
         sandbox.faults.next("content_policy", after=2)
@@ -449,6 +463,22 @@ class TestBadInput:
             night(INPUTS)
         with pytest.raises(SkytellsError, match=words):
             batches(journal=journal)
+        assert creates() == 1
+
+    def test_tables_of_another_kind_are_left_as_they_are(self, night, journal, creates):
+        execute(journal, "CREATE TABLE jobs_items (owl INT)")
+        with pytest.raises(SkytellsError, match="use another database or schema"):
+            night(INPUTS)
+        assert creates() == 0
+
+    def test_one_that_is_deleted_while_it_runs_is_an_error(self, night, journal, client, creates):
+        class Delete(Observer):
+            async def created(self, account: Account, ticket: object, prediction: Any) -> None:
+                execute(journal, "DELETE FROM jobs_batches")
+
+        client.connection.observers.append(Delete())
+        with pytest.raises(SkytellsError, match="was deleted from its journal"):
+            night(INPUTS, limit=1)
         assert creates() == 1
 
     @pytest.mark.parametrize("inputs", [None, INPUTS])

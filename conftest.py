@@ -1,17 +1,46 @@
-"""Notebooks are tested on the sandbox, with no key, and leave nothing beside themselves."""
+"""Which tests come first and together; and notebooks: on the sandbox, with no key, leaving nothing behind."""
 
 import os
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 from unittest import mock
 
 import pytest
 
 pytest_plugins = ["buckets"]
 
+#: What takes longest comes first, else one process is busy with it alone when the others are done.
+_SLOWEST = ("tests/browser/", "tests/test_installation.py", "tests/notebooks/", "notebooks/", "tests/kernel/")
+
 _HERE = Path(__file__).parent / "notebooks"
 _FOLDER = tempfile.TemporaryDirectory(prefix="skytells-notebooks-")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Keep the order of `pytest_collection_modifyitems` in several processes, too."""
+    config.option.loadscopereorder = False
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put what takes longest first."""
+    items.sort(
+        key=lambda item: next((n for n, slow in enumerate(_SLOWEST) if item.nodeid.startswith(slow)), 99)
+    )
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Give whole files to processes, and all that needs the browser to one, which starts it once."""
+    from xdist.scheduler import LoadFileScheduling
+
+    class Scheduling(LoadFileScheduling):  # type: ignore[misc]  # xdist's is not typed
+        def _split_scope(self, nodeid: str) -> str:
+            browser = _SLOWEST[0]
+            return browser if nodeid.startswith(browser) else str(super()._split_scope(nodeid))
+
+    return Scheduling(config, log) if config.getoption("dist") == "loadfile" else None
 
 
 @pytest.hookimpl(wrapper=True)

@@ -15,7 +15,7 @@ def blocks(document: str, language: str) -> list[str]:
 def test_the_second_command_is_how_the_tests_are_run():
     command = blocks("README.md", "bash")[1]
     assert 'pip install -e ".[dev]"' in command
-    assert command.endswith("python -m pytest -n 2 --dist loadfile\n")
+    assert command.endswith("python -m pytest -n 4 --dist loadfile\n")
 
 
 def test_the_figures_are_those_that_were_measured():

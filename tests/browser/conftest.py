@@ -39,7 +39,7 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
 def notebook(lab: Lab) -> Iterator[Callable[..., Notebook]]:
     """Open notebooks: ``notebook(cells, theme="light", trusted=True)``; see `Lab.open`.
 
-    They are closed, and their kernels ended, after the test.
+    They are closed, and their kernels emptied or ended, after the test.
     """
     opened: list[Notebook] = []
 

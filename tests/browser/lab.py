@@ -76,12 +76,29 @@ _ERRORS = """() => window.jupyterapp.shell.currentWidget.content.widgets.map(cel
     .filter(cell => !(cell.metadata.tags ?? []).includes('raises-exception'))
     .flatMap(cell => cell.outputs ?? []).filter(output => output.output_type === 'error')
     .map(output => `${output.ename}: ${output.evalue}`)"""
-_CLOSE = """async (path) => {
+_OPEN = """async ([path, kernel]) => {
+    const more = kernel ? {kernel: {id: kernel}} : {};
+    await window.jupyterapp.commands.execute('docmanager:open', {path, ...more});
+}"""
+_CLOSE = """async ([path, emptied]) => {
+    let kernel = null;
     for (const shown of [...window.jupyterapp.shell.widgets('main')]) {
         if (shown.context?.path !== path) continue;
-        await shown.context.save(); await shown.sessionContext.shutdown(); shown.dispose();
+        await shown.context.save();
+        if (emptied) {
+            const {kernel: used} = shown.sessionContext.session;
+            await used.requestExecute({code: emptied, silent: true}).done;
+            kernel = used.id;
+        } else await shown.sessionContext.shutdown();
+        shown.dispose();
     }
+    return kernel;
 }"""
+_EMPTIED = """
+import ipywidgets
+ipywidgets.Widget.close_all()
+get_ipython().run_line_magic("reset", "-f")
+"""
 
 
 class Lab:
@@ -101,6 +118,8 @@ class Lab:
         self.address = ""
         self.page: Page
         self._count = 0
+        self.spare: str | None = None
+        """A kernel that a notebook has left empty, for the next one: to start one takes seconds."""
         self.complaints: list[str] = []
         """Errors of the page's own, such as a script that failed."""
 
@@ -151,6 +170,7 @@ class Lab:
         theme: str = "light",
         trusted: bool = True,
         run: bool = True,
+        fresh: bool = False,
     ) -> Notebook:
         """Open a notebook and run it, as ``Run All Cells`` does.
 
@@ -165,7 +185,11 @@ class Lab:
             hand so that its signature no longer holds, and opened again without being run.
         run : bool
             Whether its cells are run.
+        fresh : bool
+            Whether its kernel must be one that has done nothing yet.
         """
+        if fresh:
+            self.spare = None
         self._change_theme(THEMES[theme])
         opened = self._open_file(self._write(cells if isinstance(cells, dict) else _notebook(cells)))
         if run:
@@ -198,12 +222,10 @@ class Lab:
         return path
 
     def _open_file(self, path: Path) -> Notebook:
-        self.page.evaluate(
-            "async (path) => { await window.jupyterapp.commands.execute('docmanager:open', {path}) }",
-            path.name,
-        )
+        self.page.evaluate(_OPEN, [path.name, self.spare])
+        self.spare = None
         self.page.evaluate(_READY)
-        return Notebook(self.page, path)
+        return Notebook(self, path)
 
     def _start_server(self) -> None:
         for folder in (self.root, self._home):
@@ -274,8 +296,9 @@ class Notebook:
         The notebook's file.
     """
 
-    def __init__(self, page: Page, path: Path) -> None:
-        self.page = page
+    def __init__(self, lab: Lab, path: Path) -> None:
+        self._lab = lab
+        self.page = lab.page
         self.path = path
 
     @property
@@ -315,8 +338,9 @@ class Notebook:
         return file
 
     def close(self) -> None:
-        """End its kernel and close it, without asking whether to save."""
-        self.page.evaluate(_CLOSE, self.path.name)
+        """Close it, without asking whether to save; its kernel is emptied for the next one, or ended."""
+        kept = self.page.evaluate(_CLOSE, [self.path.name, None if self._lab.spare else _EMPTIED])
+        self._lab.spare = self._lab.spare or kept
 
 
 def _notebook(cells: Sequence[str]) -> dict[str, Any]:

@@ -204,6 +204,14 @@ class Kernel:
         """Press the stop button."""
         self._manager.interrupt_kernel()
 
+    def empty(self) -> None:
+        """Forget names, widgets and everything published, as a new kernel would have none."""
+        cell = self.run("import ipywidgets\nipywidgets.Widget.close_all()\n%reset -f")
+        assert cell.ok, cell.error
+        self._cells.clear()
+        self.events.clear()
+        self.widgets.clear()
+
     def kill(self) -> None:
         """Kill the kernel's process, as a power cut would."""
         self._manager.shutdown_kernel(now=True)

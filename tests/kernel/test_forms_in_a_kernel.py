@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
+import pytest
+
 from .harness import Cell, Kernel
 
 SETUP = """
@@ -15,6 +19,19 @@ form = PromptForm("truefusion-edge", client=client)
 form.value = {"prompt": "a fox"}
 form
 """
+
+
+@pytest.fixture(scope="module")
+def used_kernel(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kernel]:
+    with Kernel(tmp_path_factory.mktemp("forms")) as running:
+        yield running
+
+
+@pytest.fixture
+def kernel(used_kernel: Kernel) -> Kernel:
+    """Give one kernel to all tests here, emptied for each: to start one takes longer than most of them."""
+    used_kernel.empty()
+    return used_kernel
 
 
 def opened(kernel: Kernel, *, seconds: float = 60) -> None:

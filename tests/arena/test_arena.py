@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 from decimal import Decimal
+from types import SimpleNamespace
 
 import httpx
 import pytest
@@ -12,6 +13,7 @@ import pytest
 import skytells_nb as sky
 from skytells_nb import exceptions
 from skytells_nb.arena._widget import _blind_html
+from skytells_nb.sandbox import media
 
 MODELS = ["truefusion", "truefusion-pro", "truefusion-edge"]
 PROMPTS = ["a red fox in snow", "an owl at night"]
@@ -288,17 +290,23 @@ def test_it_is_drawn_with_every_model_and_the_verdict(client):
 
 
 def test_a_class_votes_on_its_page_and_the_teachers_ranking_grows(tmp_path):
-    with sky.Sandbox(learners=["Ada", "Grace"], seconds=0) as room, room.client(archive=tmp_path) as teacher:
+    # a painter of this process: those of a class are processes of their own, which take seconds to start
+    def draw(kind, input, **which):
+        return media.draw(kind, {**input, "width": 64, "height": 64}, **which)
+
+    painter = SimpleNamespace(draw=draw, file_type=media.file_type, write_text=media.write_text)
+    class_of = {"learners": ["Ada", "Grace"], "seconds": 0, "media": painter}
+    with sky.Sandbox(**class_of) as room, room.client(archive=tmp_path) as teacher, httpx.Client() as phone:
         arena = sky.Arena(MODELS[:2], PROMPTS, client=teacher)
         assert arena.ranking()["games"].sum() == 0
         page, _ = room.vote_urls
         for learner in room.learners:
             sent = {"key": learner.key}
             for _ in arena._pairs():
-                shown = httpx.post(page, data=sent).text
+                shown = phone.post(page, data=sent).text
                 sides = dict(re.findall(r'name="(left|right)" value="([^"]+)"', shown))
                 dearer = teacher.archive.get(sides["left"]).model == "truefusion-pro"
-                httpx.post(page, data={**sent, **sides, "vote": "left" if dearer else "right"})
+                phone.post(page, data={**sent, **sides, "vote": "left" if dearer else "right"})
         ranking = arena.ranking()
         assert list(ranking["model"]) == ["truefusion-pro", "truefusion"]
         assert list(ranking["wins"]) == [4, 0]

@@ -45,9 +45,9 @@ def arena(rng: np.random.Generator, truth, votes: int, better: float | None = No
     return fit(points)
 
 
-def test_a_thousand_random_tournaments_are_scored_as_choix_scores_them():
+def test_hundreds_of_random_tournaments_are_scored_as_choix_scores_them():
     rng = np.random.default_rng(15)
-    for _ in range(1000):
+    for _ in range(400):
         points, games = tournament(rng)
         ours = fit(points).values
         # From our own scores choix has little to do where they are right, and the way is the same from any.
@@ -64,7 +64,7 @@ def test_ties_count_as_half_a_vote_for_each():
 
 def test_simulated_voters_are_ranked_without_bias_and_within_the_intervals():
     truth, rng = np.array([0.8, 0.0, -0.8]), np.random.default_rng(4)
-    found = [arena(rng, truth, 40) for _ in range(60)]
+    found = [arena(rng, truth, 40) for _ in range(40)]
     values = np.array([each.values for each in found])
     error = values.std(axis=0) / np.sqrt(len(values))
     assert (np.abs(values.mean(axis=0) - truth) < 0.05 + 3 * error).all()
@@ -74,14 +74,14 @@ def test_simulated_voters_are_ranked_without_bias_and_within_the_intervals():
 
 def test_thirty_votes_of_who_is_right_four_times_in_five_rank_three_models():
     rng = np.random.default_rng(5)
-    runs = [arena(rng, [1.0, 0.0, -1.0], 30, better=0.8).values for _ in range(100)]
-    assert sum(a > b > c for a, b, c in runs) >= 90
+    runs = [arena(rng, [1.0, 0.0, -1.0], 30, better=0.8).values for _ in range(40)]
+    assert sum(a > b > c for a, b, c in runs) >= 36
 
 
 def test_where_nobody_is_better_it_is_seldom_more_than_chance():
     rng = np.random.default_rng(6)
-    said = [verdict("abc", arena(rng, [0.0, 0.0, 0.0], 20)) for _ in range(60)]
-    assert sum("more than chance" in each for each in said) <= 3
+    said = [verdict("abc", arena(rng, [0.0, 0.0, 0.0], 20)) for _ in range(40)]
+    assert sum("more than chance" in each for each in said) <= 2
 
 
 def test_who_never_lost_has_a_finite_score_and_a_wide_interval():

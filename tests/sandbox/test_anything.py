@@ -14,8 +14,9 @@ paths = st.one_of(
     ),
 )
 values = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
-    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=8,
 )
 creates = st.fixed_dictionaries(
     {"model": st.sampled_from(["truefusion", "truefusion-pro", "sandbox-scribe", "flux-2-flex"]) | values},

@@ -15,9 +15,9 @@ import os
 import secrets
 import sqlite3
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from decimal import Decimal
-from typing import Final, NamedTuple
+from typing import Any, Final
 from uuid import UUID
 from weakref import WeakSet
 
@@ -42,23 +42,6 @@ CREATE TABLE learners (number INTEGER PRIMARY KEY, name TEXT, key TEXT, budget T
 """
 #: What the names of facts begin with that are votes.
 _VOTE: Final = "vote "
-_ALL_RECORDS: Final = "SELECT record FROM predictions WHERE record IS NOT NULL ORDER BY number"
-
-
-class Kept(NamedTuple):
-    """What a state file holds: small things by name, predictions oldest first, the bill, the newest number.
-
-    Deleted predictions are gone, stay billed, and their numbers are never used again. `spent` is the bill by
-    account.
-    """
-
-    facts: dict[str, str]
-    jobs: list[Job]
-    ledger: dict[str, Decimal]
-    number: int
-    spent: dict[str, Decimal]
-    learners: list[Learner]
-
 
 #: The files that this process has open.
 _open: Final[WeakSet[StateFile]] = WeakSet()
@@ -69,11 +52,11 @@ class StateFile:
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.path = os.fspath(path)
-        with self._explained():
+        with self.explained():
             _make_private(self.path)
             self._db = sqlite3.connect(self.path, isolation_level=None, check_same_thread=False, timeout=0.5)
         try:
-            with self._explained():
+            with self.explained():
                 self._prepare()
         except BaseException:
             self._db.close()
@@ -81,67 +64,20 @@ class StateFile:
         self._abandoned = False
         _open.add(self)
 
-    def load(self) -> Kept:
-        """Read the whole file."""
+    def read(self, query: str) -> list[Any]:
+        """Return the rows of a query."""
+        return self._db.execute(query).fetchall()
+
+    def write(self, *changes: tuple[str, Sequence[Any]]) -> None:
+        """Make changes, all of them or none."""
+        self._db.execute("BEGIN")
         try:
-            with self._explained():
-                return Kept(
-                    dict(self._db.execute("SELECT name, value FROM facts")),
-                    [Job.from_record(json.loads(record)) for (record,) in self._db.execute(_ALL_RECORDS)],
-                    {id: Decimal(amount) for id, amount in self._db.execute("SELECT id, amount FROM ledger")},
-                    self._db.execute("SELECT COALESCE(MAX(number), 0) FROM predictions").fetchone()[0],
-                    self._spent(),
-                    [
-                        Learner(name, key, None if budget is None else Decimal(budget), rate)
-                        for name, key, budget, rate in self._db.execute(
-                            "SELECT name, key, budget, rate FROM learners ORDER BY number"
-                        )
-                    ],
-                )
+            for statement, values in changes:
+                self._db.execute(statement, values)
         except BaseException:
-            self._db.close()
+            self._db.execute("ROLLBACK")
             raise
-
-    def remember(self, name: str, value: str) -> None:
-        """Save one fact by its name."""
-        self._db.execute("INSERT OR REPLACE INTO facts VALUES (?, ?)", (name, value))
-
-    def enrol(self, learners: Iterable[Learner]) -> None:
-        """Save a class in the place of the one before."""
-        rows = [
-            (number, each.name, each.key, None if each.budget is None else str(each.budget), each.rate_limit)
-            for number, each in enumerate(learners)
-        ]
-        with contextlib.suppress(OSError):
-            os.chmod(self.path, 0o600)  # a file from before there was a class may be readable by others
-        with self._at_once():
-            self._db.execute("DELETE FROM learners")
-            self._db.executemany("INSERT INTO learners VALUES (?, ?, ?, ?, ?)", rows)
-
-    def add(self, job: Job, amount: Decimal | None) -> None:
-        """Save a new prediction, and what it costs, both or neither."""
-        record = json.dumps(job.to_record())
-        with self._at_once():
-            self._db.execute("INSERT INTO predictions VALUES (?, ?, ?)", (job.number, job.id, record))
-            if amount is not None:
-                self.charge(job.id, job.account, amount)
-
-    def save(self, job: Job) -> None:
-        """Save a changed prediction."""
-        record = json.dumps(job.to_record())
-        self._db.execute("UPDATE predictions SET record = ? WHERE number = ?", (record, job.number))
-
-    def remove(self, job: Job) -> None:
-        """Forget a prediction; its number and id are never used again."""
-        self._db.execute("UPDATE predictions SET record = NULL WHERE number = ?", (job.number,))
-
-    def charge(self, id: str, account: str, amount: Decimal) -> None:
-        """Put something on the bill."""
-        self._db.execute("INSERT INTO ledger VALUES (?, ?, ?)", (id, str(amount), account))
-
-    def uncharge(self, id: str) -> None:
-        """Take a prediction off the bill."""
-        self._db.execute("DELETE FROM ledger WHERE id = ?", (id,))
+        self._db.execute("COMMIT")
 
     def close(self) -> None:
         """Close the file; its write-ahead log is folded in."""
@@ -186,25 +122,8 @@ class StateFile:
             db.execute(f"PRAGMA user_version = {VERSION}")
         db.execute("COMMIT")
 
-    def _spent(self) -> dict[str, Decimal]:
-        spent: dict[str, Decimal] = {}
-        for account, amount in self._db.execute("SELECT account, amount FROM ledger"):
-            spent[account] = spent.get(account, Decimal(0)) + Decimal(amount)
-        return spent
-
     @contextlib.contextmanager
-    def _at_once(self) -> Iterator[None]:
-        """Save several changes, or none of them."""
-        self._db.execute("BEGIN")
-        try:
-            yield
-        except BaseException:
-            self._db.execute("ROLLBACK")
-            raise
-        self._db.execute("COMMIT")
-
-    @contextlib.contextmanager
-    def _explained(self) -> Iterator[None]:
+    def explained(self) -> Iterator[None]:
         """Explain what an error of SQLite means for the file, and what to do."""
         try:
             yield
@@ -232,6 +151,9 @@ def _after_fork() -> None:
 
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_after_fork)
+
+
+_CHARGE: Final = "INSERT INTO ledger VALUES (?, ?, ?)"
 
 
 class State:
@@ -279,7 +201,12 @@ class State:
         self._own_key = ""
         self.seed = secrets.token_hex(16) if seed is None else str(seed)
         if file is not None:
-            self._load(file)
+            try:
+                with file.explained():
+                    self._load(file)
+            except BaseException:
+                file.close()
+                raise
 
     @property
     def api_key(self) -> str:
@@ -307,10 +234,17 @@ class State:
         self._remember(f"{_VOTE}{key}", json.dumps(vote))
 
     def enrol(self, learners: list[Learner]) -> None:
-        """Save a class."""
+        """Save a class in the place of the one before."""
         self.learners = list(learners)
         if self.file is not None:
-            self.file.enrol(learners)
+            with contextlib.suppress(OSError):
+                os.chmod(self.file.path, 0o600)  # one from before there was a class may be readable by others
+        rows = (
+            (number, each.name, each.key, None if each.budget is None else str(each.budget), each.rate_limit)
+            for number, each in enumerate(learners)
+        )
+        insert = "INSERT INTO learners VALUES (?, ?, ?, ?, ?)"
+        self._write(("DELETE FROM learners", ()), *((insert, row) for row in rows))
 
     def digest(self, *parts: object) -> bytes:
         """Sixteen bytes that depend on the seed and on nothing else but `parts`."""
@@ -327,9 +261,9 @@ class State:
         return max(now, self._last + 1)
 
     def add(self, job: Job, amount: Decimal | None) -> None:
-        """Accept a prediction; `amount` is what it is billed, None when it is not."""
-        if self.file is not None:
-            self.file.add(job, amount)
+        """Accept a prediction, and put it on the bill, both or neither; None is not billed."""
+        record = "INSERT INTO predictions VALUES (?, ?, ?)", (job.number, job.id, self._record(job))
+        self._write(record, *([] if amount is None else [(_CHARGE, (job.id, str(amount), job.account))]))
         self.number, self._last = job.number, job.created
         self._take_in(job)
         if amount is not None:
@@ -339,29 +273,22 @@ class State:
     def save(self, job: Job) -> None:
         """Save a changed prediction."""
         job.rendered = None
-        if self.file is not None:
-            self.file.save(job)
+        self._write(("UPDATE predictions SET record = ? WHERE number = ?", (self._record(job), job.number)))
 
     def charge(self, id: str, account: str, amount: Decimal) -> None:
         """Put a text model's answer on the bill."""
-        if self.file is not None:
-            self.file.charge(id, account, amount)
+        self._write((_CHARGE, (id, str(amount), account)))
         self.ledger[id] = amount
         self.spent[account] += amount
 
     def uncharge(self, job: Job) -> None:
         """Take a prediction off the bill."""
-        amount = self.ledger.pop(job.id, None)
-        if amount is None:
-            return
-        self.spent[job.account] -= amount
-        if self.file is not None:
-            self.file.uncharge(job.id)
+        self.spent[job.account] -= self.ledger.pop(job.id, Decimal(0))
+        self._write(("DELETE FROM ledger WHERE id = ?", (job.id,)))
 
     def remove(self, job: Job) -> None:
-        """Forget a prediction; what it cost stays on the bill."""
-        if self.file is not None:
-            self.file.remove(job)
+        """Forget a prediction; what it cost stays on the bill, and its number is never used again."""
+        self._write(("UPDATE predictions SET record = NULL WHERE number = ?", (job.number,)))
         del self.jobs[job.id]
         del self._shelves[job.account][job.id]
         self.stored[job.account] -= len(dump(job.input))
@@ -405,25 +332,42 @@ class State:
             self.file.close()
 
     def _remember(self, name: str, value: str) -> None:
+        self._write(("INSERT OR REPLACE INTO facts VALUES (?, ?)", (name, value)))
+
+    def _record(self, job: Job) -> str:
+        return "" if self.file is None else json.dumps(job.to_record())
+
+    def _write(self, *changes: tuple[str, Sequence[Any]]) -> None:
         if self.file is not None:
-            self.file.remember(name, value)
+            self.file.write(*changes)
 
     def _load(self, file: StateFile) -> None:
-        kept = file.load()
-        self.seed = kept.facts.get("seed", self.seed)
-        self.port = int(kept.facts.get("port", "0"))
-        self.number, self.ledger, self.learners = kept.number, kept.ledger, kept.learners
-        self._own_key, self.gallery = kept.facts.get("key", ""), kept.facts.get("wall", "")
+        """Read the whole file, predictions oldest first."""
+        facts = dict(file.read("SELECT name, value FROM facts"))
+        self.seed, self.port = facts.get("seed", self.seed), int(facts.get("port", "0"))
+        self._own_key, self.gallery = facts.get("key", ""), facts.get("wall", "")
         self.votes = {
             name.removeprefix(_VOTE): json.loads(value)
-            for name, value in kept.facts.items()
+            for name, value in facts.items()
             if name.startswith(_VOTE)
         }
-        self.spent.update(kept.spent)
-        file.remember("seed", self.seed)
-        for job in kept.jobs:
-            self._take_in(job)
-            self._last = job.created
+        for id, amount, account in file.read("SELECT id, amount, account FROM ledger"):
+            self.ledger[id] = Decimal(amount)
+            self.spent[account] += self.ledger[id]
+        self.learners = [
+            Learner(name, key, None if budget is None else Decimal(budget), rate)
+            for name, key, budget, rate in file.read(
+                "SELECT name, key, budget, rate FROM learners ORDER BY number"
+            )
+        ]
+        # deleted predictions are gone, stay billed, and their numbers are never used again
+        for number, record in file.read("SELECT number, record FROM predictions ORDER BY number"):
+            self.number = number
+            if record is not None:
+                job = Job.from_record(json.loads(record))
+                self._take_in(job)
+                self._last = job.created
+        self._remember("seed", self.seed)
 
     def _take_in(self, job: Job) -> None:
         self.jobs[job.id] = self._shelves[job.account][job.id] = job

@@ -5,15 +5,18 @@ Source: skytells-api-text.md, sections 2, 3 and 7.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
+from importlib.resources import files
 from typing import Any, Final
 
 from . import language
 from .language import Completion, Output, TextRequest
 
-_SAFE: Final = {"filtered": False, "severity": "safe"}
-_UNSEEN: Final = {"filtered": False, "detected": False}
-_CATEGORIES: Final = ("hate", "self_harm", "sexual", "violence")
+#: What is the same in every answer: filters that found nothing, and the echoes of a response.
+_SHAPES: Final[dict[str, dict[str, Any]]] = json.loads(
+    files(__package__).joinpath("text_shapes.json").read_text("utf-8")
+)
 
 
 def chat_usage(answer: Completion) -> dict[str, Any]:
@@ -32,18 +35,10 @@ def chat_usage(answer: Completion) -> dict[str, Any]:
     }
 
 
-def _prompt_filters(ask: TextRequest) -> dict[str, Any]:
-    found = {name: dict(_SAFE) for name in _CATEGORIES} | {"jailbreak": dict(_UNSEEN)}
-    if "filtered-prompt" in ask.quirks:
-        found["violence"] = {"filtered": True, "severity": "high"}
-    return found
-
-
-def _completion_filters(ask: TextRequest) -> dict[str, Any]:
-    found = {name: dict(_SAFE) for name in _CATEGORIES}
-    if "filtered" in ask.quirks:
-        found["violence"] = {"filtered": True, "severity": "medium"}
-    return found | {"protected_material_code": dict(_UNSEEN), "protected_material_text": dict(_UNSEEN)}
+def _filters(side: str, ask: TextRequest) -> dict[str, Any]:
+    quirk, severity = ("filtered", "medium") if side == "completion" else ("filtered-prompt", "high")
+    struck = {"violence": {"filtered": True, "severity": severity}} if quirk in ask.quirks else {}
+    return {**_SHAPES[side], **struck}
 
 
 def _call(answer: Completion, outputs: Output, index: int) -> dict[str, Any]:
@@ -66,7 +61,7 @@ def completion_json(answer: Completion, ask: TextRequest, usage: dict[str, Any])
                 "finish_reason": finish,
                 "logprobs": None,
                 "message": message | {"annotations": []},
-                "content_filter_results": _completion_filters(ask),
+                "content_filter_results": _filters("completion", ask),
             }
         )
     body = {
@@ -76,7 +71,7 @@ def completion_json(answer: Completion, ask: TextRequest, usage: dict[str, Any])
         "model": answer.model,
         "system_fingerprint": "fp_sandbox",
         "choices": choices,
-        "prompt_filter_results": [{"prompt_index": 0, "content_filter_results": _prompt_filters(ask)}],
+        "prompt_filter_results": [{"prompt_index": 0, "content_filter_results": _filters("prompt", ask)}],
     }
     return body if "no-usage" in ask.quirks else {**body, "usage": usage}
 
@@ -98,7 +93,7 @@ def chat_events(
         choice = {"index": index, "delta": delta, "finish_reason": finish, "logprobs": None, **more}
         return "", {**head, "choices": [choice], **every}
 
-    filters = [{"prompt_index": 0, "content_filter_results": _prompt_filters(ask)}]
+    filters = [{"prompt_index": 0, "content_filter_results": _filters("prompt", ask)}]
     yield "", {**head, "choices": [], "prompt_filter_results": filters, "obfuscation": "k3"}
     cut = [language.pieces(each.text) for each in answer.outputs]
     for index, outputs in enumerate(answer.outputs):
@@ -117,40 +112,17 @@ def chat_events(
                 text: Any = texts[number]
                 if "content-parts" in ask.quirks:
                     text = [{"text": text}]
-                results = {name: dict(_SAFE) for name in _CATEGORIES}
-                yield chunk(index, {"content": text}, content_filter_results=results)
+                yield chunk(index, {"content": text}, content_filter_results=_SHAPES["safe"])
     for index, finish in enumerate(answer.finish):
-        yield chunk(index, {}, finish, content_filter_results=_completion_filters(ask))
+        yield chunk(index, {}, finish, content_filter_results=_filters("completion", ask))
     if usage is not None:
         yield "", {**head, "choices": [], "usage": usage}
-
-
-_ECHOES: Final[dict[str, Any]] = {
-    "instructions": None,
-    "previous_response_id": None,
-    "parallel_tool_calls": True,
-    "tools": [],
-    "tool_choice": "auto",
-    "truncation": "disabled",
-    "metadata": {},
-    "temperature": 0.7,
-    "top_p": 0.95,
-    "frequency_penalty": 0,
-    "presence_penalty": 0,
-    "max_output_tokens": None,
-    "max_tool_calls": None,
-    "service_tier": "default",
-    "reasoning": {"effort": None, "summary": None},
-    "text": {"format": {"type": "text"}},
-    "user": None,
-    "store": False,
-}
 
 
 def response_json(answer: Completion, ask: TextRequest, status: str) -> dict[str, Any]:
     """Write the response object (text 3.2), whole, or as it is when it begins."""
     ended = status == "completed"
-    echoes = {name: ask.body.get(name) for name in _ECHOES if ask.body.get(name) is not None}
+    echoes = {name: ask.body.get(name) for name in _SHAPES["echoes"] if ask.body.get(name) is not None}
     usage = {
         "input_tokens": answer.tokens_in,
         "output_tokens": answer.tokens_out,
@@ -158,7 +130,7 @@ def response_json(answer: Completion, ask: TextRequest, status: str) -> dict[str
         "input_tokens_details": {"cached_tokens": 0},
         "output_tokens_details": {"reasoning_tokens": answer.reasoning},
     }
-    sides = (("prompt", _prompt_filters(ask)), ("completion", _completion_filters(ask)))
+    sides = ((side, _filters(side, ask)) for side in ("prompt", "completion"))
     return {
         "id": answer.id,
         "object": "response",
@@ -169,7 +141,7 @@ def response_json(answer: Completion, ask: TextRequest, status: str) -> dict[str
         "model": answer.model,
         "error": None,
         "incomplete_details": None,
-        **_ECHOES,
+        **_SHAPES["echoes"],
         **echoes,
         "output": [_item(answer, "completed")] if ended else [],
         "usage": usage if ended and "no-usage" not in ask.quirks else None,

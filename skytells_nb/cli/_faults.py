@@ -6,14 +6,13 @@ import argparse
 import json
 import os
 from collections.abc import Sequence
-from email.message import Message
-from http.client import HTTPException
-from typing import IO, Any, NamedTuple
-from urllib.error import HTTPError
-from urllib.parse import quote
-from urllib.request import HTTPRedirectHandler, ProxyHandler, Request, build_opener
+from contextlib import closing
+from http.client import HTTPConnection, HTTPException, HTTPSConnection
+from typing import Any, NamedTuple
+from urllib.parse import quote, urlsplit
 
 from ..exceptions import SkytellsError
+from ..plaintext import align
 from ..sandbox import API_ROUTES, FAULT_KINDS, find_running
 
 __all__ = ["faults"]
@@ -29,15 +28,6 @@ class ControlEndpoint(NamedTuple):
 
     url: str
     api_key: str
-
-
-class _NoRedirect(HTTPRedirectHandler):
-    """Follows nobody elsewhere: urllib would take the key along, to whatever host it is sent to."""
-
-    def redirect_request(
-        self, req: Request, fp: IO[bytes], code: int, msg: str, headers: Message, newurl: str
-    ) -> None:
-        """Refuse, so that the answer is an HTTPError."""
 
 
 def faults(parsed: argparse.Namespace) -> int:
@@ -128,34 +118,35 @@ def _last_started() -> ControlEndpoint:
 
 
 def _ask(endpoint: ControlEndpoint, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
-    """Ask one of the sandbox's own routes; nothing in between, so no proxy either, and nobody further."""
-    url = f"{endpoint.url.rstrip('/').removesuffix('/v1')}/__sandbox__/{path}"
-    if not url.startswith(("http://", "https://")):
+    """Ask one of the sandbox's own routes, and nobody else: http.client knows neither proxy nor redirect."""
+    parts = urlsplit(endpoint.url)
+    if parts.scheme not in ("http", "https"):
         raise SkytellsError(f"{endpoint.url!r} is no URL; one looks like http://127.0.0.1:8000/v1.")
     headers = {"x-api-key": endpoint.api_key, "content-type": "application/json"}
-    content = None if body is None else json.dumps(body).encode()
+    target = f"{parts.path.rstrip('/').removesuffix('/v1')}/__sandbox__/{path}"
+    kind = HTTPSConnection if parts.scheme == "https" else HTTPConnection
     try:
-        request = Request(url, content, headers, method=method)  # noqa: S310 - http or https, checked above
-        with build_opener(ProxyHandler({}), _NoRedirect()).open(request, timeout=PATIENCE) as answer:
-            return json.load(answer)
-    except HTTPError as error:
-        with error:
-            raise SkytellsError(_refused(endpoint, error), status_code=error.code) from None
+        with closing(kind(parts.hostname or "", parts.port, timeout=PATIENCE)) as connection:
+            connection.request(method, target, None if body is None else json.dumps(body), headers)
+            answer = connection.getresponse()
+            status, content = answer.status, answer.read()
+        if status == 200:
+            return json.loads(content)
     except (OSError, HTTPException, ValueError) as error:
-        why = getattr(error, "reason", error)
-        why = getattr(why, "strerror", None) or why
+        why = getattr(error, "strerror", None) or error
         raise SkytellsError(f"No sandbox answers at {endpoint.url} ({why}).") from None
+    raise SkytellsError(_refused(endpoint, status, content), status_code=status)
 
 
-def _refused(endpoint: ControlEndpoint, error: HTTPError) -> str:
-    if 300 <= error.code < 400:
+def _refused(endpoint: ControlEndpoint, status: int, content: bytes) -> str:
+    if 300 <= status < 400:
         return f"{endpoint.url} points elsewhere, and the key was not sent there. Name the sandbox itself."
-    if error.code == 401:
+    if status == 401:
         return f"The sandbox at {endpoint.url} wants its own key for this; in a class, the teacher's."
     try:
-        why = json.load(error)["error"]["details"]
+        why = json.loads(content)["error"]["details"]
     except (ValueError, KeyError, TypeError):
-        why = f"HTTP {error.code}"
+        why = f"HTTP {status}"
     return f"The sandbox at {endpoint.url} refused: {why}."
 
 
@@ -163,17 +154,11 @@ def _table(waiting: Sequence[dict[str, Any]], url: str) -> str:
     if not waiting:
         return f"No faults are active at {url}. There are: {', '.join(sorted(FAULT_KINDS))}."
     rows = [("fault", "on", "for", "until", "details")]
-    rows += [
-        (each["name"], _on(each), each.get("learner", "everybody"), _until(each), _details(each))
-        for each in waiting
-    ]
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    lines = ("  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)) for row in rows)
-    return "\n".join([f"Active at {url}:", *(line.rstrip() for line in lines)])
-
-
-def _on(order: dict[str, Any]) -> str:
-    return "any" if set(order["on"]) >= set(API_ROUTES) else ", ".join(order["on"])
+    for each in waiting:
+        routes = "any" if set(each["on"]) >= set(API_ROUTES) else ", ".join(each["on"])
+        who = each.get("learner", "everybody")
+        rows.append((each["name"], routes, who, _until(each), _details(each)))
+    return "\n".join([f"Active at {url}:", *align(rows)])
 
 
 def _until(order: dict[str, Any]) -> str:

@@ -142,19 +142,7 @@ OWNER: Final = ""
 
 @dataclass(frozen=True, slots=True)
 class Learner:
-    """One member of a class, as the state file keeps it.
-
-    Attributes
-    ----------
-    name : str
-        Also part of the key.
-    key : str
-        The API key, ``sk-sandbox-<name>-<random>``.
-    budget : Decimal or None
-        Credits that may be spent in all; None for no limit.
-    rate_limit : int
-        Requests a minute.
-    """
+    """One member of a class as the state file keeps it; `budget` in credits, None for no limit."""
 
     name: str
     key: str = field(repr=False)
@@ -190,18 +178,8 @@ class Caller(NamedTuple):
 class Accounts:
     """The accounts there are, and the keys that open them.
 
-    Parameters
-    ----------
-    api_key : str
-        The owner's key.
-    rate_limit : int or None
-        The owner's requests a minute.
-    learners : iterable of Learner
-        Who else has an account.
-    token_limit : int or None
-        Everybody's tokens a minute of each text model.
-    closed : bool
-        Whether only these keys open anything; otherwise every ``sk-…`` key opens the owner's account.
+    `rate_limit` is the owner's, and `token_limit` everybody's. Where they are `closed` no other key opens
+    anything; otherwise every ``sk-…`` key opens the owner's account.
     """
 
     def __init__(

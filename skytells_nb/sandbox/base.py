@@ -27,28 +27,9 @@ OWN_ROUTES: Final[Mapping[str, Callable[[Core, Route, Request, int], Response]]]
 
 
 class Sandbox:
-    """A sandbox that can be looked into.
+    """A sandbox that can be looked into; `options` are those of `skytells_nb.sandbox.Options`.
 
-    Parameters
-    ----------
-    media : Media, optional
-        Draws the files; `skytells_nb.sandbox.media`, unless given.
-    **options
-        See `skytells_nb.sandbox.Options`.
-
-    Raises
-    ------
-    TypeError
-        If an option does not exist; the message names those that do.
-    ValueError
-        If an option's value is not possible.
-
-    Attributes
-    ----------
-    faults : Faults
-        What shall go wrong: ``sandbox.faults.next("rate_limit", times=2, retry_after=1)``.
-    options : Options
-        What it was made with.
+    What shall go wrong is said to `faults`: ``sandbox.faults.next("rate_limit", times=2, retry_after=1)``.
     """
 
     def __init__(self, *, media: Media | None = None, **options: Any) -> None:

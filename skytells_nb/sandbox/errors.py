@@ -11,24 +11,10 @@ from typing import Any, Final
 
 
 class Refusal(Exception):
-    """A request that is answered with an error.
+    """A request that is answered with an error, named by its `error_id`.
 
-    Parameters
-    ----------
-    status : int
-        HTTP status.
-    error_id : str
-        The machine-readable name of the error.
-    message : str
-        One sentence for a reader.
-    details : str or dict or None
-        What exactly was wrong; None repeats the message, as the documented bodies do.
-    response : str, optional
-        The envelope's top-level sentence where it differs from the message.
-    headers : Mapping[str, str], optional
-        Headers that belong to this error, such as ``retry-after``.
-    param : str, optional
-        The field that is wrong; only the inference routes name it.
+    `details` say what exactly was wrong, and repeat the message unless given, as the documented bodies do;
+    `response` is the envelope's own sentence. Only the inference routes name a `param`.
     """
 
     def __init__(

@@ -30,24 +30,11 @@ SCHEMAS: Final = ("input_schema", "output_schema")
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """One model: what the API tells about it, and what only the sandbox knows.
+    """One model: what the API tells about it (`public`), and what only the sandbox knows.
 
-    Attributes
-    ----------
-    slug : str
-        The name used in requests (``namespace``).
-    public : Mapping
-        The model object as the API shows it, schemas included.
-    source : str
-        Where its facts come from; never shown on the wire.
-    kind : str
-        What to draw: image, video, music, audio or text.
-    seconds : float
-        How long one of its jobs takes here.
-    plays : float
-        The length in seconds of a medium whose input does not say it.
-    least_seconds : float
-        The shortest length that is billed.
+    `kind` is what to draw, `seconds` how long a job takes, `plays` how long a medium is whose input does not
+    say it, `least_seconds` the shortest length that is billed; `source`, where all that comes from, is never
+    shown on the wire.
     """
 
     slug: str
@@ -55,8 +42,8 @@ class Model:
     source: str
     kind: str
     seconds: float
-    plays: float
-    least_seconds: float
+    plays: float = 0
+    least_seconds: float = 0
 
     @property
     def type(self) -> str:
@@ -115,20 +102,11 @@ class Catalogue(Mapping[str, Model]):
 def standard_catalogue() -> Catalogue:
     """Return the catalogue that comes with the sandbox."""
     text = files(__package__).joinpath("catalogue.json").read_text("utf-8")
-    return Catalogue([model_from_json(each) for each in json.loads(text)["models"]])
-
-
-def model_from_json(raw: Mapping[str, Any]) -> Model:
-    """Parse one object of the data file."""
-    model, own = raw["model"], raw["sandbox"]
-    return Model(
-        slug=model["namespace"],
-        public=model,
-        source=raw["source"],
-        kind=own["kind"],
-        seconds=own["seconds"],
-        plays=own.get("plays", 0),
-        least_seconds=own.get("least_seconds", 0),
+    return Catalogue(
+        [
+            Model(each["model"]["namespace"], each["model"], each["source"], **each["sandbox"])
+            for each in json.loads(text)["models"]
+        ]
     )
 
 

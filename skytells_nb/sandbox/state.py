@@ -159,21 +159,14 @@ _CHARGE: Final = "INSERT INTO ledger VALUES (?, ?, ?)"
 class State:
     """Predictions in the order they were accepted, and the ledger.
 
-    Parameters
-    ----------
-    file : StateFile or None
-        Where changes are kept; None keeps them in memory only.
-    seed : int or None
-        Makes ids and the key the same each time; with a file, its own seed wins.
+    `file` keeps changes; a `seed` makes ids and the key the same each time, but a file's own seed wins.
 
     Attributes
     ----------
     jobs : dict of str to Job
         Every prediction by its id, oldest first.
-    ledger : dict of str to Decimal
-        What is billed, by prediction; also of those that were deleted.
-    spent : dict of str to Decimal
-        The same by account.
+    ledger, spent : dict of str to Decimal
+        What is billed, by prediction, also of those that were deleted; and by account.
     learners : list of Learner
         The class; empty when there is none.
     gallery : str

@@ -42,7 +42,10 @@ class TestValue:
         form = PromptForm("truefusion-pro", client=client)
         form.value = {"prompt": "a fox", "width": 777, "seed": 2**40, "unheard_of": [1]}
         assert form.value["width"] == 777
-        assert control(form, "width").slider.value == 777
+        slider = control(form, "width").slider
+        assert (slider.value, slider.step) == (784, 16), "where a browser would move it to"
+        slider.notify_change({"name": "value", "old": 777, "new": 784, "type": "change", "owner": slider})
+        assert form.value["width"] == 777, "and it says so"
         assert form.value["unheard_of"] == [1]
         before = form.value
         form.value = before

@@ -29,6 +29,7 @@ class Number(Control):
     def build(self) -> None:
         field, bounded = self.field, self.field.kind == "slider"
         self._following = False
+        self._stop: float | None = None
         self.box = w.Text(
             **self.accessible_traits(
                 placeholder=field.placeholder,
@@ -57,8 +58,11 @@ class Number(Control):
             self.widget = w.HBox([self.slider, self.box], layout=self.layouts.wide, _dom_classes=("sky-row",))
 
     def _slid(self, change: Any) -> None:
-        if not self._following:  # rounded, as the slider's own floats are not: 0.30000000000000004
-            value = change["new"]
+        value = change["new"]
+        # A browser moves a slider to the nearest stop and reports that; what was typed must not follow it.
+        reported = self._stop is not None and abs(value - self._stop) * 2 < self.slider.step
+        if not self._following and not reported:
+            # rounded, as the slider's own floats are not: 0.30000000000000004
             self.box.value = str(value) if isinstance(value, int) else f"{value:.10g}"
 
     def _typed(self, text: str) -> None:
@@ -72,9 +76,11 @@ class Number(Control):
             return
         self._following = True
         try:
-            if value is not UNSET and self.field.low is not None and self.field.high is not None:
-                shown = min(max(value, self.field.low), self.field.high)
-                self.slider.value = round(shown) if isinstance(self.slider, w.IntSlider) else float(shown)
+            self._stop = None
+            if value is not UNSET:
+                low, high, step = self.slider.min, self.slider.max, self.slider.step
+                stops = round((min(max(value, low), high) - low) / step)
+                self.slider.value = self._stop = min(low + stops * step, high)
             set_classes(self.slider, ("sky-slider", "sky-unset") if value is UNSET else ("sky-slider",))
         finally:
             self._following = False

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import ipaddress
 import os
 import re
 import sys
+from collections.abc import Iterator
 from contextlib import suppress
 from typing import Final, NoReturn
 from urllib.parse import urlsplit
@@ -31,19 +33,23 @@ DEFAULT_BASE_URL: Final = "https://api.skytells.ai/v1"
 BLANKED: Final = b"[key]"
 """What stands where a server has echoed the key."""
 
-_ESCAPED: Final = re.compile(rb"(?:\\u00|%)([0-7][0-9A-Fa-f])")
+_ESCAPED: Final = re.compile(
+    rb"(?:\\{1,4}[ux](?:00)?|%(?:25){0,2}|&#x0{0,4})([0-7][0-9A-Fa-f]);?|&#0{0,4}(\d{2,3});", re.IGNORECASE
+)
+"""A letter as JSON, JavaScript, a URL or a page may write it, also where one has quoted another."""
 
 
 class Key:
     """An API key that shows itself to nobody: not in a repr, not in a pickle, not in a traceback."""
 
-    __slots__ = ("__weakref__", "_echo", "_value", "fingerprint")
+    __slots__ = ("__weakref__", "_echo", "_packed", "_value", "fingerprint")
 
     def __init__(self, value: str) -> None:
         self._value = value
-        # JSON may write any character of it as an escape, percent encoding as another.
-        spellings = (rb"(?:%s|\\u00%02x|%%%02x)" % (re.escape(c.encode()), ord(c), ord(c)) for c in value)
+        letter = rb"(?:%s|\\{1,4}[ux](?:00)?%02x|%%(?:25){0,2}%02x|&#x0{0,4}%02x;|&#0{0,4}%d;)"
+        spellings = (letter % (re.escape(c.encode()), *[ord(c)] * 4) for c in value)
         self._echo = re.compile(b"".join(spellings), re.IGNORECASE)
+        self._packed = [value.encode().hex().encode(), *_in_base64(value.encode())]
         # Salted with a name of ours, so that it matches no
         # list of hashed keys, and short enough to be no key.
         self.fingerprint = hashlib.sha256(b"skytells_nb\0" + value.encode()).hexdigest()[:12]
@@ -61,15 +67,29 @@ class Key:
             return data
         # To search for all spellings takes 0.1 s a megabyte, to look whether it is there a hundredth of that.
         plain = data
-        if b"%" in data or b"\\u00" in data:
-            plain = _ESCAPED.sub(lambda found: bytes((int(found[1], 16),)), data)
-        return self._echo.sub(BLANKED, data) if self._value.lower().encode() in plain.lower() else data
+        if any(mark in data for mark in (b"%", b"\\u", b"\\x", b"&#")):
+            plain = _ESCAPED.sub(_unescaped, data)
+        if self._value.lower().encode() in plain.lower():
+            data = self._echo.sub(BLANKED, data)
+        for packed in self._packed:
+            data = data.replace(packed, BLANKED)
+        return data
 
     def __repr__(self) -> str:
         return f"Key(fingerprint={self.fingerprint!r})"
 
     def __reduce__(self) -> NoReturn:
         raise TypeError("an API key is never pickled; give the key to the other process by its environment")
+
+
+def _unescaped(found: re.Match[bytes]) -> bytes:
+    return bytes((int(found[1], 16) if found[1] else min(int(found[2]), 255),))
+
+
+def _in_base64(key: bytes) -> Iterator[bytes]:
+    """Yield how base64 writes a key, wherever in a text it begins, without what its neighbours share."""
+    for before, start in enumerate((0, 2, 3)):
+        yield base64.b64encode(bytes(before) + key)[start : (before + len(key)) * 8 // 6]
 
 
 class UncheckedKey:

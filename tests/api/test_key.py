@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import copy
 import http.server
 import io
@@ -334,8 +335,21 @@ def test_no_log_record_holds_the_key(sandbox: sky.Sandbox, face: str) -> None:
         lambda key: '"' + "".join(f"\\u{ord(letter):04X}" for letter in key) + '"',
         lambda key: json.dumps(f"see /keys/{key.replace('-', '%2D')}"),
         lambda key: json.dumps(f"KEY {key.upper()} IS UNKNOWN"),
+        lambda key: json.dumps(key.replace("-", "&#x2D;")),
+        lambda key: json.dumps(json.dumps(key).replace("-", "\\u002d")),
+        lambda key: json.dumps(key.replace("-", "%252d")),
+        lambda key: json.dumps("Basic " + base64.b64encode(f"user:{key}:".encode()).decode()),
     ],
-    ids=["hyphens escaped", "all escaped", "percent", "capitals"],
+    ids=[
+        "hyphens escaped",
+        "all escaped",
+        "percent",
+        "capitals",
+        "page",
+        "quoted",
+        "percent twice",
+        "base64",
+    ],
 )
 def test_an_echo_in_another_spelling_is_blanked_too(echo: Callable[[str], str]) -> None:
     body = f'{{"error": {{"message": {echo(KEY)}, "error_id": "UNAUTHORIZED"}}}}'.encode()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Context, Decimal
@@ -33,6 +34,9 @@ _TEXTS: Final = frozenset(
 _SCHEMAS: Final = frozenset({"tools", "response_format", "tool_calls"})
 _MARKUP: Final = 16
 """Tokens that a message's frame may add to its words; more than any chat format is known to take."""
+_MAY_MAKE_ONE_EACH: Final = re.compile(
+    r"(?:prompt|seed|text|caption|request|job|quer(?:y|ie))s?", re.IGNORECASE
+)
 _LONGEST: Final = 16
 """Characters that one token may stand for, and no more in ordinary text."""
 
@@ -129,6 +133,33 @@ def _outputs(input: ResolvedInput, one: str, many: str) -> Interval:
     def text(number: Decimal) -> str:
         return f"{format_number(number)} {one if number == 1 else many}"
 
+    found = _numbered(input, text)
+    for name in [*input.schema, *(name for name in input.input if name not in input.schema)]:
+        each = _listed(name, input)
+        if each > 1 and found.low is not None and found.high is not None:
+            low, high = found.low, EXACT.multiply(found.high, each)
+            note = "; ".join(
+                filter(None, (found.note, f"whether each of {name} makes one is not documented"))
+            )
+            found = Interval(low, high, None, f"{format_number(low)} to {text(high)}", note=note)
+    return found
+
+
+def _listed(name: str, input: ResolvedInput) -> Decimal:
+    """Return how many outputs a list of prompts, seeds or requests may ask for."""
+    found, field = input.find(name), input.schema.get(name)
+    if found is None or not isinstance(found.value, list) or not _MAY_MAKE_ONE_EACH.fullmatch(name):
+        return _ONE
+    counts = [part.name for part in (field.item.properties if field and field.item else ()) if is_count(part)]
+    total = Decimal(0)
+    for item in found.value:
+        given = [numeric(item.get(count)) for count in counts] if isinstance(item, dict) else []
+        total += max([_ONE, *filter(None, given)])
+    return total
+
+
+def _numbered(input: ResolvedInput, text: Callable[[Decimal], str]) -> Interval:
+    """Count the outputs that numbers among the inputs ask for."""
     names = count_names(input.schema, input.input)
     counts = {name: _count(name, input.find(name), input.schema.get(name), text) for name in names}
     counts |= _nested_counts(input, text)

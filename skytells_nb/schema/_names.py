@@ -37,7 +37,7 @@ COUNT_NAMES: Final = (
 
 _PLAIN_COUNTS: Final = frozenset(
     {"images", "pictures", "videos", "clips", "outputs", "results", "variants", "candidates", "num", "batch"}
-    | {"repeat", "repeats", "generations"}
+    | {"repeat", "repeats", "generations", "how_many"}
 )
 """Names of counts where the value is a whole number; else files or lists go by them."""
 

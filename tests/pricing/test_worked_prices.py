@@ -208,9 +208,16 @@ def test_outputs_are_counted_under_any_name(name: str):
         ),
         ({"options": {"type": "object", "properties": {"n": {"type": "integer", "maximum": 6}}}}, {}, "0.18"),
         ({"options": {"type": "object", "properties": {"n": {"type": "integer", "default": 2}}}}, {}, "0.06"),
+        ({"prompts": {"type": "array", "items": {"type": "string"}}}, {"prompts": ["a", "b", "c"]}, "0.09"),
+        ({"seed": {"type": "array"}, "n": {"type": "integer"}}, {"seed": [1, 2], "n": 3}, "0.18"),
+        (
+            {"requests": {"type": "array", "items": {"properties": {"n": {"type": "integer"}}}}},
+            {"requests": [{"n": 4}, {"n": 2}, {}]},
+            "0.21",
+        ),
     ],
 )
-def test_by_its_description_and_within_an_object_too(properties: Any, input: Any, high: str):
+def test_by_its_description_within_an_object_and_in_lists_too(properties: Any, input: Any, high: str):
     priced = Model.from_api(
         {
             "namespace": "m",

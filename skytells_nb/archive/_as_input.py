@@ -201,7 +201,8 @@ def _from_open_file(file: Any) -> str:
             file.seek(at)
     except (OSError, ValueError) as error:
         raise InvalidInputError(
-            f"{name} cannot be read: {error}. Open it again, or pass its path.", charged=False
+            f"{name} cannot be read: {str(error).rstrip('.')}. Open it again, or pass its path.",
+            charged=False,
         ) from error
     if not isinstance(data, bytes | bytearray):
         raise InvalidInputError(
@@ -224,11 +225,11 @@ def _not_text(data: bytes) -> bytes:
 
 def _from_path(path: Path) -> str:
     place = path.expanduser()
-    with _readable(path):
-        size = place.stat().st_size
-        if size > LIMIT:
-            raise _too_large(str(path), size * 4 // 3)
-        return _data_uri(place.read_bytes(), str(path))
+    with _readable(path), place.open("rb") as file:
+        data = file.read(LIMIT + 1)  # a device has no size, and no end
+        if len(data) > LIMIT:
+            raise _too_large(str(path), max(len(data), place.stat().st_size) * 4 // 3)
+    return _data_uri(data, str(path))
 
 
 @contextmanager

@@ -115,7 +115,7 @@ def test_more_than_the_limit_is_refused_before_anything_is_sent(tmp_path: Path) 
     assert len(as_input(bytes(most))) <= LIMIT
     big = tmp_path / "big.bin"
     big.write_bytes(bytes(most + 3))
-    for value in (bytes(most + 3), big, bytes(LIMIT + 1)):
+    for value in (bytes(most + 3), big, bytes(LIMIT + 1), Path("/dev/zero")):
         with pytest.raises(InvalidInputError, match=r"too large.*at most 10.5 MB") as told:
             as_input(value)
         assert told.value.charged is False

@@ -14,7 +14,7 @@ from ..display import input_rows
 from ..exceptions import SkytellsError
 from ..frames import models_table, predictions_frame, spend_table
 from ..models import Model, ModelList
-from ..plaintext import align, clip, one_line
+from ..plaintext import align, clean, clip, one_line
 from ..pricing import list_price, list_price_rules
 from ..schema import UNSET, Property, check, parse
 from ._names import find_model
@@ -46,7 +46,7 @@ def _model_card(model: Model, listed: ModelList) -> str:
         rows.append([row.name, kind, row.default, row.limits, row.description])
     if len(rows) > 1:
         lines += ["", *align(rows)]
-    return "\n".join([*lines, "", example_call(model, listed)])
+    return clean("\n".join([*lines, "", example_call(model, listed)]))
 
 
 def example_call(model: Model, listed: ModelList) -> str:

@@ -253,7 +253,7 @@ def column(
         case "time":
             return _times(name, given)
         case "object":
-            return dtypes.objects([_plain(parse_json(cell)) for cell in given])
+            return dtypes.mixed([_plain(parse_json(cell)) for cell in given])
     restored = _of_dtype(given, dtype)
     return _inferred(given) if restored is None else restored
 

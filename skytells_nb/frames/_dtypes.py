@@ -20,6 +20,7 @@ __all__ = [
     "concatenate",
     "infer",
     "integers",
+    "mixed",
     "numbers",
     "objects",
     "plain_values",
@@ -53,7 +54,7 @@ def column_of(kind: Kind, values: Any) -> Array:
         case "integer":
             return integers(values)
         case "object":
-            return objects(values)
+            return mixed(values)
 
 
 def text(values: Sequence[str | None]) -> Array:
@@ -76,6 +77,21 @@ def objects(values: Sequence[Any]) -> Array:
     made = np.empty(len(values), dtype=object)
     made[:] = values
     return made
+
+
+def mixed(values: Sequence[Any]) -> Array:
+    """Return a column of lists, or of whatever else has no type of its own, neutralised as `text` is."""
+    return objects([_neutralised(value) for value in values])
+
+
+def _neutralised(value: Any) -> Any:
+    if isinstance(value, str):
+        return printable([value])[0]
+    if isinstance(value, list):
+        return [_neutralised(item) for item in value]
+    if isinstance(value, dict):
+        return {_neutralised(name): _neutralised(item) for name, item in value.items()}
+    return value
 
 
 def numbers(values: Sequence[float | None]) -> Array:
@@ -135,7 +151,7 @@ def infer(values: Sequence[Any]) -> Array:
         except OverflowError:
             return objects(values)
     small = kinds == {int, float} and all(abs(value) <= _LARGEST for value in values if type(value) is int)
-    return numbers(values) if kinds == {float} or small else objects(values)
+    return numbers(values) if kinds == {float} or small else mixed(values)
 
 
 def concatenate(parts: list[Array]) -> Array:

@@ -84,7 +84,7 @@ def _on_the_wall(values: pd.Series, texts: Sequence[str]) -> Iterator[int | str 
         if moment is pd.NaT or not text:
             yield None
         else:
-            yield moment.value // 1000 if fits and moment.unit != "ns" else text
+            yield int(moment.asm8.view("i8")) if fits and moment.unit == "us" else text
 
 
 def _date(new_cell: Any, sheet: Any, value: int | str | None) -> Any:

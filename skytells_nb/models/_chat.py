@@ -15,6 +15,7 @@ from typing import Any, Literal, NamedTuple, Self
 
 from .. import _lazy
 from ..exceptions import InvalidInputError, SkytellsError
+from ..plaintext import clean
 from ._finished import Finished
 from ._parse import parse_content, parse_count, parse_mapping, parse_number, parse_text
 from ._prediction import Metrics, Prediction
@@ -410,7 +411,7 @@ class ChatCompletion(Finished):
         return hash((self.origin, self.id))
 
     def __str__(self) -> str:
-        return self.text
+        return clean(self.text)
 
     def __repr__(self) -> str:
         return described(self, self.finish_reason)

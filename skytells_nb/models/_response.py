@@ -9,6 +9,7 @@ from decimal import Decimal
 from typing import Any, Literal, Self
 
 from .. import _lazy
+from ..plaintext import clean
 from ._chat import (
     Filter,
     ToolCall,
@@ -186,7 +187,7 @@ class Response(Finished):
         return hash((self.origin, self.id))
 
     def __str__(self) -> str:
-        return self.text
+        return clean(self.text)
 
     def __repr__(self) -> str:
         return described(self, self.status)

@@ -13,7 +13,8 @@ RAW = {
     "status": "failed",
     "model": EVIL,
     "type": EVIL,
-    "input": {"prompt": EVIL, "x": EVIL, EVIL: 1},
+    "input": {"prompt": EVIL, "x": EVIL, EVIL: 1, "list": [EVIL, {EVIL: EVIL}]},
+    "output": [EVIL],
     "error": EVIL,
 }
 

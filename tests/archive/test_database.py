@@ -14,12 +14,13 @@ import textwrap
 import threading
 import time
 import types
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from archive.scenery import Assets, Carry, Keep, made, picture
+from forks import Forks
 
 from skytells_nb.api import Account
 from skytells_nb.archive import Archive, read_provenance
@@ -30,22 +31,29 @@ ROOT = Path(__file__).parents[2]
 TEXT = {"model": {"name": "sandbox-scribe", "type": "text"}}
 
 WRITER = """
-    import asyncio, sys
+    import asyncio
     from skytells_nb.archive import Archive
     from skytells_nb.api import Account
     from skytells_nb.models import Prediction
 
-    name, folder, amount = sys.argv[1:]
-    account = Account("https://api.skytells.ai/v1", "0123456789ab")
-    with Archive(folder) as archive:
-        for number in range(int(amount)):
-            kept = asyncio.run(archive.ended(account, Prediction.from_api({
-                "id": f"{name}{number:04}", "status": "succeeded", "output": f"{name} wrote {number}",
-                "model": {"name": "s", "type": "text"}, "created_at": "2026-11-22T14:31:00Z",
-                "input": {"prompt": f"writer {name} number {number}"}})))
-            assert kept.files[0].is_file()
-            print(number, flush=True)
+    def work(name, folder, amount):
+        account = Account("https://api.skytells.ai/v1", "0123456789ab")
+        with Archive(folder) as archive:
+            for number in range(amount):
+                kept = asyncio.run(archive.ended(account, Prediction.from_api({
+                    "id": f"{name}{number:04}", "status": "succeeded", "output": f"{name} wrote {number}",
+                    "model": {"name": "s", "type": "text"}, "created_at": "2026-11-22T14:31:00Z",
+                    "input": {"prompt": f"writer {name} number {number}"}})))
+                assert kept.files[0].is_file()
+                say()
 """
+
+
+@pytest.fixture(scope="module")
+def writers() -> Iterator[Forks]:
+    writers = Forks(WRITER)
+    yield writers
+    writers.close()
 
 
 def python(code: str, *arguments: str, **options: object) -> subprocess.Popen[str]:
@@ -66,10 +74,9 @@ def finish(process: subprocess.Popen[str]) -> str:
     return out
 
 
-def test_two_processes_that_write_500_entries_each_end_in_1000_rows(tmp_path: Path) -> None:
-    writers = [python(WRITER, name, str(tmp_path / "out"), "500") for name in "ab"]
-    for writer in writers:
-        finish(writer)
+def test_two_processes_that_write_500_entries_each_end_in_1000_rows(writers: Forks, tmp_path: Path) -> None:
+    both = [writers.begin(name, str(tmp_path / "out"), 500) for name in "ab"]
+    assert [writers.end(each) for each in both] == [0, 0]
     with Archive(tmp_path / "out") as archive:
         assert len(archive) == 1000
         kept = archive.predictions(limit=None)
@@ -77,24 +84,21 @@ def test_two_processes_that_write_500_entries_each_end_in_1000_rows(tmp_path: Pa
         assert len(list((tmp_path / "out").glob("*/*.txt"))) == 1000
 
 
-def test_two_processes_that_see_the_same_ends_share_one_set_of_files(tmp_path: Path) -> None:
-    writers = [python(WRITER, "same", str(tmp_path / "out"), "100") for _ in range(2)]
-    for writer in writers:
-        finish(writer)
+def test_two_processes_that_see_the_same_ends_share_one_set_of_files(writers: Forks, tmp_path: Path) -> None:
+    both = [writers.begin("same", str(tmp_path / "out"), 100) for _ in "ab"]
+    assert [writers.end(each) for each in both] == [0, 0]
     with Archive(tmp_path / "out") as archive:
         assert len(archive) == 100
         assert len(list((tmp_path / "out").glob("????-*/*"))) == 200
         assert list((tmp_path / "out" / ".partial").iterdir()) == []
 
 
-def test_a_killed_process_loses_at_most_what_it_was_writing(tmp_path: Path) -> None:
+def test_a_killed_process_loses_at_most_what_it_was_writing(writers: Forks, tmp_path: Path) -> None:
     for seen in (1, 2, 3, 5, 8, 13):
-        writer = python(WRITER, f"k{seen}-", str(tmp_path / "out"), "500")
-        assert writer.stdout is not None
+        writer = writers.begin(f"k{seen}-", str(tmp_path / "out"), 500)
         for _ in range(seen):
-            writer.stdout.readline()
-        writer.kill()
-        writer.communicate()
+            writers.hear()
+        writers.kill(writer)
         with Archive(tmp_path / "out") as archive:
             kept = archive.predictions(limit=None)
             assert sum(p.id.startswith(f"k{seen}-") for p in kept) >= seen

@@ -69,7 +69,7 @@ def test_equal_questions_are_kept_each(client, archive):
 
 
 def test_frames_and_sums_count_tokens_and_costs(client, archive, sandbox):
-    client.predictions.create("truefusion", {"prompt": "a fox"})
+    client.predictions.create("truefusion-edge", {"prompt": "a fox", "width": 64})
     made = [client.chat.completions.create("gpt-5", f"hello {n}", max_tokens=200) for n in range(3)]
     frame = sky.predictions_frame(archive)
     rows = frame[frame["model"] == "gpt-5"].set_index("id")
@@ -80,7 +80,7 @@ def test_frames_and_sums_count_tokens_and_costs(client, archive, sandbox):
         assert row["cost"] == pytest.approx(float(each.cost))
         assert row["input.max_tokens"] == 200
         assert row["input.messages"] == each.input["messages"]
-    assert frame.loc[frame["model"] == "truefusion", "tokens_in"].isna().all()
+    assert frame.loc[frame["model"] == "truefusion-edge", "tokens_in"].isna().all()
     spent = sky.spend(frame).set_index("model")
     assert spent.loc["gpt-5", "cost"] == pytest.approx(float(sum(each.cost for each in made)))
     forecast = sky.forecast(frame, "gpt-5", 100)
@@ -92,7 +92,7 @@ def test_frames_and_sums_count_tokens_and_costs(client, archive, sandbox):
 
 
 def test_without_text_calls_a_frame_is_as_it_was(client, archive):
-    client.predictions.create("truefusion", {"prompt": "a fox"})
+    client.predictions.create("truefusion-edge", {"prompt": "a fox", "width": 64})
     assert "tokens_in" not in sky.predictions_frame(archive).columns
 
 

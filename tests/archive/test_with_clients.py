@@ -25,7 +25,9 @@ def test_a_blocking_client_gives_files_in_the_call_that_saw_the_end(
     sandbox: Sandbox, archive: Archive
 ) -> None:
     with sandbox.client(archive=archive) as client:
-        made = client.predictions.create("truefusion", {"prompt": "a red fox"})
+        made = client.predictions.create(
+            "truefusion-edge", {"prompt": "a red fox", "width": 64, "height": 64}
+        )
         assert made.files[0].is_file()
         assert archive.get(made.id) == made
         assert client.predictions.get(made.id).files == made.files
@@ -36,7 +38,12 @@ def test_a_blocking_client_gives_files_in_the_call_that_saw_the_end(
 def test_an_asyncio_client_does_the_same_for_many(sandbox: Sandbox, archive: Archive) -> None:
     async def main() -> list[Prediction]:
         async with sandbox.async_client(archive=archive) as client:
-            asked = [client.predictions.create("truefusion", {"prompt": f"fox {n}"}) for n in range(6)]
+            asked = [
+                client.predictions.create(
+                    "truefusion-edge", {"prompt": f"fox {n}", "width": 64, "height": 64}
+                )
+                for n in range(6)
+            ]
             return list(await asyncio.gather(*asked))
 
     made = asyncio.run(main())
@@ -55,15 +62,20 @@ def test_clips_songs_voices_and_texts_are_kept_too(sandbox: Sandbox, archive: Ar
 def test_a_path_chooses_an_archive(sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> None:
     folder = tmp_path_factory.mktemp("chosen")
     with sandbox.client(archive=folder) as client:
-        made = client.predictions.create("truefusion", {"prompt": "a red fox"})
+        made = client.predictions.create(
+            "truefusion-edge", {"prompt": "a red fox", "width": 64, "height": 64}
+        )
         assert made.files[0].is_relative_to(folder)
         client.archive.close()
 
 
 def test_adopting_fetches_what_is_still_to_be_had_and_only_that(sandbox: Sandbox, archive: Archive) -> None:
     with Sandbox(seconds=0.05) as own, own.client() as client:
-        made = [client.predictions.create("truefusion", {"prompt": f"fox {n}"}) for n in range(3)]
-        known = client.predictions.create("truefusion", {"prompt": "known"})
+        made = [
+            client.predictions.create("truefusion-edge", {"prompt": f"fox {n}", "width": 64, "height": 64})
+            for n in range(3)
+        ]
+        known = client.predictions.create("truefusion-edge", {"prompt": "known", "width": 64, "height": 64})
         with own.client(archive=archive) as keeping:
             keeping.predictions.get(known.id)
         adopted = archive.adopt(client)
@@ -78,7 +90,9 @@ def test_threads_and_tasks_that_wait_for_one_prediction_share_its_files(
     sandbox: Sandbox, archive: Archive
 ) -> None:
     with sandbox.client(archive=archive) as client:
-        made = client.predictions.create("truefusion", {"prompt": "one fox"}, wait=False)
+        made = client.predictions.create(
+            "truefusion-edge", {"prompt": "one fox", "width": 64, "height": 64}, wait=False
+        )
         seen: list[Prediction] = []
 
         async def tasks() -> None:
@@ -101,7 +115,9 @@ def test_threads_and_tasks_that_wait_for_one_prediction_share_its_files(
 
 def test_a_canceled_prediction_is_recorded_too(archive: Archive) -> None:
     with Sandbox(seconds=60) as slow, slow.client(archive=archive) as client:
-        made = client.predictions.create("truefusion", {"prompt": "a fox"}, wait=False)
+        made = client.predictions.create(
+            "truefusion-edge", {"prompt": "a fox", "width": 64, "height": 64}, wait=False
+        )
         client.predictions.cancel(made.id)
         with pytest.raises(PredictionError):
             client.predictions.wait(made.id)
@@ -128,8 +144,10 @@ def test_a_listing_is_opened_from_wherever_its_own_client_keeps_things(
 
 def test_what_is_owed_is_fetched_by_the_next_listing(sandbox: Sandbox, archive: Archive) -> None:
     with sandbox.client(archive=archive) as client:
-        made = client.predictions.create("truefusion", {"prompt": "a red fox"})
-        other = client.predictions.create("truefusion", {"prompt": "an owl"})
+        made = client.predictions.create(
+            "truefusion-edge", {"prompt": "a red fox", "width": 64, "height": 64}
+        )
+        other = client.predictions.create("truefusion-edge", {"prompt": "an owl", "width": 64, "height": 64})
         for prediction in (made, other):
             prediction.files[0].unlink()
         archive.database.writing(

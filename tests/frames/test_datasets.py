@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import os
 import random
-import signal
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -21,6 +17,7 @@ import pyarrow as pa
 import pyarrow.parquet
 import pytest
 from buckets import Bucket
+from forks import Forks
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -150,60 +147,28 @@ def test_those_that_append_at_the_same_time_append_each_once(tmp_path: Path):
     assert list(tmp_path.rglob("*.part")) == []
 
 
-WRITERS = """
-import json, os, sys
-sys.path[:0] = [{tests!r}, {tests!r} + "/.."]
-from test_datasets import append, row
-for line in sys.stdin:
-    path, environment = json.loads(line)
-    process = os.fork()
-    if not process:
-        os.environ.update(environment)
+WRITER = """
+    from frames.test_datasets import append, row
+
+    def work(path):
         while True:
             for n in range(0, 4000, 40):
                 append([row(m, hours=m) for m in range(n, n + 40)], path)
-    print(process, flush=True)
-    print(os.waitpid(process, 0)[1], flush=True)
 """
 
 
-class Writers:
-    """Writes to a dataset in processes that can be killed: imports everything once, and forks for each."""
-
-    def __init__(self) -> None:
-        code = WRITERS.format(tests=str(Path(__file__).parent))
-        self._process = subprocess.Popen([sys.executable, "-c", code], stdin=-1, stdout=-1, text=True)
-
-    def begin(self, path: Any, **environment: str) -> int:
-        assert self._process.stdin is not None
-        self._process.stdin.write(json.dumps([str(path), environment]) + "\n")
-        self._process.stdin.flush()
-        return self._hear()
-
-    def kill(self, writer: int) -> None:
-        os.kill(writer, signal.SIGKILL)
-        assert self._hear() == signal.SIGKILL
-
-    def _hear(self) -> int:
-        assert self._process.stdout is not None
-        return int(self._process.stdout.readline())
-
-    def close(self) -> None:
-        self._process.communicate()
-
-
 @pytest.fixture(scope="module")
-def writers() -> Iterator[Writers]:
-    writers = Writers()
+def writers() -> Iterator[Forks]:
+    writers = Forks(WRITER)
     yield writers
     writers.close()
 
 
-def test_one_that_is_killed_leaves_nothing_half_written(writers: Writers, tmp_path: Path):
+def test_one_that_is_killed_leaves_nothing_half_written(writers: Forks, tmp_path: Path):
     there = tmp_path / "dataset"
     dice = random.Random(7)
     for _ in range(4):
-        writer = writers.begin(there)
+        writer = writers.begin(str(there))
         deadline = time.monotonic() + dice.random()
         while time.monotonic() < deadline or not list(there.rglob("*.parquet")):
             os.sched_yield()
@@ -379,7 +344,7 @@ def test_a_bucket_keeps_what_two_append_at_the_same_time(bucket: Bucket):
     assert sorted(predictions_frame(bucket.url)["id"]) == sorted(f"p{n}" for n in range(12))
 
 
-def test_a_writer_killed_in_the_middle_leaves_a_bucket_whole(writers: Writers, bucket: Bucket):
+def test_a_writer_killed_in_the_middle_leaves_a_bucket_whole(writers: Forks, bucket: Bucket):
     writing, killed = threading.Event(), threading.Event()
 
     def hold(method: str, path: str) -> tuple[int, str] | None:

@@ -162,7 +162,7 @@ RAWS = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=40)
+@settings(max_examples=25)
 @given(bodies=st.lists(RAWS, max_size=6))
 def test_raw_objects_read_as_from_api_reads_them(bodies: list[dict[str, Any]]):
     raws = [{**body, "id": f"p{n}"} for n, body in enumerate(bodies)]

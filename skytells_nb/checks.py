@@ -48,14 +48,7 @@ class UnknownNameError(InvalidInputError, AttributeError):
 def expected(
     name: str, wanted: str, value: object, *, error: type[InvalidInputError] = InvalidInputError
 ) -> InvalidInputError:
-    """Return the error for an argument that is not what was wanted.
-
-    Examples
-    --------
-    >>> from skytells_nb.checks import expected
-    >>> print(expected("limit", "a whole number of 1 or more", 0))
-    limit must be a whole number of 1 or more, not 0.
-    """
+    """Return the error for an argument that is not what was wanted."""
     shown = repr(value)
     shown = shown if len(shown) <= 80 else shown[:79] + "…"
     return error(f"{name} must be {wanted}, not {shown}.", charged=False)
@@ -65,12 +58,6 @@ def closest(word: str, choices: Iterable[str]) -> str | None:
     """Return the choice that a misspelt word most likely means, or None.
 
     Upper and lower case, spaces, hyphens and underscores make no difference.
-
-    Examples
-    --------
-    >>> from skytells_nb.checks import closest
-    >>> closest("num images", ["prompt", "num_outputs", "num_images"]), closest("fox", ["prompt"])
-    ('num_images', None)
     """
     known = {_folded(choice): choice for choice in reversed(list(choices))}
     found = get_close_matches(_folded(word), known, n=1)
@@ -78,14 +65,7 @@ def closest(word: str, choices: Iterable[str]) -> str | None:
 
 
 def did_you_mean(word: str, choices: Iterable[str]) -> str:
-    """Return the sentence ``" Did you mean 'x'?"``, or nothing where nothing is like it.
-
-    Examples
-    --------
-    >>> from skytells_nb.checks import did_you_mean
-    >>> did_you_mean("sead", ["seed", "prompt"]), did_you_mean("fox", ["seed", "prompt"])
-    (" Did you mean 'seed'?", '')
-    """
+    """Return the sentence ``" Did you mean 'x'?"``, or nothing where nothing is like it."""
     near = closest(word, choices)
     return "" if near is None else f" Did you mean {near!r}?"
 
@@ -130,14 +110,7 @@ def check_whole(
 
 
 def check_seconds(name: str, value: object, *, zero: bool = False, none: str = "") -> float:
-    """Check a time in seconds: a finite number above zero, or zero too.
-
-    Examples
-    --------
-    >>> from skytells_nb.checks import check_seconds
-    >>> check_seconds("timeout", 60)
-    60.0
-    """
+    """Check a time in seconds: a finite number above zero, or zero too."""
     try:
         if isinstance(value, bool | str | bytes):
             raise TypeError
@@ -195,14 +168,7 @@ def check_variations(inputs: object) -> list[dict[str, Any]]:
 
 
 def check_amount(name: str, value: object) -> Decimal:
-    """Check an amount of money: a number, or a text that is one, of 0 or more, exactly as written.
-
-    Examples
-    --------
-    >>> from skytells_nb.checks import check_amount
-    >>> check_amount("budget", 0.1)
-    Decimal('0.1')
-    """
+    """Check an amount of money: a number, or a text that is one, of 0 or more, exactly as written."""
     if isinstance(value, int | float | str | Decimal) and not isinstance(value, bool):
         try:
             text = str(float(value)) if isinstance(value, float) else str(value)  # numpy's float64, too
@@ -228,14 +194,7 @@ def check_choice(
     *,
     error: type[InvalidInputError] = InvalidInputError,
 ) -> Any:
-    """Check that a value is one of a closed list; of a text, say which one was meant.
-
-    Examples
-    --------
-    >>> from skytells_nb.checks import check_choice
-    >>> check_choice("status", "succeeded", ["succeeded", "failed"])
-    'succeeded'
-    """
+    """Check that a value is one of a closed list; of a text, say which one was meant."""
     allowed = list(choices)
     for choice in allowed:  # by type too, else True were 1
         if type(choice) is type(value) and choice == value:
@@ -257,14 +216,7 @@ def check_callable(name: str, value: C, *, takes: str = "") -> C:
 def check_path(
     name: str, value: object, *, what: str = "a path", error: type[InvalidInputError] = InvalidInputError
 ) -> Path:
-    """Check the path of a file or folder, which need not exist; ``~`` is the home folder.
-
-    Examples
-    --------
-    >>> from skytells_nb.checks import check_path
-    >>> check_path("path", "outputs/fox.png").name
-    'fox.png'
-    """
+    """Check the path of a file or folder, which need not exist; ``~`` is the home folder."""
     if isinstance(value, str | os.PathLike):
         text = os.fspath(value)
         if isinstance(text, str) and text.strip() and "\0" not in text:

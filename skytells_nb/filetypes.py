@@ -194,28 +194,14 @@ _PRELUDE: Final = re.compile(
 
 
 def file_type(data: bytes | None) -> FileType:
-    """Return the type of a file from its first bytes or all of them.
-
-    Examples
-    --------
-    >>> from skytells_nb.filetypes import file_type
-    >>> file_type(b"<!DOCTYPE html><title>Not found</title>").name
-    'a web page'
-    """
+    """Return the type of a file from its first bytes or all of them."""
     if not data:
         return _EMPTY
     return FILE_TYPES.get(sniff(data) or "", _UNKNOWN)
 
 
 def extension(media_type: str | None) -> str:
-    """Return the extension under which content of a media type is saved.
-
-    Examples
-    --------
-    >>> from skytells_nb.filetypes import extension
-    >>> extension("image/jpeg"), extension("image/svg+xml"), extension(None)
-    ('.jpg', '.svg.txt', '.bin')
-    """
+    """Return the extension under which content of a media type is saved."""
     if media_type is None:
         return ".bin"
     known = FILE_TYPES.get(media_type)
@@ -268,12 +254,6 @@ def sniff(data: bytes) -> str | None:
     -------
     str or None
         None for bytes of no known kind.
-
-    Examples
-    --------
-    >>> from skytells_nb.filetypes import sniff
-    >>> sniff(b"<!DOCTYPE html><title>Gone</title>"), sniff(b"GIF89a...")
-    ('text/html', 'image/gif')
     """
     for magic, media_type in _MAGIC:
         if data.startswith(magic):

@@ -54,15 +54,6 @@ def format_cost(amount: Decimal | float | None, unit: str = DOLLARS, *, digits: 
     digits : int, optional
         Round to so many digits that say something, though never coarser than the cent. None writes the
         amount exactly, to twelve decimals.
-
-    Examples
-    --------
-    >>> from decimal import Decimal
-    >>> from skytells_nb.formatting import format_cost
-    >>> format_cost(Decimal("0.5")), format_cost(Decimal("0.02097152")), format_cost(Decimal("1234.5"))
-    ('$0.50', '$0.02097152', '$1,234.50')
-    >>> format_cost(Decimal("0.02097152"), digits=3), format_cost(Decimal(1), "credits"), format_cost(None)
-    ('$0.021', '1 credit', 'unknown')
     """
     number = _decimal(amount)
     if number is None:
@@ -85,15 +76,7 @@ def format_range(
     *,
     digits: int | None = None,
 ) -> str:
-    """Format what lies between two amounts; equal ones are written once.
-
-    Examples
-    --------
-    >>> from decimal import Decimal
-    >>> from skytells_nb.formatting import format_range
-    >>> format_range(Decimal("0.07"), Decimal("0.1")), format_range(Decimal(1), Decimal(3), "credits")
-    ('$0.07 to $0.10', '1 to 3 credits')
-    """
+    """Format what lies between two amounts; equal ones are written once."""
     first, last = format_cost(low, unit, digits=digits), format_cost(high, unit, digits=digits)
     if first == last:
         return first
@@ -121,15 +104,6 @@ def format_price(
         A currency's code, or ``credits``.
     high : Decimal or float, optional
         The highest price, where an input decides.
-
-    Examples
-    --------
-    >>> from decimal import Decimal
-    >>> from skytells_nb.formatting import format_price
-    >>> format_price(Decimal("0.03"), "image"), format_price(Decimal("0.03"), "image", "credits")
-    ('$0.03/image', '0.03 credits/image')
-    >>> format_price(Decimal("0.13"), "second", high=Decimal("0.17"))
-    '$0.13 to $0.17/second'
     """
     text = format_range(amount, amount if high is None else high, unit)
     words = " ".join((per or "").replace("_", " ").split())
@@ -145,12 +119,6 @@ def format_seconds(seconds: float | None, *, whole: bool = False) -> str:
         How long; None and what is below zero are ``unknown``.
     whole : bool
         Only whole seconds, at least one: for what is still to come.
-
-    Examples
-    --------
-    >>> from skytells_nb.formatting import format_seconds
-    >>> format_seconds(0.012), format_seconds(10.52), format_seconds(83), format_seconds(9_000)
-    ('12 ms', '10.5 s', '1 min 23 s', '2 h 30 min')
     """
     if seconds is None or not 0 <= seconds < float("inf"):
         return "unknown"
@@ -166,14 +134,7 @@ def format_seconds(seconds: float | None, *, whole: bool = False) -> str:
 
 
 def format_clock(seconds: float) -> str:
-    """Format how long a clip or a song plays, as players do.
-
-    Examples
-    --------
-    >>> from skytells_nb.formatting import format_clock
-    >>> format_clock(8.2), format_clock(83), format_clock(3_671)
-    ('0:08', '1:23', '1:01:11')
-    """
+    """Format how long a clip or a song plays, as players do."""
     whole = max(0, round(seconds))
     if whole < 3600:
         return f"{whole // 60}:{whole % 60:02d}"
@@ -181,14 +142,7 @@ def format_clock(seconds: float) -> str:
 
 
 def format_bytes(size: float) -> str:
-    """Format a size in bytes, in powers of a thousand as file managers do.
-
-    Examples
-    --------
-    >>> from skytells_nb.formatting import format_bytes
-    >>> format_bytes(812), format_bytes(29_617), format_bytes(1_411_244)
-    ('812 bytes', '30 kB', '1.4 MB')
-    """
+    """Format a size in bytes, in powers of a thousand as file managers do."""
     if size < 1_000:
         return format_count(round(size), "byte")
     if size < 999_500:
@@ -197,29 +151,14 @@ def format_bytes(size: float) -> str:
 
 
 def format_count(number: int, noun: str = "", plural: str | None = None) -> str:
-    """Format how many there are, with what they are.
-
-    Examples
-    --------
-    >>> from skytells_nb.formatting import format_count
-    >>> format_count(1, "prediction"), format_count(1200, "prediction"), format_count(2, "entry", "entries")
-    ('1 prediction', '1,200 predictions', '2 entries')
-    """
+    """Format how many there are, with what they are."""
     if not noun:
         return f"{number:,}"
     return f"{number:,} {noun if number == 1 else plural or f'{noun}s'}"
 
 
 def format_number(number: Decimal) -> str:
-    """Format a number exactly: no exponent, no trailing zeros, no thousands separators.
-
-    Examples
-    --------
-    >>> from decimal import Decimal
-    >>> from skytells_nb.formatting import format_number
-    >>> format_number(Decimal("1E+3")), format_number(Decimal("0.0200"))
-    ('1000', '0.02')
-    """
+    """Format a number exactly: no exponent, no trailing zeros, no thousands separators."""
     text = f"{number:f}"
     if "." in text:
         text = text.rstrip("0").rstrip(".")

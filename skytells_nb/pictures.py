@@ -109,14 +109,6 @@ def decode(source: Source, side: int | None = None) -> Picture:
         It is no picture, is damaged, empty, or over Pillow's limit of pixels.
     OSError
         The file cannot be opened.
-
-    Examples
-    --------
-    >>> from PIL import Image
-    >>> from skytells_nb.pictures import decode
-    >>> picture = decode(Image.new("CMYK", (400, 200)), side=100)
-    >>> picture.image.mode, picture.image.size, picture.width
-    ('RGB', (100, 50), 400)
     """
     with _opened(source) as image, _typed("Damaged picture", "it cannot be decoded"):
         width, height = image.size
@@ -153,14 +145,6 @@ def encode(source: Source, format: str, *, quality: int = 95, fast: bool = False
     ------
     PictureError
         As for `decode`; and for a picture that is too large for the format.
-
-    Examples
-    --------
-    >>> import io
-    >>> from PIL import Image
-    >>> from skytells_nb.pictures import encode
-    >>> Image.open(io.BytesIO(encode(Image.new("F", (8, 8)), "PNG"))).mode
-    'L'
     """
     settings: dict[str, Any] = {"quality": quality} if format in ("JPEG", "WEBP", "AVIF", "HEIF") else {}
     if fast and format == "PNG":

@@ -31,14 +31,7 @@ _IN_ASCII: Final = {"×": "x", "…": "...", "·": "-", "–": "-", "“": '"', 
 
 
 def clean(text: str) -> str:
-    """Neutralise control characters, bidirectional overrides and lone surrogates; lines stay lines.
-
-    Examples
-    --------
-    >>> from skytells_nb.plaintext import clean
-    >>> clean("safe\u202etxt.exe")
-    'safetxt.exe'
-    """
+    """Neutralise control characters, bidirectional overrides and lone surrogates; lines stay lines."""
     if text.isascii() and text.isprintable():
         return text
     return _CONTROLS.sub("\N{REPLACEMENT CHARACTER}", _BREAKS.sub("\n", _UNSEEN.sub("", text)))
@@ -60,14 +53,7 @@ def one_line(text: str) -> str:
 
 
 def align(rows: Sequence[Sequence[str]], right: Collection[int] = (), widest: int = 60) -> list[str]:
-    """Return lines with their cells under each other; those of the columns ``right`` end together.
-
-    Examples
-    --------
-    >>> from skytells_nb.plaintext import align
-    >>> align([["model", "count"], ["lumo", "12"]], right=[1])
-    ['model  count', 'lumo      12']
-    """
+    """Return lines with their cells under each other; those of the columns ``right`` end together."""
     plain = [[clip(one_line(cell), widest) for cell in row] for row in rows]
     widths = [max(map(_width, column)) for column in zip(*plain, strict=True)]
     return [
@@ -89,14 +75,7 @@ def _width(text: str) -> int:
 
 
 def clip(text: str, length: int) -> str:
-    """Cut a text to so many characters, at the end of a word where one is near, and never inside a letter.
-
-    Examples
-    --------
-    >>> from skytells_nb.plaintext import clip
-    >>> clip("a red fox in the snow", 16)
-    'a red fox in…'
-    """
+    """Cut a text to so many characters, at the end of a word where one is near, and never inside a letter."""
     if len(text) <= length:
         return text
     import unicodedata

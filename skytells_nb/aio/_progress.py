@@ -53,12 +53,6 @@ class Tally:
         Seconds since the work began.
     over : bool
         Whether the work has ended.
-
-    Examples
-    --------
-    >>> from skytells_nb.aio import Tally
-    >>> Tally("portraits", total=8, running=4, done=2, elapsed=3.0).text
-    'portraits: 2 of 8 · 4 running · about 9 s left'
     """
 
     label: str
@@ -163,14 +157,7 @@ class Bar:
         return self._tally
 
     def update(self, **changes: Any) -> None:
-        """Set fields of the tally, such as ``done=3``; None and what is left out stay as they are.
-
-        Examples
-        --------
-        >>> from skytells_nb.aio import bar
-        >>> with bar(2, "portraits") as shown:
-        ...     shown.update(running=1, done=1)
-        """
+        """Set fields of the tally, such as ``done=3``; None and what is left out stay as they are."""
         self._change({name: value for name, value in changes.items() if value is not None})
 
     def close(self) -> None:
@@ -230,12 +217,6 @@ def bar(
         Returns monotonic seconds.
     stream : text file, optional
         Where a terminal's line goes instead of ``sys.stderr``.
-
-    Examples
-    --------
-    >>> from skytells_nb.aio import bar
-    >>> with bar(3, "portraits", enabled=False) as shown:
-    ...     shown.update(done=3)
     """
     view = None if enabled is False else _view(sys.stderr if stream is None else stream)
     return Bar(Tally(label, total=total), view, delay=delay, clock=clock)

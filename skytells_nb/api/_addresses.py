@@ -33,11 +33,6 @@ def kind_of_address(address: str) -> str | None:
     str or None
         ``loopback``, ``private``, ``link-local``, ``shared`` (carrier NAT), ``multicast``,
         ``unspecified`` or ``reserved``; None for a public address.
-
-    Examples
-    --------
-    >>> kind_of_address("::ffff:127.0.0.1"), kind_of_address("1.1.1.1")
-    ('loopback', None)
     """
     try:
         read = ip_address(address.partition("%")[0])
@@ -99,11 +94,6 @@ def check_url(
     origin_addresses : sequence of str
         What the origin's host resolves to. A non-public address is allowed only where the API
         itself is on one of the same kind; the rest of the private network stays out of reach.
-
-    Examples
-    --------
-    >>> check_url("http://169.254.169.254/latest/meta-data", origin="https://api.skytells.ai/v1")
-    'its host is at the link-local address 169.254.169.254'
     """
     parts = split(url)
     if isinstance(parts, str):

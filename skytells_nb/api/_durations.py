@@ -82,11 +82,6 @@ def next_read(age: float, window: Window | None, *, is_slow: bool = False) -> fl
     fifteen, since a key may have 25 a minute. ``is_slow`` is for models that make clips and songs, which
     take a while: the first read comes late, and all lengths are seen within a fifth.
     No step is over 30 s: outputs live for five minutes.
-
-    Examples
-    --------
-    >>> next_read(0, None), next_read(10, None), next_read(0, (17.0, 24.0))
-    (0.25, 13.0, 17.0)
     """
     if window is not None:
         first, last = window

@@ -12,14 +12,7 @@ __all__ = ["EventParser"]
 
 
 class EventParser:
-    r"""Turns chunks of bytes, cut anywhere, into events: pairs of a name and its data.
-
-    Examples
-    --------
-    >>> parser = EventParser()
-    >>> parser.feed(b"data: one\r"), parser.feed(b"\n\r\ndata: two"), parser.close()
-    ([], [('', 'one')], [('', 'two')])
-    """
+    r"""Turns chunks of bytes, cut anywhere, into events: pairs of a name and its data."""
 
     def __init__(self) -> None:
         self._rest: list[bytes] = []  # of a line whose end has not come

@@ -21,13 +21,6 @@ class HandlerTransport(httpx.AsyncBaseTransport):
 
     It returns status, headers and a body, whole or in pieces. A `ConnectionError` of it is a connection that
     broke after the request was sent, a `TimeoutError` an answer that does not come within any limit.
-
-    Examples
-    --------
-    >>> import skytells_nb as sky
-    >>> with sky.Sandbox(transport="inprocess", seconds=0) as sandbox, sandbox.client() as client:
-    ...     client.predictions.create("truefusion", {"prompt": "a red fox in snow"}).status
-    'succeeded'
     """
 
     is_traced = True

@@ -82,11 +82,6 @@ def prepare(
         The model's input schema.
     origin : str, optional
         The base URL of the API it goes to.
-
-    Examples
-    --------
-    >>> prepare({"prompt": "the same fox, older", "strength": 0.4})
-    {'prompt': 'the same fox, older', 'strength': 0.4}
     """
     rules = parse(schema)
     return {name: to_plain(_converted(value, rules.get(name), origin)) for name, value in input.items()}

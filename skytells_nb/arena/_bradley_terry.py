@@ -92,12 +92,6 @@ def fit(points: Any, penalty: float = PENALTY) -> Scores:
         ``points[i, j]``: in how many votes i was preferred over j, ties as half of one.
     penalty : float
         See `PENALTY`.
-
-    Examples
-    --------
-    >>> from skytells_nb.arena._bradley_terry import fit
-    >>> [round(float(score), 2) for score in fit([[0, 8], [2, 0]]).values]
-    [0.62, -0.62]
     """
     won = np.asarray(points, dtype=float)
     votes = won + won.T

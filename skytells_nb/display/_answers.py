@@ -54,12 +54,6 @@ def markdown_html(text: str) -> str:
     text : str
         Whatever a model wrote. Its HTML is shown as text, its pictures as links, and only links to web and
         mail addresses are links.
-
-    Examples
-    --------
-    >>> from skytells_nb.display import markdown_html
-    >>> markdown_html("<script>no</script>")
-    '<p style="margin:0 0 8px">&lt;script&gt;no&lt;/script&gt;</p>\n'
     """
     parser = _parser()
     tokens = parser.parse(clean(text))

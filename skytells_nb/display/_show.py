@@ -39,13 +39,6 @@ def mimebundle(x: object, *, full: bool = False) -> dict[str, str]:
     -------
     dict
         ``text/html``, ``text/plain`` and perhaps ``image/png``.
-
-    Examples
-    --------
-    >>> from skytells_nb import Prediction
-    >>> from skytells_nb.display import mimebundle
-    >>> sorted(mimebundle(Prediction(id="p1", status="queued")))
-    ['text/html', 'text/plain']
     """
     if isinstance(x, Gallery):
         return x.mimebundle()

@@ -141,13 +141,6 @@ class Property(SchemaProperty):
         Returns
         -------
         Field
-
-        Examples
-        --------
-        >>> from skytells_nb.forms import Property
-        >>> field = Property("style", {"description": "A look."}).field("text", placeholder="noir")
-        >>> field.label, field.help, field.placeholder
-        ('Style', 'A look.', 'noir')
         """
         stated: dict[str, Any] = {
             "label": self.title,

@@ -235,15 +235,7 @@ class Playground(w.HBox):  # type: ignore[misc]  # ipywidgets has no types
 
 
 def find_models(models: ModelList, words: str) -> list[Model]:
-    """Return the models in which every one of the words occurs: in name, slug, kind, vendor or abilities.
-
-    Examples
-    --------
-    >>> from skytells_nb import Model, ModelList
-    >>> from skytells_nb.forms._playground import find_models
-    >>> find_models(ModelList([Model(id="lumo", type="video"), Model(id="truefusion", type="image")]), "VID")
-    [Model('lumo', video)]
-    """
+    """Return the models in which every one of the words occurs: in name, slug, kind, vendor or abilities."""
     wanted = words.lower().split()
     matching = []
     for model in models:

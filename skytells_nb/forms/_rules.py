@@ -125,15 +125,6 @@ def fields_from_schema(
     Returns
     -------
     SchemaFields
-
-    Examples
-    --------
-    >>> from skytells_nb.forms import fields_from_schema
-    >>> schema = {"required": ["prompt"], "properties": {
-    ...     "steps": {"type": "integer", "minimum": 1, "maximum": 50},
-    ...     "prompt": {"type": "string"}}}
-    >>> [(field.name, field.kind, field.default) for field in fields_from_schema(schema).fields]
-    [('prompt', 'prose', UNSET), ('steps', 'slider', UNSET)]
     """
     read = parse(schema)
     if not read.known:

@@ -28,14 +28,6 @@ def models_table(source: Any, criteria: bool = False) -> str:
         As for ``pricing_frame``.
     criteria : bool
         A line for every rule by which an input changes the price.
-
-    Examples
-    --------
-    >>> from skytells_nb.frames import models_table
-    >>> print(models_table([{"namespace": "lumo", "type": "video", "status": "operational",
-    ...     "pricing": {"amount": 1.12, "unit": "prediction", "currency": "USD"}}]))
-    model  type   price             status
-    lumo   video  $1.12/prediction  operational
     """
     frame = pricing_frame(source, criteria=criteria)
     rows = [["model", "type", "price", "status", *(["when"] if criteria else [])]]
@@ -67,15 +59,6 @@ def spend_table(
         As for ``spend``.
     by, freq, rates, tz
         As for ``spend``.
-
-    Examples
-    --------
-    >>> from skytells_nb.frames import spend_table
-    >>> bill = {"metadata": {"billing": {"credits_used": 0.5}}, "model": "lumo"}
-    >>> print(spend_table([{"id": "a", **bill}, {"id": "b", **bill}]))
-    model  count   cost   mean  share
-    lumo       2  $1.00  $0.50  100 %
-    total      2  $1.00
     """
     table = spend(source, by, freq, rates=rates, tz=tz)
     currency, keys = table.attrs["currency"], [*(["period"] if freq else []), *table.attrs["by"]]

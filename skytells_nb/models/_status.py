@@ -19,13 +19,7 @@ STATUSES: Final[tuple[Status, ...]] = get_args(Status)
 
 
 def count_statuses(statuses: Iterable[Status]) -> str:
-    """Count statuses in words; those that do not occur are left out.
-
-    Examples
-    --------
-    >>> count_statuses(["failed", "succeeded", "succeeded"])
-    '2 succeeded, 1 failed'
-    """
+    """Count statuses in words; those that do not occur are left out."""
     counts = Counter(statuses)
     return ", ".join(f"{counts[each]:,} {each.replace('_', ' ')}" for each in STATUSES if counts[each])
 

@@ -155,14 +155,6 @@ def together(estimates: Iterable[Estimate]) -> Estimate:
     ------
     InvalidInputError
         There are none, or they are in several currencies.
-
-    Examples
-    --------
-    >>> from decimal import Decimal
-    >>> from skytells_nb.pricing import Estimate, together
-    >>> cent = Estimate(Decimal("0.01"), Decimal("0.01"), Decimal("0.01"), "USD", "1 image × $0.01", True)
-    >>> together([cent, cent, cent]).price
-    '$0.03'
     """
     parts = list(estimates)
     currencies = sorted({part.currency for part in parts})
@@ -326,16 +318,6 @@ def cost_of_usage(pricing: Pricing, usage: Mapping[str, Any]) -> Decimal | None:
         Of the model that answered.
     usage : mapping
         The answer's own, in either spelling: ``prompt_tokens`` or ``input_tokens``, with their details.
-
-    Examples
-    --------
-    >>> from skytells_nb.models import Pricing
-    >>> from skytells_nb.pricing import cost_of_usage
-    >>> rules = [{"field": "token_type", "value": way, "billable_price": price}
-    ...          for way, price in (("input", 0.5), ("output", 1.25))]
-    >>> pricing = Pricing.from_api({"unit": "million_token", "currency": "USD", "criterias": rules})
-    >>> cost_of_usage(pricing, {"prompt_tokens": 200_000, "completion_tokens": 50_000})
-    Decimal('0.1625')
     """
     read, cached = _counted(usage, "prompt_tokens", "input_tokens", "cached_tokens")
     written, reasoning = _counted(usage, "completion_tokens", "output_tokens", "reasoning_tokens")

@@ -165,18 +165,7 @@ def token_rates(pricing: Pricing) -> dict[TokenKind, Rate]:
 
 
 def list_price(model: Model) -> str:
-    """Format what one unit of a model costs, covering all that may be charged; empty where it is unknown.
-
-    Examples
-    --------
-    >>> from skytells_nb import Model
-    >>> from skytells_nb.pricing import list_price
-    >>> prices = {True: 0.17, False: 0.13}
-    >>> rules = [{"field": "sound", "value": on, "billable_price": price} for on, price in prices.items()]
-    >>> pricing = {"amount": 0.18, "unit": "second", "currency": "USD", "criterias": rules}
-    >>> list_price(Model.from_api({"namespace": "m", "pricing": pricing}))
-    '$0.13 to $0.17/second, by its inputs'
-    """
+    """Format what one unit of a model costs, covering all that may be charged; empty where it is unknown."""
     pricing = model.pricing
     by_token = token_rates(pricing)
     if by_token:

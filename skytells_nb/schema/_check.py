@@ -75,27 +75,12 @@ def check(input: Mapping[str, Any], schema: object) -> dict[str, str]:
     -------
     dict
         What is wrong, in words, by the name of the field; ``""`` holds what concerns none alone.
-
-    Examples
-    --------
-    >>> from skytells_nb.schema import check
-    >>> schema = {"required": ["prompt"], "properties": {
-    ...     "prompt": {"type": "string"}, "width": {"type": "integer", "maximum": 2048}}}
-    >>> check({"promt": "a fox", "width": 4096}, schema)
-    {'width': 'At most 2,048, not 4,096.', 'promt': "This model has no input 'promt'. Did you mean 'prompt'?"}
     """
     return Checker(schema).problems(input)
 
 
 def as_text(problems: Mapping[str, str]) -> str:
-    """Format what is wrong with several fields as one text.
-
-    Examples
-    --------
-    >>> from skytells_nb.schema import as_text
-    >>> as_text({"": "One of a, b is needed.", "width": "At most 2,048, not 4,096."})
-    'One of a, b is needed. width: At most 2,048, not 4,096.'
-    """
+    """Format what is wrong with several fields as one text."""
     return " ".join(
         words if not name or f"{name!r}" in words else f"{name}: {words}" for name, words in problems.items()
     )
@@ -115,13 +100,6 @@ class Checker:
     ----------
     inputs : InputSchema
         What the schema says.
-
-    Examples
-    --------
-    >>> from skytells_nb.schema import Checker
-    >>> checker = Checker({"required": ["prompt"], "properties": {"prompt": {"type": "string"}}})
-    >>> checker.problems({"prompt": "a fox"}), checker.problems({"prompt": 5})
-    ({}, {'prompt': 'This takes text, not 5.'})
     """
 
     def __init__(self, schema: object, needed: Iterable[str] = ()) -> None:

@@ -141,14 +141,7 @@ def count_names(schema: InputSchema, input: Mapping[str, Any]) -> list[str]:
 
 
 def closest(name: object, known: Iterable[str]) -> str | None:
-    """Return which known name was probably meant: written otherwise, misspelt, or another word for it.
-
-    Examples
-    --------
-    >>> from skytells_nb.schema import closest
-    >>> closest("widht", ["width", "height"]), closest("num_images", ["prompt", "num_outputs"])
-    ('width', 'num_outputs')
-    """
+    """Return which known name was probably meant: written otherwise, misspelt, or another word for it."""
     names = list(known)
     plain = _letters(name)
     if not plain:
@@ -179,12 +172,6 @@ def misspelt(schema: InputSchema, input: Mapping[str, Any]) -> dict[str, str]:
     """Return what to say of each name in an input that the schema does not have.
 
     Nothing is said of a schema that lists no inputs, or that takes any name.
-
-    Examples
-    --------
-    >>> from skytells_nb.schema import misspelt, parse
-    >>> misspelt(parse({"properties": {"width": {"type": "integer"}}}), {"widht": 512})
-    {'widht': "This model has no input 'widht'. Did you mean 'width'?"}
     """
     if not schema.known or schema.open:
         return {}

@@ -46,13 +46,6 @@ def to_plain(value: Any) -> Any:
     value : object
         An input, or anything in one. A missing value of pandas (``NA``, ``NaT``) becomes None; dates and
         times become ISO 8601, durations seconds; a list of numpy becomes a list, a picture of it stays.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from skytells_nb.schema import to_plain
-    >>> to_plain({"seed": np.int64(7), "tiled": np.True_, "sizes": (np.float32(0.5), 2)})
-    {'seed': 7, 'tiled': True, 'sizes': [0.5, 2]}
     """
     kind = type(value)
     if kind in _PLAIN:

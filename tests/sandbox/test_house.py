@@ -1,9 +1,6 @@
 """The sandbox is a package of its own: only HTTP joins it to the toolkit."""
 
 import ast
-import doctest
-import importlib
-import pkgutil
 from pathlib import Path
 
 import pytest
@@ -12,7 +9,6 @@ import skytells_nb.sandbox
 
 FOLDER = Path(skytells_nb.sandbox.__file__).parent
 FILES = sorted(FOLDER.rglob("*.py"))
-MODULES = [name for _, name, _ in pkgutil.iter_modules([str(FOLDER)]) if name != "__main__"]
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(FOLDER)))
@@ -25,9 +21,3 @@ def test_a_module_imports_nothing_of_the_toolkit(path):
             names = [] if node.level else [node.module]
         for name in names:
             assert not name.startswith("skytells_nb") or name.startswith("skytells_nb.sandbox"), name
-
-
-@pytest.mark.parametrize("name", MODULES)
-def test_the_examples_in_the_documentation_are_true(name):
-    module = importlib.import_module(f"skytells_nb.sandbox.{name}")
-    assert doctest.testmod(module).failed == 0

@@ -28,11 +28,6 @@ def file_type(kind: str, input: Mapping[str, Any]) -> tuple[str, str]:
 
     A video is MP4 where PyAV is installed and an animated WebP elsewhere; the rest depends on the kind alone,
     which callers need not know. ValueError if the kind is none that `draw` knows.
-
-    Examples
-    --------
-    >>> file_type("image", {"prompt": "a red fox"})
-    ('image/png', 'png')
     """
     del input
     if kind == "video":
@@ -96,13 +91,7 @@ def draw(
 
 
 def write_text(input: Mapping[str, Any]) -> str:
-    """Return a text model's answer to a `prompt` or to `messages`: short, and plainly the sandbox's.
-
-    Examples
-    --------
-    >>> "sandbox" in write_text({"prompt": "Why is the sea blue?"})
-    True
-    """
+    """Return a text model's answer to a `prompt` or to `messages`: short, and plainly the sandbox's."""
     from ._prose import answer
 
     return answer(input)

@@ -19,7 +19,7 @@ from ..exceptions import InvalidInputError
 from ..formatting import format_cost, money_unit
 from ..models import Model, Prediction, PredictionList
 from ..pricing import Estimate, estimate
-from ..schema import Checker, as_record, as_text, is_same, warm_up
+from ..schema import Checker, as_record, as_text, is_same
 from ..spending import Budget
 from ._codegen import connect_line, to_json, to_python
 from ._controller import FormController, FormState, unavailable
@@ -188,7 +188,6 @@ class PromptForm(w.VBox):  # type: ignore[misc]  # ipywidgets has no types
         self.controller.state = FormState(estimate=self.controller.price(self.value))
         self._actions.render(self.controller.state, self._budget_left())
         self.controller.observe(lambda change: self._render(change["old"], change["new"]), "state")
-        warm_up()
 
     def _with_schema(self, model: str | Model) -> Model:
         """Return the model with its schema, priced as the account is: a sandbox's credits are no money."""

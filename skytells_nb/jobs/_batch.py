@@ -12,7 +12,6 @@ from collections.abc import Callable, Iterable, Sized
 from datetime import UTC, datetime
 from decimal import Decimal
 from functools import partial
-from importlib import import_module
 from typing import Any, Final, TypeVar, cast
 
 from .._options import options
@@ -219,8 +218,6 @@ async def abatch(
     if inputs is None:
         return await on_loop(job.run(None))
     schema = job.take(await job.client.models.get(job.model)) if _is_many(inputs) else None
-    if schema is not None:  # the library that checks takes a second to load
-        await asyncio.to_thread(import_module, "jsonschema")
     given = Inputs(job.model, inputs, schema, job.client.base_url, chats=job.chats)
     try:
         more = True

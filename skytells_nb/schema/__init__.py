@@ -10,7 +10,7 @@ bounded number of steps, however it is nested.
 
 from __future__ import annotations
 
-from ._check import NEEDED, Checker, as_text, check, warm_up
+from ._check import NEEDED, Checker, as_text, check
 from ._names import (
     COUNT_NAMES,
     LENGTH_NAMES,
@@ -56,5 +56,4 @@ __all__ = [
     "rows_of",
     "to_plain",
     "unknown_inputs",
-    "warm_up",
 ]

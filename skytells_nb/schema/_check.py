@@ -8,12 +8,13 @@ wrong beside it: the server has the last word anyway.
 from __future__ import annotations
 
 import re
-import threading
+import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextvars import ContextVar
 from datetime import date, datetime, time
 from decimal import Decimal
 from functools import cache
+from importlib import import_module
 from pathlib import Path
 from typing import Any, Final
 
@@ -23,7 +24,7 @@ from ._names import closest, unknown_inputs
 from ._property import UNSET, InputSchema, Property, parse
 from ._values import as_lists, to_plain
 
-__all__ = ["NEEDED", "Checker", "as_text", "check", "warm_up"]
+__all__ = ["NEEDED", "Checker", "as_text", "check"]
 
 NEEDED: Final = "This is needed."
 
@@ -48,16 +49,6 @@ _FORWARDING: Final = frozenset(
 """Keywords that only hand on what others find. Any other that rests on an unusable part says nothing."""
 
 _OF_THE_WHOLE: Final = frozenset({"required", "dependentRequired", "anyOf", "oneOf", "minProperties"})
-
-_warming: threading.Thread | None = None
-
-
-def warm_up() -> None:
-    """Start importing jsonschema in the background, once: that takes longer than a form takes to appear."""
-    global _warming
-    if _warming is None:
-        _warming = threading.Thread(target=_validator_class, name="skytells-jsonschema", daemon=True)
-        _warming.start()
 
 
 def check(input: Mapping[str, Any], schema: object) -> dict[str, str]:
@@ -211,6 +202,15 @@ def _run(validator: Any, value: Any) -> Iterator[Any]:
 
 @cache
 def _validator_class() -> Any:
+    # JupyterLab brings a library along with which jsonschema checks internationalised addresses: 38 grammars
+    # that take two seconds to build. Nothing here asks for that format (see `_format`).
+    grammars = "rfc3987_syntax"
+    if not {"jsonschema", grammars} & sys.modules.keys():
+        sys.modules[grammars] = None  # type: ignore[assignment]  # how Python notes what is not there
+        try:
+            import_module("jsonschema")
+        finally:
+            sys.modules.pop(grammars, None)
     from jsonschema import validators
 
     extend: Any = validators.extend  # which has no annotations

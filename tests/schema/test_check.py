@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import importlib.util
+import subprocess
+import sys
 import threading
 import warnings
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -151,3 +154,15 @@ def test_a_reference_out_of_the_schema_is_never_followed(place: str):
             assert check({"a": 1}, schema) == {}
         server.shutdown()
     assert asked == []
+
+
+def test_no_grammars_are_built_for_a_format_that_is_not_checked():
+    name = "rfc3987_syntax"
+    assert importlib.util.find_spec(name), "it comes with JupyterLab"
+    code = (
+        "import sys\nfrom skytells_nb.schema import check\n"
+        "assert check({'a': 1}, {'properties': {'a': {'type': 'string'}}})\n"
+        f"assert 'jsonschema' in sys.modules and not {{'lark', '{name}'}} & sys.modules.keys()\n"
+        f"import {name}"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=120)

@@ -1,6 +1,7 @@
 """Which tests come first and together; and notebooks: on the sandbox, with no key, leaving nothing behind."""
 
 import os
+import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,6 +11,10 @@ from unittest import mock
 import pytest
 
 pytest_plugins = ["buckets"]
+
+# Kernels and scripts are started by the hundred; without compiled modules each compiles half a library anew.
+sys.dont_write_bytecode = False
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 #: What takes longest comes first, else one process is busy with it alone when the others are done.
 _SLOWEST = ("tests/browser/", "tests/test_installation.py", "tests/notebooks/", "notebooks/", "tests/kernel/")

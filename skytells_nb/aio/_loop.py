@@ -256,32 +256,10 @@ def is_toolkit_thread() -> bool:
 
 
 def submit(coro: Coroutine[Any, Any, T]) -> concurrent.futures.Future[T]:
-    """Start a coroutine on the toolkit's loop, and go on at once.
+    """Start a coroutine on the toolkit's loop, and go on at once; returns the future of its result.
 
-    Context variables go along, so what it prints lands in the cell that called. Cancelling the
-    future cancels the coroutine.
-
-    Parameters
-    ----------
-    coro : coroutine
-        What calling an ``async def`` function returns.
-
-    Returns
-    -------
-    concurrent.futures.Future
-        Its result, or the exception it raised, as it is.
-
-    Raises
-    ------
-    InvalidInputError
-        When it is no coroutine.
-
-    Examples
-    --------
-    >>> import asyncio
-    >>> from skytells_nb.aio import submit
-    >>> submit(asyncio.sleep(0, "done")).result()
-    'done'
+    Context variables go along, so what it prints lands in the cell that called. Cancelling the future cancels
+    the coroutine.
     """
     _require_coroutine(coro)
     call = _LoopCall(coro, _toolkit_loop())

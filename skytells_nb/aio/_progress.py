@@ -31,28 +31,10 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Tally:
-    """How far the work is.
+    """How far the work is: how many are under way, have ended (`done`), and have ended badly.
 
-    Attributes
-    ----------
-    label : str
-        What is being done.
-    total : int or None
-        How many there will be; None when that is not known.
-    running, done, failed, canceled : int
-        How many are under way, have ended, and have ended badly. ``done`` counts all that ended.
-    reused : int
-        How many of those that ended came from the archive, at no cost.
-    not_sent : int
-        How many will never begin, because the work stopped before their turn; they are not done.
-    spent : Decimal or None
-        What it has cost; None is unknown, which is not zero.
-    sandbox : bool
-        Whether ``spent`` is a sandbox's credits, which are no money.
-    elapsed : float
-        Seconds since the work began.
-    over : bool
-        Whether the work has ended.
+    `reused` came from the archive, at no cost; `not_sent` will never begin, because the work stopped before
+    their turn, and are not done. A `total` or `spent` of None is unknown; `elapsed` are seconds.
     """
 
     label: str
@@ -203,20 +185,7 @@ def bar(
 ) -> Bar:
     """Return a bar for ``total`` pieces of work, drawn in whatever this process has for it.
 
-    Parameters
-    ----------
-    total : int or None
-        How many there will be; None when that is not known.
-    label : str
-        What is being done.
-    enabled : bool, optional
-        False never shows it.
-    delay : float
-        Seconds of work before it appears.
-    clock : callable
-        Returns monotonic seconds.
-    stream : text file, optional
-        Where a terminal's line goes instead of ``sys.stderr``.
+    It appears after `delay` seconds, unless `enabled` is False; a terminal's line goes to `stream`.
     """
     view = None if enabled is False else _view(sys.stderr if stream is None else stream)
     return Bar(Tally(label, total=total), view, delay=delay, clock=clock)

@@ -66,17 +66,6 @@ class Arena:
     client : Client or AsyncClient, optional
         The newest open one when None; ``sky.connect()`` when there is none. It needs an archive.
 
-    Attributes
-    ----------
-    voter : str
-        Whose the next votes are, ``"me"`` at first.
-    pair : Pair or None
-        What is to be chosen from next.
-    votes : DataFrame
-        The votes so far.
-    verdict : str
-        Which model leads, and whether that is more than chance.
-
     Raises
     ------
     InvalidInputError
@@ -134,7 +123,7 @@ class Arena:
 
     @property
     def voter(self) -> str:
-        """Whose the next votes are."""
+        """Whose the next votes are, ``"me"`` at first."""
         return self._voter
 
     @voter.setter
@@ -183,18 +172,7 @@ class Arena:
                     charged=False,
                 )
             task, (left, right) = self._pair
-            vote = Vote(
-                datetime.now(UTC),
-                who,
-                found,
-                str(left.model),
-                str(right.model),
-                left.id,
-                right.id,
-                task.prompt,
-                task.key,
-                self._origin,
-            )
+            vote = self._vote(datetime.now(UTC), who, found, task, left, right)
             self._log.add([vote])
             if self._key(vote) in self._votes:
                 warn_user(
@@ -367,24 +345,20 @@ class Arena:
 
     def _of_the_class(self) -> Iterator[Vote]:
         """Take in those votes of a class that are about this arena's predictions."""
-        by_id = {made.id: (task, model) for (task, model), made in self._entries.made.items()}
+        by_id = {made.id: place for place, made in self._entries.made.items()}
         tasks = {task.key: task for task in self._entries.tasks}
         for each in class_votes(self._client):
             left, right = by_id.get(each.left), by_id.get(each.right)
             if left is None or right is None or left[0] != right[0]:
                 continue
-            yield Vote(
-                each.voted_at,
-                each.voter,
-                each.vote,
-                left[1],
-                right[1],
-                each.left,
-                each.right,
-                tasks[left[0]].prompt,
-                left[0],
-                self._origin,
-            )
+            sides = self._entries.made[left], self._entries.made[right]
+            yield self._vote(each.voted_at, each.voter, each.vote, tasks[left[0]], *sides)
+
+    def _vote(
+        self, at: datetime, who: str, choice: Choice, task: Task, left: Prediction, right: Prediction
+    ) -> Vote:
+        models = str(left.model), str(right.model)
+        return Vote(at, who, choice, *models, left.id, right.id, task.prompt, task.key, self._origin)
 
     def _key(self, vote: Vote) -> tuple[str, str, frozenset[str]]:
         return vote.voter, vote.task, frozenset((vote.left, vote.right))

@@ -36,18 +36,10 @@ _Array = NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Scores:
-    """The scores of some models, with all that is known of their error.
+    """The scores of some models, whose mean is 0, with all that is known of their error.
 
-    Attributes
-    ----------
-    values : array of float, shape (models,)
-        The scores; their mean is 0.
-    covariance : array of float, shape (models, models)
-        Of the scores.
-    votes : array of float, shape (models, models)
-        How often two were shown together.
-    points : array of float, shape (models,)
-        The votes that each was preferred in, ties as half of one.
+    `votes` says how often two were shown together, and `points` in how many votes each was preferred, ties as
+    half of one.
     """
 
     values: _Array
@@ -86,12 +78,7 @@ class Scores:
 def fit(points: Any, penalty: float = PENALTY) -> Scores:
     """Find the scores under which the votes are likeliest, by Newton's method.
 
-    Parameters
-    ----------
-    points : array of float, shape (models, models)
-        ``points[i, j]``: in how many votes i was preferred over j, ties as half of one.
-    penalty : float
-        See `PENALTY`.
+    ``points[i, j]`` says in how many votes i was preferred over j, ties as half of one; see `PENALTY`.
     """
     won = np.asarray(points, dtype=float)
     votes = won + won.T
@@ -130,15 +117,7 @@ def _precision(votes: _Array, lead: _Array, penalty: float) -> _Array:
 
 
 def verdict(names: Sequence[str], scores: Scores) -> str:
-    """Say in words which model leads, and whether that is more than chance.
-
-    Parameters
-    ----------
-    names : sequence of str
-        What the models are called.
-    scores : Scores
-        Of the same models.
-    """
+    """Say in words which model leads, and whether that is more than chance."""
     count = round(float(scores.points.sum()))
     if not count:
         return "There are no votes yet."

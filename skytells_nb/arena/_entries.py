@@ -42,17 +42,7 @@ class Task:
 
 @dataclass(slots=True)
 class Entries:
-    """What there is to choose from.
-
-    Attributes
-    ----------
-    tasks : list of Task
-        In order.
-    models : list of str
-        The slugs, in order.
-    made : dict
-        By task's key and model, what was made and can be looked at.
-    """
+    """What there is to choose from: by task's key and model, what was made and can be looked at."""
 
     tasks: list[Task]
     models: list[str]
@@ -98,12 +88,7 @@ def make_entries(
 ) -> Entries:
     """Check and price everything, say so, and let every model do every task that the archive lacks.
 
-    Raises
-    ------
-    InvalidInputError
-        A model does not take what it is given, or texts are to be compared with pictures.
-    SkytellsError
-        No two models did the same task; it is the first thing that went wrong.
+    SkytellsError, the first thing that went wrong, where no two models did the same task.
     """
     models = run(gather(*(client.models.get(name) for name in names), progress=False))
     texts = [model for model in models if _is_text(model)]

@@ -59,13 +59,7 @@ def _style_sheet() -> str:
 
 
 class ArenaWidget(w.VBox):  # type: ignore[misc]  # ipywidgets has no types
-    """What an arena shows as a cell's last line.
-
-    Parameters
-    ----------
-    arena : Arena
-        Whose pairs are shown, and who takes the votes.
-    """
+    """What an arena shows as a cell's last line."""
 
     def __init__(self, arena: Arena) -> None:
         self._arena = arena

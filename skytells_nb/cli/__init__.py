@@ -16,21 +16,7 @@ __all__ = ["main"]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command and return the exit code.
-
-    Parameters
-    ----------
-    arguments : sequence of str, optional
-        The words after ``skytells-nb``; those of the command line when None.
-
-    Examples
-    --------
-    >>> from skytells_nb.cli import main
-    >>> main(["--version"])
-    Traceback (most recent call last):
-    ...
-    SystemExit: 0
-    """
+    """Run one command, the words of the command line unless given, and return the exit code."""
     parser = _parser()
     parsed, rest = parser.parse_known_args(arguments)
     if parsed.command is None:

@@ -24,26 +24,7 @@ _LIGHTS = ("morning light", "golden hour", "moonlight", "overcast")
 def demo(prompt: str, *, model: str, size: int, folder: str) -> int:
     """Make four variations in parallel, keep them and a contact sheet, and print what they took and cost.
 
-    Parameters
-    ----------
-    prompt : str
-        What to picture; each variation adds a light to it.
-    model : str
-        The model's slug.
-    size : int
-        Width and height in pixels.
-    folder : str
-        The archive's folder.
-
-    Returns
-    -------
-    int
-        The exit code: 0, or 1 when not all of them came to be. What did is kept and shown all the same.
-
-    Raises
-    ------
-    SkytellsError
-        The folder cannot be written, or there is no such model; nothing was sent.
+    Returns the exit code: 0, or 1 when not all of them came to be. What did is kept and shown all the same.
     """
     _require_writable(Path(folder))
     with connect(archive=folder) as client:

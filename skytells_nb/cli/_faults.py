@@ -31,18 +31,7 @@ class ControlEndpoint(NamedTuple):
 
 
 def faults(parsed: argparse.Namespace) -> int:
-    """Switch a fault on or off, or list what is on; return the exit code.
-
-    Parameters
-    ----------
-    parsed : argparse.Namespace
-        The words of the command line.
-
-    Raises
-    ------
-    SkytellsError
-        There is no such fault, no sandbox is found, or it refuses.
-    """
+    """Switch a fault on or off, or list what is on; return the exit code."""
     order = _order(parsed)
     endpoint = _find(parsed.url, parsed.key)
     if parsed.clear:

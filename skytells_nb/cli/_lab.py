@@ -29,26 +29,10 @@ _NO_NEWS: Final = (  # a question about news would lie over the first lesson, an
 def lab(folder: str, *, real: bool = False, jupyter_arguments: list[str] | None = None) -> int:
     """Copy the lessons into a folder and open them in JupyterLab, on the sandbox unless ``real``.
 
-    Parameters
-    ----------
-    folder : str
-        Where the lessons go. A file there that was changed is left alone. In a clone of the project's
-        repository the lessons themselves stay as they are: a copy that git ignores is opened.
-    real : bool
-        Whether kernels may see ``SKYTELLS_API_KEY``, so that predictions are real and billed. A sandbox's
-        key is left to them only with the ``SKYTELLS_BASE_URL`` of a sandbox, such as a class.
-    jupyter_arguments : list of str, optional
-        Passed on to ``jupyter lab``, such as ``--no-browser``.
-
-    Returns
-    -------
-    int
-        JupyterLab's exit code.
-
-    Raises
-    ------
-    SkytellsError
-        JupyterLab is not installed or too old, or the folder cannot be written.
+    A file there that was changed is left alone. In a clone of the project's repository the lessons themselves
+    stay as they are: a copy that git ignores is opened. With ``real`` kernels may see ``SKYTELLS_API_KEY``; a
+    sandbox's key is left to them only with the ``SKYTELLS_BASE_URL`` of a sandbox, such as a class. Returns
+    JupyterLab's exit code.
     """
     _require_jupyterlab()
     place = Path(folder)
@@ -133,13 +117,7 @@ def _require_jupyterlab() -> None:
 
 
 def bring(place: Path) -> list[str]:
-    """Copy the lessons that are not there yet; return a line for each that was left as it is.
-
-    Raises
-    ------
-    SkytellsError
-        The folder cannot be written.
-    """
+    """Copy the lessons that are not there yet; return a line for each that was left as it is."""
     lines: list[str] = []
     try:
         place.mkdir(parents=True, exist_ok=True)

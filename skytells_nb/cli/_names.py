@@ -11,13 +11,7 @@ __all__ = ["find_model"]
 
 
 def find_model(client: Client, name: str) -> Model:
-    """Return the listed model that a name means: its slug or display name, also after a vendor's.
-
-    Raises
-    ------
-    NotFoundError
-        No model has that name; the error says which was meant perhaps.
-    """
+    """Return the listed model that a name means: its slug or display name, also after a vendor's."""
     listed = client.models.list()
     model, near = closest_model(name, listed)
     if model is None:

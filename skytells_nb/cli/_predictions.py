@@ -21,13 +21,7 @@ __all__ = ["predictions"]
 
 
 def predictions(parsed: argparse.Namespace) -> int:
-    """Do what was asked with the predictions of this key.
-
-    Raises
-    ------
-    SkytellsError
-        There is no such prediction or model, it failed, or its output is gone.
-    """
+    """Do what was asked with the predictions of this key."""
     with connect() as client:
         match parsed.action:
             case "list":

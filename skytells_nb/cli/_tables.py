@@ -111,13 +111,7 @@ def _maker(kind: str, listed: ModelList) -> Model | None:
 
 
 def spend(parsed: argparse.Namespace) -> int:
-    """Print what was spent, from the archive or from the API's own listing.
-
-    Raises
-    ------
-    SkytellsError
-        There is no archive in that folder, or a column or frequency that does not exist.
-    """
+    """Print what was spent, from the archive or from the API's own listing."""
     if parsed.api:
         with connect(archive=False) as client:
             frame = predictions_frame(client)

@@ -118,10 +118,6 @@ class Comparison(Finished):
         Row by row.
     prompts, columns : tuple of str
         The labels of its rows and its columns.
-    cost : Decimal or None
-        What it cost in all, without what came from the archive; None when some cell's cost is unknown.
-    html : str
-        The grid as HTML that needs no script and no style sheet.
     """
 
     def __init__(

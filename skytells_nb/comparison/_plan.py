@@ -42,20 +42,9 @@ class Slot:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What will be created.
+    """What will be created: slots in the order of what was given, each with its price; `shape` is in words.
 
-    Attributes
-    ----------
-    rows, columns : tuple of tuple of str
-        Their labels.
-    slots : tuple of Slot
-        The cells, in the order of what was given.
-    prices : tuple of Estimate
-        What each of them costs.
-    shape : str
-        Its axes in words.
-    index : pandas.Index or None
-        Of the frame that was given, a label for each slot.
+    `index` is that of the frame that was given, a label for each slot.
     """
 
     rows: tuple[Label, ...]

@@ -45,16 +45,8 @@ _LONGEST: Final = 16
 class Interval:
     """A quantity that is known exactly, within bounds, or not at all: then both bounds are None.
 
-    Attributes
-    ----------
-    low, high, likely : Decimal or None
-        The bounds, and the value that speaks for itself, if one does.
-    text : str
-        How a basis shows it.
-    note : str
-        Why it is not exact, or why it is unknown.
-    exact : bool
-        Whether nothing is left open.
+    `likely` is the value that speaks for itself, if one does; `text` is how a basis shows it, and `note` why
+    it is not exact, or unknown.
     """
 
     low: Decimal | None

@@ -28,15 +28,7 @@ class InputValue:
 
 
 class ResolvedInput:
-    """An input over its schema. A value that is None counts as missing, as it does at the API.
-
-    Parameters
-    ----------
-    schema : mapping or None
-        The model's ``input_schema``.
-    input : mapping
-        What would be sent.
-    """
+    """An input over its schema. A value that is None counts as missing, as it does at the API."""
 
     def __init__(self, schema: object, input: Mapping[str, Any]) -> None:
         self.input: dict[str, Any] = to_plain(input)
@@ -63,12 +55,6 @@ class ResolvedInput:
     def bounds(self, name: str) -> tuple[Decimal, Decimal] | None:
         """Return the smallest and largest number that the schema allows, where it bounds both."""
         return None if name not in self.schema else number_bounds(self.schema[name])
-
-    def choices(self, name: str) -> list[Any]:
-        """Return every value that the schema allows, where it lists them."""
-        field = self.schema.get(name)
-        listed = field is not None and (field.closed or field.is_only("boolean"))
-        return [choice.value for choice in field.choices] if field is not None and listed else []
 
 
 def number_bounds(field: Property) -> tuple[Decimal, Decimal] | None:

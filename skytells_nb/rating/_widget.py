@@ -39,13 +39,7 @@ def _style_sheet() -> str:
 
 
 class RaterWidget(w.VBox):  # type: ignore[misc]  # ipywidgets has no types
-    """What a rater shows as a cell's last line.
-
-    Parameters
-    ----------
-    rater : Rater
-        Whose predictions are shown, and who keeps what is said of them.
-    """
+    """What a rater shows as a cell's last line."""
 
     def __init__(self, rater: Rater) -> None:
         self._rater = rater

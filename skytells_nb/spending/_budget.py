@@ -348,15 +348,7 @@ class Budget(Observer):
 
 
 async def require_price(connection: Connection, model: str, input: dict[str, Any]) -> Estimate:
-    """Estimate the most that a create may cost, for a wall that lets nothing through without a price.
-
-    Raises
-    ------
-    BudgetExceeded
-        Nobody can know it beforehand.
-    SkytellsError
-        There is no such model, or the key may not ask.
-    """
+    """Estimate the most that a create may cost; BudgetExceeded where nobody can know it beforehand."""
     found = await _price(connection, model, input)
     if found.high is None:
         raise BudgetExceeded(

@@ -64,18 +64,10 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Balance:
-    """What a ledger adds up to.
+    """What a ledger adds up to: what is spent, and what is set aside for what has no known cost yet.
 
-    Attributes
-    ----------
-    spent : Decimal
-        Known costs.
-    reserved : Decimal
-        Set aside for what is under way, or ended without a known cost.
-    estimated : Decimal
-        The part of ``reserved`` that will never be known better.
-    unpriced : int
-        Creates that were let through without a price, and have none yet.
+    `estimated` is the part of that which will never be known better; `unpriced` counts creates that were let
+    through without a price, and have none yet.
     """
 
     spent: Decimal = _NOTHING
@@ -91,13 +83,8 @@ class Balance:
 class Ledger:
     """Entries by create; money and sandbox credits are never added to each other.
 
-    Parameters
-    ----------
-    limit : Decimal
-        What may be spent and reserved together.
-    name : str, optional
-        Of a ledger that every process of this user on this machine shares that uses the same name. It begins
-        anew when none of them lives any more.
+    One with a name is shared by every process of this user on this machine that uses the same name, and
+    begins anew when none of them lives any more.
     """
 
     def __init__(self, limit: Decimal, name: str | None = None) -> None:

@@ -25,13 +25,13 @@ from urllib.request import url2pathname
 from .checks import expected
 from .exceptions import InvalidInputError, SkytellsError
 
-__all__ = ["Bucket", "Entry", "Folder", "Storage", "endpoint_of", "is_url", "open_storage"]
+__all__ = ["Bucket", "Folder", "Listed", "Storage", "endpoint_of", "is_url", "open_storage"]
 
 _AT_ONCE: Final = 16
 _NO_LINKS: Final = frozenset({errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK})
 
 
-class Entry(NamedTuple):
+class Listed(NamedTuple):
     """A file that is there, of so many bytes; its version is another one whenever its content is."""
 
     name: str
@@ -53,7 +53,7 @@ class Storage(Protocol):
     def exists(self, name: str) -> bool:
         """Whether there is such a file."""
 
-    def list(self, folder: str = "") -> Iterator[Entry]:
+    def list(self, folder: str = "") -> Iterator[Listed]:
         """List the files of one folder, or of all folders."""
 
     def delete(self, name: str) -> None:
@@ -135,14 +135,14 @@ class Folder:
         """Whether there is such a file."""
         return self._at(name).is_file()
 
-    def list(self, folder: str = "") -> Iterator[Entry]:
+    def list(self, folder: str = "") -> Iterator[Listed]:
         """List the files of one folder, or of all; what begins with a dot is none of ours."""
         with self._errors("listed"):
             for each in [folder] if folder else [entry.name for entry in self._entries("")]:
                 for entry in self._entries(each):
                     if entry.is_file(follow_symlinks=False):
                         found = entry.stat()
-                        yield Entry(f"{each}/{entry.name}", _version(found), found.st_size)
+                        yield Listed(f"{each}/{entry.name}", _version(found), found.st_size)
 
     def _entries(self, folder: str) -> Sequence[os.DirEntry[str]]:
         try:
@@ -242,7 +242,7 @@ class Bucket:
             return False
         return True
 
-    def list(self, folder: str = "") -> Iterator[Entry]:
+    def list(self, folder: str = "") -> Iterator[Listed]:
         """List the objects of one folder, or of all: many folders at once, since a page is a thousand."""
         if folder:
             yield from self._listed(folder)
@@ -253,10 +253,10 @@ class Bucket:
             for found in pool.map(self._listed, [each for each in folders if each[0] != "."]):
                 yield from found
 
-    def _listed(self, folder: str) -> Sequence[Entry]:
+    def _listed(self, folder: str) -> Sequence[Listed]:
         with self._errors("listed"):
             found = self._obstore.list(self._store, folder).collect()
-        return sorted(Entry(each["path"], str(each["e_tag"]), each["size"]) for each in found)
+        return sorted(Listed(each["path"], str(each["e_tag"]), each["size"]) for each in found)
 
     def delete(self, name: str) -> None:
         """Delete an object."""

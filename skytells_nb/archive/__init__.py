@@ -12,14 +12,14 @@ from ._index import Stored, replace_surrogates, to_micros
 from ._load_save import archive_of, load, local_file, rate_prediction, rating_of, save
 from ._metadata import read_provenance
 from ._serialize import Rating, decode_data_uri, elide_data_uris
-from ._votes import Choice, Vote, VoteLog
+from ._votes import Preference, Vote, VoteLog
 
 __all__ = [
     "INDEX",
     "LIMIT",
     "THUMBNAILS",
     "Archive",
-    "Choice",
+    "Preference",
     "Rating",
     "Stored",
     "Vote",

@@ -32,10 +32,10 @@ __all__ = ["archive_of", "archives_of", "load", "local_file", "rate_prediction",
 _log = logging.getLogger("skytells_nb")
 
 Place: TypeAlias = "str | os.PathLike[str]"
-Choice: TypeAlias = "Archive | str | os.PathLike[str] | bool | None"
+ArchiveLike: TypeAlias = "Archive | str | os.PathLike[str] | bool | None"
 
 
-def load(prediction: Prediction, index: int = 0, *, archive: Choice = None) -> Image | bytes | str:
+def load(prediction: Prediction, index: int = 0, *, archive: ArchiveLike = None) -> Image | bytes | str:
     """Open one output: a PIL image, a text, or the bytes of anything else.
 
     Parameters
@@ -97,7 +97,7 @@ def _picture(data: bytes, name: str) -> Image | bytes:
         raise SkytellsError(f"{name} is a damaged image: {error}. The file was left as it is.") from error
 
 
-def local_file(prediction: Prediction, position: int, archive: Choice = None) -> Path | None:
+def local_file(prediction: Prediction, position: int, archive: ArchiveLike = None) -> Path | None:
     """Find the file of one output on this computer; None where there is none."""
     amount = len(prediction.output or ())
     if len(prediction.files) == amount or (not amount and position < len(prediction.files)):
@@ -135,12 +135,12 @@ def rating_of(prediction: Prediction) -> Rating:
     return Rating() if archive is None else archive.rating(prediction)
 
 
-def archive_of(prediction: Prediction, archive: Choice = None) -> Archive | None:
+def archive_of(prediction: Prediction, archive: ArchiveLike = None) -> Archive | None:
     """Find the archive that has a prediction; None where none has it."""
     return next((each for each in archives_of(prediction, archive) if prediction in each), None)
 
 
-def archives_of(prediction: Prediction, archive: Choice) -> Iterator[Archive]:
+def archives_of(prediction: Prediction, archive: ArchiveLike) -> Iterator[Archive]:
     """Yield the archives that may have it: the one that is named, else the default and its own clients'.
 
     A listing says nothing of files. The client that it came from may keep them where it was told to. One that
@@ -220,7 +220,7 @@ def _expired(prediction: Prediction) -> OutputExpiredError:
 
 
 def save(
-    prediction: Prediction, path: Place, index: int | None = None, *, archive: Choice = None
+    prediction: Prediction, path: Place, index: int | None = None, *, archive: ArchiveLike = None
 ) -> list[Path]:
     """Copy outputs to a folder or a file of your own, and return the paths.
 

@@ -25,7 +25,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Final
 
-from .._storage import Entry, Storage, endpoint_of
+from .._storage import Listed, Storage, endpoint_of
 from ..exceptions import SkytellsError
 from . import _index as index
 from . import _reindex as reindex
@@ -262,7 +262,7 @@ class SharedFiles(FileStore):
             if whole:
                 self._has_listed, self._took, self._listed_at = True, time.monotonic() - begun, begun
 
-    def _take_in(self, database: Database, listed: list[Entry], days: Sequence[str] | None) -> None:
+    def _take_in(self, database: Database, listed: list[Listed], days: Sequence[str] | None) -> None:
         sizes = {entry.name: entry.size for entry in listed}
         there = {
             name: _version(version, name.removesuffix(SIDECAR) in sizes)

@@ -18,9 +18,9 @@ from .._storage import Storage
 from ._database import archive_error
 from ._serialize import UNREADABLE
 
-__all__ = ["Choice", "Vote", "VoteLog"]
+__all__ = ["Preference", "Vote", "VoteLog"]
 
-Choice = Literal["left", "right", "both", "neither"]
+Preference = Literal["left", "right", "both", "neither"]
 
 _FORMAT: Final = 1
 _FOLDER: Final = "votes"
@@ -53,7 +53,7 @@ class Vote:
 
     voted_at: datetime
     voter: str
-    vote: Choice
+    vote: Preference
     left: str
     right: str
     left_id: str
@@ -117,7 +117,7 @@ def _parse(line: str) -> Vote | None:
         record: dict[str, Any] = json.loads(line)
         vote = Vote(**{name: record[name] for name in Vote.__dataclass_fields__})
         vote = replace(vote, voted_at=datetime.fromisoformat(record["voted_at"]))
-        is_whole = vote.voted_at.tzinfo is not None and vote.vote in get_args(Choice)
+        is_whole = vote.voted_at.tzinfo is not None and vote.vote in get_args(Preference)
         texts = (vote.voter, vote.left, vote.right, vote.left_id, vote.right_id, vote.prompt, vote.task)
         return vote if is_whole and all(isinstance(text, str) for text in texts) else None
     except UNREADABLE:

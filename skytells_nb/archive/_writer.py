@@ -45,7 +45,7 @@ _LOCKED_FOR: Final = 30.0
 
 
 @dataclass(slots=True)
-class _Plan:
+class _Todo:
     """What there is to do: ``prediction`` with all that is known, its outputs to fetch, records to renew."""
 
     prediction: Prediction
@@ -89,16 +89,16 @@ class ArchiveWriter:
             self.asked.pop((account, prediction.id), None)
 
     async def _ended(self, account: Account, prediction: Prediction) -> Prediction:
-        plan = await asyncio.to_thread(self._guarded, self._plan, account, prediction)
-        if not plan.changed and not plan.wanted:
-            return replace(prediction, files=plan.files)
+        todo = await asyncio.to_thread(self._guarded, self._look, account, prediction)
+        if not todo.changed and not todo.wanted:
+            return replace(prediction, files=todo.files)
         results: list[DownloadResult] = []
         claim = threading.Lock()  # whoever gets it, this coroutine or the last step, clears up
         try:
             # Recorded first and fetched then: a kernel that dies
             # in between leaves a row that says what is owed.
-            if not plan.is_recorded and any(form_of(plan.prediction, n) == "url" for n in plan.wanted):
-                await asyncio.to_thread(self._guarded, self._keep, account, plan, [], threading.Lock())
+            if not todo.is_recorded and any(form_of(todo.prediction, n) == "url" for n in todo.wanted):
+                await asyncio.to_thread(self._guarded, self._keep, account, todo, [], threading.Lock())
             free = asyncio.Semaphore(_AT_ONCE)
 
             async def fetch(position: int) -> None:
@@ -107,24 +107,24 @@ class ArchiveWriter:
                         await download_output(
                             self.store,
                             account.origin,
-                            plan.prediction,
+                            todo.prediction,
                             position,
-                            is_new=plan.is_new,
+                            is_new=todo.is_new,
                             sleep=self.sleep,
                         )
                     )
 
             async with asyncio.TaskGroup() as group:
-                for position in plan.wanted:
+                for position in todo.wanted:
                     group.create_task(fetch(position))
             # They came as they were ready; files and rows are in the order of the outputs.
             results.sort(key=lambda result: result.position)
-            files = await asyncio.to_thread(self._guarded, self._keep, account, plan, results, claim)
+            files = await asyncio.to_thread(self._guarded, self._keep, account, todo, results, claim)
         finally:
             if claim.acquire(blocking=False):
                 _clear(results)
         await asyncio.to_thread(self.send, prediction.id)
-        _warn_of_missing(plan.prediction, results)
+        _warn_of_missing(todo.prediction, results)
         return replace(prediction, files=files)
 
     async def listed(self, account: Account, predictions: Sequence[Prediction]) -> dict[str, Prediction]:
@@ -166,7 +166,7 @@ class ArchiveWriter:
 
     # What there is to do
 
-    def _plan(self, account: Account, prediction: Prediction) -> _Plan:
+    def _look(self, account: Account, prediction: Prediction) -> _Todo:
         self.index_the_rest()
         found, rating, digest = self._known(account, prediction)
         if asked := self.asked.get((account, prediction.id)):
@@ -182,7 +182,7 @@ class ArchiveWriter:
         renewed = found is not None and record_of(found[0]) != record_of(whole)
         outdated = {n: entry for n, entry in stored.items() if renewed and self.store.exists(entry.path)}
         changed = whole != expected
-        return _Plan(
+        return _Todo(
             current,
             self._files(stored),
             wanted,
@@ -231,7 +231,7 @@ class ArchiveWriter:
     # Writing it down
 
     def _keep(
-        self, account: Account, plan: _Plan, results: list[DownloadResult], claim: threading.Lock
+        self, account: Account, todo: _Todo, results: list[DownloadResult], claim: threading.Lock
     ) -> tuple[Path, ...]:
         """Write down what is known, with the files that were fetched."""
         if not claim.acquire(blocking=False):
@@ -239,19 +239,19 @@ class ArchiveWriter:
         if not self._cleared:
             self._cleared = True
             self.store.clear_leftovers()
-        own = replace(plan.prediction, origin=account.origin)
+        own = replace(todo.prediction, origin=account.origin)
         beside: dict[int | None, Path] = {}
         try:
             for result in results:
                 if result.temporary is not None:
-                    self._add_record(account, own, result, plan, beside)
-            for position, entry in plan.outdated.items():
-                beside[position] = self._sidecar(account, own, position, plan, entry)
-            if not beside and not plan.files:
-                beside[None] = self._sidecar(account, own, None, plan)
+                    self._add_record(account, own, result, todo, beside)
+            for position, entry in todo.outdated.items():
+                beside[position] = self._sidecar(account, own, position, todo, entry)
+            if not beside and not todo.files:
+                beside[None] = self._sidecar(account, own, None, todo)
 
             def commit(db: sqlite3.Connection) -> tuple[Path, ...]:
-                return self._committed(account, own, plan, results, beside, db)
+                return self._committed(account, own, todo, results, beside, db)
 
             try:
                 return self.database.writing(commit, self._patience())
@@ -260,7 +260,7 @@ class ArchiveWriter:
                     raise
                 self._locked_until = time.monotonic() + _LOCKED_FOR
                 # The API deletes outputs after five minutes (section 12): a locked index must not cost one.
-                return plan.files + self._place_without_index(account, own, results, beside)
+                return todo.files + self._place_without_index(account, own, results, beside)
         finally:
             _clear(results)
             for path in beside.values():
@@ -272,13 +272,13 @@ class ArchiveWriter:
         account: Account,
         own: Prediction,
         result: DownloadResult,
-        plan: _Plan,
+        todo: _Todo,
         beside: dict[int | None, Path],
     ) -> None:
         """Write a file's record; without one the file is not kept, which makes room for the others."""
         embed_record(self.store, result, record_of(own, result.position))
         try:
-            beside[result.position] = self._sidecar(account, own, result.position, plan, result)
+            beside[result.position] = self._sidecar(account, own, result.position, todo, result)
         except OSError as error:
             _clear([result])
             result.temporary, result.problem = None, reason(error)
@@ -288,29 +288,29 @@ class ArchiveWriter:
         account: Account,
         prediction: Prediction,
         position: int | None,
-        plan: _Plan,
+        todo: _Todo,
         file: DownloadResult | Stored | None = None,
     ) -> Path:
-        digest = plan.digest or input_digest(prediction.model, prediction.input)
+        digest = todo.digest or input_digest(prediction.model, prediction.input)
         about = {} if file is None else {"media_type": file.media_type}
-        record = sidecar_of(account, prediction, position, plan.rating, digest) | about
+        record = sidecar_of(account, prediction, position, todo.rating, digest) | about
         return self.store.write_temporary(json.dumps(record, indent=1, default=str).encode())
 
     def _committed(
         self,
         account: Account,
         prediction: Prediction,
-        plan: _Plan,
+        todo: _Todo,
         results: list[DownloadResult],
         beside: dict[int | None, Path],
         db: sqlite3.Connection,
     ) -> tuple[Path, ...]:
         """Rename what is whole and write the rows, all within one transaction."""
-        # Looked up again: another process may have recorded the same prediction since the plan was made.
+        # Looked up again: another process may have recorded the same prediction since it was looked up.
         found = _look_up(db, account, prediction, forget=True)
         stored = {} if found is None else found[2]
         whole = prediction if found is None else merge(found[1], prediction)
-        rowid = index.save_prediction(db, account, whole, datetime.now(UTC), plan.digest)
+        rowid = index.save_prediction(db, account, whole, datetime.now(UTC), todo.digest)
         stem = self._stem(db, rowid, account, prediction, results)
         for result in results:
             have = stored.get(result.position)
@@ -330,9 +330,9 @@ class ArchiveWriter:
                 entry, result.problem = left, None
             stored[result.position] = entry
             index.put_output(db, rowid, entry)
-        for position in set(plan.wanted) - stored.keys():
+        for position in set(todo.wanted) - stored.keys():
             index.put_output(db, rowid, Stored(position))  # owed
-        for renewed in plan.outdated:
+        for renewed in todo.outdated:
             have = stored.get(renewed)
             if have is not None and have.path and renewed in beside:
                 self.place_record(db, rowid, beside[renewed], have.path + SIDECAR)

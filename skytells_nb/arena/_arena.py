@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, get_args
 import numpy as np
 
 from ..api import AsyncClient, Client, client_of
-from ..archive import Archive, Choice, Vote
+from ..archive import Archive, Preference, Vote
 from ..checks import check_choice, check_text
 from ..exceptions import InvalidInputError, warn_user
 from ..formatting import money_unit
@@ -145,7 +145,7 @@ class Arena:
                 self._choose()
             return None if self._pair is None else self._pair[1]
 
-    def vote(self, choice: Choice, voter: str | None = None) -> None:
+    def vote(self, choice: Preference, voter: str | None = None) -> None:
         """Vote on `pair`; the next one is chosen then.
 
         Parameters
@@ -162,7 +162,7 @@ class Arena:
         SkytellsError
             The vote cannot be written, and does not count.
         """
-        found = check_choice("choice", choice, get_args(Choice))
+        found = check_choice("choice", choice, get_args(Preference))
         with self._lock:
             who = self._voter if voter is None else check_text("voter", voter, longest=_LONGEST_NAME)
             if self.pair is None or self._pair is None:

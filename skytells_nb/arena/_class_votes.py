@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from ..aio import run
 from ..api import AsyncClient, ask_sandbox
-from ..archive import Choice
+from ..archive import Preference
 from ..exceptions import AuthenticationError, SkytellsError, warn_user
 
 __all__ = ["ClassVote", "class_votes"]
@@ -18,7 +18,7 @@ class ClassVote(NamedTuple):
 
     voted_at: datetime
     voter: str
-    vote: Choice
+    vote: Preference
     left: str
     right: str
 

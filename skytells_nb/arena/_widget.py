@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 import ipywidgets as w
 
 from .._options import options
-from ..archive import Choice
+from ..archive import Preference
 from ..display import (
     DisplayItem,
     FileContent,
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
 __all__ = ["ArenaWidget"]
 
-_BUTTONS: Final[tuple[tuple[Choice, str, str], ...]] = (
+_BUTTONS: Final[tuple[tuple[Preference, str, str], ...]] = (
     ("left", "← Left", "The left one is better (arrow left)"),
     ("both", "↑ Both good", "Both are good (arrow up)"),
     ("neither", "↓ Neither", "Neither is good (arrow down)"),
@@ -127,7 +127,7 @@ class ArenaWidget(w.VBox):  # type: ignore[misc]  # ipywidgets has no types
         bundle["text/html"] = f"<div>{escape(self._arena.verdict)} Run the cell to vote.</div>"
         return {**bundle, "text/plain": text}
 
-    def _vote(self, choice: Choice) -> None:
+    def _vote(self, choice: Preference) -> None:
         self._note.value = ""
         try:
             self._arena.vote(choice)

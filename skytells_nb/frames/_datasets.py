@@ -31,7 +31,7 @@ from ..models import SANDBOX_ID, STATUSES, is_done, is_sandbox_id
 from ..pricing import PLAUSIBLE
 from ._columns import COLUMNS, COUNTED, RATED, Chunk, from_frame, from_index
 
-__all__ = ["Filter", "aggregate", "append_dataset", "is_dataset", "parse_filter", "read_dataset"]
+__all__ = ["RowFilter", "aggregate", "append_dataset", "is_dataset", "parse_filter", "read_dataset"]
 
 _FURTHER: Final = {**RATED, **COUNTED}
 _SANDBOX: Final = "sandbox"
@@ -74,7 +74,7 @@ def _arrow() -> Any:
 
 
 @dataclass(frozen=True, slots=True)
-class Filter:
+class RowFilter:
     """Which rows are asked for."""
 
     since: datetime | None = None
@@ -82,9 +82,9 @@ class Filter:
     model: str | None = None
 
 
-def parse_filter(since: Any = None, until: Any = None, model: str | None = None) -> Filter:
+def parse_filter(since: Any = None, until: Any = None, model: str | None = None) -> RowFilter:
     """Return bounds of ``created_at``, inclusive; a day alone means the whole day in UTC."""
-    return Filter(parse_bound("since", since, time.min), parse_bound("until", until, time.max), model)
+    return RowFilter(parse_bound("since", since, time.min), parse_bound("until", until, time.max), model)
 
 
 # Writing.
@@ -221,7 +221,7 @@ def _find(source: Any) -> _Files:
     return _Files(text, names, system)
 
 
-def _dataset(files: _Files, wanted: Filter) -> Any:
+def _dataset(files: _Files, wanted: RowFilter) -> Any:
     """Return pyarrow's dataset of the files that may hold what is asked for.
 
     Raises
@@ -248,7 +248,7 @@ def _dataset(files: _Files, wanted: Filter) -> Any:
     return found
 
 
-def _of_months(names: Sequence[str], wanted: Filter) -> list[str]:
+def _of_months(names: Sequence[str], wanted: RowFilter) -> list[str]:
     """Leave out the files whose month has nothing that is asked for; others are not opened."""
     kept = []
     for name in names:
@@ -260,7 +260,7 @@ def _of_months(names: Sequence[str], wanted: Filter) -> list[str]:
     return kept
 
 
-def read_dataset(source: Any, columns: Collection[str] | None, wanted: Filter) -> Iterator[Chunk]:
+def read_dataset(source: Any, columns: Collection[str] | None, wanted: RowFilter) -> Iterator[Chunk]:
     """Yield what is asked for of a dataset, file by file, and of its columns those that are asked for."""
     files = _find(source)
     names = [*COLUMNS, *_FURTHER, _INPUT, _SANDBOX]
@@ -278,7 +278,7 @@ def read_dataset(source: Any, columns: Collection[str] | None, wanted: Filter) -
             yield _chunk(table)
 
 
-def _condition(wanted: Filter) -> Any:
+def _condition(wanted: RowFilter) -> Any:
     ds: Any = import_module("pyarrow.dataset")
     condition = ds.scalar(True)
     if wanted.since is not None:
@@ -320,7 +320,12 @@ Periods = Callable[[Any], Any]
 
 
 def aggregate(
-    source: Any, keys: Sequence[str], wanted: Filter, *, periods: Periods | None = None, spread: bool = False
+    source: Any,
+    keys: Sequence[str],
+    wanted: RowFilter,
+    *,
+    periods: Periods | None = None,
+    spread: bool = False,
 ) -> pd.DataFrame:
     """Add up what `spend`, `total` and `forecast` need of a dataset, without loading it.
 
@@ -330,7 +335,7 @@ def aggregate(
         The dataset.
     keys : sequence of str
         Columns of text to group by.
-    wanted : Filter
+    wanted : RowFilter
         Which rows.
     periods : callable, optional
         Group by these as well, in ``period`` (microseconds since 1970). It is asked for every quarter of an
@@ -382,7 +387,7 @@ def _told_apart(sums: pd.DataFrame) -> pd.DataFrame:
 
 
 def _by_duckdb(
-    parts: Sequence[Any], groups: Sequence[str], wanted: Filter, periods: Periods | None, spread: bool
+    parts: Sequence[Any], groups: Sequence[str], wanted: RowFilter, periods: Periods | None, spread: bool
 ) -> pd.DataFrame:
     duckdb: Any = import_module("duckdb")
     quarter = f"epoch_us(created_at) // {_QUARTER}"
@@ -447,7 +452,7 @@ def _no_sums(groups: Sequence[str]) -> pd.DataFrame:
 
 
 def _sums_of_file(
-    fragment: Any, groups: Sequence[str], wanted: Filter, periods: Periods | None, spread: bool
+    fragment: Any, groups: Sequence[str], wanted: RowFilter, periods: Periods | None, spread: bool
 ) -> pd.DataFrame:
     arrow, compute = _arrow(), import_module("pyarrow.compute")
     names = [*{*groups, "cost", "predict_s", "id", _SANDBOX, "created_at"} - {"period"}]

@@ -19,7 +19,7 @@ from ..models import SANDBOX_ID, STATUSES, is_done
 from ..pricing import PLAUSIBLE
 from . import _dtypes as dtypes
 from ._columns import COLUMNS, COUNTED, RATED, Chunk, InputColumns, from_frame, from_index, read_rows
-from ._datasets import Filter, is_dataset, parse_filter, read_dataset
+from ._datasets import RowFilter, is_dataset, parse_filter, read_dataset
 from ._dtypes import Categories
 from ._sources import RowSource, chunks, open_source
 
@@ -112,8 +112,8 @@ def _check_columns(columns: Sequence[str]) -> None:
             )
 
 
-def _filtered(frame: pd.DataFrame, wanted: Filter) -> pd.DataFrame:
-    if wanted == Filter():
+def _filtered(frame: pd.DataFrame, wanted: RowFilter) -> pd.DataFrame:
+    if wanted == RowFilter():
         return frame
     kept = pd.Series(True, index=frame.index)
     if wanted.since is not None:

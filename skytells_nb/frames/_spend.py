@@ -17,7 +17,7 @@ import pandas as pd
 from ..exceptions import InvalidInputError
 from ._billable import Billable, as_frame, billable, billable_sums, require_columns
 from ._columns import COLUMNS, RATED
-from ._datasets import Filter, aggregate, is_dataset
+from ._datasets import RowFilter, aggregate, is_dataset
 from ._dtypes import Categories, column_of, utc
 from ._predictions import predictions_frame
 from ._times import utc_times
@@ -128,7 +128,7 @@ def _of_dataset(
         times: Any = pd.Series(utc(quarters.view("datetime64[us]")))
         return period_starts(times.dt.tz_convert(zone), str(freq)).astype("int64").to_numpy()
 
-    sums = aggregate(source, keys, Filter(), periods=None if freq is None else periods)
+    sums = aggregate(source, keys, RowFilter(), periods=None if freq is None else periods)
     sums, currency, sandbox, notes = billable_sums(sums, rates, by_currency="currency" in names)
     parts: dict[str, Any] = {}
     if freq is not None:

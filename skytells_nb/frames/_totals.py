@@ -12,7 +12,7 @@ from typing import Any, Final
 from ..formatting import format_cost, format_number
 from ..pricing import EXACT, Estimate, added, checked_count
 from ._billable import as_frame, billable, billable_sums, require_columns, warn_of
-from ._datasets import Filter, aggregate, is_dataset
+from ._datasets import RowFilter, aggregate, is_dataset
 
 __all__ = ["forecast", "rounded", "total"]
 
@@ -91,7 +91,7 @@ def _costs_of(source: Any, model: str | None, rates: Mapping[str, float] | None)
 
 
 def _costs_of_dataset(source: Any, model: str | None, rates: Mapping[str, float] | None) -> _Costs:
-    sums = aggregate(source, [], Filter(model=model), spread=True)
+    sums = aggregate(source, [], RowFilter(model=model), spread=True)
     sums, currency, _, notes = billable_sums(sums, rates)
     groups = sums[sums["known"] > 0]
     known = int(groups["known"].sum())

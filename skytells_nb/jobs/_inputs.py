@@ -21,7 +21,7 @@ from ..exceptions import InvalidInputError, SkytellsError
 from ..models import Model
 from ..schema import Checker, as_record, as_text, is_frame, labels_of, rows_of
 
-__all__ = ["MOST", "Inputs", "Key"]
+__all__ = ["MOST", "Inputs", "ItemKey"]
 
 MOST: Final = 10_000_000
 """Inputs that one batch takes: a generator without an end would fill the disk."""
@@ -29,7 +29,7 @@ MOST: Final = 10_000_000
 _LISTED: Final = 20  # wrong inputs that an error lists; the rest are counted
 _IN_MEMORY: Final = 2**20
 
-Key = tuple[bytes, int]
+ItemKey = tuple[bytes, int]
 """Which item of a batch: the digest of its input, and its number among equal ones."""
 
 
@@ -88,7 +88,7 @@ class Inputs:
         """A digest of the model and all inputs in order, once they have been read."""
         return self._whole.hexdigest()[:12]
 
-    def key(self, position: int) -> Key:
+    def key(self, position: int) -> ItemKey:
         """Return which item stands at a position."""
         return bytes(self._digests[16 * position : 16 * position + 16]), self._numbers[position]
 

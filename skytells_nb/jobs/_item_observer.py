@@ -11,7 +11,7 @@ from ..api import Account, Connection, Observer
 from ..exceptions import SkytellsError, UncertainCreateError
 from ..models import Prediction
 from ..pricing import Estimate
-from ._inputs import Key
+from ._inputs import ItemKey
 from ._journal import Journal, Write
 from ._lock import Hold
 
@@ -26,7 +26,7 @@ class ItemObserver(Observer):
     """Writes into the journal what becomes of one item's create."""
 
     def __init__(
-        self, journal: Journal, hold: Hold, connection: Connection, key: Key, made: set[str]
+        self, journal: Journal, hold: Hold, connection: Connection, key: ItemKey, made: set[str]
     ) -> None:
         self._journal = journal
         self._hold = hold

@@ -23,7 +23,7 @@ from ..api import Account
 from ..archive import replace_surrogates, to_micros
 from ..exceptions import InvalidInputError, SkytellsError, UncertainCreateError
 from ..models import Prediction
-from ._inputs import Inputs, Key
+from ._inputs import Inputs, ItemKey
 
 __all__ = ["Counts", "Item", "Journal", "Row", "Write"]
 
@@ -66,7 +66,7 @@ class Item:
     """
 
     position: int
-    key: Key
+    key: ItemKey
     input: dict[str, Any]
     row: Row | None = None
     is_held: bool = True
@@ -92,7 +92,7 @@ class Write:
     """One thing to be written of one item; ``refused`` says why it was not, once that was tried."""
 
     operation: Operation
-    key: Key
+    key: ItemKey
     values: dict[str, Any]
     number: int = 0
     refused: Literal["taken", "budget"] | None = None
@@ -208,41 +208,41 @@ class Journal(ABC):
 
     # What becomes of an item
 
-    def sent(self, key: Key, since: datetime, most: Decimal | None = None) -> Write:
+    def sent(self, key: ItemKey, since: datetime, most: Decimal | None = None) -> Write:
         """Write that an item is about to be sent. It must not be where that is refused.
 
         ``most`` is what it may cost at most, which is set aside from the batch's budget.
         """
         return self._written_now("sent", key, since=to_micros(since), reserved=most)
 
-    def found(self, key: Key, identifier: str) -> Write:
+    def found(self, key: ItemKey, identifier: str) -> Write:
         """Write an id that was found in the listing; refused where another item has it."""
         return self._written_now("found", key, id=replace_surrogates(identifier))
 
-    def withdrawn(self, key: Key) -> Write:
+    def withdrawn(self, key: ItemKey) -> Write:
         """Queue that an item was certainly not accepted."""
         return self._put("withdrawn", key)
 
-    def again(self, key: Key) -> Write:
+    def again(self, key: ItemKey) -> Write:
         """Queue that an item is about to be created anew, whatever was made of it before."""
         return self._put("again", key)
 
-    def reused(self, key: Key, identifier: str) -> Write:
+    def reused(self, key: ItemKey, identifier: str) -> Write:
         """Write that an item was taken from the archive; this batch has paid nothing for it."""
         return self._put("reused", key, id=replace_surrogates(identifier))
 
-    def running(self, key: Key, identifier: str) -> Write:
+    def running(self, key: ItemKey, identifier: str) -> Write:
         """Queue an item's id. Another item that took it from the listing by mistake gives it back."""
         return self._put("running", key, id=replace_surrogates(identifier))
 
-    def ended(self, key: Key, prediction: Prediction) -> Write:
+    def ended(self, key: ItemKey, prediction: Prediction) -> Write:
         """Queue how an item ended."""
         identifier, error = map(replace_surrogates, (prediction.id, prediction.error))
         return self._put(
             "ended", key, state=prediction.status, id=identifier, cost=prediction.cost, error=error
         )
 
-    def settled(self, key: Key, state: str, error: str) -> Write:
+    def settled(self, key: ItemKey, state: str, error: str) -> Write:
         """Queue that an item failed without a prediction, or that its outcome is unknown."""
         return self._put("settled", key, state=state, error=replace_surrogates(error))
 
@@ -276,7 +276,7 @@ class Journal(ABC):
                 _unwritten[self._place] = list(self._pending)
             raise
 
-    def _put(self, operation: Operation, key: Key, **values: Any) -> Write:
+    def _put(self, operation: Operation, key: ItemKey, **values: Any) -> Write:
         write = Write(operation, key, values)
         with self._lock:
             self._pending.append(write)
@@ -284,7 +284,7 @@ class Journal(ABC):
             write.number = self._queued
         return write
 
-    def _written_now(self, operation: Operation, key: Key, **values: Any) -> Write:
+    def _written_now(self, operation: Operation, key: ItemKey, **values: Any) -> Write:
         write = self._put(operation, key, **values)
         self.flush(write)
         return write

@@ -16,7 +16,7 @@ from typing import Any, ClassVar, Final
 
 from ..api import Account
 from ..archive import Archive, replace_surrogates, to_micros
-from ._inputs import Inputs, Key
+from ._inputs import Inputs, ItemKey
 from ._journal import Item, Journal, Operation, Row, Write
 
 __all__ = ["SCHEMA", "LocalJournal"]
@@ -99,7 +99,7 @@ class LocalJournal(Journal):
         self._named = (account.origin, account.fingerprint, replace_surrogates(self.name))
         self._batch = (*self._named, replace_surrogates(self.model), account.sandbox, total, to_micros(now))
         self._n = 0
-        self._unread: Iterator[tuple[Key, dict[str, Any]]] = iter(())
+        self._unread: Iterator[tuple[ItemKey, dict[str, Any]]] = iter(())
         self._position = 0
 
     def holder(self) -> str:
@@ -124,7 +124,7 @@ class LocalJournal(Journal):
             size += sum(len(value) for value in input.values() if isinstance(value, str))
             if len(items) == CHUNK or size > HEAVY:
                 break
-        nothing: dict[Key, Row] = {}
+        nothing: dict[ItemKey, Row] = {}
         rows = self._database.reading(partial(self._read, [item.key for item in items]), nothing)
         for item in items:
             row = rows.get(item.key)
@@ -217,8 +217,8 @@ class LocalJournal(Journal):
             (*self._batch, self._n or None),
         )
 
-    def _read(self, keys: list[Key], db: sqlite3.Connection) -> dict[Key, Row]:
-        found: dict[Key, Row] = {}
+    def _read(self, keys: list[ItemKey], db: sqlite3.Connection) -> dict[ItemKey, Row]:
+        found: dict[ItemKey, Row] = {}
         for start in range(0, len(keys), _AT_ONCE):
             some = keys[start : start + _AT_ONCE]
             marks = ", ".join(["(?, ?)"] * len(some))

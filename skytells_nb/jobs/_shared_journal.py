@@ -25,7 +25,7 @@ from uuid import uuid4
 from ..api import Account
 from ..checks import did_you_mean
 from ..exceptions import AuthenticationError, InvalidInputError, SkytellsError
-from ._inputs import Inputs, Key
+from ._inputs import Inputs, ItemKey
 from ._journal import Counts, Item, Journal, Row, Write
 from ._postgres import Address, Database, Postgres
 from ._shared_tables import STATEMENTS, require_tables
@@ -89,7 +89,7 @@ class SharedJournal(Journal):
         self._claims = claims
         self._reports = reports
         self._reported = -1
-        self._places: dict[Key, int] = {}
+        self._places: dict[ItemKey, int] = {}
         self._renewed = time.monotonic()
         self._count_at = 0.0
         self._counts = (0, 0, 0)
@@ -152,7 +152,7 @@ class SharedJournal(Journal):
         found = self._database.run(lambda db: db.execute(STATEMENTS["ids"], values).fetchall())
         return frozenset(identifier for (identifier,) in found)
 
-    def reused(self, key: Key, identifier: str) -> Write:
+    def reused(self, key: ItemKey, identifier: str) -> Write:
         """Write that an item was taken from the archive; refused where another item of the batch has it."""
         return self._written_now("reused", key, id=identifier)
 

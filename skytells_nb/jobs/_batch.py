@@ -26,7 +26,6 @@ from ._drains import Drain, Executor, run_drains
 from ._inputs import Inputs
 from ._journal import Journal
 from ._local_journal import LocalJournal
-from ._lock import BatchLock, Hold
 from ._postgres import Address
 from ._results import BatchResult
 from ._session import run_batch
@@ -297,7 +296,7 @@ class _Batch:
         result = BatchResult(name=name, labels=None if inputs is None else inputs.labels)
         if inputs is not None and not len(inputs):
             return result
-        journal, hold = self._journal(name, inputs)
+        journal = self._journal(name, inputs)
         others = None
         if self.executor is not None and isinstance(journal, SharedJournal):
             others = partial(self._run_drains, self.executor, journal)
@@ -305,7 +304,6 @@ class _Batch:
             self.client,
             self.archive,
             journal,
-            hold,
             inputs,
             limit=self.limit,
             reuse=bool(self.reuse),
@@ -325,7 +323,7 @@ class _Batch:
             )
         return result
 
-    def _journal(self, name: str, inputs: Inputs | None) -> tuple[Journal, Hold]:
+    def _journal(self, name: str, inputs: Inputs | None) -> Journal:
         connection = self.client.connection
         chosen: dict[str, Any] = {
             "name": name,
@@ -335,9 +333,8 @@ class _Batch:
         }
         if self.address is None:
             total, now = 0 if inputs is None else len(inputs), datetime.now(UTC)
-            local = LocalJournal(self.archive, connection.account, total=total, now=now, **chosen)
-            return local, BatchLock(self.archive, local)
-        shared = SharedJournal(
+            return LocalJournal(self.archive, connection.account, total=total, now=now, **chosen)
+        return SharedJournal(
             self.address,
             connection.account,
             timeout=connection.timeout,
@@ -345,7 +342,6 @@ class _Batch:
             budget=None if self.budget is None else check_amount("budget", self.budget),
             **chosen,
         )
-        return shared, Hold(shared)
 
     async def _run_drains(self, executor: Executor, journal: SharedJournal, shown: Bar) -> str:
         account = journal.account

@@ -18,7 +18,6 @@ from ..aio import Bar, run
 from ..api import Client
 from ..archive import Archive
 from ..exceptions import AuthenticationError, SkytellsError
-from ._lock import Hold
 from ._postgres import Address
 from ._session import run_batch
 from ._shared_journal import SharedJournal
@@ -98,10 +97,7 @@ def work_off(drain: Drain, token: str) -> str:  # noqa: ARG001 - by which a sche
             reports=False,
             retry_uncertain=drain.retry_uncertain,
         )
-        hold = Hold(journal)
-        work = run_batch(
-            client.as_async(), archive, journal, hold, None, limit=drain.limit, reuse=drain.reuse
-        )
+        work = run_batch(client.as_async(), archive, journal, None, limit=drain.limit, reuse=drain.reuse)
         _, runner = run(work)
         return runner.reason
 

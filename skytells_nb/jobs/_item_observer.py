@@ -13,7 +13,6 @@ from ..models import Prediction
 from ..pricing import Estimate
 from ._inputs import ItemKey
 from ._journal import Journal, Write
-from ._lock import Hold
 
 __all__ = ["ItemObserver", "TakenError"]
 
@@ -25,11 +24,8 @@ class TakenError(SkytellsError):
 class ItemObserver(Observer):
     """Writes into the journal what becomes of one item's create."""
 
-    def __init__(
-        self, journal: Journal, hold: Hold, connection: Connection, key: ItemKey, made: set[str]
-    ) -> None:
+    def __init__(self, journal: Journal, connection: Connection, key: ItemKey, made: set[str]) -> None:
         self._journal = journal
-        self._hold = hold
         self._connection = connection
         self._key = key
         self._made = made
@@ -63,7 +59,7 @@ class ItemObserver(Observer):
                 from ..spending import over_budget
 
                 raise over_budget(model, price, *journal.budget, sandbox=account.sandbox)
-        self._hold.count_create()
+        journal.begin_create()
         return None
 
     async def created(self, account: Account, ticket: object, prediction: Prediction) -> None:
@@ -86,5 +82,5 @@ class ItemObserver(Observer):
             if write is not None:
                 await asyncio.to_thread(self._journal.flush, write)
         finally:
-            if self._hold.settle_create():
-                await asyncio.to_thread(self._hold.free)
+            if self._journal.end_create():
+                await asyncio.to_thread(self._journal.release)

@@ -142,6 +142,18 @@ class Journal(ABC):
         self._writing = threading.Lock()
         self._pending: deque[Write] = deque()
         self._queued = self._written = 0
+        self._creates = 0
+        self._is_over = False
+
+    @abstractmethod
+    def acquire(self) -> bool:
+        """Take the right to run the batch; False while a run that was stopped in this process winds up.
+
+        Raises
+        ------
+        SkytellsError
+            Another run has it, or it cannot be taken here.
+        """
 
     def open(self, inputs: Inputs | None = None, holder: str = "") -> None:
         """Find the batch, or begin it, and write who runs it now.
@@ -203,8 +215,42 @@ class Journal(ABC):
         """Stop all runs of the batch."""
 
     @abstractmethod
+    def wind_up(self) -> None:
+        """Let the next run in this process know that this one ends in a moment."""
+
+    @abstractmethod
     def release(self) -> None:
-        """Give back what this run holds, once it is known what became of every create."""
+        """Give back what this run holds, now."""
+
+    def leave(self) -> None:
+        """Give it back as soon as it is known what became of every create: one may be on the wire still."""
+        with self._lock:
+            self._is_over = True
+            is_last = not self._creates
+        if is_last:
+            self.release()
+        else:
+            self.wind_up()
+
+    def begin_create(self) -> None:
+        """Count a create of which somebody will be told what became of it."""
+        with self._lock:
+            self._creates += 1
+
+    def end_create(self) -> bool:
+        """Count it out; returns whether `release` is due: it was the last one, and the run is over."""
+        with self._lock:
+            self._creates -= 1
+            return self._is_over and not self._creates
+
+    def busy(self, holder: str) -> SkytellsError:
+        """Return the error that says that another run has the batch."""
+        by = f" ({holder})" if holder else ""
+        return SkytellsError(
+            f"Batch {self.name!r} is running already{by}. Wait for it, stop it, or use another name=.",
+            charged=False,
+            effect="Nothing was sent.",
+        )
 
     # What becomes of an item
 

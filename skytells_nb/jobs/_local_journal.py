@@ -18,6 +18,7 @@ from ..api import Account
 from ..archive import Archive, replace_surrogates, to_micros
 from ._inputs import Inputs, ItemKey
 from ._journal import Item, Journal, Operation, Row, Write
+from ._lock import BatchLock
 
 __all__ = ["SCHEMA", "LocalJournal"]
 
@@ -96,13 +97,22 @@ class LocalJournal(Journal):
     ) -> None:
         super().__init__(account, **options)
         self._database = archive.database
+        self._right = BatchLock(archive.path, account, self.name)
         self._named = (account.origin, account.fingerprint, replace_surrogates(self.name))
         self._batch = (*self._named, replace_surrogates(self.model), account.sandbox, total, to_micros(now))
         self._n = 0
         self._unread: Iterator[tuple[ItemKey, dict[str, Any]]] = iter(())
         self._position = 0
 
-    def holder(self) -> str:
+    def acquire(self) -> bool:
+        """Lock the batch; False while a run that was stopped in this process winds up."""
+        if self._right.acquire():
+            return True
+        if self._right.winds_up:
+            return False
+        raise self.busy(self._holder())
+
+    def _holder(self) -> str:
         """Return who runs the batch, as that run has written it; empty where nothing is known."""
 
         def read(db: sqlite3.Connection) -> str:
@@ -159,8 +169,13 @@ class LocalJournal(Journal):
     def stop(self) -> None:
         """There is no other run to be stopped."""
 
+    def wind_up(self) -> None:
+        """Let the next run in this process know that the lock is released in a moment."""
+        self._right.wind_up()
+
     def release(self) -> None:
-        """Nothing is held but the lock."""
+        """Release the lock."""
+        self._right.release()
 
     @property
     def _place(self) -> tuple[Any, ...]:

@@ -39,7 +39,6 @@ from ..models import Prediction, Status, parse_status
 from ..pricing import added
 from ._item_observer import ItemObserver, TakenError
 from ._journal import Counts, Item, Journal, Row
-from ._lock import Hold
 from ._rate_limiter import RateLimiter
 
 __all__ = ["BatchRunner", "slim"]
@@ -81,8 +80,8 @@ class BatchRunner:
         Through which everything is asked.
     archive : Archive
         Where everything is kept.
-    journal, hold
-        Of this batch, open and held.
+    journal : Journal
+        Of this batch, open.
     limit : int
         How many are under way at most.
     reuse : bool
@@ -94,7 +93,6 @@ class BatchRunner:
         connection: Connection,
         archive: Archive,
         journal: Journal,
-        hold: Hold,
         *,
         limit: int,
         reuse: bool = False,
@@ -102,7 +100,6 @@ class BatchRunner:
         self._connection = connection
         self._archive = archive
         self._journal = journal
-        self._hold = hold
         self._model = journal.model
         places = journal.positions
         self._workers = limit if places is None else min(limit, max(1, len(places)))
@@ -395,7 +392,7 @@ class BatchRunner:
     async def _try(self, item: Item) -> bool:
         """Create or follow an item once; returns whether to try it again."""
         answers = self._answers
-        observer = ItemObserver(self._journal, self._hold, self._connection, item.key, self._taken)
+        observer = ItemObserver(self._journal, self._connection, item.key, self._taken)
         try:
             ended = await self._run_item(item, observer)
         except TakenError:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import socket
+import time
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractContextManager, nullcontext, suppress
 from typing import Any, Final, cast
@@ -15,7 +18,6 @@ from ..exceptions import SkytellsError
 from ..models import Prediction
 from ._inputs import Inputs
 from ._journal import Journal
-from ._lock import BatchLock, Hold
 from ._runner import BatchRunner
 
 __all__ = ["run_batch"]
@@ -28,7 +30,6 @@ async def run_batch(
     client: AsyncClient,
     archive: Archive,
     journal: Journal,
-    hold: Hold,
     inputs: Inputs | None,
     *,
     limit: int,
@@ -48,13 +49,13 @@ async def run_batch(
     others : callable, optional
         Lets others work it off, and returns why they stopped: this run only reports it then.
     """
-    await _acquire(hold)
+    await _acquire(journal)
     try:
         with _budget(budget):
-            await asyncio.to_thread(journal.open, inputs, hold.holder)
+            await asyncio.to_thread(journal.open, inputs, _holder())
             if inputs is None:  # which also tells the API's time, and whether it is a sandbox
                 await client.models.get(journal.model)
-            runner = BatchRunner(client.connection, archive, journal, hold, limit=limit, reuse=reuse)
+            runner = BatchRunner(client.connection, archive, journal, limit=limit, reuse=reuse)
             shows = options.progress if progress else False
             delay = 0.0 if shows is True else 1.0
             with bar(journal.total, journal.name, enabled=bool(shows), delay=delay) as shown:
@@ -65,40 +66,44 @@ async def run_batch(
     except Exception:
         journal.hurry()
         with suppress(SkytellsError):  # what stopped the batch is raised already
-            await asyncio.to_thread(_let_go, journal, hold)
+            await asyncio.to_thread(_let_go, journal)
         raise
     except BaseException:
-        hold.wind_up()
+        journal.wind_up()
         journal.hurry()
-        detach(asyncio.to_thread(_wind_up, journal, hold), 2.0)
+        detach(asyncio.to_thread(_stop, journal), 2.0)
         raise
-    await asyncio.to_thread(hold.release)
+    await asyncio.to_thread(journal.leave)
     return results, runner
 
 
-def _let_go(journal: Journal, hold: Hold) -> None:
+def _let_go(journal: Journal) -> None:
     """Write what is still queued, and let the next run begin."""
     try:
         journal.close()
     finally:
-        hold.release()
+        journal.leave()
 
 
-def _wind_up(journal: Journal, hold: Hold) -> None:
+def _stop(journal: Journal) -> None:
     """After an interrupt: stop the others too, and let go."""
     try:
         journal.stop()
     finally:
-        _let_go(journal, hold)
+        _let_go(journal)
 
 
-async def _acquire(hold: Hold) -> None:
+async def _acquire(journal: Journal) -> None:
     for _ in range(_LOOKS):
-        if hold.acquire():
+        if journal.acquire():
             return
         await asyncio.sleep(_PATIENCE / _LOOKS)
-    if isinstance(hold, BatchLock):
-        raise hold.busy("it was stopped just now, and winds up")
+    raise journal.busy("it was stopped just now, and winds up")
+
+
+def _holder() -> str:
+    """Return who runs it, in words for those who want it, too."""
+    return f"process {os.getpid()} on {socket.gethostname()}, since {time.strftime('%Y-%m-%d %H:%M:%S')}"
 
 
 def _budget(amount: object) -> AbstractContextManager[object]:

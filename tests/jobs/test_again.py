@@ -306,16 +306,15 @@ class TestUncertain:
 
 
 def test_a_second_run_of_the_same_batch_says_that_the_first_still_runs(run, client, archive):
-    from skytells_nb.jobs._lock import BatchLock
+    from skytells_nb.jobs._session import _holder
 
     journal = journal_of(client, archive, name="animals", total=len(INPUTS))
-    lock = BatchLock(archive, journal)
-    assert lock.acquire()
-    journal.open(holder=lock.holder)
+    assert journal.acquire()
+    journal.open(holder=_holder())
     with pytest.raises(SkytellsError, match=r"'animals' is running already \(process \d+ on .+, since"):
         run(INPUTS, name="animals")
     assert {prediction.status for prediction in run(INPUTS, name="others")} == {"succeeded"}
-    lock.release()
+    journal.leave()
     assert {prediction.status for prediction in run(INPUTS, name="animals")} == {"succeeded"}
 
 

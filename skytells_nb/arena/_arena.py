@@ -355,7 +355,7 @@ class Arena:
             yield self._vote(each.voted_at, each.voter, each.vote, tasks[left[0]], *sides)
 
     def _vote(
-        self, at: datetime, who: str, choice: Choice, task: Task, left: Prediction, right: Prediction
+        self, at: datetime, who: str, choice: Preference, task: Task, left: Prediction, right: Prediction
     ) -> Vote:
         models = str(left.model), str(right.model)
         return Vote(at, who, choice, *models, left.id, right.id, task.prompt, task.key, self._origin)

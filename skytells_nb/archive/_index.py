@@ -164,7 +164,13 @@ _UPGRADES: Final[dict[int, Callable[[sqlite3.Connection], None]]] = {1: _from_1_
 
 def check(db: sqlite3.Connection) -> None:
     """Raise `DamagedIndexError` where a table or a column that this version needs is gone."""
-    found = _columns(db)
+    try:
+        found = _columns(db)
+        db.execute("SELECT rowid FROM words WHERE words MATCH 'a'").fetchone()  # of several tables of its own
+    except sqlite3.OperationalError as error:
+        if error.sqlite_errorcode != sqlite3.SQLITE_ERROR:
+            raise  # as where it is locked
+        raise DamagedIndexError(f"the index cannot be searched: {error}") from error
     lost = [f"{table}.{column}" for table, column in _needed() if (table, column) not in found]
     if lost:
         raise DamagedIndexError(f"the index has lost {', '.join(lost[:3])}")

@@ -58,12 +58,14 @@ def create(files: FileStore, db: sqlite3.Connection) -> int:
 
 def mend(db: sqlite3.Connection, files: FileStore, damaged: list[int]) -> int:
     """Write rows that cannot be read anew from their JSON files, and return how many could be."""
-    mended = 0
+    mended, has_read_all = 0, False
     for rowid in damaged:
         row = db.execute("SELECT stem FROM predictions WHERE rowid = ?", (rowid,)).fetchone()
         stem = str(row[0]) if row and row[0] else ""
-        if not is_name(stem):
-            continue
+        if not is_name(stem):  # nothing says which JSON file is its own, so all are read, once
+            if has_read_all:
+                continue
+            stem, has_read_all = "", True
         index.put_rating(db, rowid, Rating())
         read = [take_in_file(db, files, name) for name in files.names(SIDECAR, start=stem)]
         mended += any(each is not None for each in read)

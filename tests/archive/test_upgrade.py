@@ -120,7 +120,9 @@ def test_an_older_index_that_cannot_be_written_is_read_all_the_same(
     assert (old / "index.sqlite").read_bytes() == before
 
 
-@pytest.mark.parametrize("table", ["predictions", "documents", "outputs", "attachments", "attached", "words"])
+@pytest.mark.parametrize(
+    "table", ["predictions", "documents", "outputs", "attachments", "attached", "words", "words_config"]
+)
 def test_an_index_that_has_lost_a_table_is_made_anew(table: str, keep: Keep, archive: Archive) -> None:
     kept = keep(made("p1", "fox", **TEXT))
     archive.close()
@@ -157,6 +159,7 @@ def test_a_column_that_is_lost_is_made_anew(keep: Keep, archive: Archive) -> Non
         "UPDATE documents SET filled = '[]', raw = '[]'",
         "UPDATE documents SET raw = x'ff00'",
         "DELETE FROM documents",
+        "UPDATE predictions SET stem = 'no name', output = '[broken'",
     ],
 )
 def test_a_damaged_row_is_written_anew_from_its_file(damage: str, keep: Keep, archive: Archive) -> None:

@@ -249,10 +249,11 @@ def _describe(error: Exception) -> _Unreachable:
 
 async def _store(response: httpx.Response, path: Path, limit: int, clock: Callable[[], float]) -> Download:
     status = response.status_code
-    if not 200 <= status < 300:
-        missing = status in (404, 410)
+    if status not in (200, 203):
+        # 202 is "not ready", and what comes with it is no output.
+        missing, is_ahead = status in (404, 410), status < 300
         problem = "the API has deleted it" if missing else "its server refused it"
-        final, withheld = not is_retried(status), missing or status == 403
+        final, withheld = not (is_ahead or is_retried(status)), missing or is_ahead or status == 403
         return Download(problem=f"{problem} ({status})", final=final, expired=missing, withheld=withheld)
     announced = response.headers.get("content-length", "")
     plain = response.headers.get("content-encoding", "identity").lower() in ("", "identity")

@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from mimetypes import guess_type
 from pathlib import Path
 from typing import Any, Final, Literal, TypeAlias
 
@@ -133,7 +134,9 @@ async def download_output(
             else:
                 got = await download(output, path, origin=origin)
                 if got.problem is None:
-                    result = await asyncio.to_thread(_examined, position, path, got, prediction.model_type)
+                    named = (guess_type(output.partition("?")[0])[0] or "").partition("/")[0]
+                    expected = prediction.model_type or named  # by a URL that ends in .png
+                    result = await asyncio.to_thread(_examined, position, path, got, expected)
                 else:
                     ended = prediction.completed_at
                     late = got.withheld and (is_new if ended is None else is_young(prediction, margin=0.0))

@@ -154,7 +154,10 @@ def test_five_redirects_are_followed_and_no_sixth(get: Get, site: Site) -> None:
 
 @pytest.mark.parametrize(
     ("status", "final", "expired"),
-    [(404, True, True), (410, True, True), (403, True, False), (429, False, False), (503, False, False)],
+    [
+        *((404, True, True), (410, True, True), (403, True, False)),
+        *((429, False, False), (503, False, False), (202, False, False)),
+    ],
 )
 def test_a_refusal_says_whether_trying_again_can_help(
     get: Get, site: Site, tmp_path: Path, status: int, final: bool, expired: bool

@@ -40,8 +40,9 @@ def test_what_is_no_picture_is_not_kept_as_one(
     name: str, keep: Keep, archive: Archive, assets: Assets
 ) -> None:
     data, reason = REFUSED[name]
+    model = {"model": "by a name alone"} if name.startswith("an error") else {}  # its URL says what it is
     with pytest.warns(SkytellsWarning, match="could not be archived"):
-        kept = keep(made("p1", assets.put("fox.png", data)))
+        kept = keep(made("p1", assets.put("fox.png", data), **model))
     assert kept.files == ()
     assert reason in str(archive.outputs("p1")[0].problem)
     assert not [p for p in archive.path.rglob("*") if p.is_file() and p.suffix in (".png", ".html", ".jpg")]

@@ -154,7 +154,7 @@ class Connection:
         if not hasattr(self, "closed"):  # as in the traceback of a refusal
             return "not made yet"
         state = ", closed" if self.closed else ""
-        return f"{self.origin!r}, key {self.key.fingerprint}{state}"
+        return f"{'sandbox at ' if self.account.sandbox else ''}{self.origin!r}{state}"
 
     def __reduce__(self) -> NoReturn:
         raise TypeError(

@@ -25,6 +25,10 @@ class Resource:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
+    def __repr__(self) -> str:
+        can = [name for name in (*vars(type(self)), *vars(self)) if not name.startswith("_")]
+        return f"<{type(self).__name__} of {self._connection}: {', '.join(can)}>"
+
     async def _on_loop(self, operation: Coroutine[Any, Any, T]) -> T:
         try:
             self._connection.require_open()

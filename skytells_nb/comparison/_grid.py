@@ -168,9 +168,9 @@ class Comparison(Finished):
 
     @property
     def _width(self) -> int:
-        """Of a column, in CSS pixels: eight of them fit a notebook."""
+        """Of a column, in CSS pixels: two to eight of them fit a notebook, with the prompts beside them."""
         wide = len(self.columns)
-        return max(_NARROWEST, min(320, 900 // wide - 8 if wide > _MANY else 960 // wide))
+        return max(_NARROWEST, min(320, 900 // wide - 8 if wide > _MANY else 810 // wide - 16))
 
     @property
     def html(self) -> str:

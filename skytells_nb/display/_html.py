@@ -48,6 +48,8 @@ _TALLEST: Final = 125  # per cent of the column's width
 _BAR: Final = '<div style="border-left:3px solid;opacity:0.3"></div>'
 # Opened, these would run a server's scripts at the address of the notebook.
 _DOCUMENTS: Final = frozenset({"image/svg+xml", "text/html", "application/xml"})
+_LETTERS: Final = r"[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufeff]"
+_RIGHT_TO_LEFT: Final = re.compile(f"{_LETTERS}(?:.*{_LETTERS})?")
 _LTR: Final = ' dir="ltr"'  # of a path: a name with Hebrew in it would have its ending in front
 _HEIC: Final = "The package pillow-heif, once installed, shows it."
 
@@ -285,7 +287,10 @@ def _word(fact: str) -> str:
 def _bdi(words: str, whole: str | None = None, *, direction: str = "") -> str:
     """Return words so that their direction of writing is theirs alone."""
     more = "" if whole is None else f' title="{text_html(one_line(whole))}"'
-    return f"<bdi{direction}{more}>{text_html(one_line(words))}</bdi>"
+    shown = text_html(one_line(words))
+    if direction:  # or the digits after a name in Hebrew would stand before it
+        shown = _RIGHT_TO_LEFT.sub(r"<bdi>\g<0></bdi>", shown)
+    return f"<bdi{direction}{more}>{shown}</bdi>"
 
 
 def _size_text(item: DisplayItem) -> str:

@@ -196,7 +196,8 @@ def test_no_repr_holds_the_key(make: type[sky.Client | sky.AsyncClient]) -> None
         assert KEY not in repr(thing) + str(thing)
         assert KEY not in repr(vars(thing) if hasattr(thing, "__dict__") else ())
     assert connection.key.reveal() == KEY
-    assert connection.key.fingerprint in repr(client)
+    assert connection.key.fingerprint not in repr(client), "it looks like a key"
+    assert "create, get, wait" in repr(client.predictions)
 
 
 def test_a_client_is_refused_by_pickle_and_by_copy() -> None:

@@ -246,4 +246,4 @@ def test_what_the_caption_says_is_not_said_again(three, tmp_path):
 def test_a_file_s_name_in_hebrew_keeps_its_ending_behind():
     path = Path("1955-שועל-אדום.png")
     path.write_bytes(encoded(photograph(1, (60, 40))))
-    assert '<bdi dir="ltr">1955-שועל-אדום.png</bdi>' in gallery([path]).html
+    assert '<bdi dir="ltr">1955-<bdi>שועל-אדום</bdi>.png</bdi>' in gallery([path]).html

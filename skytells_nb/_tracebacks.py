@@ -34,12 +34,12 @@ _LIBRARIES: Final = tuple(
 )
 
 ASYNCIO_RUN_HINT: Final = (
-    "A notebook runs an event loop already: write `await main()` in place of asyncio.run(main()), or "
-    "sky.run(main()). After sky.enable_nested_asyncio() asyncio.run() works here, too."
+    "A notebook runs an event loop already: write `await main()` in place of asyncio.run(main()),\n"
+    "or sky.run(main()). After sky.enable_nested_asyncio() asyncio.run() works here, too."
 )
 
 AWAIT_HINT: Final = (
-    "A call of an AsyncClient gives a coroutine: write `await` before it, as in "
+    "A call of an AsyncClient gives a coroutine: write `await` before it, as in\n"
     "(await client.predictions.create(…)).status."
 )
 

@@ -19,7 +19,17 @@ from dataclasses import dataclass, replace
 from typing import Any, Final, Literal, NamedTuple
 
 from ..exceptions import InvalidInputError
-from ..schema import COUNT_NAMES, LENGTH_NAMES, PROMPT_NAMES, UNSET, Number, did_you_mean, is_same, parse
+from ..schema import (
+    COUNT_NAMES,
+    LENGTH_NAMES,
+    PROMPT_NAMES,
+    TIMES,
+    UNSET,
+    Number,
+    did_you_mean,
+    is_same,
+    parse,
+)
 from ._fields import Field, Place, Property
 
 __all__ = ["RULES", "Rule", "SchemaFields", "field_for", "fields_from_schema", "range_text", "select_fields"]
@@ -180,7 +190,8 @@ def _finished(field: Field, p: Property) -> Field:
         field,
         default=default,
         help=" ".join(part for part in (field.help, limit, remark) if part),
-        placeholder=field.placeholder or (str(p.examples[0])[:200] if p.examples else ""),
+        placeholder=field.placeholder
+        or (str(p.examples[0])[:200] if p.examples else TIMES.get(p.text("format"), "")),
         place=_place(field, p),
     )
 

@@ -10,7 +10,7 @@ bounded number of steps, however it is nested.
 
 from __future__ import annotations
 
-from ._check import NEEDED, Checker, as_text, check
+from ._check import NEEDED, TIMES, Checker, as_text, check
 from ._names import (
     COUNT_NAMES,
     LENGTH_NAMES,
@@ -32,6 +32,7 @@ __all__ = [
     "LENGTH_NAMES",
     "NEEDED",
     "PROMPT_NAMES",
+    "TIMES",
     "UNSET",
     "Checker",
     "Choice",

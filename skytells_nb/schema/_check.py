@@ -24,7 +24,7 @@ from ._names import closest, unknown_inputs
 from ._property import UNSET, InputSchema, Property, parse
 from ._values import as_lists, to_plain
 
-__all__ = ["NEEDED", "Checker", "as_text", "check"]
+__all__ = ["NEEDED", "TIMES", "Checker", "as_text", "check"]
 
 NEEDED: Final = "This is needed."
 
@@ -32,10 +32,16 @@ _MOST_STEPS: Final = 100_000
 _DEEPEST: Final = 120
 _MOST_PROBLEMS: Final = 200
 _MOST_PATTERN_STEPS: Final = 10_000_000
-_TIMES: Final[Mapping[str, tuple[Callable[[str], object], str]]] = {
-    "date": (date.fromisoformat, "2026-01-31"),
-    "date-time": (datetime.fromisoformat, "2026-01-31T12:00:00Z"),
-    "time": (time.fromisoformat, "12:00:00Z"),
+TIMES: Final[Mapping[str, str]] = {
+    "date": "2026-01-31",
+    "date-time": "2026-01-31T12:00:00Z",
+    "time": "12:00:00Z",
+}
+"""Formats of text that are checked, each with an example."""
+_TIME_READERS: Final[Mapping[str, Callable[[str], object]]] = {
+    "date": date.fromisoformat,
+    "date-time": datetime.fromisoformat,
+    "time": time.fromisoformat,
 }
 _REPEAT: Final = re.compile(r"(?<!\\)[*+]|\{\d*,\}")
 _REPEATED_GROUP: Final = re.compile(r"\)(?:[*+]|\{\d*,?\d*\})")
@@ -262,9 +268,9 @@ def _format(validator: Any, name: Any, value: Any, _: Any) -> Iterator[Exception
     """Check what is a date or a time; addresses and colours are the API's to judge."""
     from jsonschema import ValidationError
 
-    if isinstance(name, str) and name in _TIMES and validator.is_type(value, "string"):
+    if isinstance(name, str) and name in _TIME_READERS and validator.is_type(value, "string"):
         try:
-            _TIMES[name][0](value)
+            _TIME_READERS[name](value)
         except ValueError:
             yield ValidationError(f"{value!r} is no {name}")
 
@@ -420,7 +426,7 @@ def _by_keyword(keyword: str, limit: Any, value: Any) -> str:
         case "maxItems":
             return f"At most {limit:,} of them; there are {len(value):,}."
         case "format":
-            return f"A {limit} such as {_TIMES[limit][1]}, not {_short(value)}."
+            return f"A {limit} such as {TIMES[limit]}, not {_short(value)}."
         case "pattern":
             return f"This does not have the form {_short(limit)}."
     return ""

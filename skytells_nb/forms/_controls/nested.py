@@ -10,6 +10,7 @@ import ipywidgets as w
 
 from ...schema import UNSET
 from .._fields import Field
+from .._views import label_html, note_html
 from .base import Control, UnsupportedValueError
 from .choice import chooser, is_among
 
@@ -173,11 +174,13 @@ class Places(Control):
         self.controls = [
             control_for(field, self.layouts, self._typed, self.applies) for field in self.field.fields
         ]
-        self.widget = w.VBox(
-            [control.widget for control in self.controls],
-            layout=self.layouts.wide,
-            _dom_classes=("sky-group",),
-        )
+        rows = []
+        for control in self.controls:
+            label = self.layouts.html(label_html(control.field.label, False), classes=("sky-label",))
+            note = self.layouts.html(note_html(control.field.help), classes=("sky-note",))
+            rows += [label, control.widget, note]
+        grid = w.GridBox(rows, layout=self.layouts.wide, _dom_classes=("sky-grid",))
+        self.widget = w.VBox([grid], layout=self.layouts.wide, _dom_classes=("sky-group",))
 
     def _typed(self) -> None:
         problem = next((control.problem for control in self.controls if control.problem), "")

@@ -213,7 +213,12 @@ def _alternatives(
         values, titles = zip(*(found for found in constants if found), strict=True)
         return {"enum": list(values), "enumNames": list(titles), **null}
     types = frozenset[str]().union(*(types_of(each) for each in rest))
-    enums = [each["enum"] for each in rest if isinstance(each.get("enum"), list)]
+    enums = [
+        [each["const"]] if "const" in each else each["enum"]
+        for each in rest
+        if "const" in each or isinstance(each.get("enum"), list)
+    ]
+    lists = {type(value) for each in enums for value in each}
     if enums and len(enums) == len(rest) and not any(each.get(_OPEN) for each in rest):
         kind = {"type": sorted(types)[0]} if len(types) == 1 else {}
         union = list[Any]()
@@ -221,11 +226,11 @@ def _alternatives(
             if not _among(value, union):
                 union.append(value)
         return {**kind, "enum": union, **null}
-    if enums and types <= {"string"}:
+    if lists == {str} and types <= {"string"}:
         return {"type": "string", "examples": enums[0], _OPEN: True, **null}
     if types == {"string"} and not enums:
         return {**rest[-1], **rest[0], **null}
-    if types and types <= {"integer", "number"} and not enums:
+    if types and types <= {"integer", "number"} and lists <= {int, float}:
         return {"type": "number", **_widest(rest), **null}
     return {"anyOf": list(given), **null}
 

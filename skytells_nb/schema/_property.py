@@ -231,7 +231,7 @@ class Property:
         if self.ui.get("field") in ("image", "audio", "video", "file"):
             return True
         last = self.words[-1:] and self.words[-1]
-        return (last in ("url", "uri") and len(self.words) > 1) or last in _MEDIA_NAMES
+        return (last in ("url", "uri", "urls", "uris") and len(self.words) > 1) or last in _MEDIA_NAMES
 
     @property
     def item(self) -> Self | None:

@@ -37,6 +37,7 @@ ROWS: list[tuple[str, str, Any, str]] = [
     ("media", "thing", {"type": "string", "ui": {"field": "video"}}, "media"),
     ("rows", "thing", {"type": "array", "items": {"type": "string", "format": "uri"}}, "rows"),
     ("rows", "thing", {"type": "array", "items": {"type": "object", "properties": {"x": {}}}}, "rows"),
+    ("rows", "image_urls", {"type": "array", "items": {"type": "string"}}, "rows"),
     ("pairs", "thing", {"type": "object", "additionalProperties": {"type": "string"}}, "pairs"),
     ("places", "thing", {"type": "array", "prefixItems": [{"type": "integer"}] * 2}, "places"),
     ("places", "thing", {"type": "array", "items": [{"type": "integer"}, {"type": "string"}]}, "places"),
@@ -61,6 +62,7 @@ ROWS: list[tuple[str, str, Any, str]] = [
     ("rows", "thing", {"type": "array", "items": {"type": "object"}}, "rows"),
     ("variants", "thing", {"anyOf": [{"type": "string"}, {"type": "object"}]}, "variants"),
     ("variants", "thing", {"type": ["string", "integer", "null"]}, "variants"),
+    ("variants", "thing", {"anyOf": [{"type": "integer"}, {"const": "auto"}]}, "variants"),
 ]
 
 

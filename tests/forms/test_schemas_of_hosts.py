@@ -145,6 +145,17 @@ def test_fields_appear_when_their_condition_holds_and_go_with_their_values(form_
     assert "width" in form.fieldset._shown
 
 
+def test_a_word_in_place_of_a_number_is_chosen(form_of: FormOf):
+    form = form_of({"properties": {"bpm": {"anyOf": [{"type": "integer"}, {"const": "auto"}]}}})
+    bpm: Any = form.fieldset._controls["bpm"]
+    assert [label for label, _ in bpm.chooser.options] == ["Number", "auto"]
+    bpm.chooser.value = 1
+    assert form.value == {"bpm": "auto"}
+    bpm.chooser.value = 0
+    bpm.control.box.value = "90"
+    assert form.value == {"bpm": 90}
+
+
 def test_pairs_are_named_and_filled_in(form_of: FormOf):
     form = form_of(EXAMPLES["three, a mesh"].schema)
     pairs: Any = form.fieldset._controls["metadata"]

@@ -10,7 +10,7 @@ from .._views import Layouts
 from .base import Control
 from .choice import Checkbox, MultiSelect, Select
 from .media import MediaInput
-from .nested import Group, Pairs, Places, RowList, Variants
+from .nested import Fixed, Group, Pairs, Places, RowList, Variants
 from .number import Number, Seed
 from .text import Colour, Custom, Json, Lines, Password, Prose, Suggestions, TextLine
 
@@ -30,6 +30,7 @@ CONTROLS: Final[Mapping[FieldKind, type[Control]]] = {
     "checkbox": Checkbox,
     "colour": Colour,
     "lines": Lines,
+    "fixed": Fixed,
     "group": Group,
     "rows": RowList,
     "pairs": Pairs,

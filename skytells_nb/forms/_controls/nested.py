@@ -14,7 +14,7 @@ from .._views import label_html, note_html
 from .base import Control, UnsupportedValueError
 from .choice import chooser, is_among
 
-__all__ = ["Group", "Pairs", "Places", "RowList", "Variants"]
+__all__ = ["Fixed", "Group", "Pairs", "Places", "RowList", "Variants"]
 
 
 class Group(Control):
@@ -37,6 +37,16 @@ class Group(Control):
             raise UnsupportedValueError
         # A default of the object as a whole stands in its fields; nothing of it is set.
         self.fieldset.show({} if value is UNSET else value)
+
+
+class Fixed(Control):
+    """The one value of a variant: choosing the variant is all that there is to do."""
+
+    def build(self) -> None:
+        self.widget = self.layouts.html()
+
+    def display(self, value: Any) -> None:
+        pass
 
 
 class RowList(Control):
@@ -233,7 +243,9 @@ class Variants(Control):
         self._typed()
 
     def _typed(self) -> None:
-        self.edited(self.control.value, self.control.problem)
+        field = self.control.field
+        value = field.default if field.kind == "fixed" else self.control.value
+        self.edited(value, self.control.problem)
 
     def display(self, value: Any) -> None:
         at = (
@@ -275,6 +287,8 @@ def _labels(whole: Field, fields: list[Field]) -> list[str]:
         if field.kind == "group" and (not title or title == whole.label):
             constants = (inner.default for inner in field.fields if inner.kind == "fixed")
             title = str(next(constants, "")).replace("_", " ").capitalize()
+        if field.kind == "fixed" and not title:
+            title = str(field.default)
         labels.append(title if title and title != whole.label else _KIND_LABELS.get(field.kind, "JSON"))
     if len(set(labels)) < len(labels):
         labels = [f"{label} {at}" for at, label in enumerate(labels, 1)]

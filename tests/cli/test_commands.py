@@ -9,6 +9,7 @@ import subprocess
 import sys
 from importlib.metadata import PackageNotFoundError
 from pathlib import Path
+from types import SimpleNamespace
 
 import httpx
 import pytest
@@ -18,6 +19,7 @@ import skytells_nb as sky
 from skytells_nb.cli import main
 from skytells_nb.cli._lab import bring, packaged
 from skytells_nb.exceptions import SkytellsError
+from skytells_nb.sandbox import media
 
 
 @pytest.fixture(autouse=True)
@@ -253,8 +255,13 @@ def test_nothing_said_is_help(capsys):
 
 @pytest.fixture
 def kept(monkeypatch):
-    """Work on a sandbox that outlives a command."""
-    with sky.Sandbox(seconds=0.05) as sandbox, sandbox.client(archive=False) as client:
+    """Work on a sandbox that outlives a command, and draws small."""
+
+    def draw(kind, input, **which):
+        return media.draw(kind, {**input, "width": 64, "height": 64}, **which)
+
+    painter = SimpleNamespace(draw=draw, file_type=media.file_type, write_text=media.write_text)
+    with sky.Sandbox(seconds=0, media=painter) as sandbox, sandbox.client(archive=False) as client:
         monkeypatch.setenv("SKYTELLS_API_KEY", sandbox.api_key)
         monkeypatch.setenv("SKYTELLS_BASE_URL", sandbox.url)
         yield client, sandbox

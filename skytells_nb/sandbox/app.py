@@ -246,57 +246,40 @@ class App:
     async def _send(
         self, response: Response, transport: asyncio.Transport, receive: Receive, send: Send
     ) -> None:
-        late = response.after + self._core.options.delay
-        if response.pieces is not None and response.ending != "drop":
-            let_go = bool(late) and not await self._pause(late)
-            if not let_go and await self._send_pieces(response, response.pieces, transport, receive, send):
-                return
-        elif response.ending == "hang":
+        late, ending = response.after + self._core.options.delay, response.ending
+        pieces = response.pieces
+        if pieces is None:
+            pieces = [(0.0, response.body[: len(response.body) // 2] if ending == "cut" else response.body)]
+        if ending == "hang" and response.pieces is None:
             await self._until_left(receive)
-        elif (late and not await self._pause(late)) or response.ending == "drop":
-            pass
-        else:
-            cut = response.ending == "cut"
+        elif (not late or await self._pause(late)) and ending != "drop":
             if response.unread:
                 response.headers["connection"] = "close"
-            await send(
-                {"type": "http.response.start", "status": response.status, "headers": _headers(response)}
-            )
-            content = response.body[: len(response.body) // 2] if cut else response.body
-            more = cut or response.unread
-            await send({"type": "http.response.body", "body": content, "more_body": more})
-            if response.unread:
-                # an immediate close would be a reset, which takes the refusal out of the client's hands; so
-                # what is still sent is thrown away for a while
-                await _thrown_away(receive)
-                await send({"type": "http.response.body", "body": b""})
-            if not cut:
-                return
-            await _flushed(transport)
+            head = {"type": "http.response.start", "status": response.status, "headers": _headers(response)}
+            await send(head)
+            if await self._send_pieces(pieces, transport, send):
+                if ending == "send":
+                    if response.unread:
+                        # an immediate close would be a reset, which takes the refusal out of the client's
+                        # hands; so what is still sent is thrown away for a while
+                        await _thrown_away(receive)
+                    await send({"type": "http.response.body", "body": b""})
+                    return
+                if ending == "hang":
+                    await self._until_left(receive)
+                await _flushed(transport)
         break_off(transport, reset=response.reset)
         await _gone(receive)
 
     async def _send_pieces(
-        self,
-        response: Response,
-        pieces: Sequence[tuple[float, bytes]],
-        transport: asyncio.Transport,
-        receive: Receive,
-        send: Send,
+        self, pieces: Sequence[tuple[float, bytes]], transport: asyncio.Transport, send: Send
     ) -> bool:
-        """Send a body piece by piece; whether it ended in order."""
-        await send({"type": "http.response.start", "status": response.status, "headers": _headers(response)})
+        """Send a body piece by piece; whether all of it was sent."""
         for late, piece in pieces:
             if (late and not await self._pause(late)) or transport.is_closing():
                 return False
             await send({"type": "http.response.body", "body": piece, "more_body": True})
-        if response.ending == "hang":
-            await self._until_left(receive)
-        elif response.ending == "send":
-            await send({"type": "http.response.body", "body": b""})
-            return True
-        await _flushed(transport)
-        return False
+        return True
 
     async def _pause(self, seconds: float) -> bool:
         """Wait; False when the server stops meanwhile."""

@@ -146,6 +146,7 @@ def prediction_json(
 ) -> dict[str, Any]:
     """Return the prediction object as it is at a moment."""
     phase = job.phase(now)
+    early, late = ("zulu", "offset") if options.timestamps == "mixed" else (options.timestamps,) * 2
     body: dict[str, Any] = {
         "id": job.id,
         "status": status_name(phase, options),
@@ -153,8 +154,8 @@ def prediction_json(
         "stream": job.stream,
         "input": job.input if options.inputs == "echoed" else {},
         "output": _output(job, origin, options) if phase == "succeeded" else None,
-        "created_at": format_time(job.created),
-        "updated_at": format_time(_changed(job, phase)),
+        "created_at": format_time(job.created, early),
+        "updated_at": format_time(_changed(job, phase), early),
         "started_at": None,
         "completed_at": None,
         "privacy": "private",
@@ -164,18 +165,12 @@ def prediction_json(
         "metrics": {},
         "urls": _urls(job, origin),
     }
-    if options.timestamps == "offset":
-        body["created_at"], body["updated_at"] = (
-            format_time(job.created, "offset"),
-            format_time(_changed(job, phase), "offset"),
-        )
-    style = "zulu" if options.timestamps == "zulu" else "offset"
     if now >= job.starting and job.starting <= job.ends:
-        body["started_at"] = format_time(job.starting, style)
+        body["started_at"] = format_time(job.starting, late)
     if phase == "processing":
         body["metrics"] = {"progress": job.progress(now)}
     if phase in ENDED:
-        body["completed_at"] = format_time(job.ends, style)
+        body["completed_at"] = format_time(job.ends, late)
         _add_end(body, job, now, origin, options)
     return body
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime
 from itertools import islice
 from typing import Final, NamedTuple
 from urllib.parse import parse_qsl
@@ -71,8 +71,8 @@ def parse_query(text: str, catalogue: Catalogue) -> Query:
         per_page,
         model,
         STATUS_WORDS[status] if status else None,
-        None if since is None else _moment(since),
-        None if until is None else _moment(until) + 86_400 * SECOND,
+        since,
+        None if until is None else until + 86_400 * SECOND,
     )
 
 
@@ -115,20 +115,16 @@ def _whole(given: dict[str, str], name: str, usual: int, largest: int | None) ->
     return value
 
 
-def _day(given: dict[str, str], name: str) -> date | None:
+def _day(given: dict[str, str], name: str) -> int | None:
+    """Parse a date; returns its midnight in microseconds."""
     text = given.get(name)
     if not text:
         return None
     try:
         if not re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", text):
             raise ValueError
-        return date.fromisoformat(text)
+        return round(datetime.fromisoformat(text).replace(tzinfo=UTC).timestamp()) * SECOND
     except ValueError:
         raise errors.Refusal(
             400, "INVALID_DATE_FORMAT", "Invalid date format", f"'{name}' must be a date like 2026-01-31."
         ) from None
-
-
-def _moment(day: date) -> int:
-    midnight = datetime(day.year, day.month, day.day, tzinfo=UTC)
-    return (midnight - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)

@@ -198,7 +198,8 @@ class Predictions:
             body = prediction_bytes(job, now, origin or job.origin, self.options, self.catalogue)
             if self.options.webhook_payload == "envelope":
                 moment = format_time(now)
-                head = f'{{"type":"{webhooks.TYPES[event]}","created_at":"{moment}","data":'
+                word = "cancelled" if event == "canceled" else event  # that of output is ours
+                head = f'{{"type":"prediction.{word}","created_at":"{moment}","data":'
                 body = head.encode("ascii") + body + b"}"
             asker = job.asker if self.options.exposed else None
             url, signature = job.webhook["url"], webhooks.sign(body, secret)

@@ -29,32 +29,18 @@ if TYPE_CHECKING:
 RETRIES: Final = (0.5, 2.0)
 #: What each spelling of an event stands for. In the filter form ``completed`` means every end.
 EVENTS: Final[dict[str, tuple[str, ...]]] = {
-    "prediction.started": ("started",),
-    "prediction.succeeded": ("succeeded",),
-    "prediction.failed": ("failed",),
-    "prediction.cancelled": ("canceled",),
-    "prediction.canceled": ("canceled",),
-    "started": ("started",),
+    **{
+        f"{prefix}{event}": (event.replace("ll", "l"),)
+        for prefix in ("prediction.", "")
+        for event in ("started", "succeeded", "failed", "cancelled", "canceled")
+    },
     "completed": ("succeeded",),
-    "succeeded": ("succeeded",),
-    "failed": ("failed",),
-    "canceled": ("canceled",),
-    "cancelled": ("canceled",),
 }
 FILTER: Final[dict[str, tuple[str, ...]]] = {
     "start": ("started",),
     "output": ("output",),
     "logs": (),
     "completed": ("succeeded", "failed", "canceled"),
-}
-
-#: The ``type`` of an envelope; that of ``output`` is ours.
-TYPES: Final = {
-    "started": "prediction.started",
-    "output": "prediction.output",
-    "succeeded": "prediction.succeeded",
-    "failed": "prediction.failed",
-    "canceled": "prediction.cancelled",
 }
 
 

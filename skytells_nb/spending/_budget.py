@@ -16,7 +16,6 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from threading import Lock
 from time import monotonic
-from types import TracebackType
 from typing import Any, Final, Literal, Self
 
 from ..api import Account, Connection, Observer, connection_for, global_observers
@@ -202,9 +201,7 @@ class Budget(Observer):
     def __enter__(self) -> Self:
         return self.open()
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self.close()
 
     def __repr__(self) -> str:

@@ -83,17 +83,9 @@ def check_url(
 ) -> str | None:
     """Say in words why this URL must not be fetched; None when it may.
 
-    Parameters
-    ----------
-    url : str
-        What the server named, or where it redirected to.
-    addresses : sequence of str
-        What its host resolves to; a host that is an address itself is checked in any case.
-    origin : str, optional
-        Base URL of the API that named it.
-    origin_addresses : sequence of str
-        What the origin's host resolves to. A non-public address is allowed only where the API
-        itself is on one of the same kind; the rest of the private network stays out of reach.
+    `addresses` are what its host resolves to. A non-public one is allowed only where the API at `origin`
+    itself is on one of the same kind (`origin_addresses`); the rest of the private network stays out of
+    reach.
     """
     parts = split(url)
     if isinstance(parts, str):

@@ -78,22 +78,10 @@ class ServerClock:
 class Connection:
     """Key, origin, policy, creates under way, watch and observers, and the sockets that go with them.
 
-    Parameters are those of `skytells_nb.Client`; everything is checked before anything is sent.
-
-    Attributes
-    ----------
-    account : Account
-        The origin, and the key's fingerprint; ``sandbox`` turns true once the API has said so.
-    creates : CreateRegistry
-        Which prediction belongs to which create; shared by all connections of one account.
-    watch : Watch
-        Reads for everyone who waits for a prediction.
-    display_names : dict
-        Slugs and the names under which the API may list them.
-    prices : dict
-        Slugs, and what was read of their prices and when.
-    legacy_endpoints : set
-        Endpoints that this API knows in their older spelling only.
+    Parameters are those of `skytells_nb.Client`; everything is checked before anything is sent. All
+    connections of one account share `creates`. `display_names` holds slugs and the names under which the API
+    may list them, `prices` what was read of their prices and when, `legacy_endpoints` those that this API
+    knows in their older spelling only.
     """
 
     def __init__(

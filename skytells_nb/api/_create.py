@@ -104,20 +104,11 @@ async def _accept(
 
 
 class _Attempt:
-    """One create under way, and who has yet to be told what became of it.
+    """One create under way, and who has yet to be told what became of it (`tickets`, with their notes).
 
-    Attributes
-    ----------
-    tickets : list
-        Observers that were asked and not told yet, with what each of them noted.
-    pending : PendingCreate or None
-        Its entry in the registry, while it is on the wire or searched for.
-    exchange : Exchange or None
-        The exchange that may have been accepted, while nobody knows.
-    is_doubtful : bool
-        Whether an earlier try may have been accepted, though it was not found.
-    made, failure
-        What came of it.
+    `pending` is its entry in the registry, while it is on the wire or searched for; `exchange` the one that
+    may have been accepted, while nobody knows. It `is_doubtful` where an earlier try may have been accepted,
+    though it was not found. `made` or `failure` is what came of it.
     """
 
     def __init__(self, connection: Connection, request: CreateRequest) -> None:

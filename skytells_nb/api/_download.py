@@ -108,20 +108,8 @@ async def download(
 ) -> Download:
     """Stream one URL into a new file: check, open, follow, store. Nothing is raised for a bad server.
 
-    A file is left at ``path`` only when the whole output is in it; an existing file is never written to.
-
-    Parameters
-    ----------
-    url : str
-        What the API named as an output.
-    path : Path
-        Where to put it.
-    origin : str, optional
-        Base URL of the API that named it: non-public addresses are refused unless it is on one itself.
-    limit : int
-        Bytes at most.
-    clock : callable
-        Returns monotonic seconds.
+    A file is left at ``path`` only when the whole output, at most `limit` bytes, is in it; an existing file
+    is never written to. Non-public addresses are refused unless the API at `origin` is on one itself.
     """
     token = downloader.set(_of_a_connection(origin))
     try:

@@ -79,16 +79,10 @@ _log = logging.getLogger("skytells_nb")
 class Exchange:
     """One request under way, as a task of its own: whoever waits for it may be cancelled, it is not.
 
-    Attributes
-    ----------
-    begun : bool
-        Whether any byte of it may have left: before that it can be withdrawn.
-    whole : bool
-        Whether all of it was handed to the network: before that it cannot have been accepted.
-    traced : bool
-        Whether the transport tells; one of the user's own may not, and then all of it counts as sent.
-    opened : OpenAnswer or None
-        The body that is still to come, of a request that is ``streamed``; whoever began it closes it.
+    Until it is `begun` no byte may have left, and it can be withdrawn; until all of it (`whole`) was handed
+    to the network it cannot have been accepted. A transport of the user's own may not tell (`traced`), and
+    then all of it counts as sent. `opened` is the body still to come of a request that is ``streamed``;
+    whoever began it closes it.
     """
 
     def __init__(self, request: Request) -> None:
@@ -152,18 +146,8 @@ _key_filter: Final = _KeyFilter()
 class HttpSession:
     """The sockets of one connection, on one event loop.
 
-    Parameters
-    ----------
-    base_url : str
-        The API's.
-    key : Key
-        Sent to that origin alone. Whatever echoes it is blanked here, before anything else sees it.
-    timeout : float
-        Seconds for one exchange, from its first byte.
-    route : Route
-        Trust, proxy and further headers.
-    transport : httpx.AsyncBaseTransport, optional
-        Replaces the network.
+    The `key` is sent to `base_url` alone, and whatever echoes it is blanked here, before anything else sees
+    it. `timeout` is the seconds for one exchange, from its first byte; `transport` replaces the network.
     """
 
     def __init__(
@@ -344,13 +328,7 @@ _WIRE_ERRORS: Final = (httpx.HTTPError, httpx.InvalidURL, OSError)
 
 
 class OpenAnswer:
-    """An answer whose body is still to come: what a model writes while we read.
-
-    Attributes
-    ----------
-    status, headers
-        As in `Response`.
-    """
+    """An answer whose body is still to come: what a model writes while we read."""
 
     def __init__(self, session: HttpSession, exchange: Exchange, response: httpx.Response) -> None:
         self._session, self._exchange, self._response = session, exchange, response

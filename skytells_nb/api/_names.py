@@ -26,18 +26,7 @@ class InputNames(Observer):
 
     A schema that some read has brought is asked before the create is sent. Of a model that nobody has read
     yet it is read once, while the create waits for its end: a create must not wait for that. Nothing is read
-    for an input of a prompt alone.
-
-    Parameters
-    ----------
-    connection : Connection
-        Whose models are known.
-    model : str
-        What the create names.
-    input : mapping
-        What it sends.
-    read : bool
-        Whether there is time to read the schema.
+    for an input of a prompt alone, or when there is no time to (`read`).
     """
 
     def __init__(self, connection: Connection, model: str, input: Mapping[str, Any], *, read: bool) -> None:

@@ -41,16 +41,9 @@ Claim: TypeAlias = Prediction | Literal[Busy.BUSY] | None
 class PendingCreate:
     """One create, from its first try that may have been accepted to its end.
 
-    Attributes
-    ----------
-    key : tuple of str
-        What two creates share when the API could not tell them apart.
-    model, input
-        What is asked for.
-    started, wall
-        When it was first sent: monotonic seconds, and the local wall clock.
-    number : float
-        Its place in the order in which this registry came to know of things.
+    Two creates share a `key` when the API could not tell them apart. It was first sent at `started`
+    (monotonic seconds) and `wall` (the local clock); `number` is its place in the order in which this
+    registry came to know of things.
     """
 
     key: Key

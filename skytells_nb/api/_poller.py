@@ -95,14 +95,7 @@ class _Watched:
 class Poller:
     """The predictions that one connection waits for.
 
-    Parameters
-    ----------
-    base_url : str
-        The API's, under which durations are remembered.
-    rate_limit, durations, policy
-        Shared with the connection: its rate limit, what models take, how patient to be.
-    age : callable
-        Returns the seconds since a prediction was made, at a moment, or None where that is not known.
+    `age` returns the seconds since a prediction was made, at a moment, or None where that is not known.
     """
 
     def __init__(

@@ -33,15 +33,9 @@ _SCHEMES: Final = ("http", "https", "socks5", "socks5h")
 class Route:
     """How requests of one client leave this machine.
 
-    Attributes
-    ----------
-    verify : bool, str or ssl.SSLContext
-        Whom to trust: True for the usual authorities, a file or folder of certificates, a context, or
-        False for anybody.
-    proxy : str or None
-        For every request; None leaves it to the environment.
-    headers : tuple of pairs
-        Sent to the API besides the toolkit's own, never with a download.
+    `verify` is whom to trust: True for the usual authorities, a file or folder of certificates, a context, or
+    False for anybody. A `proxy` of None leaves it to the environment. `headers` are sent to the API besides
+    the toolkit's own, never with a download.
     """
 
     verify: bool | str | ssl.SSLContext = True

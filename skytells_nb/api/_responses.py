@@ -69,20 +69,10 @@ Reply: TypeAlias = Response | TransportFailure
 class ErrorBody:
     """An answer that is an error, parsed from any of the documented bodies.
 
-    Attributes
-    ----------
-    status : int
-        The HTTP status; where a 2xx carries an error body, the status that body names.
-    message, detail : str
-        The server's message, and its ``details`` word for word (else its message).
-    error_id, request_id : str or None
-        As the body gives them.
-    enveloped : bool
-        Whether the body is the API's own; False for a gateway's page.
-    readable : bool
-        False for a 2xx whose body is no JSON.
-    code, param : str or None
-        What the routes of text models add (skytells-api-text.md section 5).
+    `status` is the HTTP status, or where a 2xx carries an error body the one that body names; `detail` are
+    the server's ``details`` word for word, else its message. It is `enveloped` where the body is the API's
+    own and not a gateway's page, and not `readable` where a 2xx holds no JSON. `code` and `param` are what
+    the routes of text models add (skytells-api-text.md section 5).
     """
 
     status: int
@@ -285,18 +275,9 @@ def to_exception(
 ) -> SkytellsError:
     """Return the typed error of what went wrong.
 
-    Parameters
-    ----------
-    error : ErrorBody or TransportFailure
-        What went wrong.
-    subject : str
-        What was asked for, such as ``"prediction 'p1'"``.
-    billed : str or None
-        What this means for money, told where one may fear for it; None for what bills nothing anyway.
-    charged : bool or None
-        The same, as a field.
-    wait : float, optional
-        Seconds that a rate limit asks to wait.
+    `subject` is what was asked for, such as ``"prediction 'p1'"``. `billed` says what this means for money,
+    where one may fear for it (None: it bills nothing anyway), and `charged` the same as a field. `wait` is
+    the seconds that a rate limit asks to wait.
     """
     money = f" {billed}" if billed else ""
     if isinstance(error, TransportFailure):

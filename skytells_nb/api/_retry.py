@@ -24,18 +24,10 @@ def is_retried(status: int) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """How often and how patiently a failed exchange is tried again.
+    """How often and how patiently a failed exchange is tried again; all but `max_retries` are seconds.
 
-    Attributes
-    ----------
-    max_retries : int
-        Further tries after the first.
-    base, cap : float
-        Seconds: the n-th pause is drawn evenly from 0 to ``min(cap, base * 2**n)`` (full jitter).
-    longest : float
-        Seconds: a ``Retry-After`` beyond this is an error at once.
-    patience : float
-        Seconds for which a wait bears a run of reads that all fail.
+    The n-th pause is drawn evenly from 0 to ``min(cap, base * 2**n)`` (full jitter). A ``Retry-After`` beyond
+    `longest` is an error at once. A wait bears a run of reads that all fail for `patience`.
     """
 
     max_retries: int = 2

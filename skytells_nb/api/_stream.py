@@ -45,20 +45,10 @@ _decode: Final = json.JSONDecoder().decode
 
 
 class TextSource:
-    """Reads one stream, and keeps what came.
+    """Reads one stream, and keeps what came: `events`, and the `pieces` that were not handed over yet.
 
-    Attributes
-    ----------
-    events : list of dict
-        Every event that came.
-    ended : bool
-        Whether no more will come; then ``error`` says why, or ``final`` is the answer.
-    pieces : deque of Piece
-        What has arrived and was not handed over yet, as far as it was looked for.
-    last : Piece or None
-        What was handed over last.
-    bell : Bell
-        Rings whenever there is something new.
+    Once it has `ended`, ``error`` says why, or ``final`` is the answer. The `bell` rings whenever there is
+    something new.
     """
 
     def __init__(self, call: TextCall, answer: Mapping[str, Any] | OpenAnswer) -> None:

@@ -12,8 +12,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Final, Literal
-from urllib.parse import urlsplit
-from urllib.request import url2pathname
+from urllib.parse import unquote, urlsplit
 
 __all__ = [
     "FILE_TYPES",
@@ -238,7 +237,7 @@ def path_of(text: str) -> Path:
     """
     text = text.strip(_QUOTES)
     if text.startswith("file:"):
-        text = url2pathname(urlsplit(text).path)
+        text = re.sub("^/(?=[A-Za-z]:)", "", unquote(urlsplit(text).path))  # file:///C:/fox.png
     return Path(text).expanduser()
 
 

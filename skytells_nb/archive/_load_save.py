@@ -70,7 +70,7 @@ def load(prediction: Prediction, index: int = 0, *, archive: ArchiveLike = None)
     path = local_file(prediction, position, archive)
     data = _fetch(prediction, position) if path is None else _read(path)
     media_type = sniff(data[:4096])
-    if media_type == "image/svg+xml" or (media_type or "").startswith("text/"):
+    if media_type in ("image/svg+xml", "application/json") or (media_type or "").startswith("text/"):
         return data.decode("utf-8-sig", "replace")
     if (media_type or "").startswith("image/"):
         return _picture(data, f"{path or 'the output'}")

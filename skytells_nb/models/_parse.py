@@ -6,6 +6,7 @@ One small total function a field: it takes what JSON held and returns a value or
 
 from __future__ import annotations
 
+import base64
 import json
 import math
 import re
@@ -14,6 +15,7 @@ from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any, Final
 
+from ..filetypes import FILE_TYPES, sniff
 from ._status import status_from_wire
 
 __all__ = [
@@ -36,6 +38,7 @@ __all__ = [
 ]
 
 _ADDRESS: Final = re.compile(r"(?:[a-z][a-z0-9+.-]{1,20}://|data:)\S+", re.IGNORECASE)
+_BASE64: Final = re.compile(r"[A-Za-z0-9+/]+={0,2}")
 # Addresses beside an output that lead to something else.
 _NO_OUTPUTS: Final = frozenset(
     {"thumbnail", "thumbnail_url", "preview_url", "webhook", "webhook_url", "status_url", "response_url"}
@@ -128,7 +131,8 @@ def parse_outputs(value: object) -> list[str] | None:
     """Parse an output, in whatever shape a model gives it, into a flat list of texts: URLs, data URIs, words.
 
     A list may hold lists. Of an object the files count (``{"url": …}``, or any other value that is a URL,
-    at any depth), else its text; an object with neither is its JSON. ``Prediction.raw`` keeps what came.
+    at any depth), else its text; an object with neither, and numbers, are their JSON. A picture, clip or song
+    in base64 is a data URI. ``Prediction.raw`` keeps what came.
 
     Examples
     --------
@@ -138,15 +142,13 @@ def parse_outputs(value: object) -> list[str] | None:
     ['Good morning.']
     """
     if isinstance(value, str):
-        return [value]
-    if not isinstance(value, list | Mapping):
-        return None
+        return [_unpacked(value) or value]
     try:
         read = list(_items(value))
-        if read or (isinstance(value, list) and not value):
+        if read or value == []:
             return read
-        return [json.dumps(value, ensure_ascii=False)] if _has_object(value) else None
-    except RecursionError:
+        return [json.dumps(value, ensure_ascii=False)] if _has_data(value) else None
+    except (RecursionError, TypeError, ValueError):
         return None
 
 
@@ -158,7 +160,7 @@ def is_address(value: str) -> bool:
 def _items(value: object) -> Iterator[str]:
     """Yield what a list or an object holds, in order."""
     if isinstance(value, str):
-        yield value
+        yield _unpacked(value) or value
     elif isinstance(value, list):
         for item in value:
             yield from _items(item)
@@ -170,8 +172,9 @@ def _items(value: object) -> Iterator[str]:
 
 def _files(value: object) -> Iterator[str]:
     if isinstance(value, str):
-        if is_address(value):
-            yield value
+        found = value if is_address(value) else _unpacked(value)
+        if found:
+            yield found
     elif isinstance(value, list):
         for item in value:
             yield from _files(item)
@@ -183,12 +186,24 @@ def _files(value: object) -> Iterator[str]:
         if found:
             yield found
         elif packed:
+            packed = packed.rpartition(",")[2]
             media_type = parse_text(value.get("content_type")) or "application/octet-stream"
-            yield f"data:{media_type};base64,{packed.rpartition(',')[2]}"
+            yield _unpacked(packed) or f"data:{media_type};base64,{packed}"
         else:
             for key, item in value.items():
                 if key not in _NO_OUTPUTS or (key == "urls" and isinstance(item, list)):
                     yield from _files(item)
+
+
+def _unpacked(text: str) -> str | None:
+    """Return the base64 of a picture, a clip or a song as a data URI; None for any other text."""
+    head = text[:64]
+    if len(head) < 64 or not _BASE64.fullmatch(head):
+        return None
+    media_type = sniff(base64.b64decode(head))
+    kind = FILE_TYPES[media_type].kind if media_type else "other"
+    is_file = kind in ("image", "video", "audio", "model") and _BASE64.fullmatch(text)
+    return f"data:{media_type};base64,{text}" if is_file else None
 
 
 def _words(value: object) -> Iterator[str]:
@@ -208,12 +223,8 @@ def _words(value: object) -> Iterator[str]:
             yield from _words(item)
 
 
-def _has_object(value: object) -> bool:
-    return (
-        bool(value)
-        if isinstance(value, Mapping)
-        else isinstance(value, list) and any(map(_has_object, value))
-    )
+def _has_data(value: object) -> bool:
+    return any(map(_has_data, value)) if isinstance(value, list) else value not in (None, {}, "")
 
 
 def parse_error(raw: Mapping[str, Any]) -> str | None:

@@ -168,6 +168,9 @@ def test_a_model_is_a_slug_or_an_object(wire: object, slug: str | None):
     assert read(model=wire).model == slug
 
 
+PNG = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
+
+
 @pytest.mark.parametrize(
     ("wire", "output"),
     [
@@ -197,9 +200,12 @@ def test_a_model_is_a_slug_or_an_object(wire: object, slug: str | None):
         ({"text": "See https://a for more."}, ["See https://a for more."]),
         ({}, None),
         ([], []),
-        ([7], None),
+        ([7, 0.5], ["[7, 0.5]"]),
+        ([None, {}], None),
         (None, None),
-        (7, None),
+        (False, ["false"]),
+        ({"image": PNG}, [f"data:image/png;base64,{PNG}"]),
+        ([PNG, "word" * 20], [f"data:image/png;base64,{PNG}", "word" * 20]),
     ],
 )
 def test_output_is_a_list_or_none(wire: object, output: list[str] | None):

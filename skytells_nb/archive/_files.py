@@ -169,9 +169,9 @@ class FileStore(Folder):
         except OSError:
             return {}
 
-    def clear_leftovers(self, now: float | None = None) -> int:
+    def clear_leftovers(self) -> int:
         """Remove temporary files over an hour old, whose writers are gone, and return how many."""
-        limit = (time.time() if now is None else now) - _LEFTOVER_AGE
+        limit = time.time() - _LEFTOVER_AGE
         removed = 0
         try:
             found = list(os.scandir(self.root / _PARTIAL))

@@ -95,25 +95,12 @@ _TOKENS: Final = """CASE WHEN p.model_type = 'text' THEN (
     SELECT coalesce(json_extract(raw, '$.usage.{0}'), json_extract(raw, '$.usage.{1}'))
     FROM documents WHERE prediction = p.rowid AND json_valid(raw)) END"""
 """What a text model read, or wrote: in its answer, and read from there only for such rows."""
+_PLAIN: Final = (
+    "id model model_type status created started completed predict_s total_s cost n_outputs output error "
+    "prompt source origin input account sandbox rating tags note"
+)
 _COLUMNS: Final = {
-    **{
-        name: name
-        for name in (
-            *(
-                "id",
-                "model",
-                "model_type",
-                "status",
-                "created",
-                "started",
-                "completed",
-                "predict_s",
-                "total_s",
-            ),
-            *("cost", "n_outputs", "output", "error", "prompt", "source", "origin", "input", "account"),
-            *("sandbox", "rating", "tags", "note"),
-        )
-    },
+    **{name: name for name in _PLAIN.split()},
     "tokens_in": _TOKENS.format("prompt_tokens", "input_tokens"),
     "tokens_out": _TOKENS.format("completion_tokens", "output_tokens"),
     "rowid": "rowid",

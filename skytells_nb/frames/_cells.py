@@ -62,7 +62,6 @@ _AS_TEXT: Final = (date, time, timedelta, Decimal, UUID, PurePath, pd.Period, pd
 _FORMULA_IN_JSON: Final = re.compile(r"(;\s*)([=+\-@\uff1d\uff0b\uff0d\uff20])")
 _TIME: Final = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d(\.\d{1,9})?)?(Z|[+-]\d\d:\d\d)?")
 _GERMAN: Final = re.compile(r"(\d\d?)\.(\d\d?)\.(\d{4})(?: (\d\d?:\d\d(?::\d\d)?))?")
-_DECIMAL_COMMA_OR_WHOLE: Final = re.compile(r"-?(\d+|\d{1,3}(\.\d{3})+)(,\d+)?")
 _DECIMAL_COMMA: Final = re.compile(r"-?(\d+|\d{1,3}(\.\d{3})+),\d+")
 
 
@@ -302,11 +301,7 @@ def _times(name: str, given: Sequence[Any]) -> Any:
 
 def _german(cell: Any) -> Any:
     """Return a date as a spreadsheet with semicolons writes it, such as 28.04.2026 05:00, as ISO 8601."""
-    found = (
-        re.fullmatch(r"(\d\d?)\.(\d\d?)\.(\d{4})(?: (\d\d?:\d\d(?::\d\d)?))?", cell)
-        if isinstance(cell, str)
-        else None
-    )
+    found = _GERMAN.fullmatch(cell) if isinstance(cell, str) else None
     if found is None:
         return cell if isinstance(cell, str) else str(cell) if cell is not None else None
     return f"{found[3]}-{int(found[2]):02d}-{int(found[1]):02d}T{(found[4] or '00:00').zfill(5)}"

@@ -321,19 +321,7 @@ def from_archive(rows: Sequence[Mapping[str, Any]]) -> Chunk:
 
 def from_index(columns: Mapping[str, Sequence[Any]]) -> Chunk:
     """Read some thousand rows of an archive, which gives them as columns; see `Archive.columns`."""
-    names = (
-        "id",
-        "model",
-        "model_type",
-        "status",
-        "n_outputs",
-        "output",
-        "error",
-        "prompt",
-        "source",
-        "origin",
-    )
-    chunk: Chunk = {name: columns[name] for name in names}
+    chunk: Chunk = {name: columns[name] for name in (*COLUMNS, "input") if name in columns}
     for name in ("created", "started", "completed"):
         micros = [_NO_TIME if each is None else each for each in columns[name]]
         chunk[f"{name}_at"] = np.array(micros, dtype="int64").view("datetime64[us]")
@@ -344,7 +332,6 @@ def from_index(columns: Mapping[str, Sequence[Any]]) -> Chunk:
         None if cost is None else CREDITS if sandbox else "USD"
         for cost, sandbox in zip(columns["cost"], columns["sandbox"], strict=True)
     ]
-    chunk["input"] = columns["input"]
     pairs = zip(columns["origin"], columns["sandbox"], strict=True)
     chunk["sandbox_origins"] = {origin for origin, sandbox in pairs if sandbox and origin}
     chunk["rated"] = {

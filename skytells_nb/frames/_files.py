@@ -355,9 +355,7 @@ def _write_parquet(table: pd.DataFrame, target: Path) -> None:
 
 def _is_native(values: pd.Series) -> bool:
     """Whether a column of objects has a type in parquet: of bytes, say, or of arrays of one type."""
-    full = [
-        value for value in values if value is not None and not (isinstance(value, float) and value != value)
-    ]
+    full = [value for value in values if not _is_gap(value)]
     kinds = {type(value) for value in full}
     if kinds == {np.ndarray}:
         one = {value.dtype for value in full}

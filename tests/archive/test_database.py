@@ -36,16 +36,19 @@ WRITER = """
     from skytells_nb.api import Account
     from skytells_nb.models import Prediction
 
-    def work(name, folder, amount):
+    async def write(name, archive, amount):
         account = Account("https://api.skytells.ai/v1", "0123456789ab")
+        for number in range(amount):
+            kept = await archive.ended(account, Prediction.from_api({
+                "id": f"{name}{number:04}", "status": "succeeded", "output": f"{name} wrote {number}",
+                "model": {"name": "s", "type": "text"}, "created_at": "2026-11-22T14:31:00Z",
+                "input": {"prompt": f"writer {name} number {number}"}}))
+            assert kept.files[0].is_file()
+            say()
+
+    def work(name, folder, amount):
         with Archive(folder) as archive:
-            for number in range(amount):
-                kept = asyncio.run(archive.ended(account, Prediction.from_api({
-                    "id": f"{name}{number:04}", "status": "succeeded", "output": f"{name} wrote {number}",
-                    "model": {"name": "s", "type": "text"}, "created_at": "2026-11-22T14:31:00Z",
-                    "input": {"prompt": f"writer {name} number {number}"}})))
-                assert kept.files[0].is_file()
-                say()
+            asyncio.run(write(name, archive, amount))
 """
 
 

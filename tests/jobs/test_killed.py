@@ -24,7 +24,7 @@ from .foreman import TWINS
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="its processes are forked")
 
-TOTAL, KILLS = (1000, 20) if os.environ.get("SKYTELLS_NB_SOAK") else (320, 5)
+TOTAL, KILLS = (1000, 20) if os.environ.get("SKYTELLS_NB_SOAK") else (240, 5)
 LIMIT = 8
 A_SHIFT = 35
 """How many creates one process begins before it is killed."""

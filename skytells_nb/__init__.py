@@ -79,6 +79,7 @@ def __getattr__(name: str) -> object:
     found = getattr(import_module("." + _HOME_OF[name], __name__), name) if known else _unknown(name)
     if "IPython" in sys.modules and name[0] != "_":
         import_module("._tracebacks", __name__).install()
+        import_module("._completion", __name__).install()
     if not known:
         raise found
     globals()[name] = found

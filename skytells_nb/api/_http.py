@@ -15,6 +15,7 @@ import asyncio
 import inspect
 import logging
 import ssl
+import threading
 import weakref
 from collections.abc import AsyncIterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -419,17 +420,27 @@ class _ThreadedTransport(httpx.AsyncBaseTransport):
         self._threads = ThreadPoolExecutor(_IN_FLIGHT, thread_name_prefix="skytells-transport")
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        return await asyncio.get_running_loop().run_in_executor(self._threads, self._handle, request)
-
-    def _handle(self, request: httpx.Request) -> httpx.Response:
-        response = self._transport.handle_request(request)
+        given_up = threading.Event()
         try:
-            # Read here, where it may block; raw, since headers say how it is encoded.
-            content = b"".join(response.stream) if isinstance(response.stream, httpx.SyncByteStream) else b""
+            loop = asyncio.get_running_loop()
+            return await loop.run_in_executor(self._threads, self._handle, request, given_up)
+        finally:
+            given_up.set()
+
+    def _handle(self, request: httpx.Request, given_up: threading.Event) -> httpx.Response:
+        response = self._transport.handle_request(request)
+        content = bytearray()
+        try:
+            # Read here, where it may block; raw, since headers say how it is encoded. A body without an end
+            # would else keep this thread, and the interpreter with it, which waits for its threads.
+            for piece in response.stream if isinstance(response.stream, httpx.SyncByteStream) else ():
+                content += piece
+                if given_up.is_set():
+                    break
         finally:
             response.close()
         return httpx.Response(
-            response.status_code, headers=response.headers.raw, stream=httpx.ByteStream(content)
+            response.status_code, headers=response.headers.raw, stream=httpx.ByteStream(bytes(content))
         )
 
 

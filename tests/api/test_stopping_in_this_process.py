@@ -165,14 +165,20 @@ def test_an_api_that_is_gone_holds_nobody_back(slow_sandbox: sky.Sandbox) -> Non
 
 
 def test_an_answer_that_trickles_does_not_outlast_the_time_there_is() -> None:
+    closed = threading.Event()
+
     class Trickle(httpx.SyncByteStream):
         def __iter__(self) -> Iterator[bytes]:
             while True:
                 threading.Event().wait(0.02)
                 yield b" "
 
+        def close(self) -> None:
+            closed.set()
+
     reply = exchanged(httpx.MockTransport(lambda request: httpx.Response(200, stream=Trickle())), 0.1)
     assert reply == TransportFailure("timeout", sent=True, message="no answer within 0.1 s")
+    assert closed.wait(30), "nobody reads it any longer"
 
 
 def exchanged(transport: object, seconds: float = 1.0, *, closed: bool = False) -> object:

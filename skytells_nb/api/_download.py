@@ -30,7 +30,7 @@ from ..exceptions import NetworkError, OutputExpiredError, SkytellsError
 from ..filetypes import sniff
 from ._addresses import check_url, host_of, literal, split
 from ._http import unasked_encoding
-from ._proxies import Route
+from ._proxies import ProxyRoute
 from ._retry import is_retried
 
 __all__ = ["Download", "Downloader", "download", "download_bytes", "downloader"]
@@ -88,7 +88,7 @@ class Downloader:
     A transport of the user's opens no sockets of ours, so names are left to it.
     """
 
-    route: Route = field(default_factory=Route)
+    route: ProxyRoute = field(default_factory=ProxyRoute)
     transport: httpx.AsyncBaseTransport | None = None
 
 

@@ -26,7 +26,7 @@ import httpx
 
 from .. import __version__
 from ._credentials import Key
-from ._proxies import Route
+from ._proxies import ProxyRoute
 from ._requests import Request
 from ._responses import Reply, Response, TransportFailure
 
@@ -156,7 +156,7 @@ class HttpSession:
         base_url: str,
         key: Key,
         timeout: float,
-        route: Route,
+        route: ProxyRoute,
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
         self.loop = asyncio.get_running_loop()

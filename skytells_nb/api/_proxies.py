@@ -24,13 +24,13 @@ import httpx
 from ..exceptions import InvalidInputError, NetworkError
 from ._credentials import is_loopback, is_private
 
-__all__ = ["Route", "make_route"]
+__all__ = ["ProxyRoute", "make_route"]
 
 _SCHEMES: Final = ("http", "https", "socks5", "socks5h")
 
 
 @dataclass(frozen=True, slots=True)
-class Route:
+class ProxyRoute:
     """How requests of one client leave this machine.
 
     `verify` is whom to trust: True for the usual authorities, a file or folder of certificates, a context, or
@@ -70,7 +70,7 @@ class Route:
         return None
 
 
-def make_route(verify: object = True, proxy: object = None, headers: object = None) -> Route:
+def make_route(verify: object = True, proxy: object = None, headers: object = None) -> ProxyRoute:
     """Check a client's ``verify``, ``proxy`` and ``headers``.
 
     Raises
@@ -91,7 +91,7 @@ def make_route(verify: object = True, proxy: object = None, headers: object = No
         raise InvalidInputError("headers must be a dict of strings, without line breaks.", charged=False)
     if any(name.lower() == "x-api-key" for name in listed):
         raise InvalidInputError("headers cannot hold the key. Pass it as api_key=.", charged=False)
-    route = Route(
+    route = ProxyRoute(
         os.fspath(verify) if isinstance(verify, os.PathLike) else verify, proxy, tuple(listed.items())
     )
     if proxy is not None:
@@ -103,7 +103,7 @@ def _is_header(name: object, value: object) -> bool:
     return all(isinstance(text, str) and text.isprintable() and text.isascii() for text in (name, value))
 
 
-def _parse_proxy(value: str, source: str, route: Route) -> httpx.Proxy:
+def _parse_proxy(value: str, source: str, route: ProxyRoute) -> httpx.Proxy:
     """Parse a proxy's URL; one without a scheme is an http proxy, as curl takes it."""
     value = value.strip()
     url = value if "://" in value else f"http://{value.lstrip('/')}"

@@ -22,15 +22,15 @@ from ._tools import as_tool
 
 __all__ = ["TextRequest", "Value", "as_messages", "chat", "embeddings", "responses"]
 
-Route: TypeAlias = Literal["chat", "responses", "embeddings"]
+TextRoute: TypeAlias = Literal["chat", "responses", "embeddings"]
 Value: TypeAlias = ChatCompletion | Response | Embeddings
 
-_PATHS: Final[Mapping[Route, str]] = {
+_PATHS: Final[Mapping[TextRoute, str]] = {
     "chat": "/chat/completions",
     "responses": "/responses",
     "embeddings": "/embeddings",
 }
-_VALUES: Final[Mapping[Route, type[Value]]] = {
+_VALUES: Final[Mapping[TextRoute, type[Value]]] = {
     "chat": ChatCompletion,
     "responses": Response,
     "embeddings": Embeddings,
@@ -50,7 +50,7 @@ class TextRequest:
     no source says that it takes ``stream_options``.
     """
 
-    route: Route
+    route: TextRoute
     model: str
     input: dict[str, Any]
     request: Request
@@ -155,7 +155,7 @@ def embeddings(
 
 
 def _request(
-    route: Route,
+    route: TextRoute,
     model: object,
     body: dict[str, Any],
     stream: object,

@@ -41,7 +41,7 @@ from ._items import (
 from ._text import format_path
 from ._thumbnails import CACHE, Thumbnail, make_thumbnail
 
-__all__ = ["Drawing", "data_uri", "decode", "draw", "each", "fetch", "most_items", "notebook_bytes"]
+__all__ = ["FittedItems", "data_uri", "decode", "draw", "each", "fetch", "most_items", "notebook_bytes"]
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -64,7 +64,7 @@ _LEAST: Final = 5_000
 """Bytes below which a figure and its words cannot be had."""
 
 
-class Drawing(NamedTuple):
+class FittedItems(NamedTuple):
     """The items as they stand in the page, and whether the budget took something from them."""
 
     items: list[DisplayItem]
@@ -270,7 +270,7 @@ def draw(
     size: int,
     budget: int | None,
     page_length: Callable[[Sequence[DisplayItem]], int],
-) -> Drawing:
+) -> FittedItems:
     """Decode fetched items and embed as much of them as a cell can afford; without a budget, all of it.
 
     ``page_length`` returns the bytes of notebook that a page of these takes; it is asked once, with empty
@@ -281,7 +281,7 @@ def draw(
     side = planned_side(len(items), size, budget)
     decoded = decode(items, side=side, size=size, longest=longest)
     if budget is None:
-        return Drawing(each(_whole, decoded), squeezed=False)
+        return FittedItems(each(_whole, decoded), squeezed=False)
     around = page_length([_without_pictures(item) for item in decoded])
     return _fitted(decoded, side, max(0, budget - around - _WORDS_AROUND))
 
@@ -310,7 +310,7 @@ def _whole(item: DisplayItem) -> DisplayItem:
     return replace(item, source=data_uri(data, mime), shown=(item.width, item.height), whole=True)
 
 
-def _fitted(items: Sequence[DisplayItem], side: int, budget: int) -> Drawing:
+def _fitted(items: Sequence[DisplayItem], side: int, budget: int) -> FittedItems:
     most = ceiling(side)
     lengths = [base64_length(len(item.thumbnail.data)) for item in items if item.thumbnail is not None]
     # Pictures are promised half where clips want a part too; what either leaves over goes to the other.
@@ -331,7 +331,7 @@ def _fitted(items: Sequence[DisplayItem], side: int, budget: int) -> Drawing:
     squeezed = (cap < most and any(length > cap for length in lengths)) or any(
         at not in embedded for at, item in enumerate(items) if _moves(item) and not _unplayable(item)
     )
-    return Drawing(fitted, squeezed)
+    return FittedItems(fitted, squeezed)
 
 
 def _within(item: DisplayItem, side: int, limit: int) -> str | None:

@@ -41,7 +41,7 @@ from ._views import (
     unplaced_html,
 )
 
-__all__ = ["Inputs", "PromptForm"]
+__all__ = ["FormValue", "PromptForm"]
 
 _log: Final = logging.getLogger(__name__)
 
@@ -203,11 +203,11 @@ class PromptForm(w.VBox):  # type: ignore[misc]  # ipywidgets has no types
     # --- what is set -------------------------------------------------------------------------------------
 
     @traitlets.validate("value")
-    def _show_value(self, proposal: Any) -> Inputs:
+    def _show_value(self, proposal: Any) -> FormValue:
         with self._lock:
             if self._ready and not self._typing:
                 self.fieldset.show(proposal["value"])
-            return Inputs(self.fieldset.value, lambda value: setattr(self, "value", value))
+            return FormValue(self.fieldset.value, lambda value: setattr(self, "value", value))
 
     @traitlets.observe("value")
     def _value_was_set(self, _: Any) -> None:
@@ -374,7 +374,7 @@ class PromptForm(w.VBox):  # type: ignore[misc]  # ipywidgets has no types
         return bundle
 
 
-class Inputs(dict[str, Any]):
+class FormValue(dict[str, Any]):
     """A form's value: a dict that shows in the form whatever changes it, so that what is shown is sent.
 
     Parameters

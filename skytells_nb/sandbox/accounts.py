@@ -97,7 +97,7 @@ class Window:
         return math.ceil((self._seen[0][0] if self._seen else now) / SECOND) + WINDOW
 
 
-class Bucket(NamedTuple):
+class RateWindows(NamedTuple):
     """What is counted together: requests, and the tokens that a text model reads and writes."""
 
     requests: Window
@@ -106,7 +106,7 @@ class Bucket(NamedTuple):
 
 
 def rate_headers(
-    form: str, bucket: Bucket, concurrency: int | None, running: int, now: int
+    form: str, bucket: RateWindows, concurrency: int | None, running: int, now: int
 ) -> dict[str, str]:
     """Write the rate headers of one of the two documented forms; ``-`` stands for what is not limited."""
     window = bucket.requests
@@ -158,13 +158,13 @@ class Account:
     rate_limit: int | None = None
     token_limit: int | None = None
     budget: Decimal | None = None
-    _buckets: dict[str, Bucket] = field(default_factory=dict)
+    _buckets: dict[str, RateWindows] = field(default_factory=dict)
 
-    def bucket(self, model: str = "") -> Bucket:
+    def bucket(self, model: str = "") -> RateWindows:
         """Return where a text model's requests and tokens are counted; all others' together."""
         if model not in self._buckets:
             tokens = self.token_limit if model else None
-            self._buckets[model] = Bucket(Window(self.rate_limit), Window(tokens), Window(tokens))
+            self._buckets[model] = RateWindows(Window(self.rate_limit), Window(tokens), Window(tokens))
         return self._buckets[model]
 
 

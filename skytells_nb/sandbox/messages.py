@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 from urllib.parse import unquote
 
 if TYPE_CHECKING:
-    from .accounts import Bucket
+    from .accounts import RateWindows
 
 Ending = Literal["send", "drop", "hang", "cut"]
 
@@ -107,7 +107,7 @@ class Response:
         The id of the prediction that was created or read.
     unread : bool
         The request's body was not read, and its connection cannot be used again.
-    bucket : Bucket or None
+    bucket : RateWindows or None
         What the request was counted in, where that is a text model's own.
     """
 
@@ -123,7 +123,7 @@ class Response:
     pieces: list[tuple[float, bytes]] | None = None
     about: str | None = None
     unread: bool = False
-    bucket: Bucket | None = None
+    bucket: RateWindows | None = None
 
 
 def as_json(value: Any, status: int = 200) -> Response:

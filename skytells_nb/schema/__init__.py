@@ -23,7 +23,7 @@ from ._names import (
     misspelt,
     unknown_inputs,
 )
-from ._property import UNSET, Choice, InputSchema, Number, Property, Unset, parse
+from ._property import UNSET, EnumChoice, InputSchema, Number, Property, Unset, parse
 from ._rows import as_record, is_frame, labels_of, rows_of
 from ._values import as_lists, is_same, to_plain
 
@@ -35,7 +35,7 @@ __all__ = [
     "TIMES",
     "UNSET",
     "Checker",
-    "Choice",
+    "EnumChoice",
     "InputSchema",
     "Number",
     "Property",

@@ -15,7 +15,17 @@ from typing import Any, Final, Literal, NamedTuple, Self, TypeVar
 
 from ._flatten import MOST_STEPS, Steps, flatten, listed, types_of
 
-__all__ = ["UNSET", "Choice", "Condition", "InputSchema", "MediaKind", "Number", "Property", "Unset", "parse"]
+__all__ = [
+    "UNSET",
+    "Condition",
+    "EnumChoice",
+    "InputSchema",
+    "MediaKind",
+    "Number",
+    "Property",
+    "Unset",
+    "parse",
+]
 
 
 class Unset(enum.Enum):
@@ -51,7 +61,7 @@ _MEDIA_NAMES: Final = _MEDIA_WORDS["image"] | {"audio", "video", "videos"}
 _NO_MEDIA: Final = frozenset({"webhook", "callback", "website", "homepage", "notify"})
 
 
-class Choice(NamedTuple):
+class EnumChoice(NamedTuple):
     """One of a list: what people read, and the value that is sent, which keeps its type."""
 
     title: str
@@ -151,7 +161,7 @@ class Property:
         return bool(self.enum) and self.schema.get("x-open") is not True
 
     @property
-    def choices(self) -> tuple[Choice, ...]:
+    def choices(self) -> tuple[EnumChoice, ...]:
         """The values it lists with their titles, each title once; yes and no for a boolean."""
         values = self.enum or ([True, False] if self.is_only("boolean") else [])
         given = next((self.schema[key] for key in _LABELS if key in self.schema), None)
@@ -163,7 +173,7 @@ class Property:
                 titles = [repr(value) for value in values]
         if len(set(titles)) < len(titles):
             titles = [f"{title} ({at})" for at, title in enumerate(titles, 1)]
-        return tuple(map(Choice, titles, values))
+        return tuple(map(EnumChoice, titles, values))
 
     @property
     def constant(self) -> Any:

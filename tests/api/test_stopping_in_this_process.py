@@ -18,7 +18,7 @@ from skytells_nb.api import connection_for, latest
 from skytells_nb.api._credentials import Key
 from skytells_nb.api._http import _IN_FLIGHT, HttpSession, as_async_transport
 from skytells_nb.api._observers import Account
-from skytells_nb.api._proxies import Route
+from skytells_nb.api._proxies import ProxyRoute
 from skytells_nb.api._requests import Request
 from skytells_nb.api._responses import Response, TransportFailure
 from skytells_nb.models import Prediction
@@ -186,7 +186,7 @@ def exchanged(transport: object, seconds: float = 1.0, *, closed: bool = False) 
 
     async def exchange() -> object:
         session = HttpSession(
-            "http://127.0.0.1:9", Key("sk-test"), seconds, Route(), as_async_transport(transport)
+            "http://127.0.0.1:9", Key("sk-test"), seconds, ProxyRoute(), as_async_transport(transport)
         )
         if closed:
             await session.aclose()
@@ -237,7 +237,7 @@ def test_an_answer_that_takes_too_long_is_given_up(sandbox: sky.Sandbox) -> None
     sandbox.faults.next("slow", on="models", seconds=5)
 
     async def main() -> object:
-        session = HttpSession(sandbox.url, Key(sandbox.api_key), 0.1, Route())
+        session = HttpSession(sandbox.url, Key(sandbox.api_key), 0.1, ProxyRoute())
         try:
             return await session.exchange(READ)
         finally:
@@ -248,7 +248,7 @@ def test_an_answer_that_takes_too_long_is_given_up(sandbox: sky.Sandbox) -> None
 
 def test_an_answer_is_plain_values(sandbox: sky.Sandbox) -> None:
     async def main() -> object:
-        session = HttpSession(sandbox.url, Key(sandbox.api_key), 5.0, Route())
+        session = HttpSession(sandbox.url, Key(sandbox.api_key), 5.0, ProxyRoute())
         try:
             return await session.exchange(READ)
         finally:

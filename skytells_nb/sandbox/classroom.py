@@ -12,6 +12,7 @@ import secrets
 from collections.abc import Sequence
 from dataclasses import replace
 from decimal import Decimal
+from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -118,31 +119,22 @@ def class_instructions(server: Server, keys: str | None = None) -> str:
         words = ("vote", "your ranking")
         facts += [(name, root + url[url.index("/class/") :]) for name, url in zip(words, votes, strict=True)]
     facts.append(("each learner", f"{_credits(first)} credits, {first.rate_limit} requests a minute"))
-    width = max(len(name) for name, _ in facts)
-    lines = [f"Sandbox for a class of {len(learners)}: nothing here is real, and nothing costs money.", ""]
-    lines += [f"  {name:<{width}}  {value}" for name, value in facts]
-    lines += ["", PLAIN if server.options.exposed else LOOPBACK, ""]
+    shown = f"Everybody's key is in {keys}, which only you can read."
     if keys is None:
-        width = max(len("learner"), *(len(each.name) for each in learners))
-        lines += [f"  {'learner':<{width}}  API key"]
-        lines += [f"  {each.name:<{width}}  {each.key}" for each in learners]
-    else:
-        lines += [f"Everybody's key is in {keys}, which only you can read."]
-    lines += [
-        "",
-        "A learner begins with",
-        "",
-        "  import skytells_nb as sky",
-        f'  client = sky.connect("<key>", base_url="{urls[0]}")',
-        "",
-        "or opens the notebooks with",
-        "",
-        f"  SKYTELLS_API_KEY=<key> SKYTELLS_BASE_URL={urls[0]} skytells-nb lab",
-        "",
-        "Something goes wrong for a minute: skytells-nb faults rate_limit --for 60",
-        "Stop with Ctrl+C.",
-    ]
-    return "\n".join(lines)
+        shown = _columns([("learner", "API key"), *((each.name, each.key) for each in learners)])
+    text = files(__package__).joinpath("pages", "class.txt").read_text("utf-8")
+    return text.rstrip().format(
+        count=len(learners),
+        facts=_columns(facts),
+        warning=PLAIN if server.options.exposed else LOOPBACK,
+        keys=shown,
+        url=urls[0],
+    )
+
+
+def _columns(rows: Sequence[tuple[str, str]]) -> str:
+    width = max(len(name) for name, _ in rows)
+    return "\n".join(f"  {name:<{width}}  {value}" for name, value in rows)
 
 
 def exposure_notice(server: Server) -> str:

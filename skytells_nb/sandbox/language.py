@@ -13,6 +13,7 @@ import re
 import struct
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from importlib.resources import files
 from typing import Any, Final
 
 from .models import Model, count_tokens
@@ -22,38 +23,14 @@ from .rendering import Media
 USUAL_TOKENS: Final = 8192
 #: Tokens that a picture in a prompt counts for. Ours.
 PICTURE_TOKENS: Final = 85
-#: Words that say nothing about a topic, for answers and for vectors.
-_COMMON: Final = frozenset(
-    re.findall(
-        r"\w+",
-        """a an and are as at be by can could do does for from give has have how i if in is it its make me my
-        name of on one only or our please say should show tell that the their them then there these they this
-        to use was we what when where which who why will with would write you your json list about ideas
-        prompts""",
-    )
-)
-_NUMBERS: Final = {
-    word: number
-    for number, word in enumerate(
-        re.findall(r"\w+", "one two three four five six seven eight nine ten eleven twelve"), 1
-    )
-}
-#: What a list may be asked for, by name.
+_WORDS: Final[dict[str, Any]] = json.loads(files(__package__).joinpath("language.json").read_text("utf-8"))
+_COMMON: Final = frozenset(_WORDS["common"].split())
+_NUMBERS: Final = {word: number for number, word in enumerate(_WORDS["numbers"].split(), 1)}
 _THINGS: Final = re.compile(
-    r"\b(\d{1,2}|" + "|".join(_NUMBERS) + r")\s+(?:[\w-]+\s+){0,3}?"
-    r"(prompts?|ideas?|names?|titles?|sentences?|lines?|words?|questions?|scenes?|captions?|items?)\b",
+    rf"\b(\d{{1,2}}|{'|'.join(_NUMBERS)})\s+(?:[\w-]+\s+){{0,3}}?({'|'.join(_WORDS['things'].split())})\b",
     re.IGNORECASE,
 )
-_LOOKS: Final = (
-    "at dawn, soft light",
-    "in the rain, reflections",
-    "in snow, quiet colours",
-    "at night under stars",
-    "as a watercolour",
-    "seen from above",
-    "in warm evening light",
-    "as a woodcut in two colours",
-)
+_LOOKS: Final[list[str]] = _WORDS["looks"]
 
 
 @dataclass(slots=True)

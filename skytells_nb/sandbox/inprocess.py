@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from dataclasses import replace
 from typing import Any, Final
 
 from .base import Sandbox
-from .messages import Asset, Request, Response
-from .rendering import FileCache, Media, read_data_uri, serve_file, shrink
+from .messages import Request, Response
+from .rendering import Media, RenderCache, serve_file
 
 #: Where its URLs point: to this machine, and to a port where nobody listens, should one meet a real socket.
 ORIGIN: Final = "http://127.0.0.1:9"
@@ -35,6 +34,10 @@ class ConnectionDroppedError(ConnectionError):
 
 class NeverAnsweredError(TimeoutError):
     """A request to which no answer will ever come, because a fault said so: the caller's limit is next."""
+
+
+async def _at_once(function: Callable[..., Any], *arguments: Any) -> Any:
+    return function(*arguments)
 
 
 class InProcess(Sandbox):
@@ -71,7 +74,7 @@ class InProcess(Sandbox):
         self._core = self._make_core()
         self._origin = ORIGIN
         self._sleep = sleep
-        self._files = FileCache()
+        self._files = RenderCache(self.core.media, self.core.note_size, _at_once)
 
     def stop(self) -> None:
         """Close its state file, if it has one."""
@@ -121,7 +124,7 @@ class InProcess(Sandbox):
             if response.work is not None:
                 response.body = response.work()
             if response.asset is not None:
-                response = serve_file(response, self._drawn(response.asset), response.asset.range)
+                response = serve_file(response, await self._files.find(response.asset), response.asset.range)
         except Exception as error:  # noqa: BLE001 - answered as on the wire: 500 in the documented envelope
             response, late = core.failure(error), 0.0
         if late:
@@ -146,20 +149,6 @@ class InProcess(Sandbox):
                 failure = str(error) or type(error).__name__
             self.core.delivered(event, status, failure)
         return tried
-
-    def _drawn(self, asset: Asset) -> bytes:
-        content = self._files.get(asset)
-        if content is not None:
-            return content
-        if asset.edge:
-            return self._files.put(asset, shrink(self._drawn(replace(asset, edge=0)), asset.edge))
-        source = asset.source
-        picture = self._drawn(source) if isinstance(source, Asset) else read_data_uri(source)
-        content, _ = self.core.media.draw(
-            asset.kind, asset.input, index=asset.index, model=asset.model, picture=picture
-        )
-        self.core.note_size(asset.job, asset.name, len(content))
-        return self._files.put(asset, content)
 
     def _sent(
         self, response: Response, method: str

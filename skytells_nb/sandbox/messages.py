@@ -157,17 +157,17 @@ UNKNOWN: Final = Route("unknown")
 _ENDPOINTS: Final = tuple(
     (methods.split(), re.compile(path.replace("ID", "([^/]+)")), name, spelling)
     for methods, path, name, spelling in (
-        ("POST", "/v1/chat/completions/*", "chat", ""),
-        ("POST", "/v1/responses/*", "responses", ""),
-        ("POST", "/v1/embeddings/*", "embeddings", ""),
+        ("GET", "/v1/predictions/ID/*", "read", ""),
         ("POST", "/v1/predictions/*", "create", "new"),
         ("POST", "/v1/predict/*", "create", "old"),
         ("GET", "/v1/predictions/*", "list", ""),
-        ("GET", "/v1/predictions/ID/*", "read", ""),
         ("DELETE", "/v1/predictions/ID/*", "delete", "new"),
         ("DELETE", "/v1/predictions/ID/delete/*", "delete", "old"),
         ("POST", "/v1/predictions/ID/cancel/*", "cancel", ""),
         ("GET", "/v1/predictions/ID/stream/*", "stream", ""),
+        ("POST", "/v1/chat/completions/*", "chat", ""),
+        ("POST", "/v1/responses/*", "responses", ""),
+        ("POST", "/v1/embeddings/*", "embeddings", ""),
         ("GET", "/v1/models/*", "models", ""),
         ("GET", "/v1/models/(.*[^/])/*", "model", "new"),
         ("GET", "/v1/model/(.*[^/])/*", "model", "old"),

@@ -16,8 +16,7 @@ import subprocess
 import sys
 import threading
 from collections import OrderedDict, defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from concurrent.futures import Executor
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -134,16 +133,16 @@ class FileCache:
 
 
 class RenderCache:
-    """Drawn files, each drawn once however many ask for it at a time; lives on one event loop."""
+    """Drawn files, each drawn once however many ask for it at a time; `work` calls what draws."""
 
     def __init__(
         self,
         media: Media,
         note_size: Callable[[str, str, int], None],
-        executor: Executor,
+        work: Callable[..., Awaitable[Any]],
         at_once: int | None = None,
     ) -> None:
-        self._media, self._note_size, self._executor = media, note_size, executor
+        self._media, self._note_size, self._work = media, note_size, work
         self._files = FileCache(KEPT if at_once is None else KEPT_FOR_A_CLASS)
         self._ahead: set[asyncio.Future[bytes]] = set()
         self._drawing: dict[tuple[str, str, int], asyncio.Task[bytes]] = {}
@@ -179,19 +178,18 @@ class RenderCache:
         return await asyncio.shield(task)
 
     async def _make(self, asset: Asset) -> bytes:
-        loop = asyncio.get_running_loop()
         whole = await self.find(replace(asset, edge=0)) if asset.edge else b""
         source, picture = asset.source, None
         if not asset.edge:
             picture = await self.find(source) if isinstance(source, Asset) else read_data_uri(source)
         async with self._turns[asset.account]:
             if asset.edge:
-                content = await loop.run_in_executor(self._executor, shrink, whole, asset.edge)
+                content: bytes = await self._work(shrink, whole, asset.edge)
             else:
                 draw = partial(
                     self._media.draw, asset.kind, asset.input, index=asset.index, model=asset.model
                 )
-                content, _ = await loop.run_in_executor(self._executor, partial(draw, picture=picture))
+                content, _ = await self._work(partial(draw, picture=picture))
                 self._note_size(asset.job, asset.name, len(content))
         return self._files.put(asset, content)
 

@@ -12,6 +12,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any, Final, Self
 
 from .base import Sandbox
@@ -154,7 +155,7 @@ class _ServerThread:
 
         loop, core = asyncio.get_running_loop(), self._core
         at_once = max(pool_size() - 1, 1) if core.has_class else None
-        files = RenderCache(media, core.note_size, threads, at_once)
+        files = RenderCache(media, core.note_size, partial(loop.run_in_executor, threads), at_once)
         host = core.options.host
         names = [*core.options.names, *([] if is_loopback(host) else own_names(host))]
         app = App(core, files, self._origin, names)

@@ -2,6 +2,7 @@
 
 import asyncio
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 from skytells_nb.sandbox.messages import Asset
 from skytells_nb.sandbox.rendering import AHEAD, RenderCache
@@ -24,8 +25,9 @@ def file(n):
 
 async def drawn_ahead(numbers, fetch=()):
     painter = Painter()
+    loop = asyncio.get_running_loop()
     with ThreadPoolExecutor(2) as threads:
-        cache = RenderCache(painter, lambda *_: None, threads)
+        cache = RenderCache(painter, lambda *_: None, partial(loop.run_in_executor, threads))
         cache.draw_ahead(file(n) for n in numbers)
         await asyncio.gather(*(cache.find(file(n)) for n in fetch))
         while cache._ahead:

@@ -5,6 +5,7 @@ import json
 import socket
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 import httpx
 import pytest
@@ -181,8 +182,9 @@ def test_a_greedy_learner_does_not_keep_the_others_waiting_for_their_pictures():
         return app.Asset(f"{who}-{number}", "a.png", "image/png", "image", {"who": who}, 0, who)
 
     async def run():
+        loop = asyncio.get_running_loop()
         with ThreadPoolExecutor(2) as threads:
-            files = RenderCache(Painter(), lambda *_: None, threads, at_once=1)
+            files = RenderCache(Painter(), lambda *_: None, partial(loop.run_in_executor, threads), at_once=1)
             greedy = [asyncio.create_task(files.find(file("greedy", number))) for number in range(20)]
             await asyncio.sleep(0)
             await files.find(file("modest", 0))

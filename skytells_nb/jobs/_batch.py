@@ -129,20 +129,7 @@ def batch(
     ...         foxes, again[0].id == foxes[0].id, sandbox.billed
     (PredictionList of 2: 2 succeeded, True, 2)
     """
-    job = _Batch(
-        model,
-        inputs,
-        limit,
-        name,
-        client,
-        progress,
-        budget,
-        retry_failed,
-        retry_uncertain,
-        reuse,
-        journal,
-        executor,
-    )
+    job = _Batch(**locals())
     del journal  # else a traceback could show its password
     if inputs is None:
         return run(job.run(None))
@@ -199,20 +186,7 @@ async def abatch(
     ...     sky.run(main(sandbox, folder))
     PredictionList of 2: 2 succeeded
     """
-    job = _Batch(
-        model,
-        inputs,
-        limit,
-        name,
-        client,
-        progress,
-        budget,
-        retry_failed,
-        retry_uncertain,
-        reuse,
-        journal,
-        executor,
-    )
+    job = _Batch(**locals())
     del journal
     if inputs is None:
         return await on_loop(job.run(None))

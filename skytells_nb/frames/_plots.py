@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import tzinfo
+from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -18,7 +19,7 @@ from ._totals import rounded
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["INK", "PALETTE", "blend_in", "plot_spend", "show_alone"]
+__all__ = ["INK", "PALETTE", "blend_in", "plot_spend", "pyplot", "show_alone"]
 
 PALETTE: Final = (
     "#3f90da", "#ffa90e", "#bd1f01", "#92dadd", "#832db6", "#e76300", "#b9ac70", "#a96b59", "#717581",
@@ -85,13 +86,7 @@ def plot_spend(
     ('Spend by model: $0.50', 'cost (USD)')
     >>> import matplotlib.pyplot; matplotlib.pyplot.close(axes.figure)
     """
-    try:
-        import matplotlib.pyplot as plt
-    except ModuleNotFoundError:
-        raise SkytellsError(
-            'Drawing needs matplotlib, which is not installed. Run pip install "skytells-nb[analysis]".',
-            charged=False,
-        ) from None
+    plt = pyplot()
     table = spend(frame, by, freq, rates=rates, tz=tz)
     currency = table.attrs["currency"]
     if currency == "mixed":
@@ -120,6 +115,17 @@ def plot_spend(
     if own:
         blend_in(ax)
     return show_alone(ax)
+
+
+def pyplot() -> Any:
+    """Return matplotlib's pyplot, which takes half a second to load."""
+    try:
+        return import_module("matplotlib.pyplot")
+    except ModuleNotFoundError:
+        raise SkytellsError(
+            'Drawing needs matplotlib, which is not installed. Run pip install "skytells-nb[analysis]".',
+            charged=False,
+        ) from None
 
 
 def show_alone(ax: Axes) -> Axes:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from textwrap import fill
 from typing import TYPE_CHECKING, Any, Final
 
 import pandas as pd
 
-from ..exceptions import SkytellsError
 from ..plaintext import clip, one_line
 from ._dtypes import column_of
-from ._plots import INK, PALETTE, blend_in, show_alone
+from ._plots import INK, PALETTE, blend_in, pyplot, show_alone
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -83,13 +83,7 @@ def plot_ranking(ranking: pd.DataFrame, ax: Axes | None = None) -> Axes:
     SkytellsError
         matplotlib is not installed.
     """
-    try:
-        import matplotlib.pyplot as plt
-    except ModuleNotFoundError:
-        raise SkytellsError(
-            'Drawing needs matplotlib, which is not installed. Run pip install "skytells-nb[analysis]".',
-            charged=False,
-        ) from None
+    plt = pyplot()
     own = ax is None
     if ax is None:
         _, ax = plt.subplots(figsize=(6.4, 1.4 + 0.5 * len(ranking)), layout="constrained")
@@ -108,18 +102,9 @@ def plot_ranking(ranking: pd.DataFrame, ax: Axes | None = None) -> Axes:
     ax.set_ylim(-0.6, len(drawn) - 0.4)
     ax.set_xlabel("score (Bradley–Terry, with 95 % intervals)")
     longest = max(len(line) for label in labels for line in label.splitlines())
-    title = _wrapped(str(ranking.attrs.get("verdict", "")), 74 - longest)
+    verdict = str(ranking.attrs.get("verdict", ""))
+    title = fill(verdict, max(1, 74 - longest), break_long_words=False, break_on_hyphens=False)
     ax.set_title(title, parse_math=False, fontsize="medium")
     if own:
         blend_in(ax)
     return show_alone(ax)
-
-
-def _wrapped(sentence: str, width: int) -> str:
-    """Break a sentence so that it stands over a chart, which its labels make narrower."""
-    lines = [""]
-    for word in sentence.split():
-        if lines[-1] and len(lines[-1]) + len(word) > width:
-            lines.append("")
-        lines[-1] = f"{lines[-1]} {word}".strip()
-    return "\n".join(lines)

@@ -8,7 +8,7 @@ from ._as_input import LIMIT, as_input, prepare
 from ._database import archive_error
 from ._download import form_of, is_gone
 from ._files import INDEX, THUMBNAILS
-from ._index import Stored, replace_surrogates, to_micros
+from ._index import Stored, from_micros, replace_surrogates, to_micros
 from ._load_save import archive_of, load, local_file, rate_prediction, rating_of, save
 from ._metadata import read_provenance
 from ._serialize import Rating, decode_data_uri, elide_data_uris
@@ -31,6 +31,7 @@ __all__ = [
     "decode_data_uri",
     "elide_data_uris",
     "form_of",
+    "from_micros",
     "is_gone",
     "load",
     "local_file",

@@ -43,6 +43,7 @@ __all__ = [
     "delete",
     "digest_of",
     "equal_inputs",
+    "from_micros",
     "look_up",
     "match_query",
     "outputs_of",
@@ -215,7 +216,8 @@ def to_micros(moment: datetime | None) -> int | None:
     return None if moment is None else (moment - _EPOCH) // timedelta(microseconds=1)
 
 
-def _from_micros(value: int | None) -> datetime | None:
+def from_micros(value: int | None) -> datetime | None:
+    """Return the moment that so many microseconds since 1970 are."""
     return None if value is None else _EPOCH + timedelta(microseconds=value)
 
 
@@ -544,9 +546,9 @@ def plain_rows(chunk: dict[str, Sequence[Any]]) -> Iterator[dict[str, Any]]:
             "model": row["model"],
             "model_type": row["model_type"],
             "status": row["status"],
-            "created_at": _from_micros(created),
-            "started_at": _from_micros(started),
-            "completed_at": _from_micros(row["completed"]),
+            "created_at": from_micros(created),
+            "started_at": from_micros(started),
+            "completed_at": from_micros(row["completed"]),
             "queue_s": None if created is None or started is None else (started - created) / 1e6,
             "predict_s": row["predict_s"],
             "total_s": row["total_s"],

@@ -7,11 +7,11 @@ import os
 import sqlite3
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final, SupportsIndex, overload
 
-from ..archive import Archive
+from ..archive import Archive, from_micros
 from ..formatting import format_cost, money_unit
 from ..models import Prediction, PredictionList
 from ..pricing import EXACT
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 
 __all__ = ["BatchList", "BatchResult", "BatchState", "batches"]
 
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _STATES: Final = ("succeeded", "failed", "canceled", "uncertain", "running")
 
 
@@ -234,7 +233,7 @@ def _overview(rows: Iterable[tuple[Any, ...]]) -> list[BatchState]:
         known = found.get(n)
         if known is None:
             if isinstance(started, int):
-                started = _EPOCH + timedelta(microseconds=started)
+                started = from_micros(started)
             known = BatchState(
                 name, model, origin, total, total, 0, 0, 0, 0, 0, started, None, sandbox=bool(sandbox)
             )

@@ -13,13 +13,12 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any, Final, assert_never
 
 from ..aio import Bar, gather
 from ..api import Connection, ask_for_prediction, cancel_remotely, create, get_model, look_for, wait
-from ..archive import Archive, elide_data_uris
+from ..archive import Archive, elide_data_uris, from_micros
 from ..exceptions import (
     AuthenticationError,
     BudgetExceededError,
@@ -59,7 +58,6 @@ _FOR_ALL: Final = (AuthenticationError, InsufficientCreditsError, PermissionDeni
 _OPEN: Final = ("claimed", "sent", "running")
 _UNDER_WAY: Final = "It is under way. Run the batch again to follow it to its end."
 _KEPT: Final = ("source", "error_id", "data_removed")
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(slots=True)
@@ -334,7 +332,7 @@ class BatchRunner:
             charged=None,
             model=self._model,
             input=item.input,
-            since=None if since is None else _EPOCH + timedelta(microseconds=since),
+            since=from_micros(since),
             known=known,
         )
 

@@ -54,7 +54,7 @@ REFERENCE = {
     "skytells_nb.rating": ["Rater"],
     "skytells_nb.sandbox": ["Options", "Faults", "Received"],
     "skytells_nb.spending": ["Budget"],
-    "skytells_nb._options": ["Options", "UnknownOptionError", "OptionValueError"],
+    "skytells_nb._options": ["Options", "UnknownNameError", "OptionValueError"],
 }
 """Which names each page of the reference shows."""
 

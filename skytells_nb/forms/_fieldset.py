@@ -200,7 +200,8 @@ class Fieldset:
         """Show a value; fields that it does not have show their defaults."""
         rules = {field.name: field.source for field in self.fields}
         self._value = {
-            str(name): _as_upload(as_lists(to_plain(item), rules.get(name))) for name, item in value.items()
+            str(name): _as_upload(as_lists(to_plain(item), rules.get(name)), str(name))
+            for name, item in value.items()
         }
         if self._whole is not None:
             self._whole.show(self._value or UNSET)
@@ -262,7 +263,7 @@ def _help(field: Field, control: Control) -> str:
     return " ".join(part for part in (help, control.hint, control.remark) if part)
 
 
-def _as_upload(value: Any) -> Any:
+def _as_upload(value: Any, name: str) -> Any:
     """Turn a Pillow image into the upload that is sent: upright, whatever becomes of the image later."""
     if not is_picture(value) or is_array(value):
         return value
@@ -270,7 +271,7 @@ def _as_upload(value: Any) -> Any:
         data = encode(value, "PNG")
     except PictureError:
         return value  # the create says what is wrong with it
-    upload = Upload.of(data, "image/png", "picture.png")
+    upload = Upload.of(data, "image/png", f"{name}.png")
     width, height = struct.unpack_from(">II", data, 16)
-    upload.name = f"A picture · {width} × {height}"
+    upload.caption = f"A picture · {width} × {height}"
     return upload

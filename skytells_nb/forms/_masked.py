@@ -50,8 +50,9 @@ class Secret(MaskedStr):
 class Upload(MaskedStr):
     """An uploaded file, as the data URI that is sent."""
 
-    __slots__ = ("data", "name")
+    __slots__ = ("caption", "data", "name")
 
+    caption: str
     data: bytes
     name: str
 
@@ -62,5 +63,5 @@ class Upload(MaskedStr):
         masked.shown = f"data:{mime};base64,… ({len(data) / 1000:,.0f} kB)"
         masked.code = f"Path({json.dumps(name, ensure_ascii=False)})"
         masked.data = data
-        masked.name = name
+        masked.name = masked.caption = name
         return masked

@@ -278,6 +278,7 @@ class TestFiles:
         form = PromptForm("truefusion-ultra", client=client)
         form.value = {"prompt": "the same at night", "image": Image.new("RGB", (64, 64), "navy")}
         assert form.errors == {}
+        assert "save it as image.png." in form.code
         form.submit()
         prediction = form.wait(20)
         assert prediction is not None

@@ -146,7 +146,7 @@ def _is_file(value: Any) -> bool:
 def _described(value: Any) -> tuple[str, bytes]:
     """Return what is said of a file, and its bytes where a thumbnail can be made of them."""
     if isinstance(value, Upload):
-        return f"{value.name} · {format_bytes(len(value.data))}", value.data
+        return f"{value.caption} · {format_bytes(len(value.data))}", value.data
     if isinstance(value, os.PathLike):
         path = Path(value)
         return path.name, _content(path.expanduser())

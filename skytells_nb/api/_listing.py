@@ -12,7 +12,7 @@ from math import inf
 from typing import Any, Final
 
 from ..exceptions import InvalidInputError, NotFoundError, ServerError
-from ..models import STATUSES, Prediction, PredictionList, parse_status
+from ..models import STATUSES, Prediction, PredictionList, parse_status, slugs_of
 from . import _requests
 from ._connection import Connection
 from ._matching import same_model
@@ -47,7 +47,7 @@ async def list_predictions(
     ``on_page`` is told how many were read, and how many there are in all where the API says.
     """
     check_limit(limit)
-    keep = _ListingFilter(connection, status, model, since, until)
+    keep = _ListingFilter(connection, status, slugs_of(model), since, until)
     found: dict[str, Prediction] = {}
     if limit == 0:
         return PredictionList()

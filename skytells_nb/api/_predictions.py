@@ -19,7 +19,7 @@ from ..exceptions import (
     UncertainCreateError,
 )
 from ..filetypes import is_path_like
-from ..models import Prediction, PredictionList
+from ..models import Prediction, PredictionList, slugs_of
 from ..schema import as_record, to_plain
 from . import _requests
 from ._connection import Connection
@@ -61,8 +61,8 @@ class AsyncPredictions(Resource):
 
         Parameters
         ----------
-        model : str
-            The model's slug, such as ``"truefusion-pro"``.
+        model : str or Model
+            The model's slug, such as ``"truefusion-pro"``, or the model as it was read.
         input : dict
             What the model's input schema takes. A prediction, a path or a Pillow image in it becomes a
             URL or a data URI; everything else must be JSON.
@@ -110,7 +110,7 @@ class AsyncPredictions(Resource):
         return await self._on_loop(
             _create_from_anything(
                 self._connection,
-                model,
+                slugs_of(model),
                 input,
                 wait=wait,
                 webhook=webhook,

@@ -10,7 +10,7 @@ from typing import Any, Final
 from urllib.parse import quote, urlencode
 
 from ..exceptions import InvalidInputError
-from ..models import Prediction
+from ..models import Model, Prediction
 
 __all__ = [
     "PAGE_SIZE",
@@ -187,7 +187,7 @@ def _refusal(what: str, remedy: str) -> InvalidInputError:
 
 def check_identifier(identifier: object, kind: str) -> str:
     """Quote an id or slug whole, so that it stays one segment of the path; a prediction stands for its id."""
-    if isinstance(identifier, Prediction):
+    if isinstance(identifier, Prediction | Model):
         identifier = identifier.id
     if not isinstance(identifier, str) or not identifier.strip(" ."):
         raise _refusal(f"a {kind} is named by a string, not {identifier!r}", f"pass the {kind}'s id")

@@ -315,6 +315,8 @@ def to_exception(
         sentence = _UNREADABLE
     elif error.is_foreign and kind in (NotFoundError, PermissionDeniedError):
         sentence = _SENTENCES[SkytellsError]
+    elif kind is InvalidInputError and subject.startswith("canceling"):
+        sentence = "The API refused this ({subject}): {reason}."
     else:
         sentence = _SENTENCES[kind]
     reason = error.text.rstrip(". ") or "it gave no reason"

@@ -19,7 +19,7 @@ from ..archive import Archive
 from ..checks import check_texts, check_variations
 from ..exceptions import InvalidInputError, SkytellsError, warn_user
 from ..formatting import format_cost, format_count
-from ..models import Model, Prediction
+from ..models import Model, Prediction, slugs_of
 from ..plaintext import encodable
 from ..pricing import together
 from ..spending import budget as spending_budget
@@ -56,7 +56,7 @@ class Entries:
 
 def parse_models(models: object) -> list[str]:
     """Check the models: two or more names."""
-    names = check_texts("models", models)
+    names = check_texts("models", slugs_of(models))
     if len(names) < 2:
         raise InvalidInputError(
             f"An arena compares two models or more, and {names[0]!r} is alone. Nothing was sent.",

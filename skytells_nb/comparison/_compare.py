@@ -25,7 +25,7 @@ from ..api import (
 )
 from ..checks import check_texts, check_variations, meant_as
 from ..exceptions import InvalidInputError, SkytellsError, UncertainCreateError
-from ..models import Model, Prediction
+from ..models import Model, Prediction, slugs_of
 from ..plaintext import encodable
 from ..pricing import together
 from ..schema import is_frame
@@ -94,7 +94,7 @@ def compare(
     2 predictions: 1 prompt × 2 columns, 0.04 credits in all
     <Comparison of 1 prompt × 2 columns>
     """
-    names = check_texts("models", models)
+    names = check_texts("models", slugs_of(models))
     if is_frame(prompts):
         count = len(cast("Any", prompts)) * len(names)
     else:

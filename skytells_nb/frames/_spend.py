@@ -275,7 +275,7 @@ def period_starts(times: pd.Series, freq: str) -> pd.Series:
             local = pd.Series(_localized(pd.DatetimeIndex(labels), times.dt.tz))
         starts.iloc[np.flatnonzero(times.notna())] = local.dt.as_unit(times.dt.unit).array
     except (ValueError, TypeError, ArithmeticError, AttributeError) as error:
-        raise _no_period(freq, error) from None
+        raise _no_period(freq, f": {error}") from None
     return starts
 
 
@@ -289,13 +289,13 @@ def to_offset(freq: str) -> Any:
     """
     try:
         return pd.tseries.frequencies.to_offset(freq)
-    except (ValueError, TypeError) as error:
-        raise _no_period(freq, error) from None
+    except (ValueError, TypeError):
+        raise _no_period(freq) from None
 
 
-def _no_period(freq: str, error: Exception) -> InvalidInputError:
+def _no_period(freq: str, why: str = "") -> InvalidInputError:
     return InvalidInputError(
-        f'freq {freq!r} cannot part these predictions: {error}. Try "D", "W", "MS" or "h".', charged=False
+        f'freq {freq!r} cannot part these predictions{why}. Try "D", "W", "MS" or "h".', charged=False
     )
 
 

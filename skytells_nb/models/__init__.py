@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from .. import _lazy
 from ._finished import Finished
-from ._model import Criterion, Model, ModelList, Pricing
+from ._model import Criterion, Model, ModelList, Pricing, slugs_of
 from ._parse import (
     parse_amount,
     parse_billing,
@@ -74,6 +74,7 @@ __all__ = [
     "parse_time",
     "parse_tool_calls",
     "parse_unit",
+    "slugs_of",
     "status_from_wire",
 ]
 

@@ -18,7 +18,7 @@ from ._units import BilledQuantity, parse_unit
 if TYPE_CHECKING:
     from pandas import DataFrame
 
-__all__ = ["Criterion", "Model", "ModelList", "Pricing"]
+__all__ = ["Criterion", "Model", "ModelList", "Pricing", "slugs_of"]
 
 _NOT_FLAT: Final = Decimal("NaN")
 
@@ -231,6 +231,13 @@ class Model:
         self, include: Collection[str] | None = None, exclude: Collection[str] | None = None
     ) -> dict[str, str]:
         return _lazy.mimebundle(self, include, exclude)
+
+
+def slugs_of(models: Any) -> Any:
+    """Return a model that was read, or several, by their slugs; names of models as they are."""
+    if isinstance(models, Model):
+        return models.id
+    return [slugs_of(each) for each in models] if isinstance(models, list | tuple) else models
 
 
 class ModelList(Finished, list[Model]):

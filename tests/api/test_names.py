@@ -53,6 +53,17 @@ def test_a_display_name_and_a_vendor_mean_the_model(sandbox: Sandbox, client: Cl
     assert sandbox.billed == 1
 
 
+def test_a_model_that_was_read_stands_for_its_slug_and_is_meant_in_lists(sandbox: Sandbox, client: Client):
+    edge = client.models.get("truefusion-edge")
+    made = client.predictions.create(edge, FOX)
+    assert client.models.get(edge).id == edge.id
+    assert len(sky.compare([edge], "a fox", client=client).cells) == 1
+    for model in (edge, "TrueFusion Edge"):
+        assert {each.model for each in client.predictions.list(model=model)} == {edge.id}
+    with pytest.raises(InvalidInputError, match=r"^The API refused this .* nothing was changed\.$"):
+        client.predictions.cancel(made)
+
+
 def test_one_that_is_like_none_is_the_apis_own_error(client: Client):
     with pytest.raises(NotFoundError) as caught:
         client.predictions.create("zzzzz", FOX)

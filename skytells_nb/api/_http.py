@@ -420,9 +420,11 @@ class _ThreadedTransport(httpx.AsyncBaseTransport):
         self._threads = ThreadPoolExecutor(_IN_FLIGHT, thread_name_prefix="skytells-transport")
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        given_up = threading.Event()
+        loop, given_up = asyncio.get_running_loop(), threading.Event()
+        # httpx's blocking transports refuse an asynchronous trace; and a thread cannot be canceled: what it has
+        # not sent when time is up, it may send yet. So nothing is said to be unsent that may have begun.
+        request.extensions = {name: each for name, each in request.extensions.items() if name != "trace"}
         try:
-            loop = asyncio.get_running_loop()
             return await loop.run_in_executor(self._threads, self._handle, request, given_up)
         finally:
             given_up.set()

@@ -100,10 +100,12 @@ def test_one_connection_serves_many_requests(serve):
 def test_an_answer_is_not_held_up_by_nagles_algorithm(serve, client_of):
     client = client_of(serve())
     client.get("/models/truefusion")
-    begun = time.perf_counter()
+    seconds = []
     for _ in range(10):
+        begun = time.perf_counter()
         client.get("/models/truefusion")
-    assert time.perf_counter() - begun < 0.3
+        seconds.append(time.perf_counter() - begun)
+    assert min(seconds) < 0.035, "with it each takes 40 ms"
 
 
 def test_answers_are_json_and_say_date_and_sandbox(serve, client_of):

@@ -421,8 +421,8 @@ class _ThreadedTransport(httpx.AsyncBaseTransport):
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         loop, given_up = asyncio.get_running_loop(), threading.Event()
-        # httpx's blocking transports refuse an asynchronous trace; and a thread cannot be canceled: what it has
-        # not sent when time is up, it may send yet. So nothing is said to be unsent that may have begun.
+        # httpx's blocking transports refuse an asynchronous trace; and a thread cannot be canceled: what it
+        # has not sent in time it may send yet. So nothing is said to be unsent that may have begun.
         request.extensions = {name: each for name, each in request.extensions.items() if name != "trace"}
         try:
             return await loop.run_in_executor(self._threads, self._handle, request, given_up)

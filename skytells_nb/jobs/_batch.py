@@ -320,17 +320,7 @@ class _Batch:
     async def _run_drains(self, executor: Executor, journal: SharedJournal, shown: Bar) -> str:
         account = journal.account
         drain = Drain(
-            address=journal.address,
-            name=journal.name,
-            origin=account.origin,
-            fingerprint=account.fingerprint,
-            limit=self.limit,
-            timeout=self.client.connection.timeout,
-            archive=self.archive,
-            reuse=bool(self.reuse),
-            begun=journal.begun,
-            stops=journal.stops,
-            retry_uncertain=self.retry_uncertain,
+            journal.for_workers(), account.origin, account.fingerprint, self.archive, bool(self.reuse)
         )
         return await run_drains(executor, drain, journal, shown)
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import os
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any, Final, Protocol
 from uuid import uuid4
 
@@ -18,7 +17,6 @@ from ..aio import Bar, run
 from ..api import Client
 from ..archive import Archive
 from ..exceptions import AuthenticationError, SkytellsError
-from ._postgres import Address
 from ._session import run_batch
 from ._shared_journal import SharedJournal
 
@@ -41,29 +39,19 @@ class Drain:
 
     Attributes
     ----------
-    address, name
-        Of the journal and the batch.
+    journal : dict
+        The options of its `SharedJournal`.
     origin, fingerprint : str
         Of the API and the key that the batch belongs to.
-    limit, timeout, archive, reuse
+    archive, reuse
         As the run has them that asked for help.
-    begun, stops
-        When that began, by the database, and how often the batch had been stopped.
-    retry_uncertain : bool
-        Whether what was perhaps sent before that, and is not found, is sent again.
     """
 
-    address: Address
-    name: str
+    journal: dict[str, Any]
     origin: str
     fingerprint: str
-    limit: int
-    timeout: float
     archive: Archive
     reuse: bool
-    begun: datetime | None
-    stops: int | None
-    retry_uncertain: bool
 
 
 def work_off(drain: Drain, token: str) -> str:  # noqa: ARG001 - by which a scheduler tells equal drains apart
@@ -76,28 +64,19 @@ def work_off(drain: Drain, token: str) -> str:  # noqa: ARG001 - by which a sche
     """
     own = Archive.resolve(True) if os.environ.get("SKYTELLS_ARCHIVE") else None
     archive = own or drain.archive
-    with Client(base_url=drain.origin, timeout=drain.timeout, archive=archive) as client:
+    with Client(base_url=drain.origin, timeout=drain.journal["timeout"], archive=archive) as client:
         account = client.connection.account
         if account.fingerprint != drain.fingerprint:
             raise AuthenticationError(
-                f"The key in the environment of process {os.getpid()} is another than batch {drain.name!r} "
-                "was begun with. Set SKYTELLS_API_KEY for the executor's workers.",
+                f"The key in the environment of process {os.getpid()} is another than batch "
+                f"{drain.journal['name']!r} was begun with. Set SKYTELLS_API_KEY for the executor's workers.",
                 charged=False,
                 effect="It sent nothing.",
             )
-        journal = SharedJournal(
-            drain.address,
-            account,
-            name=drain.name,
-            model="",
-            timeout=drain.timeout,
-            claims=drain.limit,
-            begun=drain.begun,
-            stops=drain.stops,
-            reports=False,
-            retry_uncertain=drain.retry_uncertain,
+        journal = SharedJournal(account=account, model="", reports=False, **drain.journal)
+        work = run_batch(
+            client.as_async(), archive, journal, None, limit=drain.journal["claims"], reuse=drain.reuse
         )
-        work = run_batch(client.as_async(), archive, journal, None, limit=drain.limit, reuse=drain.reuse)
         _, runner = run(work)
         return runner.reason
 
@@ -132,8 +111,8 @@ async def run_drains(executor: Executor, drain: Drain, journal: SharedJournal, b
         if isinstance(trouble, SkytellsError):
             raise trouble
         raise SkytellsError(
-            f"The executor's workers failed before batch {drain.name!r} was done ({trouble!r}). Run it again "
-            "to go on from here; nothing is paid for twice."
+            f"The executor's workers failed before batch {journal.name!r} was done ({trouble!r}). Run it "
+            "again to go on from here; nothing is paid for twice."
         ) from trouble
     return next((reason for reason in reasons if reason), "")
 

@@ -107,6 +107,18 @@ class SharedJournal(Journal):
             "retry_failed": self._retry_failed,
         }
 
+    def for_workers(self) -> dict[str, Any]:
+        """Return the options of the journals of workers that help this run, in plain values."""
+        return {
+            "address": self.address,
+            "name": self.name,
+            "timeout": self._lease - MARGIN,
+            "claims": self._claims,
+            "begun": self.begun,
+            "stops": self.stops,
+            "retry_uncertain": self._retry_uncertain,
+        }
+
     # What is to be done
 
     def take(self, *, more: bool) -> list[Item] | None:

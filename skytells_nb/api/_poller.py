@@ -70,7 +70,7 @@ _TOGETHER: Final = 1.2
 
 _GIVE_UP_LISTING: Final = 3
 _LONGEST_HOLD: Final = 10.0
-"""Seconds that a 429 holds reads back at first, whatever it asks for; each further one twice as long."""
+"""Seconds that an answer holds reads back at first, whatever it asks for; each further one twice as long."""
 
 
 @dataclass(slots=True)
@@ -332,10 +332,11 @@ class Poller:
         A rate limit or a dead network holds everything up; a read that fails by itself only its own
         prediction, so that the others are not kept waiting.
         """
+        # "Retry-After: 0", or a date in the past, must not become a storm of reads. As jobs go on meanwhile
+        # and their outputs live five minutes, an hour's wait is asked about sooner.
+        pause = _pause(self._failures, wait)
         if isinstance(found, ErrorBody) and found.status == 429:
-            # Jobs go on meanwhile and their outputs live five minutes: an hour's wait is asked about sooner.
-            longest = _LONGEST_HOLD * 2.0 ** min(self._failures, 8)
-            until = now + min(max(wait or 0.0, 1.0, _pause(self._failures)), longest)
+            until = now + max(1.0, pause)
             self._failures += 1
             for held in self._entries.values():
                 held.delayed = True
@@ -348,9 +349,6 @@ class Poller:
             self._not_before = max(self._not_before, until)
             self._rate_limit.hold(until)
             return []
-        # "Retry-After: 0", or a date in the past, must not become a storm of reads.
-        floor = _pause(self._failures)
-        pause = floor if wait is None else max(floor, min(wait, self._policy.longest))
         self._failures += 1
         if request.query:
             self._not_before = max(self._not_before, now + pause)
@@ -374,11 +372,8 @@ class Poller:
             entry.failing_since = now if entry.failing_since is None else entry.failing_since
             if now - entry.failing_since > self._policy.patience:
                 broken.append(self._break(identifier, found))
-            elif wait is not None:
-                entry.again = now + max(_pause(entry.failures), min(wait, self._policy.longest))
-                entry.failures += 1
             else:
-                entry.again = now + _pause(entry.failures)
+                entry.again = now + _pause(entry.failures, wait)
                 entry.failures += 1
         return broken
 
@@ -409,9 +404,10 @@ class Poller:
         return Broken(identifier, _lost_sight(found, identifier, made_here=bool(entry.number)))
 
 
-def _pause(failures: int) -> float:
-    """Seconds before a read that failed is tried again: 0.25 at first, 5 at most."""
-    return min(5.0, 0.25 * 2.0 ** min(failures, 8))
+def _pause(failures: int, wait: float | None = None) -> float:
+    """Seconds before a read that failed is tried again: 0.25 at first, 5 at most, or what its answer asks."""
+    doubled = 2.0 ** min(failures, 8)
+    return max(min(5.0, 0.25 * doubled), min(wait or 0.0, _LONGEST_HOLD * doubled))
 
 
 def _identifier(request: Request) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from skytells_nb.api._poller import Poller
 from skytells_nb.api._requests import get
 from skytells_nb.models import Prediction
@@ -55,15 +57,16 @@ def test_one_reads_rate_limit_holds_the_others_for_a_moment_only():
     assert due <= 102.0
 
 
-def test_an_hour_that_a_rate_limit_asks_for_is_asked_about_sooner():
+@pytest.mark.parametrize("status", [429, 503])
+def test_an_hour_that_an_answer_asks_for_is_asked_about_sooner(status):
     """Outputs live five minutes: a job that is done must be found, whatever one answer says."""
     watch = stage_watch()
     watch.add(Prediction(id="p1", status="queued"), 100.0, number=1)
     (request,) = watch.requests(101.0)
-    watch.feed(request, envelope(429, "RATE_LIMITED", "Slow"), 101.0, wait=3600.0)
+    watch.feed(request, envelope(status, "RATE_LIMITED", "Slow"), 101.0, wait=3600.0)
     assert watch.due(101.0) == 111.0
     (request,) = watch.requests(111.0)
-    watch.feed(request, envelope(429, "RATE_LIMITED", "Slow"), 111.0, wait=3600.0)
+    watch.feed(request, envelope(status, "RATE_LIMITED", "Slow"), 111.0, wait=3600.0)
     assert watch.due(111.0) == 131.0
 
 

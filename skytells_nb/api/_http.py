@@ -121,7 +121,7 @@ class Exchange:
             self.begun = True
             self.deadline = asyncio.get_running_loop().time() + self.seconds
         elif event.endswith("send_request_body.complete"):
-            self.whole = True
+            self.whole = self.begun  # it names no request: a CONNECT's comes before ours has begun
 
 
 class _KeyFilter(logging.Filter):
@@ -325,7 +325,7 @@ _NEVER_SENT: Final = (
 )
 
 
-_WIRE_ERRORS: Final = (httpx.HTTPError, httpx.InvalidURL, OSError)
+_WIRE_ERRORS: Final = (httpx.HTTPError, httpx.InvalidURL, OSError, UnicodeError)  # a host that is no name
 
 
 class OpenAnswer:

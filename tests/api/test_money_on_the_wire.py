@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import pickle
+import socket
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -251,6 +252,24 @@ def test_creates_that_are_refused_while_the_api_starts_up_are_tried_again() -> N
         with sandbox:
             assert creating.result(timeout=30).status == "succeeded"
             assert sandbox.billed == 1
+
+
+def test_a_proxy_that_hangs_up_has_passed_nothing_on() -> None:
+    """It was asked to CONNECT, which is written whole, and is no create."""
+    with socket.create_server(("127.0.0.1", 0)) as proxy, ThreadPoolExecutor(1) as pool:
+
+        def hang_up() -> None:
+            sock, _ = proxy.accept()
+            with sock:
+                assert sock.recv(4096).startswith(b"CONNECT api.example:443")
+
+        asked = pool.submit(hang_up)
+        way = f"http://127.0.0.1:{proxy.getsockname()[1]}"
+        with sky.Client("sk-test", base_url="https://api.example/v1", proxy=way, max_retries=0) as client:
+            with pytest.raises(NetworkError) as caught:
+                client.predictions.create("truefusion", INPUT)
+            assert caught.value.charged is False
+        asked.result()
 
 
 def test_what_is_read_is_billed_to_nobody() -> None:

@@ -437,7 +437,7 @@ class _ThreadedTransport(httpx.AsyncBaseTransport):
             # would else keep this thread, and the interpreter with it, which waits for its threads.
             for piece in response.stream if isinstance(response.stream, httpx.SyncByteStream) else ():
                 content += piece
-                if given_up.is_set():
+                if given_up.is_set() or len(content) > MAX_BODY:  # which `_receive` refuses
                     break
         finally:
             response.close()

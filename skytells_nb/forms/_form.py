@@ -14,7 +14,7 @@ import traitlets
 
 from ..aio import run
 from ..api import AsyncClient, Client, client_of
-from ..checks import check_choice, expected, meant_as
+from ..checks import UnknownNameError, check_choice, closest, expected, meant_as
 from ..exceptions import InvalidInputError
 from ..formatting import format_cost, money_unit
 from ..models import Model, Prediction, PredictionList
@@ -188,6 +188,11 @@ class PromptForm(w.VBox):  # type: ignore[misc]  # ipywidgets has no types
         self.controller.state = FormState(estimate=self.controller.price(self.value))
         self._actions.render(self.controller.state, self._budget_left())
         self.controller.observe(lambda change: self._render(change["old"], change["new"]), "state")
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name != "value" and name[0] != "_" and (name in ("input", "inputs") or closest(name, ["value"])):
+            raise UnknownNameError(f"A form has no {name!r}. Did you mean 'value'?", charged=False)
+        super().__setattr__(name, value)
 
     def _with_schema(self, model: str | Model) -> Model:
         """Return the model with its schema, priced as the account is: a sandbox's credits are no money."""

@@ -395,8 +395,8 @@ class TestPlayground:
         playground = Playground(client, model="truefusion")
         sandbox.faults.next("server_error", on="model", status=500)
         playground.model = "lumo"
-        until(lambda: playground.form is None, "the form is gone")
-        assert "API error" in playground._holder.children[0].value
+        until(lambda: "API error" in str(playground._holder.children[0].value), "the error is shown")
+        assert playground.form is None
         playground.model = "truefusion"
         assert playground.form is not None
         playground.form.value["prompt"] = "a fox"

@@ -89,6 +89,9 @@ n_outputs, output, error, prompt, source, origin, input.prompt.
 >>> form = sky.PromptForm("truefusion", client=client); form.value = "a fox"
 InvalidInputError: A form's value must be a dict, such as {"prompt": "a fox"}, not 'a fox'.
 
+>>> form.values = {"prompt": "a fox"}
+UnknownNameError: A form has no 'values'. Did you mean 'value'?
+
 >>> sky.galery([fox])
 UnknownNameError: module 'skytells_nb' has no attribute 'galery'. Did you mean 'gallery'?
 

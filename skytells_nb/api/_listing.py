@@ -68,15 +68,6 @@ async def list_predictions(
             keep.model = await slug_meant(connection, keep.model, error)  # or raises
             continue
         number += len(calls)
-        if len(read) > (_MOST if last is None else 20 * _MOST) or (
-            limit is None and (total or 0) > 20 * _MOST
-        ):
-            raise ServerError(
-                f"The API lists over {max(total or 0, len(read)):,} predictions. Narrow the list with since= "
-                "and until=.",
-                detail="endless listing",
-                charged=False,
-            )
         already, tail = len(read), False
         for body in bodies:
             items = page_items(body)
@@ -96,6 +87,17 @@ async def list_predictions(
         ended = number >= last if last is not None else not tail
         if ended or len(read) == already or (limit is not None and len(found) >= limit):
             break
+        most, least = (_MOST, size) if last is None else (20 * _MOST, 10)
+        # Pages with ever one new one are no listing, either.
+        if max(len(read), least * number) > most or (
+            limit is None and max(total or 0, last or 0) > 20 * _MOST
+        ):
+            raise ServerError(
+                f"The API lists over {max(total or 0, len(read)):,} predictions. Narrow the list with since= "
+                "and until=.",
+                detail="endless listing",
+                charged=False,
+            )
     newest = sorted(found.values(), key=_newest_first, reverse=True)
     return PredictionList(newest if limit is None else newest[:limit])
 

@@ -36,13 +36,15 @@ def test_an_answer_that_unpacks_to_more_than_the_cap_is_refused(packed, why):
         client.models.list()
 
 
-@pytest.mark.parametrize("total", [None, 10**9])
-def test_a_listing_without_an_end_ends(total):
+@pytest.mark.parametrize(
+    ("size", "pagination"), [(50, {}), (50, {"total": 10**9}), (1, {"last_page": 10**9})]
+)
+def test_a_listing_without_an_end_ends(size, pagination):
     numbers = itertools.count()
 
     def answer(request: httpx.Request) -> httpx.Response:
-        data = [{"id": f"p{next(numbers)}", "status": "succeeded"} for _ in range(50)]
-        body = {"data": data, "pagination": {"current_page": 1, "total": total}}
+        data = [{"id": f"p{next(numbers)}", "status": "succeeded"} for _ in range(size)]
+        body = {"data": data, "pagination": {"current_page": 1, **pagination}}
         return httpx.Response(200, content=json.dumps(body).encode())
 
     with (

@@ -6,6 +6,7 @@ import filecmp
 import json
 import os
 import shutil
+import socket
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -74,6 +75,7 @@ def _url(pid: int) -> str | None:
     try:
         about = json.loads((Path(jupyter_runtime_dir()) / f"jpserver-{pid}.json").read_text("utf-8"))
         token = f"?token={about['token']}" if about.get("token") else ""
+        socket.create_connection((about["hostname"], about["port"]), 1.0).close()  # noted before it listens
         return f"{about['url']}lab{token}"
     except (OSError, ValueError, KeyError, TypeError):
         return None

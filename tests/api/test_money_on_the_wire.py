@@ -98,8 +98,8 @@ def create_and_see(case: Case, face: str) -> Ending:
         sandbox.faults.next(case.fault, **case.details)
         if case.fault == "hidden":
             sandbox.faults.next("drop_after")
-        # one second is an age on loopback, and short enough for the create that hangs
-        client = sandbox.client(timeout=1.0, max_retries=case.retries)
+        # four seconds are an age on loopback, and short enough for the create that hangs
+        client = sandbox.client(timeout=4.0, max_retries=case.retries)
         value: object
         try:
             if face == "Client":

@@ -187,10 +187,12 @@ def test_lab_says_its_address_and_asks_nothing_about_news(tmp_path):
         command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, env=environment
     ) as lab:
         assert lab.stdout is not None
-        url = next(line.split()[-1] for line in lab.stdout if line.startswith("JupyterLab is at"))
-        page = httpx.get(url, follow_redirects=True, trust_env=False).text
-        server = json.loads(next((tmp_path / "runtime").glob("jpserver-*.json")).read_text())
-        os.kill(server["pid"], signal.SIGTERM)
+        try:
+            url = next(line.split()[-1] for line in lab.stdout if line.startswith("JupyterLab is at"))
+            page = httpx.get(url, follow_redirects=True, trust_env=False, timeout=60).text
+        finally:  # else it would be waited for, for ever
+            for server in (tmp_path / "runtime").glob("jpserver-*.json"):
+                os.kill(json.loads(server.read_text())["pid"], signal.SIGTERM)
     assert re.search(r'"news": *{"disabled": *true}', page)
 
 

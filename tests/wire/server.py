@@ -216,6 +216,7 @@ class RawApi:
 
     def __exit__(self, *_: object) -> None:
         self.stop_listening()
+        self._listener.close()
         with self._lock:
             for sock in self._open:
                 with suppress(OSError):
@@ -225,6 +226,10 @@ class RawApi:
         with suppress(OSError):
             self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
+        # The port stays taken, and refuses: another test's server might have it otherwise.
+        self._listener = socket.socket()
+        self._listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        self._listener.bind(("127.0.0.1", self.port))
 
     def upset(self, route: str, fault: str, times: int = 1) -> None:
         self._faults[route].extend([fault] * times)

@@ -21,7 +21,7 @@ from ..archive import Archive
 from ..checks import check_amount, check_choice, check_text, check_whole, expected, meant_as
 from ..exceptions import InvalidInputError, warn_user
 from ..formatting import format_cost, money_unit
-from ..models import Model
+from ..models import Model, slugs_of
 from ._drains import Drain, Executor, run_drains
 from ._inputs import Inputs
 from ._journal import Journal
@@ -129,7 +129,20 @@ def batch(
     ...         foxes, again[0].id == foxes[0].id, sandbox.billed
     (PredictionList of 2: 2 succeeded, True, 2)
     """
-    job = _Batch(**locals())
+    job = _Batch(
+        model,
+        inputs,
+        limit,
+        name,
+        client,
+        progress,
+        budget,
+        retry_failed,
+        retry_uncertain,
+        reuse,
+        journal,
+        executor,
+    )
     del journal  # else a traceback could show its password
     if inputs is None:
         return run(job.run(None))
@@ -186,7 +199,20 @@ async def abatch(
     ...     sky.run(main(sandbox, folder))
     PredictionList of 2: 2 succeeded
     """
-    job = _Batch(**locals())
+    job = _Batch(
+        model,
+        inputs,
+        limit,
+        name,
+        client,
+        progress,
+        budget,
+        retry_failed,
+        retry_uncertain,
+        reuse,
+        journal,
+        executor,
+    )
     del journal
     if inputs is None:
         return await on_loop(job.run(None))
@@ -236,8 +262,7 @@ class _Batch:
                 "batch that was begun.",
                 charged=False,
             )
-        if isinstance(model, Model):
-            model = model.id
+        model = slugs_of(model)
         goes_on = model is None and inputs is None
         self.chats = False
         self.model = "" if goes_on else check_text("model", model, what="a model's name")

@@ -15,10 +15,9 @@ import asyncio
 import inspect
 import logging
 import ssl
-import threading
 import weakref
 from collections.abc import AsyncIterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import nullcontext, suppress
 from typing import Any, Final
 
@@ -420,30 +419,48 @@ class _ThreadedTransport(httpx.AsyncBaseTransport):
         self._threads = ThreadPoolExecutor(_IN_FLIGHT, thread_name_prefix="skytells-transport")
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        loop, given_up = asyncio.get_running_loop(), threading.Event()
         # httpx's blocking transports refuse an asynchronous trace; and a thread cannot be canceled: what it
         # has not sent in time it may send yet. So nothing is said to be unsent that may have begun.
         request.extensions = {name: each for name, each in request.extensions.items() if name != "trace"}
+        asked = self._threads.submit(self._transport.handle_request, request)
         try:
-            return await loop.run_in_executor(self._threads, self._handle, request, given_up)
-        finally:
-            given_up.set()
+            response = await asyncio.wrap_future(asked)
+        except asyncio.CancelledError:
+            asked.add_done_callback(_close_unread)
+            raise
+        stream = response.stream  # raw, since headers say how it is encoded
+        if not isinstance(stream, httpx.AsyncByteStream):
+            stream = _ThreadedStream(stream, self._threads)
+        return httpx.Response(response.status_code, headers=response.headers.raw, stream=stream)
 
-    def _handle(self, request: httpx.Request, given_up: threading.Event) -> httpx.Response:
-        response = self._transport.handle_request(request)
-        content = bytearray()
-        try:
-            # Read here, where it may block; raw, since headers say how it is encoded. A body without an end
-            # would else keep this thread, and the interpreter with it, which waits for its threads.
-            for piece in response.stream if isinstance(response.stream, httpx.SyncByteStream) else ():
-                content += piece
-                if given_up.is_set() or len(content) > MAX_BODY:  # which `_receive` refuses
-                    break
-        finally:
-            response.close()
-        return httpx.Response(
-            response.status_code, headers=response.headers.raw, stream=httpx.ByteStream(bytes(content))
-        )
+
+class _ThreadedStream(httpx.AsyncByteStream):
+    """A blocking transport's body, read in its threads piece by piece, for as long as somebody wants more."""
+
+    def __init__(self, stream: httpx.SyncByteStream, threads: ThreadPoolExecutor) -> None:
+        self._stream, self._threads = stream, threads
+        self._reading: Future[bytes | None] | None = None
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        pieces = iter(self._stream)
+        while True:
+            self._reading = self._threads.submit(next, pieces, None)
+            piece = await asyncio.wrap_future(self._reading)
+            if piece is None:
+                return
+            yield piece
+
+    async def aclose(self) -> None:
+        if self._reading is None or self._reading.done():
+            await asyncio.wrap_future(self._threads.submit(self._stream.close))
+        else:  # not under a thread that reads from it
+            self._reading.add_done_callback(lambda _: self._stream.close())
+
+
+def _close_unread(asked: Future[httpx.Response]) -> None:
+    """Close an answer that came when nobody waited for it any more."""
+    if not asked.cancelled() and asked.exception() is None:
+        asked.result().close()
 
 
 def as_async_transport(transport: object) -> httpx.AsyncBaseTransport | None:

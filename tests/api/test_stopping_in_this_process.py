@@ -181,6 +181,39 @@ def test_an_answer_that_trickles_does_not_outlast_the_time_there_is() -> None:
     assert closed.wait(30), "nobody reads it any longer"
 
 
+class Many(httpx.SyncByteStream):
+    """A body of more than an answer of the API may have, made as it is read."""
+
+    def __init__(self) -> None:
+        self.left, self.closed = 70, threading.Event()
+
+    def __iter__(self) -> Iterator[bytes]:
+        while self.left:
+            self.left -= 1
+            yield bytes(2**20)
+
+    def close(self) -> None:
+        self.closed.set()
+
+
+def test_a_blocking_transport_brings_whole_outputs_and_no_more_of_an_answer_than_may_be() -> None:
+    body = Many()
+    reply = exchanged(httpx.MockTransport(lambda request: httpx.Response(200, stream=body)), 60)
+    assert reply == TransportFailure("dropped", sent=True, message="the answer is larger than 64 MiB")
+    assert body.closed.wait(30)
+    assert body.left >= 70 - 66, "no more of it was read"
+
+    async def read() -> int:
+        transport = as_async_transport(httpx.MockTransport(lambda _: httpx.Response(200, stream=Many())))
+        assert transport is not None
+        response = await transport.handle_async_request(httpx.Request("GET", "https://a.example/clip.mp4"))
+        size = sum([len(piece) async for piece in response.aiter_raw()])
+        await response.aclose()
+        return size
+
+    assert asyncio.run(read()) == 70 * 2**20
+
+
 def exchanged(transport: object, seconds: float = 1.0, *, closed: bool = False) -> object:
     """Exchange one request over a transport of the user's."""
 

@@ -21,8 +21,6 @@ from .archive import Archive
 from .exceptions import AuthenticationError
 from .sandbox import InProcess, RunningSandbox, Server, StateError, start_or_join
 
-__all__ = ["Sandbox", "connect"]
-
 
 class Sandbox(Server):
     """A Skytells API on this machine: real HTTP, drawn pictures, documented errors, no money.

@@ -10,8 +10,6 @@ from collections.abc import Callable, Collection, Mapping
 from importlib import import_module
 from typing import Any
 
-__all__ = ["UPWARD", "Upward", "mimebundle", "on_demand"]
-
 
 class Upward:
     """A function or class of a package further up, imported when it is first called.

@@ -22,8 +22,6 @@ from typing import Any, Final, Generic, Literal, TypeVar, overload
 from .checks import UnknownNameError, check_choice, check_path, check_whole, did_you_mean
 from .exceptions import InvalidInputError
 
-__all__ = ["OptionValueError", "Options", "UnknownNameError", "options"]
-
 T = TypeVar("T")
 
 

@@ -25,8 +25,6 @@ from urllib.request import url2pathname
 from .checks import expected
 from .exceptions import InvalidInputError, SkytellsError
 
-__all__ = ["Bucket", "Folder", "Listed", "Storage", "endpoint_of", "is_url", "open_storage"]
-
 _AT_ONCE: Final = 16
 _NO_LINKS: Final = frozenset({errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK})
 

@@ -23,8 +23,6 @@ from typing import Any, Final
 from ._options import options
 from .exceptions import SkytellsError
 
-__all__ = ["ASYNCIO_RUN_HINT", "AWAIT_HINT", "install", "short_traceback", "uninstall"]
-
 MOST_LINES: Final = 12
 _WIDTH: Final = 96
 _MOST_FRAMES: Final = 3

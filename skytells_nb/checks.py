@@ -19,23 +19,6 @@ from typing import Any, Final, ParamSpec, TypeVar, cast
 
 from .exceptions import InvalidInputError
 
-__all__ = [
-    "UnknownNameError",
-    "check_amount",
-    "check_callable",
-    "check_choice",
-    "check_path",
-    "check_seconds",
-    "check_text",
-    "check_texts",
-    "check_variations",
-    "check_whole",
-    "closest",
-    "did_you_mean",
-    "expected",
-    "meant_as",
-]
-
 C = TypeVar("C", bound=Callable[..., Any])
 P = ParamSpec("P")
 R = TypeVar("R")

@@ -14,19 +14,6 @@ from pathlib import Path
 from typing import IO, Final, Literal
 from urllib.parse import unquote, urlsplit
 
-__all__ = [
-    "FILE_TYPES",
-    "HEAD",
-    "FileType",
-    "OutputKind",
-    "extension",
-    "file_type",
-    "is_path_like",
-    "path_of",
-    "sniff",
-    "sniff_file",
-]
-
 OutputKind = Literal["image", "video", "audio", "text", "model", "other"]
 
 HEAD: Final = 4096

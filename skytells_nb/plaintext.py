@@ -15,8 +15,6 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
     from typing import Final, TextIO
 
-__all__ = ["FORMULA", "align", "clean", "clip", "encodable", "one_line", "printable"]
-
 # Overrides, embeddings, isolates and marks of direction; what breaks lines unseen; the byte order mark.
 _UNSEEN: Final = re.compile("[\u200e\u200f\u061c\u202a-\u202e\u2066-\u2069\u206a-\u206f\ufeff\ufff9-\ufffb]")
 _BREAKS: Final = re.compile("\r\n?|[\u2028\u2029\x85\x0b\x0c]")

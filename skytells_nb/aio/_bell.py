@@ -8,8 +8,6 @@ from typing import Final
 
 from ._loop import heartbeat
 
-__all__ = ["Bell"]
-
 _SLICE: Final = 0.25
 """Seconds: an endless wait of a thread cannot be interrupted on every system, so it waits in slices."""
 

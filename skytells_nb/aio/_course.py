@@ -12,8 +12,6 @@ from typing import Final
 
 from ..exceptions import SkytellsError
 
-__all__ = ["enable_course_imports", "enable_nested_asyncio"]
-
 _PACKAGE = __name__.partition(".")[0]
 _MODULES = ("", ".exceptions", ".webhooks")
 _OLDEST: Final = (1, 7, 3)

@@ -28,8 +28,6 @@ from ..models import Finished, Prediction
 from ._loop import GRACE, HEARTBEAT, require_asyncio
 from ._progress import Bar, bar
 
-__all__ = ["Together", "gather", "one_call", "together"]
-
 T = TypeVar("T")
 
 

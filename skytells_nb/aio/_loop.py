@@ -27,22 +27,6 @@ from typing import Any, Final, Generic, Protocol, TypeVar
 from ..exceptions import InvalidInputError, SkytellsError
 from ..models import Finished
 
-__all__ = [
-    "GRACE",
-    "HEARTBEAT",
-    "THREAD_NAME",
-    "close_at_exit",
-    "detach",
-    "heartbeat",
-    "in_caller",
-    "is_toolkit_thread",
-    "on_loop",
-    "require_asyncio",
-    "run",
-    "spawn",
-    "submit",
-]
-
 T = TypeVar("T")
 
 GRACE: Final = 0.3

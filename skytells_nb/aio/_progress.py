@@ -23,8 +23,6 @@ from typing import Any, Final, Protocol, Self, TextIO
 
 from ..formatting import format_cost, format_seconds, money_unit
 
-__all__ = ["Bar", "Tally", "bar"]
-
 _REDRAW: Final = 0.1  # seconds
 _log = logging.getLogger(__name__)
 

@@ -12,8 +12,6 @@ from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from typing import Final
 from urllib.parse import SplitResult, urlsplit
 
-__all__ = ["check_url", "host_of", "kind_of_address", "literal", "split"]
-
 _NEVER: Final = frozenset({"multicast", "unspecified"})
 _NAT64: Final = ip_network("64:ff9b::/96")
 _NAT64_LOCAL: Final = ip_network("64:ff9b:1::/48")

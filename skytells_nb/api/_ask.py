@@ -35,8 +35,6 @@ from ._send import pause_before, rate_limit_wait
 from ._stream import TextSource, failed
 from ._text_requests import TextRequest, Value, chat
 
-__all__ = ["ask", "ask_for_prediction", "ask_for_stream"]
-
 _UNLISTED: Final = "It may have been billed; nothing lists such calls, so it was not sent again."
 _PRICE_AGE: Final = 600.0
 

@@ -8,9 +8,6 @@ from decimal import Decimal
 from ..formatting import format_cost, money_unit
 from ..models import Prediction
 
-__all__ = ["CancelSummary"]
-
-
 _PLAIN = ("", "")
 
 

@@ -17,8 +17,6 @@ from ._predictions import AsyncPredictions, Predictions
 if TYPE_CHECKING:
     from ._text import AsyncChat, AsyncEmbeddings, AsyncResponses, Chat, Embeddings, Responses
 
-__all__ = ["AsyncClient", "Client", "client_of"]
-
 
 class _BaseClient:
     _connection: Connection

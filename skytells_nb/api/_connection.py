@@ -37,8 +37,6 @@ from ._responses import Reply, Response
 from ._retry import Policy, answered_at, retry_after
 from ._watch import Watch
 
-__all__ = ["Connection", "connection_for", "connections", "latest"]
-
 T = TypeVar("T")
 
 BACKGROUND_SECONDS: Final = 2.0

@@ -28,8 +28,6 @@ from ._responses import ErrorBody, Reply, Response, TransportFailure, error_body
 from ._send import is_older_spelling, pause_before, rate_limit_wait, send_with_retry
 from ._wait import conclude, follow, patience
 
-__all__ = ["cancel_remotely", "create", "tell_created"]
-
 _LISTEN: Final = 1.2
 """Seconds of the two after an interrupt in which the create's own answer is waited for; the rest is left to
 search the listing and to cancel."""

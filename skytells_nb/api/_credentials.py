@@ -15,19 +15,6 @@ from urllib.parse import urlsplit
 
 from ..exceptions import AuthenticationError, InvalidInputError
 
-__all__ = [
-    "BLANKED",
-    "DEFAULT_BASE_URL",
-    "Key",
-    "UncheckedKey",
-    "conceal",
-    "has_key",
-    "is_loopback",
-    "is_private",
-    "resolve_api_key",
-    "resolve_base_url",
-]
-
 DEFAULT_BASE_URL: Final = "https://api.skytells.ai/v1"
 
 BLANKED: Final = b"[key]"

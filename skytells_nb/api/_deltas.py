@@ -11,8 +11,6 @@ from typing import Any, Final
 
 from ..models import Piece, Response, ToolCall, parse_content, parse_text, parse_tool_calls
 
-__all__ = ["ChatJoiner", "ResponseJoiner"]
-
 
 class ChatJoiner:
     """Joins the chunks of the chat route, in order; several choices may come in turns."""

@@ -33,8 +33,6 @@ from ._http import unasked_encoding
 from ._proxies import ProxyRoute
 from ._retry import is_retried
 
-__all__ = ["Download", "Downloader", "download", "download_bytes", "downloader"]
-
 T = TypeVar("T")
 
 MAX_REDIRECTS: Final = 5

@@ -8,8 +8,6 @@ from typing import Final, TypeAlias
 
 from ..models import Prediction
 
-__all__ = ["Durations", "Window", "length", "next_read", "shared_durations"]
-
 Window: TypeAlias = tuple[float, float]
 """The ages, in seconds, between which a prediction is likely to end."""
 

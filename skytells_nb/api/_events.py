@@ -8,8 +8,6 @@ for each chunk.
 
 from __future__ import annotations
 
-__all__ = ["EventParser"]
-
 
 class EventParser:
     r"""Turns chunks of bytes, cut anywhere, into events: pairs of a name and its data."""

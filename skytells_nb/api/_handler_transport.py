@@ -8,8 +8,6 @@ from typing import TypeAlias
 
 import httpx
 
-__all__ = ["HandlerTransport"]
-
 Handler: TypeAlias = Callable[
     [str, str, Mapping[str, str], bytes],
     Awaitable[tuple[int, Mapping[str, str], bytes | AsyncIterator[bytes]]],

@@ -29,15 +29,6 @@ from ._proxies import ProxyRoute
 from ._requests import Request
 from ._responses import Reply, Response, TransportFailure
 
-__all__ = [
-    "BrokenAnswerError",
-    "Exchange",
-    "HttpSession",
-    "OpenAnswer",
-    "as_async_transport",
-    "unasked_encoding",
-]
-
 CONNECT_SECONDS: Final = 10.0
 """At most so long for a connection, and as long again for its TLS. Addresses are raced (RFC 8305)."""
 

@@ -20,8 +20,6 @@ from ._models import slug_meant
 from ._poller import page_items
 from ._send import send_all_with_retry
 
-__all__ = ["Moment", "check_limit", "list_predictions", "parse_bound"]
-
 _SENT_STATUSES: Final = frozenset({"succeeded", "failed", "processing"})
 _WAVE: Final = 48
 _GUESS: Final = 4

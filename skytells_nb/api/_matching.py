@@ -14,8 +14,6 @@ from typing import Any, Final
 from ..models import Prediction
 from ..schema import is_same
 
-__all__ = ["could_both_match", "matches", "may_match", "same_model"]
-
 # How a value is hidden by those who log it: stars or dots, or a word for it in brackets.
 _MASK: Final = re.compile(
     r"\S{0,8}[*•]{3,}\S{0,8}|[\[<(*]+\s*(redacted|hidden|removed|filtered|secret)\s*[\])>*]+", re.I

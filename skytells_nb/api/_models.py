@@ -13,8 +13,6 @@ from ._connection import Connection
 from ._resource import Resource, blocking
 from ._send import send_with_retry
 
-__all__ = ["AsyncModels", "Models", "get_model", "list_models", "models_in", "slug_meant"]
-
 
 class AsyncModels(Resource):
     """List models, and read one with its schemas; every method is a coroutine."""

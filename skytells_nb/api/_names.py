@@ -15,8 +15,6 @@ from ._connection import Connection
 from ._models import get_model
 from ._observers import Account, Observer
 
-__all__ = ["InputNames"]
-
 _PATIENCE: Final = 2.0
 """Seconds that a create which is done waits for the schema, so that its warning stands in the same cell."""
 

@@ -13,8 +13,6 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from ..models import Prediction
 
-__all__ = ["Account", "Observer", "SessionCosts", "global_observers", "session_costs"]
-
 
 @dataclass(frozen=True, slots=True)
 class Account:

@@ -22,8 +22,6 @@ from ..models import Prediction
 from ._matching import could_both_match, matches
 from ._observers import Account, Observer
 
-__all__ = ["BUSY", "Busy", "CreateRegistry", "PendingCreate", "forget_pending", "registry_of"]
-
 Key = tuple[str, str]
 
 

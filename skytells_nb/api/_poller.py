@@ -34,8 +34,6 @@ from ._responses import (
 )
 from ._retry import Policy
 
-__all__ = ["Broken", "Ended", "Event", "Poller", "Seen", "page_items"]
-
 
 @dataclass(frozen=True, slots=True)
 class Seen:

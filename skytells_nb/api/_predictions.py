@@ -34,8 +34,6 @@ from ._reuse import find_reusable, watch_created
 from ._send import send_with_retry
 from ._wait import wait
 
-__all__ = ["AsyncPredictions", "Predictions", "get_prediction", "prepare_input"]
-
 
 class AsyncPredictions(Resource):
     """Create, read, wait for, list, cancel and delete predictions; every method is a coroutine."""

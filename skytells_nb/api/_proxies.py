@@ -24,8 +24,6 @@ import httpx
 from ..exceptions import InvalidInputError, NetworkError
 from ._credentials import is_loopback, is_private
 
-__all__ = ["ProxyRoute", "make_route"]
-
 _SCHEMES: Final = ("http", "https", "socks5", "socks5h")
 
 

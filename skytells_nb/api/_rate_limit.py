@@ -7,8 +7,6 @@ from collections import deque
 from collections.abc import Mapping
 from typing import Final
 
-__all__ = ["RateLimit"]
-
 _MINUTE: Final = 60.0
 _LONGEST: Final = 10.0
 """Seconds that reads are held back where the limit is said to be set anew later than in a minute: outputs

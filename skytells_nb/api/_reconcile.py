@@ -19,8 +19,6 @@ from ._poller import page_items
 from ._requests import CreateRequest
 from ._send import send_all_with_retry, send_with_retry
 
-__all__ = ["look_again", "look_for", "search", "search_once", "start_when_clear", "uncertain_error"]
-
 LOOKS: Final = (0.0, 1.0, 2.0)
 """Seconds before each look of a search."""
 

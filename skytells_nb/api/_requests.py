@@ -12,21 +12,6 @@ from urllib.parse import quote, urlencode
 from ..exceptions import InvalidInputError
 from ..models import Model, Prediction
 
-__all__ = [
-    "PAGE_SIZE",
-    "Call",
-    "CreateRequest",
-    "Request",
-    "cancel",
-    "create",
-    "delete",
-    "encode",
-    "get",
-    "model",
-    "models",
-    "page",
-]
-
 PAGE_SIZE: Final = 50
 """The most predictions that the API lists on one page (section 4.3)."""
 

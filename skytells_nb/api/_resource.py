@@ -13,8 +13,6 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 from ..aio import on_loop, run
 from ._connection import Connection
 
-__all__ = ["Resource", "blocking"]
-
 P = ParamSpec("P")
 T = TypeVar("T")
 

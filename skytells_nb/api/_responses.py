@@ -24,19 +24,6 @@ from ..exceptions import (
 from ..models import Prediction
 from ._retry import is_retried
 
-__all__ = [
-    "ErrorBody",
-    "Reply",
-    "Response",
-    "TransportFailure",
-    "decode",
-    "error_body",
-    "failed_prediction",
-    "is_missing_prediction",
-    "parse",
-    "to_exception",
-]
-
 
 @dataclass(frozen=True, slots=True)
 class Response:

@@ -11,8 +11,6 @@ from typing import Final
 
 from ..exceptions import InvalidInputError
 
-__all__ = ["RETRIED_STATUSES", "Policy", "answered_at", "http_date", "is_retried", "retry_after"]
-
 RETRIED_STATUSES: Final = frozenset({408, 425, 429})
 """Below 500, the statuses of what may well succeed a little later; of 500 and above all are (section 9)."""
 

@@ -19,8 +19,6 @@ from ._create import create
 from ._models import get_model
 from ._observers import Account, Observer
 
-__all__ = ["create_or_reuse", "find_reusable", "reuse_wanted", "watch_created"]
-
 
 async def create_or_reuse(
     connection: Connection,

@@ -18,15 +18,6 @@ from ._responses import (
     to_exception,
 )
 
-__all__ = [
-    "ask_sandbox",
-    "is_older_spelling",
-    "pause_before",
-    "rate_limit_wait",
-    "send_all_with_retry",
-    "send_with_retry",
-]
-
 _log = logging.getLogger("skytells_nb")
 
 

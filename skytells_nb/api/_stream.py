@@ -29,8 +29,6 @@ from ._responses import ErrorBody, Response, parse, to_exception
 if TYPE_CHECKING:
     from ._ask import TextCall
 
-__all__ = ["AsyncTextStream", "TextSource", "TextStream", "failed"]
-
 A = TypeVar("A", ChatCompletion, TextResponse)
 
 _LAST_BYTES: Final = 0.05

@@ -16,17 +16,6 @@ from ._resource import Resource, blocking
 from ._stream import AsyncTextStream, TextSource, TextStream
 from ._text_requests import TextRequest
 
-__all__ = [
-    "AsyncChat",
-    "AsyncCompletions",
-    "AsyncEmbeddings",
-    "AsyncResponses",
-    "Chat",
-    "Completions",
-    "Embeddings",
-    "Responses",
-]
-
 Messages: TypeAlias = str | Mapping[str, Any] | ChatCompletion | Sequence[Mapping[str, Any] | ChatCompletion]
 """A text, which the user says; or the whole conversation, in which a completion stands for its message."""
 

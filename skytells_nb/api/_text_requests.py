@@ -20,8 +20,6 @@ from ..schema import to_plain
 from ._requests import Request, encode
 from ._tools import as_tool
 
-__all__ = ["TextRequest", "Value", "as_messages", "chat", "embeddings", "responses"]
-
 TextRoute: TypeAlias = Literal["chat", "responses", "embeddings"]
 Value: TypeAlias = ChatCompletion | Response | Embeddings
 

@@ -13,8 +13,6 @@ from typing import Any, Final, Literal, Union, get_args, get_origin
 from ..checks import expected
 from ..exceptions import InvalidInputError
 
-__all__ = ["as_tool"]
-
 _NAME: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _SIMPLE: Final[Mapping[object, str]] = {str: "string", int: "integer", float: "number", bool: "boolean"}
 _SECTION: Final = re.compile(r"\s*(Args|Arguments|Parameters|Params)\s*:?\s*$")

@@ -13,8 +13,6 @@ from ..models import Prediction
 from . import _requests
 from ._connection import Connection
 
-__all__ = ["conclude", "follow", "patience", "wait"]
-
 _PATIENCE: Final = 1800.0
 
 

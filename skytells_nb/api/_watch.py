@@ -19,8 +19,6 @@ from ._responses import Reply, TransportFailure
 if TYPE_CHECKING:
     from ._connection import Connection
 
-__all__ = ["Watch"]
-
 _log = logging.getLogger("skytells_nb")
 
 _LOST: Final = TransportFailure("dropped", sent=True, message="interrupted")

@@ -13,8 +13,6 @@ from ._load_save import archives_of
 from ._metadata import read_provenance
 from ._serialize import canonical
 
-__all__ = ["again"]
-
 
 def again(
     source: Prediction | str | os.PathLike[str],

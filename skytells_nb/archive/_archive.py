@@ -35,8 +35,6 @@ if TYPE_CHECKING:
 
     from ..api import AsyncClient, Client
 
-__all__ = ["Archive"]
-
 _DEFAULT: Final = "skytells_outputs"
 _OFF: Final = frozenset({"0", "false", "off", "no", "none"})
 _ON: Final = frozenset({"1", "true", "on", "yes"})

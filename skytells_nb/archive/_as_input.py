@@ -25,8 +25,6 @@ from ._download import form_of, is_young
 from ._load_save import local_file
 from ._serialize import decode_data_uri
 
-__all__ = ["LIMIT", "as_input", "prepare"]
-
 LIMIT: Final = 10 * 2**20
 """How many characters a data URI may have. A larger file has to be put on the web and named by URL."""
 

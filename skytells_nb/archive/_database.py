@@ -23,8 +23,6 @@ from typing import Final, TypeVar
 
 from ..exceptions import SkytellsError, warn_user
 
-__all__ = ["DamagedIndexError", "Database", "archive_error", "is_locked", "reason"]
-
 T = TypeVar("T")
 
 _PATIENCE: Final = 30.0

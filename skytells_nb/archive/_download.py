@@ -22,16 +22,6 @@ from ._files import FileStore, write_to
 from ._metadata import BrokenImageError, embed, measure
 from ._serialize import decode_data_uri, is_data_uri
 
-__all__ = [
-    "DownloadResult",
-    "OutputForm",
-    "download_output",
-    "embed_record",
-    "form_of",
-    "is_gone",
-    "is_young",
-]
-
 OutputForm: TypeAlias = Literal["url", "data", "text"]
 
 KEPT: Final = timedelta(minutes=5)

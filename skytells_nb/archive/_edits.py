@@ -21,8 +21,6 @@ from ._files import SIDECAR, THUMBNAILS, is_name
 from ._serialize import Rating
 from ._writer import ArchiveWriter, read_record
 
-__all__ = ["adopt", "rate", "remove"]
-
 _AT_ONCE: Final = 4
 
 

@@ -16,8 +16,6 @@ from ..models import Prediction
 from ..plaintext import FORMULA
 from ._serialize import Rating
 
-__all__ = ["export"]
-
 _COLUMNS: Final = ("file", "prompt", "model", "rating", "tags", "note", "cost", "created_at", "id")
 
 

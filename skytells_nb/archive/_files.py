@@ -23,18 +23,6 @@ from ..filetypes import extension
 if TYPE_CHECKING:
     from ..models import Prediction
 
-__all__ = [
-    "INDEX",
-    "SIDECAR",
-    "THUMBNAILS",
-    "FileStore",
-    "day_and_stem",
-    "file_name",
-    "is_name",
-    "slug",
-    "write_to",
-]
-
 SIDECAR: Final = ".json"
 """What the JSON beside an output adds to the output's own name."""
 

@@ -33,32 +33,6 @@ from ._serialize import (
     restore,
 )
 
-__all__ = [
-    "SCHEMA",
-    "VERSION",
-    "Stored",
-    "check",
-    "columns",
-    "containing",
-    "delete",
-    "digest_of",
-    "equal_inputs",
-    "from_micros",
-    "look_up",
-    "match_query",
-    "outputs_of",
-    "owed",
-    "plain_rows",
-    "predictions",
-    "put_output",
-    "put_rating",
-    "rating_of",
-    "replace_surrogates",
-    "save_prediction",
-    "to_micros",
-    "upgrade",
-]
-
 VERSION: Final = 2
 """The version of `SCHEMA`. Whoever changes a table adds a step to `_UPGRADES` and raises this."""
 

@@ -27,8 +27,6 @@ from ._serialize import Rating, decode_data_uri, record_of
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-__all__ = ["archive_of", "archives_of", "load", "local_file", "rate_prediction", "rating_of", "save"]
-
 _log = logging.getLogger("skytells_nb")
 
 Place: TypeAlias = "str | os.PathLike[str]"

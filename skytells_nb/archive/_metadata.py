@@ -23,8 +23,6 @@ from ..filetypes import sniff
 from ._files import SIDECAR
 from ._serialize import SIDECAR_ONLY
 
-__all__ = ["BrokenImageError", "embed", "measure", "read_provenance"]
-
 _ROOM: Final = 48_000
 _READ_AT_MOST: Final = 64 * 2**20
 

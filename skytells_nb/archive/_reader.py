@@ -17,8 +17,6 @@ from . import _reindex as reindex
 from ._serialize import canonical, input_digest
 from ._writer import ArchiveWriter, defaults_of
 
-__all__ = ["ArchiveReader", "conditions", "rows_of"]
-
 T = TypeVar("T")
 
 

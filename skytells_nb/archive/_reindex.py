@@ -20,8 +20,6 @@ from ._database import Database
 from ._files import INDEX, SIDECAR, FileStore, is_name
 from ._serialize import UNREADABLE, Rating, merge, restore
 
-__all__ = ["LARGEST", "create", "database", "has_records", "mend", "take_in", "take_in_file"]
-
 LARGEST: Final = 64 * 2**20
 
 

@@ -23,27 +23,6 @@ from ..api import Account
 from ..exceptions import SkytellsError
 from ..models import Metrics, Prediction
 
-__all__ = [
-    "RECORD_FORMAT",
-    "SIDECAR_ONLY",
-    "UNREADABLE",
-    "Rating",
-    "attachments_in",
-    "canonical",
-    "decode_data_uri",
-    "dumps",
-    "elide_data_uris",
-    "extra_fields",
-    "input_digest",
-    "is_data_uri",
-    "loads",
-    "merge",
-    "record_of",
-    "redact_keys",
-    "restore",
-    "sidecar_of",
-]
-
 RECORD_FORMAT: Final = 1
 SIDECAR_ONLY: Final = (
     *("account", "sandbox", "prediction", "input_digest"),

@@ -32,8 +32,6 @@ from . import _reindex as reindex
 from ._database import Database
 from ._files import SIDECAR, FileStore, is_name, slug
 
-__all__ = ["CachedPath", "SharedFiles", "folder_for"]
-
 NEW, CHANGED, GONE = "new", "changed", "gone"
 """Still to be sent for the first time, to be sent again, to be deleted."""
 

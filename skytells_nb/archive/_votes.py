@@ -18,8 +18,6 @@ from .._storage import Storage
 from ._database import archive_error
 from ._serialize import UNREADABLE
 
-__all__ = ["Preference", "Vote", "VoteLog"]
-
 Preference = Literal["left", "right", "both", "neither"]
 
 _FORMAT: Final = 1

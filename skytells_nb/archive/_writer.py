@@ -33,8 +33,6 @@ from ._index import Stored
 from ._serialize import Rating, input_digest, merge, record_of, sidecar_of
 from ._shared import SharedFiles
 
-__all__ = ["ArchiveWriter", "defaults_of", "read_record"]
-
 T = TypeVar("T")
 _Known: TypeAlias = "tuple[tuple[Prediction, dict[int, Stored]] | None, Rating | None, bytes | None]"
 

@@ -17,17 +17,6 @@ from ._columns import as_numbers
 from ._predictions import impossible, predictions_frame, sandbox_rows
 from ._sources import pandas_frame
 
-__all__ = [
-    "Billable",
-    "as_frame",
-    "billable",
-    "billable_sums",
-    "checked_rates",
-    "require_columns",
-    "single_currency",
-    "warn_of",
-]
-
 
 @dataclass(slots=True)
 class Billable:

@@ -29,20 +29,6 @@ from ._dtypes import Kind
 from ._prices import PRICING_COLUMNS, RULE_COLUMNS
 from ._spend import FIGURES
 
-__all__ = [
-    "KindOfCell",
-    "cells",
-    "column",
-    "decode_name",
-    "encode_name",
-    "is_plain",
-    "kind_of",
-    "lost_types",
-    "parse_json",
-    "to_json",
-    "written_as_text",
-]
-
 KindOfCell = Kind | Literal["any"]
 """The kind of a documented column, or ``any`` for one whose cells say what they are."""
 

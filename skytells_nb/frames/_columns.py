@@ -36,18 +36,6 @@ from ..plaintext import printable
 from ._dtypes import Array, Kind, concatenate, infer, objects, plain_values
 from ._times import read_times, to_micros, utc_times
 
-__all__ = [
-    "COLUMNS",
-    "COUNTED",
-    "RATED",
-    "Chunk",
-    "InputColumns",
-    "as_numbers",
-    "from_frame",
-    "from_index",
-    "read_rows",
-]
-
 COLUMNS: Final[Mapping[str, Kind]] = {
     "id": "text",
     "model": "category",

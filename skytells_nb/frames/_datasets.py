@@ -31,8 +31,6 @@ from ..models import SANDBOX_ID, STATUSES, is_done, is_sandbox_id
 from ..pricing import PLAUSIBLE
 from ._columns import COLUMNS, COUNTED, RATED, Chunk, from_frame, from_index
 
-__all__ = ["RowFilter", "aggregate", "append_dataset", "is_dataset", "parse_filter", "read_dataset"]
-
 _FURTHER: Final = {**RATED, **COUNTED}
 _SANDBOX: Final = "sandbox"
 _INPUT: Final = "input"

@@ -11,23 +11,6 @@ import pandas as pd
 from ..models import STATUSES
 from ..plaintext import printable
 
-__all__ = [
-    "TEXT",
-    "Array",
-    "Categories",
-    "Kind",
-    "column_of",
-    "concatenate",
-    "infer",
-    "integers",
-    "mixed",
-    "numbers",
-    "objects",
-    "plain_values",
-    "text",
-    "utc",
-]
-
 Array = Any
 Kind = Literal["text", "category", "status", "time", "number", "integer", "object"]
 """What a column of a documented name holds; each has one dtype, by `column_of`."""

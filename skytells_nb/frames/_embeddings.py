@@ -6,8 +6,6 @@ import pandas as pd
 
 from ..models import Embeddings
 
-__all__ = ["embeddings_frame"]
-
 
 def embeddings_frame(embeddings: Embeddings) -> pd.DataFrame:
     """Return a row for each text, under its text where it is known, and a column for each dimension."""

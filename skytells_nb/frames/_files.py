@@ -36,8 +36,6 @@ from ._cells import (
 )
 from ._sources import pandas_frame
 
-__all__ = ["read_frame", "write_frame"]
-
 _ENDINGS: Final = (".parquet", ".csv", ".xlsx")
 _MOST_COLUMNS: Final = 16_384
 _MOST_ROWS: Final = 50_000_000  # a parquet file of one kilobyte can claim 2 billion

@@ -22,8 +22,6 @@ from ..pictures import is_picture
 from ..plaintext import clip, one_line
 from ..schema import to_plain
 
-__all__ = ["grid"]
-
 _BRACES: Final = re.compile(r"\{([A-Za-z_]\w*)\}")
 _MOST: Final = 100_000
 _LABEL: Final = 60

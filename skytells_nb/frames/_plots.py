@@ -19,8 +19,6 @@ from ._totals import rounded
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["INK", "PALETTE", "blend_in", "plot_spend", "pyplot", "show_alone"]
-
 PALETTE: Final = (
     "#3f90da", "#ffa90e", "#bd1f01", "#92dadd", "#832db6", "#e76300", "#b9ac70", "#a96b59", "#717581",
 )  # fmt: skip

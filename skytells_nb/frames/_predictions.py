@@ -23,8 +23,6 @@ from ._datasets import RowFilter, is_dataset, parse_filter, read_dataset
 from ._dtypes import Categories
 from ._sources import RowSource, chunks, open_source
 
-__all__ = ["impossible", "predictions_frame", "sandbox_rows", "sandboxes"]
-
 _FURTHER = {**RATED, **COUNTED}
 
 

@@ -15,8 +15,6 @@ from ..pricing import PLAUSIBLE, list_price
 from ._dtypes import Kind, column_of
 from ._sources import models
 
-__all__ = ["PRICING_COLUMNS", "RULE_COLUMNS", "pricing_frame"]
-
 PRICING_COLUMNS: Final[Mapping[str, Kind]] = {
     "model": "text",
     "name": "text",

@@ -15,8 +15,6 @@ from ._plots import INK, PALETTE, blend_in, pyplot, show_alone
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["plot_ranking", "ranking_frame", "votes_frame"]
-
 _RANKING: Final[Mapping[str, Any]] = {
     "model": "text",
     "score": "number",

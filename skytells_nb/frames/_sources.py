@@ -17,8 +17,6 @@ from ..exceptions import InvalidInputError, SkytellsError
 from ..models import Model, ModelList, Prediction
 from ._columns import COLUMNS
 
-__all__ = ["RowSource", "chunks", "models", "open_source", "pandas_frame"]
-
 SIZE: Final = 1_000
 """Rows that are read at a time, so that what an iterator yields can be let go of."""
 

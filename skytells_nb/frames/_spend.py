@@ -22,18 +22,6 @@ from ._dtypes import Categories, column_of, utc
 from ._predictions import predictions_frame
 from ._times import utc_times
 
-__all__ = [
-    "FIGURES",
-    "checked_names",
-    "figures",
-    "format_period",
-    "local_zone",
-    "period_starts",
-    "periods_between",
-    "spend",
-    "zone_of",
-]
-
 FIGURES: Final = ("count", "cost", "mean", "share", "failed_cost", "cost_per_second", "unknown")
 _MOST_PERIODS: Final = 1_000_000
 _HOUR: Final = pd.Timedelta(hours=1)

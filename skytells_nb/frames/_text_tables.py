@@ -16,8 +16,6 @@ from ._prices import pricing_frame
 from ._spend import format_period, spend
 from ._totals import rounded
 
-__all__ = ["models_table", "spend_table"]
-
 
 def models_table(source: Any, criteria: bool = False) -> str:
     """Format the price list as lines of text.

@@ -13,8 +13,6 @@ from ..exceptions import InvalidInputError
 from ..models import parse_time
 from ._dtypes import Array, plain_values
 
-__all__ = ["read_times", "to_micros", "utc_times"]
-
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
 _SHAPE: Final = np.frombuffer(b"0000-00-00T00:00:00.000000", dtype=np.uint8)

@@ -14,8 +14,6 @@ from ..pricing import EXACT, Estimate, added, checked_count
 from ._billable import as_frame, billable, billable_sums, require_columns, warn_of
 from ._datasets import RowFilter, aggregate, is_dataset
 
-__all__ = ["forecast", "rounded", "total"]
-
 _FEWEST: Final = 3
 _CONFIDENCE: Final = 0.95
 

@@ -16,8 +16,6 @@ import pandas as pd
 from ..exceptions import InvalidInputError
 from ._cells import encode_name, is_plain, kind_of, parse_json, to_json
 
-__all__ = ["read", "write"]
-
 _ABOUT: Final = "about"
 _LONGEST: Final = 32_767  # characters that a cell holds
 _LARGEST: Final = 1_000_000_000  # bytes of all parts; a hostile file of 1 MB unpacks to 1 GB and more

@@ -31,8 +31,6 @@ from ._results import BatchResult
 from ._session import run_batch
 from ._shared_journal import SharedJournal
 
-__all__ = ["abatch", "batch"]
-
 _AT_ONCE: Final = 256  # inputs that are read before others on the loop have their turn
 _LONGEST_NAME: Final = 200
 _F = TypeVar("_F", bound=Callable[..., object])

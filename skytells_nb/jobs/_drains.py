@@ -20,8 +20,6 @@ from ..exceptions import AuthenticationError, SkytellsError
 from ._session import run_batch
 from ._shared_journal import SharedJournal
 
-__all__ = ["Drain", "Executor", "run_drains", "work_off"]
-
 _TURN: Final = 0.5
 _USUAL: Final = 4
 

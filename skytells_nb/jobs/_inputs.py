@@ -21,8 +21,6 @@ from ..exceptions import InvalidInputError, SkytellsError
 from ..models import Model
 from ..schema import Checker, as_record, as_text, is_frame, labels_of, rows_of
 
-__all__ = ["MOST", "Inputs", "ItemKey"]
-
 MOST: Final = 10_000_000
 """Inputs that one batch takes: a generator without an end would fill the disk."""
 

@@ -14,8 +14,6 @@ from ..pricing import Estimate
 from ._inputs import ItemKey
 from ._journal import Journal, Write
 
-__all__ = ["ItemObserver", "TakenError"]
-
 
 class TakenError(SkytellsError):
     """Another worker has the item by now, because this one was not heard of for too long."""

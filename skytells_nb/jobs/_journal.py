@@ -25,8 +25,6 @@ from ..exceptions import InvalidInputError, SkytellsError, UncertainCreateError
 from ..models import Prediction
 from ._inputs import Inputs, ItemKey
 
-__all__ = ["Counts", "Item", "Journal", "Row", "Write"]
-
 
 class Row(NamedTuple):
     """What is written of one item.

@@ -20,8 +20,6 @@ from ._inputs import Inputs, ItemKey
 from ._journal import Item, Journal, Operation, Row, Write
 from ._lock import BatchLock
 
-__all__ = ["SCHEMA", "LocalJournal"]
-
 SCHEMA: Final = (
     """CREATE TABLE IF NOT EXISTS jobs_batches (
         n INTEGER PRIMARY KEY, origin TEXT NOT NULL, account TEXT NOT NULL, name TEXT NOT NULL,

@@ -14,8 +14,6 @@ import filelock
 from ..api import Account
 from ..exceptions import SkytellsError
 
-__all__ = ["BatchLock"]
-
 _winding_up: Final[set[Path]] = set()
 """Locks of this process whose batch was stopped, and which are released in a moment."""
 

@@ -20,8 +20,6 @@ if TYPE_CHECKING:
 
 Database: TypeAlias = "psycopg.Connection[tuple[Any, ...]]"
 
-__all__ = ["Address", "Database", "Postgres"]
-
 T = TypeVar("T")
 
 PATIENCE: Final = 600.0

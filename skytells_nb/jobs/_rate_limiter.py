@@ -7,8 +7,6 @@ from collections.abc import Callable
 from math import inf
 from typing import Final
 
-__all__ = ["RateLimiter"]
-
 _PATIENCE: Final = 120.0
 _LONGEST: Final = 30.0
 

@@ -21,8 +21,6 @@ from ._shared_tables import read_overview
 if TYPE_CHECKING:
     from pandas import DataFrame
 
-__all__ = ["BatchList", "BatchResult", "BatchState", "batches"]
-
 _STATES: Final = ("succeeded", "failed", "canceled", "uncertain", "running")
 
 

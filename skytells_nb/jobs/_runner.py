@@ -40,8 +40,6 @@ from ._item_observer import ItemObserver, TakenError
 from ._journal import Counts, Item, Journal, Row
 from ._rate_limiter import RateLimiter
 
-__all__ = ["BatchRunner", "slim"]
-
 _AGAIN: Final = 2.0
 """Seconds between two looks for what was perhaps sent: a listing may be that late."""
 

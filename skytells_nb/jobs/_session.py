@@ -20,8 +20,6 @@ from ._inputs import Inputs
 from ._journal import Journal
 from ._runner import BatchRunner
 
-__all__ = ["run_batch"]
-
 _PATIENCE: Final = 3.0  # seconds for a run that was stopped just now to wind up
 _LOOKS: Final = 60
 

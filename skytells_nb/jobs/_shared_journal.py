@@ -30,8 +30,6 @@ from ._journal import Counts, Item, Journal, Row, Write
 from ._postgres import Address, Database, Postgres
 from ._shared_tables import STATEMENTS, require_tables
 
-__all__ = ["SharedJournal"]
-
 MARGIN: Final = 30.0
 """Seconds that a lease is longer than one exchange with the API may take."""
 

@@ -13,8 +13,6 @@ from typing import Any, Final
 from ..exceptions import SkytellsError
 from ._postgres import Address, Database, Postgres
 
-__all__ = ["STATEMENTS", "VERSION", "read_overview", "require_tables"]
-
 VERSION: Final = 1
 
 _TABLES: Final = """

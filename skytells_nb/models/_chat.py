@@ -21,8 +21,6 @@ from ._parse import parse_content, parse_count, parse_mapping, parse_number, par
 from ._prediction import Metrics, Prediction
 from ._status import Status
 
-__all__ = ["ChatCompletion", "Choice", "Filter", "Piece", "ToolCall", "Usage"]
-
 
 @dataclass(frozen=True, slots=True)
 class Usage:

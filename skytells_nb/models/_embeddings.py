@@ -23,8 +23,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from pandas import DataFrame
 
-__all__ = ["Embeddings"]
-
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Embeddings(Finished):

@@ -7,8 +7,6 @@ from typing import Any, Self
 
 from ..exceptions import warn_user
 
-__all__ = ["Finished"]
-
 
 class Finished:
     """A value that is there, and that awaits to itself."""

@@ -18,8 +18,6 @@ from ._units import BilledQuantity, parse_unit
 if TYPE_CHECKING:
     from pandas import DataFrame
 
-__all__ = ["Criterion", "Model", "ModelList", "Pricing", "slugs_of"]
-
 _NOT_FLAT: Final = Decimal("NaN")
 
 

@@ -18,25 +18,6 @@ from typing import Any, Final
 from ..filetypes import FILE_TYPES, sniff
 from ._status import status_from_wire
 
-__all__ = [
-    "is_address",
-    "parse_amount",
-    "parse_billing",
-    "parse_content",
-    "parse_count",
-    "parse_error",
-    "parse_mapping",
-    "parse_model_name",
-    "parse_model_type",
-    "parse_number",
-    "parse_outputs",
-    "parse_prompt",
-    "parse_text",
-    "parse_texts",
-    "parse_time",
-    "parse_webhook",
-]
-
 _ADDRESS: Final = re.compile(r"(?:[a-z][a-z0-9+.-]{1,20}://|data:)\S+", re.IGNORECASE)
 _BASE64: Final = re.compile(r"[A-Za-z0-9+/]+={0,2}")
 # Addresses beside an output that lead to something else.

@@ -36,8 +36,6 @@ if TYPE_CHECKING:
     from pandas import DataFrame
     from PIL.Image import Image
 
-__all__ = ["SANDBOX_ID", "Metrics", "Prediction", "PredictionList", "is_sandbox_id"]
-
 SANDBOX_ID: Final = r"(?:chatcmpl-|resp_|emb_)?sandbox[-_]"
 """How the ids of a sandbox's predictions and answers begin, as a pattern: their cost is no money."""
 

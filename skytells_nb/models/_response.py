@@ -25,8 +25,6 @@ from ._parse import parse_mapping, parse_text
 from ._prediction import Prediction
 from ._status import Status
 
-__all__ = ["Response"]
-
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Response(Finished):

@@ -10,8 +10,6 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import Final, Literal, assert_never, get_args
 
-__all__ = ["STATUSES", "Status", "count_statuses", "is_done", "parse_status", "status_from_wire"]
-
 Status = Literal["queued", "processing", "succeeded", "failed", "canceled", "not_sent"]
 """``not_sent`` is ours: an item of a batch that was stopped before its turn came, so nothing was billed."""
 

@@ -12,8 +12,6 @@ from decimal import Decimal
 from enum import Enum
 from typing import Final
 
-__all__ = ["BilledQuantity", "Unit", "parse_unit"]
-
 
 class BilledQuantity(Enum):
     """What has to be counted to apply a price."""

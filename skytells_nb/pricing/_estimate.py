@@ -17,8 +17,6 @@ from ._quantity import EXACT, Interval, quantity, tokens_in, tokens_out
 from ._resolved_input import ResolvedInput
 from ._rules import Rate, TokenKind, match_rates, token_rates, unit_name
 
-__all__ = ["PLAUSIBLE", "Estimate", "added", "checked_count", "cost_of_usage", "estimate", "together"]
-
 PLAUSIBLE: Final = Decimal(1_000_000)
 """A price or a cost above this is taken for a mistake."""
 

@@ -10,8 +10,6 @@ from ..formatting import format_number
 from ._quantity import EXACT, Interval
 from ._resolved_input import InputValue, ResolvedInput, numeric, shown
 
-__all__ = ["megapixels"]
-
 _PIXELS: Final = re.compile(r"(\d{1,5})\s*[x×*]\s*(\d{1,5})")
 _LINES: Final = re.compile(r"(\d{3,4})\s*[pi]")
 _KILO: Final = re.compile(r"(\d{1,2})\s*k")

@@ -14,8 +14,6 @@ from ..models import BilledQuantity, Unit
 from ..schema import LENGTH_NAMES, UNSET, Property, count_names, is_count
 from ._resolved_input import InputValue, ResolvedInput, number_bounds, numeric, shown
 
-__all__ = ["EXACT", "TOKEN_COUNTS", "Interval", "quantity", "tokens_in", "tokens_out"]
-
 EXACT: Final = Context(prec=200)
 """Arithmetic that does not round on the way, whatever precision a notebook has set for itself."""
 

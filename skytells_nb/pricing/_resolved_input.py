@@ -10,8 +10,6 @@ from typing import Any
 from ..models import parse_amount
 from ..schema import UNSET, InputSchema, Property, parse, to_plain
 
-__all__ = ["InputValue", "ResolvedInput", "numeric", "shown"]
-
 
 @dataclass(frozen=True, slots=True)
 class InputValue:

@@ -18,16 +18,6 @@ from ..plaintext import clip, one_line
 from ..schema import InputSchema, parse
 from ._resolved_input import ResolvedInput, numeric, shown
 
-__all__ = [
-    "MatchedRates",
-    "Rate",
-    "TokenKind",
-    "list_price",
-    "list_price_rules",
-    "match_rates",
-    "token_rates",
-]
-
 TokenKind = Literal["input", "output", "cached", "reasoning"]
 
 _EQUALS: Final = frozenset({"equals", "equal", "eq", "==", "=", "is"})

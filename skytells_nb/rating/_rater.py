@@ -14,8 +14,6 @@ from ..models import Prediction, PredictionList
 if TYPE_CHECKING:
     from ._widget import RaterWidget
 
-__all__ = ["Rater", "rate"]
-
 
 def rate(predictions: Prediction | Iterable[Prediction], *, archive: Archive | None = None) -> Rater:
     """Rate predictions one after the other, with stars, tags and a note.

@@ -17,8 +17,6 @@ from ..formatting import format_count
 if TYPE_CHECKING:
     from ._rater import Rater
 
-__all__ = ["RaterWidget"]
-
 _BYTES: Final = 400_000
 _PICTURE: Final = 768
 

@@ -37,8 +37,6 @@ from ._estimate import PRICES, estimate_on_loop
 from ._history import spent_since
 from ._ledger import Balance, Entry, Ledger
 
-__all__ = ["Budget", "budget", "over_budget", "require_price"]
-
 _REFRESH: Final = 5.0
 _doors = Lock()
 

@@ -31,8 +31,6 @@ from ._history import past
 if TYPE_CHECKING:
     from pandas import DataFrame
 
-__all__ = ["PRICES", "PriceList", "estimate", "estimate_on_loop"]
-
 _AGE: Final = 600.0
 _AGE_OF_AN_ERROR: Final = 2.0
 _TURN: Final = 0.05

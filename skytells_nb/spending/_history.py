@@ -14,8 +14,6 @@ from ..api import Connection
 from ..models import Model, parse_amount, parse_number
 from ..pricing import PLAUSIBLE, added
 
-__all__ = ["Day", "Past", "past", "spent_since"]
-
 _MOST: Final = 200
 _AGE: Final = 30.0
 

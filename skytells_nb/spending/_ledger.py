@@ -28,8 +28,6 @@ from uuid import uuid4
 from ..exceptions import SkytellsError
 from ..pricing import EXACT, added
 
-__all__ = ["Balance", "Entry", "Ledger"]
-
 _NOTHING: Final = Decimal(0)
 _PATIENCE: Final = 30.0
 _TABLES: Final = """

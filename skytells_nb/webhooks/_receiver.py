@@ -23,8 +23,6 @@ from ..exceptions import SkytellsError, WaitTimeoutError, WebhookSignatureError,
 from ..models import Prediction
 from ._signature import Secrets, parse
 
-__all__ = ["Receiver"]
-
 _SLICE: Final = 0.25
 _LARGEST: Final = 10 * 2**20
 _REMEMBERED: Final = 10_000

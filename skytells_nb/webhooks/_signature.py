@@ -12,8 +12,6 @@ from typing import Any, Final
 from ..exceptions import InvalidInputError, SkytellsError, WebhookSignatureError
 from ..models import Prediction
 
-__all__ = ["Secrets", "parse", "verify"]
-
 _BROKEN: Final = re.compile("[\ud800-\udfff]")
 """Halves of characters, which no encoding has."""
 

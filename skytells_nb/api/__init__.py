@@ -26,6 +26,7 @@ from ._wait import patience, wait
 if TYPE_CHECKING:
     from ._ask import ask_for_prediction
     from ._stream import AsyncTextStream, TextStream
+    from ._text import open_stream
     from ._text_requests import as_messages
     from ._tools import as_tool
 
@@ -70,6 +71,7 @@ __all__ = [
     "list_predictions",
     "literal",
     "look_for",
+    "open_stream",
     "parse_bound",
     "patience",
     "prepare_input",
@@ -86,6 +88,7 @@ _TEXT = {
     "as_messages": "_text_requests",
     "as_tool": "_tools",
     "ask_for_prediction": "_ask",
+    "open_stream": "_text",
 }
 """What only text models need, and who asks no text model shall not wait for."""
 

@@ -75,9 +75,11 @@ async def ask_for_prediction(
     return answer.to_prediction()
 
 
-async def ask_for_stream(connection: Connection, request: TextRequest) -> TextSource:
+async def ask_for_stream(
+    connection: Connection, request: TextRequest, observers: Sequence[Observer] = ()
+) -> TextSource:
     """Send a request for a stream; returns as soon as its first bytes may come."""
-    call = TextCall(connection, request)
+    call = TextCall(connection, request, observers)
     source = TextSource(call, await call.send())
     source.start()
     return source
@@ -234,11 +236,13 @@ class TextCall:
         await self.connection.to_the_end(self._tell(value.to_prediction(status, error)))
 
     async def _tell(self, prediction: Prediction) -> None:
-        connection = self.connection
+        connection, own = self.connection, self._observers
         while self._tickets:
             observer, ticket = self._tickets.pop(0)
             try:
                 await observer.created(connection.account, ticket, prediction)
+                if any(observer is each for each in own):  # of whose end nobody else tells it
+                    await observer.ended(connection.account, prediction)
             except Exception as error:  # noqa: BLE001 - an observer's failure must not lose the answer
                 warn_user(f"{type(observer).__name__} failed: {error}")
         await connection.ended(prediction)

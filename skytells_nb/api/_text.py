@@ -12,6 +12,7 @@ from ..models import Embeddings as Vectors
 from . import _text_requests as requests
 from ._ask import ask, ask_for_stream
 from ._connection import Connection
+from ._observers import Observer
 from ._resource import Resource, blocking
 from ._stream import AsyncTextStream, TextSource, TextStream
 from ._text_requests import TextRequest
@@ -205,14 +206,36 @@ async def _create(
     resource: Resource, build: Callable[..., TextRequest], *asked: object, stream: bool = False, **params: Any
 ) -> Any:
     """Build a request, send it, and return its answer, or what reads its stream."""
-    connection = resource._connection  # noqa: SLF001 - the same idea
+    sending = _send(resource._connection, build, *asked, stream=stream, **params)  # noqa: SLF001 - the same idea
+    return await resource._on_loop(sending)  # noqa: SLF001 - the same idea
 
-    async def send() -> Any:
-        # In a thread, since pictures may be read and encoded: a loop that does so holds up everybody.
-        request = await asyncio.to_thread(build, *asked, stream=stream, origin=connection.origin, **params)
-        return await (ask_for_stream if stream else ask)(connection, request)
 
-    return await resource._on_loop(send())  # noqa: SLF001 - the same idea
+async def _send(
+    connection: Connection,
+    build: Callable[..., TextRequest],
+    *asked: object,
+    stream: bool,
+    observers: Sequence[Observer] = (),
+    **params: Any,
+) -> Any:
+    # In a thread, since pictures may be read and encoded: a loop that does so holds up everybody.
+    request = await asyncio.to_thread(build, *asked, stream=stream, origin=connection.origin, **params)
+    return await (ask_for_stream if stream else ask)(connection, request, observers)
+
+
+async def open_stream(
+    connection: Connection,
+    route: Literal["chat", "responses"],
+    model: str,
+    asked: object,
+    *,
+    observers: Sequence[Observer] = (),
+    **params: Any,
+) -> AsyncTextStream[Any]:
+    """Ask for a stream on the toolkit's loop; ``observers`` hear of this call alone."""
+    build = requests.chat if route == "chat" else requests.responses
+    found = await _send(connection, build, model, asked, stream=True, observers=observers, **params)
+    return AsyncTextStream(found)
 
 
 class Completions(Resource):

@@ -14,20 +14,21 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from html import escape
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import ipywidgets as w
 import traitlets
 
 from .._options import options
 from ..aio import run, submit
-from ..api import AsyncClient, Client, client_of
+from ..api import AsyncClient, Client, client_of, open_stream
 from ..checks import expected
 from ..display import answer_html, follow, to_html
 from ..exceptions import InvalidInputError, SkytellsError
 from ..filetypes import sniff
 from ..formatting import format_cost, format_count, money_unit
 from ..models import ChatCompletion, Model, Response
+from ..spending import Budget
 from ._codegen import connect_line, literal
 from ._error_message import describe
 from ._masked import Upload
@@ -87,6 +88,9 @@ class Chat(w.VBox):  # type: ignore[misc]  # ipywidgets has no types
         What the model is told before anything else.
     client : Client or AsyncClient, optional
         The newest open client, or else ``sky.connect()``, unless given.
+    budget : amount or Budget, optional
+        What this conversation may spend in all, as for a `PromptForm`. A turn that might cross it is refused
+        before it is sent; ``max_tokens`` bounds what a turn may cost.
     **params
         Sent with every turn, such as ``temperature=0.2`` or ``max_tokens=500``.
 
@@ -100,6 +104,8 @@ class Chat(w.VBox):  # type: ignore[misc]  # ipywidgets has no types
         ``idle`` or ``writing``.
     cost : Decimal or None
         Of all answers, also of those that were edited away: they were paid for. None where one is unknown.
+    budget : Budget or None
+        Its own budget, with what is left of it.
     code : str
         The Python that asks the same.
 
@@ -128,18 +134,21 @@ class Chat(w.VBox):  # type: ignore[misc]  # ipywidgets has no types
         system: str | None = None,
         *,
         client: Client | AsyncClient | None = None,
+        budget: Budget | Decimal | float | str | None = None,
         **params: Any,
     ) -> None:
         if system is not None and not isinstance(system, str):
             raise expected("system", "a text", system)
         self._client = client_of(client)
         self.model = model if isinstance(model, Model) else run(self._client.models.get(model))
-        self._route = self.model.text_route
-        if self._route is None or self._route == "embeddings":
-            maker = "client.embeddings.create" if self._route else f"sky.PromptForm({self.model.id!r})"
+        route = self.model.text_route
+        if route is None or route == "embeddings":
+            maker = "client.embeddings.create" if route else f"sky.PromptForm({self.model.id!r})"
             raise InvalidInputError(f"{self.model.id!r} does not chat. Use {maker}.", charged=False)
+        self._route: Literal["chat", "responses"] = route
         self.system = system
         self.params = params
+        self.budget = budget if budget is None or isinstance(budget, Budget) else Budget(budget)
         self.answers: list[ChatCompletion | Response] = []
         self._turns: list[_Turn] = []
         self._lock = threading.RLock()  # clicks come on the main thread or a subshell's, pieces on the loop's
@@ -305,10 +314,13 @@ class Chat(w.VBox):  # type: ignore[misc]  # ipywidgets has no types
         try:
             if turn.stopped:
                 return
-            create: Any = self._client.responses.create
-            if self._route == "chat":
-                create = self._client.chat.completions.create
-            stream = await create(self.model.id, self.messages, stream=True, **self.params)
+            connection, budget = self._client.connection, self.budget
+            connection.require_open()
+            # One that stands for the whole process hears of everything anyway.
+            own = () if budget is None or budget.is_open else (budget,)
+            stream = await open_stream(
+                connection, self._route, self.model.id, self.messages, observers=own, **self.params
+            )
             await follow(stream, lambda answer, writing: self._draw(turn, answer, writing=writing))
         except Exception as error:  # noqa: BLE001 - shown where the answer would stand
             turn.error = (
@@ -440,13 +452,16 @@ class Chat(w.VBox):  # type: ignore[misc]  # ipywidgets has no types
         self._show_code()
 
     def _so_far(self) -> str:
+        budget = self.budget
+        left = "" if budget is None else f"{format_cost(budget.remaining, self._unit)} left of the budget"
         if not self.answers:
-            return ""
+            return left
         known = sum((answer.cost or Decimal(0) for answer in self.answers), Decimal(0))
         tokens = sum(answer.usage.total_tokens or 0 for answer in self.answers if answer.usage is not None)
         least = "" if self.cost is not None else "at least "
         cost = format_cost(known, self._unit)
-        return f"This conversation so far: {least}{cost} · {format_count(tokens, 'token')}"
+        said = f"This conversation so far: {least}{cost} · {format_count(tokens, 'token')}"
+        return f"{said} · {left}" if left else said
 
     def _show_code(self) -> None:
         self._panel.value = code_html(self.code, "python") if self._code_button.value else ""

@@ -45,7 +45,7 @@ class Playground(w.HBox):  # type: ignore[misc]  # ipywidgets has no types
     model : str, optional
         The slug of the model to begin with; the first of the list unless given.
     budget : amount or Budget, optional
-        What the forms of all models together may spend.
+        What all models together may spend, those one talks with, too.
     reuse : bool, optional
         Whether *Generate* looks in the client's archive first, as for a `PromptForm`.
 
@@ -204,7 +204,7 @@ class Playground(w.HBox):  # type: ignore[misc]  # ipywidgets has no types
 
     def _make(self, model: Model) -> PromptForm | Chat:
         if model.text_route in ("chat", "responses"):
-            return Chat(model, client=self._client)
+            return Chat(model, client=self._client, budget=self._budget)
         return PromptForm(
             model, client=self._client, budget=self._budget, reuse=self._reuse, results=self._results
         )

@@ -62,7 +62,9 @@ def budget(
         Count as well what the client's archive knows to have been spent on the same origin since local
         midnight. Without an archive that cannot be known, and creates are refused.
     allow_unknown : bool
-        Let creates through whose price cannot be known beforehand. Their cost counts once it is known.
+        Let creates through whose price cannot be known beforehand. Their cost counts once it is known. Text
+        calls with pictures in their messages are among them: no source says how many tokens a picture is, or
+        how many at most, nor how long a model's context is, which would bound them, too.
     shared : str, optional
         A name. What all processes of this user on this machine spend under budgets of this name counts
         together, as long as one of them lives; each keeps its own limit.

@@ -86,6 +86,23 @@ def test_an_edited_question_takes_the_conversation_back(chat):
     assert [m["content"] for m in chat.messages if m["role"] == "user"] == ["uno"]
 
 
+@pytest.mark.parametrize("model", ["gpt-5", "skytells-3"])
+def test_its_budget_is_a_wall_of_its_own(sandbox, client, model):
+    limit = {"gpt-5": "max_tokens", "skytells-3": "max_output_tokens"}[model]
+    chat = sky.Playground(client, model=model, budget="0.001").chat
+    chat.params[limit] = 100
+    cost = chat.ask("Why is the sea blue?").cost
+    assert (chat.budget.spent, chat.budget.reserved) == (cost, 0)
+    assert "left of the budget" in page(chat)
+    client.chat.completions.create("gpt-5", "Of another budget, or of none.")
+    chat.params[limit] = 1000
+    billed = sandbox.billed_amount
+    with pytest.raises(sky.BudgetExceededError):
+        chat.ask("And the sky?")
+    assert sandbox.billed_amount == billed
+    assert chat.budget.spent == cost
+
+
 def test_the_code_asks_the_same(chat, sandbox):
     chat.ask('Say "fox".')
     chat.ask("Again.")

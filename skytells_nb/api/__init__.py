@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from ._ask import ask_for_prediction
     from ._stream import AsyncTextStream, TextStream
     from ._text import open_stream
-    from ._text_requests import as_messages
+    from ._text_requests import as_text_input
     from ._tools import as_tool
 
 __all__ = [
@@ -45,7 +45,7 @@ __all__ = [
     "Observer",
     "Predictions",
     "TextStream",
-    "as_messages",
+    "as_text_input",
     "as_tool",
     "ask_for_prediction",
     "ask_sandbox",
@@ -85,7 +85,7 @@ __all__ = [
 _TEXT = {
     "AsyncTextStream": "_stream",
     "TextStream": "_stream",
-    "as_messages": "_text_requests",
+    "as_text_input": "_text_requests",
     "as_tool": "_tools",
     "ask_for_prediction": "_ask",
     "open_stream": "_text",

@@ -23,7 +23,7 @@ from ..exceptions import (
     UncertainCreateError,
     warn_user,
 )
-from ..models import Prediction, Pricing, Status
+from ..models import AnsweringRoute, Prediction, Pricing, Status
 from ..pricing import cost_of_usage
 from ._connection import Connection
 from ._http import Exchange, OpenAnswer
@@ -33,7 +33,7 @@ from ._requests import Request
 from ._responses import ErrorBody, Reply, Response, TransportFailure, parse, to_exception
 from ._send import pause_before, rate_limit_wait
 from ._stream import TextSource, failed
-from ._text_requests import TextRequest, Value, chat
+from ._text_requests import TextRequest, Value, chat, responses
 
 _UNLISTED: Final = "It may have been billed; nothing lists such calls, so it was not sent again."
 _PRICE_AGE: Final = 600.0
@@ -54,16 +54,20 @@ async def ask(connection: Connection, request: TextRequest, observers: Sequence[
 
 
 async def ask_for_prediction(
-    connection: Connection, model: str, input: Mapping[str, Any], observers: Sequence[Observer] = ()
+    connection: Connection,
+    route: AnsweringRoute,
+    model: str,
+    input: Mapping[str, Any],
+    observers: Sequence[Observer] = (),
 ) -> Prediction:
-    """Ask a chat model, and return its answer as archives and batches keep it.
+    """Ask a text model, and return its answer as archives and batches keep it.
 
     Raises
     ------
     UncertainCreateError
         It was sent, and may have been billed; nothing lists such calls, so nobody can look for it.
     """
-    request = chat(model, **input)
+    request = (chat if route == "chat" else responses)(model, **input)
     try:
         answer = await ask(connection, request, observers)
     except SkytellsError as error:

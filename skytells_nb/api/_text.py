@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal, TypeAlias, overload
 
 from ..aio import run
-from ..models import ChatCompletion, Response
+from ..models import AnsweringRoute, ChatCompletion, Response
 from ..models import Embeddings as Vectors
 from . import _text_requests as requests
 from ._ask import ask, ask_for_stream
@@ -225,7 +225,7 @@ async def _send(
 
 async def open_stream(
     connection: Connection,
-    route: Literal["chat", "responses"],
+    route: AnsweringRoute,
     model: str,
     asked: object,
     *,

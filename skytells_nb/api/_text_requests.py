@@ -14,7 +14,7 @@ from .. import _lazy
 from ..checks import check_seconds, check_whole, expected
 from ..exceptions import InvalidInputError
 from ..filetypes import is_path_like, path_of
-from ..models import ChatCompletion, Embeddings, Prediction, Response
+from ..models import AnsweringRoute, ChatCompletion, Embeddings, Prediction, Response
 from ..pictures import is_picture
 from ..schema import to_plain
 from ._requests import Request, encode
@@ -36,6 +36,7 @@ _VALUES: Final[Mapping[TextRoute, type[Value]]] = {
 _AT_LEAST_ONE: Final = (
     *("max_tokens", "max_completion_tokens", "max_output_tokens", "max_tool_calls", "n", "dimensions"),
 )
+_IN_RESPONSES: Final = {"max_tokens": "max_output_tokens", "max_completion_tokens": "max_output_tokens"}
 _OF_TOOLS: Final = ("tools", "tool_choice")
 _MESSAGES: Final = 'a text, or a list of messages such as {"role": "user", "content": "…"}'
 
@@ -64,24 +65,32 @@ class TextRequest:
         return _VALUES[self.route].from_api(raw, requested_model=self.model, input=self.input, origin=origin)
 
 
-def as_messages(input: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the input of a chat model as its route takes it: prompt and system become messages.
+def as_text_input(route: AnsweringRoute, input: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the input of a model that answers, as its route takes it: prompt and system become messages.
 
     Examples
     --------
-    >>> from skytells_nb.api import as_messages
-    >>> as_messages({"prompt": "Why?", "max_tokens": 9})
+    >>> from skytells_nb.api import as_text_input
+    >>> as_text_input("chat", {"prompt": "Why?", "max_tokens": 9})
     {'messages': [{'role': 'user', 'content': 'Why?'}], 'max_tokens': 9}
+    >>> as_text_input("responses", {"prompt": "Why?", "max_tokens": 9})
+    {'input': 'Why?', 'max_output_tokens': 9}
     """
     params = dict(input)
+    if route == "responses":
+        params = {_IN_RESPONSES.get(name, name): value for name, value in params.items()}
+        if "input" in params:
+            params["messages"] = params.pop("input")
     asked = [
         {"role": role, "content": params.pop(name)}
         for name, role in (("system", "system"), ("prompt", "user"))
         if params.get(name) is not None
     ]
+    if route == "responses" and "messages" not in params and [each["role"] for each in asked] == ["user"]:
+        return {"input": asked[0]["content"], **params}
     earlier = _listed(params.pop("messages"), "messages") if "messages" in params else []
     at = 1 if "system" in input and asked else 0
-    return {"messages": [*asked[:at], *earlier, *asked[at:]], **params}
+    return {"messages" if route == "chat" else "input": [*asked[:at], *earlier, *asked[at:]], **params}
 
 
 def chat(

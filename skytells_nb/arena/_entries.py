@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any, Final
 
-from ..aio import gather, run
-from ..api import AsyncClient, find_reusable
+from ..aio import gather, on_loop, run
+from ..api import AsyncClient, as_text_input, ask_for_prediction, find_reusable
 from ..archive import Archive
 from ..checks import check_texts, check_variations
 from ..exceptions import InvalidInputError, SkytellsError, warn_user
@@ -135,9 +135,8 @@ def _is_text(model: Model) -> bool:
 
 
 def _asked(model: Model, task: Task) -> dict[str, Any]:
-    if model.text_route == "chat":
-        return {"messages": [{"role": "user", "content": task.prompt}], **task.input}
-    return {**task.input, "prompt": task.prompt}
+    input, route = {**task.input, "prompt": task.prompt}, model.text_route
+    return input if route is None or route == "embeddings" else as_text_input(route, input)
 
 
 def _is_there(prediction: Prediction) -> bool:
@@ -163,15 +162,14 @@ async def _make(
 
 
 async def _entry(client: AsyncClient, archive: Archive, model: Model, task: Task) -> Prediction:
-    asked = _asked(model, task)
-    if model.text_route != "chat":
+    asked, route = _asked(model, task), model.text_route
+    if route is None or route == "embeddings":
         made = await client.predictions.create(model.id, asked, reuse=True)
         # What a slow host kept from the archive is fetched when its prediction is read again.
         return made if _is_there(made) else await client.predictions.get(made)
     kept = await find_reusable(client.connection, model.id, asked, True)
     if kept is not None:
         return kept
-    answer = await client.chat.completions.create(model.id, task.prompt, **task.input)
+    answer = await on_loop(ask_for_prediction(client.connection, route, model.id, asked))
     found = await asyncio.to_thread(archive.by_ids, [answer.id], client.connection.account)
-    kept = found.get(answer.id)
-    return answer.to_prediction() if kept is None else kept
+    return found.get(answer.id, answer)

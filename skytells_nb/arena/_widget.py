@@ -154,7 +154,7 @@ class ArenaWidget(w.VBox):  # type: ignore[misc]  # ipywidgets has no types
         pair = self._arena.pair
         if pair is None:
             return f'<div class="sky-head"><b>That was every pair.</b>{quiet}</div>'
-        prompt = text_html(clip(one_line(_prompt_of(pair.left)), _LONGEST_PROMPT))
+        prompt = text_html(clip(one_line(pair.left.prompt or ""), _LONGEST_PROMPT))
         keys = '<span class="sky-quiet-words">click here once, then use the arrow keys</span>'
         return (
             f'<div class="sky-head"><b>Which is better?</b>{quiet}{keys}'
@@ -165,17 +165,9 @@ class ArenaWidget(w.VBox):  # type: ignore[misc]  # ipywidgets has no types
         self._ranking.value = _ranking_html(self._arena) if self._open.value else ""
 
 
-def _prompt_of(prediction: Prediction) -> str:
-    asked = prediction.input or {}
-    if prediction.prompt:
-        return prediction.prompt
-    messages = asked.get("messages")
-    return str(messages[-1].get("content", "")) if isinstance(messages, list) and messages else ""
-
-
 def _blind_html(prediction: Prediction) -> str:
     """Draw what was made, without a word of where it comes from."""
-    nobody = Prediction(id="", status="succeeded", input={"prompt": _prompt_of(prediction)})
+    nobody = Prediction(id="", status="succeeded", input={"prompt": prediction.prompt or ""})
     contents = outputs_of(prediction)
     found = fetch([DisplayItem(each, nobody, n, len(contents)) for n, each in enumerate(contents, start=1)])
     items = [replace(item, content=_nameless(item.content)) for item in found]

@@ -206,7 +206,7 @@ class _Created(Observer):
 
 
 async def _create(connection: Connection, slot: Slot, seen: Observer) -> Prediction:
-    if slot.chats:
-        return await ask_for_prediction(connection, slot.model, slot.input, watch_created([seen]))
+    if slot.route is not None:
+        return await ask_for_prediction(connection, slot.route, slot.model, slot.input, watch_created([seen]))
     sent = await prepare_input(connection, slot.model, slot.input)
     return await create(connection, slot.model, sent, observers=watch_created([seen]))

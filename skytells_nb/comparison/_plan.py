@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from .._options import options
-from ..api import as_messages
+from ..api import as_text_input
 from ..display import REUSED
 from ..exceptions import InvalidInputError
 from ..formatting import format_count
-from ..models import Model, Prediction
+from ..models import AnsweringRoute, Model, Prediction
 from ..pricing import Estimate, estimate, together
 from ..schema import Checker, as_text, labels_of, parse, rows_of, unknown_inputs
 
@@ -31,13 +31,13 @@ Label = tuple[str, ...]
 
 @dataclass(frozen=True, slots=True)
 class Slot:
-    """One cell to be filled: where it stands, what is asked for it, and whether of a chat model."""
+    """One cell to be filled: where it stands, what is asked for it, and the route of a model that answers."""
 
     row: int
     column: int
     model: str
     input: dict[str, Any]
-    chats: bool
+    route: AnsweringRoute | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,7 +182,7 @@ def _prices(models: Sequence[Model], slots: Sequence[tuple[str, Slot]]) -> tuple
     problems: dict[str, None] = {}
     for label, slot in slots:
         found: dict[str, str] = {}
-        if not slot.chats:  # whose route takes more than the schema says
+        if slot.route is None:  # whose route takes more than the schema says
             policy = options.unknown_inputs or "refuse"
             unknown = unknown_inputs(schemas[slot.model], slot.input, policy=policy)
             found = {**checkers[slot.model].problems(slot.input), **unknown}
@@ -201,15 +201,15 @@ def _prices(models: Sequence[Model], slots: Sequence[tuple[str, Slot]]) -> tuple
 
 
 def _slot(row: int, column: int, model: Model, input: dict[str, Any]) -> Slot:
-    """Return a cell with its input as its model's route takes it: a chat model is sent messages."""
-    if model.text_route in ("responses", "embeddings"):
+    """Return a cell with its input as its model's route takes it: one that answers is sent messages."""
+    route = model.text_route
+    if route == "embeddings":
         raise InvalidInputError(
-            f"A comparison asks chat models, not {model.id!r}. Use client.{model.text_route}.create. Nothing "
-            "was sent.",
+            f"A comparison does not ask {model.id!r}. Use client.embeddings.create. Nothing was sent.",
             charged=False,
         )
-    chats = model.text_route == "chat"
-    return Slot(row, column, model.id, as_messages(input) if chats else input, chats)
+    asked = input if route is None else as_text_input(route, input)
+    return Slot(row, column, model.id, asked, route)
 
 
 def _label(model: str, variation: Mapping[str, Any], variations: Sequence[Mapping[str, Any]]) -> str:

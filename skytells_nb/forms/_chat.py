@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from html import escape
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 import ipywidgets as w
 import traitlets
@@ -27,7 +27,7 @@ from ..display import answer_html, follow, to_html
 from ..exceptions import InvalidInputError, SkytellsError
 from ..filetypes import sniff
 from ..formatting import format_cost, format_count, money_unit
-from ..models import ChatCompletion, Model, Response
+from ..models import AnsweringRoute, ChatCompletion, Model, Response
 from ..spending import Budget
 from ._codegen import connect_line, literal
 from ._error_message import describe
@@ -145,7 +145,7 @@ class Chat(w.VBox):  # type: ignore[misc]  # ipywidgets has no types
         if route is None or route == "embeddings":
             maker = "client.embeddings.create" if route else f"sky.PromptForm({self.model.id!r})"
             raise InvalidInputError(f"{self.model.id!r} does not chat. Use {maker}.", charged=False)
-        self._route: Literal["chat", "responses"] = route
+        self._route: AnsweringRoute = route
         self.system = system
         self.params = params
         self.budget = budget if budget is None or isinstance(budget, Budget) else Budget(budget)

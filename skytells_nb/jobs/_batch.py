@@ -21,7 +21,7 @@ from ..archive import Archive
 from ..checks import check_amount, check_choice, check_text, check_whole, expected, meant_as
 from ..exceptions import InvalidInputError, warn_user
 from ..formatting import format_cost, money_unit
-from ..models import Model, slugs_of
+from ..models import AnsweringRoute, Model, slugs_of
 from ._drains import Drain, Executor, run_drains
 from ._inputs import Inputs
 from ._journal import Journal
@@ -145,7 +145,7 @@ def batch(
     if inputs is None:
         return run(job.run(None))
     schema = job.take(job.client.as_sync().models.get(job.model)) if _is_many(inputs) else None
-    given = Inputs(job.model, inputs, schema, job.client.base_url, chats=job.chats)
+    given = Inputs(job.model, inputs, schema, job.client.base_url, route=job.route)
     try:
         while given.read(_AT_ONCE):
             continue
@@ -215,7 +215,7 @@ async def abatch(
     if inputs is None:
         return await on_loop(job.run(None))
     schema = job.take(await job.client.models.get(job.model)) if _is_many(inputs) else None
-    given = Inputs(job.model, inputs, schema, job.client.base_url, chats=job.chats)
+    given = Inputs(job.model, inputs, schema, job.client.base_url, route=job.route)
     try:
         more = True
         while more:
@@ -262,7 +262,7 @@ class _Batch:
             )
         model = slugs_of(model)
         goes_on = model is None and inputs is None
-        self.chats = False
+        self.route: AnsweringRoute | None = None
         self.model = "" if goes_on else check_text("model", model, what="a model's name")
         self.limit = check_whole("limit", limit, 1)
         self.budget = budget
@@ -278,14 +278,14 @@ class _Batch:
     def take(self, model: Model) -> dict[str, Any] | None:
         """Take the model that was meant, and return its schema; its name may be what people call it."""
         self.model = model.id
-        if model.text_route in ("responses", "embeddings"):
+        route = model.text_route
+        if route == "embeddings":
             raise InvalidInputError(
-                f"A batch asks chat models, not {model.id!r}. Use client.{model.text_route}.create with "
-                "sky.gather.",
+                f"A batch does not ask {model.id!r}. client.embeddings.create takes a whole list of texts.",
                 charged=False,
             )
-        self.chats = model.text_route == "chat"
-        return None if self.chats else model.input_schema
+        self.route = route
+        return model.input_schema if route is None else None
 
     async def run(self, inputs: Inputs | None) -> BatchResult:
         """Hold the batch, open its journal, run; and leave everything written, whatever happens."""

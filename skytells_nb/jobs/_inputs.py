@@ -15,10 +15,10 @@ from hashlib import blake2b
 from itertools import islice
 from typing import Any, Final
 
-from ..api import as_messages, create_request
+from ..api import as_text_input, create_request
 from ..archive import prepare
 from ..exceptions import InvalidInputError, SkytellsError
-from ..models import Model
+from ..models import AnsweringRoute, Model
 from ..schema import Checker, as_record, as_text, is_frame, labels_of, rows_of
 
 MOST: Final = 10_000_000
@@ -44,8 +44,8 @@ class Inputs:
         What the model takes.
     origin : str
         The API they go to; files and predictions among them become what it can read.
-    chats : bool
-        Whether it is a chat model: a prompt, and a ``system``, become messages.
+    route : str, optional
+        That of a model that answers: a prompt, and a ``system``, become what it takes.
 
     Raises
     ------
@@ -60,13 +60,13 @@ class Inputs:
         schema: Mapping[str, Any] | None,
         origin: str,
         *,
-        chats: bool = False,
+        route: AnsweringRoute | None = None,
     ) -> None:
         _require_collection(given)
         self.labels = labels_of(given)
         """The index of a DataFrame or Series, or None."""
         self._model, self._origin, self._schema = model, origin, schema
-        self._checker, self._chats = Checker(schema), chats
+        self._checker, self._route = Checker(schema), route
         self._given: Iterable[object] = rows_of(given)
         self._once = iter(self._given) is self._given
         self._source = iter(self._given)
@@ -165,8 +165,8 @@ class Inputs:
         given = as_record(given)
         if not isinstance(given, Mapping):
             raise InvalidInputError(f"it is {type(given).__name__}, and neither a dict nor a prompt")
-        if self._chats:
-            given = as_messages(given)
+        if self._route is not None:
+            given = as_text_input(self._route, given)
         if not _is_json(dict(given)):
             given = prepare(given, self._schema, origin=self._origin)
         order = create_request(self._model, given)

@@ -14,7 +14,7 @@ import asyncio
 from collections import deque
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
-from typing import Any, Final, assert_never
+from typing import Any, Final, Literal, assert_never
 
 from ..aio import Bar, gather
 from ..api import Connection, ask_for_prediction, cancel_remotely, create, get_model, look_for, wait
@@ -34,7 +34,7 @@ from ..exceptions import (
     warn_user,
 )
 from ..formatting import format_cost, money_unit
-from ..models import Prediction, Status, parse_status
+from ..models import AnsweringRoute, Prediction, Status, parse_status
 from ..pricing import added
 from ._item_observer import ItemObserver, TakenError
 from ._journal import Counts, Item, Journal, Row
@@ -100,7 +100,7 @@ class BatchRunner:
         places = journal.positions
         self._workers = limit if places is None else min(limit, max(1, len(places)))
         self._reuse = reuse
-        self._chats: bool | None = None
+        self._route: AnsweringRoute | Literal["unread"] | None = "unread"
         self._taken: set[str] = set()  # what items of this batch are, which no other of them can be
         self._limiter = RateLimiter(self._workers, connection.now)
         self._reading = asyncio.Lock()
@@ -412,8 +412,11 @@ class BatchRunner:
         connection = self._connection
         try:
             if item.id is None:
-                make = ask_for_prediction if await self._is_chat(item) else create
-                ended = await make(connection, self._model, item.input, observers=(observer,))
+                given, route = (self._model, item.input), await self._text_route(item)
+                if route is None:
+                    ended = await create(connection, *given, observers=(observer,))
+                else:
+                    ended = await ask_for_prediction(connection, route, *given, observers=(observer,))
             else:
                 made = self._placeholder(item, item.id, "queued", None)
                 try:
@@ -432,13 +435,14 @@ class BatchRunner:
                 warn_user(f"Prediction {ended.id} could not be archived: {error.message}")
         return ended
 
-    async def _is_chat(self, item: Item) -> bool:
-        """Return whether a chat model is asked: its inputs have messages, as a few others' have."""
-        if "messages" not in item.input:
-            return False
-        if self._chats is None:  # asked once a run, not once an item
-            self._chats = (await get_model(self._connection, self._model)).text_route == "chat"
-        return self._chats
+    async def _text_route(self, item: Item) -> AnsweringRoute | None:
+        """Return the route of a model that answers: its inputs have messages, as a few others' have."""
+        if "messages" not in item.input and "input" not in item.input:
+            return None
+        if self._route == "unread":  # asked once a run, not once an item
+            found = (await get_model(self._connection, self._model)).text_route
+            self._route = None if found == "embeddings" else found
+        return self._route
 
     async def _on_error(self, item: Item, made: str | None, error: SkytellsError, answers: int) -> bool:
         """Decide what an error means for its item and for all others; returns whether to try again."""

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from .. import _lazy
 from ._finished import Finished
-from ._model import Criterion, Model, ModelList, Pricing, slugs_of
+from ._model import AnsweringRoute, Criterion, Model, ModelList, Pricing, slugs_of
 from ._parse import (
     parse_amount,
     parse_billing,
@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 __all__ = [
     "SANDBOX_ID",
     "STATUSES",
+    "AnsweringRoute",
     "BilledQuantity",
     "ChatCompletion",
     "Choice",

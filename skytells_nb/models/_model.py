@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any, Final, Literal, Self, SupportsIndex, overload
+from typing import TYPE_CHECKING, Any, Final, Literal, Self, SupportsIndex, TypeAlias, overload
 
 from .. import _lazy
 from ..exceptions import SkytellsError
@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from pandas import DataFrame
 
 _NOT_FLAT: Final = Decimal("NaN")
+
+AnsweringRoute: TypeAlias = Literal["chat", "responses"]
+"""A route on which a model answers with words."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,7 +210,7 @@ class Model:
         )
 
     @property
-    def text_route(self) -> Literal["chat", "responses", "embeddings"] | None:
+    def text_route(self) -> AnsweringRoute | Literal["embeddings"] | None:
         """The route on which it answers at once; None where it makes predictions (text section 1)."""
         metadata = self.raw.get("metadata")
         if not isinstance(metadata, Mapping) or metadata.get("openai_compatible") is not True:

@@ -30,12 +30,13 @@ def asked(sandbox: sky.Sandbox) -> int:
     return sum(request.method == "POST" for request in sandbox.log)
 
 
-def test_each_is_asked_once_and_a_second_run_asks_nothing(sandbox, client):
-    made = sky.batch("gpt-5", PROMPTS, client=client, name="words")
-    assert [each.input["messages"][0]["content"] for each in made] == PROMPTS
+@pytest.mark.parametrize("model", ["gpt-5", "gpt-5.3-codex"])
+def test_each_is_asked_once_and_a_second_run_asks_nothing(sandbox, client, model):
+    made = sky.batch(model, PROMPTS, client=client, name="words")
+    assert [each.prompt for each in made] == PROMPTS
     assert all(PROMPTS[n] in each.output[0] for n, each in enumerate(made))
     assert all(each.cost > 0 for each in made)
-    again = sky.batch("gpt-5", PROMPTS, client=client, name="words")
+    again = sky.batch(model, PROMPTS, client=client, name="words")
     assert [each.id for each in again] == [each.id for each in made]
     assert asked(sandbox) == 2
 
@@ -50,16 +51,28 @@ def test_a_frame_has_prompt_system_and_parameters(client):
     assert sorted(client.archive.to_pandas()["tokens_out"]) == [50, 60]
 
 
+def test_the_responses_route_is_asked_in_its_own_words(client):
+    frame = pd.DataFrame({"prompt": PROMPTS[:1], "system": "Be brief.", "max_tokens": 50})
+    made = sky.batch("gpt-5.3-codex", frame, client=client)
+    said = [{"role": "system", "content": "Be brief."}, {"role": "user", "content": PROMPTS[0]}]
+    assert made[0].input == {"input": said, "max_output_tokens": 50}
+    grid = sky.compare(["gpt-5", "gpt-5.3-codex"], PROMPTS[:1], client=client)
+    assert list(grid.to_pandas()["status"]) == ["succeeded", "succeeded"]
+    arena = sky.Arena(["gpt-5", "gpt-5.3-codex"], PROMPTS[:1], client=client)
+    assert {each.prompt for each in arena.pair} == {PROMPTS[0]}
+
+
+@pytest.mark.parametrize(("model", "route"), [("gpt-5", "chat"), ("gpt-5.3-codex", "responses")])
 @pytest.mark.filterwarnings("ignore::skytells_nb.exceptions.SkytellsWarning")
-def test_one_that_was_sent_and_not_answered_is_in_doubt_and_not_sent_again(sandbox, client):
-    sandbox.faults.next("drop_after", on="chat")
-    made = sky.batch("gpt-5", PROMPTS[:1], client=client, name="words")
+def test_one_that_was_sent_and_not_answered_is_in_doubt_and_not_sent_again(sandbox, client, model, route):
+    sandbox.faults.next("drop_after", on=route)
+    made = sky.batch(model, PROMPTS[:1], client=client, name="words")
     assert made[0].status == "failed"
     assert "uncertain" in made[0].id
     sent = asked(sandbox)
-    assert sky.batch("gpt-5", PROMPTS[:1], client=client, name="words")[0].status == "failed"
+    assert sky.batch(model, PROMPTS[:1], client=client, name="words")[0].status == "failed"
     assert asked(sandbox) == sent, "not by itself"
-    made = sky.batch("gpt-5", PROMPTS[:1], client=client, name="words", retry_uncertain=True)
+    made = sky.batch(model, PROMPTS[:1], client=client, name="words", retry_uncertain=True)
     assert made[0].status == "succeeded"
     assert asked(sandbox) == sent + 1
 
@@ -71,12 +84,10 @@ def test_a_budget_is_a_wall_for_words_too(sandbox, client):
     assert asked(sandbox) == 0
 
 
-@pytest.mark.parametrize("model", ["text-embedding-3-small", "gpt-5.3-codex"])
-def test_a_model_of_another_route_says_what_to_use(sandbox, client, model):
-    with pytest.raises(InvalidInputError, match=r"client\.(embeddings|responses)\.create"):
-        sky.batch(model, PROMPTS, client=client)
-    with pytest.raises(InvalidInputError, match=r"client\.(embeddings|responses)\.create"):
-        sky.compare([model], PROMPTS, client=client)
+def test_a_model_for_embeddings_says_what_to_use(sandbox, client):
+    for ask in (sky.batch, lambda model, prompts, **kept: sky.compare([model], prompts, **kept)):
+        with pytest.raises(InvalidInputError, match=r"client\.embeddings\.create"):
+            ask("text-embedding-3-small", PROMPTS, client=client)
     assert asked(sandbox) == 0
 
 

@@ -13,8 +13,8 @@ from .api import (
     Client,
     Connection,
     HandlerTransport,
-    conceal,
     has_key,
+    hides_arguments,
     resolve_api_key,
 )
 from .archive import Archive
@@ -115,6 +115,7 @@ def _embedded_sandbox(archive: Archive | None) -> tuple[Sandbox | RunningSandbox
     return found, note
 
 
+@hides_arguments
 def connect(api_key: str | None = None, **options: Any) -> Client:
     """Connect to the real API when there is a key, else to the embedded sandbox; says which.
 
@@ -146,13 +147,11 @@ def connect(api_key: str | None = None, **options: Any) -> Client:
     >>> client.predictions.create("truefusion-edge", {"prompt": "a red fox in snow"}).status
     'succeeded'
     """
-    given = conceal(api_key)
     blank = api_key is None or api_key == ""
-    del api_key  # else a traceback could show it
     options = {**options, "archive": Archive.resolve(options.get("archive"))}
     if blank and not has_key():
         return _connect_to_the_sandbox(options)
-    key = resolve_api_key(None if blank else given)
+    key = resolve_api_key(None if blank else api_key)
     client = Client.of(Connection(key, **options))
     if key.reveal().startswith("sk-sandbox-") and not is_skytells(client.base_url):
         _say(f"Sandbox at {client.base_url}: nothing here is real and nothing costs money.")

@@ -10,6 +10,7 @@ import inspect
 import math
 import operator
 import os
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from decimal import Decimal, InvalidOperation
 from difflib import get_close_matches
@@ -32,7 +33,7 @@ def expected(
     name: str, wanted: str, value: object, *, error: type[InvalidInputError] = InvalidInputError
 ) -> InvalidInputError:
     """Return the error for an argument that is not what was wanted."""
-    shown = repr(value)
+    shown = re.sub(r"sk[-_][\w-]{12,}", "sk-…", repr(value))  # a key in the wrong place
     shown = shown if len(shown) <= 80 else shown[:79] + "…"
     return error(f"{name} must be {wanted}, not {shown}.", charged=False)
 

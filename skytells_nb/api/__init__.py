@@ -9,7 +9,7 @@ from ._addresses import kind_of_address, literal
 from ._client import AsyncClient, Client, client_of
 from ._connection import Connection, connection_for, connections, latest
 from ._create import cancel_remotely, create
-from ._credentials import DEFAULT_BASE_URL, conceal, has_key, resolve_api_key
+from ._credentials import DEFAULT_BASE_URL, has_key, hides_arguments, resolve_api_key
 from ._download import Download, download, download_bytes
 from ._handler_transport import HandlerTransport
 from ._listing import check_limit, list_predictions, parse_bound
@@ -53,7 +53,6 @@ __all__ = [
     "check_identifier",
     "check_limit",
     "client_of",
-    "conceal",
     "connection_for",
     "connections",
     "create",
@@ -66,6 +65,7 @@ __all__ = [
     "get_model",
     "global_observers",
     "has_key",
+    "hides_arguments",
     "kind_of_address",
     "latest",
     "list_predictions",

@@ -9,7 +9,7 @@ from .. import _lazy
 from ..aio import on_loop
 from ..exceptions import InvalidInputError
 from ._connection import Connection, latest
-from ._credentials import conceal
+from ._credentials import hides_arguments
 from ._models import AsyncModels, Models
 from ._observers import Observer
 from ._predictions import AsyncPredictions, Predictions
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 class _BaseClient:
     _connection: Connection
 
+    @hides_arguments
     def __init__(
         self,
         api_key: str | None = None,
@@ -34,11 +35,9 @@ class _BaseClient:
         proxy: str | None = None,
         headers: dict[str, str] | None = None,
     ) -> None:
-        key = conceal(api_key)
-        del api_key  # else a traceback could show it
         self._bind(
             Connection(
-                key,
+                api_key,
                 base_url=base_url,
                 timeout=timeout,
                 max_retries=max_retries,

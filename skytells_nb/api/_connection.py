@@ -24,7 +24,7 @@ from ..models import Model, Prediction, PredictionList, Pricing
 from ..schema import InputSchema, parse
 from . import _observers
 from ._cancel_summary import CancelSummary
-from ._credentials import Key, UncheckedKey, conceal, resolve_api_key, resolve_base_url
+from ._credentials import Key, resolve_api_key, resolve_base_url
 from ._download import Downloader, downloader
 from ._durations import Durations, shared_durations
 from ._http import Exchange, HttpSession, as_async_transport
@@ -84,7 +84,7 @@ class Connection:
 
     def __init__(
         self,
-        api_key: str | Key | UncheckedKey | None = None,
+        api_key: str | Key | None = None,
         *,
         base_url: str | None = None,
         timeout: float | None = 60.0,
@@ -99,7 +99,6 @@ class Connection:
         wall: Callable[[], datetime] = lambda: datetime.now(UTC),
         chance: Callable[[], float] = random.random,
     ) -> None:
-        api_key = conceal(api_key)
         self.key = resolve_api_key(api_key)
         self.origin = resolve_base_url(base_url)
         self.timeout = 60.0 if timeout is None else min(check_seconds("timeout", timeout, none="60 s"), _DAY)

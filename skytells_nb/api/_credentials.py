@@ -8,12 +8,16 @@ import ipaddress
 import os
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
-from typing import Final, NoReturn
+from functools import wraps
+from typing import Final, NoReturn, ParamSpec, TypeVar
 from urllib.parse import urlsplit
 
 from ..exceptions import AuthenticationError, InvalidInputError
+
+P = ParamSpec("P")
+R = TypeVar("R")
 
 DEFAULT_BASE_URL: Final = "https://api.skytells.ai/v1"
 
@@ -79,24 +83,23 @@ def _in_base64(key: bytes) -> Iterator[bytes]:
         yield base64.b64encode(bytes(before) + key)[start : (before + len(key)) * 8 // 6]
 
 
-class UncheckedKey:
-    """Whatever was given as a key, unchecked, behind a repr that is safe in a traceback."""
+def hides_arguments(call: Callable[P, R]) -> Callable[P, R]:
+    """Let no traceback of a refusal show what was given: a key may stand in any place, also a wrong one."""
 
-    __slots__ = ("value",)
+    @wraps(call)
+    def guarded(*args: P.args, **options: P.kwargs) -> R:
+        try:
+            return call(*args, **options)
+        except BaseException as error:  # noqa: BLE001 - whatever it is, its frames hold what was given
+            refusal = error
+        del args, options
+        refusal.__traceback__ = refusal.__cause__ = refusal.__context__ = None
+        raise refusal
 
-    def __init__(self, value: object) -> None:
-        self.value = value
-
-    def __repr__(self) -> str:
-        return "UncheckedKey(…)"
+    return guarded
 
 
-def conceal(given: str | Key | UncheckedKey | None) -> Key | UncheckedKey:
-    """Put whatever was given as a key out of sight, for frames that a traceback may show."""
-    return given if isinstance(given, Key | UncheckedKey) else UncheckedKey(given)
-
-
-def resolve_api_key(given: str | Key | UncheckedKey | None) -> Key:
+def resolve_api_key(given: str | Key | None) -> Key:
     """Find the key: as given, else ``SKYTELLS_API_KEY``, else Colab's secret of that name.
 
     Raises
@@ -104,15 +107,22 @@ def resolve_api_key(given: str | Key | UncheckedKey | None) -> Key:
     AuthenticationError
         There is none, or it can be no key. Nothing was sent.
     """
-    given = conceal(given)
     if isinstance(given, Key):
         return given
-    if given.value is None:
-        given = UncheckedKey(os.environ.get("SKYTELLS_API_KEY") or _colab_secret() or "")
-    found = _checked(given)
-    if isinstance(found, Key):
-        return found
-    raise AuthenticationError(found, charged=False)
+    if given is None:
+        given = os.environ.get("SKYTELLS_API_KEY") or _colab_secret() or ""
+    if not isinstance(given, str):
+        raise _invalid_key(f"it must be a string, not {type(given).__name__}")
+    value = given.strip()
+    if not value:
+        raise AuthenticationError(
+            "No API key: set SKYTELLS_API_KEY or pass api_key=…. Without a key, skytells_nb.connect() "
+            "works on the sandbox.",
+            charged=False,
+        )
+    if any(not 33 <= ord(c) <= 126 for c in value):
+        raise _invalid_key("it contains whitespace, a line break or a non-ASCII character")
+    return Key(value)
 
 
 def has_key() -> bool:
@@ -120,23 +130,11 @@ def has_key() -> bool:
     return bool((os.environ.get("SKYTELLS_API_KEY") or _colab_secret() or "").strip())
 
 
-def _checked(given: UncheckedKey) -> Key | str:
-    """Return the key, or why it is none; here and not where it is raised, so no traceback holds it."""
-    if not isinstance(given.value, str):
-        return _invalid_key(f"it must be a string, not {type(given.value).__name__}")
-    value = given.value.strip()
-    if not value:
-        return (
-            "No API key: set SKYTELLS_API_KEY or pass api_key=…. Without a key, skytells_nb.connect() "
-            "works on the sandbox."
-        )
-    if any(not 33 <= ord(c) <= 126 for c in value):
-        return _invalid_key("it contains whitespace, a line break or a non-ASCII character")
-    return Key(value)
-
-
-def _invalid_key(why: str) -> str:
-    return f"Invalid API key: {why}. Copy it again from the Skytells console; keys start with sk-."
+def _invalid_key(why: str) -> AuthenticationError:
+    return AuthenticationError(
+        f"Invalid API key: {why}. Copy it again from the Skytells console; keys start with sk-.",
+        charged=False,
+    )
 
 
 def _colab_secret() -> str | None:

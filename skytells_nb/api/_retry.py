@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import Final
 
-from ..exceptions import InvalidInputError
+from ..checks import check_whole, expected
 
 RETRIED_STATUSES: Final = frozenset({408, 425, 429})
 """Below 500, the statuses of what may well succeed a little later; of 500 and above all are (section 9)."""
@@ -35,16 +35,13 @@ class Policy:
     patience: float = 120.0
 
     def __post_init__(self) -> None:
-        if isinstance(self.max_retries, bool) or not isinstance(self.max_retries, int):
-            raise _unfit("max_retries", self.max_retries, "a whole number")
-        if self.max_retries < 0:
-            raise _unfit("max_retries", self.max_retries, "0 or more")
+        check_whole("max_retries", self.max_retries, 0)
         for name in ("base", "cap", "longest", "patience"):
             value = getattr(self, name)
             if not isinstance(value, int | float) or not math.isfinite(value) or value < 0:
-                raise _unfit(name, value, "seconds, 0 or more")
+                raise expected(name, "seconds, 0 or more", value)
         if self.base > self.cap:
-            raise _unfit("base", self.base, f"at most cap ({self.cap})")
+            raise expected("base", f"at most cap ({self.cap})", self.base)
 
     def pause(self, attempt: int, asked: float | None, chance: Callable[[], float]) -> float:
         """Return the seconds before try ``attempt + 1``: what the API asked for and a little more, or jitter.
@@ -60,10 +57,6 @@ class Policy:
     def accepts(self, asked: float | None) -> bool:
         """Return whether a pause that the API asks for is short enough to be waited for here."""
         return asked is None or asked <= self.longest
-
-
-def _unfit(name: str, value: object, wanted: str) -> InvalidInputError:
-    return InvalidInputError(f"{name} must be {wanted}, not {value!r}.", charged=False)
 
 
 def http_date(value: str | None) -> datetime | None:

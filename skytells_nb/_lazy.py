@@ -49,6 +49,7 @@ embeddings_frame = Upward("frames", "embeddings_frame")
 append_dataset = Upward("frames", "append_dataset")
 archive_class = Upward("archive", "Archive")
 prepare_input = Upward("archive", "prepare")
+join_budgets = Upward("spending", "join_budgets")
 connect = Upward("_connect", "connect")
 
 UPWARD = tuple(found for found in vars().copy().values() if isinstance(found, Upward))

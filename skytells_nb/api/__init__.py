@@ -14,7 +14,14 @@ from ._download import Download, download, download_bytes
 from ._handler_transport import HandlerTransport
 from ._listing import check_limit, list_predictions, parse_bound
 from ._models import AsyncModels, Models, get_model
-from ._observers import Account, Observer, global_observers, session_costs
+from ._observers import (
+    Account,
+    Observer,
+    announced_as,
+    global_observers,
+    ledger_folder,
+    session_costs,
+)
 from ._predictions import AsyncPredictions, Predictions, prepare_input
 from ._reconcile import look_for
 from ._requests import check_identifier, encode
@@ -45,6 +52,7 @@ __all__ = [
     "Observer",
     "Predictions",
     "TextStream",
+    "announced_as",
     "as_text_input",
     "as_tool",
     "ask_for_prediction",
@@ -68,6 +76,7 @@ __all__ = [
     "hides_arguments",
     "kind_of_address",
     "latest",
+    "ledger_folder",
     "list_predictions",
     "literal",
     "look_for",

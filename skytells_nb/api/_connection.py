@@ -257,7 +257,7 @@ class Connection:
 
     def listeners(self) -> list[Observer]:
         """Return everyone who listens now: this connection's observers and the process-wide ones."""
-        return [_observers.session_costs, *self.observers, *_observers.global_observers]
+        return [_observers.session_costs, *self.observers, *_observers.everywhere()]
 
     async def ended(self, prediction: Prediction) -> Prediction:
         """Tell every observer that a prediction ended, to the end also after an interrupt.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ._budget import Budget, budget, over_budget, require_price
+from ._budget import Budget, budget, join_budgets, over_budget, require_price
 from ._estimate import estimate
 
-__all__ = ["Budget", "budget", "estimate", "over_budget", "require_price"]
+__all__ = ["Budget", "budget", "estimate", "join_budgets", "over_budget", "require_price"]

@@ -2,23 +2,37 @@
 
 It listens to every client of the process, since context variables reach neither threads nor the
 clicks on a form. Each create reserves the most that it may cost before it is sent, in one transaction, so
-concurrent ones cannot slip past; the real cost takes the reservation's place when it is known. A forked
-child spends from the same books as its parent; other processes do where the budget has a name.
+concurrent ones cannot slip past; the real cost takes the reservation's place when it is known. A child
+spends from the same books as its parent, whose open budgets it finds announced in the ledgers' folder; other
+processes do where the budget has a name.
 """
 
 from __future__ import annotations
 
 import asyncio
+import json
 import os
-from collections.abc import Callable
+import weakref
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
+from pathlib import Path
 from threading import Lock
 from time import monotonic
 from typing import Any, Final, Literal, Self
+from uuid import uuid4
 
-from ..api import Account, Connection, Observer, connection_for, global_observers
+from ..api import (
+    Account,
+    Connection,
+    Observer,
+    announced_as,
+    connection_for,
+    global_observers,
+    ledger_folder,
+)
 from ..checks import check_amount, check_choice, check_text
 from ..exceptions import (
     AuthenticationError,
@@ -35,10 +49,10 @@ from ..models import Prediction
 from ..pricing import EXACT, PLAUSIBLE, Estimate
 from ._estimate import PRICES, estimate_on_loop
 from ._history import spent_since
-from ._ledger import Balance, Entry, Ledger
+from ._ledger import Balance, Entry, Ledger, discard
 
 _REFRESH: Final = 5.0
-_doors = Lock()
+_doors, _joining = Lock(), Lock()
 
 
 def budget(
@@ -50,8 +64,9 @@ def budget(
 ) -> Budget:
     """Set a limit to what may be spent while a ``with`` block runs, by the whole process.
 
-    Children that are forked meanwhile spend from the same budget. A process that is started anew, such as a
-    pool's worker under ``spawn``, knows nothing of it, unless it opens one that is ``shared``.
+    Processes that this one starts, or has started before, such as a pool's workers, spend from the same
+    budget. Those that they start in turn, or that others start, know of it where they open one that is
+    ``shared``.
 
     Parameters
     ----------
@@ -135,6 +150,7 @@ class Budget(Observer):
         allow_unknown: bool = False,
         shared: str | None = None,
         now: Callable[[], datetime] = _now,
+        ledger: Path | None = None,
     ) -> None:
         self._reminder: _Reminder | None = None
         self.limit = check_amount("amount", amount)
@@ -142,7 +158,9 @@ class Budget(Observer):
         self.allow_unknown = allow_unknown
         self.shared = None if shared is None else check_text("shared", shared, what="a name")
         self._now = now
-        self._ledger = Ledger(self.limit, self.shared)
+        self._ledger = Ledger(self.limit, self.shared, ledger)
+        self.announcement: Path | None = None
+        self.announced_by = 0
         self._real: set[str] = set()
         self._read: dict[str, tuple[float, datetime]] = {}
         self._uncounted: dict[str, int] = {}
@@ -173,6 +191,11 @@ class Budget(Observer):
         return self._ledger.only_sandbox
 
     @property
+    def ledger_file(self) -> Path:
+        """The books of this budget, in which those count who share it."""
+        return self._ledger.file
+
+    @property
     def is_open(self) -> bool:
         """True while the budget is active."""
         return any(observer is self for observer in global_observers)
@@ -184,13 +207,33 @@ class Budget(Observer):
                 raise SkytellsError("This budget is open already. Make another to nest one.", charged=False)
             _remove(self._reminder)
             self._reminder = None
+            if self.announcement is None:
+                self._announce()
+                # A child may open by name what it has joined already: it counts once.
+                for each in _open_budgets():
+                    if each.ledger_file == self.ledger_file and each.announced_by != os.getpid():
+                        _remove(each)
             global_observers.append(self)
         return self
+
+    def _announce(self) -> None:
+        """Write down for the children of this process, also those it has already, that they spend from it."""
+        told = {"ledger": str(self._ledger.file), "amount": str(self.limit), "per": self.per}
+        told |= {"allow_unknown": self.allow_unknown, "shared": self.shared}
+        made = self._ledger.file.with_name(f"{announced_as(os.getpid())}{uuid4().hex}.json")
+        draft = made.with_suffix(".part")
+        draft.write_text(json.dumps(told), encoding="utf-8")
+        draft.replace(made)
+        self.announcement, self.announced_by = made, os.getpid()
+        self._withdraw = weakref.finalize(self, discard, made, os.getpid())
 
     def close(self) -> None:
         """Deactivate it. What is still under way is no longer followed, and stays reserved."""
         with _doors:
             _remove(self)
+            if self.announced_by == os.getpid():
+                self._withdraw()
+                self.announcement = None
 
     def __del__(self) -> None:
         reminder: _Reminder | None = getattr(self, "_reminder", None)
@@ -421,20 +464,38 @@ def _open_budgets() -> list[Budget]:
     return [observer for observer in global_observers if isinstance(observer, Budget)]
 
 
-def _share_before_fork() -> None:
-    for each in _open_budgets():
-        each._ledger.share()  # noqa: SLF001 - the budget's own module
+def join_budgets(announced: Sequence[str]) -> None:
+    """Open the budgets that the process which started this one has open, and close those it has closed.
+
+    Parameters
+    ----------
+    announced : sequence of str
+        The names of its announcements.
+    """
+    with _joining:
+        for each in _open_budgets():
+            source = each.announcement
+            if source is not None and each.announced_by != os.getpid() and not source.exists():
+                each.close()
+        known = {each.announcement for each in _open_budgets()}
+        for file in (file for file in map(ledger_folder().joinpath, announced) if file not in known):
+            with suppress(FileNotFoundError):  # closed meanwhile
+                told = json.loads(file.read_text(encoding="utf-8"))
+                joined = Budget(told.pop("amount"), ledger=Path(told.pop("ledger")), **told)
+                if all(joined.ledger_file != each.ledger_file for each in _open_budgets()):
+                    joined.announcement = file
+                    joined.open()
 
 
 def _after_fork() -> None:
-    global _doors
-    _doors = Lock()
+    global _doors, _joining
+    _doors, _joining = Lock(), Lock()
     for each in _open_budgets():
         each._ledger.after_fork()  # noqa: SLF001 - the budget's own module
 
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(before=_share_before_fork, after_in_child=_after_fork)
+    os.register_at_fork(after_in_child=_after_fork)
 
 
 def _unknown(why: str) -> Estimate:

@@ -1,20 +1,19 @@
 """A budget's books: what is spent, what is reserved, and whether one more fits.
 
-They are tables of SQLite: in memory as long as one process spends, and in a file as soon as several do,
-because the process forks or because the budget has a name that others use too. Reserving is one transaction,
-so nothing comes in between, whichever thread or process it comes from. Amounts are kept as text and every sum
-is exact, whatever decimal precision the calling thread has set for itself.
+They are tables of SQLite in a file of their own, since several processes may spend: children, and others that
+use a budget of the same name. Reserving is one transaction, so nothing comes in between, whichever thread or
+process it comes from. Amounts are kept as text and every sum is exact, whatever decimal precision the calling
+thread has set for itself.
 """
 
 from __future__ import annotations
 
-import atexit
 import os
 import sqlite3
 import sys
-import tempfile
+import weakref
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import date
 from decimal import Decimal
@@ -25,6 +24,7 @@ from threading import RLock
 from typing import Any, Final
 from uuid import uuid4
 
+from ..api import ledger_folder
 from ..exceptions import SkytellsError
 from ..pricing import EXACT, added
 
@@ -85,21 +85,19 @@ class Ledger:
     begins anew when none of them lives any more.
     """
 
-    def __init__(self, limit: Decimal, name: str | None = None) -> None:
+    def __init__(self, limit: Decimal, name: str | None = None, file: Path | None = None) -> None:
         self.limit = limit
         self._lock = RLock()
-        self._memory: sqlite3.Connection | None = None
-        self._file: Path | None = None
-        self._made_by: int | None = None
+        if file is not None:  # another process's, which made it
+            self.file = file
+            return
+        stem = uuid4().hex if name is None else sha256(name.encode()).hexdigest()[:24]
+        self.file = ledger_folder() / f"{stem}.sqlite"
+        with closing(sqlite3.connect(self.file, timeout=_PATIENCE, isolation_level=None)) as made:
+            made.executescript(_TABLES)
         if name is None:
-            # Threads share it, under `_lock`.
-            self._memory = sqlite3.connect(":memory:", check_same_thread=False, isolation_level=None)
-            self._memory.executescript(_TABLES)
+            weakref.finalize(self, discard, self.file, os.getpid())
         else:
-            self._file = _folder() / f"{sha256(name.encode()).hexdigest()[:24]}.sqlite"
-            with sqlite3.connect(self._file, timeout=_PATIENCE, isolation_level=None) as made:
-                made.executescript(_TABLES)
-            made.close()
             self._join()
 
     def reserve(self, entry: Entry, *, daily: bool) -> bool:
@@ -166,24 +164,6 @@ class Ledger:
             (rows, played) = books.execute("SELECT COUNT(*), TOTAL(sandbox) FROM sums").fetchone()
             return bool(rows) and rows == played
 
-    def share(self) -> None:
-        """Move the books into a file, which a forked child and its parent both use from then on."""
-        with self._lock:
-            if self._memory is None:
-                return
-            atexit.register(self._discard)
-            handle, path = tempfile.mkstemp(suffix=".sqlite", prefix="budget-", dir=_folder())
-            os.close(handle)
-            copy = sqlite3.connect(path, timeout=_PATIENCE, isolation_level=None)
-            self._memory.backup(copy)
-            copy.close()
-            self._memory, self._file, self._made_by = None, Path(path), os.getpid()
-
-    def _discard(self) -> None:
-        """Delete the file that `share` made, in the process that made it."""
-        if self._file is not None and self._made_by == os.getpid():
-            self._file.unlink(missing_ok=True)
-
     def after_fork(self) -> None:
         """Make a lock of its own, in a child: another thread may have held the parent's."""
         self._lock = RLock()
@@ -199,27 +179,25 @@ class Ledger:
     @contextmanager
     def _books(self) -> Iterator[sqlite3.Connection]:
         """One transaction. A file is opened for each: a connection must not cross a fork."""
-        with self._lock:
-            opened = None
-            try:
-                books = self._memory
-                if books is None:
-                    # Not rwc: a file that somebody deleted is an error, and no empty budget to spend again.
-                    uri = f"{self._file.as_uri()}?mode=rw" if self._file is not None else ""
-                    books = opened = sqlite3.connect(uri, uri=True, timeout=_PATIENCE, isolation_level=None)
-                with books:
-                    # A plain BEGIN takes the lock with the first write. Another process
-                    # could reserve between this one's sum and its entry, and both would fit.
-                    books.execute("BEGIN IMMEDIATE")
-                    yield books
-            except sqlite3.Error as error:
-                raise SkytellsError(
-                    f"The budget's ledger {self._file} cannot be used: {error}. Make a new budget.",
-                    charged=False,
-                ) from error
-            finally:
-                if opened is not None:
-                    opened.close()
+        # Not rwc: a file that somebody deleted is an error, and no empty budget to spend again.
+        uri = f"{self.file.as_uri()}?mode=rw"
+        try:
+            with (
+                self._lock,
+                closing(sqlite3.connect(uri, uri=True, timeout=_PATIENCE, isolation_level=None)) as books,
+                books,
+            ):
+                # It need not outlive the machine: 0.4 ms for each transaction, in the place of 3.5.
+                books.execute("PRAGMA synchronous=OFF")
+                # A plain BEGIN takes the lock with the first write. Another process
+                # could reserve between this one's sum and its entry, and both would fit.
+                books.execute("BEGIN IMMEDIATE")
+                yield books
+        except sqlite3.Error as error:
+            raise SkytellsError(
+                f"The budget's ledger {self.file} cannot be used: {error}. Make a new budget.",
+                charged=False,
+            ) from error
 
     def _join(self) -> None:
         """Note that this process uses the ledger; clear it first where nobody else does."""
@@ -290,15 +268,10 @@ def _balance(books: sqlite3.Connection, sandbox: bool, day: date | None) -> Bala
     )
 
 
-def _folder() -> Path:
-    """Return this user's own folder for ledgers, which nobody else can read or replace."""
-    owner = os.getuid() if hasattr(os, "getuid") else os.environ.get("USERNAME", "")
-    folder = Path(tempfile.gettempdir()) / f"skytells-budgets-{owner}"
-    folder.mkdir(mode=0o700, exist_ok=True)
-    # The temporary folder is everybody's: another user may have laid one of this name ready.
-    if hasattr(os, "getuid") and (folder.is_symlink() or folder.stat().st_uid != os.getuid()):
-        raise SkytellsError(f"The folder {folder} belongs to somebody else. Set TMPDIR to one of yours.")
-    return folder
+def discard(file: Path, made_by: int) -> None:
+    """Delete a file, in the process that made it."""
+    if made_by == os.getpid():
+        file.unlink(missing_ok=True)
 
 
 def _is_alive(pid: int) -> bool:

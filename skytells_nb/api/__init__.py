@@ -5,12 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from .. import _lazy
-from ._addresses import kind_of_address, literal
 from ._client import AsyncClient, Client, client_of
 from ._connection import Connection, connection_for, connections, latest
 from ._create import cancel_remotely, create
 from ._credentials import DEFAULT_BASE_URL, has_key, hides_arguments, resolve_api_key
-from ._download import Download, download, download_bytes
+from ._download import Download, download, download_bytes, kind_of_address, literal
 from ._handler_transport import HandlerTransport
 from ._listing import check_limit, list_predictions, parse_bound
 from ._models import AsyncModels, Models, get_model
@@ -34,8 +33,7 @@ if TYPE_CHECKING:
     from ._ask import ask_for_prediction
     from ._stream import AsyncTextStream, TextStream
     from ._text import open_stream
-    from ._text_requests import as_text_input
-    from ._tools import as_tool
+    from ._text_requests import as_text_input, as_tool
 
 __all__ = [
     "DEFAULT_BASE_URL",
@@ -95,7 +93,7 @@ _TEXT = {
     "AsyncTextStream": "_stream",
     "TextStream": "_stream",
     "as_text_input": "_text_requests",
-    "as_tool": "_tools",
+    "as_tool": "_text_requests",
     "ask_for_prediction": "_ask",
     "open_stream": "_text",
 }

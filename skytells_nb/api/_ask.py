@@ -28,9 +28,17 @@ from ..pricing import cost_of_usage
 from ._connection import Connection
 from ._http import Exchange, OpenAnswer
 from ._models import get_model, slug_meant
-from ._observers import Observer
-from ._requests import Request
-from ._responses import ErrorBody, Reply, Response, TransportFailure, parse, to_exception
+from ._observers import Observer, tell
+from ._responses import (
+    ErrorBody,
+    Reply,
+    Response,
+    TransportFailure,
+    failure_in,
+    may_be_accepted,
+    parse,
+    to_exception,
+)
 from ._send import pause_before, rate_limit_wait
 from ._stream import TextSource, failed
 from ._text_requests import TextRequest, Value, chat, responses
@@ -62,10 +70,7 @@ async def ask_for_prediction(
 ) -> Prediction:
     """Ask a text model, and return its answer as archives and batches keep it.
 
-    Raises
-    ------
-    UncertainCreateError
-        It was sent, and may have been billed; nothing lists such calls, so nobody can look for it.
+    `UncertainCreateError` says that it may have been billed; nothing lists such calls, so nobody can look.
     """
     request = (chat if route == "chat" else responses)(model, **input)
     try:
@@ -114,12 +119,18 @@ class TextCall:
             while True:
                 exchange = self.connection.begin(request)
                 answer, reply = await self._answer(exchange)
-                error = None if answer is not None else _error_of(reply)
-                if error is None:
-                    return answer if answer is not None else {}
+                if answer is not None:
+                    return answer
+                error = failure_in(reply, "the answer is no JSON object")
                 pause = self._pause(reply, error, tries)
                 plainer = self.request.plainer
-                if pause is None and plainer is not None and _refuses_options(error, request, plainer):
+                # Refused, and not billed, for ``stream_options``, which no source documents.
+                if (
+                    plainer not in (None, request)
+                    and isinstance(error, ErrorBody)
+                    and error.status in (400, 422)
+                    and "stream_options" in f"{error.param} {error.message} {error.detail}"
+                ):
                     request, pause = plainer, 0.0
                 if pause is None:
                     raise await self._refusal(reply, error)
@@ -159,18 +170,13 @@ class TextCall:
         return pause_before(self.connection, reply, error, tries) if again else None
 
     async def _refusal(self, reply: Reply, error: ErrorBody | TransportFailure) -> SkytellsError:
-        if isinstance(error, TransportFailure):
-            doubtful = error.sent
-        else:
-            doubtful = not error.is_refusal and (
-                not error.readable or error.status in (303, 408) or not 300 <= error.status < 500
-            )
+        doubtful = may_be_accepted(error)
         raised = to_exception(
             error,
             subject=self.request.subject,
             billed=_UNLISTED if doubtful else "Nothing was billed.",
             charged=None if doubtful else False,
-            wait=rate_limit_wait(self.connection, reply) if isinstance(reply, Response) else None,
+            wait=rate_limit_wait(self.connection, reply),
         )
         if raised.param == "model" and isinstance(raised, InvalidInputError):
             await self._explain_model(raised)
@@ -243,21 +249,16 @@ class TextCall:
         connection, own = self.connection, self._observers
         while self._tickets:
             observer, ticket = self._tickets.pop(0)
-            try:
-                await observer.created(connection.account, ticket, prediction)
-                if any(observer is each for each in own):  # of whose end nobody else tells it
-                    await observer.ended(connection.account, prediction)
-            except Exception as error:  # noqa: BLE001 - an observer's failure must not lose the answer
-                warn_user(f"{type(observer).__name__} failed: {error}")
+            hears = observer.created(connection.account, ticket, prediction)
+            await tell(observer, hears)
+            if any(observer is each for each in own):  # of whose end nobody else tells it
+                await tell(observer, observer.ended(connection.account, prediction))
         await connection.ended(prediction)
 
     async def _not_created(self, error: BaseException, *, sent: bool) -> None:
         while self._tickets:
             observer, ticket = self._tickets.pop(0)
-            try:
-                await observer.not_created(self.connection.account, ticket, error, sent)
-            except Exception as failure:  # noqa: BLE001 - the others must be told all the same
-                warn_user(f"{type(observer).__name__} failed: {failure}")
+            await tell(observer, observer.not_created(self.connection.account, ticket, error, sent))
 
     async def _pricing(self) -> Pricing | None:
         """Return the prices of the model that was asked; a router's are its own, whoever answered."""
@@ -271,18 +272,3 @@ class TextCall:
             _log.debug("no price of %s: %s", model, error)
             connection.prices[model] = (connection.now(), None)
             return None
-
-
-def _error_of(reply: Reply) -> ErrorBody | TransportFailure:
-    """Return why a reply is no answer, also when it is good JSON of another kind."""
-    if isinstance(reply, TransportFailure):
-        return reply
-    message = "the answer is no JSON object"
-    return parse(reply)[1] or ErrorBody(reply.status, message, message, readable=False)
-
-
-def _refuses_options(error: ErrorBody | TransportFailure, request: Request, plainer: Request) -> bool:
-    """Return whether the API has refused, and not billed, ``stream_options``, which no source documents."""
-    if isinstance(error, TransportFailure) or error.status not in (400, 422) or request is plainer:
-        return False
-    return "stream_options" in f"{error.param} {error.message} {error.detail}"

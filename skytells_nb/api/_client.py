@@ -35,13 +35,15 @@ class _BaseClient:
         proxy: str | None = None,
         headers: dict[str, str] | None = None,
     ) -> None:
+        # What else it may be is the archive's own to say.
+        wants_archive = not (archive is None or archive is False or isinstance(archive, Observer))
         self._bind(
             Connection(
                 api_key,
                 base_url=base_url,
                 timeout=timeout,
                 max_retries=max_retries,
-                archive=_archive_at(archive),
+                archive=_lazy.archive_class.resolve().resolve(archive) if wants_archive else archive or None,
                 transport=transport,
                 verify=verify,
                 proxy=proxy,
@@ -92,14 +94,6 @@ class _BaseClient:
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({getattr(self, '_connection', 'not made yet')!s})"
-
-
-def _archive_at(archive: object) -> object:
-    """Turn ``archive=`` into an observer; what it may be is the archive's own to say."""
-    if archive is None or archive is False or isinstance(archive, Observer):
-        return archive or None
-    found: object = _lazy.archive_class.resolve().resolve(archive)
-    return found
 
 
 class Client(_BaseClient):
@@ -247,13 +241,7 @@ class AsyncClient(_BaseClient):
 
 
 def client_of(client: Client | AsyncClient | None) -> AsyncClient:
-    """Return the asyncio face of a client; without one, of the newest open connection, else of a new one.
-
-    Raises
-    ------
-    InvalidInputError
-        It is no client.
-    """
+    """Return the asyncio face of a client; without one, of the newest open connection, else of a new one."""
     if client is None:
         connection = latest()
         if connection is not None:

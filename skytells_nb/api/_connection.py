@@ -23,19 +23,17 @@ from ..exceptions import InvalidInputError, SkytellsError, warn_user
 from ..models import Model, Prediction, PredictionList, Pricing
 from ..schema import InputSchema, parse
 from . import _observers
-from ._cancel_summary import CancelSummary
 from ._credentials import Key, resolve_api_key, resolve_base_url
 from ._download import Downloader, downloader
-from ._durations import Durations, shared_durations
 from ._http import Exchange, HttpSession, as_async_transport
-from ._observers import Account, Observer
+from ._observers import Account, CancelSummary, Observer
+from ._pace import Durations, RateLimit, shared_durations
 from ._pending import CreateRegistry, forget_pending, registry_of
 from ._proxies import make_route
-from ._rate_limit import RateLimit
 from ._requests import Call, Request
 from ._responses import Reply, Response
 from ._retry import Policy, answered_at, retry_after
-from ._watch import Watch
+from ._wait import Watch
 
 T = TypeVar("T")
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 from ..checks import check_callable
@@ -20,11 +20,19 @@ from ..models import Prediction
 from . import _requests
 from ._connection import Connection
 from ._http import Exchange
-from ._observers import Observer
+from ._observers import Observer, tell
 from ._pending import PendingCreate
 from ._reconcile import search, search_once, start_when_clear, uncertain_error
 from ._requests import CreateRequest
-from ._responses import ErrorBody, Reply, Response, TransportFailure, error_body, parse, to_exception
+from ._responses import (
+    ErrorBody,
+    Reply,
+    TransportFailure,
+    failure_in,
+    may_be_accepted,
+    parse_reply,
+    to_exception,
+)
 from ._send import is_older_spelling, pause_before, rate_limit_wait, send_with_retry
 from ._wait import conclude, follow, patience
 
@@ -34,6 +42,7 @@ search the listing and to cancel."""
 
 _NO_TIME: Final = "there was no time left."
 _NOT_FOUND: Final = "No prediction of it is listed, so most likely nothing was billed."
+_NO_PREDICTION: Final = "the answer names no prediction"
 
 _log = logging.getLogger("skytells_nb")
 
@@ -150,12 +159,12 @@ class _Attempt:
             connection.learn_from(reply)
             if (made := self._take(reply)) is not None:
                 return made
-            error = _error_of(reply)
+            error = failure_in(reply, _NO_PREDICTION)
             # Refused for its path, so nothing was made: its older spelling is tried at once (section 3).
             if is_older_spelling(connection, self.request.call, request, error):
                 self.exchange = None
                 continue
-            if _may_be_accepted(error):
+            if may_be_accepted(error):
                 _log.debug("create of %s: in doubt (%s); searching", self.request.model, error)
                 self.made = await search(connection, self.request, self.pending)
                 if self.made is not None:
@@ -168,7 +177,9 @@ class _Attempt:
                 pause = self._pause_before_resend(reply, error, tries)
             else:
                 self.exchange = None
-                pause = self._pause_before_retry(reply, error, tries)
+                pause = pause_before(connection, reply, error, tries)
+            if pause is None:
+                raise self._refusal(reply, error)
             # During the pause it is neither on the wire nor
             # searched for, so equal creates need not wait for it.
             connection.creates.close(self.pending)
@@ -185,33 +196,30 @@ class _Attempt:
 
     def _take(self, reply: Reply) -> Prediction | None:
         """Take the prediction that an answer names, if it names one."""
-        made = _prediction_in(self.connection, reply, self.request)
-        if made is not None:
-            self.made = made
-            if self.pending is not None:
-                self.connection.creates.answered(self.pending, made.id)
-                since = self.connection.earliest(self.pending.started, self.pending.wall)
-                self.connection.note_lag(made, since)
-            self.connection.note_created(made)
+        body, error = parse_reply(reply)
+        if error or not isinstance(body, dict) or not isinstance(body.get("id"), str) or not body["id"]:
+            return None
+        request, connection = self.request, self.connection
+        asked = Prediction(id=body["id"], status="queued", model=request.model, input=request.input)
+        self.made = made = Prediction.from_api(body, origin=connection.origin).remembering(asked)
+        if self.pending is not None:
+            connection.creates.answered(self.pending, made.id)
+            connection.note_lag(made, connection.earliest(self.pending.started, self.pending.wall))
+        connection.note_created(made)
         return made
 
-    def _pause_before_retry(self, reply: Reply, error: ErrorBody | TransportFailure, tries: int) -> float:
-        """Return the seconds before a create that was certainly not accepted is sent again, or raise."""
-        pause = pause_before(self.connection, reply, error, tries)
-        if pause is None:
-            raise self._refusal(reply, error)
-        return pause
-
-    def _pause_before_resend(self, reply: Reply, error: ErrorBody | TransportFailure, tries: int) -> float:
-        """Return the seconds before a create is sent again of which nothing was found, or raise."""
+    def _pause_before_resend(
+        self, reply: Reply, error: ErrorBody | TransportFailure, tries: int
+    ) -> float | None:
+        """Return the seconds before a create is sent again of which nothing was found; None for never."""
         asked, policy = self.connection.asked_wait(reply), self.connection.policy
         again = isinstance(error, ErrorBody) and error.status >= 500 and error.is_transient
         if not again or tries >= policy.max_retries or not policy.accepts(asked):
-            raise self._refusal(reply, error)
+            return None
         return policy.pause(tries, asked, self.connection.chance)
 
     def _refusal(self, reply: Reply, error: ErrorBody | TransportFailure) -> SkytellsError:
-        wait = rate_limit_wait(self.connection, reply) if isinstance(reply, Response) else None
+        wait = rate_limit_wait(self.connection, reply)
         subject = f"a prediction of {self.request.model!r}"
         if self.is_doubtful:
             return to_exception(error, subject=subject, billed=_NOT_FOUND, charged=None, wait=wait)
@@ -244,7 +252,7 @@ class _Attempt:
             observer, ticket = self.tickets.pop(0)
             if self.made is not None:
                 await connection.to_the_end(
-                    _tell(observer, observer.created(connection.account, ticket, self.made))
+                    tell(observer, observer.created(connection.account, ticket, self.made))
                 )
                 continue
             error = self.failure or SkytellsError("Interrupted before anything was accepted.", charged=False)
@@ -252,7 +260,7 @@ class _Attempt:
             if isinstance(error, UncertainCreateError) and observer in connection.listeners():
                 connection.creates.leave_in_doubt(error.attempt, observer, ticket)
             hear = observer.not_created(connection.account, ticket, error, sent)
-            await connection.to_the_end(_tell(observer, hear))
+            await connection.to_the_end(tell(observer, hear))
 
     async def abandon(self) -> None:
         """Learn what became of a create that was interrupted, tell it, and cancel what it made."""
@@ -287,7 +295,7 @@ class _Attempt:
             reply = self.exchange.task.result()
         if self._take(reply):
             return
-        if not _may_be_accepted(_error_of(reply)):
+        if not may_be_accepted(failure_in(reply, _NO_PREDICTION)):
             self.exchange = None
             return
         try:
@@ -328,45 +336,9 @@ async def tell_created(connection: Connection, error: UncertainCreateError, made
 
     async def tell_all() -> None:
         for observer, ticket in waiting:
-            await _tell(observer, observer.created(connection.account, ticket, made))
+            await tell(observer, observer.created(connection.account, ticket, made))
 
     await connection.to_the_end(tell_all())
-
-
-async def _tell(observer: Observer, hear: Awaitable[None]) -> None:
-    try:
-        await hear
-    except Exception as error:  # noqa: BLE001 - an observer's failure must not lose the prediction
-        warn_user(f"{type(observer).__name__} failed: {error}")
-
-
-def _prediction_in(connection: Connection, reply: Reply, request: CreateRequest) -> Prediction | None:
-    """Parse an answer as the prediction that was made; None when it is anything else."""
-    body, error = (None, reply) if isinstance(reply, TransportFailure) else parse(reply)
-    if error or not isinstance(body, dict) or not isinstance(body.get("id"), str) or not body["id"]:
-        return None
-    asked = Prediction(id=body["id"], status="queued", model=request.model, input=request.input)
-    return Prediction.from_api(body, origin=connection.origin).remembering(asked)
-
-
-def _error_of(reply: Reply) -> ErrorBody | TransportFailure:
-    """Return why an answer is no prediction, also when it is good JSON of another kind."""
-    if isinstance(reply, TransportFailure):
-        return reply
-    message = "the answer names no prediction"
-    return error_body(reply) or ErrorBody(reply.status, message, message, readable=False)
-
-
-def _may_be_accepted(error: ErrorBody | TransportFailure) -> bool:
-    """Return whether the API may have accepted a create that it answered so.
-
-    A redirect sends it elsewhere, except 303, which comes after it was handled.
-    """
-    if isinstance(error, TransportFailure):
-        return error.sent
-    if error.is_refusal:
-        return False
-    return not error.readable or error.status in (303, 408) or not 300 <= error.status < 500
 
 
 async def cancel_remotely(connection: Connection, prediction: Prediction) -> None:

@@ -102,10 +102,7 @@ def hides_arguments(call: Callable[P, R]) -> Callable[P, R]:
 def resolve_api_key(given: str | Key | None) -> Key:
     """Find the key: as given, else ``SKYTELLS_API_KEY``, else Colab's secret of that name.
 
-    Raises
-    ------
-    AuthenticationError
-        There is none, or it can be no key. Nothing was sent.
+    `AuthenticationError` says that there is none, or that it can be no key.
     """
     if isinstance(given, Key):
         return given
@@ -150,13 +147,7 @@ def _colab_secret() -> str | None:
 
 
 def resolve_base_url(given: str | None) -> str:
-    """Find the base URL: as given, else ``SKYTELLS_BASE_URL``, else the real API's.
-
-    Raises
-    ------
-    InvalidInputError
-        It is no http(s) URL of a host. Nothing was sent.
-    """
+    """Find the base URL: as given, else ``SKYTELLS_BASE_URL``, else the real API's; refuse what is none."""
     value = given if given is not None else os.environ.get("SKYTELLS_BASE_URL") or DEFAULT_BASE_URL
     if not isinstance(value, str):
         raise _bad_url(value, "it must be a string")

@@ -1,4 +1,9 @@
-"""Pieces of a stream, and the answer that they make together: pure, one event at a time.
+"""A stream's bytes as events, its pieces, and the answer that they make together: pure.
+
+Events are parsed by https://html.spec.whatwg.org/#event-stream-interpretation, and not by `httpx_sse`, the
+field's library, because that does not bear what these routes send: it drops a last event that no empty line
+follows, keeps a byte order mark in the first line, hands an event that ends in a lone CR over only with the
+next bytes, and goes through five more layers of asynchronous generators for each chunk.
 
 The joined answer has the shape of one that came whole, so that the same reader reads both
 (skytells-api-text.md sections 2.4 and 3.3).
@@ -10,6 +15,63 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from ..models import Piece, Response, ToolCall, parse_content, parse_text, parse_tool_calls
+
+
+class EventParser:
+    """Turns chunks of bytes, cut anywhere, into events: pairs of a name and its data."""
+
+    def __init__(self) -> None:
+        self._rest: list[bytes] = []  # of a line whose end has not come
+        self._name = ""
+        self._data: list[bytes] = []
+        self._is_first = True
+        self._after_cr = False
+        self._is_fresh = True  # whether an event begins with the next byte
+
+    def feed(self, chunk: bytes) -> list[tuple[str, str]]:
+        """Return the events that end in this chunk."""
+        one_line = self._is_fresh and chunk.find(b"\n") == len(chunk) - 2 and b"\r" not in chunk
+        if one_line and chunk.startswith(b"data: ") and chunk.endswith(b"\n\n"):
+            return [("", chunk[6:-2].decode("utf-8", "replace"))]  # one event and no more: in half the time
+        if self._after_cr and chunk:
+            self._after_cr = False
+            chunk = chunk.removeprefix(b"\n")  # the second half of a line end
+        if b"\n" not in chunk and b"\r" not in chunk:
+            self._rest.append(chunk)  # not joined each time: a long line may come byte by byte
+            self._is_fresh = False
+            return []
+        if self._rest:
+            chunk = b"".join((*self._rest, chunk))
+            self._rest = []
+        lines = chunk.splitlines()
+        self._after_cr = chunk.endswith(b"\r")
+        if not self._after_cr and not chunk.endswith(b"\n"):
+            self._rest.append(lines.pop())
+        events = self._parsed(lines)
+        self._is_fresh = not (self._rest or self._name or self._data or self._after_cr)
+        return events
+
+    def close(self) -> list[tuple[str, str]]:
+        """Return the event that was left at the end: some servers forget its last line end."""
+        return self._parsed([b"".join(self._rest), b""])
+
+    def _parsed(self, lines: list[bytes]) -> list[tuple[str, str]]:
+        events: list[tuple[str, str]] = []
+        if self._is_first and lines:
+            self._is_first = False
+            lines[0] = lines[0].removeprefix(b"\xef\xbb\xbf")
+        for line in lines:
+            if line.startswith(b"data:"):
+                self._data.append(line[6:] if line.startswith(b"data: ") else line[5:])
+            elif not line:
+                if self._data:
+                    events.append((self._name, b"\n".join(self._data).decode("utf-8", "replace")))
+                self._name, self._data = "", []
+            elif line.startswith(b"event:"):
+                self._name = line[6:].removeprefix(b" ").decode("utf-8", "replace")
+            elif line == b"data":
+                self._data.append(b"")
+        return events
 
 
 class ChatJoiner:
@@ -65,7 +127,11 @@ class ChatJoiner:
         whole["text"].append(parse_content(delta.get("content")))
         if said and said != whole["said"]:
             whole["said"] = said
-            self._add_filters(whole["filters"], said)
+            for category, result in said.items() if isinstance(said, Mapping) else ():
+                struck = whole["filters"].get(category)
+                # Where a filter struck once, it did so for the whole.
+                if not (isinstance(struck, Mapping) and struck.get("filtered") is True):
+                    whole["filters"][category] = result
         if (
             len(delta) == 1
             and "content" in delta
@@ -83,14 +149,6 @@ class ChatJoiner:
         for name, value in choice.items():
             if name not in _READ and value is not None:
                 whole["more"][name] = value
-
-    @staticmethod
-    def _add_filters(filters: dict[str, Any], said: object) -> None:
-        """Add what the filters say of a chunk; where one struck, it did so for the whole."""
-        for category, result in said.items() if isinstance(said, Mapping) else ():
-            struck = filters.get(category)
-            if not (isinstance(struck, Mapping) and struck.get("filtered") is True):
-                filters[category] = result
 
     def raw(self) -> dict[str, Any]:
         """Return the completion so far."""
@@ -144,13 +202,7 @@ _SILENT: Final = frozenset(
 
 
 class ResponseJoiner:
-    """Joins the events of the responses route, in order.
-
-    Attributes
-    ----------
-    finished : bool
-        Whether the last word has come.
-    """
+    """Joins the events of the responses route, in order; `finished` once the last word has come."""
 
     def __init__(self) -> None:
         self._head: dict[str, Any] = {}

@@ -246,8 +246,9 @@ class HttpSession:
         if isinstance(error, httpx.ConnectTimeout):
             message = f"no connection within {min(CONNECT_SECONDS, exchange.seconds):g} s"
         if isinstance(error, _NEVER_SENT):
-            refused = isinstance(error, httpx.ConnectError) and self._is_local_sandbox()
-            ended = self._base_url if refused else ""
+            is_here = httpx.URL(self._base_url).host in ("127.0.0.1", "localhost", "::1")
+            is_sandbox = is_here and self._key.reveal().startswith("sk-sandbox-")
+            ended = self._base_url if is_sandbox and isinstance(error, httpx.ConnectError) else ""
             return TransportFailure("refused", sent=False, message=message, ended_sandbox=ended)
         if isinstance(error, httpx.TimeoutException):
             return self._failed(exchange, "timeout", f"no answer within {exchange.seconds:g} s")
@@ -281,10 +282,6 @@ class HttpSession:
         if exchange.traced and not exchange.whole:
             return TransportFailure("refused", sent=False, message=message)
         return TransportFailure(reason, sent=True, message=message)
-
-    def _is_local_sandbox(self) -> bool:
-        host = httpx.URL(self._base_url).host
-        return self._key.reveal().startswith("sk-sandbox-") and host in ("127.0.0.1", "localhost", "::1")
 
     def _encode(self, exchange: Exchange) -> httpx.Request:
         request, seconds = exchange.request, exchange.seconds
@@ -337,13 +334,7 @@ class OpenAnswer:
             await self.aclose()
 
     async def parts(self) -> AsyncIterator[bytes]:
-        """Yield its bytes as they arrive.
-
-        Raises
-        ------
-        BrokenAnswerError
-            The body broke off.
-        """
+        """Yield its bytes as they arrive; raises `BrokenAnswerError` where the body breaks off."""
         plain = self.headers.get("content-encoding", "identity") == "identity"
         size = 0
         try:

@@ -15,8 +15,8 @@ from ..exceptions import InvalidInputError, NotFoundError, ServerError
 from ..models import STATUSES, Prediction, PredictionList, parse_status, slugs_of
 from . import _requests
 from ._connection import Connection
-from ._matching import same_model
 from ._models import slug_meant
+from ._pending import same_model
 from ._poller import page_items
 from ._send import send_all_with_retry
 
@@ -76,7 +76,10 @@ async def list_predictions(
                     detail="unreadable listing",
                     charged=False,
                 )
-            total, last = _extent(body, last)
+            pages = body.get("pagination") if isinstance(body, dict) else None
+            if isinstance(pages, dict):
+                total = pages["total"] if isinstance(pages.get("total"), int) else None
+                last = pages["last_page"] if isinstance(pages.get("last_page"), int) else last
             before = len(read)
             read |= _keep(connection, keep, items, found)
             tail = len(read) > before
@@ -96,7 +99,11 @@ async def list_predictions(
                 detail="endless listing",
                 charged=False,
             )
-    newest = sorted(found.values(), key=_newest_first, reverse=True)
+
+    def made(prediction: Prediction) -> float:
+        return prediction.created_at.timestamp() if prediction.created_at is not None else -inf
+
+    newest = sorted(found.values(), key=made, reverse=True)
     return PredictionList(newest if limit is None else newest[:limit])
 
 
@@ -112,22 +119,10 @@ def _keep(
     return {p.id for p in predictions}
 
 
-def _newest_first(prediction: Prediction) -> float:
-    return prediction.created_at.timestamp() if prediction.created_at is not None else -inf
-
-
 def _ahead(number: int, last: int | None, limit: int | None, found: int, size: int) -> int:
     """How many pages to ask for at once: those that are known to be there and wanted."""
     wanted = _WAVE if limit is None else max(1, -(-(limit - found) // size))
     return min(_WAVE, wanted, last - number if last is not None else _GUESS)
-
-
-def _extent(body: Any, last: int | None) -> tuple[int | None, int | None]:
-    pages = body.get("pagination") if isinstance(body, dict) else None
-    if not isinstance(pages, dict):
-        return None, last
-    total, final = pages.get("total"), pages.get("last_page")
-    return total if isinstance(total, int) else None, final if isinstance(final, int) else last
 
 
 def check_limit(limit: object) -> None:
@@ -152,16 +147,20 @@ class _ListingFilter:
                     f"{name} must be a word or None, not {value!r}. Nothing was sent.", charged=False
                 )
         self._names = connection.display_names
-        self.status = _status(status) if isinstance(status, str) else None
+        self.status = parse_status(status) if isinstance(status, str) else None
+        if status is not None and self.status is None:  # a misspelt one would find nothing
+            raise InvalidInputError(
+                f"status must be one of {', '.join(STATUSES)}, not {status!r}. Nothing was sent.",
+                charged=False,
+            )
         self.model = model if isinstance(model, str) else None
         self.since, self.until = parse_bound("since", since, time.min), parse_bound("until", until, time.max)
         if self.since and self.until and self.since > self.until:
             raise InvalidInputError("since lies after until. Nothing was sent.", charged=False)
 
-    @property
-    def partial(self) -> bool:
-        """Whether it may leave out some of what a page brings."""
-        return any(value is not None for value in (self.status, self.model, self.since, self.until))
+        # Whether it may leave out some of what a page brings.
+        chosen = (self.status, self.model, self.since, self.until)
+        self.partial = any(value is not None for value in chosen)
 
     def page(self, number: int, size: int) -> _requests.Call:
         return _requests.page(
@@ -185,17 +184,6 @@ class _ListingFilter:
             and (self.since is None or made is None or made >= self.since)
             and (self.until is None or made is None or made <= self.until)
         )
-
-
-def _status(word: str) -> str:
-    """Read a status that is asked for; a misspelt one would find nothing, and look like none at all."""
-    known = parse_status(word)
-    if known is None:
-        raise InvalidInputError(
-            f"status must be one of {', '.join(STATUSES)}, not {word!r}. Nothing was sent.",
-            charged=False,
-        )
-    return known
 
 
 def parse_bound(name: str, value: Moment, of_day: time) -> datetime | None:

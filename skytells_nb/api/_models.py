@@ -1,16 +1,22 @@
-"""``client.models``, and reading the API's models, one or all of them (skytells-api.md section 5)."""
+"""``client.models``: reading the API's models (skytells-api.md section 5), and what a wrong name meant."""
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import replace
-from typing import Any
+from typing import Any, Final
 
-from ..exceptions import NotFoundError, ServerError, SkytellsError
-from ..models import Model, ModelList
-from ..schema import closest_model
+from .._options import options
+from ..exceptions import InvalidInputError, NotFoundError, ServerError, SkytellsError
+from ..models import Model, ModelList, Prediction
+from ..schema import closest_model, misspelt, unknown_inputs
 from . import _requests
 from ._connection import Connection
+from ._observers import Account, Observer
 from ._resource import Resource, blocking
+from ._responses import NAMED_BY
 from ._send import send_with_retry
 
 
@@ -81,12 +87,9 @@ async def list_models(connection: Connection) -> ModelList:
 
 
 async def get_model(connection: Connection, slug: str) -> Model:
-    """Read one model with its input and output schemas; also by its display name, or with its vendor's.
+    """Read one model with its schemas; also by its display name, or with its vendor's.
 
-    Raises
-    ------
-    NotFoundError
-        There is none; the error says which one was probably meant.
+    Where there is none, `NotFoundError` says which one was probably meant.
     """
     try:
         return await _read(connection, slug)
@@ -97,10 +100,7 @@ async def get_model(connection: Connection, slug: str) -> Model:
 async def slug_meant(connection: Connection, name: str, error: NotFoundError) -> str:
     """Return the slug of the model that a name means: its display name, or its slug after a vendor's.
 
-    Raises
-    ------
-    NotFoundError
-        The API's own, where the name means none, with the one that it is near to.
+    Where it means none, the API's own error is raised, with the one that the name is near to.
     """
     if (error.error_id or "").upper() != "MODEL_NOT_FOUND" or "Did you mean" in error.message:
         raise error
@@ -118,8 +118,6 @@ async def slug_meant(connection: Connection, name: str, error: NotFoundError) ->
 
 async def _read(connection: Connection, slug: str) -> Model:
     body = await send_with_retry(connection, _requests.model(slug), f"model {slug!r}")
-    if isinstance(body, dict) and isinstance(body.get("data"), dict) and not _is_model(body):
-        body = body["data"]
     if not _is_model(body):
         raise ServerError(
             f"The answer for model {slug!r} names no model. Try again.",
@@ -147,6 +145,71 @@ def models_in(body: Any) -> ModelList | None:
 
 
 def _is_model(item: object) -> bool:
-    return isinstance(item, dict) and any(
-        isinstance(item.get(key), str) and item[key] for key in ("namespace", "id", "slug")
-    )
+    return isinstance(item, dict) and any(isinstance(item.get(key), str) and item[key] for key in NAMED_BY)
+
+
+_PATIENCE: Final = 2.0
+"""Seconds that a create which is done waits for the schema, so that its warning stands in the same cell."""
+
+
+class InputNames(Observer):
+    """Warns of inputs that the model does not have, as ``sky.options.unknown_inputs`` wants it.
+
+    A schema that some read has brought is asked before the create is sent. Of a model that nobody has read
+    yet it is read once, while the create waits for its end: a create must not wait for that. Nothing is read
+    for an input of a prompt alone, or when there is no time to (`read`).
+    """
+
+    def __init__(self, connection: Connection, model: str, input: Mapping[str, Any], *, read: bool) -> None:
+        self._connection, self._model, self._input, self._may_read = connection, model, input, read
+        self._policy = options.unknown_inputs or "warn"
+        self._reading: asyncio.Task[None] | None = None
+
+    def check(self) -> None:
+        """Warn, or refuse where the option says so, before anything is sent, if the schema is known."""
+        given: tuple[Any, Any] = (self._model, self._input)
+        if not isinstance(given[0], str) or not isinstance(given[1], Mapping):
+            return  # which the create itself refuses
+        known = self._connection.input_schemas.get(self._model)
+        if known is not None and (found := unknown_inputs(known, self._input, policy=self._policy)):
+            raise InvalidInputError(" ".join(found.values()), charged=False)
+
+    async def created(self, account: Account, ticket: object, prediction: Prediction) -> None:  # noqa: ARG002 - as Observer has it
+        """Begin to read the schema, now that the create is on its way."""
+        wanted = self._may_read and self._policy != "send" and not self._input.keys() <= {"prompt"}
+        if wanted and self._is_new():
+            self._reading = asyncio.get_running_loop().create_task(self._read())
+
+    async def finish(self) -> None:
+        """Wait a moment for what is being read, and stop it then."""
+        if self._reading is not None:
+            await asyncio.wait([self._reading], timeout=_PATIENCE)
+            self.stop()
+
+    def stop(self) -> None:
+        """Read no further."""
+        if self._reading is not None:
+            self._reading.cancel()
+
+    async def explain(self, error: InvalidInputError) -> None:
+        """Add to a refusal by the API which of the input's names the model does not have."""
+        given: Any = self._input
+        if not isinstance(given, Mapping) or given.keys() <= {"prompt"} or "no input" in error.message:
+            return
+        with suppress(SkytellsError):
+            if self._is_new():
+                await get_model(self._connection, self._model)
+        known = self._connection.input_schemas.get(self._model)
+        if known is not None and (found := misspelt(known, self._input)):
+            error.message = f"{error.message} {' '.join(found.values())}"
+            error.args = (error.message, *error.args[1:])
+
+    def _is_new(self) -> bool:
+        return self._model not in self._connection.input_schemas
+
+    async def _read(self) -> None:
+        with suppress(SkytellsError):
+            await get_model(self._connection, self._model)
+            known = self._connection.input_schemas.get(self._model)
+            if known is not None:
+                unknown_inputs(known, self._input, policy="warn")

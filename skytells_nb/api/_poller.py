@@ -20,8 +20,7 @@ from urllib.parse import unquote
 from ..exceptions import SkytellsError
 from ..models import Prediction
 from . import _requests
-from ._durations import Durations, Window, length, next_read
-from ._rate_limit import RateLimit
+from ._pace import Durations, RateLimit, Window, length, next_read
 from ._requests import Request
 from ._responses import (
     ErrorBody,
@@ -29,7 +28,7 @@ from ._responses import (
     TransportFailure,
     failed_prediction,
     is_missing_prediction,
-    parse,
+    parse_reply,
     to_exception,
 )
 from ._retry import Policy
@@ -175,7 +174,7 @@ class Poller:
     def feed(self, request: Request, reply: Reply, now: float, *, wait: float | None = None) -> list[Event]:
         """Take the reply to one of `requests`; ``wait`` is what its ``Retry-After`` asks, in seconds."""
         self._flying.discard(request)
-        body, found = (None, reply) if isinstance(reply, TransportFailure) else parse(reply)
+        body, found = parse_reply(reply)
         if found is None:
             self._failures = 0
             events = self._listed(body, now) if request.query else self._read(request, body, now)
@@ -188,10 +187,7 @@ class Poller:
         return events
 
     def _may_pass(self, found: ErrorBody, request: Request) -> bool:
-        """Whether the same read may well succeed a little later; one of what is not there will not.
-
-        What was made here is there: a gateway's page that says otherwise is borne like one that says 502.
-        """
+        # What was made here is there: a gateway's page that says otherwise is borne like one that says 502.
         if found.is_transient:
             return not is_missing_prediction(found)
         entry = None if request.query else self._entries.get(_identifier(request))

@@ -25,8 +25,7 @@ from . import _requests
 from ._connection import Connection
 from ._create import create, tell_created
 from ._listing import Moment, list_predictions
-from ._models import get_model, slug_meant
-from ._names import InputNames
+from ._models import InputNames, get_model, slug_meant
 from ._reconcile import look_again
 from ._resource import Resource, blocking
 from ._responses import failed_prediction

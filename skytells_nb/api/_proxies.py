@@ -69,13 +69,7 @@ class ProxyRoute:
 
 
 def make_route(verify: object = True, proxy: object = None, headers: object = None) -> ProxyRoute:
-    """Check a client's ``verify``, ``proxy`` and ``headers``.
-
-    Raises
-    ------
-    InvalidInputError
-        One of them cannot be used.
-    """
+    """Check a client's ``verify``, ``proxy`` and ``headers``."""
     if not isinstance(verify, bool | str | os.PathLike | ssl.SSLContext):
         raise InvalidInputError(
             "verify must be True, False, a path of certificates or an SSLContext.", charged=False
@@ -167,12 +161,9 @@ def _context(verify: bool | str, cert_file: str | None, cert_dir: str | None) ->
             )
         return httpx.create_ssl_context(verify=verify)
     except (OSError, ssl.SSLError) as error:
-        source = f"verify={verify!r}" if isinstance(verify, str) else _stale(cert_file, cert_dir)
+        named = f"SSL_CERT_FILE={cert_file!r}" if cert_file else f"SSL_CERT_DIR={cert_dir!r}"
+        source = f"verify={verify!r}" if isinstance(verify, str) else named
         raise NetworkError(
             f"The certificates of {source} cannot be read ({error.strerror or error}). Correct or unset it.",
             charged=False,
         ) from None
-
-
-def _stale(cert_file: str | None, cert_dir: str | None) -> str:
-    return f"SSL_CERT_FILE={cert_file!r}" if cert_file else f"SSL_CERT_DIR={cert_dir!r}"

@@ -6,15 +6,14 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Final
 
 from ..exceptions import ServerError, SkytellsError, UncertainCreateError
 from ..models import Prediction
 from . import _requests
 from ._connection import Connection
-from ._matching import matches, may_match
 from ._models import models_in
-from ._pending import BUSY, PendingCreate
+from ._pending import BUSY, PendingCreate, matches, may_match
 from ._poller import page_items
 from ._requests import CreateRequest
 from ._send import send_all_with_retry, send_with_retry
@@ -45,10 +44,8 @@ async def start_when_clear(connection: Connection, request: CreateRequest) -> Pe
 async def search(connection: Connection, request: CreateRequest, pending: PendingCreate) -> Prediction | None:
     """Look for the prediction that an unanswered create made; None when several looks found none.
 
-    Raises
-    ------
-    UncertainCreateError
-        It could not look twice, the last time included; or what is listed does not say enough.
+    `UncertainCreateError` is raised where it could not look twice, the last time included, or where what is
+    listed does not say enough.
     """
     connection.creates.start_search(pending)
     looks, unclear = 0, list[str]()
@@ -193,22 +190,17 @@ async def _newest(connection: Connection, since: datetime) -> list[Prediction]:
         fresh = page.keys() - listed.keys()
         listed |= page
         times = [p.created_at for p in page.values() if p.created_at is not None]
+        said = body.get("pagination") if isinstance(body, dict) else None
+        said = said if isinstance(said, dict) else {}
+        current, last = said.get("current_page"), said.get("last_page")
+        is_last = isinstance(current, int) and isinstance(last, int) and current >= last
         # A bare array never says that it is the last page (section 4.3): a page without a new id ends it.
-        if not fresh or _is_last(body) or (times and min(times) < since):
+        if not fresh or is_last or (times and min(times) < since):
             return list(listed.values())
     raise ServerError(
         "Too many newer predictions to look through.",
         detail=f"over {_PAGES * _requests.PAGE_SIZE} newer ones",
     )
-
-
-def _is_last(body: Any) -> bool:
-    """Return whether a page says that it is the last; a bare array never does (section 4.3)."""
-    page = body.get("pagination") if isinstance(body, dict) else None
-    if not isinstance(page, dict):
-        return False
-    current, last = page.get("current_page"), page.get("last_page")
-    return isinstance(current, int) and isinstance(last, int) and current >= last
 
 
 def _blind(
@@ -291,15 +283,8 @@ async def look_again(
 ) -> Prediction | None:
     """Look once more for the prediction of a create that was left in doubt; None when there is none.
 
-    Parameters
-    ----------
-    read : list of Prediction, optional
-        The listing, where it was read just before this.
-
-    Raises
-    ------
-    UncertainCreateError
-        Once more, when something listed may be it and does not say enough.
+    ``read`` is the listing, where it was read just before this. `UncertainCreateError` is raised once more
+    when something listed may be it and does not say enough.
     """
     creates, names = connection.creates, connection.display_names
     before = creates.found(error.attempt)

@@ -51,6 +51,9 @@ class TransportFailure:
 
 Reply: TypeAlias = Response | TransportFailure
 
+NAMED_BY: Final = ("id", "namespace", "slug")
+"""The fields that may say which prediction or model a body is."""
+
 
 @dataclass(frozen=True, slots=True)
 class ErrorBody:
@@ -154,19 +157,37 @@ def parse(response: Response) -> tuple[Any, ErrorBody | None]:
         return None, ErrorBody(response.status, words, words, request_id=named, readable=not good)
     found = _error_in(body, response)
     inner = body.get("data") if found is None and isinstance(body, dict) and "id" not in body else None
-    # Some wrap what has an id, such as a prediction; a listing has a list there.
-    return (inner if isinstance(inner, dict) and isinstance(inner.get("id"), str) else body), found
+    # Some wrap what has a name, a prediction or a model; a listing has a list there.
+    is_wrapped = isinstance(inner, dict) and any(isinstance(inner.get(key), str) for key in NAMED_BY)
+    return (inner if is_wrapped else body), found
 
 
-def error_body(response: Response) -> ErrorBody | None:
-    """Return an answer's error, body shapes A to E and G; None when it is a good response.
+def parse_reply(reply: Reply) -> tuple[Any, ErrorBody | TransportFailure | None]:
+    """Parse whatever came of an exchange: its decoded body, and what went wrong, if something did."""
+    return (None, reply) if isinstance(reply, TransportFailure) else parse(reply)
 
-    A 2xx with a non-empty ``id`` is a prediction whatever its ``status`` says (section 4.1).
+
+def failure_in(reply: Reply, message: str) -> ErrorBody | TransportFailure:
+    """Return why a reply is not what was wanted; ``message`` says so of good JSON of another kind."""
+    if isinstance(reply, TransportFailure):
+        return reply
+    return parse(reply)[1] or ErrorBody(reply.status, message, message, readable=False)
+
+
+def may_be_accepted(error: ErrorBody | TransportFailure) -> bool:
+    """Return whether the API may have accepted, and bill, what it answered so.
+
+    A redirect sends it elsewhere, except 303, which comes after it was handled.
     """
-    return parse(response)[1]
+    if isinstance(error, TransportFailure):
+        return error.sent
+    if error.is_refusal:
+        return False
+    return not error.readable or error.status in (303, 408) or not 300 <= error.status < 500
 
 
 def _error_in(body: Any, response: Response) -> ErrorBody | None:
+    """Read an error of the body shapes A to E and G; None when it is a good response."""
     good = 200 <= response.status < 300
     if not isinstance(body, dict):
         if good:
@@ -174,7 +195,10 @@ def _error_in(body: Any, response: Response) -> ErrorBody | None:
         words = f"HTTP {response.status}"
         return ErrorBody(response.status, words, words)
     inner = body.get("error")
-    if good and not _carries_error(body):
+    # What has an id is a prediction whatever its status: one that failed has an `error`, too, and is
+    # no error of the request (sections 4.1 and 6).
+    has_id = isinstance(body.get("id"), str) and body["id"]
+    if good and (has_id or not (body.get("status") is False or isinstance(inner, dict))):
         return None
     error = inner if isinstance(inner, dict) else body
     message = _first(error, "message") or _first(body, "response", "message", "detail")
@@ -184,7 +208,7 @@ def _error_in(body: Any, response: Response) -> ErrorBody | None:
     if isinstance(detail, dict) and message and detail.keys() == {"category"}:
         detail = None  # of a text model's route: no words
     own_id = _first(error, "error_id") or _first(body, "error_id")
-    error_id = own_id or _upper(_first(error, "code"))
+    error_id = own_id or (_first(error, "code") or "").upper() or None
     return ErrorBody(
         status=_status(error, response.status, error_id),
         message=message or f"HTTP {response.status}",
@@ -195,13 +219,6 @@ def _error_in(body: Any, response: Response) -> ErrorBody | None:
         code=_first(error, "code"),
         param=_first(error, "param"),
     )
-
-
-def _carries_error(body: Mapping[str, Any]) -> bool:
-    # A prediction that failed has an `error`, too, and is no error of the request (sections 4.1 and 6).
-    if isinstance(body.get("id"), str) and body["id"]:
-        return False
-    return body.get("status") is False or isinstance(body.get("error"), dict)
 
 
 def _status(error: Mapping[str, Any], status: int, error_id: str | None) -> int:
@@ -216,10 +233,6 @@ def _status(error: Mapping[str, Any], status: int, error_id: str | None) -> int:
 
 def _first(body: Mapping[str, Any], *keys: str) -> str | None:
     return next((body[key] for key in keys if isinstance(body.get(key), str) and body[key]), None)
-
-
-def _upper(code: str | None) -> str | None:
-    return code.upper() if code else None
 
 
 def _words(value: object) -> str | None:

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
@@ -37,13 +38,7 @@ async def create_or_reuse(
 
 
 def reuse_wanted(connection: Connection, reuse: bool | None) -> bool:
-    """Whether to look in the archive: as an argument says, else as ``sky.options.reuse`` does.
-
-    Raises
-    ------
-    InvalidInputError
-        The argument is none, or says so and there is no archive to look in.
-    """
+    """Whether to look in the archive: as an argument says, else as ``sky.options.reuse`` does."""
     check_choice("reuse", reuse, (True, False, None))
     if not (options.reuse if reuse is None else reuse):
         return False
@@ -69,7 +64,10 @@ async def find_reusable(
         return None  # which the create itself refuses
     if not reuse_wanted(connection, reuse):
         return None
-    slug = await _read_schema(connection, model)
+    slug = model
+    if model not in connection.input_schemas:  # whose defaults count as given
+        with suppress(SkytellsError):  # the create itself will say what is wrong with the model
+            slug = (await get_model(connection, model)).id
     call = together.get()
     if call is None:
         return await _look_up(connection, slug, input, Together(), oldest_first=False)
@@ -89,16 +87,6 @@ async def _look_up(
         return None
     call.ids.add(kept.id)
     return replace(kept, reused=True)
-
-
-async def _read_schema(connection: Connection, model: str) -> str:
-    """Read a model's schema, where nobody has: its defaults count as given. Returns the model's slug."""
-    if model in connection.input_schemas:
-        return model
-    try:
-        return (await get_model(connection, model)).id
-    except SkytellsError:
-        return model  # the create itself will say what is wrong with it
 
 
 def watch_created(observers: Sequence[Observer] = ()) -> Sequence[Observer]:

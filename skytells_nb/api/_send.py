@@ -14,7 +14,7 @@ from ._responses import (
     Response,
     TransportFailure,
     is_missing_prediction,
-    parse,
+    parse_reply,
     to_exception,
 )
 
@@ -24,26 +24,26 @@ _log = logging.getLogger("skytells_nb")
 async def send_with_retry(connection: Connection, call: Call, subject: str) -> Any:
     """Exchange a call, again where that may help; returns its decoded body.
 
-    Raises
-    ------
-    SkytellsError
-        The typed error of its last answer, ``subject`` named in it.
+    Raised is the typed error of its last answer, ``subject`` named in it.
     """
     attempt, asked_before = 0, False
     while True:
         request = connection.request_for(call)
         reply = await connection.exchange(request)
-        body, error = (None, reply) if isinstance(reply, TransportFailure) else parse(reply)
-        if error is None or _is_done(call, reply):
+        body, error = parse_reply(reply)
+        is_empty = isinstance(reply, Response) and 200 <= reply.status < 300 and not reply.body.strip()
+        # A cancel or delete may be answered well without a body.
+        if error is None or (is_empty and call.newest.method != "GET"):
             return body
         if is_older_spelling(connection, call, request, error):
             continue
-        if asked_before and _is_gone(call, error):
-            return None
+        is_missing = isinstance(error, ErrorBody) and is_missing_prediction(error)
+        if asked_before and is_missing and call.endpoint == "delete":
+            return None  # the try before has deleted it
         asked_before = asked_before or not isinstance(error, TransportFailure) or error.sent
         pause = pause_before(connection, reply, error, attempt)
         if pause is None:
-            wait = rate_limit_wait(connection, reply) if isinstance(reply, Response) else None
+            wait = rate_limit_wait(connection, reply)
             raise to_exception(error, subject=subject, billed=None, wait=wait)
         attempt += 1
         _log.debug("%s: %s; try %d in %.2f s", subject, error, attempt + 1, pause)
@@ -64,17 +64,6 @@ async def send_all_with_retry(connection: Connection, calls: list[Call], subject
     finally:
         for task in tasks:
             task.cancel()
-
-
-def _is_done(call: Call, reply: Reply) -> bool:
-    """Return whether a cancel or delete was answered well, if without a body."""
-    good = isinstance(reply, Response) and 200 <= reply.status < 300 and not reply.body.strip()
-    return good and call.newest.method != "GET"
-
-
-def _is_gone(call: Call, error: ErrorBody | TransportFailure) -> bool:
-    """Return whether a delete that was tried before has left nothing to delete."""
-    return call.endpoint == "delete" and isinstance(error, ErrorBody) and is_missing_prediction(error)
 
 
 def rate_limit_wait(connection: Connection, reply: Reply) -> float:

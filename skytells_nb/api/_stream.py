@@ -21,8 +21,7 @@ from ..exceptions import SkytellsError, StreamInterruptedError, warn_user
 from ..models import ChatCompletion, Embeddings, Piece
 from ..models import Response as TextResponse
 from ..plaintext import clip, one_line
-from ._deltas import ChatJoiner, ResponseJoiner
-from ._events import EventParser
+from ._deltas import ChatJoiner, EventParser, ResponseJoiner
 from ._http import BrokenAnswerError, OpenAnswer
 from ._responses import ErrorBody, Response, parse, to_exception
 

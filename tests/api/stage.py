@@ -18,12 +18,12 @@ from typing import Any, Protocol
 import httpx
 
 from skytells_nb.api._connection import Connection
-from skytells_nb.api._durations import Durations
 from skytells_nb.api._observers import Observer
+from skytells_nb.api._pace import Durations
 from skytells_nb.api._requests import Request
 from skytells_nb.api._responses import Reply, TransportFailure
 from skytells_nb.api._retry import Policy
-from skytells_nb.api._watch import Watch
+from skytells_nb.api._wait import Watch
 
 EPOCH = 1_770_000_000.0
 """Unix time at which the stage's monotonic clock stands at 0."""

@@ -39,7 +39,7 @@ def answer(status: int, body: object, **headers: str) -> Response:
 
 
 def problem(status: int, body: object, **headers: str) -> answers.ErrorBody:
-    found = answers.error_body(answer(status, body, **headers))
+    found = answers.parse(answer(status, body, **headers))[1]
     assert found is not None
     return found
 
@@ -208,11 +208,11 @@ def test_a_long_page_is_cut():
     ],
 )
 def test_what_is_no_error_is_none(body):
-    assert answers.error_body(answer(200, body)) is None
+    assert answers.parse(answer(200, body))[1] is None
 
 
 def test_an_answer_without_content_is_no_error():
-    assert answers.error_body(Response(204)) is None
+    assert answers.parse(Response(204))[1] is None
     assert answers.decode(Response(204)) is None
 
 
@@ -268,7 +268,7 @@ def test_any_other_5xx_does_not(found):
 
 @given(JSON, st.sampled_from([200, 201, 204, 301, 400, 404, 429, 500, 502]))
 def test_no_json_whatever_breaks_the_reading_of_an_answer(body, status):
-    found = answers.error_body(answer(status, body))
+    found = answers.parse(answer(status, body))[1]
     if found is not None:
         error = answers.to_exception(found, subject="x")
         assert isinstance(error.detail, str)
@@ -277,7 +277,7 @@ def test_no_json_whatever_breaks_the_reading_of_an_answer(body, status):
 
 @given(st.binary(max_size=200), st.sampled_from([200, 404, 502]))
 def test_no_bytes_whatever_break_it(body, status):
-    found = answers.error_body(Response(status, {}, body))
+    found = answers.parse(Response(status, {}, body))[1]
     if found is not None:
         assert answers.to_exception(found, subject="x").message
 
@@ -383,7 +383,7 @@ def test_an_answer_is_read_once_for_its_body_and_its_error():
     assert answers.parse(good) == ({"data": []}, None)
     assert answers.parse(answer(200, {"data": {"id": "p1"}})) == ({"id": "p1"}, None)
     body, found = answers.parse(bad)
-    assert found == answers.error_body(bad)
+    assert found == answers.parse(bad)[1]
     assert body["error_id"] == "MODEL_NOT_FOUND"
     body, found = answers.parse(answer(200, b"<html>"))
     assert body is None

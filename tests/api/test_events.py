@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from skytells_nb.api._events import EventParser
+from skytells_nb.api._deltas import EventParser
 
 STREAM = (
     "\ufeff: hello\r\n\r\ndata: one ⚓\r\n\r\nevent: named\ndata:two\ndata:  lines\nid: 7\nretry: 5\n\n"

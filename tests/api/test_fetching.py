@@ -16,8 +16,7 @@ import pytest
 
 import skytells_nb as sky
 from skytells_nb.api import Observer, download_bytes
-from skytells_nb.api._addresses import check_url, kind_of_address
-from skytells_nb.api._download import Download, Downloader, download, downloader
+from skytells_nb.api._download import Download, Downloader, check_url, download, downloader, kind_of_address
 from skytells_nb.exceptions import NetworkError, OutputExpiredError, SkytellsError
 from skytells_nb.models import Prediction
 

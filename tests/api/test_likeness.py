@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from skytells_nb.api._matching import could_both_match, matches, may_match, same_model
+from skytells_nb.api._pending import could_both_match, matches, may_match, same_model
 from skytells_nb.models import Prediction
 from skytells_nb.schema import is_same
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from skytells_nb.api._connection import Connection, ServerClock
 from skytells_nb.api._observers import Account
-from skytells_nb.api._rate_limit import RateLimit
+from skytells_nb.api._pace import RateLimit
 from skytells_nb.api._responses import Response, TransportFailure
 from skytells_nb.models import Model
 

@@ -7,8 +7,8 @@ from decimal import Decimal
 
 import pytest
 
-from skytells_nb.api._cancel_summary import CancelSummary
 from skytells_nb.api._create import create
+from skytells_nb.api._observers import CancelSummary
 from skytells_nb.exceptions import SkytellsWarning, warn_user
 from skytells_nb.models import Prediction
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from skytells_nb.api._create import create
-from skytells_nb.api._durations import Durations
+from skytells_nb.api._pace import Durations
 from skytells_nb.api._requests import Request
 from skytells_nb.api._responses import Response, TransportFailure
 from skytells_nb.api._wait import wait

@@ -17,8 +17,6 @@ from typing import Any, Final
 
 from .exceptions import SkytellsError
 
-__all__ = ["complete", "install"]
-
 _PATIENCE: Final = 3.0
 _CALLS: Final = (
     r"(?:(?:predictions|completions|responses|embeddings)\.create|models\.get|estimate|batch|compare|PromptForm"

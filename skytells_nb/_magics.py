@@ -38,8 +38,6 @@ from .models import ChatCompletion, Model, Prediction, Response
 from .pricing import estimate
 from .schema import UNSET, as_text, check, closest
 
-__all__ = ["MagicArgs", "MagicError", "complete", "fill_in", "load_ipython_extension", "parse"]
-
 _FILL: Final = re.compile(r"\{\{|\}\}|\{([A-Za-z_]\w*)\}|\{([A-Za-z_]\w*)[.\[(!:][^{}]*\}")
 _NUMBER: Final = re.compile(r"-\d")
 _COMPLETION_PATIENCE: Final = 3.0

@@ -31,8 +31,6 @@ if TYPE_CHECKING:
 
     from ._widget import ArenaWidget
 
-__all__ = ["Arena", "Pair"]
-
 _LONGEST_NAME = 60
 
 

@@ -17,8 +17,6 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Scores", "fit", "verdict"]
-
 PENALTY: Final = 0.2
 """Times the squared scores, choix's ``alpha``: it keeps the score of a model finite that never lost.
 

@@ -10,8 +10,6 @@ from ..api import AsyncClient, ask_sandbox
 from ..archive import Preference
 from ..exceptions import AuthenticationError, SkytellsError, warn_user
 
-__all__ = ["ClassVote", "class_votes"]
-
 
 class ClassVote(NamedTuple):
     """A learner's vote on two predictions, by their ids."""

@@ -25,8 +25,6 @@ from ..pricing import together
 from ..spending import budget as spending_budget
 from ..spending import estimate
 
-__all__ = ["Entries", "Task", "make_entries", "parse_models", "parse_tasks"]
-
 _TEXT_TYPES: Final = ("text", "code", "multimodal")
 _AT_ONCE: Final = 8
 

@@ -37,8 +37,6 @@ from ..plaintext import clip, one_line
 if TYPE_CHECKING:
     from ._arena import Arena
 
-__all__ = ["ArenaWidget"]
-
 _BUTTONS: Final[tuple[tuple[Preference, str, str], ...]] = (
     ("left", "← Left", "The left one is better (arrow left)"),
     ("both", "↑ Both good", "Both are good (arrow up)"),

@@ -16,8 +16,6 @@ from ..models import Prediction
 from ..plaintext import align
 from ._names import find_model
 
-__all__ = ["demo"]
-
 _LIGHTS = ("morning light", "golden hour", "moonlight", "overcast")
 
 

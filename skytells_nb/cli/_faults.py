@@ -15,8 +15,6 @@ from ..exceptions import SkytellsError
 from ..plaintext import align
 from ..sandbox import API_ROUTES, FAULT_KINDS, find_running
 
-__all__ = ["faults"]
-
 #: Seconds a sandbox may take to answer; one on this machine takes milliseconds.
 PATIENCE = 10.0
 #: Every key of a sandbox begins so; no other key is ever sent.

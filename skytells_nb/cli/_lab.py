@@ -17,8 +17,6 @@ from typing import Final
 from .._connect import is_skytells
 from ..exceptions import SkytellsError
 
-__all__ = ["bring", "lab"]
-
 _OLDEST: Final = 4
 _COPY: Final = "my-notebooks"
 _NO_NEWS: Final = (  # a question about news would lie over the first lesson, and ask a server for updates

@@ -7,8 +7,6 @@ from ..exceptions import NotFoundError
 from ..models import Model
 from ..schema import closest_model
 
-__all__ = ["find_model"]
-
 
 def find_model(client: Client, name: str) -> Model:
     """Return the listed model that a name means: its slug or display name, also after a vendor's."""

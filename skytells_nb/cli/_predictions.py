@@ -17,8 +17,6 @@ from ..models import Prediction
 from ..plaintext import align, clip, one_line
 from ._names import find_model
 
-__all__ = ["predictions"]
-
 
 def predictions(parsed: argparse.Namespace) -> int:
     """Do what was asked with the predictions of this key."""

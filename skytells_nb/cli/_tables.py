@@ -19,8 +19,6 @@ from ..pricing import list_price, list_price_rules
 from ..schema import UNSET, Property, check, parse
 from ._names import find_model
 
-__all__ = ["example_call", "models", "spend"]
-
 
 def models(parsed: argparse.Namespace) -> int:
     """Print the live price list, or one model: its inputs, its prices, and a call that runs."""

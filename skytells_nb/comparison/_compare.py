@@ -36,8 +36,6 @@ from ._plan import MOST, Plan, Slot, plan, plan_frame
 if TYPE_CHECKING:
     from pandas import DataFrame
 
-__all__ = ["compare"]
-
 
 @meant_as("sky.compare({models}, {prompts}, inputs={inputs})", inputs="inputs")
 def compare(

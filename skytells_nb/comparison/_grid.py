@@ -38,8 +38,6 @@ if TYPE_CHECKING:
     from pandas import DataFrame
     from PIL import Image
 
-__all__ = ["Cell", "Comparison"]
-
 _TABLE: Final = "border-collapse:collapse;margin:0;white-space:normal"
 _HEAD: Final = "text-align:left;vertical-align:bottom;font-weight:600;padding:6px 8px;max-width:260px"
 _SIDE: Final = (

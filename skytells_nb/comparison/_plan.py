@@ -16,8 +16,6 @@ from ..models import AnsweringRoute, Model, Prediction
 from ..pricing import Estimate, estimate, together
 from ..schema import Checker, as_text, labels_of, parse, rows_of, unknown_inputs
 
-__all__ = ["MOST", "Label", "Plan", "Slot", "plan", "plan_frame"]
-
 MOST: Final = 1_000
 """Cells that one comparison shows."""
 

@@ -16,8 +16,6 @@ from ..plaintext import clean, clip, one_line
 from ._html import ROOT
 from ._text import seconds_text
 
-__all__ = ["Answer", "answer_bundle", "answer_facts", "answer_html", "answer_text", "markdown_html"]
-
 Answer = ChatCompletion | Response
 
 _MUTED: Final = "opacity:0.65;font-size:11px;line-height:1.5;overflow-wrap:break-word"

@@ -13,8 +13,6 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Final
 if TYPE_CHECKING:
     from PIL import Image
 
-__all__ = ["MediaInfo", "listening_copy", "probe"]
-
 _MOST_PIXELS: Final = 50_000_000
 _BIT_RATES: Final = (128_000, 96_000, 64_000, 48_000, 32_000, 24_000, 16_000)
 _PLAIN_RATE: Final = 32_000

@@ -23,8 +23,6 @@ from ._thumbnails import CACHE, Thumbnail
 if TYPE_CHECKING:
     from PIL import Image, ImageDraw
 
-__all__ = ["contact_sheet", "labelled_sheet", "png_budget", "png_within", "spans"]
-
 _PAPER: Final = "white"
 _INK: Final = (32, 32, 32)
 _MUTED: Final = (112, 112, 112)

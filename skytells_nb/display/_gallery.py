@@ -23,8 +23,6 @@ from ._text import cost_text, things_text
 if TYPE_CHECKING:
     from PIL import Image
 
-__all__ = ["Captions", "Gallery", "caption_of", "gallery"]
-
 Captions = str | None | Sequence[str | None] | Callable[[Any], str | None]
 """What stands under a picture: "prompt", "model", "cost", "rating", "none", a function, or a list."""
 

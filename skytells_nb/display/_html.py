@@ -20,17 +20,6 @@ from ..plaintext import clean, clip, one_line
 from ._items import DisplayItem, FileContent, Message, Text
 from ._text import alt_text, format_path, prediction_facts, short_id
 
-__all__ = [
-    "ROOT",
-    "Frame",
-    "caption_html",
-    "facts_html",
-    "figure_html",
-    "link_html",
-    "media_html",
-    "text_html",
-]
-
 # MathJax would typeset a prompt with two dollar signs in it; both of its generations heed these names.
 ROOT: Final = 'class="mathjax_ignore tex2jax_ignore" style="margin:2px 0 8px;line-height:1.4"'
 

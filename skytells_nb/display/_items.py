@@ -26,19 +26,6 @@ from ..plaintext import clip, one_line
 if TYPE_CHECKING:
     from ._thumbnails import Thumbnail
 
-__all__ = [
-    "DisplayItem",
-    "FileContent",
-    "Message",
-    "RemoteOutput",
-    "Text",
-    "from_data_uri",
-    "is_file",
-    "items_of",
-    "outputs_of",
-    "things_in",
-]
-
 EXPIRED: Final = (
     "The API deletes files about five minutes after completion, and no archive at hand has a copy."
 )

@@ -11,8 +11,6 @@ from ._html import ROOT, Frame, caption_html, facts_html, figure_html, text_html
 from ._items import DisplayItem
 from ._pipeline import draw, fetch, most_items, notebook_bytes
 
-__all__ = ["Page", "page"]
-
 _GAP: Final = 16
 _NARROWEST: Final = 72
 _NOTE: Final = "opacity:0.65;font-size:12px;line-height:1.5;margin-top:12px"

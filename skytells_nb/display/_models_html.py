@@ -13,8 +13,6 @@ from ._html import ROOT
 from ._html import text_html as text
 from ._text import input_rows
 
-__all__ = ["model_card", "models_table"]
-
 _TABLE: Final = (
     "border-collapse:collapse;margin:0;table-layout:auto;width:auto;max-width:100%;"
     "font-size:13px;line-height:1.45"

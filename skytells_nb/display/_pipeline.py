@@ -41,8 +41,6 @@ from ._items import (
 from ._text import format_path
 from ._thumbnails import CACHE, Thumbnail, make_thumbnail
 
-__all__ = ["FittedItems", "data_uri", "decode", "draw", "each", "fetch", "most_items", "notebook_bytes"]
-
 T = TypeVar("T")
 R = TypeVar("R")
 

@@ -7,8 +7,6 @@ from collections.abc import Mapping
 from html import escape
 from importlib.resources import files
 
-__all__ = ["key_script", "script_html"]
-
 
 def script_html(root: str, script: str) -> str:
     """Return HTML that runs a script once in the widget around it, which the script knows as ``root``.

@@ -19,8 +19,6 @@ from ._models_html import model_card, models_table
 from ._stream import show_stream
 from ._text import count_text, things_text, total_text
 
-__all__ = ["mimebundle", "show", "to_html"]
-
 
 def mimebundle(x: object, *, full: bool = False) -> dict[str, str]:
     """Draw anything that can be shown, as HTML, as text and, where there are pictures, as one PNG.

@@ -14,8 +14,6 @@ from ..api import AsyncTextStream, TextStream
 from ..plaintext import clean, encodable
 from ._answers import Answer, answer_bundle, answer_facts
 
-__all__ = ["follow", "show_stream"]
-
 REFRESH: Final = 0.1
 """Seconds between two drawings of a growing text: each replaces the whole, and fifty a second flicker."""
 

@@ -18,19 +18,6 @@ from ..pricing import list_price, list_price_rules
 from ..schema import UNSET, Property, parse
 from ._items import DisplayItem, FileContent, Message, RemoteOutput, Text, outputs_of
 
-__all__ = [
-    "REUSED",
-    "alt_text",
-    "cost_text",
-    "count_text",
-    "format_path",
-    "input_rows",
-    "prediction_facts",
-    "short_id",
-    "things_text",
-    "total_text",
-]
-
 _MOST_ROWS: Final = 40
 _PROMPT: Final = 60
 _MOST_CHOICES: Final = 12

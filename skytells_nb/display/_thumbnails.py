@@ -28,8 +28,6 @@ from ..pictures import Picture, decode, flatten
 if TYPE_CHECKING:
     from PIL import Image
 
-__all__ = ["CACHE", "Thumbnail", "ThumbnailCache", "encode_within", "make_thumbnail", "on_checkerboard"]
-
 QUALITY: Final = 80
 _LOWER_QUALITY: Final = 60
 _SAVED_BY_LOWER_QUALITY: Final = 0.65

@@ -35,8 +35,6 @@ from ._masked import Upload
 from ._results import StaticOutput
 from ._views import Layouts, click_hint, code_html, heading_html, ipykernel_version, style_sheet
 
-__all__ = ["Chat"]
-
 _PICTURE: Final = 96
 _PICTURE_BYTES: Final = 12_000
 _WRITING: Final = "An answer is being written. Wait for it, or stop it with chat.stop()."

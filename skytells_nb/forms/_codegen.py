@@ -15,8 +15,6 @@ from ..filetypes import sniff
 from ..models import Prediction
 from ._masked import MaskedStr, Upload
 
-__all__ = ["connect_line", "literal", "to_json", "to_python"]
-
 _WIDTH: Final = 88
 _LONG: Final = 2_000
 

@@ -29,8 +29,6 @@ from ..spending import Budget
 from ._error_message import NOT_SENT, ErrorMessage, describe
 from ._results import Drawings, draw
 
-__all__ = ["FormController", "FormState", "FormStatus", "unavailable"]
-
 _DEBOUNCE: Final = 0.06
 _log: Final = logging.getLogger(__name__)
 

@@ -26,8 +26,6 @@ from ..exceptions import (
     WaitTimeoutError,
 )
 
-__all__ = ["NOT_SENT", "ErrorMessage", "describe"]
-
 _TITLES: Final[tuple[tuple[type[SkytellsError], str], ...]] = (
     (AuthenticationError, "Key refused"),
     (PermissionDeniedError, "Permission denied"),

@@ -9,8 +9,6 @@ from typing import Any, Literal
 from ..schema import UNSET, Number
 from ..schema import Property as SchemaProperty
 
-__all__ = ["Field", "FieldKind", "Place", "Property"]
-
 FieldKind = Literal[
     "prose",
     "text",

@@ -20,8 +20,6 @@ from ._fields import Field
 from ._masked import Upload
 from ._views import Layouts, label_html, note_html
 
-__all__ = ["Applies", "Fieldset"]
-
 _ALL_AT_ONCE: Final = 40
 
 Applies = Callable[[Field, Mapping[str, Any]], bool]

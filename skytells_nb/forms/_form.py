@@ -41,8 +41,6 @@ from ._views import (
     unplaced_html,
 )
 
-__all__ = ["FormValue", "PromptForm"]
-
 _log: Final = logging.getLogger(__name__)
 
 

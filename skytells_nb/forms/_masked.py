@@ -7,8 +7,6 @@ import json
 import re
 from typing import Any, Self
 
-__all__ = ["MaskedStr", "Secret", "Upload"]
-
 
 class MaskedStr(str):
     """A string that is sent as it is, and shown as something shorter.

@@ -27,8 +27,6 @@ from ._form import PromptForm
 from ._results import Results
 from ._views import Layouts, style_sheet
 
-__all__ = ["Playground", "find_models"]
-
 _ROWS: Final = 14
 
 

@@ -27,8 +27,6 @@ from ..models import Prediction, PredictionList
 if TYPE_CHECKING:
     from ._views import Layouts
 
-__all__ = ["Drawings", "Results", "StaticOutput", "draw"]
-
 _log: Final = logging.getLogger(__name__)
 
 CARD_SIDE: Final = 256

@@ -32,8 +32,6 @@ from ..schema import (
 )
 from ._fields import Field, Place, Property
 
-__all__ = ["RULES", "Rule", "SchemaFields", "field_for", "fields_from_schema", "range_text", "select_fields"]
-
 
 class Rule(NamedTuple):
     """One line of the table.

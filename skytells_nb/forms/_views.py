@@ -23,24 +23,6 @@ from ..pricing import Estimate
 from ._codegen import literal
 from ._controller import FormState
 
-__all__ = [
-    "ActionBar",
-    "Layouts",
-    "StatusBar",
-    "click_hint",
-    "code_html",
-    "heading_html",
-    "ipykernel_version",
-    "label_html",
-    "note_html",
-    "price_html",
-    "set_classes",
-    "status_line",
-    "style_sheet",
-    "summary_html",
-    "unplaced_html",
-]
-
 # Inside a widget's HTML a handler is the only script there can be. Where the page may not write to the
 # clipboard (plain HTTP, some front ends), the text is selected instead, ready for Ctrl-C.
 _COPY: Final = (

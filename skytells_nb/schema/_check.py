@@ -24,8 +24,6 @@ from ._names import closest, unknown_inputs
 from ._property import UNSET, InputSchema, Property, parse
 from ._values import as_lists, to_plain
 
-__all__ = ["NEEDED", "TIMES", "Checker", "as_text", "check"]
-
 NEEDED: Final = "This is needed."
 
 _MOST_STEPS: Final = 100_000

@@ -11,8 +11,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 from urllib.parse import unquote
 
-__all__ = ["MOST_STEPS", "Steps", "flatten", "listed", "modern", "modern_throughout", "types_of"]
-
 MOST_STEPS: Final = 2_000
 """Parts that are looked at for one property. Real ones take a dozen; ``allOf`` of references to ``allOf`` of
 references doubles with every line."""

@@ -13,19 +13,6 @@ from ._property import InputSchema, Property
 if TYPE_CHECKING:
     from ..models import Model
 
-__all__ = [
-    "COUNT_NAMES",
-    "LENGTH_NAMES",
-    "PROMPT_NAMES",
-    "closest",
-    "closest_model",
-    "count_names",
-    "did_you_mean",
-    "is_count",
-    "misspelt",
-    "unknown_inputs",
-]
-
 COUNT_NAMES: Final = (
     *("num_outputs", "number_of_images", "num_images", "n", "batch_size", "samples", "num_samples"),
     *("max_images", "n_images", "image_count", "number_of_outputs", "output_count", "num_results"),

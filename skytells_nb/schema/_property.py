@@ -15,18 +15,6 @@ from typing import Any, Final, Literal, NamedTuple, Self, TypeVar
 
 from ._flatten import MOST_STEPS, Steps, flatten, listed, types_of
 
-__all__ = [
-    "UNSET",
-    "Condition",
-    "EnumChoice",
-    "InputSchema",
-    "MediaKind",
-    "Number",
-    "Property",
-    "Unset",
-    "parse",
-]
-
 
 class Unset(enum.Enum):
     """The one value that means: not set, left out of the request."""

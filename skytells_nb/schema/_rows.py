@@ -10,8 +10,6 @@ from typing import Any, cast
 
 from ..exceptions import InvalidInputError
 
-__all__ = ["as_record", "is_frame", "labels_of", "rows_of"]
-
 
 def is_frame(given: object) -> bool:
     """Whether something is a table: a DataFrame of pandas or polars, or Arrow's."""

@@ -15,8 +15,6 @@ from fractions import Fraction
 from typing import Any, Final
 from uuid import UUID
 
-__all__ = ["as_lists", "is_same", "to_plain"]
-
 _PLAIN: Final = frozenset({str, int, float, bool, type(None)})
 _LIBRARIES: Final = ("numpy", "pandas")
 

@@ -11,8 +11,6 @@ from .._codegen import literal
 from .._fields import Field
 from .._views import Layouts
 
-__all__ = ["Control", "UnsupportedValueError"]
-
 
 class UnsupportedValueError(ValueError):
     """A control cannot show this value as it is; the form keeps it all the same."""

@@ -10,8 +10,6 @@ import ipywidgets as w
 from ...schema import UNSET, is_same
 from .base import Control, UnsupportedValueError
 
-__all__ = ["Checkbox", "MultiSelect", "Select", "chooser", "is_among"]
-
 _NOT_SET = "not set"
 
 

@@ -21,8 +21,6 @@ from ...schema import UNSET
 from .._masked import Upload
 from .base import Control, UnsupportedValueError
 
-__all__ = ["MediaInput", "largest_upload"]
-
 _IN_COLAB: Final = 1_000_000
 _LARGEST: Final = (LIMIT - 100) // 4 * 3  # what is left of a data URI after its beginning, decoded
 _SIDE: Final = 96

@@ -14,8 +14,6 @@ from .._views import label_html, note_html
 from .base import Control, UnsupportedValueError
 from .choice import chooser, is_among
 
-__all__ = ["Fixed", "Group", "Pairs", "Places", "RowList", "Variants"]
-
 
 class Group(Control):
     """An object: its fields, in a frame. One of which nothing is set is left out."""

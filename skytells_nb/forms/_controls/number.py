@@ -18,8 +18,6 @@ from .._rules import range_text
 from .._views import set_classes
 from .base import Control, UnsupportedValueError
 
-__all__ = ["Number", "Seed"]
-
 _LARGEST_SEED: Final = 2**32 - 1
 
 

@@ -11,8 +11,6 @@ from ...schema import UNSET
 from .._masked import Secret
 from .base import Control, UnsupportedValueError
 
-__all__ = ["Colour", "Custom", "Json", "Lines", "Password", "Prose", "Suggestions", "TextLine"]
-
 _BREAKS = frozenset("\r\n\v\f\x1c\x1d\x1e\x85\u2028\u2029")
 
 

@@ -14,7 +14,6 @@ since the traceback of a magic helps nobody.
 
 from __future__ import annotations
 
-import asyncio
 import io
 import json
 import re
@@ -23,12 +22,12 @@ from collections.abc import Callable, Iterable, Mapping
 from contextlib import redirect_stdout
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any, Final, assert_never
 
 from . import _tracebacks
+from ._completion import known_models, matcher, register
 from ._options import options
-from .aio import bar, run
+from .aio import bar
 from .api import client_of, session_costs
 from .display import show
 from .exceptions import NotFoundError, SkytellsError
@@ -40,7 +39,6 @@ from .schema import UNSET, as_text, check, closest
 
 _FILL: Final = re.compile(r"\{\{|\}\}|\{([A-Za-z_]\w*)\}|\{([A-Za-z_]\w*)[.\[(!:][^{}]*\}")
 _NUMBER: Final = re.compile(r"-\d")
-_COMPLETION_PATIENCE: Final = 3.0
 _USAGE: Final = (
     "Write %%skytells MODEL [--input VALUE …] [-o NAME] [--form] [--estimate] [--reuse], and the prompt "
     "below."
@@ -110,8 +108,7 @@ def load_ipython_extension(ipython: Any) -> None:
 
     ipython.register_magic_function(skytells, "cell", "skytells")
     ipython.register_magic_function(skytells_spend, "line", "skytells_spend")
-    matchers = ipython.Completer.custom_matchers
-    matchers[:] = [*(each for each in matchers if each is not _match_line), _match_line]
+    register(ipython, _match_line)
     _tracebacks.install()
 
 
@@ -438,27 +435,6 @@ def _spend(line: str) -> None:
     print(f"This session so far: {session}")  # noqa: T201 - a magic's answer
 
 
-def _match_line(context: Any) -> dict[str, Any]:
-    """Complete the first line of a ``%%skytells`` cell, as a matcher of IPython's.
-
-    The older hook would have its words mixed with the names of all builtins; a matcher can suppress them.
-    """
-    line = context.full_text.split("\n", 1)[0]
-    found: list[str] = []
-    if context.cursor_line == 0 and re.match(r"%%skytells\s", line):
-        found = complete(line[: context.cursor_position])
-    return {
-        "completions": [SimpleNamespace(text=text, type="magic") for text in found],
-        "matched_fragment": context.line_with_cursor[: context.cursor_position].rpartition(" ")[2],
-        "suppress": bool(found),
-        "ordered": True,
-    }
-
-
-for _trait, _setting in (("api_version", 2), ("identifier", "skytells_nb"), ("priority", 100)):
-    setattr(_match_line, f"matcher_{_trait}", _setting)
-
-
 def complete(line: str) -> list[str]:
     """Return what can stand at the end of the first line of a cell; nothing where the API is too slow.
 
@@ -468,17 +444,18 @@ def complete(line: str) -> list[str]:
     words = [each for each in before if each]
     try:
         with redirect_stdout(io.StringIO()) as printed:  # a front end shows nothing of what completing prints
-            client = client_of(None)
-        _pending_output.append(printed.getvalue())
-        if len(words) < 2:
-            models = run(asyncio.wait_for(client.models.list(), _COMPLETION_PATIENCE))
-            return [model.id for model in models if model.id.startswith(word)]
-        model = run(asyncio.wait_for(client.models.get(words[1]), _COMPLETION_PATIENCE))
-    except (SkytellsError, TimeoutError):
+            connection = client_of(None).connection
+    except SkytellsError:
+        return []
+    _pending_output.append(printed.getvalue())
+    if len(words) < 2:
+        return [model.id for model in known_models(connection) if model.id.startswith(word)]
+    named = known_models(connection, words[1])
+    if not named:
         return []
     fields = {
         field.name: field
-        for field in fields_from_schema(model.input_schema).fields
+        for field in fields_from_schema(named[0].input_schema).fields
         if field.place != "hidden" and field.name
     }
     asked = fields.get(words[-1].removeprefix("--").replace("-", "_")) if words[-1].startswith("--") else None
@@ -487,3 +464,11 @@ def complete(line: str) -> list[str]:
     else:
         options = [*(f"--{name}" for name in fields), "--form", "--estimate", "--reuse"]
     return [option for option in options if option.startswith(word)]
+
+
+def _complete_first_line(cell: str) -> tuple[str, list[str]]:
+    found = complete(cell) if re.match(r"%%skytells\s[^\n]*$", cell) else []
+    return cell.rpartition(" ")[2], found
+
+
+_match_line: Final = matcher("skytells_nb", "magic", _complete_first_line)

@@ -128,7 +128,12 @@ def test_model_names_and_their_inputs_are_completed(shell: Shell, sandbox: sky.S
     assert "--estimate" in complete("%%skytells truefusion-edge --width 128 --")
     assert complete("%%skytells truefusion --aspect-ratio 9:") == ["9:16"]
     sandbox.faults.always("server_error", on="models")
-    assert complete("%%skytells t") == []
+    assert complete("%%skytells truefusion-v") == [
+        "truefusion-video",
+        "truefusion-video-pro",
+    ]  # it was just read
+    with sandbox.client():
+        assert complete("%%skytells t") == []
 
 
 def test_what_was_spent_is_summed_up(shell: Shell, capsys: pytest.CaptureFixture[str]):

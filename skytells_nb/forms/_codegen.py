@@ -1,35 +1,79 @@
-"""An input as code: the Python call that sends it, and the JSON that is sent."""
+"""An input as code: the Python call that sends it, and the JSON that is sent.
+
+Secrets, and files as data URIs that would fill a page, are strings that do not show themselves.
+"""
 
 from __future__ import annotations
 
+import base64
 import json
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from mimetypes import guess_extension
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Self
 
 from ..api import DEFAULT_BASE_URL, Connection
 from ..filetypes import sniff
 from ..models import Prediction
-from ._masked import MaskedStr, Upload
 
 _WIDTH: Final = 88
 _LONG: Final = 2_000
 
 
+class MaskedStr(str):
+    """A string that is sent as it is, and shown as something shorter."""
+
+    shown: str  # what stands in its place
+    code: str  # Python that makes the same value where the code runs
+
+    __slots__ = ("code", "shown")
+
+    def __repr__(self) -> str:
+        return repr(self.shown)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return str, (str.__str__(self),)
+
+
+class Secret(MaskedStr):
+    """A credential: never written out; code reads it from an environment variable of the field's name."""
+
+    __slots__ = ()
+
+    @classmethod
+    def of(cls, value: str, name: str) -> Self:
+        masked = cls(value)
+        masked.shown = "••••••"
+        masked.code = f'os.environ["{re.sub("[^A-Z0-9]", "_", name.upper())}"]'
+        return masked
+
+
+class Upload(MaskedStr):
+    """An uploaded file, as the data URI that is sent."""
+
+    __slots__ = ("caption", "data", "name")
+
+    caption: str
+    data: bytes
+    name: str
+
+    @classmethod
+    def of(cls, data: bytes, mime: str, name: str) -> Self:
+        masked = cls(f"data:{mime};base64,{base64.b64encode(data).decode('ascii')}")
+        masked.shown = f"data:{mime};base64,… ({len(data) / 1000:,.0f} kB)"
+        masked.code = f"Path({json.dumps(name, ensure_ascii=False)})"
+        masked.data = data
+        masked.name = masked.caption = name
+        return masked
+
+
 def to_python(model: str, input: Mapping[str, Any], *, connect: str = "sky.connect()") -> str:
     """Write the Python that does what *Generate* does.
 
-    Parameters
-    ----------
-    model : str
-        The model's slug.
-    input : mapping
-        What is sent.
-    connect : str
-        The expression that makes the client.
+    ``connect`` is the expression that makes the client.
     """
     input = {str(name): _in_a_file(value, str(name)) for name, value in input.items()}
     lines = [f"        {literal(str(name))}: {literal(value, 8)}," for name, value in input.items()]

@@ -13,6 +13,7 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Any, Final, Literal
@@ -37,55 +38,24 @@ FormStatus = Literal["idle", "sending"] | Status
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FormState:
-    """Where a form stands.
+    """Where a form stands."""
 
-    Attributes
-    ----------
-    status : str
-        Of the prediction that runs, or of the last one; ``idle`` before the first, and after a refusal.
-    running, canceling : bool
-        Whether something runs; whether it is being canceled.
-    prediction : Prediction or None
-        What runs, as last seen; None until the API has answered.
-    seconds : float
-        How long it has been running.
-    waiting : int
-        How many presses wait behind it.
-    predictions : PredictionList
-        Everything that was made, newest first.
-    newest : tuple of Prediction, Drawings and dict, or None
-        The last that ended, how it looks, and what was sent for it.
-    error : ErrorMessage or None
-        What the last press ended with, until something is changed.
-    retry_in : float or None
-        Seconds until the API takes requests again.
-    note : str
-        Something worth saying that is no error.
-    problems : mapping
-        What is wrong with the inputs, by the name of the field; ``""`` for what concerns none of them.
-    reveal : bool
-        Whether fields that are folded away are opened where they have a problem.
-    estimate : Estimate or None
-        What the inputs will cost; None where that is impossible.
-    spent : Decimal
-        What this session has spent so far, in this form and everywhere else.
-    """
-
-    status: FormStatus = "idle"
+    status: FormStatus = "idle"  # of what runs or ran last; idle before the first, and after a refusal
     running: bool = False
     canceling: bool = False
-    prediction: Prediction | None = None
-    seconds: float = 0.0
-    waiting: int = 0
-    predictions: PredictionList = field(default_factory=PredictionList)
+    prediction: Prediction | None = None  # what runs, as last seen; None until the API has answered
+    seconds: float = 0.0  # for which it has been running
+    waiting: int = 0  # presses behind it
+    predictions: PredictionList = field(default_factory=PredictionList)  # all that was made, newest first
+    # the last that ended, how it looks, and what was sent for it
     newest: tuple[Prediction, Drawings, dict[str, Any]] | None = None
-    error: ErrorMessage | None = None
-    retry_in: float | None = None
-    note: str = ""
-    problems: Mapping[str, str] = field(default_factory=dict)
-    reveal: bool = False
+    error: ErrorMessage | None = None  # what the last press ended with, until something is changed
+    retry_in: float | None = None  # seconds until the API takes requests again
+    note: str = ""  # something worth saying that is no error
+    problems: Mapping[str, str] = field(default_factory=dict)  # by field; under "" what concerns none
+    reveal: bool = False  # whether fields that are folded away are opened where they have a problem
     estimate: Estimate | None = None
-    spent: Decimal = Decimal(0)
+    spent: Decimal = Decimal(0)  # by this session, in this form and everywhere else
 
 
 def unavailable(model: Model) -> str:
@@ -112,27 +82,10 @@ class _Submission:
 class FormController(traitlets.HasTraits):
     """Checks, prices and sends a form's inputs, one press after the other.
 
-    Parameters
-    ----------
-    client : AsyncClient
-        What to send with.
-    model : Model
-        What to send to.
-    check : callable
-        Tells what is wrong with an input, by the name of the field.
-    names : sequence of str
-        The names of the inputs.
-    budget : Budget, optional
-        What may be spent.
-    queue : bool
-        Whether a press while something runs waits for its turn; it is ignored unless set.
-    reuse : bool, optional
-        Whether the archive is asked first; each press of an equal input takes another prediction from it.
-
-    Attributes
-    ----------
-    state : FormState
-        Where it stands. Observers are called on the toolkit's loop; one that fails stops nothing.
+    ``check`` tells what is wrong with an input, by the name of the field. With ``queue`` a press while
+    something runs waits for its turn; else it is ignored. With ``reuse`` the archive is asked first, and each
+    press of an equal input takes another prediction from it. Observers of ``state`` are called on the
+    toolkit's loop; one that fails stops nothing.
     """
 
     state = traitlets.Instance(FormState)
@@ -199,7 +152,6 @@ class FormController(traitlets.HasTraits):
     # --- on the toolkit's loop -----------------------------------------------------------------------------
 
     def _update(self, **changes: Any) -> None:
-        """Replace the state; observers hear of it."""
         changes["spent"] = session_costs.spent(self._client.connection.account.origin)
         if "error" in changes:
             error = changes["error"]
@@ -382,10 +334,8 @@ class FormController(traitlets.HasTraits):
         )
 
     async def _rest(self, timeout: float | None) -> None:
-        try:
+        with suppress(TimeoutError):
             await asyncio.wait_for(self._resting.wait(), timeout)
-        except TimeoutError:
-            return
 
     async def _count_down(self, error: ErrorMessage) -> None:
         """Hold *Generate* back until the API takes requests again, and say how long that is."""

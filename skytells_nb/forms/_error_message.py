@@ -46,29 +46,16 @@ _TITLES: Final[tuple[tuple[type[SkytellsError], str], ...]] = (
 
 @dataclass(frozen=True, slots=True)
 class ErrorMessage:
-    """What went wrong, in words.
-
-    Attributes
-    ----------
-    title, text : str
-        In a few words; and what it means and what to do.
-    detail : str
-        The server's own words, where they say more.
-    retry_after : float or None
-        Seconds until another try makes sense, after a rate limit.
-    field : str or None
-        The name of the input that the server refused, where it names one.
-    """
+    """What went wrong, in words."""
 
     title: str
     text: str
-    detail: str = ""
-    retry_after: float | None = None
-    field: str | None = None
+    detail: str = ""  # the server's own words, where they say more
+    retry_after: float | None = None  # seconds until another try makes sense, after a rate limit
+    field: str | None = None  # the input that the server refused, where it names one
 
     @property
     def html(self) -> str:
-        """It, as a piece of HTML."""
         detail = f'<div class="sky-muted">{escape(self.detail)}</div>' if self.detail else ""
         return (
             f'<div class="sky-error" role="alert" dir="auto"><b>{escape(self.title)}</b>'

@@ -15,9 +15,9 @@ import ipywidgets as w
 
 from ..pictures import PictureError, encode, is_array, is_picture
 from ..schema import UNSET, as_lists, is_same, to_plain
+from ._codegen import Upload
 from ._controls import Control, control_for
 from ._fields import Field
-from ._masked import Upload
 from ._views import Layouts, label_html, note_html
 
 _ALL_AT_ONCE: Final = 40
@@ -27,23 +27,9 @@ Applies = Callable[[Field, Mapping[str, Any]], bool]
 
 
 class Fieldset:
-    """The fields of a form, or of an object in it.
+    """The fields of a form, or of an object in it; ``widgets`` is what stands there, top to bottom.
 
-    Parameters
-    ----------
-    fields : sequence of Field
-        What to show, in order.
-    layouts : Layouts
-        The form's.
-    changed : callable
-        Called when somebody changed something.
-    applies : callable, optional
-        Decides which fields are shown; all of them unless given.
-
-    Attributes
-    ----------
-    widgets : list
-        What stands in the form, top to bottom.
+    ``changed`` is called when somebody changed something, and ``applies`` decides which fields are shown.
     """
 
     def __init__(
@@ -134,7 +120,6 @@ class Fieldset:
         return [label, control.widget, note]
 
     def _arrange(self) -> None:
-        """Show the fields that the value asks for."""
         shown = {name for name in self._rows if self._asked_for(name)}
         if shown == self._shown:
             return
@@ -222,12 +207,7 @@ class Fieldset:
     def mark(self, problems: Mapping[str, str], *, reveal: bool = False) -> None:
         """Put each problem under its field, and take away those that are gone.
 
-        Parameters
-        ----------
-        problems : mapping
-            What is wrong, in words, by the name of the field.
-        reveal : bool
-            Whether to open *Advanced* where a problem stands in it.
+        ``reveal`` opens *Advanced* for them.
         """
         self._problems = dict(problems)
         if reveal and self._under_lid & problems.keys() and self._lid.selected_index is None:

@@ -380,12 +380,7 @@ class PromptForm(w.VBox):  # type: ignore[misc]  # ipywidgets has no types
 class FormValue(dict[str, Any]):
     """A form's value: a dict that shows in the form whatever changes it, so that what is shown is sent.
 
-    Parameters
-    ----------
-    items : mapping
-        What is in it.
-    changed : callable
-        Called with what will be in it, before it is.
+    ``changed`` is called with what will be in it, before it is.
     """
 
     __slots__ = ("_changed",)
@@ -410,31 +405,26 @@ class FormValue(dict[str, Any]):
         return self
 
     def clear(self) -> None:
-        """Go back to the defaults."""
         self._replace({})
 
     def pop(self, name: str, *default: Any) -> Any:
-        """Take one input out, and return it."""
         items = dict(self)
         value = items.pop(name, *default)
         self._replace(items)
         return value
 
     def popitem(self) -> tuple[str, Any]:
-        """Take the last input out, and return its name and value."""
         items = dict(self)
         last = items.popitem()
         self._replace(items)
         return last
 
     def setdefault(self, name: str, default: Any = None) -> Any:
-        """Return an input, after setting it where it is not set."""
         if name not in self:
             self[name] = default
         return self[name]
 
     def update(self, *others: Any, **more: Any) -> None:
-        """Set several inputs at once."""
         self._replace({**self, **dict(*others, **more)})
 
     def __reduce__(self) -> tuple[Any, ...]:

@@ -64,21 +64,9 @@ def draw(prediction: Prediction) -> Drawings:
 
 
 class Results:
-    """The pane of results, which several forms may share.
+    """The pane of results, which several forms may share, with everything that was put there, newest first.
 
-    Parameters
-    ----------
-    layouts : Layouts
-        The form's.
-
-    Attributes
-    ----------
-    widget : ipywidgets.Box
-        The pane.
-    predictions : PredictionList
-        Everything that was put there, newest first.
-    static : StaticOutput
-        The newest of them as plain HTML, for a notebook without its kernel.
+    ``static`` is the newest of them as plain HTML, for a notebook without its kernel.
     """
 
     def __init__(self, layouts: Layouts) -> None:
@@ -117,10 +105,7 @@ class Results:
 class StaticOutput:
     """One output of plain HTML, which may stand in several cells and changes in all of them.
 
-    Attributes
-    ----------
-    style : str
-        A style sheet that hides it, to stand in the widget that makes it superfluous.
+    ``style`` hides it, and stands in the widget that makes it superfluous.
     """
 
     def __init__(self) -> None:
@@ -131,7 +116,6 @@ class StaticOutput:
 
     @property
     def bundle(self) -> dict[str, str]:
-        """What stands in the cell."""
         return {"text/html": f'<div class="{self._id}">{self._html}</div>', "text/plain": ""}
 
     def display(self) -> None:

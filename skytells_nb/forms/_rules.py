@@ -53,7 +53,7 @@ class Rule(NamedTuple):
 
 # fmt: off
 RULES: Final[tuple[Rule, ...]] = (
-    Rule("fixed",       lambda p: p.constant is not UNSET,               lambda p: _fixed(p)),
+    Rule("fixed",       lambda p: p.constant is not UNSET, lambda p: p.field("fixed", default=p.constant)),
     Rule("recursive",   lambda p: p.recursive or p.depth > _DEEPEST,     lambda p: p.field("json")),
     Rule("secret",      lambda p: is_secret(p),                          lambda p: p.field("secret")),
     Rule("media",       lambda p: bool(p.media),                         lambda p: _media(p)),
@@ -63,10 +63,10 @@ RULES: Final[tuple[Rule, ...]] = (
     Rule("places",      lambda p: len(p.positions) > 1,                  lambda p: _places(p)),
     Rule("group",       lambda p: p.is_only("object") and bool(p.properties), lambda p: _group(p)),
     Rule("pairs",       lambda p: p.is_only("object") and bool(_any_value(p)), lambda p: _pairs(p)),
-    Rule("choice",      lambda p: is_choice(p),                          lambda p: _choice(p)),
+    Rule("choice",      lambda p: is_choice(p),            lambda p: p.field("choice", choices=p.choices)),
     Rule("checkbox",    lambda p: p.is_only("boolean"),                  lambda p: p.field("checkbox")),
     Rule("seed",        lambda p: is_seed(p),                            lambda p: _number(p, "seed")),
-    Rule("slider",      lambda p: p.is_number and has_stops(p),          lambda p: _number(p, "slider")),
+    Rule("slider",      lambda p: p.is_number and slider_step(p) is not None, lambda p: _number(p, "slider")),
     Rule("number",      lambda p: p.is_number,                           lambda p: _number(p, "number")),
     Rule("colour",      lambda p: p.text("format") == "color",           lambda p: p.field("colour")),
     Rule("prose",       lambda p: is_prose(p),                           lambda p: p.field("prose")),
@@ -102,15 +102,7 @@ _WHOLE: Final = Field(name="", kind="whole", label="Input", place="prompt", plac
 
 @dataclass(frozen=True, slots=True)
 class SchemaFields:
-    """The fields of a schema.
-
-    Attributes
-    ----------
-    fields : tuple of Field
-        In the order in which they are shown.
-    note : str
-        What a person should know of a schema that is missing or odd.
-    """
+    """The fields of a schema, in the order in which they are shown, and what is missing or odd about it."""
 
     fields: tuple[Field, ...]
     note: str = ""
@@ -121,18 +113,8 @@ def fields_from_schema(
 ) -> SchemaFields:
     """Read an input schema as fields, whatever it looks like; nothing here raises.
 
-    Parameters
-    ----------
-    schema : object
-        The model's ``input_schema``; None and nonsense give one JSON field for the whole input.
-    rules : iterable of Rule
-        Rules that come before those of `RULES`.
-    important : iterable of str
-        Names that belong at the top, such as those that the price depends on.
-
-    Returns
-    -------
-    SchemaFields
+    None and nonsense give one JSON field for the whole input. `rules` come before those of `RULES`, and
+    `important` names belong at the top, such as those that the price depends on.
     """
     read = parse(schema)
     if not read.known:
@@ -149,10 +131,7 @@ def fields_from_schema(
 def select_fields(fields: Sequence[Field], names: Sequence[str] | None) -> list[Field]:
     """Return the fields of these names in this order, and the others hidden; all of them for None.
 
-    Raises
-    ------
-    InvalidInputError
-        There is no input of such a name.
+    InvalidInputError where there is no input of such a name.
     """
     if names is None:
         return list(fields)
@@ -249,17 +228,14 @@ def is_prose(p: Property) -> bool:
 
 
 def is_text(p: Property) -> bool:
-    """Whether it is text, and no link to a file."""
     return p.is_only("string") and not p.media
 
 
 def is_known(p: Property) -> bool:
-    """Whether the schema says anything of what it is."""
     return bool(p.types or p.enum or p.variants)
 
 
 def is_seed(p: Property) -> bool:
-    """Whether it is the seed of a draw."""
     return p.is_only("integer") and not p.enum and p.words[-1:] == ("seed",)
 
 
@@ -285,11 +261,6 @@ def slider_step(p: Property) -> Number | None:
         return next(exact, None) if span <= _WIDEST_SLIDER else None
     power = 10.0 ** (math.floor(math.log10(span)) - 2)
     return next((round(power * n, 12) for n in (1, 5, 10, 50) if span / (power * n) <= _EXACT_STOPS), None)
-
-
-def has_stops(p: Property) -> bool:
-    """Whether its range is small enough to be slid through."""
-    return slider_step(p) is not None
 
 
 def alternatives(p: Property) -> tuple[Property, ...]:
@@ -331,16 +302,8 @@ def _holds(p: Property, fits: Callable[[Property], bool]) -> bool:
 # --- the field that is made of it ----------------------------------------------------------------------
 
 
-def _fixed(p: Property) -> Field:
-    return p.field("fixed", default=p.constant)
-
-
 def _media(p: Property) -> Field:
     return p.field("media", accept="" if p.media == "file" else f"{p.media}/*")
-
-
-def _choice(p: Property) -> Field:
-    return p.field("choice", choices=tuple(p.choices))
 
 
 def _choices(p: Property) -> Field:
@@ -401,11 +364,10 @@ def _variants(p: Property) -> Field:
 
 def range_text(low: Number | None, high: Number | None) -> str:
     """Format a range in a few words; empty where it is open at both ends."""
-    least, most = (_edge(edge) for edge in (low, high))
+    least, most = (
+        "" if edge is None else f"{edge:,}" if isinstance(edge, int) else f"{edge:,.10g}"
+        for edge in (low, high)
+    )
     if least and most:
         return f"{least} to {most}"
     return f"at least {least}" if least else f"at most {most}" if most else ""
-
-
-def _edge(edge: Number | None) -> str:
-    return "" if edge is None else f"{edge:,}" if isinstance(edge, int) else f"{edge:,.10g}"

@@ -53,82 +53,58 @@ class Layouts:
 
     @cached_property
     def wide(self) -> Any:
-        """As wide as there is room."""
         return w.Layout(width="100%")
 
     @cached_property
     def natural(self) -> Any:
-        """As wide as it needs."""
         return w.Layout(width="auto")
 
     @cached_property
     def growing(self) -> Any:
-        """Takes the room that is left."""
         return w.Layout(flex="1 1 auto", width="auto", min_width="60px")
 
     @cached_property
     def beside_slider(self) -> Any:
-        """The box beside a slider."""
         return w.Layout(width="92px", flex="0 0 92px", min_width="0")
 
     @cached_property
     def narrow(self) -> Any:
-        """A box for a number alone."""
         return w.Layout(width="200px", min_width="60px", max_width="100%", flex="0 1 auto")
 
     @cached_property
     def button(self) -> Any:
-        """A button as wide as its words."""
         return w.Layout(width="auto", flex="0 0 auto")
 
     @cached_property
     def html_style(self) -> Any:
-        """The style of HTML."""
         return w.HTML.style.klass()
 
     @cached_property
     def text_style(self) -> Any:
-        """The style of boxes to type in."""
         return w.Text.style.klass()
 
     @cached_property
     def slider_style(self) -> Any:
-        """The style of sliders."""
         return w.IntSlider.style.klass()
 
     @cached_property
     def buttons_style(self) -> Any:
-        """The style of choices that are buttons."""
         return w.ToggleButtons.style.klass()
 
     @cached_property
     def checkbox_style(self) -> Any:
-        """The style of checkboxes."""
         return w.Checkbox.style.klass()
 
     def html(self, value: str = "", *, classes: tuple[str, ...] = (), layout: Any = None) -> Any:
-        """Make a piece of HTML."""
         return w.HTML(value, layout=layout or self.natural, style=self.html_style, _dom_classes=classes)
 
 
 class ActionBar:
     """The row under the fields: *Generate*, *Cancel*, the price; and the code and the request on demand.
 
-    Parameters
-    ----------
-    layouts : Layouts
-        The form's.
-    generate, cancel, toggled : callable
-        Called when a button is pressed, and when a panel is opened or closed.
-    queue : bool
-        Whether *Generate* can be pressed while something runs.
-    unavailable : str
-        Why the model cannot be run, where it cannot: said in the place of *Generate* and the price.
-
-    Attributes
-    ----------
-    widget : ipywidgets.VBox
-        The row, and under it the panels that are open.
+    ``toggled`` is called when one of these two is opened or closed. ``queue`` says that *Generate* can be
+    pressed while something runs, ``unavailable`` why the model cannot be run, where it cannot: it stands in
+    their place.
     """
 
     PANELS: Final = ("Code", "Request")
@@ -206,22 +182,7 @@ class ActionBar:
 
 
 class StatusBar:
-    """Under the buttons: the progress of what runs, what went wrong, and what the session has cost.
-
-    Parameters
-    ----------
-    layouts : Layouts
-        The form's.
-    unit : str
-        In which amounts are written.
-    hint : str
-        Something worth saying while something runs.
-
-    Attributes
-    ----------
-    widget : ipywidgets.VBox
-        All of it.
-    """
+    """Under the buttons: the progress of what runs, what went wrong, and what the session has cost."""
 
     def __init__(self, layouts: Layouts, unit: str, hint: str = "") -> None:
         self._unit = unit

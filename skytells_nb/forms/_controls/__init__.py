@@ -8,10 +8,9 @@ from typing import Any, Final
 from .._fields import Field, FieldKind
 from .._views import Layouts
 from .base import Control
-from .choice import Checkbox, MultiSelect, Select
 from .media import MediaInput
 from .nested import Fixed, Group, Pairs, Places, RowList, Variants
-from .number import Number, Seed
+from .plain import Checkbox, MultiSelect, Number, Seed, Select
 from .text import Colour, Custom, Json, Lines, Password, Prose, Suggestions, TextLine
 
 __all__ = ["CONTROLS", "Control", "control_for"]

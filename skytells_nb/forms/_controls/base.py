@@ -21,25 +21,10 @@ class Control(ABC):
 
     Subclasses have two methods: ``build`` makes the widgets, and ``display`` shows a value in them. What
     happens in a widget ends in `edited`.
-
-    Attributes
-    ----------
-    field : Field
-        What it is for.
-    widget : ipywidgets.Widget
-        What stands in the form.
-    value : object
-        What was last shown or typed; `UNSET` for nothing.
-    problem : str
-        What is wrong with what was typed; empty when it is a value.
-    hint : str
-        What is worth saying under it, whatever its value is.
-    remark : str
-        What is worth saying of its value.
     """
 
     widget: Any
-    hint = ""
+    hint = ""  # what is worth saying under it, whatever its value is
 
     def __init__(
         self,
@@ -51,9 +36,9 @@ class Control(ABC):
         self.field = field
         self.layouts = layouts
         self.applies = applies
-        self.value: Any = UNSET
-        self.problem = ""
-        self.remark = ""
+        self.value: Any = UNSET  # what was last shown or typed
+        self.problem = ""  # what is wrong with what was typed
+        self.remark = ""  # what is worth saying of its value
         self._changed = changed
         self._showing = 1
         self.build()
@@ -62,7 +47,7 @@ class Control(ABC):
 
     @abstractmethod
     def build(self) -> None:
-        """Make the widgets."""
+        """Make the widgets; ``widget`` is what stands in the form."""
 
     @abstractmethod
     def display(self, value: Any) -> None:
@@ -83,7 +68,6 @@ class Control(ABC):
             self._showing -= 1
 
     def edited(self, value: Any, problem: str = "") -> None:
-        """Take what somebody typed or chose."""
         if not self._showing:
             self.value, self.problem, self.remark = value, problem, ""
             self._changed()

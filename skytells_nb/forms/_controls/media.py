@@ -18,7 +18,7 @@ from ...filetypes import HEAD, path_of, sniff
 from ...formatting import format_bytes
 from ...models import Prediction
 from ...schema import UNSET
-from .._masked import Upload
+from .._codegen import Upload
 from .base import Control, UnsupportedValueError
 
 _IN_COLAB: Final = 1_000_000

@@ -8,11 +8,11 @@ from typing import Any
 
 import ipywidgets as w
 
-from ...schema import UNSET
+from ...schema import UNSET, is_same
 from .._fields import Field
 from .._views import label_html, note_html
 from .base import Control, UnsupportedValueError
-from .choice import chooser, is_among
+from .plain import chooser
 
 
 class Group(Control):
@@ -59,7 +59,6 @@ class RowList(Control):
         self.widget = w.VBox([self.more], layout=self.layouts.wide, _dom_classes=("sky-rows",))
 
     def add(self) -> None:
-        """Add an item that is yet to be filled in."""
         self._add_row()
         self._arrange()
         self._typed()
@@ -83,14 +82,12 @@ class RowList(Control):
         return control
 
     def remove(self, at: int) -> None:
-        """Take an item out."""
         del self._rows[at]
         self._arrange()
         self._typed()
 
     @property
     def controls(self) -> list[Control]:
-        """The controls of its items."""
         return [control for control, _ in self._rows]
 
     def _arrange(self) -> None:
@@ -147,7 +144,6 @@ class Pairs(RowList):
         return control
 
     def remove(self, at: int) -> None:
-        """Take a pair out."""
         del self._names[at]
         super().remove(at)
 
@@ -232,7 +228,6 @@ class Variants(Control):
 
     @property
     def control(self) -> Control:
-        """The control of the kind that is chosen."""
         at: int = self.chooser.value
         return self.controls[at]
 
@@ -296,7 +291,7 @@ def _labels(whole: Field, fields: list[Field]) -> list[str]:
 def _may_be(field: Field, value: Any) -> bool:
     """Whether a value is of the kind that a field shows; an object is known by its constants and keys."""
     if field.kind == "choice":
-        return is_among([known for _, known in field.choices], value)
+        return any(is_same(known, value) for _, known in field.choices)
     if field.kind == "fixed":
         return bool(field.default == value)
     if field.kind == "pairs":

@@ -8,7 +8,7 @@ from typing import Any
 import ipywidgets as w
 
 from ...schema import UNSET
-from .._masked import Secret
+from .._codegen import Secret
 from .base import Control, UnsupportedValueError
 
 _BREAKS = frozenset("\r\n\v\f\x1c\x1d\x1e\x85\u2028\u2029")
@@ -25,7 +25,6 @@ class TextLine(Control):
         self.widget = w.VBox([self.make_box(1)], layout=self.layouts.wide)
 
     def make_box(self, rows: int) -> Any:
-        """Make the box to type in."""
         traits = self.accessible_traits(
             placeholder=self.field.placeholder,
             layout=self.layouts.wide,

@@ -1,0 +1,269 @@
+"""Controls for one plain value: numbers, yes or no, and one or several of a list.
+
+A number is typed into a text box on purpose, beside a slider where the range is known. A number box of
+ipywidgets clamps in silence, has no way to be empty, and sends whole numbers through JavaScript, which loses
+those above 2^53.
+"""
+
+from __future__ import annotations
+
+import math
+import random
+from collections.abc import Sequence
+from decimal import Decimal, InvalidOperation
+from typing import Any, Final
+
+import ipywidgets as w
+
+from ...schema import UNSET, is_same
+from .._rules import range_text
+from .._views import set_classes
+from .base import Control, UnsupportedValueError
+
+_LARGEST_SEED: Final = 2**32 - 1
+_NOT_SET = "not set"
+
+
+class Number(Control):
+    """A number; an empty box means not set."""
+
+    def build(self) -> None:
+        field, bounded = self.field, self.field.kind == "slider"
+        self._following = False
+        self._stop: float | None = None
+        self.box = w.Text(
+            **self.accessible_traits(
+                placeholder=field.placeholder,
+                continuous_update=True,
+                layout=self.layouts.beside_slider if bounded else self.layouts.narrow,
+            )
+        )
+        self.box.observe(lambda change: self._typed(change["new"]), "value")
+        self.slider: Any = None
+        self.widget = self.box
+        if bounded:
+            make = w.IntSlider if field.integer and isinstance(field.step, int) else w.FloatSlider
+            self.slider = make(
+                value=field.low,
+                min=field.low,
+                max=field.high,
+                step=field.step,
+                readout=False,
+                continuous_update=True,
+                layout=self.layouts.growing,
+                style=self.layouts.slider_style,
+                tooltip=field.label,
+                _dom_classes=("sky-slider", "sky-unset"),
+            )
+            self.slider.observe(self._slid, "value")
+            self.widget = w.HBox([self.slider, self.box], layout=self.layouts.wide, _dom_classes=("sky-row",))
+
+    def _slid(self, change: Any) -> None:
+        value = change["new"]
+        # A browser moves a slider to the nearest stop and reports that; what was typed must not follow it.
+        reported = self._stop is not None and abs(value - self._stop) * 2 < self.slider.step
+        if not self._following and not reported:
+            # rounded, as the slider's own floats are not: 0.30000000000000004
+            self.box.value = str(value) if isinstance(value, int) else f"{value:.10g}"
+
+    def _typed(self, text: str) -> None:
+        value, problem = self._read(text.strip())
+        self._follow(value)
+        self.edited(value, problem)
+
+    def _follow(self, value: Any) -> None:
+        """Let the slider show what the box holds, as far as it can."""
+        if self.slider is None:
+            return
+        self._following = True
+        try:
+            self._stop = None
+            if value is not UNSET:
+                low, high, step = self.slider.min, self.slider.max, self.slider.step
+                stops = round((min(max(value, low), high) - low) / step)
+                self.slider.value = self._stop = min(low + stops * step, high)
+            set_classes(self.slider, ("sky-slider", "sky-unset") if value is UNSET else ("sky-slider",))
+        finally:
+            self._following = False
+
+    def _read(self, typed: str) -> tuple[Any, str]:
+        """Read what was typed: a number, or what is wrong with it."""
+        if not typed:
+            return UNSET, ""
+        number = _number(typed)
+        if number is None:
+            example = range_text(self.field.low, self.field.high) or ("42" if self.field.integer else "0.5")
+            return UNSET, f"{typed[:40]!r} is no number. Write one as {example}."
+        if isinstance(number, float) and self.field.integer:
+            return UNSET, f"A whole number is needed, not {typed[:40]}."
+        return number, ""
+
+    def display(self, value: Any) -> None:
+        if value is UNSET:
+            self.box.value = ""
+        elif isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+            raise UnsupportedValueError
+        else:
+            whole = self.field.integer and value == int(value)
+            self.box.value = str(int(value)) if whole else repr(value)
+        self._follow(value)
+
+
+class Seed(Number):
+    """A seed: empty for chance, typed, or drawn by the dice. What stands there stays for the next one."""
+
+    def build(self) -> None:
+        super().build()
+        dice = w.Button(
+            icon="dice", tooltip="Roll a seed", layout=self.layouts.button, _dom_classes=("sky-quiet",)
+        )
+        dice.on_click(lambda _: self.roll())
+        self.widget = w.HBox([self.box, dice], layout=self.layouts.wide, _dom_classes=("sky-row",))
+
+    def roll(self) -> None:
+        """Draw a seed within its bounds."""
+        low = 0 if self.field.low is None else int(self.field.low)
+        high = low + _LARGEST_SEED if self.field.high is None else int(self.field.high)
+        self.box.value = str(random.randint(low, max(low, high)))  # noqa: S311 - no secret
+
+
+def _number(typed: str) -> int | float | None:
+    """Read a whole number of any size, or a finite fraction; None for what is neither."""
+    text = typed.replace(" ", "").replace("_", "").replace("\u2009", "")
+    try:
+        return int(text)
+    except ValueError:
+        pass
+    try:
+        exact = Decimal(text)
+    except InvalidOperation:
+        return None
+    if not exact.is_finite() or abs(exact.adjusted()) > 300:
+        return None
+    return int(exact) if exact == exact.to_integral_value() and "." not in text else float(exact)
+
+
+def chooser(control: Control, labels: Sequence[str], *, free: bool) -> Any:
+    """Make a widget to choose one of several by position, -1 for none: a few buttons, or a drop-down.
+
+    Widgets are given positions, since values may be of any type and equal across types (1 and True).
+    """
+    options = [(label, at) for at, label in enumerate(labels)]
+    options = [(_NOT_SET, -1), *options] if free else options
+    first = -1 if free else None
+    layouts = control.layouts
+    if len(labels) <= 4 and sum(len(label) + 3 for label in labels) <= 44:
+        return w.ToggleButtons(
+            options=options,
+            value=first,
+            layout=layouts.wide,
+            style=layouts.buttons_style,
+            tooltip=control.field.label,
+        )
+    return w.Dropdown(options=options, value=first, **control.accessible_traits(layout=layouts.natural))
+
+
+def _position(values: Sequence[Any], value: Any) -> int:
+    at = next((at for at, known in enumerate(values) if is_same(known, value)), None)
+    if at is None:
+        raise UnsupportedValueError
+    return at
+
+
+class Select(Control):
+    """One of a list."""
+
+    def build(self) -> None:
+        field = self.field
+        free = field.default is UNSET and not field.required
+        self.widget = chooser(self, [label for label, _ in field.choices], free=free)
+        self._nothing = self.widget.value
+        self.widget.observe(lambda change: self._chosen(change["new"]), "value")
+
+    def _chosen(self, at: int | None) -> None:
+        self.edited(UNSET if at is None or at < 0 else self.field.choices[at][1])
+
+    def display(self, value: Any) -> None:
+        values = [each for _, each in self.field.choices]
+        self.widget.value = self._nothing if value is UNSET else _position(values, value)
+
+
+class Checkbox(Control):
+    """Yes or no, where the schema says which of them is the default."""
+
+    def build(self) -> None:
+        self.widget = w.Checkbox(
+            description=self.field.help or self.field.label,
+            indent=False,
+            layout=self.layouts.wide,
+            style=self.layouts.checkbox_style,
+        )
+        self.widget.observe(lambda change: self.edited(bool(change["new"])), "value")
+
+    def display(self, value: Any) -> None:
+        if not isinstance(value, bool) and value is not UNSET:
+            raise UnsupportedValueError
+        self.widget.value = value is True
+
+
+class MultiSelect(Control):
+    """Several of a list: checkboxes, or a list to select in.
+
+    They show which values there are, not their order or how often each is there. Both are kept: what is
+    chosen anew comes last, and what is no longer chosen goes.
+    """
+
+    def build(self) -> None:
+        choices = self.field.choices
+        self._boxes: list[Any] = []
+        if len(choices) > 6:
+            options = [(label, at) for at, (label, _) in enumerate(choices)]
+            self.widget = w.SelectMultiple(
+                options=options,
+                rows=min(8, len(options)),
+                **self.accessible_traits(layout=self.layouts.wide),
+            )
+            self.widget.observe(lambda _: self._chosen(), "value")
+            return
+        for label, _ in choices:
+            box = w.Checkbox(description=label, indent=False, layout=self.layouts.button)
+            box.observe(lambda _: self._chosen(), "value")
+            self._boxes.append(box)
+        self.widget = w.HBox(self._boxes, layout=w.Layout(flex_flow="row wrap"), _dom_classes=("sky-row",))
+
+    def _chosen(self) -> None:
+        if self._showing:
+            return
+        marked = [at for at, box in enumerate(self._boxes) if box.value] if self._boxes else self.widget.value
+        before = self._positions(self.field.default if self.value is UNSET else self.value)
+        kept = [at for at in before if at in marked]
+        chosen = [*kept, *(at for at in marked if at not in kept)]
+        if not chosen and not self.field.required and self.field.default is UNSET:
+            self.edited(UNSET)
+        else:
+            self.edited([self.field.choices[at][1] for at in chosen])
+            self._explain()
+
+    def _positions(self, value: Any) -> list[int]:
+        try:
+            known = [each for _, each in self.field.choices]
+            return [_position(known, item) for item in value] if isinstance(value, list) else []
+        except UnsupportedValueError:
+            return []
+
+    def _explain(self) -> None:
+        """Say in which order they are sent, where that is not the one in which they stand."""
+        positions = self._positions(self.value)
+        if positions != sorted(set(positions)):
+            self.remark = f"In this order: {', '.join(self.field.choices[at][0] for at in positions)}."
+
+    def display(self, value: Any) -> None:
+        positions = [] if value is UNSET else self._positions(value)
+        if value is not UNSET and not (isinstance(value, list) and len(positions) == len(value)):
+            raise UnsupportedValueError
+        if self._boxes:
+            for at, box in enumerate(self._boxes):
+                box.value = at in positions
+        else:
+            self.widget.value = tuple(sorted(set(positions)))
+        self._explain()

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from ._answers import answer_facts, answer_html, answer_text, markdown_html
+from ._answers import answer_facts, answer_html, answer_text, follow, markdown_html
 from ._contact_sheet import labelled_sheet, png_budget, png_within, spans
 from ._gallery import Gallery, gallery
-from ._html import ROOT, Frame, media_html, text_html
+from ._html import ROOT, Frame, key_script, media_html, script_html, text_html
 from ._items import DisplayItem, FileContent, Message, outputs_of
 from ._pipeline import data_uri, draw, fetch, notebook_bytes
-from ._scripts import key_script, script_html
 from ._show import mimebundle, show, to_html
-from ._stream import follow
 from ._text import REUSED, InputRow, input_rows, seconds_text
 from ._thumbnails import Thumbnail, make_thumbnail
 

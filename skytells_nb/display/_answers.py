@@ -6,17 +6,27 @@ widget and in an export. Only inline styles and inherited colours, as in `_html`
 
 from __future__ import annotations
 
+import asyncio
+import sys
+from collections.abc import Callable
+from contextlib import suppress
 from functools import cache
 from html import escape
 from typing import Any, Final
+from uuid import uuid4
 
+from ..aio import run
+from ..api import AsyncTextStream, TextStream
 from ..formatting import format_cost, format_count, money_unit
 from ..models import ChatCompletion, Response, Usage, is_sandbox_id
-from ..plaintext import clean, clip, one_line
+from ..plaintext import clean, clip, encodable, one_line
 from ._html import ROOT
 from ._text import seconds_text
 
 Answer = ChatCompletion | Response
+
+REFRESH: Final = 0.1
+"""Seconds between two drawings of a growing text: each replaces the whole, and fifty a second flicker."""
 
 _MUTED: Final = "opacity:0.65;font-size:11px;line-height:1.5;overflow-wrap:break-word"
 _NOTE: Final = "font-size:12px;opacity:0.85;padding-top:2px"
@@ -45,13 +55,9 @@ def _parser() -> Any:
 
 
 def markdown_html(text: str) -> str:
-    r"""Return Markdown as HTML that can stand in any page.
+    """Return Markdown as HTML that can stand in any page.
 
-    Parameters
-    ----------
-    text : str
-        Whatever a model wrote. Its HTML is shown as text, its pictures as links, and only links to web and
-        mail addresses are links.
+    HTML in it is shown as text, its pictures as links, and only links to web and mail addresses are links.
     """
     parser = _parser()
     tokens = parser.parse(clean(text))
@@ -68,12 +74,7 @@ def markdown_html(text: str) -> str:
 def answer_html(answer: Answer, *, writing: bool = False) -> str:
     """Return an answer as HTML: what was written, what should be known of it, and what it took.
 
-    Parameters
-    ----------
-    answer : ChatCompletion or Response
-        The answer, or as much of it as has come.
-    writing : bool
-        More is to come, so nothing is said of its end.
+    While it is still ``writing`` nothing is said of its end.
     """
     body = markdown_html(answer.text) if answer.text else ""
     calls = "".join(
@@ -118,12 +119,68 @@ def _tokens(usage: Usage | None) -> str:
 
 
 def answer_text(answer: Answer) -> str:
-    """Return an answer as a terminal shows it."""
     calls = [f"{call.name}({call.arguments})" for call in answer.tool_calls]
     parts = (clean(answer.text), *map(clean, calls), answer.note or "", " · ".join(answer_facts(answer)))
     return "\n".join(part for part in parts if part)
 
 
 def answer_bundle(answer: Answer, *, writing: bool = False) -> dict[str, str]:
-    """Return what a front end shows of an answer: ``text/html`` and ``text/plain``."""
     return {"text/html": answer_html(answer, writing=writing), "text/plain": answer_text(answer)}
+
+
+async def follow(stream: AsyncTextStream[Any], draw: Callable[[Answer, bool], None]) -> Answer:
+    """Read a stream to its end, drawing what has come ten times a second at most; return the whole answer.
+
+    ``draw`` is called with what was written so far, and whether more is to come; last with the whole answer,
+    or as much of it as came. The stream is closed when this ends, however it does.
+    """
+    now = asyncio.get_running_loop().time
+    drawn = now() - REFRESH
+    piece: asyncio.Task[Any] | None = None
+    fresh = False
+    try:
+        while True:
+            piece = piece or asyncio.ensure_future(anext(stream))
+            left = max(drawn + REFRESH - now(), 0.0) if fresh else None
+            await asyncio.wait((piece,), timeout=left)
+            if piece.done():
+                with suppress(StopAsyncIteration):
+                    piece.result()
+                    piece, fresh = None, True
+                if piece is not None:
+                    break
+            if fresh and now() >= drawn + REFRESH:
+                draw(stream.completion, True)
+                drawn, fresh = now(), False
+    finally:
+        if piece is not None and not piece.done():
+            piece.cancel()
+        await stream.close()
+        draw(stream.completion, False)
+    answer: Answer = stream.completion
+    return answer
+
+
+def show_stream(stream: TextStream[Any] | AsyncTextStream[Any], publisher: Any) -> None:
+    """Show a stream until it ends; ``publisher`` is a notebook's, None in a terminal."""
+    if publisher is None:
+        answer = run(_type_out(stream if isinstance(stream, AsyncTextStream) else stream.as_async()))
+        parts = (answer.note or "", " · ".join(answer_facts(answer)))
+        sys.stdout.write(encodable("".join(f"\n{part}" for part in parts if part) + "\n", sys.stdout))
+        return
+    shown = {"display_id": uuid4().hex}
+    publisher.publish({"text/html": "", "text/plain": ""}, transient=shown)
+
+    def draw(answer: Answer, writing: bool) -> None:
+        publisher.publish(answer_bundle(answer, writing=writing), transient=shown, update=True)
+
+    run(follow(stream if isinstance(stream, AsyncTextStream) else stream.as_async(), draw))
+
+
+async def _type_out(stream: AsyncTextStream[Any]) -> Answer:
+    async with stream:
+        async for piece in stream:
+            sys.stdout.write(encodable(clean(piece.text), sys.stdout))
+            sys.stdout.flush()
+    answer: Answer = stream.completion
+    return answer

@@ -48,7 +48,10 @@ def probe(file: BinaryIO) -> MediaInfo:
 
 def _probe(container: Any) -> MediaInfo:
     seconds = container.duration / 1e6 if container.duration else None
-    video = next((stream for stream in container.streams.video if not _is_cover(stream)), None)
+    flags = ((stream, getattr(stream, "disposition", 0) or 0) for stream in container.streams.video)
+    # a cover is no video; its mark is a plain Flag before PyAV 18
+    moving = (it for it, flag in flags if not int(getattr(flag, "value", flag)) & _ATTACHED_PICTURE)
+    video = next(moving, None)
     if video is None:
         return MediaInfo(seconds, is_song=bool(container.streams.audio))
     width, height = video.width, video.height
@@ -65,11 +68,6 @@ def _probe(container: Any) -> MediaInfo:
         return MediaInfo(seconds, width, height)
     poster = _upright(best[1], float(video.sample_aspect_ratio or 1))
     return MediaInfo(seconds, poster.width, poster.height, poster)
-
-
-def _is_cover(stream: Any) -> bool:
-    flags = getattr(stream, "disposition", 0) or 0
-    return bool(int(getattr(flags, "value", flags)) & _ATTACHED_PICTURE)  # a plain Flag before PyAV 18
 
 
 def _candidates(container: Any, video: Any, seconds: float | None) -> Iterator[Any]:

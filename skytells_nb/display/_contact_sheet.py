@@ -209,7 +209,8 @@ def _sheet(items: Sequence[DisplayItem], across: int, side: int) -> Image.Image:
     captions = [_caption(item) for item in items]
     letter = max(11, min(20, side // 24))
     gap = max(8, side // 24)
-    under = _height_under(captions, letter)
+    lines = max((2 * bool(caption.words) + bool(caption.facts) for caption in captions), default=0)
+    under = lines * (letter + 4) + (letter // 2 if lines else 0)
     pictures = each(lambda item: _picture(item, side), items)
     rows = [range(start, min(start + across, len(items))) for start in range(0, len(items), across)]
     heights = [max([side * 3 // 8, *(p.height if (p := pictures[i]) else 0 for i in row)]) for row in rows]
@@ -285,11 +286,6 @@ def _caption(item: DisplayItem) -> _Caption:
     return _Caption(one_line(item.caption or ""), " · ".join(facts))
 
 
-def _height_under(captions: Sequence[_Caption], letter: int) -> int:
-    lines = max((2 * bool(caption.words) + bool(caption.facts) for caption in captions), default=0)
-    return lines * (letter + 4) + (letter // 2 if lines else 0)
-
-
 def _draw_caption(
     pen: ImageDraw.ImageDraw, at: tuple[int, int], side: int, caption: _Caption, letter: int
 ) -> None:
@@ -308,7 +304,9 @@ def _wrapped(words: str, width: int, letter: int, most: int) -> list[str]:
     """Break words into at most so many lines, and end the last with an ellipsis where more was to come."""
     words = clip(words, 2_000)
     font, lines = _font_for(words, letter), []
-    for paragraph in _drawable(words, letter).split("\n"):
+    # an ellipsis stands where no font at hand has a letter, which would be drawn as an empty box
+    kept = "".join(each if each in " \n" or _has(font, each) else "\0" for each in words)
+    for paragraph in re.sub(r"\0[\0 ]*\0|\0", "…", kept).split("\n"):
         line = ""
         for word in paragraph.split(" "):
             longer = f"{line} {word}" if line else word
@@ -332,13 +330,6 @@ def _cut(word: str, width: int, font: Any) -> str:
         return word
     fitting = bisect_left(range(len(word)), True, key=lambda n: font.getlength(word[:n] + "…") > width)
     return word[: max(0, fitting - 1)] + "…"
-
-
-def _drawable(words: str, size: int) -> str:
-    """Put an ellipsis where no font at hand has a letter, which would be drawn as an empty box."""
-    font = _font_for(words, size)
-    kept = "".join(letter if letter in " \n" or _has(font, letter) else "\0" for letter in words)
-    return re.sub(r"\0[\0 ]*\0|\0", "…", kept)
 
 
 def _font_for(words: str, size: int) -> Any:

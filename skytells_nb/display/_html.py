@@ -7,18 +7,22 @@ server's addresses become links only where they are web addresses.
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
+from importlib.resources import files
 from pathlib import Path
 from typing import Final
 from urllib.parse import quote, urlsplit
 
-from ..formatting import format_bytes, format_clock
+from ..formatting import format_bytes, format_clock, format_count
+from ..models import Model
 from ..plaintext import clean, clip, one_line
+from ..pricing import list_price, list_price_rules
 from ._items import DisplayItem, FileContent, Message, Text
-from ._text import alt_text, format_path, prediction_facts, short_id
+from ._text import alt_text, format_path, input_rows, prediction_facts, short_id
 
 # MathJax would typeset a prompt with two dollar signs in it; both of its generations heed these names.
 ROOT: Final = 'class="mathjax_ignore tex2jax_ignore" style="margin:2px 0 8px;line-height:1.4"'
@@ -301,3 +305,130 @@ def _id(identifier: str, frame: Frame) -> str:
     whole = clip(one_line(identifier), 200)
     shown = whole if frame.alone else short_id(whole)
     return _bdi(shown) if shown == whole else _bdi(shown, whole)
+
+
+# Models: a card for one, with the table of its inputs, and a table for several
+
+
+_TABLE: Final = (
+    "border-collapse:collapse;margin:0;table-layout:auto;width:auto;max-width:100%;"
+    "font-size:13px;line-height:1.45"
+)
+_ROW: Final = "background:transparent;border:0"
+_CELL: Final = "text-align:left;vertical-align:top;padding:4px 20px 4px 0"
+# In a narrow window a table is scrolled: and its sentences are no pillars of single words.
+_NAME: Final = f"{_CELL};white-space:nowrap"
+_WORD: Final = f"{_CELL};white-space:normal"
+_FEW_WORDS: Final = f"{_CELL};white-space:normal;min-width:110px"
+_SENTENCE: Final = f"{_CELL};white-space:normal;min-width:180px"
+_HEAD: Final = f"{_NAME};opacity:0.65;font-weight:500;font-size:11px"
+_QUIET: Final = "opacity:0.65;font-size:12px;line-height:1.5"
+_CODE: Final = "font-family:monospace;font-size:12px"
+
+
+def model_card(model: Model) -> str:
+    """Draw one model: its names, type, price and description, and what it takes."""
+    name = one_line(model.name or model.id)
+    facts = [model.type, list_price(model), model.status, model.vendor and f"by {model.vendor}"]
+    words = [f'<span style="{_CODE}">{text_html(one_line(model.id))}</span>']
+    words += [f"<bdi>{text_html(clip(one_line(fact), 80))}</bdi>" for fact in facts if fact]
+    parts = [
+        f'<div style="font-size:16px;font-weight:600"><bdi>{text_html(clip(name, 120))}</bdi></div>',
+        f'<div style="{_QUIET}">{" · ".join(words)}</div>',
+    ]
+    if model.description:
+        shown = text_html(clip(one_line(model.description), 600))
+        parts.append(f'<div dir="auto" style="font-size:13px;margin-top:8px;max-width:640px">{shown}</div>')
+    if model.capabilities:
+        shown = text_html(clip(one_line(", ".join(model.capabilities)), 300))
+        parts.append(f'<div style="{_QUIET};margin-top:4px">{shown}</div>')
+    rules = list_price_rules(model)
+    if rules:
+        items = "".join(f"<div><bdi>{text_html(rule)}</bdi></div>" for rule in rules[:20])
+        parts.append(f'<div style="font-size:12px;margin-top:8px">{items}</div>')
+    parts.append(_inputs(model))
+    return f"<div {ROOT}>{''.join(parts)}</div>"
+
+
+def _inputs(model: Model) -> str:
+    rows = [
+        (
+            f'<span style="{_CODE};font-weight:600">{text_html(row.name)}</span>',
+            text_html(
+                f"{row.kind}, required"
+                if row.required and row.kind
+                else row.kind or "required" * row.required
+            ),
+            f'<span style="{_CODE}">{text_html(row.default)}</span>' if row.default else "",
+            text_html(row.limits),
+            text_html(clip(row.description, 300)),
+        )
+        for row in input_rows(model)
+    ]
+    if not rows:
+        return ""
+    kept = [at for at in range(5) if at == 0 or any(row[at] for row in rows)]
+    heads = ("input", "type", "default", "allowed", "")
+    styles = (_NAME, _NAME, _WORD, _FEW_WORDS, _SENTENCE)
+    table = _table(heads, styles, rows, kept)
+    return f'<div style="margin-top:12px">{table}</div>'
+
+
+def models_table(models: Sequence[Model]) -> str:
+    """Draw several models: slug, type, price and capabilities, one row each."""
+    rows = [
+        [
+            f'<span style="font-weight:600"><bdi>{text_html(clip(one_line(m.id), 60))}</bdi></span>',
+            text_html(one_line(m.type or "")),
+            f"<bdi>{text_html(list_price(m))}</bdi>",
+            f'<span style="opacity:0.75">{text_html(clip(one_line(", ".join(m.capabilities)), 120))}</span>',
+            text_html(one_line(m.status or "")) if m.status != "operational" else "",
+        ]
+        for m in models
+    ]
+    kept = [at for at in range(5) if at < 3 or any(row[at] for row in rows)]
+    heads = ("model", "type", "price", "capabilities", "status")
+    styles = (_WORD, _NAME, _FEW_WORDS, _SENTENCE, _NAME)
+    head = f'<div style="{_QUIET};margin-bottom:6px">{format_count(len(models), "model")}</div>'
+    table = _table(heads, styles, rows, kept) if rows else ""
+    return f"<div {ROOT}>{head}{table}</div>"
+
+
+def _table(
+    heads: Sequence[str], styles: Sequence[str], rows: Iterable[Sequence[str]], kept: Sequence[int]
+) -> str:
+    top = "".join(f'<th scope="col" style="{_HEAD}">{heads[at]}</th>' for at in kept)
+    lines = ("".join(f'<td style="{styles[at]}">{row[at]}</td>' for at in kept) for row in rows)
+    body = "".join(f'<tr style="{_ROW}">{line}</tr>' for line in lines)
+    return (
+        f'<div style="overflow-x:auto"><table style="{_TABLE}"><thead><tr style="{_ROW}">{top}</tr></thead>'
+        f"<tbody>{body}</tbody></table></div>"
+    )
+
+
+# Scripts of widgets
+
+
+def script_html(root: str, script: str) -> str:
+    """Return HTML that runs a script once in the widget around it, which the script knows as ``root``.
+
+    A picture that cannot be loaded is how a script runs there; the view may not stand in its widget yet when
+    it does. Where scripts are stripped there is none.
+    """
+    waiting = (
+        f"const wait=(tries)=>{{const root=this.closest('{root}');"
+        "if(!root){if(tries)setTimeout(()=>wait(tries-1),100);return}"
+        f"if(root.skyScript)return;root.skyScript=true;{script}}};wait(50)"
+    )
+    return f'<img alt="" style="display:none" src="data:," onerror="{escape(waiting)}">'
+
+
+def key_script(root: str, keys: Mapping[str, str], once: str) -> str:
+    """Return HTML that lets keys press buttons while anything in a widget but a text box has the focus.
+
+    JupyterLab's own shortcuts are off there. What is shown takes one press of the buttons `once`: what is
+    pressed before the next one stands (the number in ``data-shown``) is lost, not given to what nobody saw.
+    `root`, the buttons of `keys` and `once` are CSS selectors.
+    """
+    listening = files(__package__).joinpath("_keys.js").read_text("utf-8")
+    return script_html(root, f"const keys={json.dumps(keys)},once={json.dumps(once)};{listening}")

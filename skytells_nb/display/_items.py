@@ -58,13 +58,11 @@ class FileContent:
         return self.path.open("rb")
 
     def size(self) -> int:
-        """Return its size in bytes."""
         if self.data is not None:
             return len(self.data)
         return 0 if self.path is None else self.path.stat().st_size
 
     def read(self) -> bytes:
-        """Read all of it."""
         with self.open() as file:
             return file.read()
 
@@ -102,50 +100,24 @@ Content = FileContent | Text | Message | RemoteOutput
 class DisplayItem:
     """One thing to draw, from what was handed in to what stands in the page.
 
-    Attributes
-    ----------
-    content : FileContent, Text, Message or RemoteOutput
-        What there is of it. Fetching turns addresses into files, decoding turns what cannot be drawn into
-        messages.
-    subject : object
-        The prediction, path, URL, bytes or image it comes from.
-    index, count : int
-        Which of how many outputs of its subject it is, from 1.
-    caption : str, optional
-        What stands under it.
-    type : FileType, optional
-        Of a file, once it was decoded.
-    width, height : int
-        Of a picture or a clip, in pixels of the original; 0 where that is not known.
-    seconds : float, optional
-        How long a clip or a song plays.
-    animated : bool
-        Whether a picture moves.
-    thumbnail : Thumbnail, optional
-        Of a picture; of a clip, its poster.
-    shown : (int, int)
-        The size it is shown at, in CSS pixels.
-    source, poster : str, optional
-        The data URIs that were embedded, once it was fitted to its cell.
-    whole : bool
-        Whether ``source`` is the original's own bytes.
+    Fetching turns the addresses in `content` into files, decoding turns what cannot be drawn into messages.
     """
 
     content: Content
-    subject: object
-    index: int = 1
+    subject: object  # the prediction, path, URL, bytes or image it comes from
+    index: int = 1  # which of its outputs, from 1
     count: int = 1
     caption: str | None = None
-    type: FileType | None = None
-    width: int = 0
+    type: FileType | None = None  # of a file, once it was decoded
+    width: int = 0  # of a picture or a clip, in pixels of the original; 0 where that is not known
     height: int = 0
-    seconds: float | None = None
+    seconds: float | None = None  # for which a clip or a song plays
     animated: bool = False
-    thumbnail: Thumbnail | None = None
-    shown: tuple[int, int] = (0, 0)
-    source: str | None = None
+    thumbnail: Thumbnail | None = None  # of a clip, its poster
+    shown: tuple[int, int] = (0, 0)  # the size it is shown at, in CSS pixels
+    source: str | None = None  # this and `poster`: the data URIs that were embedded
     poster: str | None = None
-    whole: bool = False
+    whole: bool = False  # whether `source` is the original's own bytes
 
     @property
     def prediction(self) -> Prediction | None:
@@ -194,10 +166,7 @@ class DisplayItem:
 def things_in(x: object) -> list[Prediction | Model | DisplayItem]:
     """Parse anything that can be shown as predictions, models and loose files, in order.
 
-    Raises
-    ------
-    InvalidInputError
-        When it is none of the things that can be shown; nothing was fetched.
+    InvalidInputError when it is none of the things that can be shown; nothing was fetched.
     """
     if isinstance(x, Prediction | Model | DisplayItem):
         return [x]

@@ -89,7 +89,11 @@ def page(
             if alone
             else _grid(figures, layout)
         )
-        under = _shared_words(drawn[0], layout) if once else ""
+        under = ""
+        if once:
+            shared = Frame(layout.widest, alone=True)
+            words = caption_html(drawn[0], shared) + facts_html(drawn[0], shared, shared=True)
+            under = f'<div style="margin-top:10px;max-width:{layout.widest}px">{words}</div>'
         above = (
             f'<div style="opacity:0.65;font-size:12px;margin-bottom:10px">{text_html(head)}</div>'
             if head
@@ -119,12 +123,6 @@ def _grid(figures: Sequence[str], layout: _Layout) -> str:
         across = f"repeat(auto-fill,minmax({layout.least}px,1fr))"
     style = f"display:grid;grid-template-columns:{across};{room}"
     return f'<div style="{style}">{"".join(figures)}</div>'
-
-
-def _shared_words(item: DisplayItem, layout: _Layout) -> str:
-    frame = Frame(layout.widest, alone=True)
-    words = caption_html(item, frame) + facts_html(item, frame, shared=True)
-    return f'<div style="margin-top:10px;max-width:{layout.widest}px">{words}</div>'
 
 
 def _note(shown: int, count: int, squeezed: bool, budget: int | None) -> str:

@@ -280,14 +280,13 @@ def draw(
     decoded = decode(items, side=side, size=size, longest=longest)
     if budget is None:
         return FittedItems(each(_whole, decoded), squeezed=False)
-    around = page_length([_without_pictures(item) for item in decoded])
-    return _fitted(decoded, side, max(0, budget - around - _WORDS_AROUND))
-
-
-def _without_pictures(item: DisplayItem) -> DisplayItem:
-    if not item.kind or item.kind == "file":
-        return item
-    return replace(item, source="", poster=None if item.thumbnail is None else "")
+    empty = [
+        replace(item, source="", poster=None if item.thumbnail is None else "")
+        if item.kind not in ("", "file")
+        else item
+        for item in decoded
+    ]
+    return _fitted(decoded, side, max(0, budget - page_length(empty) - _WORDS_AROUND))
 
 
 def _whole(item: DisplayItem) -> DisplayItem:
@@ -327,7 +326,9 @@ def _fitted(items: Sequence[DisplayItem], side: int, budget: int) -> FittedItems
         )
     ]
     squeezed = (cap < most and any(length > cap for length in lengths)) or any(
-        at not in embedded for at, item in enumerate(items) if _moves(item) and not _unplayable(item)
+        at not in embedded
+        for at, item in enumerate(items)
+        if _moves(item) and (item.kind != "video" or item.playable)
     )
     return FittedItems(fitted, squeezed)
 
@@ -346,10 +347,6 @@ def _within(item: DisplayItem, side: int, limit: int) -> str | None:
             CACHE.put(key, smaller, path)
         thumbnail = smaller
     return data_uri(thumbnail.data, thumbnail.mime)
-
-
-def _unplayable(item: DisplayItem) -> bool:
-    return item.kind == "video" and not item.playable
 
 
 def _moves(item: DisplayItem) -> bool:
@@ -453,7 +450,6 @@ def raw_length(count: int) -> int:
 
 
 def data_uri(data: bytes, mime: str) -> str:
-    """Return bytes as a data URI."""
     return f"data:{mime};base64,{b64encode(data).decode('ascii')}"
 
 

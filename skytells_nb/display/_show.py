@@ -10,13 +10,12 @@ from .._options import options
 from ..api import AsyncTextStream, TextStream
 from ..models import ChatCompletion, Model, Prediction, Response
 from ..plaintext import encodable
-from ._answers import answer_bundle, answer_html, answer_text
+from ._answers import answer_bundle, answer_html, answer_text, show_stream
 from ._contact_sheet import png_budget, png_within
 from ._gallery import Gallery, caption_of
+from ._html import model_card, models_table
 from ._items import DisplayItem, items_of, things_in
 from ._layout import page
-from ._models_html import model_card, models_table
-from ._stream import show_stream
 from ._text import count_text, things_text, total_text
 
 
@@ -24,19 +23,7 @@ def mimebundle(x: object, *, full: bool = False) -> dict[str, str]:
     """Draw anything that can be shown, as HTML, as text and, where there are pictures, as one PNG.
 
     Front ends show the HTML; the PNG is for exports that have none (LaTeX, PDF). Together they keep to
-    ``sky.options.cell_budget``.
-
-    Parameters
-    ----------
-    x : object
-        Whatever ``show`` takes.
-    full : bool
-        Embed the originals, whatever they take.
-
-    Returns
-    -------
-    dict
-        ``text/html``, ``text/plain`` and perhaps ``image/png``.
+    ``sky.options.cell_budget``, unless ``full`` embeds the originals.
     """
     if isinstance(x, Gallery):
         return x.mimebundle()

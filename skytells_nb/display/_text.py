@@ -70,8 +70,7 @@ def prediction_facts(prediction: Prediction, *, first: bool = True) -> list[str]
 def short_id(identifier: str) -> str:
     """Shorten an id to the part that identifies it, which is also in its file's name.
 
-    ``3b0c1f0a-5f0e-4a53-9c53-0d7d5f1f2a10`` is ``3b0c1f0a…``; every id of a sandbox begins alike, so
-    ``sandbox-cba6324ec14d43d0a19ca64d6c8e018b`` is ``cba6324e…``.
+    Every id of a sandbox begins alike, so ``sandbox-cba6324ec14d43d0a19ca64d6c8e018b`` is ``cba6324e…``.
     """
     whole = one_line(identifier)
     bare = re.sub(r"^(pred|sandbox)[_-]", "", whole)
@@ -99,7 +98,6 @@ def alt_text(prompt: str | None, model: str | None, otherwise: str) -> str:
 
 
 def things_text(things: Sequence[Prediction | Model | DisplayItem]) -> str:
-    """Format anything that can be shown as text."""
     predictions = [thing for thing in things if isinstance(thing, Prediction)]
     if len(things) > 1 and len(predictions) == len(things):
         return _predictions_text(predictions)
@@ -175,7 +173,6 @@ def count_text(predictions: Sequence[Prediction]) -> str:
 
 
 def _model_text(model: Model) -> str:
-    """Format a model: what it is, what it costs, and what it takes."""
     head = [model.id, model.type, list_price(model), model.status]
     lines = [" · ".join(one_line(word) for word in head if word)]
     if model.description:
@@ -194,7 +191,6 @@ def _model_text(model: Model) -> str:
 
 
 def _models_text(models: Sequence[Model]) -> str:
-    """Format models as aligned columns."""
     rows = [("model", "type", "price", "capabilities")]
     rows += [
         (

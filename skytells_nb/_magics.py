@@ -56,28 +56,15 @@ class MagicError(SkytellsError):
 
 @dataclass(frozen=True, slots=True)
 class MagicArgs:
-    """What the first line of a cell asks for.
-
-    Attributes
-    ----------
-    model : str
-        The model's slug.
-    given : dict
-        Inputs as they were typed; True for one without a value, a list for one that came several times.
-    output : str or None
-        The variable that takes the prediction.
-    form, estimate : bool
-        Whether only a form, or only a price, is wanted.
-    reuse : bool or None
-        Whether to look in the archive first; None leaves it to ``sky.options.reuse``.
-    """
+    """What the first line of a cell asks for."""
 
     model: str
+    # inputs as they were typed; True for one without a value, a list for one that came several times
     given: dict[str, Any] = field(default_factory=dict)
-    output: str | None = None
+    output: str | None = None  # the variable that takes the prediction
     form: bool = False
     estimate: bool = False
-    reuse: bool | None = None
+    reuse: bool | None = None  # None leaves it to ``sky.options.reuse``
 
 
 def load_ipython_extension(ipython: Any) -> None:

@@ -59,13 +59,7 @@ _SIDEWAYS: Final = frozenset({5, 6, 7, 8})
 
 
 class PictureError(ValueError):
-    """These bytes are no picture, or one that cannot be decoded or written here.
-
-    Attributes
-    ----------
-    title, detail : str
-        What is wrong, in a few words; and why.
-    """
+    """These bytes are no picture, or one that cannot be decoded or written here; in a few words, and why."""
 
     def __init__(self, title: str, detail: str) -> None:
         super().__init__(f"{title}: {detail}")
@@ -75,22 +69,12 @@ class PictureError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """A decoded picture.
+    """A decoded picture."""
 
-    Attributes
-    ----------
-    image : PIL.Image.Image
-        RGB or RGBA in sRGB, upright, no longer than the side that was asked for.
-    width, height : int
-        Of the original, upright, in pixels.
-    animated : bool
-        Whether it is an animation, of which ``image`` is the first frame.
-    """
-
-    image: Image.Image
-    width: int
+    image: Image.Image  # RGB or RGBA in sRGB, upright, no longer than the side that was asked for
+    width: int  # of the original, upright, in pixels
     height: int
-    animated: bool
+    animated: bool  # whether it is an animation, of which `image` is the first frame
 
 
 def decode(source: Source, side: int | None = None) -> Picture:

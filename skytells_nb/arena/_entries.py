@@ -47,7 +47,6 @@ class Entries:
     made: dict[tuple[str, str], Prediction] = field(default_factory=dict)
 
     def of(self, model: str) -> list[Prediction]:
-        """Return what a model made."""
         found = (self.made.get((task.key, model)) for task in self.tasks)
         return [prediction for prediction in found if prediction is not None]
 

@@ -57,8 +57,6 @@ def _style_sheet() -> str:
 
 
 class ArenaWidget(w.VBox):  # type: ignore[misc]  # ipywidgets has no types
-    """What an arena shows as a cell's last line."""
-
     def __init__(self, arena: Arena) -> None:
         self._arena = arena
         self._shown: object = None

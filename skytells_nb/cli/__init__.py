@@ -63,7 +63,7 @@ def _add_demo(commands: _Commands) -> None:
     demo.add_argument("--folder", default="skytells_outputs", help="where pictures go (default: %(default)s)")
 
     def run(parsed: argparse.Namespace, _: list[str]) -> int:
-        from ._demo import demo
+        from ._predictions import demo
 
         return demo(parsed.prompt, model=parsed.model, size=parsed.size, folder=parsed.folder)
 

@@ -17,7 +17,7 @@ from ..models import Model, ModelList
 from ..plaintext import align, clean, clip, one_line
 from ..pricing import list_price, list_price_rules
 from ..schema import UNSET, Property, check, parse
-from ._names import find_model
+from ._predictions import find_model
 
 
 def models(parsed: argparse.Namespace) -> int:

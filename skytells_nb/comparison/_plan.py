@@ -65,10 +65,7 @@ class Plan:
 def plan(models: Sequence[Model], prompts: Sequence[str], variations: Sequence[Mapping[str, Any]]) -> Plan:
     """Lay out prompts and models, check every input against its model's schema, and estimate the price.
 
-    Raises
-    ------
-    InvalidInputError
-        Some input is not what its model takes; the message names all of them.
+    InvalidInputError names every input that is not what its model takes.
     """
     columns = [
         (model, _label(model.id, variation, variations), variation)

@@ -37,8 +37,6 @@ def _style_sheet() -> str:
 
 
 class RaterWidget(w.VBox):  # type: ignore[misc]  # ipywidgets has no types
-    """What a rater shows as a cell's last line."""
-
     def __init__(self, rater: Rater) -> None:
         self._rater = rater
         self._shown: object = self  # nothing yet

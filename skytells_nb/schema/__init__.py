@@ -24,8 +24,7 @@ from ._names import (
     unknown_inputs,
 )
 from ._property import UNSET, EnumChoice, InputSchema, Number, Property, Unset, parse
-from ._rows import as_record, is_frame, labels_of, rows_of
-from ._values import as_lists, is_same, to_plain
+from ._values import as_lists, as_record, is_frame, is_same, labels_of, rows_of, to_plain
 
 __all__ = [
     "COUNT_NAMES",

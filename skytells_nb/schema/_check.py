@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from .._options import options
-from ._flatten import modern_throughout
+from ._flatten import listed, modern_throughout
 from ._names import closest, unknown_inputs
 from ._property import UNSET, InputSchema, Property, parse
 from ._values import as_lists, to_plain
@@ -56,20 +56,10 @@ _OF_THE_WHOLE: Final = frozenset({"required", "dependentRequired", "anyOf", "one
 
 
 def check(input: Mapping[str, Any], schema: object) -> dict[str, str]:
-    """Check one input against an input schema; for many inputs, make one `Checker`.
+    """Check one input against a model's ``input_schema``; for many inputs, make one `Checker`.
 
-    Parameters
-    ----------
-    input : mapping
-        What would be sent.
-    schema : mapping or None
-        A model's ``input_schema``. None, or one that cannot be understood, finds no problem: the API has
-        the last word then.
-
-    Returns
-    -------
-    dict
-        What is wrong, in words, by the name of the field; ``""`` holds what concerns none alone.
+    Returns what is wrong, in words, by the name of the field; ``""`` holds what concerns none alone. A schema
+    that is None, or that cannot be understood, finds no problem: the API has the last word then.
     """
     return Checker(schema).problems(input)
 
@@ -82,19 +72,9 @@ def as_text(problems: Mapping[str, str]) -> str:
 
 
 class Checker:
-    """Checks inputs against one schema, which is read once.
+    """Checks inputs against one schema, which is read once; one that is None, or no schema, allows anything.
 
-    Parameters
-    ----------
-    schema : mapping, InputSchema or None
-        A model's ``input_schema``; None, or what is none, allows anything.
-    needed : iterable of str
-        Fields that are needed besides those that the schema says are required.
-
-    Attributes
-    ----------
-    inputs : InputSchema
-        What the schema says.
+    Fields in ``needed`` are needed besides those that the schema says are required.
     """
 
     def __init__(self, schema: object, needed: Iterable[str] = ()) -> None:
@@ -117,7 +97,8 @@ class Checker:
         )
         meant = {closest(name, [n for n in self.inputs if n not in input]) for name in found}
         required = [name for name, p in self.inputs.items() if p.required and not p.conditions]
-        for name in dict.fromkeys([*self._needed, *required, *self._also_required()]):
+        also = [name for name in listed(self.inputs.flat.get("required")) if isinstance(name, str)]
+        for name in dict.fromkeys([*self._needed, *required, *also]):
             if name not in input and name not in meant and not partial:
                 found[name] = NEEDED
         if not self.inputs.root:
@@ -146,10 +127,6 @@ class Checker:
             all(self._fits(part, value) is holds for part, holds in alternative)
             for alternative in field.conditions
         )
-
-    def _also_required(self) -> list[str]:
-        listed = self.inputs.flat.get("required")
-        return [name for name in listed if isinstance(name, str)] if isinstance(listed, list) else []
 
     def _errors(self, value: Any) -> list[Any]:
         errors = list(_run(self._validator(self.inputs.root), value))

@@ -29,13 +29,7 @@ _OPEN: Final = "x-open"
 
 
 class Steps:
-    """How many parts may still be looked at.
-
-    Parameters
-    ----------
-    left : int
-        How many.
-    """
+    """How many parts may still be looked at."""
 
     def __init__(self, left: int = MOST_STEPS) -> None:
         self.left = left
@@ -114,23 +108,11 @@ def flatten(
 ) -> dict[str, Any]:
     """Fold one part of a schema into a flat one.
 
-    Parameters
-    ----------
-    part : object
-        The part as the schema has it; also one that is no object.
-    root : mapping
-        The whole schema, for references into it.
-    steps : Steps, optional
-        How many parts may be looked at.
-    seen : frozenset of str
-        References on the way here, so that one that leads back to itself ends.
-
-    Returns
-    -------
-    dict
-        With ``nullable`` True where null is allowed, ``type`` without null (a word, a list of several, or
-        missing where nothing says), ``x-recursive`` where a reference leads back to itself or there is no end
-        to it, and ``x-open`` where ``enum`` only suggests. ``anyOf`` and ``if`` stay where they are needed.
+    It has ``nullable`` True where null is allowed, ``type`` without null (a word, a list of several, or
+    missing where nothing says), ``x-recursive`` where a reference leads back to itself or there is no end to
+    it, and ``x-open`` where ``enum`` only suggests. ``anyOf`` and ``if`` stay where they are needed. ``root``
+    is the whole schema, for references into it, and ``seen`` are those on the way here, so that one that
+    leads back to itself ends.
     """
     steps = Steps() if steps is None else steps
     if not isinstance(part, Mapping):

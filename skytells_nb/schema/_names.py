@@ -170,8 +170,9 @@ def misspelt(schema: InputSchema, input: Mapping[str, Any]) -> dict[str, str]:
         hint = did_you_mean(name, free)
         if not hint and isinstance(name, str) and name.startswith("Unnamed:"):
             hint = "It is the index of a CSV file: read that with index_col=0."
-        words = "" if hint else f"It has {_some(schema)}."
-        found[name] = f"This model has no input {name!r}. {hint or words}"
+        more = f" and {len(schema) - 12} more" if len(schema) > 12 else ""
+        hint = hint or f"It has {', '.join([*schema][:12])}{more}."
+        found[name] = f"This model has no input {name!r}. {hint}"
     return found
 
 
@@ -181,21 +182,9 @@ def unknown_inputs(
     *,
     policy: Literal["refuse", "warn", "send"],
 ) -> dict[str, str]:
-    """Treat the names that a schema does not have by ``sky.options.unknown_inputs``.
+    """Return what to say of the names that a schema does not have, by ``sky.options.unknown_inputs``.
 
-    Parameters
-    ----------
-    schema : InputSchema
-        What the model takes.
-    input : mapping
-        What would be sent.
-    policy : str
-        ``refuse`` returns what to say of each, ``warn`` warns, ``send`` says nothing.
-
-    Returns
-    -------
-    dict
-        What to refuse, in words, by name.
+    The policy ``warn`` warns of them and returns nothing, ``send`` says nothing.
     """
     if policy == "send":
         return {}
@@ -209,12 +198,8 @@ def unknown_inputs(
 def closest_model(name: str, models: Iterable[Model]) -> tuple[Model | None, Model | None]:
     """Return the model that a name means, and the one that it is near to; None where there is none.
 
-    A display name, other capitals and a vendor before a slash mean the model. A misspelt name means none.
-
-    Raises
-    ------
-    InvalidInputError
-        It means several.
+    A display name, other capitals and a vendor before a slash mean the model. A misspelt name means none, and
+    one that means several is an InvalidInputError.
     """
     known = list(models)
     by_slug = {model.id: model for model in known}
@@ -244,9 +229,3 @@ def _words(name: str) -> set[str]:
 
 
 _COUNT_LETTERS: Final = frozenset(map(_letters, COUNT_NAMES))
-
-
-def _some(names: Iterable[str], most: int = 12) -> str:
-    known = list(names)
-    more = f" and {len(known) - most} more" if len(known) > most else ""
-    return ", ".join(known[:most]) + more

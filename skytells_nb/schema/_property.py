@@ -58,29 +58,14 @@ class EnumChoice(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Property:
-    """One input of a model, or what lies in one.
+    """One input of a model, or what lies in one."""
 
-    Attributes
-    ----------
-    name : str
-        The key in the request; it can be empty.
-    schema : mapping
-        The property with its references and alternatives folded in.
-    required : bool
-        Whether the request must have it.
-    root : mapping
-        The whole schema.
-    depth : int
-        How many objects and lists it lies in.
-    conditions : tuple of tuple of Condition
-        When it is asked for: where all of one of these hold. Empty for always.
-    """
-
-    name: str
-    schema: Mapping[str, Any] = field(repr=False)
+    name: str  # the key in the request; it can be empty
+    schema: Mapping[str, Any] = field(repr=False)  # with its references and alternatives folded in
     required: bool = False
-    root: Mapping[str, Any] = field(default_factory=dict, repr=False)
-    depth: int = 0
+    root: Mapping[str, Any] = field(default_factory=dict, repr=False)  # the whole schema
+    depth: int = 0  # how many objects and lists it lies in
+    # when it is asked for: where all of one of these hold; always, where there are none
     conditions: tuple[tuple[Condition, ...], ...] = ()
 
     __hash__ = None  # type: ignore[assignment]  # holds dicts; typeshed marks list so
@@ -91,7 +76,6 @@ class Property:
         return types_of(self.schema)
 
     def is_only(self, kind: str) -> bool:
-        """Return whether it can be of this type alone."""
         return self.types == {kind}
 
     @property
@@ -102,17 +86,14 @@ class Property:
 
     @property
     def is_number(self) -> bool:
-        """Whether it is a number and nothing else."""
         return self.types in ({"integer"}, {"number"})
 
     @property
     def nullable(self) -> bool:
-        """Whether null is a value of it."""
         return self.schema.get("nullable") is True
 
     @property
     def deprecated(self) -> bool:
-        """Whether the schema advises against it."""
         return self.schema.get("deprecated") is True
 
     @property
@@ -192,7 +173,6 @@ class Property:
 
     @property
     def examples(self) -> list[Any]:
-        """Values that the schema gives as examples."""
         return listed(self.schema.get("examples"))
 
     @property
@@ -258,29 +238,18 @@ class Property:
         return type(self)(name, flatten(part, self.root), False, self.root, self.depth + 1)
 
     def number(self, key: str) -> Number | None:
-        """Return a keyword's value where it is a finite number."""
         value = self.schema.get(key)
         if isinstance(value, bool) or not isinstance(value, int | float):
             return None
         return value if math.isfinite(value) else None
 
     def text(self, key: str) -> str:
-        """Return a keyword's value where it is text."""
         value = self.schema.get(key)
         return value if isinstance(value, str) else ""
 
 
 class InputSchema(Mapping[str, Property]):
     """The inputs of a model, by name, in the order in which they are shown; made by `parse`.
-
-    Attributes
-    ----------
-    known : bool
-        Whether it says anything: there is a schema, and it lists inputs.
-    closed : bool
-        Whether it forbids names that it does not list.
-    root : mapping
-        The schema as the API gave it; empty where there is none.
 
     Examples
     --------
@@ -298,9 +267,9 @@ class InputSchema(Mapping[str, Property]):
         self.flat: Mapping[str, Any] = flatten(self.root, self.root) if self.root else {}
         steps = Steps(_TOTAL_STEPS)
         self._properties = {p.name: p for p in _in_order(Property, self.flat, self.root, 0, steps)}
-        self.known = bool(self._properties)
         self.stated = isinstance(schema, Mapping)
-        self.closed = self.flat.get("additionalProperties") is False
+        self.known = bool(self._properties)  # whether it says anything
+        self.closed = self.flat.get("additionalProperties") is False  # to names that it does not list
 
     def __getitem__(self, name: str) -> Property:
         return self._properties[name]
@@ -319,22 +288,11 @@ class InputSchema(Mapping[str, Property]):
 
 
 def parse(schema: object) -> InputSchema:
-    """Read an input schema, whatever it looks like; nothing here raises.
-
-    Parameters
-    ----------
-    schema : object
-        A model's ``input_schema``; None and nonsense list no inputs.
-
-    Returns
-    -------
-    InputSchema
-    """
+    """Read an input schema, whatever it looks like; nothing here raises. None and nonsense list no inputs."""
     return InputSchema(schema)
 
 
 def type_of(value: object) -> str:
-    """Return the JSON type of a value."""
     for kind, word in (
         (bool, "boolean"),
         (int, "integer"),
@@ -377,7 +335,8 @@ def _in_order(
     for name, member in members.items():
         mine = Steps(min(MOST_STEPS, max(steps.left, 0)))
         before = mine.left
-        part = flatten(_one_part(member), root, mine)
+        parts, key = (member.always, "allOf") if member.always else (member.sometimes, "anyOf")
+        part = flatten(parts[0] if len(parts) == 1 else {key: parts}, root, mine)
         steps.left -= before - mine.left
         required = member.required or part.get("x-required") is True
         conditions = () if member.always else tuple(member.conditions)
@@ -391,11 +350,6 @@ def _in_order(
         return place.get(p.name, math.inf) if stated is None else stated
 
     return sorted(found, key=rank)
-
-
-def _one_part(member: _Member) -> object:
-    parts, key = (member.always, "allOf") if member.always else (member.sometimes, "anyOf")
-    return parts[0] if len(parts) == 1 else {key: parts}
 
 
 def _collect(

@@ -71,12 +71,7 @@ def mimebundle(
 ) -> dict[str, str]:
     """Draw a value for a notebook; it never raises, since a cell must not fail for being looked at.
 
-    Parameters
-    ----------
-    value : object
-        What is looked at.
-    include, exclude : collection of str, optional
-        MIME types that are wanted, or not, as IPython asks for them.
+    ``include`` and ``exclude`` are MIME types that are wanted, or not, as IPython asks for them.
     """
     try:
         bundle: dict[str, str] = display_mimebundle(value)

@@ -64,13 +64,7 @@ def is_url(place: object) -> bool:
 
 
 def open_storage(place: str | Path, *, endpoint: str | None = None) -> Storage:
-    """Return the place that a path or a URL names; nothing is asked of it yet.
-
-    Raises
-    ------
-    InvalidInputError
-        The URL names no bucket, or is of a kind that is not known.
-    """
+    """Return the place that a path or a URL names; nothing is asked of it yet."""
     if not is_url(place):
         return Folder(Path(place))
     parts = urlsplit(str(place))
@@ -82,14 +76,9 @@ def open_storage(place: str | Path, *, endpoint: str | None = None) -> Storage:
 
 
 class Folder:
-    """Files in a folder, which may be on a disk of the network.
+    """Files in a folder, which may be on a disk of the network; it is made with the first `put`.
 
-    Parameters
-    ----------
-    root : Path
-        The folder; it is made with the first `put`.
-    place : str, optional
-        What errors call it.
+    ``place`` is what errors call it.
     """
 
     def __init__(self, root: Path, place: str | None = None) -> None:
@@ -177,13 +166,9 @@ def _version(found: os.stat_result) -> str:
 class Bucket:
     """Files in a bucket of S3 or its like, of Google Cloud Storage or of Azure, by way of obstore.
 
-    Parameters
-    ----------
-    url : str
-        Such as ``s3://bucket/prefix``.
-    endpoint : str, optional
-        The address of a server that speaks S3, such as MinIO; else ``AWS_ENDPOINT_URL`` of the environment.
-        Region and credentials are those of the environment, as the store's own tools read it.
+    ``url`` is such as ``s3://bucket/prefix``, ``endpoint`` the address of a server that speaks S3, such as
+    MinIO; else ``AWS_ENDPOINT_URL`` of the environment. Region and credentials are those of the environment,
+    as the store's own tools read it.
     """
 
     def __init__(self, url: str, endpoint: str | None = None) -> None:

@@ -88,17 +88,7 @@ def _render(error: SkytellsError) -> list[str]:
 def short_traceback(error: BaseException, shell: Any = None) -> list[str]:
     """Format an error in at most a dozen lines: where the user's own code was, and what the error says.
 
-    Parameters
-    ----------
-    error : BaseException
-        What was raised.
-    shell : IPython shell, optional
-        Knows a cell's number by its file name, and whether there are colours.
-
-    Returns
-    -------
-    list of str
-        Lines without their ends.
+    An IPython ``shell`` knows a cell's number by its file name, and whether there are colours.
     """
     colours = shell is not None and str(getattr(shell, "colors", "")).lower() != "nocolor"
     red, green, plain = ("\x1b[31m", "\x1b[32m", "\x1b[0m") if colours else ("", "", "")

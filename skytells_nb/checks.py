@@ -65,18 +65,8 @@ def check_whole(
 ) -> int:
     """Check a whole number; numpy's count as one, booleans do not.
 
-    Parameters
-    ----------
-    name : str
-        What the argument is called.
-    value : object
-        What was given.
-    low, high : int, optional
-        Its bounds, which are allowed.
-    none : str
-        What None would mean, such as ``all``, where the caller takes it; only for the sentence.
-    error : type
-        The error to raise.
+    ``low`` and ``high`` are allowed; ``none`` says what None would mean, such as ``all``, where the caller
+    takes it: it is only for the sentence.
     """
     try:
         if isinstance(value, bool):

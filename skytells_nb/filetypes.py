@@ -24,19 +24,9 @@ HEAD: Final = 4096
 class FileType:
     """A type of file, and what is done with it.
 
-    Attributes
-    ----------
-    media_type : str
-        As in a Content-Type header or a data URI.
-    kind : str
-        ``image``, ``video``, ``audio``, ``text``, ``model`` (3D), or ``other``.
-    extension : str
-        What its name ends in where it is saved. What a browser would run as a document (SVG, HTML, XML)
-        is saved as plain text.
-    name : str
-        What to call it in a sentence.
-    pillow : tuple of str
-        Pillow's names of the format, for ``Image.open(formats=…)``; empty where Pillow alone has no reader.
+    `extension` is what its name ends in where it is saved: what a browser would run as a document (SVG, HTML,
+    XML) is saved as plain text. `name` is what to call it in a sentence, and `pillow` are Pillow's names of
+    the format, for ``Image.open(formats=…)``; empty where Pillow alone has no reader.
     """
 
     media_type: str

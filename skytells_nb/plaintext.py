@@ -92,12 +92,7 @@ def clip(text: str, length: int) -> str:
 def encodable(text: str, stream: TextIO | None = None) -> str:
     """Replace what a stream's character set lacks, so that writing it does not fail (cp932, cp1251).
 
-    Parameters
-    ----------
-    text : str
-        What is to be written.
-    stream : text file, optional
-        Where to; what ``print`` writes to when None.
+    The stream is what ``print`` writes to when None.
     """
     if text.isascii():
         return text

@@ -392,13 +392,7 @@ _calls: set[asyncio.Task[None]] = set()
 
 
 def require_asyncio() -> asyncio.AbstractEventLoop:
-    """Return the event loop that runs here, uvloop's too.
-
-    Raises
-    ------
-    SkytellsError
-        It is none of asyncio's: trio's, or none at all.
-    """
+    """Return the event loop that runs here, uvloop's too; raises where it is none of asyncio's."""
     try:
         return asyncio.get_running_loop()
     except RuntimeError:

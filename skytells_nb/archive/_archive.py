@@ -434,31 +434,14 @@ class Archive(Observer):
     ) -> Iterator[Prediction]:
         """Find what this account has made of an equal input and whose files are there, newest first.
 
-        Where a client of this account has read the model's schema, what is left out counts as its default.
-
-        Parameters
-        ----------
-        account : Account
-            Whose predictions.
-        model, input : str, mapping
-            What would be sent: plain JSON, with files as data URIs, which are compared by their content.
-        without : container of str
-            Ids of predictions that are not wanted.
-        oldest_first : bool
-            Whether the oldest come first.
+        The input is plain JSON, with files as data URIs, which are compared by their content. Where a client
+        of this account has read the model's schema, what is left out counts as its default. Ids in
+        ``without`` are passed over.
         """
         return self._reader.equal_inputs(account, model, input, without, oldest_first)
 
     def by_ids(self, ids: Sequence[str], account: Account) -> dict[str, Prediction]:
-        """Return those of an account's predictions that are here, by their id.
-
-        Parameters
-        ----------
-        ids : sequence of str
-            Which ones.
-        account : Account
-            Whose predictions.
-        """
+        """Return those of an account's predictions that are here, by their id."""
         where = "p.origin = ? AND p.account = ? AND p.id IN (SELECT value FROM json_each(?))"
         values = (account.origin, account.fingerprint, json.dumps([*map(index.replace_surrogates, ids)]))
         return {prediction.id: prediction for prediction in self._reader.predictions(where, values, None)}

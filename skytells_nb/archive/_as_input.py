@@ -70,17 +70,7 @@ def as_input(
 def prepare(
     input: Mapping[str, Any], schema: Mapping[str, Any] | None = None, *, origin: str | None = None
 ) -> dict[str, Any]:
-    """Convert every value of an input; see `as_input`. What needs no conversion stays as it is.
-
-    Parameters
-    ----------
-    input : mapping
-        What ``predictions.create`` was given.
-    schema : mapping, optional
-        The model's input schema.
-    origin : str, optional
-        The base URL of the API it goes to.
-    """
+    """Convert every value of what ``predictions.create`` was given, by the model's schema; see `as_input`."""
     rules = parse(schema)
     return {name: to_plain(_converted(value, rules.get(name), origin)) for name, value in input.items()}
 

@@ -38,28 +38,15 @@ class DamagedIndexError(sqlite3.DatabaseError):
 class Database:
     """A small SQLite database with a schema version, opened when it is first needed.
 
-    Parameters
-    ----------
-    path : Path
-        The file. Its folder is made with the first write.
-    version : int
-        The schema version kept in ``user_version``. A file with a higher one is refused untouched.
-    create : callable
-        Called with a connection, within a transaction, to fill a new file.
-    upgrade : callable
-        Called with a connection, within a transaction, and the lower version that the file has. Where
-        it fails, the file is set aside and made anew.
-    check : callable
-        Called with a connection when it is opened; raises `DamagedIndexError` where something is missing.
-    expected : callable
-        Says whether a missing file is a loss, to be made good by ``create`` even for a read.
-    vfs : str, optional
-        SQLite's own word for how it reaches the file system.
+    Its folder is made with the first write. ``version`` is kept in ``user_version``: a file with a higher one
+    is refused untouched. Within a transaction ``create`` fills a new file, and ``upgrade`` brings one of a
+    lower version up; where that fails, the file is set aside and made anew. ``check`` is called with each
+    connection that is opened, and raises `DamagedIndexError` where something is missing. ``expected`` says
+    whether a missing file is a loss, to be made good by ``create`` even for a read. ``vfs`` is SQLite's own
+    word for how it reaches the file system.
 
-    Notes
-    -----
-    Other packages may keep tables of their own here (``CREATE TABLE IF NOT EXISTS``), with a prefix to
-    their names. After damage the file is made anew by ``create``, so those tables start empty.
+    Other packages may keep tables of their own here (``CREATE TABLE IF NOT EXISTS``), with a prefix to their
+    names. After damage the file is made anew by ``create``, so those tables start empty.
     """
 
     def __init__(

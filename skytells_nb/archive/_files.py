@@ -41,14 +41,9 @@ _FOLDED: Final = str.maketrans({"æ": "ae", "œ": "oe", "ø": "o", "ł": "l", "�
 
 
 class FileStore(Folder):
-    """The files of an archive by their name, ``day/name``, in a folder on this machine.
+    """The files of an archive by their name, ``day/name``, in a folder that is made with the first file.
 
-    Parameters
-    ----------
-    root : Path
-        The folder; it is made with the first file.
-    zone : tzinfo, optional
-        Whose time names tell: the local one, unless several machines have to find the same name.
+    Names tell the time of ``zone``: the local one, unless several machines have to find the same name.
     """
 
     def __init__(self, root: Path, zone: tzinfo | None = None) -> None:
@@ -236,18 +231,9 @@ def day_and_stem(
 ) -> tuple[str, str]:
     """Name the folder and the stem of a prediction's files, by its time of creation.
 
-    Parameters
-    ----------
-    prediction : Prediction
-        What is to be stored.
-    now : datetime
-        Taken where the prediction says no usable time itself.
-    account : str
-        Whose it is; only used to tell two predictions apart.
-    distinct : bool
-        Another prediction bears the plain name already.
-    zone : tzinfo, optional
-        Whose time; the local one unless given.
+    ``now`` is taken where the prediction says no usable time itself. ``account`` only tells two predictions
+    apart; it is ``distinct`` where another one bears the plain name already. The time is ``zone``'s, the
+    local one unless given.
     """
     moment = now
     for found in (prediction.created_at, prediction.started_at, prediction.completed_at):

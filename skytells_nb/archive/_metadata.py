@@ -56,13 +56,7 @@ class _Format:
 
 
 def embed(data: bytes, record: dict[str, Any]) -> bytes:
-    """Splice a record into an image; data of other kinds, or with content credentials, stays as it is.
-
-    Raises
-    ------
-    BrokenImageError
-        When the image stops before its end.
-    """
+    """Splice a record into an image; data of other kinds, or with content credentials, stays as it is."""
     kind = _FORMATS.get(sniff(data[:4096]) or "")
     if kind is None:
         return data
@@ -75,13 +69,7 @@ def embed(data: bytes, record: dict[str, Any]) -> bytes:
 
 
 def measure(data: bytes) -> tuple[int, int] | None:
-    """Read an image's width and height from its header alone; None where they are not known.
-
-    Raises
-    ------
-    BrokenImageError
-        When the image stops before its end.
-    """
+    """Read an image's width and height from its header alone; None where they are not known."""
     kind = _FORMATS.get(sniff(data[:4096]) or "")
     if kind is None:
         return None

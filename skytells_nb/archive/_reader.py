@@ -21,13 +21,7 @@ T = TypeVar("T")
 
 
 class ArchiveReader:
-    """Reads what a writer writes; every method blocks.
-
-    Parameters
-    ----------
-    writer : ArchiveWriter
-        It knows files and index, and what is not in the index yet.
-    """
+    """Reads what a writer writes, and what is not in the index yet; every method blocks."""
 
     def __init__(self, writer: ArchiveWriter) -> None:
         self._writer = writer

@@ -91,18 +91,8 @@ def take_in(
 ) -> int | None:
     """Write the rows that a JSON file speaks of, and return the prediction's; None where it is not usable.
 
-    Parameters
-    ----------
-    db : sqlite3.Connection
-        The index.
-    name : str
-        The JSON's.
-    data : bytes
-        What is in it.
-    size : int or None
-        That of the output that it lies beside; None where there is none.
-    output : Path, optional
-        Where the output is, if it is here; else its kind is what the JSON says.
+    ``size`` is that of the output that it lies beside; None where there is none. Where the ``output`` itself
+    is here its kind is read from it, else taken from the JSON.
     """
     record = _read(data)
     if record is None:

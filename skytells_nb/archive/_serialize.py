@@ -118,13 +118,7 @@ def is_data_uri(text: str) -> bool:
 
 
 def decode_data_uri(text: str) -> bytes:
-    """Return the bytes within a data URI.
-
-    Raises
-    ------
-    ValueError
-        When it holds none.
-    """
+    """Return the bytes within a data URI; raises ValueError where it holds none."""
     head = _DATA.match(text)
     if head is None:
         raise ValueError("no data URI")
@@ -186,10 +180,7 @@ def input_digest(
 def canonical(value: Any) -> Any:
     """Return an input, or a value in one, as `input_digest` compares it: a file as the digest of its content.
 
-    Raises
-    ------
-    ValueError
-        A file was not kept.
+    Raises ValueError where a file was not kept.
     """
     if isinstance(value, str):
         if not value.startswith("data:"):
@@ -289,13 +280,6 @@ def record_of(prediction: Prediction, position: int | None = None) -> dict[str, 
     """Collect what is worth knowing about one output, as plain JSON values: enough to make it again.
 
     Data URIs in the input are cut to a note; webhooks and keys are left out.
-
-    Parameters
-    ----------
-    prediction : Prediction
-        Whose output it is.
-    position : int, optional
-        Which of its outputs, counted from 0.
     """
     asked: dict[str, Any] = elide_data_uris(redact_keys(prediction.input or {}))
     seed = asked.get("seed")

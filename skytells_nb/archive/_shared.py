@@ -100,16 +100,9 @@ def folder_for(url: str, endpoint: str | None = None) -> Path:
 
 
 class SharedFiles(FileStore):
-    """The files of a shared archive, as far as they are on this machine.
+    """The files of a shared archive, as far as they are in a folder on this machine.
 
-    Parameters
-    ----------
-    root : Path
-        The folder on this machine.
-    remote : Storage
-        The place.
-    most : int
-        How many bytes of outputs may be here that are there, too.
+    At ``most`` so many bytes of outputs are here that are there, too.
     """
 
     def __init__(self, root: Path, remote: Storage, most: int) -> None:
@@ -136,15 +129,7 @@ class SharedFiles(FileStore):
         return super().exists(name) or (name is not None and is_name(name) and self.remote.exists(name))
 
     def fetch(self, name: str) -> None:
-        """Bring a file here, with the JSON beside it.
-
-        Raises
-        ------
-        FileNotFoundError
-            It is not there either.
-        SkytellsError
-            The place cannot be read.
-        """
+        """Bring a file here, with the JSON beside it; FileNotFoundError where it is not there either."""
         path = self._at(name)
         with suppress(OSError):
             found = path.stat()
@@ -210,13 +195,7 @@ class SharedFiles(FileStore):
         db.execute("UPDATE shared_records SET version = ? WHERE name = ?", (GONE, name))
 
     def check(self) -> None:
-        """Make sure, once, that the place can be read, listed and written: before anything is paid for.
-
-        Raises
-        ------
-        SkytellsError
-            It cannot, or a later version keeps its archive there.
-        """
+        """Make sure, once, that the place can be read, listed and written: before anything is paid for."""
         with self._lock:
             if self._is_writable:
                 return
@@ -241,13 +220,7 @@ class SharedFiles(FileStore):
     # What others have sent
 
     def pull(self, database: Database) -> None:
-        """Bring the index up to date with what is at the place.
-
-        Raises
-        ------
-        SkytellsError
-            The place cannot be listed or read.
-        """
+        """Bring the index up to date with what is at the place."""
         with self._lock:
             if not self._has_listed:
                 self._check_format()
@@ -334,10 +307,7 @@ class SharedFiles(FileStore):
     def send(self, database: Database, id: str | None = None, but: Sequence[str] = ()) -> None:
         """Send what the place has not yet, of one prediction or of all but these, which others will send.
 
-        Raises
-        ------
-        SkytellsError
-            The place refuses. What was not sent stays here, for the next time.
+        What the place refuses stays here, for the next time, and the error is raised.
         """
         query = (
             "SELECT name, version, "

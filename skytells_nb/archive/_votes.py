@@ -62,15 +62,7 @@ class Vote:
 
 
 class VoteLog:
-    """The votes in an archive's place, and one more file for those of this process.
-
-    Parameters
-    ----------
-    place : Storage
-        The archive's folder; of a shared archive the place that its machines share.
-    now : callable
-        Returns the moment; it is in the file's name.
-    """
+    """The votes in an archive's place, and one more file for those of this process."""
 
     def __init__(self, place: Storage, now: Callable[[], datetime] = datetime.now) -> None:
         self._place = place
@@ -78,13 +70,7 @@ class VoteLog:
         self._own: list[Vote] = []
 
     def add(self, votes: Sequence[Vote]) -> None:
-        """Keep votes, down to the disk.
-
-        Raises
-        ------
-        SkytellsError
-            They cannot be written; none of them was kept.
-        """
+        """Keep votes, down to the disk; all of them, or none and an error."""
         own = [*self._own, *votes]
         lines = [json.dumps({"skytells_nb": _FORMAT, **asdict(each)}, default=_iso) for each in own]
         try:

@@ -52,14 +52,9 @@ def billable(
 ) -> Billable:
     """Pick the rows whose costs may be added: each prediction once, never money and credits together.
 
-    Parameters
-    ----------
-    frame : DataFrame
-        As `predictions_frame` makes it; perhaps filtered, or put together of several.
-    rates : mapping, optional
-        How many US dollars one unit of another currency is worth.
-    by_currency : bool
-        Whether currencies become groups of their own, so that several are no matter.
+    The frame may be filtered, or put together of several. ``rates`` says how many US dollars one unit of
+    another currency is worth; with ``by_currency`` currencies become groups of their own, so several are no
+    matter.
     """
     require_columns(frame, ["id", "cost"])
     worth = checked_rates(rates)
@@ -99,10 +94,7 @@ def billable_sums(
 ) -> tuple[pd.DataFrame, str, bool, list[str]]:
     """Pick what may be added of the sums of a dataset, by the rules of `billable`.
 
-    Returns
-    -------
-    tuple
-        The sums, each with its ``factor``; their currency, whether they are a sandbox's, and notes.
+    Returns the sums, each with its ``factor``, their currency, whether they are a sandbox's, and notes.
     """
     worth = checked_rates(rates)
     notes: list[str] = []

@@ -84,13 +84,7 @@ def is_plain(kind: KindOfCell) -> bool:
 
 
 def cells(values: pd.Series, kind: KindOfCell) -> list[str]:
-    """Return a column as text: a gap is empty, and JSON is all that is not plain text.
-
-    Raises
-    ------
-    InvalidInputError
-        A cell holds something that text cannot, such as bytes.
-    """
+    """Return a column as text: a gap is empty, and JSON is all that is not plain text."""
     plain = is_plain(kind)
     try:
         return [_cell(value, plain) for value in values.astype(object)]
@@ -124,10 +118,7 @@ def _cell(value: Any, plain: bool) -> str:
 def to_json(value: Any) -> str:
     """Return a value as JSON that any file can hold, and in which no spreadsheet sees a formula.
 
-    Raises
-    ------
-    TypeError
-        It holds something that JSON cannot, such as bytes.
+    Raises TypeError where it holds something that JSON cannot, such as bytes.
     """
     try:
         text = json.dumps(value, ensure_ascii=False, default=_jsonable)
@@ -208,23 +199,9 @@ def column(
 ) -> Any:
     """Return a column of cells, of the type that it had.
 
-    Parameters
-    ----------
-    name : str
-        For the error.
-    kind : str
-        As `kind_of` has it.
-    given : sequence
-        Cells: text, and of a workbook numbers, booleans and datetimes too.
-    dtype : str
-        The type that the file says it had; of a column of any kind only.
-    decimal_comma : bool
-        Whether numbers may be written as ``1.234,5``.
-
-    Raises
-    ------
-    InvalidInputError
-        A cell of a column of numbers or times holds something else.
+    Cells are text, and of a workbook numbers, booleans and datetimes too. ``kind`` is as `kind_of` has it; of
+    a column of any kind ``dtype`` is the type that the file says it had. With ``decimal_comma`` numbers may
+    be written as ``1.234,5``.
     """
     if decimal_comma and kind in ("number", "integer", "any"):
         given = _with_points(given, kind == "any")

@@ -84,10 +84,7 @@ _OF_FRAME: Final = frozenset({"queue_s", "predict_s", "total_s", "cost", "curren
 def read_rows(rows: Sequence[Any], before: int) -> Iterable[Chunk]:
     """Read rows of any kinds; those next to each other and of one kind together.
 
-    Raises
-    ------
-    InvalidInputError
-        A row is no prediction; ``before`` is how many were read earlier.
+    ``before`` is how many were read earlier, for the error over a row that is no prediction.
     """
     if _are_raws(rows):
         yield _completed(from_raws(rows))
@@ -344,13 +341,7 @@ def _names(rows: Iterable[Mapping[str, Any]]) -> list[str]:
 
 
 def from_frame(frame: pd.DataFrame) -> Chunk:
-    """Read a frame with the documented columns; those it lacks are unknown.
-
-    Raises
-    ------
-    InvalidInputError
-        It has no ``id``, or a time, length or cost is something else.
-    """
+    """Read a frame with the documented columns; those it lacks are unknown, but for ``id``."""
     if "id" not in frame.columns:
         raise InvalidInputError(
             "This frame has no column 'id', so its rows are no predictions. Pass a frame as "
@@ -418,13 +409,7 @@ def _column_of_frame(values: pd.Series, name: str, kind: Kind) -> Any:
 
 
 def as_numbers(values: pd.Series, name: str) -> pd.Series:
-    """Return a column as floats.
-
-    Raises
-    ------
-    InvalidInputError
-        It holds something that is neither a number nor a gap.
-    """
+    """Return a column as floats; refuses what is neither a number nor a gap."""
     read: Any = pd.to_numeric(values.astype(object), errors="coerce").astype("float64")
     odd = values[read.isna() & values.notna()]
     if len(odd):

@@ -96,13 +96,7 @@ def append_dataset(archive: Any, path: Any) -> int:
 
 
 def append_table(table: Any, path: Any) -> int:
-    """Append the rows of an Arrow table with the columns of a dataset; return how many were new.
-
-    Raises
-    ------
-    SkytellsError
-        The place cannot be written.
-    """
+    """Append the rows of an Arrow table with the columns of a dataset; return how many were new."""
     _arrow()
     compute = import_module("pyarrow.compute")
     url = str(path)
@@ -220,13 +214,7 @@ def _find(source: Any) -> _Files:
 
 
 def _dataset(files: _Files, wanted: RowFilter) -> Any:
-    """Return pyarrow's dataset of the files that may hold what is asked for.
-
-    Raises
-    ------
-    InvalidInputError
-        A file is damaged, or has other columns.
-    """
+    """Return pyarrow's dataset of the files that may hold what is asked for; refuses damaged ones."""
     arrow, ds = _arrow(), import_module("pyarrow.dataset")
     names = _of_months(files.names, wanted)
     schema = _schema(arrow)
@@ -327,25 +315,13 @@ def aggregate(
 ) -> pd.DataFrame:
     """Add up what `spend`, `total` and `forecast` need of a dataset, without loading it.
 
-    Parameters
-    ----------
-    source : path, glob or URL
-        The dataset.
-    keys : sequence of str
-        Columns of text to group by.
-    wanted : RowFilter
-        Which rows.
-    periods : callable, optional
-        Group by these as well, in ``period`` (microseconds since 1970). It is asked for every quarter of an
-        hour that there is: the periods of every time zone are made of these.
-    spread : bool
-        Also work out ``mean`` and ``variance`` of the costs.
+    ``keys`` are columns of text to group by. ``periods`` groups as well, in ``period`` (microseconds since
+    1970); it is asked for every quarter of an hour that there is: the periods of every time zone are made of
+    these. With ``spread``, ``mean`` and ``variance`` of the costs are worked out, too.
 
-    Returns
-    -------
-    DataFrame
-        A row for each group, ``sandbox`` and ``currency``: ``rows``, ``cost``, ``failed`` and ``timed_cost``
-        (Decimal), ``known``, ``seconds``, ``impossible`` and ``running``. A group may have several rows.
+    There is a row for each group, ``sandbox`` and ``currency``: ``rows``, ``cost``, ``failed`` and
+    ``timed_cost`` (Decimal), ``known``, ``seconds``, ``impossible`` and ``running``. A group may have several
+    rows.
     """
     files = _find(source)
     parts = list(_dataset(files, wanted).get_fragments())

@@ -69,17 +69,7 @@ def _frame(columns: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]) -> pd.
 def plot_ranking(ranking: pd.DataFrame, ax: Axes | None = None) -> Axes:
     """Draw a dot for each model's score, with its 95 % interval, best on top.
 
-    Parameters
-    ----------
-    ranking : DataFrame
-        What ``Arena.ranking`` returns.
-    ax : matplotlib Axes, optional
-        Where to draw; a new figure unless given, which is transparent.
-
-    Raises
-    ------
-    SkytellsError
-        matplotlib is not installed.
+    ``ranking`` is what ``Arena.ranking`` returns; a new figure, unless ``ax`` is given, is transparent.
     """
     plt = pyplot()
     own = ax is None

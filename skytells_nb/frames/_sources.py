@@ -23,20 +23,10 @@ SIZE: Final = 1_000
 
 @dataclass(slots=True)
 class RowSource:
-    """Rows, and what is known of where they come from.
+    """Rows, and what is known of where they come from: `name` says that in words, for ``attrs["source"]``.
 
-    Attributes
-    ----------
-    name : str
-        In words, for ``attrs["source"]``.
-    rows : iterable
-        Predictions, models, raw objects or an archive's rows; or a DataFrame.
-    columns : list, optional
-        An archive's rows as columns, which take the place of ``rows``.
-    sandbox_origins : set of str
-        Origins that are known to be sandboxes.
-    missing : int
-        How many rows the source has that are not in ``rows``.
+    `rows` are predictions, models, raw objects, an archive's rows, or a DataFrame; an archive's as `columns`
+    take their place. `missing` is how many the source has that are not in them.
     """
 
     name: str
@@ -47,13 +37,7 @@ class RowSource:
 
 
 def open_source(given: object, what: str) -> RowSource:
-    """Find out what was given, and start to read it.
-
-    Raises
-    ------
-    InvalidInputError
-        It holds no rows.
-    """
+    """Find out what was given, and start to read it."""
     if isinstance(given, Client | AsyncClient):
         return _listed(given)
     if isinstance(given, Prediction | Model):
@@ -79,13 +63,7 @@ def open_source(given: object, what: str) -> RowSource:
 
 
 def pandas_frame(given: object) -> pd.DataFrame | None:
-    """Return a DataFrame as it is, one of polars, Arrow and the like as pandas', and None for anything else.
-
-    Raises
-    ------
-    SkytellsError
-        It takes pyarrow to read it, which is not installed.
-    """
+    """Return a DataFrame as it is, one of polars, Arrow and their like as pandas'; None for anything else."""
     if isinstance(given, pd.DataFrame):
         index = [name for name in given.index.names if name in COLUMNS and name not in given.columns]
         return given.reset_index(level=index) if index else given

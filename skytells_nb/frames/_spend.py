@@ -268,13 +268,7 @@ def period_starts(times: pd.Series, freq: str) -> pd.Series:
 
 
 def to_offset(freq: str) -> Any:
-    """Return the pandas offset of a name.
-
-    Raises
-    ------
-    InvalidInputError
-        It is none.
-    """
+    """Return the pandas offset of a name."""
     try:
         return pd.tseries.frequencies.to_offset(freq)
     except (ValueError, TypeError):

@@ -18,15 +18,7 @@ from ._totals import rounded
 
 
 def models_table(source: Any, criteria: bool = False) -> str:
-    """Format the price list as lines of text.
-
-    Parameters
-    ----------
-    source : Client, ModelList, list or iterable
-        As for ``pricing_frame``.
-    criteria : bool
-        A line for every rule by which an input changes the price.
-    """
+    """Format the price list as lines of text; ``criteria`` adds the rules by which inputs change it."""
     frame = pricing_frame(source, criteria=criteria)
     rows = [["model", "type", "price", "status", *(["when"] if criteria else [])]]
     for row in frame.to_dict("records"):
@@ -49,15 +41,7 @@ def spend_table(
     rates: Mapping[str, float] | None = None,
     tz: str | tzinfo | None = None,
 ) -> str:
-    """Format the spend as lines of text, with what is not in it below.
-
-    Parameters
-    ----------
-    source : DataFrame, Client, Archive, list or iterable
-        As for ``spend``.
-    by, freq, rates, tz
-        As for ``spend``.
-    """
+    """Format the spend as lines of text, with what is not in it below; parameters are those of ``spend``."""
     table = spend(source, by, freq, rates=rates, tz=tz)
     currency, keys = table.attrs["currency"], [*(["period"] if freq else []), *table.attrs["by"]]
     several = currency == "mixed"

@@ -79,11 +79,6 @@ def utc_times(values: pd.Series, name: str, notes: list[str] | None = None) -> p
 
     Times without a zone are taken as UTC, text is read as ISO 8601, numbers as seconds since 1970, or as
     milli-, micro- or nanoseconds by their size; ``notes`` is told of zones that were missing.
-
-    Raises
-    ------
-    InvalidInputError
-        It holds something that is no time.
     """
     if isinstance(values.dtype, pd.DatetimeTZDtype):
         return pd.Series(values.dt.tz_convert("UTC").dt.as_unit("us"))

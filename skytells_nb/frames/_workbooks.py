@@ -29,19 +29,7 @@ _PLACES: Final = Decimal("1e-11")
 def write(frame: pd.DataFrame, columns: Mapping[str, Sequence[str]], target: Path) -> None:
     """Write a table as the first sheet of a workbook; numbers are numbers there, and times are dates.
 
-    Parameters
-    ----------
-    frame : DataFrame
-        The table.
-    columns : mapping
-        Its columns as cells of text.
-    target : Path
-        Where to.
-
-    Raises
-    ------
-    InvalidInputError
-        A text does not fit into a cell.
+    ``columns`` are the table's as cells of text.
     """
     openpyxl: Any = import_module("openpyxl")
     illegal = import_module("openpyxl.cell.cell").ILLEGAL_CHARACTERS_RE

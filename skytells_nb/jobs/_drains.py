@@ -33,17 +33,7 @@ class Executor(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Drain:
-    """What a worker has to know to help with a batch; it holds no key.
-
-    Attributes
-    ----------
-    journal : dict
-        The options of its `SharedJournal`.
-    origin, fingerprint : str
-        Of the API and the key that the batch belongs to.
-    archive, reuse
-        As the run has them that asked for help.
-    """
+    """What a worker has to know to help with a batch; `journal` are the options of its own; no key."""
 
     journal: dict[str, Any]
     origin: str
@@ -53,13 +43,7 @@ class Drain:
 
 
 def work_off(drain: Drain, token: str) -> str:  # noqa: ARG001 - by which a scheduler tells equal drains apart
-    """Work a batch off; returns why it stopped early, or nothing. It runs in the worker's process.
-
-    Raises
-    ------
-    AuthenticationError
-        This process has no key, or another one than the batch was begun with.
-    """
+    """Work a batch off; returns why it stopped early, or nothing. It runs in the worker's process."""
     own = Archive.resolve(True) if os.environ.get("SKYTELLS_ARCHIVE") else None
     archive = own or drain.archive
     with Client(base_url=drain.origin, timeout=drain.journal["timeout"], archive=archive) as client:
@@ -82,10 +66,7 @@ def work_off(drain: Drain, token: str) -> str:  # noqa: ARG001 - by which a sche
 async def run_drains(executor: Executor, drain: Drain, journal: SharedJournal, bar: Bar) -> str:
     """Let an executor's workers work a batch off, and show how far they are; returns why they stopped early.
 
-    Raises
-    ------
-    Exception
-        What the last of the workers failed of, where something is left to do.
+    What the last of the workers failed of is raised where something is left to do.
     """
     futures = [executor.submit(work_off, drain, uuid4().hex) for _ in range(_workers_of(executor))]
     try:

@@ -32,25 +32,10 @@ ItemKey = tuple[bytes, int]
 
 
 class Inputs:
-    """The inputs of one batch, in order.
+    """The inputs of one batch, in order: dicts, prompts, or a DataFrame whose columns are inputs.
 
-    Parameters
-    ----------
-    model : str
-        Whose inputs they are.
-    given : iterable
-        Dicts, strings (the prompt), or a DataFrame whose columns are inputs.
-    schema : mapping or None
-        What the model takes.
-    origin : str
-        The API they go to; files and predictions among them become what it can read.
-    route : str, optional
-        That of a model that answers: a prompt, and a ``system``, become what it takes.
-
-    Raises
-    ------
-    InvalidInputError
-        It is no collection of inputs.
+    Files and predictions among them become what the API at ``origin`` can read. With the
+    ``route`` of a text model a prompt, and a ``system``, become what that takes.
     """
 
     def __init__(
@@ -93,10 +78,7 @@ class Inputs:
     def read(self, amount: int) -> bool:
         """Read and check some more; False when that was all.
 
-        Raises
-        ------
-        InvalidInputError
-            After the last one, when any of them cannot be used; it lists which, and why.
+        After the last one it raises, when any of them cannot be used, an error that lists which, and why.
         """
         try:
             for given in islice(self._source, amount):
@@ -111,13 +93,7 @@ class Inputs:
         return False
 
     def reread(self) -> Iterator[dict[str, Any]]:
-        """Yield all inputs once more, as they will be sent.
-
-        Raises
-        ------
-        InvalidInputError
-            One of them is no longer what it was when it was checked.
-        """
+        """Yield all inputs once more, as they will be sent; refuses one that was changed since."""
         for position, (input, digest) in enumerate(self._digested()):
             if digest != self.key(position)[0]:
                 raise InvalidInputError(

@@ -43,24 +43,11 @@ class Row(NamedTuple):
 
 @dataclass(slots=True, eq=False)
 class Item:
-    """One item of a batch.
+    """One item of a batch, its `row` being what was written of it before; None where it is to be created.
 
-    Attributes
-    ----------
-    position : int
-        Its place in the batch.
-    key, input
-        Which item it is, and what is asked.
-    row : Row or None
-        What was written of it before; None where it is to be created.
-    is_held : bool
-        Whether it is this run's to bring to its end; else it is only to be reported.
-    resend : bool
-        Whether it is sent again, on the user's word, where it was perhaps sent and is not found.
-    id : str or None
-        Of the prediction that an earlier run made.
-    doubt : UncertainCreateError or None
-        What an earlier run perhaps sent.
+    It is `is_held` where it is this run's to bring to its end, else only to be reported. `resend` says that
+    it is sent again, on the user's word, where it was perhaps sent and is not found. `id` is of the
+    prediction that an earlier run made, `doubt` what one perhaps sent.
     """
 
     position: int
@@ -101,16 +88,10 @@ _unwritten: Final[dict[tuple[Any, ...], list[Write]]] = {}
 
 
 class Journal(ABC):
-    """The journal of one batch. Its methods block, but for those that only queue a write.
+    """The journal of one batch of one account. Its methods block, but for those that only queue a write.
 
-    Parameters
-    ----------
-    account : Account
-        Whose batch it is: a rehearsal on the sandbox is another batch than the real thing.
-    name, model : str
-        The batch's name and its model.
-    retry_failed, retry_uncertain : bool
-        Whether what failed is created anew, and what was perhaps sent and is not found is sent again.
+    A rehearsal on the sandbox is another batch than the real thing. ``retry_failed`` and ``retry_uncertain``
+    say whether what failed is created anew, and what was perhaps sent and is not found is sent again.
     """
 
     elsewhere: ClassVar[str]
@@ -147,22 +128,11 @@ class Journal(ABC):
     def acquire(self) -> bool:
         """Take the right to run the batch; False while a run that was stopped in this process winds up.
 
-        Raises
-        ------
-        SkytellsError
-            Another run has it, or it cannot be taken here.
+        Raises where another run has it, or it cannot be taken here.
         """
 
     def open(self, inputs: Inputs | None = None, holder: str = "") -> None:
-        """Find the batch, or begin it, and write who runs it now.
-
-        Raises
-        ------
-        InvalidInputError
-            There is one of this name with another model.
-        SkytellsError
-            It cannot be written.
-        """
+        """Find the batch, or begin it, and write who runs it now; refuses a name that another model has."""
         model = self._begin(inputs, holder)
         left = _unwritten.pop(self._place, [])
         with self._lock:
@@ -293,10 +263,7 @@ class Journal(ABC):
     def flush(self, upto: Write | None = None) -> None:
         """Write what is queued, up to one at least; whoever comes meanwhile finds it done.
 
-        Raises
-        ------
-        SkytellsError
-            It cannot be written. What is queued stays so, for the next try.
+        What cannot be written stays queued, for the next try, and the error is raised.
         """
         with self._lock:
             wanted = self._queued if upto is None else upto.number

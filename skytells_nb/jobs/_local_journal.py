@@ -76,16 +76,8 @@ _STATEMENTS: Final[dict[Operation, tuple[str, ...]]] = {
 class LocalJournal(Journal):
     """The journal of one batch, in an archive's index.
 
-    Parameters
-    ----------
-    archive : Archive
-        In whose index it is kept.
-    total : int
-        How many inputs it has.
-    now : datetime
-        When it was begun, if it is new.
-    **options
-        Those of `Journal`.
+    ``total`` is how many inputs it has, ``now`` when it was begun, if it is new; options are those of
+    `Journal`.
     """
 
     elsewhere: ClassVar[str] = "It was finished and paid for earlier, and has left the archive since."

@@ -19,15 +19,7 @@ _winding_up: Final[set[Path]] = set()
 
 
 class BatchLock:
-    """The right to run one batch of one account.
-
-    Parameters
-    ----------
-    folder : Path
-        The archive's.
-    account, name
-        Whose batch it is, and what it is called.
-    """
+    """The right to run one batch of one account, in an archive's folder."""
 
     def __init__(self, folder: Path, account: Account, name: str) -> None:
         mark = sha256("\n".join((account.origin, account.fingerprint, name)).encode("utf-8", "replace"))
@@ -35,13 +27,7 @@ class BatchLock:
         self._file = filelock.FileLock(self.path, timeout=0, thread_local=False)  # released by another thread
 
     def acquire(self) -> bool:
-        """Lock; False where another run has it.
-
-        Raises
-        ------
-        SkytellsError
-            The folder cannot be written.
-        """
+        """Lock; False where another run has it."""
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             self._file.acquire()

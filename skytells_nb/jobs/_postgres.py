@@ -51,13 +51,7 @@ class Address:
 
     @classmethod
     def of(cls, value: object) -> Address:
-        """Check a user's ``journal=``.
-
-        Raises
-        ------
-        InvalidInputError
-            It is no URL of a PostgreSQL database.
-        """
+        """Check a user's ``journal=``."""
         if isinstance(value, Address):
             return value
         form = "a URL such as 'postgresql://user@host/database'"
@@ -95,12 +89,8 @@ class Postgres:
     def run(self, function: Callable[[Database], T], *, patient: bool = True) -> T:
         """Call a function within one transaction, which is done once, however often it is tried.
 
-        While the database is away it waits, ten minutes at most, unless it is to be there at once.
-
-        Raises
-        ------
-        SkytellsError
-            The database cannot be reached or used, and nothing was done.
+        While the database is away it waits, ten minutes at most, unless it is to be there at once. What is
+        raised says that nothing was done.
         """
         psycopg = _psycopg()
         begun, tries, number = time.monotonic(), 0, None

@@ -14,12 +14,7 @@ _LONGEST: Final = 30.0
 class RateLimiter:
     """Lets creates begin: it halves their number after a rate limit, and adds one a round while all is well.
 
-    Parameters
-    ----------
-    limit : int
-        How many may be under way at most.
-    now : callable
-        Monotonic seconds.
+    ``limit`` is how many may be under way at most, ``now`` returns monotonic seconds.
     """
 
     def __init__(self, limit: int, now: Callable[[], float]) -> None:

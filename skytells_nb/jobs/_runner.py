@@ -68,20 +68,9 @@ class _Chunk:
 
 
 class BatchRunner:
-    """One run of one batch.
+    """One run of one batch, whose journal is open, with ``limit`` under way at most.
 
-    Parameters
-    ----------
-    connection : Connection
-        Through which everything is asked.
-    archive : Archive
-        Where everything is kept.
-    journal : Journal
-        Of this batch, open.
-    limit : int
-        How many are under way at most.
-    reuse : bool
-        Whether to take what was made of equal inputs from the archive, each prediction for one item.
+    With ``reuse`` what was made of equal inputs is taken from the archive, each prediction for one item.
     """
 
     def __init__(
@@ -139,11 +128,8 @@ class BatchRunner:
     async def run(self, bar: Bar) -> list[Prediction]:
         """Bring every item to its end; returns the results in order.
 
-        Raises
-        ------
-        SkytellsError
-            The journal cannot be written any more. What was under way has ended; the error carries
-            ``results``, with None for what was not begun.
+        Where the journal cannot be written any more what was under way has ended, and the error carries
+        ``results``, with None for what was not begun.
         """
         self._bar = bar
         if self._reuse:

@@ -38,14 +38,9 @@ async def run_batch(
 ) -> tuple[list[Prediction], BatchRunner]:
     """Run a batch to its end; returns the results, and the runner, which knows how it went.
 
-    Parameters
-    ----------
-    inputs : Inputs or None
-        All read; None where the journal has them.
-    budget : optional
-        A wall of this process, for as long as it runs.
-    others : callable, optional
-        Lets others work it off, and returns why they stopped: this run only reports it then.
+    ``inputs`` are all read; None where the journal has them. ``budget`` is a wall of this process, for as
+    long as it runs. ``others`` lets others work it off, and returns why they stopped: this run only reports
+    it then.
     """
     await _acquire(journal)
     try:

@@ -42,26 +42,12 @@ _MOMENT: Final = 1.5
 
 
 class SharedJournal(Journal):
-    """The journal of one batch, in PostgreSQL.
+    """The journal of one batch, in PostgreSQL; further options are those of `Journal`.
 
-    Parameters
-    ----------
-    address : Address
-        Of the database.
-    timeout : float
-        Seconds that one exchange with the API may take.
-    claims : int
-        How many items are claimed at a time.
-    budget : Decimal, optional
-        What the batch may cost; None leaves it as it was.
-    begun : datetime, optional
-        When the run began that this worker helps, by the database; now, where it is one of its own.
-    stops : int, optional
-        How often the batch had been stopped by then.
-    reports : bool
-        Whether, at the end, it reports all items.
-    **options
-        Those of `Journal`.
+    ``timeout`` is the seconds that one exchange with the API may take, ``claims`` how many items are claimed
+    at a time, ``budget`` what the batch may cost (None leaves it as it was). A worker that helps another run
+    is told when that began, by the database (``begun``), and how often the batch had been stopped by then
+    (``stops``). With ``reports`` it reports all items at the end.
     """
 
     elsewhere: ClassVar[str] = "It was made by another worker, in whose archive its files are."

@@ -192,13 +192,7 @@ STATEMENTS: Final[dict[str, str]] = {
 
 
 def require_tables(db: Database) -> None:
-    """Create the tables where there are none.
-
-    Raises
-    ------
-    SkytellsError
-        There are some, of another version.
-    """
+    """Create the tables where there are none; refuse those of another version."""
     if _version(db) is None:
         db.execute("SELECT pg_advisory_xact_lock(hashtextextended('skytells_nb jobs', 0))")
         if _version(db) is None:  # nobody has made them meanwhile

@@ -26,20 +26,9 @@ class BilledQuantity(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Unit:
-    """A billing unit.
+    """A billing unit: `name` stands after a price's slash, as in ``$0.13/second``, `plural` after a number.
 
-    Attributes
-    ----------
-    quantity : BilledQuantity
-        What is counted.
-    name : str
-        What stands after the price's slash, such as ``second`` in ``$0.13/second``.
-    plural : str
-        What stands after a number of them.
-    size : Decimal
-        How many seconds or tokens one unit holds.
-    rounds_up : bool
-        Whether a begun unit is billed whole.
+    `size` is how many seconds or tokens one holds; where it `rounds_up` a begun unit is billed whole.
     """
 
     quantity: BilledQuantity

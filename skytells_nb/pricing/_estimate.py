@@ -142,18 +142,7 @@ def checked_count(count: object) -> int:
 
 
 def together(estimates: Iterable[Estimate]) -> Estimate:
-    """Add estimates up; the sum is unknown as soon as one of them is.
-
-    Parameters
-    ----------
-    estimates : iterable of Estimate
-        All in one currency.
-
-    Raises
-    ------
-    InvalidInputError
-        There are none, or they are in several currencies.
-    """
+    """Add estimates up, all in one currency; the sum is unknown as soon as one of them is."""
     parts = list(estimates)
     currencies = sorted({part.currency for part in parts})
     if len(currencies) != 1:
@@ -310,12 +299,7 @@ def _token_price(rate: Rate) -> Decimal | None:
 def cost_of_usage(pricing: Pricing, usage: Mapping[str, Any]) -> Decimal | None:
     """Return what the tokens of one answer cost by the price list; None where a figure or a price is missing.
 
-    Parameters
-    ----------
-    pricing : Pricing
-        Of the model that answered.
-    usage : mapping
-        The answer's own, in either spelling: ``prompt_tokens`` or ``input_tokens``, with their details.
+    Usage is the answer's own, in either spelling: ``prompt_tokens`` or ``input_tokens``, with their details.
     """
     read, cached = _counted(usage, "prompt_tokens", "input_tokens", "cached_tokens")
     written, reasoning = _counted(usage, "completion_tokens", "output_tokens", "reasoning_tokens")

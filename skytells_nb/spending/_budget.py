@@ -465,13 +465,7 @@ def _open_budgets() -> list[Budget]:
 
 
 def join_budgets(announced: Sequence[str]) -> None:
-    """Open the budgets that the process which started this one has open, and close those it has closed.
-
-    Parameters
-    ----------
-    announced : sequence of str
-        The names of its announcements.
-    """
+    """Open the budgets that the process which started this one has open, and close those it has closed."""
     with _joining:
         for each in _open_budgets():
             source = each.announcement

@@ -11,7 +11,7 @@ The joined answer has the shape of one that came whole, so that the same reader 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any, Final
 
 from ..models import Piece, Response, ToolCall, parse_content, parse_text, parse_tool_calls
@@ -80,6 +80,7 @@ class ChatJoiner:
     def __init__(self) -> None:
         self._head: dict[str, Any] = {}
         self._choices: dict[int, dict[str, Any]] = {}
+        self._usual: Collection[str] | None = None  # fields of a chunk that tell nothing new
 
     @property
     def finished(self) -> bool:
@@ -96,6 +97,9 @@ class ChatJoiner:
         for place, choice in enumerate(choices):
             if not isinstance(choice, dict):
                 continue
+            if words := _words(choice):
+                found.append(Piece(words, event, (), None, _index(choice, place)))
+                continue
             delta = _delta(choice)
             text, finish = delta.get("content") or "", choice.get("finish_reason")
             if not isinstance(text, str):
@@ -110,21 +114,21 @@ class ChatJoiner:
     def add(self, event: Mapping[str, Any]) -> None:
         """Add a chunk."""
         head, listed = self._head, event.get("choices")
-        if not head.keys() >= event.keys() or "usage" in event or "prompt_filter_results" in event:
+        if event.keys() != self._usual:
             head.update({name: value for name, value in event.items() if value or name not in head})
             head["choices"] = []
+            self._usual = None if _TELLING & event.keys() else event.keys()
         for place, choice in enumerate(listed if isinstance(listed, list) else ()):
             if isinstance(choice, dict):
                 self._add_choice(choice, _index(choice, place))
 
-    def _add_choice(self, choice: Mapping[str, Any], index: int) -> None:
+    def _add_choice(self, choice: dict[str, Any], index: int) -> None:
         whole = self._choices.get(index)
         if whole is None:
             whole = {"text": [], "refusal": [], "calls": {}, "finish_reason": None}
             whole |= {"said": None, "filters": {}, "more": {}}
             self._choices[index] = whole
-        delta, said = _delta(choice), choice.get("content_filter_results")
-        whole["text"].append(parse_content(delta.get("content")))
+        said, words = choice.get("content_filter_results"), _words(choice)
         if said and said != whole["said"]:
             whole["said"] = said
             for category, result in said.items() if isinstance(said, Mapping) else ():
@@ -132,13 +136,11 @@ class ChatJoiner:
                 # Where a filter struck once, it did so for the whole.
                 if not (isinstance(struck, Mapping) and struck.get("filtered") is True):
                     whole["filters"][category] = result
-        if (
-            len(delta) == 1
-            and "content" in delta
-            and choice.keys() <= _USUAL
-            and choice.get("finish_reason") is None
-        ):
-            return  # nothing but words, as nearly every chunk
+        if words is not None and choice.keys() <= _USUAL:
+            whole["text"].append(words)
+            return
+        delta = _delta(choice)
+        whole["text"].append(parse_content(delta.get("content")))
         whole["refusal"].append(parse_text(delta.get("refusal")) or "")
         for call in parse_tool_calls(delta.get("tool_calls")):
             known: ToolCall = whole["calls"].get(call.index, ToolCall(None, None, "", call.index))
@@ -170,8 +172,18 @@ class ChatJoiner:
         return {**self._head, "object": "chat.completion", "choices": choices}
 
 
+_TELLING: Final = frozenset({"usage", "prompt_filter_results"})
 _READ: Final = frozenset({"index", "delta", "message", "finish_reason", "content_filter_results"})
 _USUAL: Final = frozenset({"index", "delta", "finish_reason", "content_filter_results"})
+
+
+def _words(choice: dict[str, Any]) -> str | None:
+    """Return what a choice adds where that is nothing but words, as in nearly every chunk."""
+    delta = choice.get("delta")
+    if type(delta) is not dict or len(delta) != 1 or choice.get("finish_reason") is not None:
+        return None
+    words = delta.get("content")
+    return words if type(words) is str else None
 
 
 def _delta(choice: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -333,11 +333,12 @@ class Archive(Observer):
         return frame
 
     def to_parquet(self, path: str | os.PathLike[str]) -> int:
-        """Append what is new to a dataset of parquet files, parted by month; return how many were new.
+        """Append what is new to a dataset of parquet files, parted by month; return how many rows were new.
 
         The dataset holds each prediction once, with the columns of a predictions frame, its ``input`` as
         JSON, and ``sandbox``. Several archives, of several machines, may append to one at the same time.
-        What was appended stays as it was then: what is rated later has no rating in it.
+        Of what it holds already, what was rated since is noted in small files beside; where archives differ,
+        the rating counts that was brought last.
 
         Parameters
         ----------

@@ -315,14 +315,15 @@ def put_output(db: sqlite3.Connection, rowid: int, stored: Stored) -> None:
     )
 
 
-def put_rating(db: sqlite3.Connection, rowid: int, rating: Rating) -> None:
-    """Write what somebody thought of a prediction."""
+def put_rating(db: sqlite3.Connection, rowid: int, rating: Rating | None) -> None:
+    """Write what somebody thought of a prediction; None where nobody said anything, or took it back."""
+    given = rating or Rating()
     db.execute(
         "UPDATE predictions SET rating = ?, tags = ?, note = ? WHERE rowid = ?",
         (
-            rating.stars,
-            json.dumps(rating.tags) if rating.tags else None,
-            replace_surrogates(rating.note) or None,
+            given.stars,
+            None if rating is None else json.dumps(given.tags),
+            replace_surrogates(given.note) or None,
             rowid,
         ),
     )

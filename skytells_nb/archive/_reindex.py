@@ -64,7 +64,7 @@ def mend(db: sqlite3.Connection, files: FileStore, damaged: list[int]) -> int:
             if has_read_all:
                 continue
             stem, has_read_all = "", True
-        index.put_rating(db, rowid, Rating())
+        index.put_rating(db, rowid, None)
         read = [take_in_file(db, files, name) for name in files.names(SIDECAR, start=stem)]
         mended += any(each is not None for each in read)
     if mended:
@@ -129,7 +129,7 @@ def _moment(name: str) -> datetime:
         return datetime.now(UTC)
 
 
-_Record: TypeAlias = "tuple[Account, Prediction, int | None, Rating, bytes | None, str | None]"
+_Record: TypeAlias = "tuple[Account, Prediction, int | None, Rating | None, bytes | None, str | None]"
 
 
 def _read(data: bytes) -> _Record | None:
@@ -146,7 +146,9 @@ def _read(data: bytes) -> _Record | None:
         account = Account(str(record["origin"]), str(record["account"]), bool(record.get("sandbox")))
         digest = bytes.fromhex(record["input_digest"]) if record.get("input_digest") else None
         stars, tags, words = record.get("rating"), record.get("tags") or [], record.get("note") or ""
-        rating = Rating(None if stars is None else int(stars), tuple(map(str, tags)), str(words))
+        rating = None
+        if "tags" in record:
+            rating = Rating(None if stars is None else int(stars), tuple(map(str, tags)), str(words))
     except UNREADABLE:
         return None
     position, kind = record.get("output_index"), record.get("media_type")

@@ -2,7 +2,8 @@
 
 Such a folder is ``month=2026-03/000001.parquet`` and so on. A file is put whole, and once: who comes second
 to a number reads what the first one wrote, and takes the next. So two that write at the same time write no
-prediction twice, and one that is killed leaves no half file.
+prediction twice, and one that is killed leaves no half file. What was rated after its row was written stands
+in ``month=2026-03/ratings-000001.json`` and so on, the last of which counts.
 
 `aggregate` adds up without loading: by DuckDB where it is installed, else by pyarrow, file by file.
 """
@@ -12,6 +13,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import re
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -19,7 +21,7 @@ from datetime import UTC, datetime, time, timedelta
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 import numpy as np
 import pandas as pd
@@ -91,12 +93,21 @@ def parse_filter(since: Any = None, until: Any = None, model: str | None = None)
 def append_dataset(archive: Any, path: Any) -> int:
     """Append an archive's predictions to a dataset, those that are not in it; return how many were new."""
     arrow = _arrow()
-    tables = [_table(arrow, from_index(columns)) for columns in archive.columns()]
-    return append_table(arrow.concat_tables(tables), path) if tables else 0
+    tables, ratings = [], _Ratings()
+    for columns in archive.columns():
+        tables.append(_table(arrow, from_index(columns)))
+        said = zip(*(columns[name] for name in ("origin", "id", *RATED)), strict=True)
+        for origin, id, *rating in said:
+            if any(each is not None for each in rating):  # tags also where a rating was taken back
+                ratings[f"{origin or ''}\n{id}"] = _rating(*rating)
+    return append_table(arrow.concat_tables(tables), path, ratings) if tables else 0
 
 
-def append_table(table: Any, path: Any) -> int:
-    """Append the rows of an Arrow table with the columns of a dataset; return how many were new."""
+def append_table(table: Any, path: Any, ratings: _Ratings | None = None) -> int:
+    """Append the rows of an Arrow table with the columns of a dataset; return how many were new.
+
+    ``ratings`` are brought to the rows that are there already, where they differ.
+    """
     _arrow()
     compute = import_module("pyarrow.compute")
     url = str(path)
@@ -109,32 +120,74 @@ def append_table(table: Any, path: Any) -> int:
     with _typed_errors(url, "written"):
         for month in compute.value_counts(months).to_pylist():
             name = _UNKNOWN if month["values"] is None else f"{month['values']:%Y-%m}"
-            new += _append_month(store, f"month={name}", table.slice(begun, month["counts"]))
+            rows = table.slice(begun, month["counts"])
+            new += _append_month(store, f"month={name}", rows, ratings or {})
             begun += month["counts"]
     return new
 
 
-def _append_month(store: Storage, month: str, rows: Any) -> int:
+def _append_month(store: Storage, month: str, rows: Any, ratings: _Ratings) -> int:
     parquet, compute = import_module("pyarrow.parquet"), import_module("pyarrow.compute")
     looked: set[str] = set()
+    rated = _arrow().array(list(ratings), "string")
+    known: _Ratings = {}
     while True:
-        names = [each.name for each in store.list(month) if each.name.endswith(".parquet")]
+        names = [each.name for each in store.list(month)]
         for name in names:
-            if name not in looked:
+            if name in looked:
+                continue
+            looked.add(name)
+            if _is_ratings(name):
                 with store.open(name) as file:
-                    there = parquet.read_table(file, columns=["origin", "id"], partitioning=None)
-                is_there = compute.is_in(_keys(compute, rows), _keys(compute, there))
-                rows = rows.filter(compute.invert(is_there))
-                looked.add(name)
+                    known.update(_read_ratings(name, file.read()))
+            elif name.endswith(".parquet"):
+                with store.open(name) as file:
+                    there = parquet.ParquetFile(file).read(["origin", "id", *(RATED if ratings else ())])
+                keys = _keys(compute, there)
+                rows = rows.filter(compute.invert(compute.is_in(_keys(compute, rows), keys)))
+                if ratings:
+                    there = there.append_column("key", keys).filter(compute.is_in(keys, rated)).to_pylist()
+                    found = {each["key"]: _rating(*(each.get(name) for name in RATED)) for each in there}
+                    known = {**found, **known}
+        changed = {key: value for key, value in ratings.items() if key in known and known[key] != value}
+        if changed:
+            text = json.dumps(changed).encode()
+            if store.put(f"{month}/ratings-{_next(names, '.json'):06d}.json", text) is None:
+                continue
+            known.update(changed)
         if not rows.num_rows:
             return 0
-        numbers = [int(name[-14:-8]) for name in names if name[-14:-8].isdecimal()]
         into = io.BytesIO()
         parquet.write_table(
             rows, into, compression="zstd", row_group_size=_ROWS_PER_GROUP, use_dictionary=_REPEATED
         )
-        if store.put(f"{month}/{max(numbers, default=0) + 1:06d}.parquet", into.getvalue()) is not None:
+        if store.put(f"{month}/{_next(names, '.parquet'):06d}.parquet", into.getvalue()) is not None:
             return int(rows.num_rows)
+
+
+def _next(names: Sequence[str], ending: str) -> int:
+    """Return the number of the next file of a kind."""
+    numbers = [name.removesuffix(ending)[-6:] for name in names if name.endswith(ending)]
+    return max((int(number) for number in numbers if number.isdecimal()), default=0) + 1
+
+
+_Ratings: TypeAlias = dict[str, dict[str, Any]]
+"""What was rated, by `_keys`."""
+
+
+def _rating(rating: int | None, tags: Sequence[str] | None, note: str | None) -> dict[str, Any]:
+    return {"rating": rating, "tags": list(tags or ()), "note": note}
+
+
+def _is_ratings(name: str) -> bool:
+    return re.search(r"(?:^|[/\\])ratings-\d{6}\.json$", name) is not None
+
+
+def _read_ratings(name: str, data: bytes) -> _Ratings:
+    try:
+        return {key: _rating(**rating) for key, rating in json.loads(data).items()}
+    except (ValueError, AttributeError, TypeError):
+        raise InvalidInputError(f"{name} is damaged: it holds no ratings.", charged=False) from None
 
 
 def _keys(compute: Any, rows: Any) -> Any:
@@ -186,6 +239,17 @@ class _Files:
     source: str
     names: list[str]
     system: Any
+
+    def ratings(self, wanted: RowFilter) -> _Ratings:
+        """Return what was rated after its row was written."""
+        fs, found = import_module("pyarrow.fs"), _Ratings()
+        with _typed_errors(self.source, "read"):
+            for folder in sorted({name.rpartition("/")[0] for name in _of_months(self.names, wanted)}):
+                for each in self.system.get_file_info(fs.FileSelector(folder or ".")):
+                    if _is_ratings(each.path):
+                        with self.system.open_input_stream(each.path) as file:
+                            found.update(_read_ratings(each.path, file.read()))
+        return found
 
 
 def _find(source: Any) -> _Files:
@@ -257,11 +321,28 @@ def read_dataset(source: Any, columns: Collection[str] | None, wanted: RowFilter
             needed |= set(together) if needed & set(together) else set()
         names = [name for name in names if name in needed or (inputs and name == _INPUT)]
     condition = _condition(wanted)
+    ratings = files.ratings(wanted) if "rating" in names else {}
     for fragment in _dataset(files, wanted).get_fragments():
         with _typed_errors(files.source, "read"):
             table = fragment.to_table(schema=_schema(_arrow()), columns=names, filter=condition)
+            table = _rerated(table, ratings)
         if table.num_rows:
             yield _chunk(table)
+
+
+def _rerated(table: Any, ratings: _Ratings) -> Any:
+    """Return a table with what was rated after it was written."""
+    if not ratings:
+        return table
+    arrow, compute = _arrow(), import_module("pyarrow.compute")
+    at = compute.index_in(_keys(compute, table), arrow.array(list(ratings), "string"))
+    for name in table.column_names:
+        if name in RATED:
+            field = table.schema.field(name)
+            later = arrow.array([each[name] for each in ratings.values()], field.type).take(at)
+            column = compute.if_else(compute.is_valid(at), later, table[name])
+            table = table.set_column(table.column_names.index(name), field, column)
+    return table
 
 
 def _condition(wanted: RowFilter) -> Any:
@@ -328,13 +409,14 @@ def aggregate(
     groups = [*dict.fromkeys([*keys, "currency", "status"]), _SANDBOX]
     if periods is not None:
         groups.append("period")
+    ratings = files.ratings(wanted) if RATED.keys() & set(keys) else {}
     with _typed_errors(files.source, "read"):
         # Whatever is not as `append_table` writes it is cast by pyarrow.
         ours = all(_SANDBOX in part.physical_schema.names and _is_ours(part, groups) for part in parts)
-        if parts and ours and "://" not in files.source and find_spec("duckdb"):
+        if parts and ours and not ratings and "://" not in files.source and find_spec("duckdb"):
             found = [_by_duckdb(parts, groups, wanted, periods, spread)]
         else:
-            found = [_sums_of_file(part, groups, wanted, periods, spread) for part in parts]
+            found = [_sums_of_file(part, groups, wanted, periods, spread, ratings) for part in parts]
     sums = [_told_apart(each) for each in found if len(each)]
     return pd.concat(sums, ignore_index=True) if sums else _no_sums(groups)
 
@@ -426,19 +508,26 @@ def _no_sums(groups: Sequence[str]) -> pd.DataFrame:
 
 
 def _sums_of_file(
-    fragment: Any, groups: Sequence[str], wanted: RowFilter, periods: Periods | None, spread: bool
+    fragment: Any,
+    groups: Sequence[str],
+    wanted: RowFilter,
+    periods: Periods | None,
+    spread: bool,
+    ratings: _Ratings,
 ) -> pd.DataFrame:
     arrow, compute = _arrow(), import_module("pyarrow.compute")
-    names = [*{*groups, "cost", "predict_s", "id", _SANDBOX, "created_at"} - {"period"}]
-    names = [each for each in names if each != "id" or _SANDBOX not in fragment.physical_schema.names]
+    told = _SANDBOX in fragment.physical_schema.names
+    own = {"id", "origin"} if ratings else set() if told else {"id"}
+    names = [*{*groups, *own, "cost", "predict_s", _SANDBOX, "created_at"} - {"period"}]
     table = fragment.to_table(schema=_schema(arrow), columns=names, filter=_condition(wanted))
+    table = _rerated(table, ratings)
     cost = table["cost"]
     known = compute.and_(compute.greater_equal(cost, 0.0), compute.less_equal(cost, float(PLAUSIBLE)))
     known = compute.fill_null(known, False)
     timed = compute.if_else(compute.is_valid(table["predict_s"]), _TIMED, _KNOWN)
     columns = {name: table[name] for name in groups if name != "period"}
     columns[_SANDBOX] = compute.fill_null(table[_SANDBOX], False)
-    if "id" in names:
+    if not told:
         columns[_SANDBOX] = compute.or_(
             columns[_SANDBOX], compute.match_substring_regex(table["id"], f"^{SANDBOX_ID}")
         )

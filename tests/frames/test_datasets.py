@@ -93,6 +93,35 @@ def test_an_archive_appends_what_is_new(tmp_path: Path):
     archive.close()
 
 
+def test_what_is_rated_later_is_brought_and_nothing_else(tmp_path: Path, engine: str):
+    there = tmp_path / "dataset"
+    folders = [tmp_path / "ann", tmp_path / "ben"]
+    with sky.Sandbox(transport="inprocess", seconds=0) as sandbox, sandbox.client() as client:
+        for number in range(3):
+            client.predictions.create("truefusion-edge", {"prompt": "fox", "seed": number, "width": 64})
+        ann, ben = archives = [sky.Archive(folder) for folder in folders]
+        first, second, third = ann.adopt(client)
+        ben.adopt(client)
+    ben.rate(third, 3)
+    ann.rate(second, 4)
+    assert [archive.to_parquet(there) for archive in archives] == [3, 0]
+    ann.rate(first, 5, tags=["cover"], note="so red")
+    ann.rate(second, None)
+    with ThreadPoolExecutor(2) as pool:
+        assert [*pool.map(lambda archive: archive.to_parquet(there), archives)] == [0, 0]
+    rated = predictions_frame(there).set_index("id").loc[[each.id for each in (first, second, third)]]
+    assert rated["rating"].tolist() == [5, pd.NA, 3]
+    assert rated["tags"].tolist() == [["cover"], [], []]
+    assert rated["note"].iloc[0] == "so red"
+    sums = spend(there, "rating").set_index("rating")["count"]
+    assert (sums[3], sums[5]) == (1, 1)
+    written = sorted(there.rglob("*"))
+    assert [ann.to_parquet(there), ben.to_parquet(there)] == [0, 0]
+    assert sorted(there.rglob("*")) == written, "what has not changed is not written"
+    for archive in archives:
+        archive.close()
+
+
 def test_it_holds_the_documented_columns_with_their_types(tmp_path: Path):
     append([row(1), {"id": "bare"}], tmp_path)
     file = pyarrow.parquet.ParquetFile(tmp_path / "month=2026-01/000001.parquet")

@@ -1,8 +1,6 @@
 """What every test stands on."""
 
-import os
 import signal
-import sys
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -23,16 +21,6 @@ def pytest_configure(config: pytest.Config) -> None:
     """Let tests be interrupted, also where a shell put them in the background and made them deaf to it."""
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
-    if hasattr(config, "workerinput"):  # kernels and scripts need not be measured, and are slower so
-        os.environ.pop("COVERAGE_PROCESS_START", None)
-
-
-def pytest_sessionfinish() -> None:
-    """Keep what was measured now: a test process that is slow to end is killed before it would."""
-    coverage = sys.modules.get("coverage")
-    measuring = coverage.Coverage.current() if coverage is not None else None
-    if measuring is not None:
-        measuring.save()
 
 
 @pytest.fixture

@@ -21,7 +21,7 @@ from ..models import Prediction, PredictionList, parse_status
 from . import _edits as edits
 from . import _index as index
 from . import _reindex as reindex
-from ._export import export
+from ._edits import export
 from ._files import FileStore
 from ._index import Stored
 from ._reader import ArchiveReader, conditions

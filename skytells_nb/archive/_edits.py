@@ -1,20 +1,25 @@
-"""What people change of what is kept: they rate it, remove it, and take over what the API still lists."""
+"""What people do with what is kept: rate it, remove it, take over what the API still lists, copy it out."""
 
 from __future__ import annotations
 
+import csv
 import glob
 import json
 import os
+import shutil
 import sqlite3
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
+from datetime import datetime
 from pathlib import Path
 from typing import Final
 
 from ..aio import gather, run
 from ..api import Account
-from ..exceptions import SkytellsError
+from ..checks import check_path
+from ..exceptions import InvalidInputError, SkytellsError
 from ..models import Prediction
+from ..plaintext import FORMULA
 from . import _index as index
 from ._database import archive_error
 from ._files import SIDECAR, THUMBNAILS, is_name
@@ -125,3 +130,36 @@ def _names(db: sqlite3.Connection, rowid: int) -> list[str]:
     if row and row[0]:
         names.append(row[0] + SIDECAR)
     return [name for name in names if is_name(name)]
+
+
+_COLUMNS: Final = ("file", "prompt", "model", "rating", "tags", "note", "cost", "created_at", "id")
+
+
+def export(folder: str | os.PathLike[str], chosen: Iterable[tuple[Prediction, Rating]]) -> list[Path]:
+    """Copy the outputs of predictions, write ``outputs.csv`` beside them, and return the copies' paths."""
+    target = check_path("folder", folder)
+    copies: list[Path] = []
+    try:
+        target.mkdir(parents=True, exist_ok=True)
+        with open(target / "outputs.csv", "w", encoding="utf-8-sig", newline="") as file:
+            table = csv.writer(file)
+            table.writerow(_COLUMNS)
+            for prediction, rating in chosen:
+                facts = (
+                    *(prediction.prompt, prediction.model, rating.stars, ", ".join(rating.tags)),
+                    *(rating.note, prediction.cost, prediction.created_at, prediction.id),
+                )
+                for path in filter(Path.is_file, prediction.files):
+                    copies.append(Path(shutil.copyfile(path, target / path.name)))
+                    table.writerow([path.name, *map(_as_cell, facts)])
+    except OSError as error:
+        raise InvalidInputError(
+            f"{target} could not be written: {error.strerror or error}. Choose another folder.", charged=False
+        ) from error
+    return copies
+
+
+def _as_cell(value: object) -> str:
+    """Write a value so that no spreadsheet takes it for a formula."""
+    text = "" if value is None else value.isoformat() if isinstance(value, datetime) else str(value)
+    return f"'{text}" if FORMULA.search(text) else text

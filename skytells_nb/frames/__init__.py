@@ -6,15 +6,13 @@ The only package that imports pandas; the façade loads it when a table is first
 from __future__ import annotations
 
 from ._datasets import append_dataset
-from ._embeddings import embeddings_frame
 from ._files import read_frame, write_frame
 from ._grid import grid
-from ._plots import plot_spend
+from ._plots import models_table, plot_spend, spend_table
 from ._predictions import predictions_frame
 from ._prices import pricing_frame
-from ._rankings import plot_ranking, ranking_frame, votes_frame
+from ._rankings import embeddings_frame, plot_ranking, ranking_frame, votes_frame
 from ._spend import spend
-from ._text_tables import models_table, spend_table
 from ._totals import forecast, total
 
 __all__ = [

@@ -33,8 +33,7 @@ from ..models import (
     status_from_wire,
 )
 from ..plaintext import printable
-from ._dtypes import Array, Kind, concatenate, infer, objects, plain_values
-from ._times import read_times, to_micros, utc_times
+from ._dtypes import Array, Kind, concatenate, infer, objects, plain_values, read_times, to_micros, utc_times
 
 COLUMNS: Final[Mapping[str, Kind]] = {
     "id": "text",

@@ -1,9 +1,10 @@
-"""``plot_spend``: the spend as a chart, with its currency on the axis."""
+"""How the spend is shown: as a chart with its currency on the axis, and with the prices as lines of text."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import tzinfo
+from decimal import Decimal
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 
@@ -12,7 +13,9 @@ import pandas as pd
 
 from ..exceptions import InvalidInputError, SkytellsError
 from ..formatting import format_cost
-from ..plaintext import clip, one_line
+from ..plaintext import align, clip, one_line
+from ..pricing import added
+from ._prices import pricing_frame
 from ._spend import format_period, periods_between, spend
 from ._totals import rounded
 
@@ -140,7 +143,7 @@ def _title(table: pd.DataFrame, freq: str | None, currency: str) -> str:
     by = [str(name).removeprefix("input.") for name in table.attrs["by"]]
     what = "Spend" + (f" per {_unit(freq)}" if freq else "") + (f" by {' and '.join(by)}" if by else "")
     known = table["cost"].dropna()
-    return f"{what}: {_money(known.sum(), currency)}" if len(known) else what
+    return f"{what}: {_money(known.sum(), currency, 3)}" if len(known) else what
 
 
 def _unit(freq: str) -> str:
@@ -156,7 +159,7 @@ def _bars(ax: Axes, costs: pd.Series, currency: str) -> None:
     bars = ax.barh(places, drawn.to_numpy(), color=colours)
     labels = [f"{_short(name)} (unknown)" if pd.isna(costs[name]) else _short(name) for name in drawn.index]
     ax.set_yticks(places, labels, parse_math=False)
-    amounts = ["" if pd.isna(costs[name]) else _money(drawn[name], currency) for name in drawn.index]
+    amounts = ["" if pd.isna(costs[name]) else _money(drawn[name], currency, 3) for name in drawn.index]
     ax.bar_label(bars, amounts, padding=4, color=INK, parse_math=False)
     ax.margins(x=0.22)  # room for the amounts
     ax.set_xlim(left=0)
@@ -181,7 +184,7 @@ def _stacks(ax: Axes, wide: pd.DataFrame, freq: str, currency: str, *, legend_as
     if not order:
         return
     if len(wide) <= _MOST_LABELS:
-        amounts = [_money(total, currency) if total else "" for total in bottom]
+        amounts = [_money(total, currency, 3) if total else "" for total in bottom]
         ax.bar_label(bars[-1], amounts, padding=3, color=INK, fontsize="small", parse_math=False)
         ax.margins(y=0.12)
     place: dict[str, Any] = {"loc": "upper left", "bbox_to_anchor": (1.0, 1.0)} if legend_aside else {}
@@ -235,5 +238,59 @@ def _short(name: Any) -> str:
     return clip(one_line(str(name)), _LONGEST)
 
 
-def _money(value: float, currency: str) -> str:
-    return format_cost(rounded(float(value)), currency, digits=3)
+def _money(value: float, currency: str, digits: int | None = None) -> str:
+    return "unknown" if pd.isna(value) else format_cost(rounded(float(value)), currency, digits=digits)
+
+
+def models_table(source: Any, criteria: bool = False) -> str:
+    """Format the price list as lines of text; ``criteria`` adds the rules by which inputs change it."""
+    frame = pricing_frame(source, criteria=criteria)
+    rows = [["model", "type", "price", "status", *(["when"] if criteria else [])]]
+    for row in frame.to_dict("records"):
+        cells = [str(row["model"]), _word(row["type"]), row["price"], _word(row["status"])]
+        if criteria:
+            value = row["value"]
+            shown = str(value).lower() if isinstance(value, bool) else str(value)
+            cells.append("" if pd.isna(row["field"]) else f"{row['field']} is {shown}")
+        rows.append(cells)
+    if len(rows) == 1:
+        return "No models."
+    return "\n".join([*align(rows), *frame.attrs["notes"]])
+
+
+def spend_table(
+    source: Any,
+    by: str | Sequence[str] = "model",
+    freq: str | None = None,
+    *,
+    rates: Mapping[str, float] | None = None,
+    tz: str | tzinfo | None = None,
+) -> str:
+    """Format the spend as lines of text, with what is not in it below; parameters are those of ``spend``."""
+    table = spend(source, by, freq, rates=rates, tz=tz)
+    currency, keys = table.attrs["currency"], [*(["period"] if freq else []), *table.attrs["by"]]
+    several = currency == "mixed"
+    rows = [[*keys, "count", "cost", "mean", "share"]]
+    for row in table.to_dict("records"):
+        code = str(row["currency"]) if several else currency
+        share = "" if several or pd.isna(row["share"]) else f"{100 * row['share']:.0f} %"
+        cells = [format_period(row[key], freq) if key == "period" else _key(row[key]) for key in keys]
+        rows.append([*cells, str(row["count"]), _money(row["cost"], code), _money(row["mean"], code), share])
+    if len(rows) == 1:
+        return "\n".join(["No predictions.", *table.attrs["notes"]])
+    if keys and not several:
+        known = table["cost"].dropna()
+        whole = added(Decimal(repr(float(cost))) for cost in known)
+        text = _money(float(whole), currency) if len(known) else "unknown"
+        rows.append(["total", *[""] * (len(keys) - 1), str(table["count"].sum()), text, "", ""])
+    zone = [f"periods by {table.attrs['timezone']} time"] if freq else []
+    notes = [f"note: {note}" for note in (*zone, *table.attrs["notes"])]
+    return "\n".join([*align(rows, right=range(len(keys), len(rows[0]))), *notes])
+
+
+def _word(value: Any) -> str:
+    return "" if pd.isna(value) else str(value)
+
+
+def _key(value: Any) -> str:
+    return "unknown" if pd.isna(value) else str(value)

@@ -1,4 +1,4 @@
-"""An arena's tables and chart: its votes, and its models with their scores, best first."""
+"""An arena's tables and chart, its votes and its models with their scores; and vectors of texts."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pandas as pd
 
+from ..models import Embeddings
 from ..plaintext import clip, one_line
 from ._dtypes import column_of
 from ._plots import INK, PALETTE, blend_in, pyplot, show_alone
@@ -96,3 +97,10 @@ def plot_ranking(ranking: pd.DataFrame, ax: Axes | None = None) -> Axes:
     if own:
         blend_in(ax)
     return show_alone(ax)
+
+
+def embeddings_frame(embeddings: Embeddings) -> pd.DataFrame:
+    """Return a row for each text, under its text where it is known, and a column for each dimension."""
+    known = len(embeddings.texts) == len(embeddings.vectors)
+    index = pd.Index(embeddings.texts, name="text", dtype=object) if known else None
+    return pd.DataFrame(list(embeddings.vectors), index=index, dtype=float)

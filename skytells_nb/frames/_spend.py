@@ -15,12 +15,11 @@ import numpy as np
 import pandas as pd
 
 from ..exceptions import InvalidInputError
-from ._billable import Billable, as_frame, billable, billable_sums, require_columns
 from ._columns import COLUMNS, RATED
 from ._datasets import RowFilter, aggregate, is_dataset
-from ._dtypes import Categories, column_of, utc
+from ._dtypes import Categories, column_of, utc, utc_times
 from ._predictions import predictions_frame
-from ._times import utc_times
+from ._totals import Billable, as_frame, billable, billable_sums, require_columns
 
 FIGURES: Final = ("count", "cost", "mean", "share", "failed_cost", "cost_per_second", "unknown")
 _MOST_PERIODS: Final = 1_000_000

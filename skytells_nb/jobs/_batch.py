@@ -15,20 +15,19 @@ from functools import partial
 from typing import Any, Final, TypeVar, cast
 
 from .._options import options
-from ..aio import Bar, on_loop, run
+from ..aio import on_loop, run
 from ..api import AsyncClient, Client, client_of
 from ..archive import Archive
 from ..checks import check_amount, check_choice, check_text, check_whole, expected, meant_as
 from ..exceptions import InvalidInputError, warn_user
 from ..formatting import format_cost, money_unit
 from ..models import AnsweringRoute, Model, slugs_of
-from ._drains import Drain, Executor, run_drains
 from ._inputs import Inputs
 from ._journal import Journal
 from ._local_journal import LocalJournal
 from ._postgres import Address
 from ._results import BatchResult
-from ._session import run_batch
+from ._session import Executor, run_batch, run_workers
 from ._shared_journal import SharedJournal
 
 _AT_ONCE: Final = 256  # inputs that are read before others on the loop have their turn
@@ -296,7 +295,7 @@ class _Batch:
         journal = self._journal(name, inputs)
         others = None
         if self.executor is not None and isinstance(journal, SharedJournal):
-            others = partial(self._run_drains, self.executor, journal)
+            others = partial(run_workers, self.executor, journal, self.archive, bool(self.reuse))
         made, runner = await run_batch(
             self.client,
             self.archive,
@@ -339,13 +338,6 @@ class _Batch:
             budget=None if self.budget is None else check_amount("budget", self.budget),
             **chosen,
         )
-
-    async def _run_drains(self, executor: Executor, journal: SharedJournal, shown: Bar) -> str:
-        account = journal.account
-        drain = Drain(
-            journal.for_workers(), account.origin, account.fingerprint, self.archive, bool(self.reuse)
-        )
-        return await run_drains(executor, drain, journal, shown)
 
 
 def _is_many(inputs: object) -> bool:

@@ -36,8 +36,7 @@ from ..exceptions import (
 from ..formatting import format_cost, money_unit
 from ..models import AnsweringRoute, Prediction, Status, parse_status
 from ..pricing import added
-from ._item_observer import ItemObserver, TakenError
-from ._journal import Counts, Item, Journal, Row
+from ._journal import Counts, Item, ItemObserver, Journal, Row, TakenError
 from ._rate_limiter import RateLimiter
 
 _AGAIN: Final = 2.0

@@ -1,4 +1,9 @@
-"""One run of a batch, from opening its journal to letting go of it, whatever happens meanwhile."""
+"""One run of a batch, from opening its journal to letting go of it; here, or in the workers of an executor.
+
+An executor is anything with ``submit``: a Dask client, a process pool. It is given whole runs and never
+items, so a scheduler that does one again, as Dask does when a worker dies, harms nothing: the journal alone
+says what may be sent. A worker makes its client with the key of its own environment: a key is never sent.
+"""
 
 from __future__ import annotations
 
@@ -8,17 +13,19 @@ import socket
 import time
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractContextManager, nullcontext, suppress
-from typing import Any, Final, cast
+from typing import Any, Final, Protocol, cast
+from uuid import uuid4
 
 from .._options import options
-from ..aio import Bar, bar, detach
-from ..api import AsyncClient
+from ..aio import Bar, bar, detach, run
+from ..api import Account, AsyncClient, Client
 from ..archive import Archive
-from ..exceptions import SkytellsError
+from ..exceptions import AuthenticationError, SkytellsError
 from ..models import Prediction
 from ._inputs import Inputs
 from ._journal import Journal
 from ._runner import BatchRunner
+from ._shared_journal import SharedJournal
 
 _PATIENCE: Final = 3.0  # seconds for a run that was stopped just now to wind up
 _LOOKS: Final = 60
@@ -105,3 +112,85 @@ def _budget(amount: object) -> AbstractContextManager[object]:
     from ..spending import budget
 
     return budget(cast("Any", amount))
+
+
+_TURN: Final = 0.5
+_USUAL: Final = 4
+
+
+class Executor(Protocol):
+    """What runs a function elsewhere: `concurrent.futures` executors, Dask clients and their like."""
+
+    def submit(self, function: Any, /, *args: Any, **options: Any) -> Any:
+        """Begin a call; returns a future with ``done``, ``result`` and ``cancel``."""
+
+
+def run_worker(
+    options: dict[str, Any],
+    begun_by: Account,
+    archive: Archive,
+    reuse: bool,
+    token: str,  # noqa: ARG001 - by which a scheduler tells equal calls apart
+) -> str:
+    """Run a batch in a worker's process; returns why it stopped early, or nothing.
+
+    ``options`` are those of the worker's own journal.
+    """
+    archive = (Archive.resolve(True) if os.environ.get("SKYTELLS_ARCHIVE") else None) or archive
+    with Client(base_url=begun_by.origin, timeout=options["timeout"], archive=archive) as client:
+        account = client.connection.account
+        if account.fingerprint != begun_by.fingerprint:
+            raise AuthenticationError(
+                f"The key in the environment of process {os.getpid()} is another than batch "
+                f"{options['name']!r} was begun with. Set SKYTELLS_API_KEY for the executor's workers.",
+                charged=False,
+                effect="It sent nothing.",
+            )
+        journal = SharedJournal(account=account, model="", reports=False, **options)
+        work = run_batch(client.as_async(), archive, journal, None, limit=options["claims"], reuse=reuse)
+        _, runner = run(work)
+        return runner.reason
+
+
+async def run_workers(
+    executor: Executor, journal: SharedJournal, archive: Archive, reuse: bool, bar: Bar
+) -> str:
+    """Let an executor's workers run a batch, and show how far they are; returns why they stopped early.
+
+    What the last of the workers failed of is raised where something is left to do.
+    """
+    given = (journal.for_workers(), journal.account, archive, reuse)
+    futures = [executor.submit(run_worker, *given, uuid4().hex) for _ in range(_workers_of(executor))]
+    try:
+        while True:
+            counts = await asyncio.to_thread(journal.beat)
+            bar.update(**counts._asdict() | {"stopped_by": None})
+            if all(future.done() for future in futures):
+                break
+            await asyncio.sleep(_TURN)
+    finally:
+        for future in futures:
+            future.cancel()
+    reasons: list[str] = []
+    trouble: Exception | None = None
+    for future in futures:
+        try:
+            reasons.append(await asyncio.to_thread(future.result))
+        except Exception as error:  # noqa: BLE001 - others may have done its part
+            trouble = error
+    if trouble is not None and journal.is_open():
+        if isinstance(trouble, SkytellsError):
+            raise trouble
+        raise SkytellsError(
+            f"The executor's workers failed before batch {journal.name!r} was done ({trouble!r}). Run it "
+            "again to go on from here; nothing is paid for twice."
+        ) from trouble
+    return next((reason for reason in reasons if reason), "")
+
+
+def _workers_of(executor: Any) -> int:
+    """Return how many workers an executor has, as the usual ones tell it."""
+    if isinstance(most := getattr(executor, "_max_workers", None), int):  # concurrent.futures and its kin
+        return most
+    each = getattr(executor, "nthreads", None)  # of Dask: the threads of every worker, by its address
+    return max(1, len(each())) if callable(each) else _USUAL

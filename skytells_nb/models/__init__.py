@@ -33,8 +33,7 @@ if TYPE_CHECKING:
         Usage,
         parse_tool_calls,
     )
-    from ._embeddings import Embeddings
-    from ._response import Response
+    from ._response import Embeddings, Response
 
 __all__ = [
     "SANDBOX_ID",
@@ -82,7 +81,7 @@ __all__ = [
 _TEXT = {
     **dict.fromkeys(("ChatCompletion", "Choice", "Filter", "Piece", "ToolCall", "Usage"), "_chat"),
     "parse_tool_calls": "_chat",
-    "Embeddings": "_embeddings",
+    "Embeddings": "_response",
     "Response": "_response",
 }
 """What only text models need, and who asks no text model shall not wait for."""

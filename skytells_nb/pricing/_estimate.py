@@ -13,8 +13,7 @@ from ..exceptions import InvalidInputError
 from ..formatting import CREDITS, DOLLARS, format_cost, format_number, format_price, format_range
 from ..models import BilledQuantity, Finished, Model, Pricing, parse_amount, parse_unit
 from ..plaintext import encodable, one_line
-from ._quantity import EXACT, Interval, quantity, tokens_in, tokens_out
-from ._resolved_input import ResolvedInput
+from ._quantity import EXACT, Interval, ResolvedInput, quantity, tokens_in, tokens_out
 from ._rules import Rate, TokenKind, match_rates, token_rates, unit_name
 
 PLAUSIBLE: Final = Decimal(1_000_000)

@@ -7,8 +7,7 @@ from decimal import Decimal
 from typing import Final
 
 from ..formatting import format_number
-from ._quantity import EXACT, Interval
-from ._resolved_input import InputValue, ResolvedInput, numeric, shown
+from ._quantity import EXACT, InputValue, Interval, ResolvedInput, numeric, shown
 
 _PIXELS: Final = re.compile(r"(\d{1,5})\s*[x×*]\s*(\d{1,5})")
 _LINES: Final = re.compile(r"(\d{3,4})\s*[pi]")

@@ -16,7 +16,7 @@ from ..formatting import format_price
 from ..models import Criterion, Model, Pricing, parse_unit
 from ..plaintext import clip, one_line
 from ..schema import InputSchema, parse
-from ._resolved_input import ResolvedInput, numeric, shown
+from ._quantity import ResolvedInput, numeric, shown
 
 TokenKind = Literal["input", "output", "cached", "reasoning"]
 

@@ -47,8 +47,7 @@ from ..formatting import CREDITS, DOLLARS, money_unit
 from ..formatting import format_cost as money
 from ..models import Prediction
 from ..pricing import EXACT, PLAUSIBLE, Estimate
-from ._estimate import PRICES, estimate_on_loop
-from ._history import spent_since
+from ._estimate import PRICES, estimate_on_loop, spent_since
 from ._ledger import Balance, Entry, Ledger, discard
 
 _REFRESH: Final = 5.0
@@ -365,11 +364,11 @@ class Budget(Observer):
         read = self._read.get(account.origin)
         if read is not None and read[0] > monotonic() and read[1] == midnight:
             return
-        day = await asyncio.to_thread(
+        spent, unknown = await asyncio.to_thread(
             lambda: spent_since(connection, midnight, lambda: self._ledger.ids(account.origin))
         )
-        self._ledger.earlier(account.origin, account.sandbox, midnight.date(), day.spent)
-        self._uncounted[account.origin] = day.unknown
+        self._ledger.earlier(account.origin, account.sandbox, midnight.date(), spent)
+        self._uncounted[account.origin] = unknown
         self._read[account.origin] = (monotonic() + _REFRESH, midnight)
 
     def _midnight(self) -> datetime:

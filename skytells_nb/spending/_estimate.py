@@ -10,9 +10,11 @@ from __future__ import annotations
 import asyncio
 import copy
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from datetime import datetime
+from decimal import Decimal
 from threading import Lock
 from typing import TYPE_CHECKING, Any, Final, cast
 from weakref import WeakKeyDictionary
@@ -23,17 +25,90 @@ from ..api import AsyncClient, Client, Connection, get_model, latest
 from ..checks import expected, meant_as
 from ..exceptions import InvalidInputError, SkytellsError
 from ..formatting import CREDITS, DOLLARS
-from ..models import Model
-from ..pricing import Estimate, checked_count
+from ..models import Model, parse_amount, parse_number
+from ..pricing import PLAUSIBLE, Estimate, added, checked_count
 from ..schema import PROMPT_NAMES, Checker, as_record, as_text, is_frame, parse, rows_of
-from ._history import past
 
 if TYPE_CHECKING:
     from pandas import DataFrame
 
+_MOST: Final = 200
 _AGE: Final = 600.0
 _AGE_OF_AN_ERROR: Final = 2.0
+_AGE_OF_HISTORY: Final = 30.0
 _TURN: Final = 0.05
+
+_lock = Lock()
+_known: dict[tuple[str, str, str], tuple[float, Past]] = {}
+
+
+@dataclass(frozen=True, slots=True)
+class Past:
+    """Costs in US dollars, and seconds of work, of a model's newest successes."""
+
+    costs: tuple[Decimal, ...] = ()
+    durations: tuple[float, ...] = ()
+
+
+def _rows(archive: object, origin: str) -> Iterable[Mapping[str, Any]]:
+    read = getattr(archive, "rows", None)
+    found: Iterable[Mapping[str, Any]] = read(origin) if callable(read) else ()
+    return found
+
+
+def past(connection: Connection, model: Model) -> Past:
+    """Read what the archive knows of a model at this origin; remembered for half a minute."""
+    archive = connection.archive
+    if archive is None:
+        return Past()
+    key = (str(getattr(archive, "path", id(archive))), connection.origin, model.id)
+    with _lock:
+        known = _known.get(key)
+    if known is not None and known[0] > time.monotonic():
+        return known[1]
+    names = {name.casefold() for name in (model.id, model.name) if name}
+    costs: list[Decimal] = []
+    durations: list[float] = []
+    for row in _rows(archive, connection.origin):
+        if row["status"] != "succeeded" or str(row["model"]).casefold() not in names:
+            continue
+        cost, seconds = parse_amount(row["cost"]), parse_number(row["predict_s"])
+        if cost is not None:
+            costs.append(cost)
+        if seconds is not None:
+            durations.append(seconds)
+        if max(len(costs), len(durations)) >= _MOST:
+            break
+    found = Past(tuple(costs), tuple(durations))
+    with _lock:
+        _known[key] = (time.monotonic() + _AGE_OF_HISTORY, found)
+    return found
+
+
+def spent_since(
+    connection: Connection, moment: datetime, known: Callable[[], frozenset[str]]
+) -> tuple[Decimal, int]:
+    """Add up what the archive has of this origin since a moment, but for ids that are known otherwise.
+
+    Those are asked for once the rows are read: what ended meanwhile must not be counted twice. Returned are
+    what was spent, and of how many predictions that is not known.
+    """
+    rows = _rows(connection.archive, connection.origin)
+    without = known()
+    costs: list[Decimal] = []
+    unknown = 0
+    for row in rows:
+        made = row["created_at"] or row["completed_at"]
+        if made is None or row["id"] in without:
+            continue
+        if made < moment:
+            break
+        cost = parse_amount(row["cost"])
+        if cost is not None and 0 <= cost <= PLAUSIBLE:
+            costs.append(cost)
+        elif row["status"] == "succeeded":
+            unknown += 1
+    return added(costs), unknown
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,7 +250,11 @@ def estimate(
     connection.require_open()
     known = run(_model_with_schema(connection, model))
     _require_possible(known, inputs)
-    return run(_estimate_all(connection, known, inputs))
+
+    async def estimate_all() -> list[Estimate]:
+        return [await estimate_on_loop(connection, known, each, times) for each, times in inputs]
+
+    return _summed(run(estimate_all()))
 
 
 def _alike(frame: Any, count: int) -> list[tuple[Any, int]]:
@@ -201,10 +280,6 @@ def _length(name: str, value: Any) -> Any:
 
 def _summed(estimates: list[Estimate]) -> Estimate:
     return estimates[0] if len(estimates) == 1 else pricing.together(estimates)
-
-
-async def _estimate_all(connection: Connection, model: Model, inputs: list[tuple[Any, int]]) -> Estimate:
-    return _summed([await estimate_on_loop(connection, model, each, times) for each, times in inputs])
 
 
 def _require_possible(model: Model, inputs: list[tuple[Any, int]]) -> None:

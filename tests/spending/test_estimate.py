@@ -158,7 +158,7 @@ def test_a_real_archive_is_read(sandbox: Sandbox, tmp_path: Path):
         assert estimate("truefusion-optima", client=client).amount is None
         for seed in range(3):
             client.predictions.create("truefusion-optima", {"prompt": "a fox", "seed": seed})
-        from skytells_nb.spending import _history as history
+        from skytells_nb.spending import _estimate as history
 
         history._known.clear()
         found = estimate("truefusion-optima", client=client)

@@ -80,23 +80,21 @@ def take_in_file(db: sqlite3.Connection, files: FileStore, name: str) -> int | N
     output = files.root / name.removesuffix(SIDECAR)
     try:
         with files.open(name) as file:
-            data = file.read(LARGEST + 1)
-        return take_in(db, name, data, output.stat().st_size if output.is_file() else None, output)
+            record = parse_record(file.read(LARGEST + 1))
+        size = output.stat().st_size if output.is_file() else None
+        return None if record is None else take_in(db, name, record, size, output)
     except OSError:
         return None
 
 
 def take_in(
-    db: sqlite3.Connection, name: str, data: bytes, size: int | None, output: Path | None = None
+    db: sqlite3.Connection, name: str, record: Record, size: int | None, output: Path | None = None
 ) -> int | None:
-    """Write the rows that a JSON file speaks of, and return the prediction's; None where it is not usable.
+    """Write the rows that a JSON file speaks of, and return the prediction's; None where a later is known.
 
     ``size`` is that of the output that it lies beside; None where there is none. Where the ``output`` itself
     is here its kind is read from it, else taken from the JSON.
     """
-    record = _read(data)
-    if record is None:
-        return None
     account, prediction, position, rating, digest, media_type = record
     known = index.look_up(db, account, prediction.id)
     earlier = known[1] if known else None
@@ -129,10 +127,11 @@ def _moment(name: str) -> datetime:
         return datetime.now(UTC)
 
 
-_Record: TypeAlias = "tuple[Account, Prediction, int | None, Rating | None, bytes | None, str | None]"
+Record: TypeAlias = "tuple[Account, Prediction, int | None, Rating | None, bytes | None, str | None]"
 
 
-def _read(data: bytes) -> _Record | None:
+def parse_record(data: bytes) -> Record | None:
+    """Read a JSON file; None where it is damaged, or something else."""
     try:
         if len(data) > LARGEST:
             return None

@@ -26,7 +26,8 @@ from pathlib import Path
 from typing import Final
 
 from .._storage import Listed, Storage, endpoint_of
-from ..exceptions import SkytellsError
+from ..exceptions import SkytellsError, warn_user
+from ..formatting import format_count
 from . import _index as index
 from . import _reindex as reindex
 from ._database import Database
@@ -37,6 +38,9 @@ NEW, CHANGED, GONE = "new", "changed", "gone"
 
 SEEN: Final = "seen"
 """There already; what is in it has still to be read."""
+
+KEPT: Final = "kept"
+"""No longer there, though nobody removed it, as when a bucket was emptied: what is here of it stays."""
 
 FORMAT: Final = 1
 """The version of what is kept at the place; an archive of a later one is left alone."""
@@ -184,7 +188,7 @@ class SharedFiles(FileStore):
         """Note, within the transaction that wrote a JSON here, that it is to be sent."""
         db.execute(
             "INSERT INTO shared_records VALUES (?, 'new', ?) ON CONFLICT (name) DO UPDATE SET "
-            "version = iif(version = 'new', 'new', 'changed'), prediction = excluded.prediction",
+            "version = iif(version IN ('new', 'kept'), 'new', 'changed'), prediction = excluded.prediction",
             (name, rowid),
         )
 
@@ -250,14 +254,28 @@ class SharedFiles(FileStore):
             for name, version in there.items()
             if known.get(name) != version and known.get(name) not in (NEW, CHANGED, GONE)
         ]
+        damaged: list[str] = []
         with ThreadPoolExecutor(_AT_ONCE) as pool:
             for begin in range(0, len(unread), _TAKEN_AT_ONCE):
                 some = unread[begin : begin + _TAKEN_AT_ONCE]
                 texts = dict(zip(some, pool.map(self._read, some), strict=True))
-                database.writing(partial(self._take_in_some, texts=texts, there=there, sizes=sizes))
-        lost = [name for name, version in known.items() if name not in there and version != NEW]
-        if lost:
-            database.writing(lambda db: self._forget(db, lost, bool(sizes)))
+                damaged += database.writing(
+                    partial(self._take_in_some, texts=texts, there=there, sizes=sizes)
+                )
+            lost = [name for name in known if name not in there and known[name] not in (NEW, KEPT)]
+            removed = pool.map(self.remote.exists, map(_tombstone, lost))
+            gone = {name for name, is_gone in zip(lost, removed, strict=True) if is_gone}
+        if damaged:  # once, since each version is read once
+            warn_user(
+                f"{format_count(len(damaged), 'JSON file')} at {self.remote.place} cannot be read, such as "
+                f"{damaged[0]}, and what it speaks of is not in this archive's index."
+            )
+        if lost and (missing := database.writing(lambda db: self._forget(db, lost, gone))):
+            warn_user(
+                f"{format_count(len(missing), 'JSON file')} of this archive can no longer be found at "
+                f"{self.remote.place}, such as {missing[0]}, and nobody removed them with Archive.remove. "
+                f"What is of them in {self.root} was kept."
+            )
 
     def _read(self, name: str) -> bytes | None:
         try:
@@ -272,35 +290,49 @@ class SharedFiles(FileStore):
         texts: dict[str, bytes | None],
         there: dict[str, str],
         sizes: dict[str, int],
-    ) -> None:
+    ) -> list[str]:
+        damaged = []
         for name, data in texts.items():
             if data is None:
                 continue
-            output = name.removesuffix(SIDECAR)
+            output, record = name.removesuffix(SIDECAR), reindex.parse_record(data)
+            if record is None:  # what was known of it before stays
+                damaged.append(name)
+                keep = "INSERT INTO shared_records VALUES (?, ?, NULL) ON CONFLICT DO UPDATE SET version = ?2"
+                db.execute(keep, (name, there[name]))
+                continue
             db.execute("DELETE FROM outputs WHERE path = ?", (output,))
-            rowid = reindex.take_in(db, name, data, sizes.get(output))
+            rowid = reindex.take_in(db, name, record, sizes.get(output))
             db.execute("INSERT OR REPLACE INTO shared_records VALUES (?, ?, ?)", (name, there[name], rowid))
             if super().exists(name):  # a copy from when the output was fetched
                 self.place_file(self.write_temporary(data), name)
+        return damaged
 
-    def _forget(self, db: sqlite3.Connection, lost: list[str], is_removal: bool) -> None:
-        """Drop what is no longer at the place. Where nothing at all is there, the files here stay."""
+    def _forget(self, db: sqlite3.Connection, lost: list[str], gone: set[str]) -> list[str]:
+        """Drop what is no longer at the place, its files only where it was removed; return what was not."""
+        missing = []
         for name in lost:
             output = name.removesuffix(SIDECAR)
             version, rowid = db.execute(
                 "SELECT version, prediction FROM shared_records WHERE name = ?", (name,)
             ).fetchone() or (GONE, None)
-            if version == SEEN and super().exists(name):
-                db.execute("UPDATE shared_records SET version = ? WHERE name = ?", (NEW, name))
-                continue
+            if name not in gone and version != GONE:
+                is_here = super().exists(name)
+                if version != SEEN or not is_here:
+                    missing.append(name)
+                if is_here or super().exists(output):
+                    state = NEW if version == SEEN and is_here else KEPT
+                    db.execute("UPDATE shared_records SET version = ? WHERE name = ?", (state, name))
+                    continue
             db.execute("DELETE FROM shared_records WHERE name = ?", (name,))
             db.execute("DELETE FROM outputs WHERE path = ?", (output,))
             others = "SELECT 1 FROM shared_records WHERE prediction = ?"
             if rowid is not None and db.execute(others, (rowid,)).fetchone() is None:
                 index.delete(db, rowid)
-            if is_removal:
+            if name in gone:
                 for each in (output, name):
                     self.delete(each)
+        return missing
 
     # What is to be sent
 
@@ -338,13 +370,26 @@ class SharedFiles(FileStore):
             data = self._at(name).read_bytes()
         except FileNotFoundError:
             return SEEN
+        if state == NEW:
+            self.remote.delete(_tombstone(name))  # removed once, and taken over again
         version = self.remote.put(name, data, replace=state == CHANGED)
         return SEEN if version is None else _version(version, has_output)
 
     def remove(self, names: Sequence[str]) -> None:
-        """Delete files at the place, the JSON last: a removal that was cut short can be done again."""
+        """Delete files at the place, the JSON last: a removal that was cut short can be done again.
+
+        What tells other machines that it was removed, and not lost, is there before anything goes.
+        """
+        for name in names:
+            if name.endswith(SIDECAR):
+                self.remote.put(_tombstone(name), name.encode())
         for name in sorted(names, key=lambda name: name.endswith(SIDECAR)):
             self.remote.delete(name)
+
+
+def _tombstone(name: str) -> str:
+    """Return the name of what says that a JSON was removed."""
+    return f".skytells_nb/removed-{sha256(name.encode()).hexdigest()[:32]}"
 
 
 def _version(version: str, has_output: bool) -> str:

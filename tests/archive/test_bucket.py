@@ -129,17 +129,48 @@ def test_what_is_removed_is_gone_everywhere(sandbox: sky.Sandbox, machine: Machi
     assert not ben.remove(fox.id)
     assert [each.id for each in ada] == [owl.id]
     assert here(ada) == here(ben) == [owl.files[0].name]
-    assert len(bucket.objects()) == 3, "the owl, its JSON, and what says that this is an archive"
+    left = [name for name in bucket.objects() if "removed-" not in name]
+    assert len(left) == 3, "the owl, its JSON, and what says that this is an archive"
+    with sandbox.client(archive=ada) as client:
+        client.predictions.get(fox.id)
+    assert {each.id for each in ben} == {fox.id, owl.id}, "taken over again"
 
 
+@pytest.mark.parametrize("used_again", [False, True])
 def test_a_bucket_that_was_emptied_takes_nothing_from_a_machine(
+    used_again: bool, sandbox: sky.Sandbox, machine: Machine, bucket: Bucket
+):
+    ada, ben, eve = machine("ada"), machine("ben"), machine("eve")
+    fox = make(sandbox, ada)
+    kept, empty = ben.get(fox.id), eve.get(fox.id)
+    assert kept is not None
+    assert empty is not None
+    kept.files[0].read_bytes()
+    bucket.empty()
+    made = {make(sandbox, machine("new"), "owl").id} if used_again else set()
+    for archive, still in ((ada, {fox.id}), (ben, {fox.id}), (eve, set())):
+        with pytest.warns(SkytellsWarning, match=r"1 JSON file of this archive .* nobody removed"):
+            assert {each.id for each in archive} == made | still
+        assert {each.id for each in archive} == made | still, "told once"
+        assert len(here(archive)) == len(still)
+    ada.rate(fox, 5)
+    assert eve.rating(fox).stars == 5, "what is changed is sent again, with its output"
+    assert eve.get(fox.id).files[0].read_bytes()  # type: ignore[union-attr]
+
+
+def test_a_damaged_json_is_named_once_and_takes_nothing(
     sandbox: sky.Sandbox, machine: Machine, bucket: Bucket
 ):
-    ada = machine("ada")
-    make(sandbox, ada)
-    bucket.empty()
-    assert len(ada) == 0
-    assert len(here(ada)) == 1
+    ada, ben = machine("ada"), machine("ben")
+    made = make(sandbox, ada)
+    assert len(ben) == 1
+    (name,) = (each for each in bucket.objects() if each.endswith(".png.json"))
+    bucket.put(name, b'{"skytells_nb": ')
+    for archive, known in ((ben, 1), (machine("eve"), 0)):
+        with pytest.warns(SkytellsWarning, match=rf"cannot be read, such as .*{name[-20:]}"):
+            assert len(archive) == known
+        assert len(archive) == known
+    assert ben.get(made.id).files[0].read_bytes()  # type: ignore[union-attr]
 
 
 def test_machines_that_archive_at_the_same_time_keep_everything(sandbox: sky.Sandbox, machine: Machine):

@@ -1,8 +1,8 @@
 """The class's vote: which of two of the teacher's pictures is better, on every learner's phone or browser.
 
 Whatever the teacher has made of one input with several models is voted on, with the learner's key and without
-a word of the models; texts too. The votes are for the teacher, who sees the ranking grow on a page of their
-own, and takes them into ``sky.Arena`` by ``/__sandbox__/votes``.
+a word of the models; texts too, also what text models answer at once. The votes are for the teacher, who sees
+the ranking grow on a page of their own, and takes them into ``sky.Arena`` by ``/__sandbox__/votes``.
 """
 
 from __future__ import annotations
@@ -79,7 +79,7 @@ def pairs_of(core: Core, now: int) -> list[Pair]:
     """List every two of the teacher's predictions that different models have made of one input."""
     seen: Counter[bytes] = Counter()
     made: dict[bytes, list[Job]] = {}
-    for job in core.state.jobs.values():
+    for job in (*core.state.jobs.values(), *core.state.answers.values()):
         text = job.text is not None and job.phase(now) == "succeeded"
         if job.account == OWNER and (text or is_shown(job, now)):
             asked = dump(sorted(job.input.items()))

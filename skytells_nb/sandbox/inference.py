@@ -17,9 +17,9 @@ from typing import Any, Final
 from urllib.parse import parse_qsl
 
 from . import errors, language
-from .accounts import Account, retry_after
+from .accounts import OWNER, Account, retry_after
 from .faults import ActiveFault
-from .jobs import SECOND
+from .jobs import SECOND, Job
 from .language import USUAL_TOKENS, Completion, Output, TextRequest, Turn
 from .messages import Ending, Request, Response, as_json, dump
 from .models import (
@@ -201,6 +201,8 @@ class Inference:
         reasoning = ask.most if "length-empty" in quirks else 0
         tokens_out = max(reasoning, written)
         id = self._charge(ask.model, account, prefix, tokens_in, tokens_out, now)
+        if self.state.learners and account.name == OWNER and outputs[0].text:
+            self.state.keep_answer(_as_job(id, ask, outputs[0].text, now))
         model = ask.model.slug
         if "router" in ask.model.public["capabilities"] or "other-model" in quirks:
             model = "gpt-5.4" if model != "gpt-5.4" else "gpt-5-nano"
@@ -334,6 +336,14 @@ def _input_turns(given: str | list[dict[str, Any]]) -> list[Turn]:
             case "function_call_output":
                 turns.append(Turn("tool", str(item.get("output", ""))))
     return turns
+
+
+def _as_job(id: str, ask: TextRequest, text: str, now: int) -> Job:
+    """Return an answer to vote on beside those of others that were asked the same, on whichever route."""
+    said = [[turn.role, turn.text] for turn in ask.turns]
+    prompt = next((words for role, words in reversed(said) if role == "user"), "")
+    asked = {"prompt": prompt, "said": said}
+    return Job(id, 0, ask.model.slug, "text", "text", asked, now, now, now, now, text=text)
 
 
 def _format(form: Mapping[str, Any]) -> tuple[bool, Mapping[str, Any] | None]:

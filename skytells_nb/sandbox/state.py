@@ -42,6 +42,9 @@ CREATE TABLE learners (number INTEGER PRIMARY KEY, name TEXT, key TEXT, budget T
 """
 #: What the names of facts begin with that are votes.
 _VOTE: Final = "vote "
+_ANSWER: Final = "answer "
+#: Answers of text models that are kept for the vote of a class.
+ANSWERS: Final = 500
 
 #: The files that this process has open.
 _open: Final[WeakSet[StateFile]] = WeakSet()
@@ -173,6 +176,8 @@ class State:
         The word in the path of the class's page that nobody can guess.
     votes : dict of str to dict
         What was voted on the class's page, by who and on what.
+    answers : dict of str to Job
+        What text models have answered the teacher of a class, to be voted on; the newest of them.
     """
 
     def __init__(self, file: StateFile | None = None, seed: int | None = None) -> None:
@@ -183,6 +188,7 @@ class State:
         self.learners: list[Learner] = []
         self.gallery = ""
         self.votes: dict[str, dict[str, str | float]] = {}
+        self.answers: dict[str, Job] = {}
         self.number = 0
         self.port = 0
         self._last = 0
@@ -225,6 +231,15 @@ class State:
         """Save a vote, in the place of an earlier one with the same key."""
         self.votes[key] = vote
         self._remember(f"{_VOTE}{key}", json.dumps(vote))
+
+    def keep_answer(self, answer: Job) -> None:
+        """Save a text model's answer, in the place of the oldest where there are many."""
+        while len(self.answers) >= ANSWERS:
+            oldest = next(iter(self.answers))
+            del self.answers[oldest]
+            self._write(("DELETE FROM facts WHERE name = ?", (f"{_ANSWER}{oldest}",)))
+        self.answers[answer.id] = answer
+        self._remember(f"{_ANSWER}{answer.id}", json.dumps(answer.to_record()))
 
     def enrol(self, learners: list[Learner]) -> None:
         """Save a class in the place of the one before."""
@@ -344,6 +359,8 @@ class State:
             for name, value in facts.items()
             if name.startswith(_VOTE)
         }
+        answers = [Job.from_record(json.loads(facts[name])) for name in facts if name.startswith(_ANSWER)]
+        self.answers = {each.id: each for each in sorted(answers, key=lambda each: each.created)}
         for id, amount, account in file.read("SELECT id, amount, account FROM ledger"):
             self.ledger[id] = Decimal(amount)
             self.spent[account] += self.ledger[id]

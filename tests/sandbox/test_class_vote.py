@@ -7,7 +7,8 @@ from urllib.parse import urlencode
 import pytest
 
 from skytells_nb.sandbox.class_vote import strengths, teachers_word
-from skytells_nb.sandbox.state import State, StateFile
+from skytells_nb.sandbox.jobs import Job
+from skytells_nb.sandbox.state import ANSWERS, State, StateFile
 
 MODELS = ("truefusion", "truefusion-pro", "truefusion-edge")
 
@@ -126,6 +127,25 @@ def test_learners_pictures_and_single_ones_are_not_voted_on(room):
     assert "Nothing to vote on yet." in api.send()
 
 
+def test_answers_of_text_models_are_voted_on_side_by_side(room):
+    api = room(models=())
+    said = [{"role": "user", "content": "Why is the sea blue?"}]
+    for key, path, body in (
+        (api.teacher, "chat/completions", {"model": "gpt-5", "messages": said}),
+        (api.teacher, "responses", {"model": "gpt-5.3-codex", "input": said[0]["content"]}),
+        (api.teacher, "chat/completions", {"model": "gpt-5-nano", "messages": said, "n": 2}),
+        ({"x_api_key": api.keys["learner-02"]}, "chat/completions", {"model": "gpt-5", "messages": said}),
+    ):
+        assert api.ask("POST", f"/v1/{path}", body, **key).status == 200
+    page = api.send()
+    assert "0 of 3 pairs" in page
+    assert '<p class="asked" dir="auto">Why is the sea blue?</p>' in page
+    assert page.count("<blockquote") == 2
+    assert "gpt" not in page
+    api.vote("left")
+    assert {api.votes()[0][side] for side in ("left", "right")} <= api.core.state.answers.keys()
+
+
 def test_without_a_class_there_is_no_vote(talk):
     api = talk()
     assert api.get(f"/class/{api.core.state.gallery}/vote").status == 404
@@ -173,7 +193,10 @@ def test_votes_outlive_the_sandbox_in_its_state_file(tmp_path):
     path = tmp_path / "state.sqlite"
     state = State(StateFile(path))
     state.vote("a b Ada", {"voter": "Ada", "vote": "left", "left": "a", "right": "b", "at": 1.0})
+    for number in range(ANSWERS + 1):
+        state.keep_answer(Job(str(number), 0, "gpt-5", "text", "text", {}, number, 0, 0, 0, text="yes"))
     state.close()
     again = State(StateFile(path))
+    assert list(again.answers) == [str(number) for number in range(1, ANSWERS + 1)], "the newest"
     assert again.votes["a b Ada"]["vote"] == "left"
     again.close()

@@ -4,7 +4,8 @@ One connection per process and object, guarded by a lock; between processes WAL 
 the rest. Every write begins IMMEDIATE, so no transaction ever has to be upgraded, which is where
 "database is locked" comes from. A forked child opens a connection of its own.
 
-A damaged file is never mended in place: it is set aside under another name and made anew.
+A damaged file is never mended in place: it is set aside under another name and made anew; in memory, where
+nothing can be written.
 """
 
 from __future__ import annotations
@@ -63,6 +64,7 @@ class Database:
         self.path = path
         self.version = version
         self.readonly = False
+        self._is_useless = False
         self._create = create
         self._upgrade = upgrade
         self._check = check
@@ -105,9 +107,12 @@ class Database:
             try:
                 return self._transaction(for_writing, function, patience)
             except sqlite3.DatabaseError as error:
-                if not self._is_damage(error):
+                if "decode to UTF-8" in str(error) and self._connection is not None:
+                    self._connection.text_factory = _text  # only now: it takes a second for 100,000 rows
+                elif self._is_damage(error):
+                    self._set_aside(seen)
+                else:
                     raise
-                self._set_aside(seen)
             return self._transaction(for_writing, function, patience)
         except (sqlite3.Error, OSError) as error:
             raise archive_error(error, self.path.parent) from error
@@ -151,6 +156,8 @@ class Database:
             sqlite3.SQLITE_NOTADB,
         ):
             return True
+        if str(error) == "constraint failed":  # of the full text's own tables; all others are named
+            return True
         with self._held():
             if _primary(error) != sqlite3.SQLITE_ERROR or self._connection is None:
                 return False
@@ -168,13 +175,17 @@ class Database:
 
     def _set_aside(self, seen: tuple[int, int] | None) -> None:
         with self._held():
-            damaged, readonly = self._identity or seen, self.readonly
+            damaged = self._identity or seen
             self.close()
             if damaged != self._identity_on_disk():
                 return  # another process has set it aside already
-            if readonly:
-                raise PermissionError(errno.EROFS, "the index is damaged and cannot be set aside")
-            target = self._renamed()
+            try:
+                target = self._renamed()
+            except OSError as error:
+                if error.errno not in _FORBIDDEN:
+                    raise
+                self._is_useless = True
+                return
         warn_user(
             f"The archive's index {self.path} was damaged. No output is lost: it was set aside as "
             f"{target.name}, and an index is made anew from the JSON files beside the outputs."
@@ -198,14 +209,15 @@ class Database:
                 return self._connection
             self.close()  # the file was deleted or replaced under us
         self._refuse_newer()
+        self._refuse_cut()
         if for_writing or not self.path.exists():
             self.path.parent.mkdir(parents=True, exist_ok=True)
         try:
-            connection = self._prepared(patience)
-            self.readonly = False
+            connection = self._in_memory() if self._is_useless else self._prepared(patience)
+            self.readonly = self._is_useless
         except sqlite3.OperationalError as error:
             shut = (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM)
-            if _primary(error) not in shut or not self.path.exists():
+            if _primary(error) not in shut or (for_writing and not self.path.exists()):
                 raise
             connection = self._for_reading(error)
             self.readonly = True
@@ -220,6 +232,12 @@ class Database:
             head = file.read(64)
             if head.startswith(b"SQLite format 3\x00") and len(head) == 64:
                 self._refuse(struct.unpack(">i", head[60:64])[0])
+
+    def _refuse_cut(self) -> None:
+        """Know a file that was cut to nothing while it was in use: SQLite waits for who had it open."""
+        with suppress(FileNotFoundError):
+            if self.path.stat().st_size == 0 and os.path.exists(f"{self.path}-shm"):
+                raise DamagedIndexError("the index was cut to nothing")
 
     def _refuse(self, version: int) -> None:
         if version > self.version:
@@ -279,7 +297,9 @@ class Database:
         connection.execute(f"PRAGMA user_version={self.version:d}")
 
     def _for_reading(self, first: sqlite3.Error) -> sqlite3.Connection:
-        """Open a file that cannot be written; an older one is upgraded in a copy in memory."""
+        """Open a file that cannot be written; an older one is upgraded, a missing one made, in memory."""
+        if not self.path.exists():
+            return self._in_memory()
         # On a read-only file system SQLite cannot make the -shm file
         # that it needs even to read a WAL; immutable does without.
         for mode in ("mode=ro", "mode=ro&immutable=1"):
@@ -288,17 +308,22 @@ class Database:
                 try:
                     version = connection.execute("PRAGMA user_version").fetchone()[0]
                     if 0 < version < self.version:
-                        copy = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
-                        connection.backup(copy)
+                        copy = self._in_memory(connection, version)
                         connection.close()
                         connection = copy
-                        self._bring_up(connection, version)
                     self._check(connection)
                 except BaseException:
                     connection.close()
                     raise
                 return connection
         raise first
+
+    def _in_memory(self, old: sqlite3.Connection | None = None, version: int = 0) -> sqlite3.Connection:
+        connection = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
+        if old is not None:
+            old.backup(connection)
+        self._bring_up(connection, version)
+        return connection
 
 
 @contextmanager
@@ -321,6 +346,14 @@ def _patiently(function: Callable[[], T], deadline: float) -> T:
             if not _is_busy(error) or time.monotonic() > deadline:
                 raise
             time.sleep(0.01)
+
+
+def _text(data: bytes) -> str | bytes:
+    """Read a text that may be damaged: what is none stays bytes, which the row's reader knows for damage."""
+    try:
+        return data.decode()
+    except UnicodeDecodeError:
+        return data
 
 
 def _close(connection: sqlite3.Connection, pid: int) -> None:

@@ -71,8 +71,8 @@ class FileStore(Folder):
         """Whether there is such a file."""
         return name is not None and is_name(name) and super().exists(name)
 
-    def names(self, ending: str = "", *, start: str = "") -> Iterator[str]:
-        """List the names with this ending, day by day; with ``start`` those that begin so."""
+    def names(self, ending: str = "", *, start: str = "", since: str = "") -> Iterator[str]:
+        """List the names with this ending, day by day: those that begin with ``start``, no day before one."""
         first, _, rest = start.partition("/")
         try:
             days = sorted(
@@ -80,7 +80,7 @@ class FileStore(Folder):
             )
         except OSError:
             return
-        for day in [day for day in days if not start or day == first]:
+        for day in [day for day in days if day >= since and (not start or day == first)]:
             for entry in sorted(os.scandir(self.root / day), key=lambda entry: entry.name):
                 named = entry.name.endswith(ending) and entry.name.startswith(rest)
                 if named and entry.is_file(follow_symlinks=False):

@@ -483,10 +483,11 @@ def _decoded(rows: Sequence[tuple[Any, ...]]) -> dict[str, Sequence[Any]]:
     for kinds, of in (
         ((int,), ("created", "started", "completed", "n_outputs", "rating", "tokens_in", "tokens_out")),
         ((int, float), ("predict_s", "total_s")),
+        ((str,), ("id", "model", "model_type", "status", "prompt", "error", "source", "origin", "note")),
     ):
         for name in of:
             if not {*map(type, found[name])} <= {*kinds, type(None)}:
-                raise TypeError(f"{name} holds what is no number")
+                raise TypeError(f"{name} holds a value of another type")
     for cost in found["cost"]:
         if cost is not None:
             float(cost)

@@ -6,7 +6,7 @@ import json
 import re
 import sqlite3
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any, Final, TypeAlias
@@ -52,6 +52,23 @@ def create(files: FileStore, db: sqlite3.Connection) -> int:
             f"outputs: {kept:,} predictions, nothing downloaded again."
         )
     return found
+
+
+def newer(db: sqlite3.Connection, files: FileStore) -> list[str]:
+    """Return the JSON files that an index does not know, though it should: its last commits were lost.
+
+    A folder that was copied without the index's ``-wal`` is like that. What is lost is always the end, so
+    only files from the day before the newest row's on are looked at.
+    """
+    newest = db.execute("SELECT max(moment) FROM predictions").fetchone()[0]
+    if not isinstance(newest, int):
+        return list(files.names(SIDECAR))
+    since = f"{datetime.fromtimestamp(newest / 1e6, UTC) - timedelta(days=1):%Y-%m-%d}"
+    query = (
+        "SELECT path FROM outputs WHERE path >= ?1 UNION ALL SELECT stem FROM predictions WHERE stem >= ?1"
+    )
+    known = {name for (name,) in db.execute(query, (since,))}
+    return [name for name in files.names(SIDECAR, since=since) if name.removesuffix(SIDECAR) not in known]
 
 
 def mend(db: sqlite3.Connection, files: FileStore, damaged: list[int]) -> int:

@@ -71,6 +71,7 @@ class ArchiveWriter:
     patience: float = 5.0
     asked: dict[tuple[Account, str], tuple[str, Any]] = field(default_factory=dict)
     _cleared: bool = False
+    _is_looked_through: bool = False
     _has_unsent: bool = True  # an earlier process may have left some
     _locked_until: float = 0.0
     _resumed: set[Account] = field(default_factory=set)
@@ -438,25 +439,29 @@ class ArchiveWriter:
         return tuple(placed)
 
     def index_the_rest(self) -> None:
-        """Write the rows of what was kept while the index was locked."""
-        if not (marks := self.store.unindexed()):
-            return
+        """Write the rows of what was kept while the index was locked, and of what it has lost since."""
+        marks = self.store.unindexed()
+        names = [name for each in marks.values() for name in each]
 
         def take_in(db: sqlite3.Connection) -> None:
-            for names in marks.values():
-                for name in names:
-                    rowid = reindex.take_in_file(db, self.store, name)
-                    if self.shared is not None and rowid is not None:
-                        self.shared.note(db, rowid, name)
+            for name in names:
+                rowid = reindex.take_in_file(db, self.store, name)
+                if self.shared is not None and rowid is not None:
+                    self.shared.note(db, rowid, name)
 
         try:
-            self.database.writing(take_in, _PATIENCE_AGAIN)
+            if self.shared is None and not self._is_looked_through:
+                names += self.database.reading(
+                    lambda db: reindex.newer(db, self.store), list[str](), _PATIENCE_AGAIN
+                )
+                self._is_looked_through = True
+            if names and not self.database.readonly:
+                self.database.writing(take_in, _PATIENCE_AGAIN)
+                for mark in marks:
+                    mark.unlink(missing_ok=True)
         except SkytellsError as error:
             if not is_locked(error):
                 raise
-        else:
-            for mark in marks:
-                mark.unlink(missing_ok=True)
 
     # Where several machines share it
 

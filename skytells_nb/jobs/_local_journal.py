@@ -1,7 +1,8 @@
 """The journal of a batch in the archive's index: one run at a time, on one machine.
 
 The archive sets a damaged index aside and makes one anew from the files beside its outputs. Those know
-nothing of batches, so a batch that is run after that reads what was set aside, which spares a payment.
+nothing of batches, so a batch that is run after that reads what was set aside, which spares a payment; and
+what it does not find there, the run takes from the archive, by equal inputs.
 """
 
 from __future__ import annotations
@@ -33,6 +34,8 @@ class BatchLock:
     def __init__(self, folder: Path, account: Account, name: str) -> None:
         mark = sha256("\n".join((account.origin, account.fingerprint, name)).encode("utf-8", "replace"))
         self.path = folder / ".batches" / f"{mark.hexdigest()[:20]}.lock"
+        self.begun = self.path.with_suffix(".begun")
+        """A file that says outside the index that something of the batch was sent."""
         self._file = filelock.FileLock(self.path, timeout=0, thread_local=False)  # released by another thread
 
     def acquire(self) -> bool:
@@ -246,9 +249,11 @@ class LocalJournal(Journal):
             values.pop("reserved", None)  # a local batch's budget is the process's own
             for statement in _STATEMENTS[write.operation]:
                 db.execute(statement, values)
+        if not self._right.begun.exists():
+            self._right.begun.touch()
 
     def _find(self, holder: str, db: sqlite3.Connection) -> str:
-        self._require(db)
+        self.is_lost = self._require(db) and self._right.begun.exists()
         query = "SELECT n, model FROM jobs_batches WHERE origin = ? AND account = ? AND name = ?"
         self._n, model = db.execute(query, self._named).fetchone()
         if not db.execute("SELECT 1 FROM jobs_items WHERE batch = ?", (self._n,)).fetchone():
@@ -259,15 +264,16 @@ class LocalJournal(Journal):
             db.execute("UPDATE jobs_batches SET total = ? WHERE n = ?", (self._batch[5], self._n))
         return str(model)
 
-    def _require(self, db: sqlite3.Connection) -> None:
-        """Create what is missing: the first time, and where the index was made anew meanwhile."""
+    def _require(self, db: sqlite3.Connection) -> bool:
+        """Create what is missing, the first time or in an index made anew; return whether the batch was."""
         for statement in SCHEMA:
             db.execute(statement)
-        db.execute(
+        made = db.execute(
             "INSERT OR IGNORE INTO jobs_batches (origin, account, name, model, sandbox, total, started, n) "
             "VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
             (*self._batch, self._n or None),
         )
+        return made.rowcount > 0
 
     def _read(self, keys: list[ItemKey], db: sqlite3.Connection) -> dict[ItemKey, Row]:
         found: dict[ItemKey, Row] = {}

@@ -20,7 +20,7 @@ from .._options import options
 from ..aio import Bar, bar, detach, run
 from ..api import Account, AsyncClient, Client
 from ..archive import Archive
-from ..exceptions import AuthenticationError, SkytellsError
+from ..exceptions import AuthenticationError, SkytellsError, warn_user
 from ..models import Prediction
 from ._inputs import Inputs
 from ._journal import Journal
@@ -55,6 +55,13 @@ async def run_batch(
             await asyncio.to_thread(journal.open, inputs, _holder())
             if inputs is None:  # which also tells the API's time, and whether it is a sandbox
                 await client.models.get(journal.model)
+            if journal.is_lost:
+                warn_user(
+                    f"The journal of batch {journal.name!r} was lost with the archive's index. What the "
+                    "archive has of equal inputs is taken for its results; what ran then is in "
+                    "client.predictions.list()."
+                )
+            reuse = reuse or journal.is_lost
             runner = BatchRunner(client.connection, archive, journal, limit=limit, reuse=reuse)
             shows = options.progress if progress else False
             delay = 0.0 if shows is True else 1.0

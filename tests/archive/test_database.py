@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import multiprocessing
 import os
+import shutil
 import sqlite3
 import stat
 import subprocess
@@ -235,6 +236,31 @@ def test_a_reader_sees_the_index_that_another_has_made_anew(
         assert len(reader) == 2
 
 
+def test_an_index_cut_to_nothing_while_it_is_open_locks_nobody_out(keep: Keep, archive: Archive) -> None:
+    keep(made("p1", "fox", **TEXT))
+    os.truncate(archive.path / "index.sqlite", 0)
+    with Archive(archive.path) as other:
+        with pytest.warns(SkytellsWarning) as told:
+            assert len(other) == 1
+        assert "set aside" in str(told[0].message)
+        keep(made("p2", "owl", **TEXT))
+        assert len(other) == 2
+
+
+def test_what_an_index_has_lost_with_its_log_is_found_beside_the_outputs(
+    keep: Keep, archive: Archive, tmp_path: Path
+) -> None:
+    """As where a folder is copied by what leaves out the index's ``-wal``."""
+    keep(made("p1", "fox", **TEXT))
+    archive.close()
+    kept = (archive.path / "index.sqlite").read_bytes()
+    keep(made("p2", "owl", **TEXT))
+    archive.close()
+    (archive.path / "index.sqlite").write_bytes(kept)
+    with Archive(archive.path) as copied:
+        assert {p.id for p in copied} == {"p1", "p2"}
+
+
 def test_damage_found_while_writing_loses_nothing(keep: Keep, archive: Archive, assets: Assets) -> None:
     keep(made("p1", "fox", **TEXT))
     archive.close()
@@ -322,7 +348,8 @@ READER = """
     from skytells_nb.exceptions import SkytellsError
     from skytells_nb.api import Account
     from skytells_nb.models import Prediction
-    import encodings.idna, skytells_nb.archive._load_save
+    import _strptime, encodings.idna, encodings.utf_8_sig, skytells_nb.archive._load_save, warnings
+    warnings.simplefilter("ignore")
     if user >= 0:
         os.setgid(user), os.setuid(user)
     archive = Archive(folder)
@@ -348,12 +375,17 @@ def test_a_read_only_archive_is_read_and_says_why_it_cannot_be_written(
             carry(archive.ended(account, made("p1", "the fox", **TEXT)))
         Path(top).chmod(0o755)
         nobody = 65534 if os.getuid() == 0 else -1  # root may write anywhere
-        for path in (folder, *folder.rglob("*")):
+        shutil.copytree(folder, damaged := Path(top) / "damaged")
+        (damaged / "index.sqlite").write_bytes(b"no index" * 1000)
+        shutil.copytree(folder, bare := Path(top) / "bare", ignore=shutil.ignore_patterns("index*"))
+        for path in Path(top).rglob("*"):
             path.chmod(0o555 if path.is_dir() else 0o444)
         try:
             told = finish(python(READER, str(folder), str(nobody)))
+            for each in (damaged, bare):  # an index is made in memory
+                assert finish(python(READER, str(each), str(nobody))).splitlines()[0] == "1 the fox"
         finally:
-            for path in (folder, *(p for p in folder.rglob("*") if p.is_dir())):
+            for path in (p for p in Path(top).rglob("*") if p.is_dir()):
                 path.chmod(stat.S_IRWXU)
     assert told.splitlines()[0] == "1 the fox"
     assert "Cannot write to the archive" in told

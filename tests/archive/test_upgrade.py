@@ -140,6 +140,15 @@ def test_a_table_that_is_lost_while_the_index_is_open_comes_back(keep: Keep, arc
     assert {p.id for p in archive} == {"p1", "p2"}
 
 
+def test_words_that_have_lost_their_order_do_not_stop_the_index(keep: Keep, archive: Archive) -> None:
+    for name in ("p1", "p2"):
+        keep(made(name, "fox", **TEXT))
+    change(archive.path, "UPDATE words_data SET block = '' WHERE id = 10")
+    with set_aside():
+        keep(made("p3", "fox", **TEXT))
+    assert {p.id for p in archive.find("fox")} == {"p1", "p2", "p3"}
+
+
 def test_a_column_that_is_lost_is_made_anew(keep: Keep, archive: Archive) -> None:
     keep(made("p1", "fox", **TEXT))
     archive.close()
@@ -159,6 +168,7 @@ def test_a_column_that_is_lost_is_made_anew(keep: Keep, archive: Archive) -> Non
         "UPDATE documents SET filled = '[]', raw = '[]'",
         "UPDATE documents SET raw = x'ff00'",
         "DELETE FROM documents",
+        "UPDATE predictions SET model = cast(x'c3' AS TEXT) WHERE id = 'p1'",
         "UPDATE predictions SET stem = 'no name', output = '[broken'",
     ],
 )

@@ -170,6 +170,7 @@ class TestBudgets:
 
         room = types.ModuleType("skytells_nb.spending")
         room.budget = budget  # type: ignore[attr-defined]
+        room.join_budgets = lambda _announced: None  # type: ignore[attr-defined]
         monkeypatch.setitem(sys.modules, "skytells_nb.spending", room)
         return purses
 
@@ -265,13 +266,16 @@ class TestTheArchive:
         assert states == [("succeeded", 12)]
 
     def test_an_index_that_is_set_aside_half_way_is_begun_anew(self, run, archive, sandbox):
-        run(INPUTS[:2], name="foxes")
+        first = run(INPUTS[:2], name="foxes")
         archive.close()
         (archive.path / "index.sqlite").write_bytes(b"not a database at all" * 100)
         with pytest.warns(SkytellsWarning) as told:
-            made = run(INPUTS[2:4], name="foxes")
+            made = run(INPUTS[:4], name="foxes")
         assert "damaged" in str(told[0].message)
-        assert statuses(made) == ["succeeded"] * 2
+        assert "was lost with the archive's index" in str(told[-1].message)
+        assert [prediction.id for prediction in made[:2]] == [prediction.id for prediction in first]
+        assert statuses(made) == ["succeeded"] * 4
+        assert sandbox.billed == 4, "what the archive has is not paid for again"
         assert [b.name for b in batches(archive)] == ["foxes"]
 
     def test_the_journal_in_an_index_that_was_set_aside_still_counts(self, run, archive, sandbox):
@@ -279,8 +283,9 @@ class TestTheArchive:
         archive.close()
         index = archive.path / "index.sqlite"
         index.rename(index.with_name("index-damaged-20261122-101500.sqlite"))
-        with pytest.warns(SkytellsWarning, match="no usable index"):
+        with pytest.warns(SkytellsWarning) as told:
             again = run(INPUTS, name="foxes")
+        assert "no usable index" in str(told[0].message)
         assert [prediction.id for prediction in again] == [prediction.id for prediction in first]
         assert sandbox.billed == 12
 

@@ -22,7 +22,7 @@ from ._connection import Connection
 from ._http import Exchange
 from ._observers import Observer, tell
 from ._pending import PendingCreate
-from ._reconcile import search, search_once, start_when_clear, uncertain_error
+from ._reconcile import ambiguous, search, search_once, start_when_clear, uncertain_error
 from ._requests import CreateRequest
 from ._responses import (
     ErrorBody,
@@ -236,6 +236,8 @@ class _Attempt:
             is_known = error.readable and error.status != 408 and (error.enveloped or error.status == 503)
         if not is_known:
             raise uncertain_error(self.connection, self.request, pending, message)
+        if pending.older:
+            raise ambiguous(self.connection, self.request, pending, pending.older)
 
     def release(self) -> None:
         """Leave the registry: nothing is on the wire and nothing is searched for any more."""

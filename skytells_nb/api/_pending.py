@@ -160,7 +160,8 @@ class PendingCreate:
 
     Two creates share a `key` when the API could not tell them apart. It was first sent at `started`
     (monotonic seconds) and `wall` (the local clock); `number` is its place in the order in which this
-    registry came to know of things.
+    registry came to know of things. `older` are the ids of equal ones that would be too old to be its own, if
+    the API's clocks agreed, of which nothing is known yet.
     """
 
     key: Key
@@ -169,6 +170,7 @@ class PendingCreate:
     started: float
     wall: datetime
     number: float = field(default=-inf)
+    older: list[str] = field(default_factory=list)
 
 
 class CreateRegistry:

@@ -28,6 +28,8 @@ _SKEW: Final = timedelta(seconds=2)
 _DOUBT: Final = timedelta(minutes=2)
 """So much older than its request a prediction may seem, because clocks differ: it is not adopted then, but
 forbids to send the create again."""
+_DAY: Final = timedelta(days=1)
+"""The same for an equal one where nothing is known of the clocks: one may tell the time of another zone."""
 
 
 async def start_when_clear(connection: Connection, request: CreateRequest) -> PendingCreate:
@@ -65,7 +67,7 @@ async def search(connection: Connection, request: CreateRequest, pending: Pendin
     if trouble is not None or looks < 2:
         raise _blind(connection, request, pending, trouble)
     if unclear:
-        raise _ambiguous(connection, request, pending, unclear)
+        raise ambiguous(connection, request, pending, unclear)
     return None
 
 
@@ -79,7 +81,7 @@ async def search_once(
     except SkytellsError as error:
         raise _blind(connection, request, pending, error) from None
     if found is None and unclear:
-        raise _ambiguous(connection, request, pending, unclear)
+        raise ambiguous(connection, request, pending, unclear)
     return found
 
 
@@ -101,6 +103,9 @@ async def _look(
                 for p in listed
                 if creates.is_free(pending, p.id) and _may_be(connection, request, p, since - _DOUBT)
             ]
+            if not connection.created_at:  # else a create's own answer has told how the API's clocks differ
+                equal = _matching(connection, request, listed, since - _DAY)
+                pending.older = [p.id for p in equal if creates.is_free(pending, p.id)]
             if not unclear:
                 return None, []
             clearer = await _clear_up(connection, request, unclear[-_UNCLEAR:])
@@ -210,9 +215,10 @@ def _blind(
     return uncertain_error(connection, request, pending, f"the newest predictions could not be read: {why}")
 
 
-def _ambiguous(
+def ambiguous(
     connection: Connection, request: CreateRequest, pending: PendingCreate, candidates: list[str]
 ) -> UncertainCreateError:
+    """Return the error of a create that may have made any of these predictions."""
     why = f"one of these may be it: {', '.join(candidates)}"
     return uncertain_error(connection, request, pending, why, candidates)
 

@@ -15,7 +15,7 @@ from skytells_nb.exceptions import UncertainCreateError
 from .api import Api, good
 from .stage import Stage
 
-FOX = {"prompt": "a red fox in snow"}
+FOX, OWL = {"prompt": "a red fox in snow"}, {"prompt": "an owl"}
 
 
 def posts(api: Api) -> int:
@@ -100,8 +100,22 @@ def test_a_computer_that_slept_meanwhile_still_finds_what_it_sent():
 def test_one_made_before_the_create_by_somebody_else_is_not_taken():
     api = Api(["error_before"])
     stage = Stage(api)
-    api.accept("truefusion", FOX, stage.time - 130)
+    api.accept("truefusion", OWL, stage.time - 130)
     assert create(stage).id == "p2"
+
+
+@pytest.mark.parametrize("before", [130, 9 * 3600])
+def test_an_equal_one_forbids_to_pay_again_while_nothing_is_known_of_clocks(before: float):
+    """It may be the lost one, by a clock of another zone; after an answer of its own the clocks are known."""
+    api = Api(["error_before", "ok", "error_before"])
+    stage = Stage(api)
+    api.accept("truefusion", FOX, stage.time - before)
+    with pytest.raises(UncertainCreateError, match="p1"):
+        create(stage)
+    assert posts(api) == 1
+    connection = stage.connection()
+    stage.run(connection, create_prediction(connection, "truefusion", OWL))
+    assert stage.run(connection, create_prediction(connection, "truefusion", FOX)).id == "p3"
 
 
 def test_one_made_so_shortly_before_that_clocks_cannot_tell_is_neither_taken_nor_paid_for_again():

@@ -13,7 +13,7 @@ from .core import Core, Received
 from .errors import StateError
 from .faults import FAULT_KINDS, Faults
 from .inprocess import ConnectionDroppedError, InProcess, NeverAnsweredError
-from .messages import API_ROUTES, Request, Response
+from .messages import API_ROUTES, HttpRequest, HttpResponse
 from .options import Options
 from .runfile import RunningSandbox, find_running, start_or_join
 from .server import Server
@@ -24,12 +24,12 @@ __all__ = [
     "ConnectionDroppedError",
     "Core",
     "Faults",
+    "HttpRequest",
+    "HttpResponse",
     "InProcess",
     "NeverAnsweredError",
     "Options",
     "Received",
-    "Request",
-    "Response",
     "RunningSandbox",
     "Server",
     "StateError",

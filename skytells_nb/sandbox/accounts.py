@@ -151,7 +151,7 @@ class Learner:
 
 
 @dataclass(slots=True)
-class Account:
+class UserAccount:
     """What belongs to one account besides its predictions."""
 
     name: str
@@ -172,7 +172,7 @@ class Caller(NamedTuple):
     """Who asks: the key as it was sent, and the account it opens."""
 
     key: str
-    account: Account
+    account: UserAccount
 
 
 class Accounts:
@@ -191,16 +191,16 @@ class Accounts:
         token_limit: int | None,
         closed: bool,
     ) -> None:
-        self.owner = Account(OWNER, rate_limit, token_limit)
+        self.owner = UserAccount(OWNER, rate_limit, token_limit)
         self.learners = {each.name: each for each in learners}
         self._closed = closed
         self._by_name = {OWNER: self.owner}
         self._by_key = {api_key: self.owner}
         for each in self.learners.values():
-            account = Account(each.name, each.rate_limit, token_limit, each.budget)
+            account = UserAccount(each.name, each.rate_limit, token_limit, each.budget)
             self._by_name[each.name] = self._by_key[each.key] = account
         #: Whose limits are shown to somebody whose key opens nothing.
-        self.anonymous = Account(OWNER) if closed else self.owner
+        self.anonymous = UserAccount(OWNER) if closed else self.owner
 
     def admit(self, key: str | None, route: str) -> Caller:
         """Return the account that a key opens.
@@ -217,6 +217,6 @@ class Accounts:
             raise errors.unauthorized()
         return Caller(key, account)
 
-    def named(self, name: str) -> Account:
+    def named(self, name: str) -> UserAccount:
         """Return an account by its name; the anonymous one when there is none."""
         return self._by_name.get(name, self.anonymous)

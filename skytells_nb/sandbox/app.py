@@ -22,7 +22,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 from . import errors
 from .accounts import OWNER
 from .core import Core
-from .messages import Asset, Request, Response
+from .messages import Asset, HttpRequest, HttpResponse
 from .options import WILDCARDS
 from .rendering import RenderCache, serve_file
 
@@ -143,7 +143,7 @@ class App:
         headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
         transport: asyncio.Transport = scope["state"]["transport"]
         head = partial(
-            Request,
+            HttpRequest,
             scope["method"],
             scope["raw_path"].decode("ascii"),
             scope["query_string"].decode("latin-1"),
@@ -162,8 +162,8 @@ class App:
         await self._send(response, transport, receive, send)
 
     async def _answer(
-        self, head: Callable[[bytes], Request], headers: dict[str, str], receive: Receive
-    ) -> Response | None:
+        self, head: Callable[[bytes], HttpRequest], headers: dict[str, str], receive: Receive
+    ) -> HttpResponse | None:
         """Read and answer; None when the body did not come."""
         if not is_own_name(headers.get("host", ""), self._names):
             # DNS rebinding: a page of evil.example whose name was made to mean this machine
@@ -179,7 +179,7 @@ class App:
                 response = self._core.answer(head(body))
             else:
                 async with self._large_body(head(b""), receive, None if chunked else size) as large:
-                    if isinstance(large, Response):
+                    if isinstance(large, HttpResponse):
                         return self._unread(large)
                     if large is None:
                         return None
@@ -194,7 +194,7 @@ class App:
             late = response.after
             while left := self._core.seconds_left(response.hold):
                 if not await self._pause(min(left, LOOK_AGAIN)):
-                    return Response(ending="drop")
+                    return HttpResponse(ending="drop")
             response = self._core.answer_held(response.hold, head(b""))
             response.after += late
         if response.work is not None:
@@ -205,8 +205,8 @@ class App:
 
     @contextlib.asynccontextmanager
     async def _large_body(
-        self, request: Request, receive: Receive, size: int | None
-    ) -> AsyncIterator[bytes | Response | None]:
+        self, request: HttpRequest, receive: Receive, size: int | None
+    ) -> AsyncIterator[bytes | HttpResponse | None]:
         """Read a body of so many bytes, or of nobody knows how many, when there is room for it.
 
         Yields a refusal where it is not read at all, and None when the client left before its end.
@@ -225,18 +225,18 @@ class App:
             body = await _read(receive, size, limit)
             yield self._core.refuse(errors.too_large(most)) if body is not None and len(body) > size else body
 
-    def _unread(self, response: Response) -> Response:
+    def _unread(self, response: HttpResponse) -> HttpResponse:
         response.unread = True
         return response
 
-    async def _drawn(self, response: Response, asset: Asset) -> Response:
+    async def _drawn(self, response: HttpResponse, asset: Asset) -> HttpResponse:
         """Fill a response with its file; a server that stops waits for no drawing."""
         stopping = asyncio.ensure_future(self.stopping.wait())
         drawing = asyncio.ensure_future(self._files.find(asset))
         try:
             await asyncio.wait((drawing, stopping), return_when=asyncio.FIRST_COMPLETED)
             if self.stopping.is_set():
-                return Response(ending="drop")
+                return HttpResponse(ending="drop")
             return serve_file(response, drawing.result(), asset.range)
         finally:
             for each in (drawing, stopping):
@@ -244,7 +244,7 @@ class App:
             await asyncio.gather(drawing, stopping, return_exceptions=True)
 
     async def _send(
-        self, response: Response, transport: asyncio.Transport, receive: Receive, send: Send
+        self, response: HttpResponse, transport: asyncio.Transport, receive: Receive, send: Send
     ) -> None:
         late, ending = response.after + self._core.options.delay, response.ending
         pieces = response.pieces
@@ -377,7 +377,7 @@ async def _flushed(transport: asyncio.Transport) -> None:
         await asyncio.sleep(0.01)
 
 
-def _headers(response: Response) -> list[tuple[bytes, bytes]]:
+def _headers(response: HttpResponse) -> list[tuple[bytes, bytes]]:
     pairs = [
         (name.encode("ascii"), value.encode("latin-1", "replace")) for name, value in response.headers.items()
     ]

@@ -23,7 +23,7 @@ from .accounts import OWNER
 from .control import require_owner
 from .core import Core
 from .jobs import SECOND, Job
-from .messages import Request, Response, Route
+from .messages import HttpRequest, HttpResponse, Route
 
 #: Characters of a prompt that are shown, and that a thumbnail is described with.
 CAPTION, ALT = 240, 120
@@ -147,7 +147,7 @@ SHOWN, SOUGHT = 4, 60
 SOONEST, LATEST = 5, 3600
 
 
-def answer(core: Core, route: Route, request: Request, now: int) -> Response:
+def answer(core: Core, route: Route, request: HttpRequest, now: int) -> HttpResponse:
     """Answer with the page, or with one of its thumbnails."""
     if not (core.options.gallery and core.has_class):
         raise errors.endpoint_not_found(request.method, request.target)
@@ -162,7 +162,7 @@ def answer(core: Core, route: Route, request: Request, now: int) -> Response:
     headers = dict(HEADERS)
     if every:
         headers["refresh"] = str(every)
-    return Response(200, page.encode("utf-8", "replace"), headers)
+    return HttpResponse(200, page.encode("utf-8", "replace"), headers)
 
 
 def cards(core: Core, now: int) -> list[Card]:
@@ -191,14 +191,14 @@ def is_shown(job: Job, now: int) -> bool:
     return job.kind == "image" and bool(job.files) and job.phase(now) == "succeeded"
 
 
-def thumbnail(core: Core, rest: str, now: int, *, edge: int = EDGE, whose: str | None = None) -> Response:
+def thumbnail(core: Core, rest: str, now: int, *, edge: int = EDGE, whose: str | None = None) -> HttpResponse:
     """Answer with a picture, made small: of anybody, or of one account."""
     id, _, name = rest.partition("/")
     job = core.state.jobs.get(id)
     if job is None or whose not in (None, job.account) or not is_shown(job, now) or job.files[0][0] != name:
         raise errors.file_gone(name)
     headers = {"content-type": "image/jpeg", "cache-control": "private, max-age=86400"}
-    return Response(asset=core.predictions.file(job, 0, edge=edge), headers=headers)
+    return HttpResponse(asset=core.predictions.file(job, 0, edge=edge), headers=headers)
 
 
 def _every(query: str) -> int:

@@ -21,7 +21,7 @@ from .accounts import OWNER
 from .class_gallery import STYLE, is_shown, page_file, page_headers, thumbnail
 from .core import Core
 from .jobs import SECOND, Job
-from .messages import Request, Response, Route, dump
+from .messages import HttpRequest, HttpResponse, Route, dump
 from .state import State
 
 CHOICES: Final = {"left": "← Left", "both": "↑ Both good", "neither": "↓ Neither", "right": "Right →"}
@@ -37,7 +37,7 @@ _SCRIPT: Final = page_file("vote.js")
 HEADERS: Final = page_headers(_STYLE, _SCRIPT)
 
 
-class Pair(NamedTuple):
+class Matchup(NamedTuple):
     """Two predictions of one input."""
 
     left: Job
@@ -54,7 +54,7 @@ def teachers_word(state: State) -> str:
     return hmac.new(state.api_key.encode(), b"ranking", "sha256").hexdigest()[:32]
 
 
-def answer(core: Core, route: Route, request: Request, now: int) -> Response:
+def answer(core: Core, route: Route, request: HttpRequest, now: int) -> HttpResponse:
     """Answer with a pair to vote on, with one of its pictures, or with the ranking."""
     word = route.argument.encode()
     if core.has_class and hmac.compare_digest(word, teachers_word(core.state).encode()) and not route.rest:
@@ -75,7 +75,7 @@ def answer(core: Core, route: Route, request: Request, now: int) -> Response:
     return _page(*_next(core, voter, sent["key"].strip(), pairs))
 
 
-def pairs_of(core: Core, now: int) -> list[Pair]:
+def pairs_of(core: Core, now: int) -> list[Matchup]:
     """List every two of the teacher's predictions that different models have made of one input."""
     seen: Counter[bytes] = Counter()
     made: dict[bytes, list[Job]] = {}
@@ -86,14 +86,14 @@ def pairs_of(core: Core, now: int) -> list[Pair]:
             seen[job.model.encode() + asked] += 1  # a second take of an input is another task
             made.setdefault(asked + b"%d" % seen[job.model.encode() + asked], []).append(job)
     return [
-        Pair(one, other)
+        Matchup(one, other)
         for jobs in made.values()
         for one, other in combinations(jobs, 2)
         if (one.text is None) is (other.text is None)
     ]
 
 
-def _count(core: Core, voter: str, sent: dict[str, str], pairs: list[Pair], now: int) -> None:
+def _count(core: Core, voter: str, sent: dict[str, str], pairs: list[Matchup], now: int) -> None:
     """Keep a vote on a pair that there is; a second one takes the place of the first."""
     left, right, choice = sent.get("left", ""), sent.get("right", ""), sent.get("vote", "")
     key = " ".join(sorted((left, right)))
@@ -107,7 +107,7 @@ def _pair_of(name: str) -> str:
     return " ".join(name.split(" ", 2)[:2])
 
 
-def _next(core: Core, voter: str, key: str, pairs: list[Pair]) -> tuple[str, str, str]:
+def _next(core: Core, voter: str, key: str, pairs: list[Matchup]) -> tuple[str, str, str]:
     """Show the learner a pair they have not seen, of those that fewest have voted on; sides by chance."""
     voted = core.state.votes
     left = [pair for pair in pairs if f"{pair.key} {voter}" not in voted]
@@ -205,7 +205,7 @@ def strengths(points: Mapping[tuple[str, str], float]) -> list[tuple[str, float]
     return sorted(((model, value / (1 + value)) for model, value in power.items()), key=lambda each: -each[1])
 
 
-def _page(title: str, note: str, main: str, *, refresh: bool = False) -> Response:
+def _page(title: str, note: str, main: str, *, refresh: bool = False) -> HttpResponse:
     page = page_file("class.html").format(
         title="Class vote",
         heading=title,
@@ -215,4 +215,4 @@ def _page(title: str, note: str, main: str, *, refresh: bool = False) -> Respons
         foot=f"<script>{_SCRIPT}</script>",
     )
     headers = {**HEADERS, "refresh": str(EVERY)} if refresh else dict(HEADERS)
-    return Response(200, page.encode("utf-8", "replace"), headers)
+    return HttpResponse(200, page.encode("utf-8", "replace"), headers)

@@ -16,11 +16,11 @@ from urllib.parse import parse_qsl
 from . import errors
 from .accounts import parse_key
 from .core import Core
-from .messages import Request, Response, Route, as_json
+from .messages import HttpRequest, HttpResponse, Route, as_json
 from .predictions import parse_body
 
 
-def answer(core: Core, route: Route, request: Request, now: int) -> Response:
+def answer(core: Core, route: Route, request: HttpRequest, now: int) -> HttpResponse:
     """Answer a request to one of the sandbox's own routes.
 
     GET reads ``log``, ``billing``, ``predictions``, ``deliveries``, ``class``, ``votes`` or ``faults``; POST
@@ -34,18 +34,18 @@ def answer(core: Core, route: Route, request: Request, now: int) -> Response:
     return as_json(handler(core, request))
 
 
-def require_owner(core: Core, request: Request) -> None:
+def require_owner(core: Core, request: HttpRequest) -> None:
     """Refuse a request that does not carry the sandbox's own key, which in a class is the teacher's."""
     key = parse_key(request.headers) or ""
     if not hmac.compare_digest(key.encode("utf-8", "surrogatepass"), core.state.api_key.encode()):
         raise errors.unauthorized()
 
 
-def _log(core: Core, _: Request) -> Any:
+def _log(core: Core, _: HttpRequest) -> Any:
     return {"requests": [each._asdict() for each in core.received]}
 
 
-def _billing(core: Core, request: Request) -> Any:
+def _billing(core: Core, request: HttpRequest) -> Any:
     billed = core.billed
     amounts = {id: str(amount) for id, amount in billed.items()}
     bill = {
@@ -57,7 +57,7 @@ def _billing(core: Core, request: Request) -> Any:
     return bill | ({"learners": _class(core, request)["learners"]} if core.has_class else {})
 
 
-def _predictions(core: Core, _: Request) -> Any:
+def _predictions(core: Core, _: HttpRequest) -> Any:
     shown = core.snapshot()
     if core.has_class:
         for each in shown:
@@ -65,11 +65,11 @@ def _predictions(core: Core, _: Request) -> Any:
     return shown
 
 
-def _deliveries(core: Core, _: Request) -> Any:
+def _deliveries(core: Core, _: HttpRequest) -> Any:
     return {"deliveries": [each._asdict() for each in core.deliveries]}
 
 
-def _class(core: Core, _: Request) -> Any:
+def _class(core: Core, _: HttpRequest) -> Any:
     """Return for each learner what was made, billed and is left; never a key."""
     state = core.state
     made = Counter(job.account for job in state.jobs.values())
@@ -86,16 +86,16 @@ def _class(core: Core, _: Request) -> Any:
     }
 
 
-def _votes(core: Core, _: Request) -> Any:
+def _votes(core: Core, _: HttpRequest) -> Any:
     """Return what a class has voted on its page, oldest first."""
     return {"votes": sorted(core.state.votes.values(), key=lambda vote: float(vote["at"]))}
 
 
-def _faults(core: Core, _: Request) -> Any:
+def _faults(core: Core, _: HttpRequest) -> Any:
     return {"waiting": core.faults.waiting}
 
 
-def _add_fault(core: Core, request: Request) -> Any:
+def _add_fault(core: Core, request: HttpRequest) -> Any:
     """Add a fault: the keywords of `Faults.next`, and ``"always": true`` for `Faults.always`."""
     rule = parse_body(request.body)
     add = core.faults.always if rule.pop("always", False) else core.faults.next
@@ -115,12 +115,12 @@ def _check_learner(core: Core, name: Any) -> None:
     raise ValueError(f"there is no learner {name!r}; {there_are}")
 
 
-def _clear(core: Core, request: Request) -> Any:
+def _clear(core: Core, request: HttpRequest) -> Any:
     core.faults.clear(dict(parse_qsl(request.query)).get("name"))
     return _faults(core, request)
 
 
-_ROUTES: Final[dict[tuple[str, str], Callable[[Core, Request], Any]]] = {
+_ROUTES: Final[dict[tuple[str, str], Callable[[Core, HttpRequest], Any]]] = {
     ("GET", "log"): _log,
     ("GET", "billing"): _billing,
     ("GET", "predictions"): _predictions,
@@ -141,7 +141,7 @@ ABOUT: Final = (
 _ANY_KEY: Final = "Any key that starts with <code>sk-</code> is accepted."
 
 
-def home(core: Core, route: Route, request: Request, now: int) -> Response:
+def home(core: Core, route: Route, request: HttpRequest, now: int) -> HttpResponse:
     """Answer ``GET /``, to a browser as a page and to a program as JSON."""
     del route, now
     if "text/html" in request.headers.get("accept", ""):
@@ -159,7 +159,9 @@ def home(core: Core, route: Route, request: Request, now: int) -> Response:
                 billed=len(core.state.ledger),
             )
         )
-        return Response(200, page.encode("utf-8", "replace"), {"content-type": "text/html; charset=utf-8"})
+        return HttpResponse(
+            200, page.encode("utf-8", "replace"), {"content-type": "text/html; charset=utf-8"}
+        )
     return as_json(
         {
             "sandbox": True,

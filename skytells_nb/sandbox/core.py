@@ -19,7 +19,7 @@ from typing import Final, NamedTuple
 from urllib.parse import parse_qs
 
 from . import errors, faults, jobs
-from .accounts import Account, Accounts, Caller, fingerprint, parse_key, rate_headers, retry_after
+from .accounts import Accounts, Caller, UserAccount, fingerprint, parse_key, rate_headers, retry_after
 from .classroom import enrol
 from .errors import Refusal
 from .faults import ActiveFault, Faults
@@ -31,8 +31,8 @@ from .messages import (
     TEXT_ROUTES,
     UNKNOWN,
     Asset,
-    Request,
-    Response,
+    HttpRequest,
+    HttpResponse,
     Route,
     as_json,
     find_route,
@@ -84,7 +84,7 @@ class Core:
     Examples
     --------
     >>> core = Core()
-    >>> core.answer(Request("GET", "/v1/models", headers={"x-api-key": core.state.api_key})).status
+    >>> core.answer(HttpRequest("GET", "/v1/models", headers={"x-api-key": core.state.api_key})).status
     200
     """
 
@@ -96,7 +96,7 @@ class Core:
         faults: Faults | None = None,
         catalogue: Catalogue | None = None,
         media: Media | None = None,
-        handlers: Mapping[str, Callable[[Core, Route, Request, int], Response]] | None = None,
+        handlers: Mapping[str, Callable[[Core, Route, HttpRequest, int], HttpResponse]] | None = None,
     ) -> None:
         self.options = options or Options()
         self.state = state or State(seed=self.options.seed)
@@ -127,7 +127,7 @@ class Core:
         """The moment, in microseconds since the epoch."""
         return int(self.options.clock() * SECOND)
 
-    def answer(self, request: Request) -> Response:
+    def answer(self, request: HttpRequest) -> HttpResponse:
         """Answer one request. Nothing is raised: what goes wrong is a response too."""
         route = find_route(request.method, request.target, self.options.paths)
         with self._lock:
@@ -148,7 +148,7 @@ class Core:
             self.on_webhook()
         return response
 
-    def account_of(self, request: Request) -> Account | None:
+    def account_of(self, request: HttpRequest) -> UserAccount | None:
         """Return the account that a request's head opens; None where it will be refused whatever its body."""
         route = find_route(request.method, request.target, self.options.paths)
         with self._lock:
@@ -175,7 +175,7 @@ class Core:
             long_enough = job.ends - self.now > AHEAD_FROM * SECOND
             return [self.predictions.file(job, n) for n in range(len(job.files))] if long_enough else []
 
-    def answer_held(self, id: str, request: Request) -> Response:
+    def answer_held(self, id: str, request: HttpRequest) -> HttpResponse:
         """Answer an awaited create, now that its prediction has ended (section 4.7)."""
         with self._lock:
             now = self.now
@@ -194,13 +194,13 @@ class Core:
                 job.sizes[name] = size
                 job.rendered = None
 
-    def refuse(self, refusal: Refusal) -> Response:
+    def refuse(self, refusal: Refusal) -> HttpResponse:
         """Answer a request that was not even read, in the documented envelope."""
         response = self._refuse(refusal)
         self._finish(response, UNKNOWN, self.accounts.anonymous, self.now)
         return response
 
-    def failure(self, error: BaseException) -> Response:
+    def failure(self, error: BaseException) -> HttpResponse:
         """Answer for a mistake of the sandbox's own: 500."""
         return self.refuse(Refusal(500, "INTERNAL_ERROR", "The sandbox itself has failed", repr(error)))
 
@@ -253,7 +253,7 @@ class Core:
         with self._lock:
             return list(self.log)
 
-    def _identify(self, route: Route, request: Request) -> Caller:
+    def _identify(self, route: Route, request: HttpRequest) -> Caller:
         """Check path and key, in this order; a file belongs to whoever made it, and needs no key."""
         if route is UNKNOWN:
             raise errors.endpoint_not_found(request.method, request.target)
@@ -263,7 +263,7 @@ class Core:
             return Caller("", self.accounts.anonymous)
         return self.accounts.admit(parse_key(request.headers), route.name)
 
-    def _check_limits(self, route: Route, account: Account, now: int) -> Sequence[ActiveFault]:
+    def _check_limits(self, route: Route, account: UserAccount, now: int) -> Sequence[ActiveFault]:
         """Check the rate, and use up the faults that strike."""
         if route.name not in ROUTES:
             return ()
@@ -274,13 +274,13 @@ class Core:
             window.count(now)
         return self.faults.take(route.name, account.name)
 
-    def _owner_of(self, id: str) -> Account:
+    def _owner_of(self, id: str) -> UserAccount:
         job = self.state.jobs.get(id)
         return self.accounts.anonymous if job is None else self.accounts.named(job.account)
 
     def _handle_with_faults(
-        self, route: Route, request: Request, caller: Caller, active: Sequence[ActiveFault], now: int
-    ) -> Response:
+        self, route: Route, request: HttpRequest, caller: Caller, active: Sequence[ActiveFault], now: int
+    ) -> HttpResponse:
         """Handle a request, unless a fault strikes before, and let a fault replace the response."""
         early = faults.early_response(active)
         if early is not None:
@@ -292,8 +292,8 @@ class Core:
         return faults.replace_response(active, response)
 
     def _handle(
-        self, route: Route, request: Request, caller: Caller, active: Sequence[ActiveFault], now: int
-    ) -> Response:
+        self, route: Route, request: HttpRequest, caller: Caller, active: Sequence[ActiveFault], now: int
+    ) -> HttpResponse:
         id = route.argument
         match route.name:
             case "create":
@@ -325,7 +325,7 @@ class Core:
             raise errors.endpoint_not_found(request.method, request.target)
         return handler(self, route, request, now)
 
-    def _refuse(self, refusal: Refusal, route: Route = UNKNOWN) -> Response:
+    def _refuse(self, refusal: Refusal, route: Route = UNKNOWN) -> HttpResponse:
         request_id = f"req_sandbox_{len(self.log)}"
         shape: str = self.options.error_shape
         if route.name in TEXT_ROUTES:
@@ -335,7 +335,7 @@ class Core:
         response.headers.update(refusal.headers)
         return response
 
-    def _finish(self, response: Response, route: Route, account: Account, now: int) -> None:
+    def _finish(self, response: HttpResponse, route: Route, account: UserAccount, now: int) -> None:
         headers = response.headers
         headers["x-skytells-sandbox"] = "1"
         headers.setdefault("date", _date(now // SECOND))
@@ -348,7 +348,12 @@ class Core:
             headers |= rate_headers(self.options.rate_headers, bucket, limit, running, now)
 
     def _record(
-        self, request: Request, route: Route, response: Response, active: Sequence[ActiveFault], now: int
+        self,
+        request: HttpRequest,
+        route: Route,
+        response: HttpResponse,
+        active: Sequence[ActiveFault],
+        now: int,
     ) -> None:
         key = parse_key(request.headers)
         self.log.append(

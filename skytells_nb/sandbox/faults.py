@@ -17,7 +17,7 @@ from typing import Any, Final, NamedTuple
 
 from . import errors
 from .jobs import SECOND, Job
-from .messages import API_ROUTES, ROUTES, TEXT_ROUTES, Response, as_json
+from .messages import API_ROUTES, ROUTES, TEXT_ROUTES, HttpResponse, as_json
 from .options import QUIRKS
 
 #: Words of ``faults.json`` for several routes.
@@ -290,7 +290,7 @@ _REFUSALS: Final[dict[str, Callable[[], errors.Refusal]]] = {
 }
 
 
-def early_response(active: Iterable[ActiveFault]) -> Response | None:
+def early_response(active: Iterable[ActiveFault]) -> HttpResponse | None:
     """Return or raise what a fault answers before the request is handled; None where none does."""
     for name, details in active:
         if name in _REFUSALS:
@@ -301,7 +301,7 @@ def early_response(active: Iterable[ActiveFault]) -> Response | None:
         if name == "suspended":
             raise errors.suspended(details["status"])
         if name == "drop_before":
-            return Response(ending="drop", reset=details["reset"])
+            return HttpResponse(ending="drop", reset=details["reset"])
         if name == "server_error" and not details["accepted"]:
             raise errors.server_error(details["status"])
         if name == "html_gateway" and not details["accepted"]:
@@ -322,7 +322,7 @@ def modify_job(job: Job, active: Iterable[ActiveFault], now: int) -> None:
             job.hidden_until = now + int(details["seconds"] * SECOND)
 
 
-def replace_response(active: Sequence[ActiveFault], response: Response) -> Response:
+def replace_response(active: Sequence[ActiveFault], response: HttpResponse) -> HttpResponse:
     """Replace the response to a request that has been handled by what a fault makes of it."""
     if active and response.work is not None:
         response.body, response.work = response.work(), None
@@ -331,7 +331,7 @@ def replace_response(active: Sequence[ActiveFault], response: Response) -> Respo
     return response
 
 
-def modify_response(active: Iterable[ActiveFault], response: Response) -> None:
+def modify_response(active: Iterable[ActiveFault], response: HttpResponse) -> None:
     """Delay an answer, or take its Date header away, whatever it says."""
     for name, details in active:
         if name == "slow":
@@ -340,12 +340,12 @@ def modify_response(active: Iterable[ActiveFault], response: Response) -> None:
             response.headers["date"] = ""
 
 
-def _replaced(name: str, details: Any, response: Response) -> Response:
+def _replaced(name: str, details: Any, response: HttpResponse) -> HttpResponse:
     match name:
         case "drop_after":
-            return Response(ending="drop", reset=details["reset"])
+            return HttpResponse(ending="drop", reset=details["reset"])
         case "hang_after":
-            return Response(ending="hang")
+            return HttpResponse(ending="hang")
         case "cut_short":
             response.ending = "cut"
         case "error_after" | "server_error":
@@ -361,5 +361,5 @@ def _replaced(name: str, details: Any, response: Response) -> Response:
     return response
 
 
-def _gateway(status: int) -> Response:
-    return Response(status, GATEWAY_PAGE, {"content-type": "text/html"})
+def _gateway(status: int) -> HttpResponse:
+    return HttpResponse(status, GATEWAY_PAGE, {"content-type": "text/html"})

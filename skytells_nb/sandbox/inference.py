@@ -17,15 +17,26 @@ from typing import Any, Final
 from urllib.parse import parse_qsl
 
 from . import errors, language
-from .accounts import OWNER, Account, retry_after
+from .accounts import OWNER, UserAccount, retry_after
 from .faults import ActiveFault
 from .jobs import SECOND, Job
-from .language import USUAL_TOKENS, Completion, Output, TextRequest, Turn
-from .messages import Ending, Request, Response, as_json, dump
+from .language import (
+    USUAL_TOKENS,
+    Completion,
+    Output,
+    TextRequest,
+    Turn,
+    chat_events,
+    chat_usage,
+    completion_json,
+    response_events,
+    response_json,
+)
+from .messages import Ending, HttpRequest, HttpResponse, as_json, dump
 from .models import (
     CHARACTERS_A_TOKEN,
     Catalogue,
-    Model,
+    CatalogueEntry,
     count_tokens,
     schema_errors,
     spell,
@@ -35,7 +46,6 @@ from .options import Options
 from .predictions import parse_body, refuse_beyond_budget
 from .rendering import Media
 from .state import State
-from .text_shapes import chat_events, chat_usage, completion_json, response_events, response_json
 
 #: How many tokens a model reads. Ours.
 CONTEXT: Final = 128_000
@@ -63,8 +73,8 @@ class Inference:
         self._number = 0
 
     def answer(
-        self, route: str, request: Request, account: Account, active: Sequence[ActiveFault], now: int
-    ) -> Response:
+        self, route: str, request: HttpRequest, account: UserAccount, active: Sequence[ActiveFault], now: int
+    ) -> HttpResponse:
         """Answer a request to one of the three routes; each model's requests and tokens count apart."""
         ask = self._ask(route, request, active)
         bucket = account.bucket(ask.model.slug)
@@ -82,7 +92,7 @@ class Inference:
         response.bucket = bucket
         return response
 
-    def _chat(self, ask: TextRequest, account: Account, now: int) -> Response:
+    def _chat(self, ask: TextRequest, account: UserAccount, now: int) -> HttpResponse:
         """Answer ``POST /v1/chat/completions`` (text 2)."""
         body, quirks = ask.body, ask.quirks
         ask.turns = [
@@ -101,7 +111,7 @@ class Inference:
         whole = completion_json(answer, ask, usage)
         return self._answer(ask, answer, whole, events, done="no-done" not in quirks)
 
-    def _responses(self, ask: TextRequest, account: Account, now: int) -> Response:
+    def _responses(self, ask: TextRequest, account: UserAccount, now: int) -> HttpResponse:
         """Answer ``POST /v1/responses`` (text 3)."""
         body = ask.body
         turns = _input_turns(body["input"])
@@ -124,7 +134,7 @@ class Inference:
         whole = response_json(answer, ask, "completed")
         return self._answer(ask, answer, whole, response_events(answer, ask), done=False)
 
-    def _embeddings(self, ask: TextRequest, account: Account, now: int) -> Response:
+    def _embeddings(self, ask: TextRequest, account: UserAccount, now: int) -> HttpResponse:
         """Answer ``POST /v1/embeddings`` (text 4)."""
         body, given = ask.body, ask.body["input"]
         if isinstance(given, str) or not isinstance(given[0], str | list):
@@ -155,9 +165,9 @@ class Inference:
                 written.append(dump({"object": "embedding", "index": index, "embedding": embedding}))
             return head[:-1] + b',"data":[' + b",".join(written) + b"]}"
 
-        return Response(200, b"", {"content-type": "application/json"}, work=write)
+        return HttpResponse(200, b"", {"content-type": "application/json"}, work=write)
 
-    def _ask(self, route: str, request: Request, active: Sequence[ActiveFault]) -> TextRequest:
+    def _ask(self, route: str, request: HttpRequest, active: Sequence[ActiveFault]) -> TextRequest:
         """Parse what all three routes have in common, and check the body."""
         body = parse_body(request.body)
         name = body.get("model")
@@ -176,7 +186,7 @@ class Inference:
         struck = [str(details["quirk"]) for fault, details in active if fault == "text"]
         return TextRequest(model, body, [], stream, frozenset([*self.options.quirks, *struck]))
 
-    def _reply(self, ask: TextRequest, account: Account, prefix: str, count: int, now: int) -> Completion:
+    def _reply(self, ask: TextRequest, account: UserAccount, prefix: str, count: int, now: int) -> Completion:
         """Answer, count tokens and bill them."""
         body, quirks = ask.body, ask.quirks
         given = [each.get("function", each) for each in body.get("tools") or ()]
@@ -226,7 +236,13 @@ class Inference:
         return (Output(text[:most]), "length") if len(text) > most else (Output(text), "stop")
 
     def _charge(
-        self, model: Model, account: Account, prefix: str, tokens_in: int, tokens_out: int, now: int
+        self,
+        model: CatalogueEntry,
+        account: UserAccount,
+        prefix: str,
+        tokens_in: int,
+        tokens_out: int,
+        now: int,
     ) -> str:
         """Bill a call by its tokens, and name it."""
         amount = token_price(model, tokens_in, tokens_out)
@@ -246,7 +262,7 @@ class Inference:
         events: Iterable[tuple[str, Any]],
         *,
         done: bool,
-    ) -> Response:
+    ) -> HttpResponse:
         """Answer with a stream, or whole: as late as its stream would end."""
         if ask.stream and "json-for-stream" not in ask.quirks:
             return self._streamed(ask, list(events), done=done)
@@ -260,7 +276,7 @@ class Inference:
             return self.options.seconds / max(count, 1)
         return PACE / self.options.speed
 
-    def _streamed(self, ask: TextRequest, events: list[tuple[str, Any]], *, done: bool) -> Response:
+    def _streamed(self, ask: TextRequest, events: list[tuple[str, Any]], *, done: bool) -> HttpResponse:
         """Write events as a stream, in the words and the mishaps of the quirks (text 9)."""
         quirks = ask.quirks
         pause = self._pause(len(events))
@@ -294,7 +310,7 @@ class Inference:
         if "split" in quirks:
             written = _split(written)
         headers = {"content-type": "text/event-stream; charset=utf-8", "cache-control": "no-cache"}
-        return Response(200, b"", headers, pieces=written, ending=ending)
+        return HttpResponse(200, b"", headers, pieces=written, ending=ending)
 
 
 def _spelled(block: str, quirks: frozenset[str]) -> bytes:

@@ -19,7 +19,7 @@ Ending = Literal["send", "drop", "hang", "cut"]
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
+class HttpRequest:
     """An HTTP request, read whole.
 
     Attributes
@@ -76,7 +76,7 @@ class Asset:
 
 
 @dataclass(slots=True)
-class Response:
+class HttpResponse:
     """What the sandbox answers, and how the socket has to treat it.
 
     Attributes
@@ -126,9 +126,9 @@ class Response:
     bucket: RateWindows | None = None
 
 
-def as_json(value: Any, status: int = 200) -> Response:
+def as_json(value: Any, status: int = 200) -> HttpResponse:
     """Answer with a JSON body; every documented answer is one, also those of delete (section 2)."""
-    return Response(status=status, body=dump(value), headers={"content-type": "application/json"})
+    return HttpResponse(status=status, body=dump(value), headers={"content-type": "application/json"})
 
 
 def dump(value: Any) -> bytes:

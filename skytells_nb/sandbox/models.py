@@ -29,7 +29,7 @@ SCHEMAS: Final = ("input_schema", "output_schema")
 
 
 @dataclass(frozen=True, slots=True)
-class Model:
+class CatalogueEntry:
     """One model: what the API tells about it (`public`), and what only the sandbox knows.
 
     `kind` is what to draw, `seconds` how long a job takes, `plays` how long a medium is whose input does not
@@ -76,13 +76,13 @@ class Model:
         return {name: value for name, value in self.public.items() if name not in SCHEMAS or name in wanted}
 
 
-class Catalogue(Mapping[str, Model]):
+class Catalogue(Mapping[str, CatalogueEntry]):
     """Models by slug, in the order of the data file; a vendor in front of the slug is understood."""
 
-    def __init__(self, entries: list[Model]) -> None:
+    def __init__(self, entries: list[CatalogueEntry]) -> None:
         self._entries = {entry.slug: entry for entry in entries}
 
-    def __getitem__(self, slug: str) -> Model:
+    def __getitem__(self, slug: str) -> CatalogueEntry:
         vendor, slash, rest = slug.partition("/")
         if not slash:
             return self._entries[slug]
@@ -104,7 +104,7 @@ def standard_catalogue() -> Catalogue:
     text = files(__package__).joinpath("catalogue.json").read_text("utf-8")
     return Catalogue(
         [
-            Model(each["model"]["namespace"], each["model"], each["source"], **each["sandbox"])
+            CatalogueEntry(each["model"]["namespace"], each["model"], each["source"], **each["sandbox"])
             for each in json.loads(text)["models"]
         ]
     )
@@ -118,28 +118,28 @@ SMALLEST_UNIT: Final = Decimal("0.000001")
 OPEN_SIDE: Final = 1024
 
 
-def resolve(entry: Model, input: Mapping[str, Any]) -> dict[str, Any]:
+def resolve(entry: CatalogueEntry, input: Mapping[str, Any]) -> dict[str, Any]:
     """Return what the model understands: its schema's fields, by default where the input says nothing."""
     known = entry.input_schema["properties"]
     given = {name: value for name, value in input.items() if name in known and value is not None}
     return {**entry.defaults(), **given}
 
 
-def count(entry: Model, input: Mapping[str, Any]) -> int:
+def count(entry: CatalogueEntry, input: Mapping[str, Any]) -> int:
     """Return how many files the prediction makes."""
     resolved = resolve(entry, input)
     found = next((resolved[name] for name in COUNTS if is_number(resolved.get(name))), 1)
     return max(1, int(found))
 
 
-def length(entry: Model, input: Mapping[str, Any]) -> float:
+def length(entry: CatalogueEntry, input: Mapping[str, Any]) -> float:
     """Return how many seconds its clip or its sound has."""
     resolved = resolve(entry, input)
     found = next((resolved[name] for name in LENGTHS if is_number(resolved.get(name))), entry.plays)
     return float(found)
 
 
-def megapixels(entry: Model, input: Mapping[str, Any]) -> Decimal:
+def megapixels(entry: CatalogueEntry, input: Mapping[str, Any]) -> Decimal:
     """Return how many megapixels (of a million pixels) it makes, all pictures together."""
     resolved = resolve(entry, input)
     width, height = (
@@ -148,7 +148,9 @@ def megapixels(entry: Model, input: Mapping[str, Any]) -> Decimal:
     return _decimal(width) * _decimal(height) * count(entry, input) / 1_000_000
 
 
-def price(entry: Model, input: Mapping[str, Any], *, computing: float, text: str | None = None) -> Decimal:
+def price(
+    entry: CatalogueEntry, input: Mapping[str, Any], *, computing: float, text: str | None = None
+) -> Decimal:
     """Calculate the price of one prediction in the pricing's currency."""
     pricing = entry.public["pricing"]
     if pricing.get("formula"):
@@ -157,7 +159,7 @@ def price(entry: Model, input: Mapping[str, Any], *, computing: float, text: str
     return (amount * _quantity(entry, input, unit, computing, text)).quantize(SMALLEST_UNIT)
 
 
-def token_price(entry: Model, tokens_in: int, tokens_out: int) -> Decimal:
+def token_price(entry: CatalogueEntry, tokens_in: int, tokens_out: int) -> Decimal:
     """Calculate what a text model's tokens cost; written ones at a price of their own where there is one."""
     pricing = entry.public["pricing"]
     rates = {each["value"]: each["billable_price"] for each in pricing.get("criterias") or []}
@@ -166,7 +168,7 @@ def token_price(entry: Model, tokens_in: int, tokens_out: int) -> Decimal:
     return (read * tokens_in + written * tokens_out) / 1_000_000
 
 
-def _rate(entry: Model, input: Mapping[str, Any], pricing: Mapping[str, Any]) -> tuple[Decimal, str]:
+def _rate(entry: CatalogueEntry, input: Mapping[str, Any], pricing: Mapping[str, Any]) -> tuple[Decimal, str]:
     resolved = resolve(entry, input)
     for criterion in pricing.get("criterias") or []:
         if resolved.get(criterion["field"]) == criterion["value"]:
@@ -175,7 +177,7 @@ def _rate(entry: Model, input: Mapping[str, Any], pricing: Mapping[str, Any]) ->
 
 
 def _quantity(
-    entry: Model, input: Mapping[str, Any], unit: str, computing: float, text: str | None
+    entry: CatalogueEntry, input: Mapping[str, Any], unit: str, computing: float, text: str | None
 ) -> Decimal:
     seconds = max(_decimal(length(entry, input)), _decimal(entry.least_seconds))
     match unit:
@@ -198,7 +200,7 @@ def _quantity(
             return Decimal(1)
 
 
-def _formula(entry: Model, input: Mapping[str, Any], formula: Mapping[str, Any]) -> Decimal:
+def _formula(entry: CatalogueEntry, input: Mapping[str, Any], formula: Mapping[str, Any]) -> Decimal:
     """Sum megapixels times rate over the terms; a picture that is read counts as one megapixel (ours)."""
     read = resolve(entry, input).get("input_images")
     amounts = {

@@ -1,4 +1,4 @@
-"""Predictions: accepting them, showing them, ending them before their time.
+"""Predictions: accepting them, showing them, ending them before their time; and their listing, newest first.
 
 Source: skytells-api.md, section 4.
 """
@@ -7,20 +7,136 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Sequence
+import re
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
 from decimal import Decimal
-from typing import Any, Final, NoReturn
-from urllib.parse import urlsplit
+from itertools import islice
+from typing import Any, Final, NamedTuple, NoReturn
+from urllib.parse import parse_qsl, urlsplit
 
-from . import errors, listing, webhooks
-from .accounts import OWNER, Account, Caller, fingerprint, retry_after
+from . import errors, webhooks
+from .accounts import OWNER, Caller, UserAccount, fingerprint, retry_after
 from .faults import ActiveFault, modify_job
 from .jobs import ENDED, SECOND, Job, format_time, plan_times, prediction_bytes
-from .messages import UNKNOWN, Asset, Request, Response, as_json, find_route
-from .models import Catalogue, Model, count, price, schema_errors, spell
+from .messages import UNKNOWN, Asset, HttpRequest, HttpResponse, as_json, dump, find_route
+from .models import Catalogue, CatalogueEntry, count, price, schema_errors, spell
 from .options import Options
 from .rendering import Media, drawn_from, file_names, picture_links
 from .state import State
+
+LARGEST_PAGE: Final = 50
+USUAL_PAGE: Final = 20
+
+#: Every documented word for a status, and the phases it stands for (section 4.8).
+STATUS_WORDS: Final[dict[str, tuple[str, ...]]] = {
+    "pending": ("pending",),
+    "queued": ("pending", "starting"),
+    "starting": ("starting",),
+    "started": ("starting",),
+    "processing": ("processing",),
+    "succeeded": ("succeeded",),
+    "failed": ("failed",),
+    "canceled": ("canceled",),
+    "cancelled": ("canceled",),
+}
+
+
+class Query(NamedTuple):
+    """A listing that was asked for; moments are microseconds, `until` is the first that is too late."""
+
+    page: int = 1
+    per_page: int = USUAL_PAGE
+    model: str | None = None
+    phases: tuple[str, ...] | None = None
+    since: int | None = None
+    until: int | None = None
+
+    @property
+    def filters(self) -> bool:
+        """Whether anything narrows the listing."""
+        return any(each is not None for each in self[2:])
+
+
+def parse_query(text: str, catalogue: Catalogue) -> Query:
+    """Parse and check a listing's query string; unknown parameters are let through, as servers do."""
+    given = dict(parse_qsl(text, keep_blank_values=True))
+    page = _whole(given, "page", 1, None)
+    per_page = _whole(given, "per_page", USUAL_PAGE, LARGEST_PAGE)
+    since, until = _day(given, "from"), _day(given, "to")
+    if since is not None and until is not None and since > until:
+        raise errors.Refusal(400, "INVALID_DATE_RANGE", "Invalid date range", "'from' is after 'to'.")
+    model = given.get("model") or None
+    if model is not None:
+        if model not in catalogue:
+            raise errors.model_not_found(model)
+        model = catalogue[model].slug
+    status = given.get("status") or None
+    if status is not None and status not in STATUS_WORDS:
+        raise errors.invalid_parameter(f"'status' must be one of {', '.join(STATUS_WORDS)}.")
+    return Query(
+        page,
+        per_page,
+        model,
+        STATUS_WORDS[status] if status else None,
+        since,
+        None if until is None else until + 86_400 * SECOND,
+    )
+
+
+def select_page(jobs: Iterable[Job], query: Query, now: int, size: int) -> tuple[list[Job], int]:
+    """Return one page of all predictions, given newest first."""
+    start = (query.page - 1) * query.per_page
+    if not query.filters:
+        return list(islice(jobs, start, start + query.per_page)), size
+    matching = [job for job in jobs if _matches(job, query, now)]
+    return matching[start : start + query.per_page], len(matching)
+
+
+def page_json(query: Query, total: int, rendered: Iterable[bytes], form: str) -> bytes:
+    """Write a page of predictions in one of the two documented forms."""
+    items = b"[" + b",".join(rendered) + b"]"
+    if form == "array":
+        return items
+    last = max(1, -(-total // query.per_page))
+    pagination = {"current_page": query.page, "per_page": query.per_page, "total": total, "last_page": last}
+    return b'{"data":' + items + b',"pagination":' + dump(pagination) + b"}"
+
+
+def _matches(job: Job, query: Query, now: int) -> bool:
+    return (
+        (query.model is None or job.model == query.model)
+        and (query.since is None or job.created >= query.since)
+        and (query.until is None or job.created < query.until)
+        and (query.phases is None or job.phase(now) in query.phases)
+    )
+
+
+def _whole(given: dict[str, str], name: str, usual: int, largest: int | None) -> int:
+    text = given.get(name)
+    if text is None:
+        return usual
+    value = int(text) if re.fullmatch(r"[0-9]{1,9}", text) else 0
+    if value < 1 or (largest is not None and value > largest):
+        limits = f"from 1 to {largest}" if largest else "1 or more"
+        raise errors.invalid_parameter(f"'{name}' must be a whole number {limits}.")
+    return value
+
+
+def _day(given: dict[str, str], name: str) -> int | None:
+    """Parse a date; returns its midnight in microseconds."""
+    text = given.get(name)
+    if not text:
+        return None
+    try:
+        if not re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", text):
+            raise ValueError
+        return round(datetime.fromisoformat(text).replace(tzinfo=UTC).timestamp()) * SECOND
+    except ValueError:
+        raise errors.Refusal(
+            400, "INVALID_DATE_FORMAT", "Invalid date format", f"'{name}' must be a date like 2026-01-31."
+        ) from None
+
 
 #: Every further file of a prediction takes this share of the first one's time.
 FURTHER_FILE: Final = 0.3
@@ -48,7 +164,9 @@ class Predictions:
         for job in state.jobs.values():
             self.schedule.add(job)
 
-    def create(self, request: Request, caller: Caller, active: Sequence[ActiveFault], now: int) -> Response:
+    def create(
+        self, request: HttpRequest, caller: Caller, active: Sequence[ActiveFault], now: int
+    ) -> HttpResponse:
         """Accept a prediction: check it, plan its life, bill it, keep it (section 4.1).
 
         Ours: a job is billed when it is accepted, and taken off the bill again if it is cancelled before
@@ -88,8 +206,8 @@ class Predictions:
         return response
 
     def read(
-        self, id: str, request: Request, caller: Caller, active: Sequence[ActiveFault], now: int
-    ) -> Response:
+        self, id: str, request: HttpRequest, caller: Caller, active: Sequence[ActiveFault], now: int
+    ) -> HttpResponse:
         """Show one prediction (section 4.2)."""
         job = self.find(id, caller)
         for name, details in active:
@@ -99,18 +217,18 @@ class Predictions:
             raise errors.prediction_failed(job.reason)
         return self._show(job, now, request)
 
-    def list(self, request: Request, caller: Caller, now: int) -> Response:
+    def list(self, request: HttpRequest, caller: Caller, now: int) -> HttpResponse:
         """Show a page of predictions, newest first (section 4.3)."""
-        query = listing.parse_query(request.query, self.catalogue)
+        query = parse_query(request.query, self.catalogue)
         if self.options.filters == "ignored":
-            query = listing.Query(query.page, query.per_page)
+            query = Query(query.page, query.per_page)
         jobs, size = self.state.newest_first(now, caller.account.name)
-        page, total = listing.select_page(jobs, query, now, size)
+        page, total = select_page(jobs, query, now, size)
         rendered = (prediction_bytes(job, now, request.origin, self.options, self.catalogue) for job in page)
-        body = listing.page_json(query, total, rendered, self.options.listing)
-        return Response(200, body, {"content-type": "application/json"})
+        body = page_json(query, total, rendered, self.options.listing)
+        return HttpResponse(200, body, {"content-type": "application/json"})
 
-    def cancel(self, id: str, request: Request, caller: Caller, now: int) -> Response:
+    def cancel(self, id: str, request: HttpRequest, caller: Caller, now: int) -> HttpResponse:
         """Cancel a running prediction; cancelling twice is no error, so that it can be retried (section 4.4).
 
         Ours: cancelled predictions are not billed, and finished ones are refused politely.
@@ -128,7 +246,7 @@ class Predictions:
                 self.schedule.again(now, job.id, "canceled", 1)
         return self._confirm(job, request, now)
 
-    def delete(self, id: str, request: Request, caller: Caller, now: int) -> Response:
+    def delete(self, id: str, request: HttpRequest, caller: Caller, now: int) -> HttpResponse:
         """Forget a prediction and its files; one that runs is cancelled first (section 4.5)."""
         job = self.find(id, caller)
         if job.phase(now) not in ENDED:
@@ -137,13 +255,13 @@ class Predictions:
         self.state.remove(job)
         return response
 
-    def show(self, id: str, request: Request, now: int, caller: Caller | None = None) -> Response:
+    def show(self, id: str, request: HttpRequest, now: int, caller: Caller | None = None) -> HttpResponse:
         """Show one prediction as stream information, or as an awaited create's end (section 4.6)."""
         return self._show(self.find(id, caller), now, request)
 
     def asset(
-        self, id: str, name: str, request: Request, active: Sequence[ActiveFault], now: int
-    ) -> Response:
+        self, id: str, name: str, request: HttpRequest, active: Sequence[ActiveFault], now: int
+    ) -> HttpResponse:
         """Return an output file (section 12); it is drawn by whoever sends the response."""
         job = self.state.jobs.get(id)
         if job is not None and any(hit.name == "expired" for hit in active):
@@ -153,7 +271,7 @@ class Predictions:
         if job is None or name not in names or not job.has_files(now, self.options.retention):
             raise errors.file_gone(name)
         file = self.file(job, names.index(name), request.headers.get("range", ""))
-        return Response(asset=file, headers={"content-type": file.mime})
+        return HttpResponse(asset=file, headers={"content-type": file.mime})
 
     def file(self, job: Job, index: int, wanted: str = "", *, edge: int = 0, depth: int = 0) -> Asset:
         """Return what one of a prediction's files is drawn from; `depth` counts edits of edits."""
@@ -213,7 +331,7 @@ class Predictions:
             job.notified.append(event)
             self.state.save(job)
 
-    def _asked(self, body: dict[str, Any]) -> tuple[Model, dict[str, Any]]:
+    def _asked(self, body: dict[str, Any]) -> tuple[CatalogueEntry, dict[str, Any]]:
         model: Any = body.get("model")
         input: Any = body.get("input")
         for name, value, kind, words in (
@@ -236,7 +354,7 @@ class Predictions:
             raise errors.invalid_input("; ".join(wrong))
         return entry, input
 
-    def _refuse_if_busy(self, account: Account, now: int) -> None:
+    def _refuse_if_busy(self, account: UserAccount, now: int) -> None:
         limit, name = self.options.concurrency, account.name
         if limit is not None and self.state.running(now, name) >= limit:
             wait = (self.state.next_end(now, name) - now) / SECOND
@@ -245,7 +363,7 @@ class Predictions:
                 retry_after(wait, self.options.retry_after, now),
             )
 
-    def _plan(self, entry: Model, input: dict[str, Any], created: int) -> Job:
+    def _plan(self, entry: CatalogueEntry, input: dict[str, Any], created: int) -> Job:
         starting, processing, end = plan_times(created, self._seconds(entry, input))
         text = self.media.write_text(input) if entry.kind == "text" else None
         amount = price(entry, input, computing=(end - processing) / SECOND, text=text)
@@ -266,7 +384,7 @@ class Predictions:
             credits=str(amount),
         )
 
-    def _seconds(self, entry: Model, input: dict[str, Any]) -> float:
+    def _seconds(self, entry: CatalogueEntry, input: dict[str, Any]) -> float:
         if self.options.seconds is not None:
             return self.options.seconds
         chance = self.state.digest("seconds", self.state.number + 1)[0] / 255
@@ -286,17 +404,17 @@ class Predictions:
         self.state.settle(job)
         self.state.save(job)
 
-    def _show(self, job: Job, now: int, request: Request, status: int = 200) -> Response:
+    def _show(self, job: Job, now: int, request: HttpRequest, status: int = 200) -> HttpResponse:
         body = prediction_bytes(job, now, request.origin, self.options, self.catalogue)
-        return Response(status, body, {"content-type": "application/json"}, about=job.id)
+        return HttpResponse(status, body, {"content-type": "application/json"}, about=job.id)
 
-    def _confirm(self, job: Job, request: Request, now: int) -> Response:
+    def _confirm(self, job: Job, request: HttpRequest, now: int) -> HttpResponse:
         if self.options.cancel_answer == "success":
             return as_json({"success": True})
         return self._show(job, now, request)
 
 
-def refuse_beyond_budget(account: Account, amount: Decimal, spent: Decimal) -> None:
+def refuse_beyond_budget(account: UserAccount, amount: Decimal, spent: Decimal) -> None:
     """Refuse what the account's budget does not allow; 402 as without credit, for it is the same."""
     if account.budget is not None and amount > (left := account.budget - spent):
         raise errors.no_credit(

@@ -23,8 +23,8 @@ from pathlib import Path
 from typing import Any, Final, Protocol
 from urllib.parse import unquote, unquote_to_bytes
 
-from .messages import Asset, Response
-from .models import Model, count, length, resolve
+from .messages import Asset, HttpResponse
+from .models import CatalogueEntry, count, length, resolve
 
 #: Bytes of drawn files that are kept, for one user and for a class; what was dropped is drawn again.
 KEPT: Final = 64 * 1024 * 1024
@@ -66,7 +66,7 @@ def standard_media() -> Media:
     return media
 
 
-def drawn_from(entry: Model, input: Mapping[str, Any], chance: int) -> dict[str, Any]:
+def drawn_from(entry: CatalogueEntry, input: Mapping[str, Any], chance: int) -> dict[str, Any]:
     """Complete an input for drawing.
 
     What the input leaves open comes from the schema's defaults, except sizes where a shape was asked for.
@@ -101,7 +101,7 @@ def read_data_uri(text: str) -> bytes | None:
         return None
 
 
-def file_names(media: Media, entry: Model, input: Mapping[str, Any]) -> list[tuple[str, str]]:
+def file_names(media: Media, entry: CatalogueEntry, input: Mapping[str, Any]) -> list[tuple[str, str]]:
     """Name a prediction's files, each with its MIME type."""
     mime, extension = media.file_type(entry.kind, input)
     return [(f"output_{index}.{extension}", mime) for index in range(count(entry, input))]
@@ -194,7 +194,7 @@ class RenderCache:
         return self._files.put(asset, content)
 
 
-def serve_file(response: Response, content: bytes, wanted: str) -> Response:
+def serve_file(response: HttpResponse, content: bytes, wanted: str) -> HttpResponse:
     """Answer with a file, whole or one range of it, as a browser's video player asks."""
     response.asset = None
     response.headers["accept-ranges"] = "bytes"

@@ -15,8 +15,8 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any, Final, Self
 
-from .base import Sandbox
 from .core import Core
+from .inprocess import Sandbox
 from .options import WILDCARDS, is_loopback
 from .rendering import Media, RenderCache, RenderPool, pool_size, standard_media
 

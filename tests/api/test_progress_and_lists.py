@@ -15,7 +15,7 @@ import pytest
 import skytells_nb as sky
 from skytells_nb.exceptions import NotFoundError, WaitTimeoutError
 from skytells_nb.models import Prediction
-from skytells_nb.sandbox import Request
+from skytells_nb.sandbox import HttpRequest
 
 INPUT = {"prompt": "a lighthouse"}
 
@@ -30,7 +30,7 @@ def fill(sandbox: sky.Sandbox, count: int) -> list[str]:
     headers = {"x-api-key": sandbox.api_key, "content-type": "application/json"}
     for number in range(count):
         body = b'{"model":"truefusion","input":{"prompt":"number %d"}}' % number
-        answer = sandbox.core.answer(Request("POST", "/v1/predictions", "", headers, body, "http://x"))
+        answer = sandbox.core.answer(HttpRequest("POST", "/v1/predictions", "", headers, body, "http://x"))
         assert answer.status == 200
     return [each["id"] for each in sandbox.predictions]
 

@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from skytells_nb.sandbox import Core, Options, Request, Server
-from skytells_nb.sandbox.base import OWN_ROUTES
-from skytells_nb.sandbox.messages import Response
+from skytells_nb.sandbox import Core, HttpRequest, Options, Server
+from skytells_nb.sandbox.inprocess import OWN_ROUTES
+from skytells_nb.sandbox.messages import HttpResponse
 
 NOON = 1_790_000_000.0
 
@@ -52,7 +52,7 @@ class Painter:
 class Reply:
     """An answer, read."""
 
-    answer: Response
+    answer: HttpResponse
     status: int = 0
     headers: dict[str, str] = field(default_factory=dict)
 
@@ -89,7 +89,7 @@ class Talk:
             **{name.replace("_", "-"): value for name, value in headers.items()},
         }
         origin = "http://sandbox.test"
-        return Reply(self.core.answer(Request(method, target, query, sent, raw, origin)))
+        return Reply(self.core.answer(HttpRequest(method, target, query, sent, raw, origin)))
 
     def get(self, path: str, **headers: str) -> Reply:
         return self.ask("GET", path, **headers)

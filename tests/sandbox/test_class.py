@@ -7,7 +7,7 @@ from decimal import Decimal
 
 import pytest
 
-from skytells_nb.sandbox import Core, Options, Request, Server
+from skytells_nb.sandbox import Core, HttpRequest, Options, Server
 from skytells_nb.sandbox.state import State, StateFile
 
 
@@ -226,7 +226,7 @@ def reopen(tmp_path, clock, painter):
 def ask(core, number, method="GET", path="/v1/predictions", body=None):
     key = core.state.learners[number].key
     raw = b"" if body is None else json.dumps(body).encode()
-    answer = core.answer(Request(method, path, "", {"x-api-key": key}, raw))
+    answer = core.answer(HttpRequest(method, path, "", {"x-api-key": key}, raw))
     return answer.status, json.loads(answer.body)
 
 
@@ -251,7 +251,7 @@ def test_a_file_of_a_class_stays_one_when_nobody_says_so(reopen):
     learners = reopen(learners=2).state.learners
     again = reopen()
     assert again.state.learners == learners
-    assert again.answer(Request("GET", "/v1/models", headers={"x-api-key": "sk-anyone"})).status == 401
+    assert again.answer(HttpRequest("GET", "/v1/models", headers={"x-api-key": "sk-anyone"})).status == 401
 
 
 def test_a_class_can_grow_and_be_given_more_and_nobody_is_put_out(reopen):
@@ -267,12 +267,12 @@ def test_a_class_can_grow_and_be_given_more_and_nobody_is_put_out(reopen):
 def test_what_was_made_before_there_was_a_class_is_the_teachers(reopen):
     alone = reopen()
     key = {"x-api-key": "sk-anyone"}
-    alone.answer(Request("POST", "/v1/predictions", "", key, json.dumps(FOX).encode()))
+    alone.answer(HttpRequest("POST", "/v1/predictions", "", key, json.dumps(FOX).encode()))
     room = reopen(learners=1)
     assert room.state.api_key != alone.state.api_key
     assert ask(room, 0)[1]["data"] == []
     teacher = {"x-api-key": room.state.api_key}
-    assert len(json.loads(room.answer(Request("GET", "/v1/predictions", "", teacher)).body)["data"]) == 1
+    assert len(json.loads(room.answer(HttpRequest("GET", "/v1/predictions", "", teacher)).body)["data"]) == 1
 
 
 def test_a_state_file_of_the_version_before_is_read(tmp_path):

@@ -8,11 +8,11 @@ import json
 import numpy as np
 import pytest
 from PIL import Image
+from skytells_nb.sandbox.media._data import load
 
-from skytells_nb.sandbox import Core, Options, Request
+from skytells_nb.sandbox import Core, HttpRequest, Options
 from skytells_nb.sandbox.media import draw
 from skytells_nb.sandbox.media._clip import frames
-from skytells_nb.sandbox.media._data import load
 from skytells_nb.sandbox.media._picture import open_picture
 from skytells_nb.sandbox.rendering import read_data_uri
 
@@ -194,7 +194,7 @@ def test_a_voice_beside_a_face_is_no_input_picture():
 
     def make(model, input):
         body = json.dumps({"model": model, "input": input}).encode()
-        request = Request("POST", "/v1/predictions", headers={"x-api-key": core.state.api_key}, body=body)
+        request = HttpRequest("POST", "/v1/predictions", headers={"x-api-key": core.state.api_key}, body=body)
         return json.loads(core.answer(request).body)
 
     voice = make("sandbox-narrator", {"prompt": "hello"})

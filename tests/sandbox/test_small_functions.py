@@ -6,12 +6,11 @@ from skytells_nb.sandbox.accounts import retry_after
 from skytells_nb.sandbox.app import is_own_name
 from skytells_nb.sandbox.jobs import format_time, plan_times
 from skytells_nb.sandbox.language import as_base64, count_tokens, embed, example_of, pieces
-from skytells_nb.sandbox.messages import Response
+from skytells_nb.sandbox.messages import HttpResponse
 from skytells_nb.sandbox.models import is_file_uri, schema_errors
 from skytells_nb.sandbox.options import is_loopback, learner_names
 from skytells_nb.sandbox.rendering import serve_file
-from skytells_nb.sandbox.webhook_targets import check, is_allowed
-from skytells_nb.sandbox.webhooks import sign
+from skytells_nb.sandbox.webhooks import check_target, is_allowed, sign
 
 
 @pytest.mark.parametrize(
@@ -49,7 +48,7 @@ from skytells_nb.sandbox.webhooks import sign
         (is_allowed, ("10.0.0.8", "10.0.0.7"), False),
         (is_allowed, ("127.0.0.1", "10.0.0.7"), False),
         (is_allowed, ("8.8.8.8", "10.0.0.7"), True),
-        (check, ("http://192.168.1.20:8000/hook", "192.168.1.20"), None),
+        (check_target, ("http://192.168.1.20:8000/hook", "192.168.1.20"), None),
     ],
 )  # fmt: skip
 def test_a_function_returns_what_it_should(function, arguments, expected):
@@ -69,7 +68,7 @@ def test_a_signature_is_the_hmac_of_the_raw_body():
 
 
 def test_a_range_of_a_file_is_a_part():
-    part = serve_file(Response(), b"abcdef", "bytes=2-3")
+    part = serve_file(HttpResponse(), b"abcdef", "bytes=2-3")
     assert (part.status, part.body, part.headers["content-range"]) == (206, b"cd", "bytes 2-3/6")
 
 

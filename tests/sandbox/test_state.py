@@ -10,7 +10,7 @@ import sys
 import httpx
 import pytest
 
-from skytells_nb.sandbox import Core, Options, Request, Server, StateError
+from skytells_nb.sandbox import Core, HttpRequest, Options, Server, StateError
 from skytells_nb.sandbox.state import State, StateFile
 
 FOX = json.dumps({"model": "truefusion", "input": {"prompt": "a fox"}}).encode()
@@ -33,7 +33,7 @@ def reopen(tmp_path, clock, painter):
 
 def ask(core, method, path, body=b""):
     headers = {"x-api-key": core.state.api_key}
-    return json.loads(core.answer(Request(method, path, "", headers, body)).body)
+    return json.loads(core.answer(HttpRequest(method, path, "", headers, body)).body)
 
 
 def test_predictions_key_and_bill_survive(reopen, clock):
@@ -173,14 +173,14 @@ def test_a_create_that_was_answered_survives_being_killed(tmp_path):
 
 FORK = """
 import os, sys
-from skytells_nb.sandbox import Request, Server
+from skytells_nb.sandbox import HttpRequest, Server
 
 server = Server(state=sys.argv[1], seconds=0).start()
 
 def create():
     headers = {"x-api-key": server.api_key}
     body = b'{"model": "truefusion", "input": {"prompt": "a fox"}}'
-    assert server.core.answer(Request("POST", "/v1/predictions", "", headers, body)).status == 200
+    assert server.core.answer(HttpRequest("POST", "/v1/predictions", "", headers, body)).status == 200
 
 create()
 child = os.fork()

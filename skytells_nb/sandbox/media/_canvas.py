@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageFilter
 
-from ._data import RGB
+from ._params import RGB
 
 Plane: TypeAlias = NDArray[np.floating[Any]]
 _BAND = 48  # rows that fit into the cache

@@ -15,11 +15,9 @@ import numpy as np
 from PIL import Image, ImageChops, ImageOps
 
 from ._canvas import Canvas
-from ._data import load
 from ._painting import start_painting
-from ._params import Scene, clip_size, dice, read_scene, seconds_of
-from ._picture import open_picture, paint
-from ._postprocess import sign, to_image, vignette
+from ._params import Scene, clip_size, dice, load, read_scene, seconds_of
+from ._picture import open_picture, paint, sign, to_image, vignette
 from ._sky import falling
 
 _REACH = 0.14  # how much wider than the frame the scene is painted, and so how far the view travels

@@ -17,8 +17,7 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from ._canvas import Canvas, Plane, blur
-from ._data import RGB, Light, light_for, load, mix, parse_color
-from ._params import Scene, dice
+from ._params import RGB, Light, Scene, dice, light_for, load, mix, parse_color
 
 _FILES = ("plants", "animals", "shapes", "things", "table", "people")
 

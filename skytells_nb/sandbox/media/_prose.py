@@ -7,8 +7,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from ._data import load
-from ._params import dice, key_of, number, prompt_of
+from ._params import dice, key_of, load, number, prompt_of
 
 _SIGNED = "(This is the sandbox's answer, not a model's.)"
 

@@ -13,8 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ._data import load
-from ._params import LENGTHS, dice, key_of, number, prompt_of, seconds_of
+from ._params import LENGTHS, dice, key_of, load, number, prompt_of, seconds_of
 
 Sound = NDArray[np.float32]
 _NOTES = {"c": 0, "d": 2, "e": 4, "f": 5, "g": 7, "a": 9, "b": 11}

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 
 from ._canvas import clouds, outline
-from ._data import RGB, dim, load, mix, parse_color
 from ._painting import Painting, Placed, Sheet, drawing, plant, stamp
+from ._params import RGB, dim, load, mix, parse_color
 from ._places import holds
 
 _WALKS = r"walk\w*|run\w*|stalk\w*|hunt\w*|trot\w*|prowl\w*|crossing"

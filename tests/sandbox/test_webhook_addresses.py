@@ -6,7 +6,7 @@ import socket
 import httpx
 import pytest
 
-from skytells_nb.sandbox import Core, Options, Request, Server, webhook_targets
+from skytells_nb.sandbox import Core, HttpRequest, Options, Server, webhooks
 from skytells_nb.sandbox.webhooks import post
 
 LEARNER = "192.168.1.20"
@@ -25,7 +25,7 @@ def room(painter):
             body = {"model": "truefusion", "input": {"prompt": "a fox"}, "webhook": webhook}
             content = json.dumps(body).encode()
             headers = {"x-api-key": key}
-            request = Request(
+            request = HttpRequest(
                 "POST", "/v1/predictions", "", headers, content, origin=f"http://{host}", asker=asker
             )
             answer = core.answer(request)
@@ -102,8 +102,8 @@ def test_where_only_its_own_machine_reaches_it_a_webhook_goes_anywhere(room):
 
 @pytest.mark.parametrize("name", ["127.1", "2130706433", "0x7f000001", "localhost"])
 def test_a_name_that_leads_inside_is_not_connected_to(name, listener):
-    with pytest.raises(webhook_targets.NotAllowedError, match="sandbox's machine or network"):
-        webhook_targets.connect(name, listener.getsockname()[1], LEARNER, timeout=5)
+    with pytest.raises(webhooks.NotAllowedError, match="sandbox's machine or network"):
+        webhooks.connect_target(name, listener.getsockname()[1], LEARNER, timeout=5)
     with pytest.raises(BlockingIOError):
         listener.accept()
 
@@ -132,7 +132,7 @@ def test_who_asked_and_where_is_kept_over_a_restart(tmp_path, painter, clock):
             body = {"model": "truefusion", "input": {"prompt": "a"}, "webhook": f"http://{LEARNER}/hook"}
             headers = {"x-api-key": state.learners[0].key}
             content, origin = json.dumps(body).encode(), "http://10.1.1.1:8000"
-            core.answer(Request("POST", "/v1/predictions", "", headers, content, origin, LEARNER))
+            core.answer(HttpRequest("POST", "/v1/predictions", "", headers, content, origin, LEARNER))
         else:
             clock.forward(20)
             notices.append(core.due_webhook(""))

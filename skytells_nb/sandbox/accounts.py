@@ -203,12 +203,9 @@ class Accounts:
         self.anonymous = UserAccount(OWNER) if closed else self.owner
 
     def admit(self, key: str | None, route: str) -> Caller:
-        """Return the account that a key opens.
+        """Return the account that a key opens, or raise the error that it stands for (`ERROR_KEYS`).
 
-        Raises
-        ------
-        Refusal
-            401 for a key that opens none, or the error that a key stands for (`ERROR_KEYS`).
+        401 for none.
         """
         if not self._closed:
             return Caller(check_key(key, route), self.owner)

@@ -41,10 +41,6 @@ def require_owner(core: Core, request: HttpRequest) -> None:
         raise errors.unauthorized()
 
 
-def _log(core: Core, _: HttpRequest) -> Any:
-    return {"requests": [each._asdict() for each in core.received]}
-
-
 def _billing(core: Core, request: HttpRequest) -> Any:
     billed = core.billed
     amounts = {id: str(amount) for id, amount in billed.items()}
@@ -63,10 +59,6 @@ def _predictions(core: Core, _: HttpRequest) -> Any:
         for each in shown:
             each["learner"] = core.state.jobs[str(each["id"])].account or None
     return shown
-
-
-def _deliveries(core: Core, _: HttpRequest) -> Any:
-    return {"deliveries": [each._asdict() for each in core.deliveries]}
 
 
 def _class(core: Core, _: HttpRequest) -> Any:
@@ -121,10 +113,10 @@ def _clear(core: Core, request: HttpRequest) -> Any:
 
 
 _ROUTES: Final[dict[tuple[str, str], Callable[[Core, HttpRequest], Any]]] = {
-    ("GET", "log"): _log,
+    ("GET", "log"): lambda core, _: {"requests": [each._asdict() for each in core.received]},
     ("GET", "billing"): _billing,
     ("GET", "predictions"): _predictions,
-    ("GET", "deliveries"): _deliveries,
+    ("GET", "deliveries"): lambda core, _: {"deliveries": [each._asdict() for each in core.deliveries]},
     ("GET", "class"): _class,
     ("GET", "votes"): _votes,
     ("GET", "faults"): _faults,

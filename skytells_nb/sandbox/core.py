@@ -63,23 +63,7 @@ class Received(NamedTuple):
 
 
 class Core:
-    """The sandbox without its socket.
-
-    Parameters
-    ----------
-    options : Options, optional
-        How to behave.
-    state : State, optional
-        What there is already; nothing, unless given.
-    faults : Faults, optional
-        What shall go wrong.
-    catalogue : Catalogue, optional
-        The models.
-    media : Media, optional
-        Draws the files.
-    handlers : Mapping of str to callable, optional
-        Who answers the routes that are not the API's, by the route's name: ``control``, ``gallery``,
-        ``home``, ``vote``.
+    """The sandbox without its socket; `handlers` answer the routes that are not the API's, by their names.
 
     Examples
     --------

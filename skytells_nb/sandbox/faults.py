@@ -174,19 +174,9 @@ class Faults:
             ]
 
     def take(self, route: str, learner: str = "") -> tuple[ActiveFault, ...]:
-        """Use up and return the faults of a request: all that modify it, one that replaces its response.
+        """Use up and return the faults of a request: all that modify it, and one that replaces its response.
 
-        Parameters
-        ----------
-        route : str
-            The route of the request, such as ``create``; see `next`.
-        learner : str
-            Whose request it is, in a class.
-
-        Returns
-        -------
-        tuple of ActiveFault
-            In the order in which they were asked for; mostly empty.
+        `route` is that of the request, such as ``create``, and `learner` whose it is, in a class.
         """
         if not self._rules:
             return ()

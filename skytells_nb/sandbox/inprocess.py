@@ -147,10 +147,7 @@ ORIGIN: Final = "http://127.0.0.1:9"
 class ConnectionDroppedError(ConnectionError):
     """The connection broke before an answer, or in the midst of one, because a fault said so.
 
-    Attributes
-    ----------
-    reset : bool
-        Whether it ended with a TCP reset instead of an orderly close.
+    ``reset`` tells a TCP reset from an orderly close.
     """
 
     def __init__(self, message: str, *, reset: bool = False) -> None:
@@ -167,17 +164,11 @@ async def _at_once(function: Callable[..., Any], *arguments: Any) -> Any:
 
 
 class InProcess(Sandbox):
-    """A sandbox without a socket.
+    """A sandbox without a socket; `media` draws the files.
 
-    Parameters
-    ----------
-    media : Media, optional
-        Draws the files; `skytells_nb.sandbox.media`, unless given.
-    sleep : callable, optional
-        A coroutine function that waits out the seconds by which an answer comes later (``slow``, ``delay``,
-        ``await: true``); `asyncio.sleep` unless given. With an event loop on virtual time nothing is waited.
-    **options
-        See `skytells_nb.sandbox.Options`; `clock` moves jobs and webhooks along.
+    `sleep` waits out the seconds by which an answer comes later (``slow``, ``delay``, ``await: true``): with
+    an event loop on virtual time nothing is waited. The `options` are those of `skytells_nb.sandbox.Options`;
+    ``clock`` moves jobs and webhooks along.
 
     Examples
     --------
@@ -209,23 +200,10 @@ class InProcess(Sandbox):
     async def handle(
         self, method: str, target: str, headers: Mapping[str, str] | None = None, body: bytes = b""
     ) -> tuple[int, dict[str, str], bytes | AsyncIterator[bytes]]:
-        """Answer one request.
+        """Answer one request: its status, its headers with names in lower case, and its body.
 
-        Parameters
-        ----------
-        method : str
-            In capitals.
-        target : str
-            Path and query, percent-encoded: ``/v1/predictions?page=2``, or the path of an output's URL.
-        headers : Mapping[str, str], optional
-            In any case.
-        body : bytes
-            The raw body.
-
-        Returns
-        -------
-        tuple of (int, dict of str to str, bytes or async iterator of bytes)
-            Status, headers with names in lower case, and the body; an iterator where it comes in pieces.
+        `target` is path and query, percent-encoded: ``/v1/predictions?page=2``, or the path of an output's
+        URL. A body that comes in pieces is an iterator.
 
         Raises
         ------
@@ -260,10 +238,7 @@ class InProcess(Sandbox):
     async def deliver(self, post: Callable[[str, dict[str, str], bytes], Awaitable[int]]) -> int:
         """Deliver the webhooks that are due by the clock, and return how many were tried.
 
-        Parameters
-        ----------
-        post : callable
-            Coroutine function that is given URL, headers and body, and returns the receiver's status.
+        `post` is given URL, headers and body, and returns the receiver's status.
         """
         tried = 0
         while (event := self.core.due_webhook(ORIGIN)) is not None:

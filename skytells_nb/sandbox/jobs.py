@@ -145,7 +145,7 @@ def prediction_json(
     job: Job, now: int, origin: str, options: Options, catalogue: Catalogue
 ) -> dict[str, Any]:
     """Return the prediction object as it is at a moment."""
-    phase = job.phase(now)
+    phase, base = job.phase(now), f"{origin}/v1/predictions/{quote(job.id, safe='')}"
     early, late = ("zulu", "offset") if options.timestamps == "mixed" else (options.timestamps,) * 2
     body: dict[str, Any] = {
         "id": job.id,
@@ -163,7 +163,12 @@ def prediction_json(
         "model": _model(job, options, catalogue),
         "webhook": job.webhook,
         "metrics": {},
-        "urls": _urls(job, origin),
+        "urls": {
+            "get": base,
+            "cancel": f"{base}/cancel",
+            "stream": f"{base}/stream",
+            "delete": f"{base}/delete",
+        },
     }
     if now >= job.starting and job.starting <= job.ends:
         body["started_at"] = format_time(job.starting, late)
@@ -210,11 +215,6 @@ def _model(job: Job, options: Options, catalogue: Catalogue) -> Any:
     if options.model == "display" and job.model in catalogue:
         name = str(catalogue[job.model].public["name"])
     return {"name": name, "type": job.type}
-
-
-def _urls(job: Job, origin: str) -> dict[str, str]:
-    base = f"{origin}/v1/predictions/{quote(job.id, safe='')}"
-    return {"get": base, "cancel": f"{base}/cancel", "stream": f"{base}/stream", "delete": f"{base}/delete"}
 
 
 def _output(job: Job, origin: str, options: Options) -> Any:

@@ -15,38 +15,21 @@ from urllib.parse import unquote
 if TYPE_CHECKING:
     from .accounts import RateWindows
 
+#: Send it; close the connection without a byte; say nothing until the client gives up; close it half way.
 Ending = Literal["send", "drop", "hang", "cut"]
 
 
 @dataclass(frozen=True, slots=True)
 class HttpRequest:
-    """An HTTP request, read whole.
+    """An HTTP request, read whole."""
 
-    Attributes
-    ----------
-    method : str
-        In capitals.
-    target : str
-        The path as it came over the wire, still percent-encoded, without its query.
-    query : str
-        What stood behind the question mark.
-    headers : Mapping[str, str]
-        Names in lower case.
-    body : bytes
-        The raw body, at most `app.LARGEST_BODY` bytes.
-    origin : str
-        Scheme, host and port under which the sandbox is reached; absolute URLs in answers begin with it.
-    asker : str
-        The IP address that it came from; empty when that is not known.
-    """
-
-    method: str
-    target: str
+    method: str  # in capitals
+    target: str  # the path as it came over the wire, still percent-encoded, without its query
     query: str = ""
-    headers: Mapping[str, str] = field(default_factory=dict)
-    body: bytes = b""
-    origin: str = "http://127.0.0.1"
-    asker: str = ""
+    headers: Mapping[str, str] = field(default_factory=dict)  # names in lower case
+    body: bytes = b""  # at most `app.LARGEST_BODY` bytes
+    origin: str = "http://127.0.0.1"  # with which absolute URLs in answers begin
+    asker: str = ""  # the IP address that it came from, where that is known
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,53 +60,22 @@ class Asset:
 
 @dataclass(slots=True)
 class HttpResponse:
-    """What the sandbox answers, and how the socket has to treat it.
-
-    Attributes
-    ----------
-    status : int
-        HTTP status.
-    body : bytes
-        The body, unless `asset` is to be drawn first.
-    headers : dict of str to str
-        Names in lower case.
-    after : float
-        Seconds to hold the answer back although the request has been handled.
-    ending : {"send", "drop", "hang", "cut"}
-        Send it; close the connection without a byte; say nothing until the client gives up; close it half
-        way.
-    reset : bool
-        Drop with a TCP reset instead of an orderly close.
-    hold : str or None
-        The id of a prediction whose end has to come before this request is answered (``await: true``).
-    asset : Asset or None
-        The file that is the body.
-    work : callable or None
-        Returns the body, and takes so long that whoever sends it calls it off the event loop.
-    pieces : list of (float, bytes) or None
-        A body that comes in pieces, each with the seconds that pass before it; `ending` is then that of the
-        last: close it in order, break it off, or keep it open.
-    about : str or None
-        The id of the prediction that was created or read.
-    unread : bool
-        The request's body was not read, and its connection cannot be used again.
-    bucket : RateWindows or None
-        What the request was counted in, where that is a text model's own.
-    """
+    """What the sandbox answers, and how the socket has to treat it."""
 
     status: int = 200
     body: bytes = b""
-    headers: dict[str, str] = field(default_factory=dict)
-    after: float = 0.0
+    headers: dict[str, str] = field(default_factory=dict)  # names in lower case
+    after: float = 0.0  # seconds to hold the answer back although the request has been handled
     ending: Ending = "send"
-    reset: bool = False
-    hold: str | None = None
-    asset: Asset | None = None
-    work: Callable[[], bytes] | None = None
+    reset: bool = False  # drop with a TCP reset instead of an orderly close
+    hold: str | None = None  # the prediction whose end has to come before this is answered (``await: true``)
+    asset: Asset | None = None  # the file that is the body, yet to be drawn
+    work: Callable[[], bytes] | None = None  # returns the body, and takes too long for an event loop
+    # a body that comes in pieces, each with the seconds before it; `ending` is then that of the last
     pieces: list[tuple[float, bytes]] | None = None
-    about: str | None = None
-    unread: bool = False
-    bucket: RateWindows | None = None
+    about: str | None = None  # the prediction that was created or read
+    unread: bool = False  # the request's body was not read, and its connection cannot be used again
+    bucket: RateWindows | None = None  # what the request was counted in, where that is a text model's own
 
 
 def as_json(value: Any, status: int = 200) -> HttpResponse:

@@ -211,15 +211,7 @@ class Options(Dialect):
 
     @classmethod
     def read(cls, given: Mapping[str, Any]) -> Options:
-        """Parse keywords, and name the existing ones when one is unknown.
-
-        Raises
-        ------
-        TypeError
-            If an option does not exist.
-        ValueError
-            If its value is not one of those allowed.
-        """
+        """Parse keywords; TypeError names the existing ones when one is unknown."""
         known = [each.name for each in fields(cls)]
         unknown = sorted(set(given) - set(known))
         if unknown:

@@ -159,12 +159,9 @@ class RenderCache:
             if len(self._ahead) < AHEAD:
                 task = asyncio.ensure_future(self.find(asset))
                 self._ahead.add(task)  # a task that nobody holds may be collected before it ends
-                task.add_done_callback(self._drawn_ahead)
-
-    def _drawn_ahead(self, task: asyncio.Future[bytes]) -> None:
-        self._ahead.discard(task)
-        if not task.cancelled():
-            task.exception()  # whoever fetches the file is told; here nobody waits
+                task.add_done_callback(self._ahead.discard)
+                # whoever fetches the file is told of an error; here nobody waits
+                task.add_done_callback(lambda task: task.cancelled() or task.exception())
 
     async def find(self, asset: Asset) -> bytes:
         """Return a file from among those drawn, or have it drawn by whoever asks first."""

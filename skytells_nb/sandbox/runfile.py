@@ -92,13 +92,7 @@ def start_or_join(home: Path, make: Callable[..., AnyServer]) -> AnyServer | Run
 
     Its key, port, predictions and bills are those of last time, so a batch that a dead kernel left goes on.
     The state file's own lock decides who serves; the operating system lets go of it when a process dies.
-
-    Parameters
-    ----------
-    home : Path
-        The folder; made when it is not there.
-    make : callable
-        Makes the server, given ``state=``.
+    `make` makes the server, given ``state=``.
 
     Raises
     ------

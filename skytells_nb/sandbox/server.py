@@ -34,18 +34,11 @@ class ListenError(OSError):
 
 
 class Server(Sandbox):
-    """A running stand-in for the Skytells API.
+    """A running stand-in for the Skytells API; `media` draws the files.
 
     The options are those of `skytells_nb.sandbox.Options`; with none of them it speaks as the published
     Python SDK expects. Start it with ``with`` or `start`; it can be started again after `stop`, on the same
     port, and then still knows its predictions, as an API after an outage.
-
-    Parameters
-    ----------
-    media : Media, optional
-        Draws the files; `skytells_nb.sandbox.media`, unless given.
-    **options
-        See `skytells_nb.sandbox.Options`.
 
     Examples
     --------

@@ -56,7 +56,9 @@ class StateFile:
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.path = os.fspath(path)
         with self.explained():
-            _make_private(self.path)
+            # nobody else can read the keys in a new one; what fails is for SQLite to say
+            with contextlib.suppress(OSError):
+                os.close(os.open(self.path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
             self._db = sqlite3.connect(self.path, isolation_level=None, check_same_thread=False, timeout=0.5)
         try:
             with self.explained():
@@ -141,12 +143,6 @@ class StateFile:
             ) from error
 
 
-def _make_private(path: str) -> None:
-    """Make the file, if it is new, so that nobody else can read the keys in it; SQLite says what fails."""
-    with contextlib.suppress(OSError):
-        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
-
-
 def _after_fork() -> None:
     for each in list(_open):
         each.abandon()
@@ -163,31 +159,17 @@ class State:
     """Predictions in the order they were accepted, and the ledger.
 
     `file` keeps changes; a `seed` makes ids and the key the same each time, but a file's own seed wins.
-
-    Attributes
-    ----------
-    jobs : dict of str to Job
-        Every prediction by its id, oldest first.
-    ledger, spent : dict of str to Decimal
-        What is billed, by prediction, also of those that were deleted; and by account.
-    learners : list of Learner
-        The class; empty when there is none.
-    gallery : str
-        The word in the path of the class's page that nobody can guess.
-    votes : dict of str to dict
-        What was voted on the class's page, by who and on what.
-    answers : dict of str to Job
-        What text models have answered the teacher of a class, to be voted on; the newest of them.
     """
 
     def __init__(self, file: StateFile | None = None, seed: int | None = None) -> None:
         self.file = file
-        self.jobs: dict[str, Job] = {}
-        self.ledger: dict[str, Decimal] = {}
-        self.spent: dict[str, Decimal] = defaultdict(Decimal)
+        self.jobs: dict[str, Job] = {}  # by id, oldest first
+        self.ledger: dict[str, Decimal] = {}  # what is billed by prediction, also of those that were deleted
+        self.spent: dict[str, Decimal] = defaultdict(Decimal)  # and by account
         self.learners: list[Learner] = []
-        self.gallery = ""
-        self.votes: dict[str, dict[str, str | float]] = {}
+        self.gallery = ""  # the word in the path of the class's page that nobody can guess
+        self.votes: dict[str, dict[str, str | float]] = {}  # on the class's page, by who and on what
+        # what text models have answered the teacher of a class, to be voted on; the newest of them
         self.answers: dict[str, Job] = {}
         self.number = 0
         self.port = 0

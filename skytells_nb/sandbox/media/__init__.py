@@ -40,39 +40,17 @@ def file_type(kind: str, input: Mapping[str, Any]) -> tuple[str, str]:
 def draw(
     kind: str, input: Mapping[str, Any], *, index: int = 0, model: str = "", picture: bytes | None = None
 ) -> tuple[bytes, str]:
-    r"""Draw one output of a prediction.
+    """Draw one output of a prediction, and return the file's content and its MIME type.
 
-    Parameters
-    ----------
-    kind
-        ``"image"``, ``"video"``, ``"music"``, ``"audio"`` or ``"text"``.
-    input
-        The prediction's input. Read are `prompt`, `seed`, the sizes (`width`, `height`, `aspect_ratio`,
-        `resolution`), the lengths (`duration_seconds`, `seconds`, `duration`), `sample_rate`, `bpm` and
-        `key`. Odd or missing values fall back to a default: drawing never fails because of what was asked.
-    index
-        Which of the prediction's outputs this is; each index is another variation.
-    model
-        The model's slug: models differ in how their pictures look (``data/models.toml``).
-    picture
-        The input picture's content. An upscaler enlarges it, other models edit it by the prompt's words, and
-        a clip begins with it; bytes that are no picture count as none.
+    Drawing never fails because of what was asked: odd or missing values fall back to a default.
 
-    Returns
-    -------
-    tuple of (bytes, str)
-        The file's content and its MIME type.
-
-    Raises
-    ------
-    ValueError
-        The kind is none of the five.
-
-    Examples
-    --------
-    >>> content, mime = draw("image", {"prompt": "a red fox in snow", "seed": 7, "width": 256, "height": 256})
-    >>> mime, content[:4]
-    ('image/png', b'\x89PNG')
+    Parameters ---------- kind ``"image"``, ``"video"``, ``"music"``, ``"audio"`` or ``"text"``; ValueError
+    for any other. input The prediction's input. Read are `prompt`, `seed`, the sizes (`width`, `height`,
+    `aspect_ratio`, `resolution`), the lengths (`duration_seconds`, `seconds`, `duration`), `sample_rate`,
+    `bpm` and `key`. index Which of the prediction's outputs this is; each index is another variation. model
+    The model's slug: models differ in how their pictures look (``data/models.toml``). picture The input
+    picture's content. An upscaler enlarges it, other models edit it by the prompt's words, and a clip begins
+    with it; bytes that are no picture count as none.
     """
     mime, _ = file_type(kind, input)
     if kind == "image":

@@ -68,22 +68,7 @@ class MagicArgs:
 
 
 def load_ipython_extension(ipython: Any) -> None:
-    """Register the magics with a shell, as ``%load_ext skytells_nb`` does.
-
-    Parameters
-    ----------
-    ipython : IPython.core.interactiveshell.InteractiveShell
-        The shell.
-
-    Examples
-    --------
-    >>> from IPython.core.interactiveshell import InteractiveShell
-    >>> from skytells_nb._magics import load_ipython_extension
-    >>> shell = InteractiveShell()
-    >>> load_ipython_extension(shell)
-    >>> "skytells" in shell.magics_manager.magics["cell"]
-    True
-    """
+    """Register the magics with a shell, as ``%load_ext skytells_nb`` does."""
 
     def skytells(line: str, cell: str) -> object:
         """Create a prediction of the model named on the first line, from the prompt below it."""
@@ -100,18 +85,9 @@ def load_ipython_extension(ipython: Any) -> None:
 
 
 def parse(line: str) -> MagicArgs:
-    """Read the first line of a cell.
+    """Read the first line of a cell; MagicError where it names no model, or cannot be read.
 
-    Raises
-    ------
-    MagicError
-        It names no model, or cannot be read. Nothing was sent.
-
-    Examples
-    --------
-    >>> from skytells_nb._magics import parse
-    >>> parse("truefusion-pro --width 1024 --seed=7 --optimize -o picture").given
-    {'width': '1024', 'seed': '7', 'optimize': True}
+    Nothing was sent.
     """
     try:
         words = shlex.split(line)
@@ -148,16 +124,7 @@ def parse(line: str) -> MagicArgs:
 def fill_in(text: str, variables: Mapping[str, Any]) -> str:
     """Fill ``{name}`` in from variables; ``{{`` and ``}}`` are the braces themselves.
 
-    Raises
-    ------
-    MagicError
-        There is no such variable, or more than its name is asked for. Nothing was sent.
-
-    Examples
-    --------
-    >>> from skytells_nb._magics import fill_in
-    >>> fill_in("a {animal} in {{snow}}", {"animal": "red fox"})
-    'a red fox in {snow}'
+    MagicError where there is no such variable, or more than its name is asked for. Nothing was sent.
     """
 
     def fill(found: re.Match[str]) -> str:

@@ -43,17 +43,10 @@ def money_unit(sandbox: bool) -> str:
 
 
 def format_cost(amount: Decimal | float | None, unit: str = DOLLARS, *, digits: int | None = None) -> str:
-    """Format an amount of money, or of a sandbox's credits.
+    """Format an amount of money, or of a sandbox's credits; None, NaN and the infinities are ``unknown``.
 
-    Parameters
-    ----------
-    amount : Decimal, float or None
-        The amount. None, NaN and the infinities are ``unknown``.
-    unit : str
-        A currency's code such as ``USD``, or ``credits``.
-    digits : int, optional
-        Round to so many digits that say something, though never coarser than the cent. None writes the
-        amount exactly, to twelve decimals.
+    `unit` is a currency's code such as ``USD``, or ``credits``. The amount is exact to twelve decimals, or
+    rounded to so many `digits` that say something, though never coarser than the cent.
     """
     number = _decimal(amount)
     if number is None:
@@ -94,16 +87,8 @@ def format_price(
 ) -> str:
     """Format the price of one of something; the text of a price wherever it stands.
 
-    Parameters
-    ----------
-    amount : Decimal, float or None
-        The price, or the lowest of several.
-    per : str, optional
-        What it is for, in any spelling: ``image``, ``image_megapixel``.
-    unit : str
-        A currency's code, or ``credits``.
-    high : Decimal or float, optional
-        The highest price, where an input decides.
+    `per` is what it is for, in any spelling: ``image``, ``image_megapixel``. `high` is the highest price,
+    where an input decides.
     """
     text = format_range(amount, amount if high is None else high, unit)
     words = " ".join((per or "").replace("_", " ").split())
@@ -111,14 +96,9 @@ def format_price(
 
 
 def format_seconds(seconds: float | None, *, whole: bool = False) -> str:
-    """Format how long something takes.
+    """Format how long something takes; None and what is below zero are ``unknown``.
 
-    Parameters
-    ----------
-    seconds : float or None
-        How long; None and what is below zero are ``unknown``.
-    whole : bool
-        Only whole seconds, at least one: for what is still to come.
+    Only `whole` seconds, at least one, are for what is still to come.
     """
     if seconds is None or not 0 <= seconds < float("inf"):
         return "unknown"

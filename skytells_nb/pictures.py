@@ -78,21 +78,10 @@ class Picture:
 
 
 def decode(source: Source, side: int | None = None) -> Picture:
-    """Decode a picture, whatever it is: upright, in sRGB, eight bits a channel.
+    """Decode a picture, whatever it is: upright, in sRGB, eight bits a channel, no longer than `side` pixels.
 
-    Parameters
-    ----------
-    source : bytes, Path, binary file, PIL.Image.Image or array
-        Arrays are greys of shape (h, w) or have 1 to 4 channels, last or first.
-    side : int, optional
-        Longest side of the result, in pixels; a smaller picture is not enlarged.
-
-    Raises
-    ------
-    PictureError
-        It is no picture, is damaged, empty, or over Pillow's limit of pixels.
-    OSError
-        The file cannot be opened.
+    Arrays are greys of shape (h, w) or have 1 to 4 channels, last or first. PictureError for what is no
+    picture, is damaged, empty, or over Pillow's limit of pixels; OSError where the file cannot be opened.
     """
     with _opened(source) as image, _typed("Damaged picture", "it cannot be decoded"):
         width, height = image.size
@@ -109,26 +98,12 @@ def decode(source: Source, side: int | None = None) -> Picture:
 
 
 def encode(source: Source, format: str, *, quality: int = 95, fast: bool = False) -> bytes:
-    """Write a picture in a format, upright and in sRGB, with as much of it as the format can hold.
+    """Write a picture in one of the `FORMATS`, upright and in sRGB, with as much of it as the format can
+    hold.
 
     What is transparent becomes white where the format knows no transparency; sixteen bits stay sixteen in PNG
-    and TIFF; an animation stays one in WebP, PNG, GIF and AVIF, else its first frame is written.
-
-    Parameters
-    ----------
-    source : bytes, Path, binary file, PIL.Image.Image or array
-        As for `decode`.
-    format : str
-        One of the values of `FORMATS`.
-    quality : int
-        Of JPEG, WebP and AVIF.
-    fast : bool
-        A PNG sooner, and larger.
-
-    Raises
-    ------
-    PictureError
-        As for `decode`; and for a picture that is too large for the format.
+    and TIFF; an animation stays one in WebP, PNG, GIF and AVIF, else its first frame is written. A `fast` PNG
+    is larger. Errors are those of `decode`, also for a picture that is too large for the format.
     """
     settings: dict[str, Any] = {"quality": quality} if format in ("JPEG", "WEBP", "AVIF", "HEIF") else {}
     if fast and format == "PNG":

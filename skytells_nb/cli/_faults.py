@@ -144,7 +144,9 @@ def _table(waiting: Sequence[dict[str, Any]], url: str) -> str:
     for each in waiting:
         routes = "any" if set(each["on"]) >= set(API_ROUTES) else ", ".join(each["on"])
         who = each.get("learner", "everybody")
-        rows.append((each["name"], routes, who, _until(each), _details(each)))
+        known = FAULT_KINDS[each["name"]].details if each["name"] in FAULT_KINDS else ()
+        details = ", ".join(f"{name}={each[name]}" for name in known if name in each)
+        rows.append((each["name"], routes, who, _until(each), details))
     return "\n".join([f"Active at {url}:", *align(rows)])
 
 
@@ -152,8 +154,3 @@ def _until(order: dict[str, Any]) -> str:
     ends = [f"{order['ends_in']:.0f} s"] if "ends_in" in order else []
     ends += [f"{order['times']} times"] if order["times"] is not None else []
     return " or ".join(ends) or "cleared"
-
-
-def _details(order: dict[str, Any]) -> str:
-    details = FAULT_KINDS[order["name"]].details if order["name"] in FAULT_KINDS else ()
-    return ", ".join(f"{name}={order[name]}" for name in details if name in order)

@@ -79,19 +79,14 @@ def show(x: object, *, full: bool = False) -> None:
     if isinstance(x, TextStream | AsyncTextStream):
         show_stream(x, shell.display_pub if in_notebook else None)
         return
-    if not in_notebook:
-        text = _plain_text(x)
-        sys.stdout.write(encodable(text + "\n", sys.stdout))
+    if in_notebook:
+        shell.display_pub.publish(mimebundle(x, full=full))
         return
-    shell.display_pub.publish(mimebundle(x, full=full))
-
-
-def _plain_text(x: object) -> str:
     if isinstance(x, Gallery):
-        return x.text
-    if isinstance(x, ChatCompletion | Response):
-        return answer_text(x)
-    return things_text(things_in(x))
+        text = x.text
+    else:
+        text = answer_text(x) if isinstance(x, ChatCompletion | Response) else things_text(things_in(x))
+    sys.stdout.write(encodable(text + "\n", sys.stdout))
 
 
 def _draw(

@@ -120,17 +120,17 @@ class Fieldset:
         return [label, control.widget, note]
 
     def _arrange(self) -> None:
-        shown = {name for name in self._rows if self._asked_for(name)}
+        shown = {
+            name
+            for name in self._rows
+            if name in self._value or self._applies_now(self._controls[name].field)
+        }
         if shown == self._shown:
             return
         self._shown = shown
         for container, fields in self._places:
             rows = [self._rows[field.name] for field in fields if field.name in shown]
             container.children = [widget for row in rows for widget in row]
-
-    def _asked_for(self, name: str) -> bool:
-        field = self._controls[name].field
-        return name in self._value or self._applies_now(field)
 
     def _applies_now(self, field: Field) -> bool:
         """Decide by what is set, and by the defaults of the rest, whether a field is asked for."""

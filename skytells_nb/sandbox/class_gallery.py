@@ -157,7 +157,8 @@ def answer(core: Core, route: Route, request: HttpRequest, now: int) -> HttpResp
         raise errors.endpoint_not_found(request.method, request.target)
     if route.rest:
         return thumbnail(core, route.rest, now)
-    every = _every(request.query)
+    text = dict(parse_qsl(request.query)).get("every", "")
+    every = min(max(int(text), SOONEST), LATEST) if text.isascii() and text.isdigit() and len(text) < 6 else 0
     page = write_page(cards(core, now), path=f"/class/{core.state.gallery}", every=every)
     headers = dict(HEADERS)
     if every:
@@ -199,9 +200,3 @@ def thumbnail(core: Core, rest: str, now: int, *, edge: int = EDGE, whose: str |
         raise errors.file_gone(name)
     headers = {"content-type": "image/jpeg", "cache-control": "private, max-age=86400"}
     return HttpResponse(asset=core.predictions.file(job, 0, edge=edge), headers=headers)
-
-
-def _every(query: str) -> int:
-    """Parse how often the page shall renew itself; 0: never."""
-    text = dict(parse_qsl(query)).get("every", "")
-    return min(max(int(text), SOONEST), LATEST) if text.isascii() and text.isdigit() and len(text) < 6 else 0

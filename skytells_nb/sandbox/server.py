@@ -53,16 +53,9 @@ class Server(Sandbox):
         self._thread: _ServerThread | None = None
 
     def start(self) -> Self:
-        """Listen; returns the server itself.
+        """Listen, and return the server itself; RuntimeError if it runs already.
 
-        Raises
-        ------
-        OSError
-            If the address or port cannot be had.
-        StateError
-            If the state file cannot be used.
-        RuntimeError
-            If it runs already.
+        OSError if the address or port cannot be had, StateError if the state file cannot be used.
         """
         if self._thread is not None:
             raise RuntimeError(f"this sandbox runs already, at {self.url}")

@@ -139,7 +139,9 @@ def picture_size(input: Mapping[str, Any]) -> tuple[int, int]:
     is 1024 by 1024.
     """
     width, height = number(input, "width"), number(input, "height")
-    shape, short = _shape(input.get("aspect_ratio")), _short_side(input.get("resolution"))
+    shape, word = _shape(input.get("aspect_ratio")), _text(input.get("resolution"))
+    lines = re.fullmatch(r"(\d{2,5})p", word)
+    short = float(lines[1]) if lines else _SHORT_SIDES.get(word)
     if width is not None or height is not None:
         width = _clamp(_clamp(height or 0) * (shape or 1) if width is None else width)
         return width, _clamp(width / (shape or 1) if height is None else height)
@@ -202,11 +204,6 @@ def _shape(value: object) -> float | None:
     if not found or not float(found[1]) or not float(found[2]):
         return None
     return min(32.0, max(1 / 32, float(found[1]) / float(found[2])))
-
-
-def _short_side(value: object) -> float | None:
-    found = re.fullmatch(r"(\d{2,5})p", _text(value))
-    return float(found[1]) if found else _SHORT_SIDES.get(_text(value))
 
 
 def _text(value: object) -> str:

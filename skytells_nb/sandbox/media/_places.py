@@ -383,14 +383,6 @@ def _is(p: Painting, fact: str) -> bool:
     return found != fact.startswith("!")
 
 
-def _split(p: Painting) -> None:
-    p.canvas.split()
-
-
-def _wash(p: Painting, *, color: RGB, lower: RGB) -> None:
-    p.canvas.vertical([(0, color), (1, lower)])
-
-
 def _stamp(
     p: Painting, *, name: str, x: float, size: float, foot: float | None = None, sink: float = 0.0,
     far: float = 0.0, shine: float = 0.0,
@@ -457,5 +449,6 @@ _PAINTERS: dict[str, Callable[..., None]] = {
     "peaks": paint_peaks, "dune": paint_dune, "rocks": paint_rocks, "path": paint_path,
     "mirror": paint_mirror, "sea": paint_sea, "waves": paint_waves,
     "skyline": paint_skyline, "street": paint_street, "plants": _plants, "flowers": _flowers,
-    "stamp": _stamp, "split": _split, "wash": _wash,
+    "stamp": _stamp, "split": lambda p: p.canvas.split(),
+    "wash": lambda p, *, color, lower: p.canvas.vertical([(0, color), (1, lower)]),
 }  # fmt: skip

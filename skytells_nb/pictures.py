@@ -78,7 +78,7 @@ class Picture:
 
 
 def decode(source: Source, side: int | None = None) -> Picture:
-    """Decode a picture, whatever it is: upright, in sRGB, eight bits a channel, no longer than `side` pixels.
+    """Decode a picture, whatever it is: upright, in sRGB, eight bits a channel, at most `side` pixels long.
 
     Arrays are greys of shape (h, w) or have 1 to 4 channels, last or first. PictureError for what is no
     picture, is damaged, empty, or over Pillow's limit of pixels; OSError where the file cannot be opened.
@@ -98,8 +98,7 @@ def decode(source: Source, side: int | None = None) -> Picture:
 
 
 def encode(source: Source, format: str, *, quality: int = 95, fast: bool = False) -> bytes:
-    """Write a picture in one of the `FORMATS`, upright and in sRGB, with as much of it as the format can
-    hold.
+    """Write a picture in one of the `FORMATS`, upright, in sRGB, with as much of it as the format holds.
 
     What is transparent becomes white where the format knows no transparency; sixteen bits stay sixteen in PNG
     and TIFF; an animation stays one in WebP, PNG, GIF and AVIF, else its first frame is written. A `fast` PNG

@@ -8,11 +8,11 @@ import json
 import numpy as np
 import pytest
 from PIL import Image
-from skytells_nb.sandbox.media._data import load
 
 from skytells_nb.sandbox import Core, HttpRequest, Options
 from skytells_nb.sandbox.media import draw
 from skytells_nb.sandbox.media._clip import frames
+from skytells_nb.sandbox.media._params import load
 from skytells_nb.sandbox.media._picture import open_picture
 from skytells_nb.sandbox.rendering import read_data_uri
 

@@ -10,8 +10,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from skytells_nb.sandbox.media import draw, file_type
-from skytells_nb.sandbox.media._data import load
-from skytells_nb.sandbox.media._params import clip_size, picture_size, read_scene
+from skytells_nb.sandbox.media._params import clip_size, load, picture_size, read_scene
 
 FOX = "A red fox in snow"
 LIGHTS = ("morning light", "golden hour", "moonlight", "overcast")

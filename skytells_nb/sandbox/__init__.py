@@ -9,14 +9,14 @@ contradicts itself an option chooses the form, and where it is silent the choice
 
 from __future__ import annotations
 
-from .core import Core, Received
-from .errors import StateError
-from .faults import FAULT_KINDS, Faults
-from .inprocess import ConnectionDroppedError, InProcess, NeverAnsweredError
-from .messages import API_ROUTES, HttpRequest, HttpResponse
-from .options import Options
-from .runfile import RunningSandbox, find_running, start_or_join
-from .server import Server
+from ._core import Core, Received
+from ._errors import StateError
+from ._faults import FAULT_KINDS, Faults
+from ._inprocess import ConnectionDroppedError, InProcess, NeverAnsweredError
+from ._messages import API_ROUTES, HttpRequest, HttpResponse
+from ._options import Options
+from ._runfile import RunningSandbox, find_running, start_or_join
+from ._server import Server
 
 __all__ = [
     "API_ROUTES",

@@ -18,10 +18,11 @@ from collections.abc import Callable, Sequence
 from decimal import Decimal
 from typing import Final
 
-from . import classroom, runfile
-from .errors import StateError
-from .options import QUIRKS, choices, learner_names, parse_budget
-from .server import Server
+from . import _classroom as classroom
+from . import _runfile as runfile
+from ._errors import StateError
+from ._options import QUIRKS, choices, learner_names, parse_budget
+from ._server import Server
 
 
 def _listed(text: str) -> list[str]:

@@ -19,10 +19,11 @@ import pytest
 
 import skytells_nb as sky
 from skytells_nb.cli import main
-from skytells_nb.sandbox import Server, runfile
+from skytells_nb.sandbox import Server
+from skytells_nb.sandbox import _runfile as runfile
 from skytells_nb.sandbox.__main__ import main as serve
 from skytells_nb.sandbox.__main__ import parser
-from skytells_nb.sandbox.options import choices
+from skytells_nb.sandbox._options import choices
 
 FOX = {"model": "truefusion", "input": {"prompt": "a fox"}}
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from skytells_nb.models import Model, parse_unit
 from skytells_nb.pricing import estimate
-from skytells_nb.sandbox import models as sandbox_models
+from skytells_nb.sandbox import _models as sandbox_models
 
 UNITS = [
     "image", "video", "second", "prediction", "gpu", "image_megapixel", "computing_second", "audio_second",

@@ -4,8 +4,8 @@ from decimal import Decimal
 
 import pytest
 
-from skytells_nb.sandbox import models as billing
-from skytells_nb.sandbox.models import standard_catalogue
+from skytells_nb.sandbox import _models as billing
+from skytells_nb.sandbox._models import standard_catalogue
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from decimal import Decimal
 import pytest
 
 from skytells_nb.sandbox import Core, HttpRequest, Options, Server
-from skytells_nb.sandbox.state import State, StateFile
+from skytells_nb.sandbox._state import State, StateFile
 
 
 @pytest.fixture
@@ -203,7 +203,7 @@ def test_a_webhook_is_signed_with_the_learners_own_key(room):
     hook = {"model": "truefusion", "input": {"prompt": "a"}, "webhook": "http://a.test/b"}
     api.ask("POST", "/v1/predictions", hook, **api.as_("learner-02"))
     notice = api.core.due_webhook("http://sandbox.test")
-    from skytells_nb.sandbox.webhooks import sign
+    from skytells_nb.sandbox._webhooks import sign
 
     assert notice.signature == sign(notice.body, api.keys["learner-02"])
 

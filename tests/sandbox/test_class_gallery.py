@@ -9,7 +9,7 @@ from html.parser import HTMLParser
 import pytest
 from PIL import Image
 
-from skytells_nb.sandbox.rendering import shrink
+from skytells_nb.sandbox._rendering import shrink
 
 
 class Page(HTMLParser):

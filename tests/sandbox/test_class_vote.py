@@ -6,9 +6,9 @@ from urllib.parse import urlencode
 
 import pytest
 
-from skytells_nb.sandbox.class_vote import strengths, teachers_word
-from skytells_nb.sandbox.jobs import Job
-from skytells_nb.sandbox.state import ANSWERS, State, StateFile
+from skytells_nb.sandbox._class_vote import strengths, teachers_word
+from skytells_nb.sandbox._jobs import Job
+from skytells_nb.sandbox._state import ANSWERS, State, StateFile
 
 MODELS = ("truefusion", "truefusion-pro", "truefusion-edge")
 

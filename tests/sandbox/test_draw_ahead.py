@@ -4,8 +4,8 @@ import asyncio
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
-from skytells_nb.sandbox.messages import Asset
-from skytells_nb.sandbox.rendering import AHEAD, RenderCache
+from skytells_nb.sandbox._messages import Asset
+from skytells_nb.sandbox._rendering import AHEAD, RenderCache
 
 
 class Painter:

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from skytells_nb.sandbox import Faults
-from skytells_nb.sandbox.faults import FAULT_KINDS
+from skytells_nb.sandbox._faults import FAULT_KINDS
 
 
 def test_a_fault_strikes_as_often_as_it_was_told_and_no_more(talk):

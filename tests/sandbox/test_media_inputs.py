@@ -10,11 +10,11 @@ import pytest
 from PIL import Image
 
 from skytells_nb.sandbox import Core, HttpRequest, Options
+from skytells_nb.sandbox._rendering import read_data_uri
 from skytells_nb.sandbox.media import draw
 from skytells_nb.sandbox.media._clip import frames
 from skytells_nb.sandbox.media._params import load
 from skytells_nb.sandbox.media._picture import open_picture
-from skytells_nb.sandbox.rendering import read_data_uri
 
 RED, BLUE = (200, 40, 30), (30, 60, 190)
 
@@ -220,7 +220,7 @@ def test_a_class_s_drawing_process_uses_the_input_picture():
     from contextlib import closing
 
     from skytells_nb.sandbox import media
-    from skytells_nb.sandbox.rendering import RenderPool
+    from skytells_nb.sandbox._rendering import RenderPool
 
     input = {"prompt": "softer", "width": 96, "height": 96}
     given = encoded(halves())

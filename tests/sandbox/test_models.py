@@ -5,7 +5,7 @@ import json
 import pytest
 from jsonschema import Draft202012Validator
 
-from skytells_nb.sandbox.models import standard_catalogue
+from skytells_nb.sandbox._models import standard_catalogue
 
 UNITS = {
     "image", "video", "second", "prediction", "gpu", "image_megapixel", "megapixel", "computing_second",

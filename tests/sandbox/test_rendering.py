@@ -13,7 +13,7 @@ import psutil
 import pytest
 
 from skytells_nb.sandbox import Server, media
-from skytells_nb.sandbox.rendering import RenderError, RenderPool, pool_size
+from skytells_nb.sandbox._rendering import RenderError, RenderPool, pool_size
 
 SMALL = {"prompt": "a fox \ud800", "seed": 3, "width": 64, "height": 64}
 
@@ -94,7 +94,7 @@ def test_a_class_has_its_pictures_drawn_by_them_and_leaves_nothing_behind():
 @pytest.mark.skipif(not hasattr(os, "pidfd_open"), reason="waits on a process that is not its own child")
 def test_they_end_with_a_server_that_is_killed(tmp_path):
     program = (
-        "import sys; from skytells_nb.sandbox.rendering import RenderPool, standard_media;"
+        "import sys; from skytells_nb.sandbox._rendering import RenderPool, standard_media;"
         "media = standard_media();"
         "easels = RenderPool(media); easels.draw('image', {'width': 64, 'height': 64});"
         "print(easels._idle[0].pid, flush=True); sys.stdin.read()"

@@ -2,15 +2,15 @@
 
 import pytest
 
-from skytells_nb.sandbox.accounts import retry_after
-from skytells_nb.sandbox.app import is_own_name
-from skytells_nb.sandbox.jobs import format_time, plan_times
-from skytells_nb.sandbox.language import as_base64, count_tokens, embed, example_of, pieces
-from skytells_nb.sandbox.messages import HttpResponse
-from skytells_nb.sandbox.models import is_file_uri, schema_errors
-from skytells_nb.sandbox.options import is_loopback, learner_names
-from skytells_nb.sandbox.rendering import serve_file
-from skytells_nb.sandbox.webhooks import check_target, is_allowed, sign
+from skytells_nb.sandbox._accounts import retry_after
+from skytells_nb.sandbox._app import is_own_name
+from skytells_nb.sandbox._jobs import format_time, plan_times
+from skytells_nb.sandbox._language import as_base64, count_tokens, embed, example_of, pieces
+from skytells_nb.sandbox._messages import HttpResponse
+from skytells_nb.sandbox._models import is_file_uri, schema_errors
+from skytells_nb.sandbox._options import is_loopback, learner_names
+from skytells_nb.sandbox._rendering import serve_file
+from skytells_nb.sandbox._webhooks import check_target, is_allowed, sign
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from skytells_nb.sandbox import Core, HttpRequest, Options, Server, StateError
-from skytells_nb.sandbox.state import State, StateFile
+from skytells_nb.sandbox._state import State, StateFile
 
 FOX = json.dumps({"model": "truefusion", "input": {"prompt": "a fox"}}).encode()
 

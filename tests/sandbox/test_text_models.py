@@ -11,7 +11,7 @@ import openai
 import pytest
 
 from skytells_nb.sandbox import ConnectionDroppedError, InProcess, NeverAnsweredError, Server
-from skytells_nb.sandbox.options import QUIRKS
+from skytells_nb.sandbox._options import QUIRKS
 
 HELLO = [{"role": "user", "content": "Why is the sea blue?"}]
 TIDE = {

@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator, FormatChecker
 
-from skytells_nb.sandbox.models import is_file_uri, schema_errors, standard_catalogue
+from skytells_nb.sandbox._models import is_file_uri, schema_errors, standard_catalogue
 
 SCHEMAS = {entry.slug: entry.input_schema for entry in standard_catalogue().values()}
 FORMATS = FormatChecker(formats=())

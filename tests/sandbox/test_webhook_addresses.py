@@ -6,8 +6,9 @@ import socket
 import httpx
 import pytest
 
-from skytells_nb.sandbox import Core, HttpRequest, Options, Server, webhooks
-from skytells_nb.sandbox.webhooks import post
+from skytells_nb.sandbox import Core, HttpRequest, Options, Server
+from skytells_nb.sandbox import _webhooks as webhooks
+from skytells_nb.sandbox._webhooks import post
 
 LEARNER = "192.168.1.20"
 
@@ -122,7 +123,7 @@ def test_a_notice_to_such_a_name_is_noted_as_not_delivered(room, listener):
 
 
 def test_who_asked_and_where_is_kept_over_a_restart(tmp_path, painter, clock):
-    from skytells_nb.sandbox.state import State, StateFile
+    from skytells_nb.sandbox._state import State, StateFile
 
     notices = []
     for _ in range(2):

@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from skytells_nb.sandbox.webhooks import sign
+from skytells_nb.sandbox._webhooks import sign
 
 URL = "https://example.org/hook"
 

@@ -10,9 +10,10 @@ from functools import partial
 import httpx
 import pytest
 
-from skytells_nb.sandbox import Server, app
-from skytells_nb.sandbox.app import is_own_name, own_names
-from skytells_nb.sandbox.rendering import RenderCache
+from skytells_nb.sandbox import Server
+from skytells_nb.sandbox import _app as app
+from skytells_nb.sandbox._app import is_own_name, own_names
+from skytells_nb.sandbox._rendering import RenderCache
 
 CREATE = b"POST /v1/predictions HTTP/1.1\r\nhost: localhost\r\nx-api-key: sk-a\r\ncontent-length: %d\r\n\r\n"
 FOX = {"model": "truefusion", "input": {"prompt": "a fox"}}

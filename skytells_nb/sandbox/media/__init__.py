@@ -13,6 +13,8 @@ from collections.abc import Mapping
 from importlib.util import find_spec
 from typing import Any
 
+from ._prose import write_text
+
 __all__ = ["draw", "file_type", "write_text"]
 
 _FIXED = {
@@ -66,10 +68,3 @@ def draw(
     from ._sound import play_song, speak
 
     return (play_song if kind == "music" else speak)(input, index=index), mime
-
-
-def write_text(input: Mapping[str, Any]) -> str:
-    """Return a text model's answer to a `prompt` or to `messages`: short, and plainly the sandbox's."""
-    from ._prose import answer
-
-    return answer(input)

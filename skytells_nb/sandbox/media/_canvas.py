@@ -104,7 +104,6 @@ class Canvas:
         self.blend(np.clip((1 - far) * min(rx, ry) / soft + 0.5, 0, 1) * np.float32(opacity), x0, y0, color)
 
     def flip(self) -> None:
-        """Turn everything over, left to right."""
         self.px = self.px[:, ::-1]
         self.layers = [(px[:, ::-1], cover[:, ::-1]) for px, cover in self.layers]
         if self._cover is not None:

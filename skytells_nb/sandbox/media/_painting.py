@@ -51,12 +51,10 @@ class Painting:
 
     @property
     def dark(self) -> bool:
-        """Whether it is night, or nearly."""
         return self.light.name in ("night", "dusk")
 
 
 def start_painting(canvas: Canvas, scene: Scene) -> Painting:
-    """Return an empty painting of a scene."""
     chance = dice(scene.key ^ 0x5EED)
     light = light_for(scene.light, chance)
     horizon = canvas.h * chance.uniform(0.52, 0.62)
@@ -103,7 +101,6 @@ class Placed(NamedTuple):
 
 @lru_cache(maxsize=256)
 def drawing(name: str) -> Drawing:
-    """Return the drawing of this name."""
     raw = next(found[name] for found in map(load, (f"drawings/{file}" for file in _FILES)) if name in found)
     shapes: list[Shape] = []
     when = ""
@@ -185,7 +182,6 @@ class Sheet:
         self._shine: Image.Image | None = None
 
     def box(self, x: float, y: float, wide: float, tall: float, color: RGB) -> None:
-        """Fill a rectangle."""
         s = self._over
         x0, y0, x1, y1 = round(x * s), round(y * s), round((x + wide) * s) - 1, round((y + tall) * s) - 1
         if x1 >= x0 and y1 >= y0:

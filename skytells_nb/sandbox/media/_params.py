@@ -77,7 +77,6 @@ class Light:
 
 
 def light_for(name: str, chance: random.Random) -> Light:
-    """Return one of a light's variants."""
     common = load("lights")[name]
     parts = {**common, **chance.choice(common["variants"])}
     del parts["variants"]
@@ -171,7 +170,6 @@ def clip_size(input: Mapping[str, Any], longest: int = 640) -> tuple[int, int]:
 
 
 def seconds_of(input: Mapping[str, Any], *, default: float, longest: float) -> float:
-    """Return how many seconds were asked for, between half a second and `longest`."""
     found = number(input, *LENGTHS)
     return default if found is None else min(longest, max(0.5, found))
 
@@ -233,7 +231,6 @@ class Scene:
 
     @property
     def snowy(self) -> bool:
-        """Whether snow lies."""
         return self.weather == "snow"
 
     def says(self, pattern: str) -> bool:

@@ -58,7 +58,6 @@ def _sketch(c: Canvas, rng: np.random.Generator) -> None:
 
 
 def vignette(c: Canvas, strength: float) -> None:
-    """Darken the corners a little."""
     xs = (np.arange(0, c.w + 16, 16, dtype=np.float32) / c.w - 0.5) * 2
     ys = (np.arange(0, c.h + 16, 16, dtype=np.float32) / c.h - 0.5) * 2
     far = np.clip((xs[None, :] ** 2 + ys[:, None] ** 2) * 0.5, 0, 1) ** 1.5

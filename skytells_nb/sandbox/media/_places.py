@@ -125,7 +125,6 @@ def paint_dune(p: Painting, *, base: float, height: float, color: RGB, far: floa
 
 
 def paint_rocks(p: Painting, *, x: float, foot: float, size: float) -> None:
-    """Pile up rocks about the column `x`."""
     c, light = p.canvas, p.light
     hump = np.exp(-(np.abs((np.arange(c.w) - x) / (size * 1.05)) ** 2.6)) * size
     p.ground = _f32(foot - hump * (1 + 0.3 * outline(p.rng, c.w, 14 * c.w / c.u)) + c.h * 0.05)

@@ -12,7 +12,7 @@ from ._params import dice, key_of, load, number, prompt_of
 _SIGNED = "(This is the sandbox's answer, not a model's.)"
 
 
-def answer(input: Mapping[str, Any]) -> str:
+def write_text(input: Mapping[str, Any]) -> str:
     """Return a short answer to a `prompt`, or to the last message of `messages`; the same for the same input.
 
     `seed` changes the wording; `max_tokens` shortens the answer, to which the signature is added.

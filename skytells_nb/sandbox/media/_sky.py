@@ -126,7 +126,6 @@ def falling(
 
 
 def paint_weather(p: Painting) -> None:
-    """Let fall what the scene's weather lets fall."""
     c, weather = p.canvas, p.scene.weather
     layers = load("weather").get(weather, {}).get("still", ())
     if layers and p.scene.place != "space":

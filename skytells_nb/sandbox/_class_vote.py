@@ -16,13 +16,13 @@ from itertools import combinations
 from typing import Final, NamedTuple
 from urllib.parse import parse_qsl, quote
 
-from . import errors
-from .accounts import OWNER
-from .class_gallery import STYLE, is_shown, page_file, page_headers, thumbnail
-from .core import Core
-from .jobs import SECOND, Job
-from .messages import HttpRequest, HttpResponse, Route, dump
-from .state import State
+from . import _errors as errors
+from ._accounts import OWNER
+from ._class_gallery import STYLE, is_shown, page_file, page_headers, thumbnail
+from ._core import Core
+from ._jobs import SECOND, Job
+from ._messages import HttpRequest, HttpResponse, Route, dump
+from ._state import State
 
 CHOICES: Final = {"left": "← Left", "both": "↑ Both good", "neither": "↓ Neither", "right": "Right →"}
 #: Seconds between two loadings of the teacher's page.
@@ -159,7 +159,6 @@ def _wait(key: str, words: str) -> str:
 
 
 def _ranking(core: Core, now: int) -> tuple[str, str, str]:
-    """Show the teacher which model leads."""
     points: defaultdict[tuple[str, str], float] = defaultdict(float)
     pairs = {pair.key: pair for pair in pairs_of(core, now)}
     votes = [(pairs.get(_pair_of(name)), vote) for name, vote in core.state.votes.items()]

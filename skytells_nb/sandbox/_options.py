@@ -266,7 +266,6 @@ def learner_names(learners: int | Sequence[str]) -> list[str]:
 
 
 def parse_budget(value: object) -> Decimal:
-    """Parse a budget in credits."""
     try:
         amount = Decimal(str(value))
     except InvalidOperation:

@@ -25,11 +25,11 @@ from http.client import HTTPS_PORT, HTTPConnection, HTTPException
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, Self
 from urllib.parse import urlsplit, urlunsplit
 
-from . import errors
-from .jobs import Job
+from . import _errors as errors
+from ._jobs import Job
 
 if TYPE_CHECKING:
-    from .core import Core
+    from ._core import Core
 
 #: Seconds to the second and third try of a webhook; then it is given up. Ours: section 7 documents no
 #: retries.
@@ -64,7 +64,6 @@ class WebhookEvent(NamedTuple):
 
     @property
     def headers(self) -> dict[str, str]:
-        """What it is sent with."""
         return {"content-type": "application/json", "x-skytells-signature": self.signature}
 
 
@@ -139,7 +138,6 @@ class Schedule:
         self.news = False
 
     def add(self, job: Job) -> None:
-        """Schedule a job's events."""
         for due, event in due_times(job):
             self.again(due, job.id, event, 1)
 
@@ -158,7 +156,6 @@ class Schedule:
 
     @property
     def next(self) -> int | None:
-        """When the next event is due."""
         return self._heap[0][0] if self._heap else None
 
 
@@ -281,7 +278,6 @@ class _Connection(HTTPConnection):
         self._asker = asker
 
     def connect(self) -> None:
-        """Connect."""
         if self._asker is None:
             self.sock = socket.create_connection((self.host, self.port), PATIENCE)
         else:
@@ -294,7 +290,6 @@ class _SecureConnection(_Connection):
     default_port = HTTPS_PORT
 
     def connect(self) -> None:
-        """Connect, and shake hands."""
         super().connect()
         plain = self.sock
         try:

@@ -12,15 +12,17 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequenc
 from decimal import Decimal
 from typing import Any, Final, Self
 
-from . import class_gallery, class_vote, control
-from .accounts import Learner
-from .core import Core, Received
-from .faults import Faults
-from .messages import HttpRequest, HttpResponse, Route
-from .options import Options
-from .rendering import Media, RenderCache, serve_file
-from .state import State, StateFile
-from .webhooks import Delivery
+from . import _class_gallery as class_gallery
+from . import _class_vote as class_vote
+from . import _control as control
+from ._accounts import Learner
+from ._core import Core, Received
+from ._faults import Faults
+from ._messages import HttpRequest, HttpResponse, Route
+from ._options import Options
+from ._rendering import Media, RenderCache, serve_file
+from ._state import State, StateFile
+from ._webhooks import Delivery
 
 #: The routes that the real API does not have.
 OWN_ROUTES: Final[Mapping[str, Callable[[Core, Route, HttpRequest, int], HttpResponse]]] = {

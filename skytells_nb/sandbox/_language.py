@@ -19,8 +19,8 @@ from dataclasses import dataclass, field
 from importlib.resources import files
 from typing import Any, Final
 
-from .models import CatalogueEntry, count_tokens
-from .rendering import Media
+from ._models import CatalogueEntry, count_tokens
+from ._rendering import Media
 
 #: What `max_tokens` is when nobody says so (text 2.1).
 USUAL_TOKENS: Final = 8192
@@ -101,7 +101,6 @@ def reply(
     as_json: bool = False,
     variant: int = 0,
 ) -> str:
-    """Answer a conversation."""
     asked = [turn for turn in turns if turn.role == "user"]
     last = asked[-1].text if asked else ""
     if schema is not None:

@@ -15,10 +15,10 @@ from dataclasses import dataclass, field
 from importlib.resources import files
 from typing import Any, Final, NamedTuple
 
-from . import errors
-from .jobs import SECOND, Job
-from .messages import API_ROUTES, ROUTES, TEXT_ROUTES, HttpResponse, as_json
-from .options import QUIRKS
+from . import _errors as errors
+from ._jobs import SECOND, Job
+from ._messages import API_ROUTES, ROUTES, TEXT_ROUTES, HttpResponse, as_json
+from ._options import QUIRKS
 
 #: Words of ``faults.json`` for several routes.
 _SETS: Final = {"api": API_ROUTES, "all": ROUTES, "text": TEXT_ROUTES}

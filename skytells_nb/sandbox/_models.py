@@ -20,7 +20,7 @@ from importlib.resources import files
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from .options import is_number
+from ._options import is_number
 
 #: Where something is in a JSON value.
 Place = tuple[str | int, ...]
@@ -52,7 +52,6 @@ class CatalogueEntry:
 
     @property
     def input_schema(self) -> Mapping[str, Any]:
-        """What its input may be."""
         schema: Mapping[str, Any] = self.public["input_schema"]
         return schema
 
@@ -67,7 +66,6 @@ class CatalogueEntry:
         return bool(self.public["metadata"]["openai_compatible"])
 
     def defaults(self) -> dict[str, Any]:
-        """Collect the schema's defaults, by name."""
         properties = self.input_schema["properties"]
         return {name: each["default"] for name, each in properties.items() if "default" in each}
 
@@ -100,7 +98,6 @@ class Catalogue(Mapping[str, CatalogueEntry]):
 
 @lru_cache(maxsize=1)
 def standard_catalogue() -> Catalogue:
-    """Return the catalogue that comes with the sandbox."""
     text = files(__package__).joinpath("catalogue.json").read_text("utf-8")
     return Catalogue(
         [

@@ -15,10 +15,10 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any, Final, Self
 
-from .core import Core
-from .inprocess import Sandbox
-from .options import WILDCARDS, is_loopback
-from .rendering import Media, RenderCache, RenderPool, pool_size, standard_media
+from ._core import Core
+from ._inprocess import Sandbox
+from ._options import WILDCARDS, is_loopback
+from ._rendering import Media, RenderCache, RenderPool, pool_size, standard_media
 
 BACKLOG: Final = 2048
 #: Seconds an idle connection is kept open.
@@ -136,8 +136,8 @@ class _ServerThread:
         # imported here, so that importing the sandbox costs nothing
         import uvicorn
 
-        from .app import App, BreakableProtocol, own_names
-        from .webhooks import WebhookSender
+        from ._app import App, BreakableProtocol, own_names
+        from ._webhooks import WebhookSender
 
         loop, core = asyncio.get_running_loop(), self._core
         at_once = max(pool_size() - 1, 1) if core.has_class else None

@@ -23,8 +23,8 @@ from pathlib import Path
 from typing import Any, Final, Protocol
 from urllib.parse import unquote, unquote_to_bytes
 
-from .messages import Asset, HttpResponse
-from .models import CatalogueEntry, count, length, resolve
+from ._messages import Asset, HttpResponse
+from ._models import CatalogueEntry, count, length, resolve
 
 #: Bytes of drawn files that are kept, for one user and for a class; what was dropped is drawn again.
 KEPT: Final = 64 * 1024 * 1024
@@ -60,7 +60,6 @@ class Media(Protocol):
 
 
 def standard_media() -> Media:
-    """Return the painter that comes with the sandbox."""
     from . import media
 
     return media
@@ -116,14 +115,12 @@ class FileCache:
         self._size = 0
 
     def get(self, asset: Asset) -> bytes | None:
-        """Return a file, if it is still there."""
         content = self._files.get(asset.key)
         if content is not None:
             self._files.move_to_end(asset.key)
         return content
 
     def put(self, asset: Asset, content: bytes) -> bytes:
-        """Keep a file, and return it."""
         self._size += len(content) - len(self._files.pop(asset.key, b""))
         self._files[asset.key] = content
         while self._size > self._limit and len(self._files) > 1:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 from urllib.parse import unquote
 
 if TYPE_CHECKING:
-    from .accounts import RateWindows
+    from ._accounts import RateWindows
 
 #: Send it; close the connection without a byte; say nothing until the client gives up; close it half way.
 Ending = Literal["send", "drop", "hang", "cut"]

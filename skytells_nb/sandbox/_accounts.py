@@ -20,8 +20,8 @@ from email.utils import formatdate
 from functools import lru_cache
 from typing import Final, NamedTuple
 
-from . import errors
-from .jobs import SECOND
+from . import _errors as errors
+from ._jobs import SECOND
 
 #: Keys that begin so are always refused, on every route or on create alone, to rehearse an error without
 #: any code.
@@ -82,7 +82,6 @@ class Window:
         return 0
 
     def count(self, now: int, amount: int = 1) -> None:
-        """Count what was let in."""
         if self.limit is not None:
             self._seen.append((now, amount))
             self._used += amount

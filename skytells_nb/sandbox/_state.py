@@ -21,10 +21,10 @@ from typing import Any, Final
 from uuid import UUID
 from weakref import WeakSet
 
-from .accounts import OWNER, Learner
-from .errors import StateError, StateInUseError
-from .jobs import Job
-from .messages import dump
+from ._accounts import OWNER, Learner
+from ._errors import StateError, StateInUseError
+from ._jobs import Job
+from ._messages import dump
 
 #: Written into the file's header: whose it is ("sky!") and of which version.
 APPLICATION_ID: Final = 0x736B7921
@@ -70,7 +70,6 @@ class StateFile:
         _open.add(self)
 
     def read(self, query: str) -> list[Any]:
-        """Return the rows of a query."""
         return self._db.execute(query).fetchall()
 
     def write(self, *changes: tuple[str, Sequence[Any]]) -> None:
@@ -200,12 +199,10 @@ class State:
         return bool(self._own_key)
 
     def use_key(self, key: str) -> None:
-        """Set the owner's key."""
         self._own_key = key
         self._remember("key", key)
 
     def use_gallery(self, secret: str) -> None:
-        """Set the word that leads to the class's page."""
         self.gallery = secret
         self._remember("wall", secret)  # the name that version 2 of the file has for it
 
@@ -261,18 +258,15 @@ class State:
             self.spent[job.account] += amount
 
     def save(self, job: Job) -> None:
-        """Save a changed prediction."""
         job.rendered = None
         self._write(("UPDATE predictions SET record = ? WHERE number = ?", (self._record(job), job.number)))
 
     def charge(self, id: str, account: str, amount: Decimal) -> None:
-        """Put a text model's answer on the bill."""
         self._write((_CHARGE, (id, str(amount), account)))
         self.ledger[id] = amount
         self.spent[account] += amount
 
     def uncharge(self, job: Job) -> None:
-        """Take a prediction off the bill."""
         self.spent[job.account] -= self.ledger.pop(job.id, Decimal(0))
         self._write(("DELETE FROM ledger WHERE id = ?", (job.id,)))
 
@@ -317,7 +311,6 @@ class State:
         self._remember("port", str(port))
 
     def close(self) -> None:
-        """Close the file."""
         if self.file is not None:
             self.file.close()
 
@@ -332,7 +325,6 @@ class State:
             self.file.write(*changes)
 
     def _load(self, file: StateFile) -> None:
-        """Read the whole file, predictions oldest first."""
         facts = dict(file.read("SELECT name, value FROM facts"))
         self.seed, self.port = facts.get("seed", self.seed), int(facts.get("port", "0"))
         self._own_key, self.gallery = facts.get("key", ""), facts.get("wall", "")

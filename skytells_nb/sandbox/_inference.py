@@ -16,11 +16,12 @@ from importlib.resources import files
 from typing import Any, Final
 from urllib.parse import parse_qsl
 
-from . import errors, language
-from .accounts import OWNER, UserAccount, retry_after
-from .faults import ActiveFault
-from .jobs import SECOND, Job
-from .language import (
+from . import _errors as errors
+from . import _language as language
+from ._accounts import OWNER, UserAccount, retry_after
+from ._faults import ActiveFault
+from ._jobs import SECOND, Job
+from ._language import (
     USUAL_TOKENS,
     Completion,
     Output,
@@ -32,8 +33,8 @@ from .language import (
     response_events,
     response_json,
 )
-from .messages import Ending, HttpRequest, HttpResponse, as_json, dump
-from .models import (
+from ._messages import Ending, HttpRequest, HttpResponse, as_json, dump
+from ._models import (
     CHARACTERS_A_TOKEN,
     Catalogue,
     CatalogueEntry,
@@ -42,10 +43,10 @@ from .models import (
     spell,
     token_price,
 )
-from .options import Options
-from .predictions import parse_body, refuse_beyond_budget
-from .rendering import Media
-from .state import State
+from ._options import Options
+from ._predictions import parse_body, refuse_beyond_budget
+from ._rendering import Media
+from ._state import State
 
 #: How many tokens a model reads. Ours.
 CONTEXT: Final = 128_000
@@ -59,7 +60,6 @@ STORED: Final = 500
 
 @lru_cache(maxsize=1)
 def _bodies() -> Mapping[str, Any]:
-    """Return what the bodies of the routes may be."""
     read: dict[str, Any] = json.loads(files(__package__).joinpath("text_requests.json").read_text("utf-8"))
     return read
 

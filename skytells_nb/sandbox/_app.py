@@ -19,12 +19,12 @@ from typing import Any, Final
 
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from . import errors
-from .accounts import OWNER
-from .core import Core
-from .messages import Asset, HttpRequest, HttpResponse
-from .options import WILDCARDS
-from .rendering import RenderCache, serve_file
+from . import _errors as errors
+from ._accounts import OWNER
+from ._core import Core
+from ._messages import Asset, HttpRequest, HttpResponse
+from ._options import WILDCARDS
+from ._rendering import RenderCache, serve_file
 
 #: The largest body of a request; of a learner's, in a class.
 LARGEST_BODY: Final = 64 * 1024 * 1024
@@ -68,7 +68,6 @@ class BreakableProtocol(H11Protocol):
         self._head: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn narrows it
-        """Take a connection, unless there are too many."""
         super().connection_made(transport)
         self.app_state = {**self.app_state, "transport": transport}
         if len(self.connections) > CONNECTIONS:
@@ -94,7 +93,6 @@ class BreakableProtocol(H11Protocol):
             self._head = None
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Let go."""
         if self._head is not None:
             self._head.cancel()
         super().connection_lost(exc)
@@ -139,7 +137,6 @@ class App:
         self.stopping = asyncio.Event()
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
-        """Answer one HTTP request."""
         headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
         transport: asyncio.Transport = scope["state"]["transport"]
         head = partial(

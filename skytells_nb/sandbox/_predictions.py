@@ -15,15 +15,16 @@ from itertools import islice
 from typing import Any, Final, NamedTuple, NoReturn
 from urllib.parse import parse_qsl, urlsplit
 
-from . import errors, webhooks
-from .accounts import OWNER, Caller, UserAccount, fingerprint, retry_after
-from .faults import ActiveFault, modify_job
-from .jobs import ENDED, SECOND, Job, format_time, plan_times, prediction_bytes
-from .messages import UNKNOWN, Asset, HttpRequest, HttpResponse, as_json, dump, find_route
-from .models import Catalogue, CatalogueEntry, count, price, schema_errors, spell
-from .options import Options
-from .rendering import Media, drawn_from, file_names, picture_links
-from .state import State
+from . import _errors as errors
+from . import _webhooks as webhooks
+from ._accounts import OWNER, Caller, UserAccount, fingerprint, retry_after
+from ._faults import ActiveFault, modify_job
+from ._jobs import ENDED, SECOND, Job, format_time, plan_times, prediction_bytes
+from ._messages import UNKNOWN, Asset, HttpRequest, HttpResponse, as_json, dump, find_route
+from ._models import Catalogue, CatalogueEntry, count, price, schema_errors, spell
+from ._options import Options
+from ._rendering import Media, drawn_from, file_names, picture_links
+from ._state import State
 
 LARGEST_PAGE: Final = 50
 USUAL_PAGE: Final = 20
@@ -325,7 +326,6 @@ class Predictions:
         return None
 
     def notified(self, id: str, event: str) -> None:
-        """Record that a webhook has arrived."""
         job = self.state.jobs.get(id)
         if job is not None:
             job.notified.append(event)

@@ -1,7 +1,7 @@
 """The API itself, without a socket: a request goes in, a response comes out, and the clock is an option.
 
-Everything the sandbox promises about the wire is decided here or below; `app` and `inprocess` only carry it.
-Nothing runs in the background: jobs end by the clock, and webhooks are handed over when somebody asks for
+Everything the sandbox promises about the wire is decided here or below; `_app` and `_inprocess` only carry
+it. Nothing runs in the background: jobs end by the clock, and webhooks are handed over when somebody asks for
 those that are due. One lock makes it safe to ask from any thread.
 
 Source: skytells-api.md, sections 2 to 6.
@@ -18,14 +18,16 @@ from functools import lru_cache
 from typing import Final, NamedTuple
 from urllib.parse import parse_qs
 
-from . import errors, faults, jobs
-from .accounts import Accounts, Caller, UserAccount, fingerprint, parse_key, rate_headers, retry_after
-from .classroom import enrol
-from .errors import Refusal
-from .faults import ActiveFault, Faults
-from .inference import Inference
-from .jobs import SECOND
-from .messages import (
+from . import _errors as errors
+from . import _faults as faults
+from . import _jobs as jobs
+from ._accounts import Accounts, Caller, UserAccount, fingerprint, parse_key, rate_headers, retry_after
+from ._classroom import enrol
+from ._errors import Refusal
+from ._faults import ActiveFault, Faults
+from ._inference import Inference
+from ._jobs import SECOND
+from ._messages import (
     API_ROUTES,
     ROUTES,
     TEXT_ROUTES,
@@ -37,12 +39,12 @@ from .messages import (
     as_json,
     find_route,
 )
-from .models import SCHEMAS, Catalogue, standard_catalogue
-from .options import Options
-from .predictions import Predictions
-from .rendering import Media, standard_media
-from .state import State
-from .webhooks import RETRIES, Delivery, WebhookEvent
+from ._models import SCHEMAS, Catalogue, standard_catalogue
+from ._options import Options
+from ._predictions import Predictions
+from ._rendering import Media, standard_media
+from ._state import State
+from ._webhooks import RETRIES, Delivery, WebhookEvent
 
 #: How many requests and deliveries the logs remember.
 LOG_LENGTH: Final = 100_000
@@ -171,7 +173,6 @@ class Core:
             return response
 
     def note_size(self, id: str, name: str, size: int) -> None:
-        """Record the size of a drawn file."""
         with self._lock:
             job = self.state.jobs.get(id)
             if job is not None:
@@ -227,7 +228,6 @@ class Core:
 
     @property
     def billed(self) -> dict[str, Decimal]:
-        """What is billed, by prediction."""
         with self._lock:
             return dict(self.state.ledger)
 

@@ -13,11 +13,11 @@ from importlib.resources import files
 from typing import Any, Final
 from urllib.parse import parse_qsl
 
-from . import errors
-from .accounts import parse_key
-from .core import Core
-from .messages import HttpRequest, HttpResponse, Route, as_json
-from .predictions import parse_body
+from . import _errors as errors
+from ._accounts import parse_key
+from ._core import Core
+from ._messages import HttpRequest, HttpResponse, Route, as_json
+from ._predictions import parse_body
 
 
 def answer(core: Core, route: Route, request: HttpRequest, now: int) -> HttpResponse:

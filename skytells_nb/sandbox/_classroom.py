@@ -16,14 +16,14 @@ from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from .accounts import Learner
-from .options import learner_names, parse_budget
-from .runfile import write_private
+from ._accounts import Learner
+from ._options import learner_names, parse_budget
+from ._runfile import write_private
 
 if TYPE_CHECKING:
-    from .options import Options
-    from .server import Server
-    from .state import State
+    from ._options import Options
+    from ._server import Server
+    from ._state import State
 
 #: Requests a minute of each learner: four a second, so that twenty pictures at once fit in.
 USUAL_RATE: Final = 240

@@ -15,9 +15,9 @@ from decimal import Decimal
 from typing import Any, Final, Literal
 from urllib.parse import quote
 
-from .messages import dump
-from .models import Catalogue
-from .options import Options
+from ._messages import dump
+from ._models import Catalogue
+from ._options import Options
 
 SECOND: Final = 1_000_000
 Phase = Literal["pending", "starting", "processing", "succeeded", "failed", "canceled"]
@@ -97,16 +97,13 @@ class Job:
 
     @property
     def amount(self) -> Decimal:
-        """What it costs when it succeeds."""
         return Decimal(self.credits)
 
     def to_record(self) -> dict[str, Any]:
-        """Everything that has to survive a restart."""
         return {name: getattr(self, name) for name in _KEPT}
 
     @classmethod
     def from_record(cls, record: dict[str, Any]) -> Job:
-        """Parse what `to_record` wrote."""
         record["files"] = [(name, mime) for name, mime in record["files"]]
         return cls(**record)
 

@@ -19,10 +19,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
 from urllib.parse import urlsplit
 
-from .errors import StateInUseError
+from ._errors import StateInUseError
 
 if TYPE_CHECKING:
-    from .server import Server
+    from ._server import Server
 
 #: Seconds in which a sandbox of another process has to answer.
 PATIENCE: Final = 3.0

@@ -18,12 +18,12 @@ from itertools import islice
 from typing import Final, NamedTuple
 from urllib.parse import parse_qsl, quote
 
-from . import errors
-from .accounts import OWNER
-from .control import require_owner
-from .core import Core
-from .jobs import SECOND, Job
-from .messages import HttpRequest, HttpResponse, Route
+from . import _errors as errors
+from ._accounts import OWNER
+from ._control import require_owner
+from ._core import Core
+from ._jobs import SECOND, Job
+from ._messages import HttpRequest, HttpResponse, Route
 
 #: Characters of a prompt that are shown, and that a thumbnail is described with.
 CAPTION, ALT = 240, 120
@@ -35,7 +35,6 @@ RENEWED: Final = 15
 
 @cache
 def page_file(name: str) -> str:
-    """Return a part of the sandbox's own pages."""
     return files(__package__).joinpath("pages", name).read_text("utf-8")
 
 
@@ -87,7 +86,6 @@ class Card(NamedTuple):
 
 
 def write_page(cards: Sequence[Card], *, path: str, every: int = 0) -> str:
-    """Write the page."""
     full = [card for card in cards if card.pictures]
     idle = [escape(card.name) for card in cards if not card.pictures]
     items = "\n".join(_card(card, eager=number < EAGER) for number, card in enumerate(full))
@@ -188,7 +186,6 @@ def _path(core: Core, job: Job) -> str:
 
 
 def is_shown(job: Job, now: int) -> bool:
-    """Whether there is a picture to show of a prediction."""
     return job.kind == "image" and bool(job.files) and job.phase(now) == "succeeded"
 
 

@@ -100,7 +100,6 @@ foreign_host = partial(
 
 
 def too_large(most: int) -> Refusal:
-    """413 for a body."""
     said = f"At most {most // 2**20} MB are taken."
     return Refusal(413, "PAYLOAD_TOO_LARGE", "The request body is too large", said)
 
@@ -121,12 +120,10 @@ def rate_limited(
 
 
 def model_not_found(slug: str) -> Refusal:
-    """404 for an unknown slug."""
     return Refusal(404, "MODEL_NOT_FOUND", f"The model with slug '{slug}' does not exist", param="model")
 
 
 def endpoint_not_found(method: str, path: str) -> Refusal:
-    """404 for a path the API does not have."""
     return Refusal(404, "ENDPOINT_NOT_FOUND", f"There is no endpoint {method} {path}")
 
 

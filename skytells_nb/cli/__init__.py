@@ -25,7 +25,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if rest and parsed.command not in ("lab", "sandbox"):
         parser.error(f"unrecognized arguments: {' '.join(rest)}")
     try:
-        return int(parsed.run(parsed, rest))
+        return _run(parsed, rest)
     except SkytellsError as error:
         print(f"{type(error).__name__}: {error}", file=sys.stderr)
         return 1
@@ -37,6 +37,41 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 130
 
 
+def _run(parsed: argparse.Namespace, rest: list[str]) -> int:
+    """Run a command.
+
+    Each imports no more than it needs, for some need pandas, and some are gone in an instant.
+    """
+    match parsed.command:
+        case "demo":
+            from ._predictions import demo
+
+            return demo(parsed.prompt, model=parsed.model, size=parsed.size, folder=parsed.folder)
+        case "lab":
+            from ._lab import lab
+
+            return lab(parsed.folder, real=parsed.real, jupyter_arguments=rest)
+        case "models":
+            from ._tables import models
+
+            return models(parsed)
+        case "predictions":
+            from ._predictions import predictions
+
+            return predictions(parsed)
+        case "spend":
+            from ._tables import spend
+
+            return spend(parsed)
+        case "faults":
+            from ._faults import faults
+
+            return faults(parsed)
+    from ..sandbox.__main__ import main as serve
+
+    return serve(rest)
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="skytells-nb",
@@ -45,8 +80,7 @@ def _parser() -> argparse.ArgumentParser:
         epilog="skytells-nb COMMAND --help says more of each.",
     )
     parser.add_argument("--version", action="version", version=f"skytells-nb {__version__}")
-    parser.set_defaults(command=None)
-    commands = parser.add_subparsers(metavar="command")
+    commands = parser.add_subparsers(dest="command", metavar="command")
     for add in (_add_demo, _add_lab, _add_models, _add_predictions, _add_spend, _add_sandbox, _add_faults):
         add(commands)
     return parser
@@ -62,13 +96,6 @@ def _add_demo(commands: _Commands) -> None:
     demo.add_argument("--size", type=int, default=512, help="width and height in pixels (default: 512)")
     demo.add_argument("--folder", default="skytells_outputs", help="where pictures go (default: %(default)s)")
 
-    def run(parsed: argparse.Namespace, _: list[str]) -> int:
-        from ._predictions import demo
-
-        return demo(parsed.prompt, model=parsed.model, size=parsed.size, folder=parsed.folder)
-
-    demo.set_defaults(run=run, command="demo")
-
 
 def _add_lab(commands: _Commands) -> None:
     lab = commands.add_parser(
@@ -81,30 +108,16 @@ def _add_lab(commands: _Commands) -> None:
     lab.add_argument("--folder", default="notebooks", help="where they are put (default: ./notebooks)")
     lab.add_argument("--real", action="store_true", help="keep SKYTELLS_API_KEY: predictions are billed")
 
-    def run(parsed: argparse.Namespace, rest: list[str]) -> int:
-        from ._lab import lab
-
-        return lab(parsed.folder, real=parsed.real, jupyter_arguments=rest)
-
-    lab.set_defaults(run=run, command="lab")
-
 
 def _add_models(commands: _Commands) -> None:
     models = commands.add_parser("models", help="print the live price list, or one model with its inputs")
     models.add_argument("name", nargs="?", metavar="NAME", help="its inputs, prices, and a call that runs")
     models.add_argument("--criteria", action="store_true", help="a line for every rule of a price")
 
-    def run(parsed: argparse.Namespace, _: list[str]) -> int:
-        from ._tables import models
-
-        return models(parsed)
-
-    models.set_defaults(run=run, command="models")
-
 
 def _add_predictions(commands: _Commands) -> None:
     parser = commands.add_parser("predictions", help="list predictions; get, wait for, cancel or save one")
-    actions = parser.add_subparsers(metavar="action", required=True)
+    actions = parser.add_subparsers(dest="action", metavar="action", required=True)
     listing = actions.add_parser("list", help="the newest first")
     listing.add_argument("--model", metavar="NAME", help="only of this model")
     listing.add_argument("--status", choices=STATUSES, help="only with this status")
@@ -129,15 +142,6 @@ def _add_predictions(commands: _Commands) -> None:
     for name, action in actions.choices.items():
         if name != "save":
             action.add_argument("--json", action="store_true", help="as JSON, as the API gave it")
-        action.set_defaults(action=name)
-
-    def run(parsed: argparse.Namespace, _: list[str]) -> int:
-        from ._predictions import predictions
-
-        return predictions(parsed)
-
-    for action in actions.choices.values():
-        action.set_defaults(run=run, command="predictions")
 
 
 def _add_spend(commands: _Commands) -> None:
@@ -148,25 +152,11 @@ def _add_spend(commands: _Commands) -> None:
     spend.add_argument("--folder", default="skytells_outputs", help="the archive (default: %(default)s)")
     spend.add_argument("--api", action="store_true", help="read the API's own listing instead")
 
-    def run(parsed: argparse.Namespace, _: list[str]) -> int:
-        from ._tables import spend
-
-        return spend(parsed)
-
-    spend.set_defaults(run=run, command="spend")
-
 
 def _add_sandbox(commands: _Commands) -> None:
-    sandbox = commands.add_parser(
+    commands.add_parser(
         "sandbox", help="serve the sandbox API until interrupted", add_help=False, prefix_chars="\0"
     )
-
-    def run(_: argparse.Namespace, rest: list[str]) -> int:
-        from ..sandbox.__main__ import main as serve
-
-        return serve(rest)
-
-    sandbox.set_defaults(run=run, command="sandbox")
 
 
 def _add_faults(commands: _Commands) -> None:
@@ -191,10 +181,3 @@ def _add_faults(commands: _Commands) -> None:
     faults.add_argument("--clear", action="store_true", help="switch this fault off, or all of them")
     faults.add_argument("--url", help="the sandbox's base URL (default: that of the last one started here)")
     faults.add_argument("--key", help="its own key; in a class, the teacher's")
-
-    def run(parsed: argparse.Namespace, _: list[str]) -> int:
-        from ._faults import faults
-
-        return faults(parsed)
-
-    faults.set_defaults(run=run, command="faults")

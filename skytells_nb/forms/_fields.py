@@ -9,30 +9,11 @@ from typing import Any, Literal
 from ..schema import UNSET, Number
 from ..schema import Property as SchemaProperty
 
-FieldKind = Literal[
-    "prose",
-    "text",
-    "secret",
-    "media",
-    "choice",
-    "choices",
-    "suggestions",
-    "slider",
-    "number",
-    "seed",
-    "checkbox",
-    "colour",
-    "lines",
-    "group",
-    "rows",
-    "pairs",
-    "places",
-    "variants",
-    "json",
-    "fixed",
-    "custom",
-    "whole",
-]
+FieldKind = (
+    Literal["prose", "text", "secret", "suggestions", "lines", "colour", "media", "json"]
+    | Literal["choice", "choices", "slider", "number", "seed", "checkbox"]
+    | Literal["group", "rows", "pairs", "places", "variants", "fixed", "custom", "whole"]
+)
 """``fixed`` is sent and not shown; ``whole`` is all of the input, as JSON."""
 
 Place = Literal["prompt", "media", "main", "advanced", "hidden"]

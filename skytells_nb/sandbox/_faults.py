@@ -101,7 +101,7 @@ class Faults:
         self,
         name: str,
         *,
-        times: int = 1,
+        times: int | None = 1,
         after: int = 0,
         on: str | Iterable[str] | None = None,
         lasting: float | None = None,
@@ -114,8 +114,8 @@ class Faults:
         ----------
         name : str
             One of `FAULT_KINDS`.
-        times : int
-            To how many requests it happens.
+        times : int or None
+            To how many requests it happens; None for all, as `always` does.
         after : int
             How many matching requests it lets pass first.
         on : str or iterable of str, optional
@@ -132,9 +132,26 @@ class Faults:
         ValueError
             If there is no such fault, route or detail; the message names those there are.
         """
-        if not isinstance(times, int) or times < 1:
+        kind = FAULT_KINDS.get(name)
+        if kind is None:
+            raise ValueError(f"there is no fault {name!r}; there are {', '.join(sorted(FAULT_KINDS))}")
+        if times is not None and (not isinstance(times, int) or times < 1):
             raise ValueError(f"times={times!r}: a fault happens at least once")
-        self._add(name, times, after, on, lasting, learner, details)
+        if not isinstance(after, int) or after < 0:
+            raise ValueError(f"after={after!r}: a number of requests, zero or more, is needed")
+        if lasting is not None and not (_is_amount(lasting) and lasting):
+            raise ValueError(f"lasting={lasting!r}: seconds, more than zero, are needed")
+        unknown = sorted(set(details) - set(kind.details))
+        if unknown:
+            known = ", ".join(sorted(kind.details)) or "nothing"
+            raise ValueError(f"the fault {name!r} has no setting {', '.join(unknown)}; it has {known}")
+        for detail, value in details.items():
+            _check(name, detail, value, kind.details[detail])
+        until = None if lasting is None else self._clock() + lasting
+        settings = {**kind.details, **details}
+        rule = FaultRule(name, _routes(name, kind, on), times, after, settings, until, learner)
+        with self._lock:
+            self._rules.append(rule)
 
     def always(
         self,
@@ -147,7 +164,7 @@ class Faults:
         **details: Any,
     ) -> None:
         """Let a fault happen to every request until its time is over, or until `clear`; see `next`."""
-        self._add(name, None, after, on, lasting, learner, details)
+        self.next(name, times=None, after=after, on=on, lasting=lasting, learner=learner, **details)
 
     def clear(self, name: str | None = None) -> None:
         """Remove one fault, or all of them."""
@@ -199,35 +216,6 @@ class Faults:
                     if not rule.left:
                         self._rules.remove(rule)
             return tuple(active)
-
-    def _add(
-        self,
-        name: str,
-        times: int | None,
-        after: int,
-        on: str | Iterable[str] | None,
-        lasting: float | None,
-        learner: str | None,
-        details: dict[str, Any],
-    ) -> None:
-        kind = FAULT_KINDS.get(name)
-        if kind is None:
-            raise ValueError(f"there is no fault {name!r}; there are {', '.join(sorted(FAULT_KINDS))}")
-        if not isinstance(after, int) or after < 0:
-            raise ValueError(f"after={after!r}: a number of requests, zero or more, is needed")
-        if lasting is not None and not (_is_amount(lasting) and lasting):
-            raise ValueError(f"lasting={lasting!r}: seconds, more than zero, are needed")
-        unknown = sorted(set(details) - set(kind.details))
-        if unknown:
-            known = ", ".join(sorted(kind.details)) or "nothing"
-            raise ValueError(f"the fault {name!r} has no setting {', '.join(unknown)}; it has {known}")
-        for detail, value in details.items():
-            _check(name, detail, value, kind.details[detail])
-        until = None if lasting is None else self._clock() + lasting
-        settings = {**kind.details, **details}
-        rule = FaultRule(name, _routes(name, kind, on), times, after, settings, until, learner)
-        with self._lock:
-            self._rules.append(rule)
 
     def _end(self, now: float) -> None:
         self._rules = [each for each in self._rules if each.until is None or each.until > now]

@@ -39,18 +39,8 @@ _HOW_MANY: Final = frozenset(
 )
 _OUTPUTS: Final = frozenset(
     {
-        *(
-            "image",
-            "images",
-            "picture",
-            "pictures",
-            "photo",
-            "photos",
-            "output",
-            "outputs",
-            "result",
-            "results",
-        ),
+        *("image", "images", "picture", "pictures", "photo", "photos"),
+        *("output", "outputs", "result", "results"),
         *("video", "videos", "clip", "clips", "song", "songs", "track", "tracks", "audio", "audios"),
         *("sample", "samples", "variation", "variations", "variant", "variants", "generation", "generations"),
         *("completion", "completions", "candidate", "candidates", "batch", "batches", "copies"),
@@ -59,19 +49,8 @@ _OUTPUTS: Final = frozenset(
 _NOT_OUTPUTS: Final = frozenset(
     {
         *("input", "inputs", "reference", "references", "ref", "refs", "frame", "frames", "step", "steps"),
-        *(
-            "size",
-            "width",
-            "height",
-            "pixel",
-            "pixels",
-            "token",
-            "tokens",
-            "second",
-            "seconds",
-            "fps",
-            "bytes",
-        ),
+        *("size", "width", "height", "pixel", "pixels", "token", "tokens"),
+        *("second", "seconds", "fps", "bytes"),
         *("strength", "quality", "id", "index", "length", "rate", "tags", "retries", "per"),
     }
 )

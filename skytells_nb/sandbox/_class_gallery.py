@@ -10,12 +10,11 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
-from collections.abc import Sequence
 from functools import cache
 from html import escape
 from importlib.resources import files
 from itertools import islice
-from typing import Final, NamedTuple
+from typing import Final
 from urllib.parse import parse_qsl, quote
 
 from . import _errors as errors
@@ -70,27 +69,19 @@ DISCLAIMER: Final = (
 )
 
 
-class Picture(NamedTuple):
-    """One picture: where its thumbnail is, what it was asked to show, and its age in seconds."""
+def _page(core: Core, now: int, every: int) -> str:
+    """Write everybody's latest pictures, in the order of the class.
 
-    path: str
-    prompt: str
-    age: float
-
-
-class Card(NamedTuple):
-    """One learner's pictures, the latest first."""
-
-    name: str
-    pictures: list[Picture]
-
-
-def write_page(cards: Sequence[Card], *, path: str, every: int = 0) -> str:
-    full = [card for card in cards if card.pictures]
-    idle = [escape(card.name) for card in cards if not card.pictures]
-    items = "\n".join(_card(card, eager=number < EAGER) for number, card in enumerate(full))
+    The teacher's come first, if there are any.
+    """
+    made = {name or "teacher": _latest(core, name, now) for name in (OWNER, *core.accounts.learners)}
+    full = {name: jobs for name, jobs in made.items() if jobs}
+    idle = [escape(name) for name, jobs in made.items() if not jobs and name != "teacher"]
+    items = "\n".join(
+        _card(core, *each, now, eager=number < EAGER) for number, each in enumerate(full.items())
+    )
     nothing_yet = f"<p>Nothing yet from {', '.join(idle)}.</p>" if idle and full else ""
-    path = escape(path)
+    path = escape(f"/class/{core.state.gallery}")
     renewal = f'<a href="{path}">Renew</a> or <a href="{path}?every={RENEWED}">every {RENEWED} seconds</a>'
     if every:
         renewal = f'Renewed every {every} seconds. <a href="{path}">Hold still</a>'
@@ -98,31 +89,34 @@ def write_page(cards: Sequence[Card], *, path: str, every: int = 0) -> str:
         title="Class pictures",
         heading="Class pictures",
         style=STYLE,
-        notes=f"<p>{len(full)} of {len(cards)} have made a picture</p><p>{renewal}</p>",
+        notes=f"<p>{len(full)} of {len(full) + len(idle)} have made a picture</p><p>{renewal}</p>",
         main=f'<ul class="gallery">\n{items}\n</ul>' if full else '<p class="none">No pictures yet.</p>',
         foot=f"<footer>{nothing_yet}<p>{DISCLAIMER}</p></footer>",
     )
 
 
-def _card(card: Card, *, eager: bool) -> str:
-    latest, *earlier = card.pictures
-    name = escape(card.name)
-    more = "".join(f"<li>{_image(card.name, each, eager=False)}</li>" for each in earlier)
-    strip = f'<ul class="earlier" aria-label="Earlier pictures by {name}">{more}</ul>' if more else ""
+def _latest(core: Core, name: str, now: int) -> list[Job]:
+    jobs, _ = core.state.newest_first(now, name)
+    return list(islice((job for job in islice(jobs, SOUGHT) if is_shown(job, now)), SHOWN))
+
+
+def _card(core: Core, name: str, jobs: list[Job], now: int, *, eager: bool) -> str:
+    latest, *earlier = jobs
+    more = "".join(f"<li>{_image(core, name, each, eager=False)}</li>" for each in earlier)
+    strip = f'<ul class="earlier" aria-label="Earlier pictures by {escape(name)}">{more}</ul>' if more else ""
+    prompt, age = str(latest.input.get("prompt", "")), _ago((now - latest.ends) / SECOND)
     return (
-        f'<li class="card"><figure>{_image(card.name, latest, eager=eager)}'
-        f"<figcaption><h2>{name} <time>{_ago(latest.age)}</time></h2>"
-        f'<p class="prompt">{escape(_short(latest.prompt, CAPTION))}</p></figcaption></figure>{strip}</li>'
+        f'<li class="card"><figure>{_image(core, name, latest, eager=eager)}'
+        f"<figcaption><h2>{escape(name)} <time>{age}</time></h2>"
+        f'<p class="prompt">{escape(_short(prompt, CAPTION))}</p></figcaption></figure>{strip}</li>'
     )
 
 
-def _image(name: str, picture: Picture, *, eager: bool) -> str:
-    alt = f"Picture by {name}: {_short(picture.prompt, ALT) or 'no prompt'}"
+def _image(core: Core, name: str, job: Job, *, eager: bool) -> str:
+    path = f"/class/{core.state.gallery}/{quote(job.id, safe='')}/{quote(job.files[0][0], safe='')}"
+    alt = f"Picture by {name}: {_short(str(job.input.get('prompt', '')), ALT) or 'no prompt'}"
     lazily = "" if eager else ' loading="lazy"'
-    return (
-        f'<img src="{escape(picture.path)}" alt="{escape(alt)}" width="384" height="384"'
-        f'{lazily} decoding="async">'
-    )
+    return f'<img src="{escape(path)}" alt="{escape(alt)}" width="384" height="384"{lazily} decoding="async">'
 
 
 def _short(text: str, size: int) -> str:
@@ -157,32 +151,11 @@ def answer(core: Core, route: Route, request: HttpRequest, now: int) -> HttpResp
         return thumbnail(core, route.rest, now)
     text = dict(parse_qsl(request.query)).get("every", "")
     every = min(max(int(text), SOONEST), LATEST) if text.isascii() and text.isdigit() and len(text) < 6 else 0
-    page = write_page(cards(core, now), path=f"/class/{core.state.gallery}", every=every)
+    page = _page(core, now, every)
     headers = dict(HEADERS)
     if every:
         headers["refresh"] = str(every)
     return HttpResponse(200, page.encode("utf-8", "replace"), headers)
-
-
-def cards(core: Core, now: int) -> list[Card]:
-    """Collect every learner's latest pictures, in the order of the class; the teacher's come first."""
-    names = [OWNER, *core.accounts.learners]
-    made = [Card(name or "teacher", _latest(core, name, now)) for name in names]
-    return [card for card in made if card.pictures or card.name != "teacher"]
-
-
-def _latest(core: Core, name: str, now: int) -> list[Picture]:
-    jobs, _ = core.state.newest_first(now, name)
-    found = (
-        Picture(_path(core, job), str(job.input.get("prompt", "")), (now - job.ends) / SECOND)
-        for job in islice(jobs, SOUGHT)
-        if is_shown(job, now)
-    )
-    return list(islice(found, SHOWN))
-
-
-def _path(core: Core, job: Job) -> str:
-    return f"/class/{core.state.gallery}/{quote(job.id, safe='')}/{quote(job.files[0][0], safe='')}"
 
 
 def is_shown(job: Job, now: int) -> bool:

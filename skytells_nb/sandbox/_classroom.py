@@ -41,12 +41,12 @@ def enrol(state: State, options: Options) -> None:
         if options.budget is not None or options.gallery:
             raise ValueError("budget and gallery belong to a class; say how large it is with learners=")
         if options.exposed and not state.has_own_key:
-            state.use_key("sk-sandbox-" + secrets.token_hex(16))
+            state.remember("key", "sk-sandbox-" + secrets.token_hex(16))
         return
     if not state.has_own_key:
-        state.use_key("sk-sandbox-teacher-" + secrets.token_hex(16))
+        state.remember("key", "sk-sandbox-teacher-" + secrets.token_hex(16))
     if not state.gallery:
-        state.use_gallery(secrets.token_urlsafe(18))
+        state.remember("wall", secrets.token_urlsafe(18))
     budget = None if options.budget is None else parse_budget(options.budget)
     rate = options.rate_limit
     learners = [

@@ -66,7 +66,7 @@ class Server(Sandbox):
             wildcard = host in WILDCARDS
             name = "127.0.0.1" if wildcard else f"[{host}]" if ":" in host else host
             self._origin = f"http://{name}:{self._port}"
-            core.state.use_port(self._port)
+            core.state.remember("port", str(self._port))
             self._core = core
             thread = _ServerThread(core, "" if wildcard else self._origin, listener)
             thread.start()

@@ -166,19 +166,17 @@ class State:
         self.ledger: dict[str, Decimal] = {}  # what is billed by prediction, also of those that were deleted
         self.spent: dict[str, Decimal] = defaultdict(Decimal)  # and by account
         self.learners: list[Learner] = []
-        self.gallery = ""  # the word in the path of the class's page that nobody can guess
         self.votes: dict[str, dict[str, str | float]] = {}  # on the class's page, by who and on what
         # what text models have answered the teacher of a class, to be voted on; the newest of them
         self.answers: dict[str, Job] = {}
         self.number = 0
-        self.port = 0
         self._last = 0
         self._shelves: dict[str, dict[str, Job]] = defaultdict(dict)
         self._running: dict[str, list[tuple[int, str]]] = defaultdict(list)
         self._hidden: set[str] = set()
         #: Bytes of the inputs that each account keeps here.
         self.stored: dict[str, int] = defaultdict(int)
-        self._own_key = ""
+        self._facts: dict[str, str] = {}
         self.seed = secrets.token_hex(16) if seed is None else str(seed)
         if file is not None:
             try:
@@ -191,25 +189,32 @@ class State:
     @property
     def api_key(self) -> str:
         """The owner's key: the one that was generated for it, else one that the seed decides."""
-        return self._own_key or "sk-sandbox-" + self.digest("key").hex()
+        return self._facts.get("key") or "sk-sandbox-" + self.digest("key").hex()
 
     @property
     def has_own_key(self) -> bool:
         """Whether the owner's key is a generated one, which no seed gives away."""
-        return bool(self._own_key)
+        return "key" in self._facts
 
-    def use_key(self, key: str) -> None:
-        self._own_key = key
-        self._remember("key", key)
+    @property
+    def gallery(self) -> str:
+        """The word in the path of the class's page that nobody can guess."""
+        return self._facts.get("wall", "")  # the name that version 2 of the file has for it
 
-    def use_gallery(self, secret: str) -> None:
-        self.gallery = secret
-        self._remember("wall", secret)  # the name that version 2 of the file has for it
+    @property
+    def port(self) -> int:
+        """The port last listened on, so that links to files hold after a restart; 0 for none."""
+        return int(self._facts.get("port", "0"))
+
+    def remember(self, name: str, value: str) -> None:
+        """Keep a fact: the owner's ``key``, the ``wall`` of a class, the ``port``, the ``seed``."""
+        self._facts[name] = value
+        self._write(("INSERT OR REPLACE INTO facts VALUES (?, ?)", (name, value)))
 
     def vote(self, key: str, vote: dict[str, str | float]) -> None:
         """Save a vote, in the place of an earlier one with the same key."""
         self.votes[key] = vote
-        self._remember(f"{_VOTE}{key}", json.dumps(vote))
+        self.remember(f"{_VOTE}{key}", json.dumps(vote))
 
     def keep_answer(self, answer: Job) -> None:
         """Save a text model's answer, in the place of the oldest where there are many."""
@@ -305,17 +310,9 @@ class State:
         heapq.heapify(heap)
         self._running[job.account] = heap
 
-    def use_port(self, port: int) -> None:
-        """Remember the port, so that links to files hold after a restart."""
-        self.port = port
-        self._remember("port", str(port))
-
     def close(self) -> None:
         if self.file is not None:
             self.file.close()
-
-    def _remember(self, name: str, value: str) -> None:
-        self._write(("INSERT OR REPLACE INTO facts VALUES (?, ?)", (name, value)))
 
     def _record(self, job: Job) -> str:
         return "" if self.file is None else json.dumps(job.to_record())
@@ -326,8 +323,8 @@ class State:
 
     def _load(self, file: StateFile) -> None:
         facts = dict(file.read("SELECT name, value FROM facts"))
-        self.seed, self.port = facts.get("seed", self.seed), int(facts.get("port", "0"))
-        self._own_key, self.gallery = facts.get("key", ""), facts.get("wall", "")
+        self._facts = {name: value for name, value in facts.items() if not name.startswith(_VOTE)}
+        self.seed = self._facts.get("seed", self.seed)
         self.votes = {
             name.removeprefix(_VOTE): json.loads(value)
             for name, value in facts.items()
@@ -351,7 +348,7 @@ class State:
                 job = Job.from_record(json.loads(record))
                 self._take_in(job)
                 self._last = job.created
-        self._remember("seed", self.seed)
+        self.remember("seed", self.seed)
 
     def _take_in(self, job: Job) -> None:
         self.jobs[job.id] = self._shelves[job.account][job.id] = job

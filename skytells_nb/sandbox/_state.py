@@ -209,12 +209,12 @@ class State:
     def remember(self, name: str, value: str) -> None:
         """Keep a fact: the owner's ``key``, the ``wall`` of a class, the ``port``, the ``seed``."""
         self._facts[name] = value
-        self._write(("INSERT OR REPLACE INTO facts VALUES (?, ?)", (name, value)))
+        self._keep(name, value)
 
     def vote(self, key: str, vote: dict[str, str | float]) -> None:
         """Save a vote, in the place of an earlier one with the same key."""
         self.votes[key] = vote
-        self.remember(f"{_VOTE}{key}", json.dumps(vote))
+        self._keep(f"{_VOTE}{key}", json.dumps(vote))
 
     def keep_answer(self, answer: Job) -> None:
         """Save a text model's answer, in the place of the oldest where there are many."""
@@ -223,7 +223,7 @@ class State:
             del self.answers[oldest]
             self._write(("DELETE FROM facts WHERE name = ?", (f"{_ANSWER}{oldest}",)))
         self.answers[answer.id] = answer
-        self._remember(f"{_ANSWER}{answer.id}", json.dumps(answer.to_record()))
+        self._keep(f"{_ANSWER}{answer.id}", json.dumps(answer.to_record()))
 
     def enrol(self, learners: list[Learner]) -> None:
         """Save a class in the place of the one before."""
@@ -317,13 +317,16 @@ class State:
     def _record(self, job: Job) -> str:
         return "" if self.file is None else json.dumps(job.to_record())
 
+    def _keep(self, name: str, value: str) -> None:
+        self._write(("INSERT OR REPLACE INTO facts VALUES (?, ?)", (name, value)))
+
     def _write(self, *changes: tuple[str, Sequence[Any]]) -> None:
         if self.file is not None:
             self.file.write(*changes)
 
     def _load(self, file: StateFile) -> None:
         facts = dict(file.read("SELECT name, value FROM facts"))
-        self._facts = {name: value for name, value in facts.items() if not name.startswith(_VOTE)}
+        self._facts = {name: value for name, value in facts.items() if not name.startswith((_VOTE, _ANSWER))}
         self.seed = self._facts.get("seed", self.seed)
         self.votes = {
             name.removeprefix(_VOTE): json.loads(value)

@@ -98,14 +98,7 @@ def check_seconds(name: str, value: object, *, zero: bool = False, none: str = "
 
 
 def check_texts(name: str, values: object) -> list[str]:
-    """Check a text or several that ask for something; each is taken once.
-
-    Examples
-    --------
-    >>> from skytells_nb.checks import check_texts
-    >>> check_texts("prompts", "a fox")
-    ['a fox']
-    """
+    """Check a text or several that ask for something; each is taken once."""
     found: list[Any] = (
         [values] if isinstance(values, str) or not isinstance(values, Iterable) else list(values)
     )
@@ -119,14 +112,7 @@ def check_texts(name: str, values: object) -> list[str]:
 
 
 def check_variations(inputs: object) -> list[dict[str, Any]]:
-    """Check what is asked besides a prompt: one dict for all, or a list of them, each another variation.
-
-    Examples
-    --------
-    >>> from skytells_nb.checks import check_variations
-    >>> check_variations(None), check_variations([{"seed": 1}, {"seed": 2}])
-    ([{}], [{'seed': 1}, {'seed': 2}])
-    """
+    """Check what is asked besides a prompt: one dict for all, or a list of them, each another variation."""
     listed = [inputs] if isinstance(inputs, Mapping | str) or not isinstance(inputs, Sequence) else inputs
     found: list[Any] = [{} if each is None else each for each in listed]
     if not found or not all(
@@ -204,15 +190,8 @@ def meant_as(
     """Return a decorator that says, of a call whose arguments do not fit the function, how it is meant.
 
     Python says ``unexpected keyword argument 'prompt'``; who writes that wants to know where the prompt goes.
-
-    Parameters
-    ----------
-    example : str
-        The call, with the function's parameters in braces; what was given is filled in.
-    inputs : str
-        The parameter that takes a model's inputs.
-    many : bool
-        Whether it takes a list of them.
+    `example` is the call, with the function's parameters in braces; what was given is filled in. `inputs`
+    names the parameter that takes a model's inputs, and `many` says that it takes a list of them.
 
     Examples
     --------

@@ -139,24 +139,10 @@ _BRANDS: Final = {
     b"qt  ": "video/quicktime",
 }
 _BMP_HEADERS: Final = frozenset({12, 40, 52, 56, 64, 108, 124})
-_ENDINGS: Final = {row.extension.rpartition(".")[2] for row in _TABLE} | {
-    *(
-        "jpeg",
-        "jpe",
-        "jfif",
-        "tif",
-        "heif",
-        "svg",
-        "m4v",
-        "mpeg",
-        "oga",
-        "opus",
-        "aif",
-        "midi",
-        "gltf",
-        "obj",
-    ),
-    *("stl", "csv", "json", "md", "doc", "docx"),
+_ENDINGS: Final = {
+    *(row.extension.rpartition(".")[2] for row in _TABLE),
+    *("jpeg", "jpe", "jfif", "tif", "heif", "svg", "m4v", "mpeg", "oga", "opus", "aif", "midi"),
+    *("gltf", "obj", "stl", "csv", "json", "md", "doc", "docx"),
 }
 _SCHEME: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:")  # two letters at least: C:\ is a drive
 _LONGEST_PATH: Final = 1_000
@@ -219,18 +205,7 @@ def path_of(text: str) -> Path:
 
 
 def sniff(data: bytes) -> str | None:
-    """Return a file's media type by its content, whatever its name or header claims.
-
-    Parameters
-    ----------
-    data : bytes
-        The first `HEAD` bytes, or more.
-
-    Returns
-    -------
-    str or None
-        None for bytes of no known kind.
-    """
+    """Return a file's media type by its first `HEAD` bytes, whatever its name or header claims; None for no known kind."""
     for magic, media_type in _MAGIC:
         if data.startswith(magic):
             return media_type

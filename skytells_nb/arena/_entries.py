@@ -105,7 +105,8 @@ def make_entries(
     )
     print(encodable(line, sys.stdout), flush=True)  # noqa: T201 - the price comes before the work
     with nullcontext() if budget is None else spending_budget(budget):
-        found = run(_make(client, archive, places))
+        making = (_entry(client, archive, model, task) for task, model in places)
+        found = run(gather(*making, limit=_AT_ONCE, return_exceptions=True, label="arena"))
     entries = Entries(list(tasks), [model.id for model in models])
     failures: list[SkytellsError] = []
     for (task, model), made in zip(places, found, strict=True):
@@ -141,17 +142,6 @@ def _is_there(prediction: Prediction) -> bool:
     """Whether all that was made can be looked at, also when the API has deleted it."""
     made = prediction.files
     return bool(made) and all(path.is_file() for path in made)
-
-
-async def _make(
-    client: AsyncClient, archive: Archive, places: Sequence[tuple[Task, Model]]
-) -> list[Prediction | BaseException]:
-    return await gather(
-        *(_entry(client, archive, model, task) for task, model in places),
-        limit=_AT_ONCE,
-        return_exceptions=True,
-        label="arena",
-    )
 
 
 async def _entry(client: AsyncClient, archive: Archive, model: Model, task: Task) -> Prediction:

@@ -50,11 +50,7 @@ def demo(prompt: str, *, model: str, size: int, folder: str) -> int:
             )
             for light in _LIGHTS
         ]
-
-        async def all_of_them() -> list[Prediction | BaseException]:
-            return await gather(*creates, return_exceptions=True, label="demo")
-
-        came = run(all_of_them())
+        came = run(gather(*creates, return_exceptions=True, label="demo"))
         made = [each for each in came if isinstance(each, Prediction)]
         failures = [each for each in came if isinstance(each, BaseException)]
         for failure in failures:

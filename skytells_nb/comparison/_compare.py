@@ -99,7 +99,7 @@ def compare(
         texts, variations = check_texts("prompts", prompts), check_variations(inputs)
         count = len(texts) * len(variations) * len(names)
     used = client_of(client)
-    known = run(_models(used, names))
+    known = run(gather(*(used.models.get(name) for name in names), progress=False))
     if count > MOST:
         raise _too_many(known, prompts, count, used)
     planned = plan_frame(known, prompts, inputs) if is_frame(prompts) else plan(known, texts, variations)
@@ -128,10 +128,6 @@ def _too_many(models: Sequence[Model], given: Any, count: int, client: AsyncClie
         "was sent: leave some out, or use sky.batch.",
         charged=False,
     )
-
-
-async def _models(client: AsyncClient, names: Sequence[str]) -> list[Model]:
-    return await gather(*(client.models.get(name) for name in names), progress=False)
 
 
 async def _look_up(connection: Connection, planned: Plan, reuse: bool | None) -> list[Prediction | None]:

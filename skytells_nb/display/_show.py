@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from itertools import groupby
 from typing import Any
 
 from .._options import options
@@ -97,17 +98,14 @@ def _draw(
         return "<div>Nothing to show.</div>", []
     parts: list[str] = []
     items: list[DisplayItem] = []
-    run: list[Any] = []
-    for thing in [*things, None]:
-        if run and (thing is None or isinstance(thing, Model) != isinstance(run[0], Model)):
-            if isinstance(run[0], Model):
-                parts.append(model_card(run[0]) if len(run) == 1 else models_table(run))
-            else:
-                html, drawn = _draw_outputs(run, budget, reserve)
-                parts.append(html)
-                items += drawn
-            run = []
-        run.append(thing)
+    for models, group in groupby(things, lambda thing: isinstance(thing, Model)):
+        run: list[Any] = list(group)
+        if models:
+            parts.append(model_card(run[0]) if len(run) == 1 else models_table(run))
+        else:
+            html, drawn = _draw_outputs(run, budget, reserve)
+            parts.append(html)
+            items += drawn
     return "".join(parts), items
 
 

@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from decimal import Decimal
+from functools import wraps
 from typing import Any, Final, Literal, Self
 
 import ipywidgets as w
@@ -377,6 +378,19 @@ class PromptForm(w.VBox):  # type: ignore[misc]  # ipywidgets has no types
         return bundle
 
 
+def _through(method: Callable[..., Any]) -> Any:
+    """Return a method of a dict that changes the form first: an observer that refuses leaves all as is."""
+
+    @wraps(method)
+    def change(self: FormValue, *args: Any, **named: Any) -> Any:
+        items = dict(self)
+        found = method(items, *args, **named)
+        self._replace(items)
+        return found
+
+    return change
+
+
 class FormValue(dict[str, Any]):
     """A form's value: a dict that shows in the form whatever changes it, so that what is shown is sent.
 
@@ -394,38 +408,13 @@ class FormValue(dict[str, Any]):
         super().clear()
         super().update(items)
 
-    def __setitem__(self, name: str, value: Any) -> None:
-        self._replace({**self, name: value})
-
-    def __delitem__(self, name: str) -> None:
-        self.pop(name)
+    __setitem__, __delitem__ = _through(dict.__setitem__), _through(dict.__delitem__)
+    clear, pop, popitem = _through(dict.clear), _through(dict.pop), _through(dict.popitem)
+    setdefault, update = _through(dict.setdefault), _through(dict.update)
 
     def __ior__(self, other: Any) -> Self:  # type: ignore[override,misc]  # dict's __or__ makes a plain dict
         self.update(other)
         return self
-
-    def clear(self) -> None:
-        self._replace({})
-
-    def pop(self, name: str, *default: Any) -> Any:
-        items = dict(self)
-        value = items.pop(name, *default)
-        self._replace(items)
-        return value
-
-    def popitem(self) -> tuple[str, Any]:
-        items = dict(self)
-        last = items.popitem()
-        self._replace(items)
-        return last
-
-    def setdefault(self, name: str, default: Any = None) -> Any:
-        if name not in self:
-            self[name] = default
-        return self[name]
-
-    def update(self, *others: Any, **more: Any) -> None:
-        self._replace({**self, **dict(*others, **more)})
 
     def __reduce__(self) -> tuple[Any, ...]:
         return dict, (dict(self),)

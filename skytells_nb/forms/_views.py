@@ -51,49 +51,19 @@ def style_sheet() -> str:
 class Layouts:
     """The layouts and styles that the widgets of one form share."""
 
-    @cached_property
-    def wide(self) -> Any:
-        return w.Layout(width="100%")
-
-    @cached_property
-    def natural(self) -> Any:
-        return w.Layout(width="auto")
-
-    @cached_property
-    def growing(self) -> Any:
-        return w.Layout(flex="1 1 auto", width="auto", min_width="60px")
-
-    @cached_property
-    def beside_slider(self) -> Any:
-        return w.Layout(width="92px", flex="0 0 92px", min_width="0")
-
-    @cached_property
-    def narrow(self) -> Any:
-        return w.Layout(width="200px", min_width="60px", max_width="100%", flex="0 1 auto")
-
-    @cached_property
-    def button(self) -> Any:
-        return w.Layout(width="auto", flex="0 0 auto")
-
-    @cached_property
-    def html_style(self) -> Any:
-        return w.HTML.style.klass()
-
-    @cached_property
-    def text_style(self) -> Any:
-        return w.Text.style.klass()
-
-    @cached_property
-    def slider_style(self) -> Any:
-        return w.IntSlider.style.klass()
-
-    @cached_property
-    def buttons_style(self) -> Any:
-        return w.ToggleButtons.style.klass()
-
-    @cached_property
-    def checkbox_style(self) -> Any:
-        return w.Checkbox.style.klass()
+    wide = cached_property(lambda _: w.Layout(width="100%"))
+    natural = cached_property(lambda _: w.Layout(width="auto"))
+    growing = cached_property(lambda _: w.Layout(flex="1 1 auto", width="auto", min_width="60px"))
+    beside_slider = cached_property(lambda _: w.Layout(width="92px", flex="0 0 92px", min_width="0"))
+    narrow = cached_property(
+        lambda _: w.Layout(width="200px", min_width="60px", max_width="100%", flex="0 1 auto")
+    )
+    button = cached_property(lambda _: w.Layout(width="auto", flex="0 0 auto"))
+    html_style = cached_property(lambda _: w.HTML.style.klass())
+    text_style = cached_property(lambda _: w.Text.style.klass())
+    slider_style = cached_property(lambda _: w.IntSlider.style.klass())
+    buttons_style = cached_property(lambda _: w.ToggleButtons.style.klass())
+    checkbox_style = cached_property(lambda _: w.Checkbox.style.klass())
 
     def html(self, value: str = "", *, classes: tuple[str, ...] = (), layout: Any = None) -> Any:
         return w.HTML(value, layout=layout or self.natural, style=self.html_style, _dom_classes=classes)

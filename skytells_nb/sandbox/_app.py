@@ -13,9 +13,9 @@ import logging
 import socket
 import struct
 from collections import defaultdict
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
 from functools import lru_cache, partial
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
@@ -45,6 +45,7 @@ CONNECTIONS: Final = 4096
 #: Seconds after which a waiting request looks again whether its prediction was cancelled, or the clock moved.
 LOOK_AGAIN: Final = 0.1
 
+T = TypeVar("T")
 Message = dict[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
@@ -228,17 +229,19 @@ class App:
 
     async def _drawn(self, response: HttpResponse, asset: Asset) -> HttpResponse:
         """Fill a response with its file; a server that stops waits for no drawing."""
-        stopping = asyncio.ensure_future(self.stopping.wait())
-        drawing = asyncio.ensure_future(self._files.find(asset))
+        content = await self._unless_stopped(self._files.find(asset))
+        return HttpResponse(ending="drop") if content is None else serve_file(response, content, asset.range)
+
+    async def _unless_stopped(self, work: Coroutine[Any, Any, T]) -> T | None:
+        """Wait for something; None when the server stops meanwhile."""
+        working, stopping = asyncio.create_task(work), asyncio.create_task(self.stopping.wait())
         try:
-            await asyncio.wait((drawing, stopping), return_when=asyncio.FIRST_COMPLETED)
-            if self.stopping.is_set():
-                return HttpResponse(ending="drop")
-            return serve_file(response, drawing.result(), asset.range)
+            await asyncio.wait((working, stopping), return_when=asyncio.FIRST_COMPLETED)
+            return None if self.stopping.is_set() else working.result()
         finally:
-            for each in (drawing, stopping):
+            for each in (working, stopping):
                 each.cancel()
-            await asyncio.gather(drawing, stopping, return_exceptions=True)
+            await asyncio.gather(working, stopping, return_exceptions=True)
 
     async def _send(
         self, response: HttpResponse, transport: asyncio.Transport, receive: Receive, send: Send
@@ -248,7 +251,7 @@ class App:
         if pieces is None:
             pieces = [(0.0, response.body[: len(response.body) // 2] if ending == "cut" else response.body)]
         if ending == "hang" and response.pieces is None:
-            await self._until_left(receive)
+            await self._unless_stopped(_gone(receive))
         elif (not late or await self._pause(late)) and ending != "drop":
             if response.unread:
                 response.headers["connection"] = "close"
@@ -263,7 +266,7 @@ class App:
                     await send({"type": "http.response.body", "body": b""})
                     return
                 if ending == "hang":
-                    await self._until_left(receive)
+                    await self._unless_stopped(_gone(receive))
                 await _flushed(transport)
         break_off(transport, reset=response.reset)
         await _gone(receive)
@@ -287,14 +290,6 @@ class App:
         except TimeoutError:
             return True
         return False
-
-    async def _until_left(self, receive: Receive) -> None:
-        """Wait until the client gives up, or the server stops."""
-        waits = {asyncio.ensure_future(_gone(receive)), asyncio.ensure_future(self.stopping.wait())}
-        _, pending = await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
-        for wait in pending:
-            wait.cancel()
-        await asyncio.gather(*pending, return_exceptions=True)
 
 
 @lru_cache(maxsize=256)

@@ -205,7 +205,10 @@ def path_of(text: str) -> Path:
 
 
 def sniff(data: bytes) -> str | None:
-    """Return a file's media type by its first `HEAD` bytes, whatever its name or header claims; None for no known kind."""
+    """Return a file's media type by its first `HEAD` bytes, whatever its name or header claims.
+
+    None for no known kind.
+    """
     for magic, media_type in _MAGIC:
         if data.startswith(magic):
             return media_type

@@ -94,8 +94,14 @@ def _converted(value: Any, rule: Property | None, origin: str | None) -> Any:
         uri = _from_text(value, item_rule if wants_list else rule)
     elif is_picture(value) and rule is not None and not rule.media and not (item_rule and item_rule.media):
         uri = None if hasattr(value, "ndim") else _from_picture(value)  # an array that is no picture here
+    elif isinstance(value, os.PathLike):
+        uri = _from_path(Path(os.fsdecode(value)))
+    elif isinstance(value, bytes | bytearray | memoryview):
+        uri = _data_uri(_not_text(bytes(value)), "these bytes")
+    elif is_picture(value):
+        uri = _from_picture(value)
     else:
-        uri = _from_file_or_picture(value)
+        uri = _from_open_file(value) if callable(getattr(value, "read", None)) else None
     if uri is None:
         return value
     return [uri] if wants_list else uri
@@ -133,8 +139,12 @@ def _from_prediction(prediction: Prediction, position: int, origin: str | None) 
         unnamed = said.lower().startswith("data:application/octet-stream")
         return _data_uri(decode_data_uri(said), f"prediction {prediction.id}") if unnamed else said
     elsewhere = origin is not None and prediction.origin is not None and origin != prediction.origin
-    if form == "url" and is_young(prediction) and not elsewhere and _public(outputs[position], prediction):
-        return outputs[position]
+    if form == "url" and is_young(prediction) and not elsewhere:
+        # A sandbox's own pictures only a sandbox can reach.
+        hosts = [urlsplit(text).hostname or "" for text in (outputs[position], prediction.origin or "")]
+        is_public = all(kind_of_address(address) is None for address in literal(hosts[0]))
+        if is_public or hosts[0] == hosts[1]:
+            return outputs[position]
     path = local_file(prediction, position)
     if path is not None:
         return _from_path(path)
@@ -146,23 +156,6 @@ def _from_prediction(prediction: Prediction, position: int, origin: str | None) 
         prediction=prediction,
         charged=False,
     )
-
-
-def _public(url: str, prediction: Prediction) -> bool:
-    """Whether an API can reach this URL: a sandbox's own pictures only a sandbox can."""
-    hosts = [urlsplit(text).hostname or "" for text in (url, prediction.origin or "")]
-    at = [address for address in literal(hosts[0]) if kind_of_address(address) is not None]
-    return not at or hosts[0] == hosts[1]
-
-
-def _from_file_or_picture(value: Any) -> str | None:
-    if isinstance(value, os.PathLike):
-        return _from_path(Path(os.fsdecode(value)))
-    if isinstance(value, bytes | bytearray | memoryview):
-        return _data_uri(_not_text(bytes(value)), "these bytes")
-    if is_picture(value):
-        return _from_picture(value)
-    return _from_open_file(value) if callable(getattr(value, "read", None)) else None
 
 
 def _from_picture(picture: Any) -> str:

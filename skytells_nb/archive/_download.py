@@ -64,19 +64,13 @@ def form_of(prediction: Prediction, position: int) -> OutputForm:
     output = (prediction.output or [])[position]
     is_textual = prediction.model_type in _TEXTUAL
     if _URL.fullmatch(output):
-        return "text" if is_textual and output not in _stored_urls(prediction) else "url"
+        metadata = prediction.raw.get("metadata")
+        storage = metadata.get("storage") if isinstance(metadata, Mapping) else None
+        files = storage.get("files") if isinstance(storage, Mapping) else None
+        listed = files if isinstance(files, list) else ()
+        is_stored = any(isinstance(file, Mapping) and file.get("url") == output for file in listed)
+        return "text" if is_textual and not is_stored else "url"
     return "data" if not is_textual and is_data_uri(output) else "text"
-
-
-def _stored_urls(prediction: Prediction) -> set[str]:
-    metadata = prediction.raw.get("metadata")
-    storage = metadata.get("storage") if isinstance(metadata, Mapping) else None
-    files = storage.get("files") if isinstance(storage, Mapping) else None
-    return {
-        str(file["url"])
-        for file in (files if isinstance(files, list) else ())
-        if isinstance(file, Mapping) and isinstance(file.get("url"), str)
-    }
 
 
 def is_gone(prediction: Prediction) -> bool:
@@ -176,15 +170,12 @@ def _examined(position: int, path: Path, got: Download, model_type: str | None) 
             area = measure(path.read_bytes())
         except BrokenImageError as error:
             return DownloadResult(position, problem=str(error), again=True)
-        if area is not None and area[0] * area[1] > _most_pixels():
+        from PIL import Image
+
+        most = Image.MAX_IMAGE_PIXELS
+        if area is not None and most is not None and area[0] * area[1] > 2 * most:
             problem = f"refused to open: {area[0]:,} × {area[1]:,} pixels are more than Pillow's limit"
     return DownloadResult(position, path, media_type, size, problem)
-
-
-def _most_pixels() -> float:
-    from PIL import Image
-
-    return float("inf") if Image.MAX_IMAGE_PIXELS is None else 2 * Image.MAX_IMAGE_PIXELS
 
 
 def embed_record(files: FileStore, result: DownloadResult, record: dict[str, Any]) -> None:

@@ -91,8 +91,7 @@ def remove(writer: ArchiveWriter, rowids: list[int]) -> bool:
         return [name for rowid in rowids for name in _names(db, rowid)]
 
     if writer.shared is not None:
-        nothing: list[str] = []
-        writer.shared.remove(writer.database.reading(names, nothing))
+        writer.shared.remove(writer.database.reading(names, list[str]()))
     try:
         removed = writer.database.writing(take_out)
     except (SkytellsError, OSError) as error:
@@ -108,18 +107,13 @@ def remove(writer: ArchiveWriter, rowids: list[int]) -> bool:
             target.unlink()
         with suppress(OSError):
             source.parent.rmdir()
-        _forget_thumbnails(store.root, source)
-    return removed
-
-
-def _forget_thumbnails(root: Path, file: Path) -> None:
-    """Delete what the display keeps of a file: ``.thumbnails/<day>/<name>.<digest>``."""
-    folder = root / THUMBNAILS / file.parent.name
-    for thumbnail in folder.glob(glob.escape(file.name) + ".*"):
+        folder = store.root / THUMBNAILS / source.parent.name  # <name>.<digest>: what the display keeps
+        for thumbnail in folder.glob(glob.escape(source.name) + ".*"):
+            with suppress(OSError):
+                thumbnail.unlink()
         with suppress(OSError):
-            thumbnail.unlink()
-    with suppress(OSError):
-        folder.rmdir()
+            folder.rmdir()
+    return removed
 
 
 def _names(db: sqlite3.Connection, rowid: int) -> list[str]:
@@ -151,15 +145,12 @@ def export(folder: str | os.PathLike[str], chosen: Iterable[tuple[Prediction, Ra
                 )
                 for path in filter(Path.is_file, prediction.files):
                     copies.append(Path(shutil.copyfile(path, target / path.name)))
-                    table.writerow([path.name, *map(_as_cell, facts)])
+                    texts = ("" if each is None else each for each in facts)
+                    cells = [t.isoformat() if isinstance(t, datetime) else str(t) for t in texts]
+                    # No spreadsheet is to take one for a formula.
+                    table.writerow([path.name, *(f"'{t}" if FORMULA.search(t) else t for t in cells)])
     except OSError as error:
         raise InvalidInputError(
             f"{target} could not be written: {error.strerror or error}. Choose another folder.", charged=False
         ) from error
     return copies
-
-
-def _as_cell(value: object) -> str:
-    """Write a value so that no spreadsheet takes it for a formula."""
-    text = "" if value is None else value.isoformat() if isinstance(value, datetime) else str(value)
-    return f"'{text}" if FORMULA.search(text) else text

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import io
-import json
 import logging
 import os
 import secrets
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
@@ -23,6 +23,7 @@ from ._download import form_of, is_gone
 from ._files import SIDECAR, day_and_stem, write_to
 from ._metadata import BrokenImageError, embed
 from ._serialize import Rating, decode_data_uri, record_of
+from ._writer import read_record
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -103,7 +104,8 @@ def local_file(prediction: Prediction, position: int, archive: ArchiveLike = Non
             return prediction.files[position]
     else:
         for path in prediction.files:
-            if _recorded_position(path) == position and path.is_file():
+            record = read_record(path.with_name(path.name + SIDECAR))
+            if record.get("output_index") == position and path.is_file():
                 return path
     for keeper in archives_of(prediction, archive):
         for stored in keeper.outputs(prediction.id, prediction.origin):
@@ -156,13 +158,6 @@ def archives_of(prediction: Prediction, archive: ArchiveLike) -> Iterator[Archiv
                         yield own
                 except SkytellsError as error:
                     _log.debug("%s was not asked for prediction %s: %s", own, prediction.id, error)
-
-
-def _recorded_position(path: Path) -> object:
-    try:
-        return json.loads(path.with_name(path.name + SIDECAR).read_text("utf-8"))["output_index"]
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
 
 
 def _position(prediction: Prediction, index: int) -> int:
@@ -255,7 +250,9 @@ def save(
     target = check_path("path", path)
     amount = len(prediction.output or ()) or len(prediction.files) or 1
     positions = range(amount) if index is None else [_position(prediction, index)]
-    into_folder = _is_folder(target) or not target.suffix
+    into_folder = not target.suffix
+    with suppress(OSError, ValueError):  # writing it will say why
+        into_folder = into_folder or target.is_dir()
     saved: list[Path] = []
     for number, wanted in enumerate(positions):
         position = _position(prediction, wanted)
@@ -272,7 +269,8 @@ def save(
             if data is not came:  # a new file, which says nothing yet of where it came from
                 found = None
         if found is None:
-            data = _stamped(data, prediction, position)
+            with suppress(BrokenImageError):
+                data = embed(data, record_of(prediction, position))
         _write(place_at, data)
         saved.append(place_at)
     return saved
@@ -292,13 +290,6 @@ def _check(prediction: object, name: str) -> None:
     )
 
 
-def _is_folder(path: Path) -> bool:
-    try:
-        return path.is_dir()
-    except (OSError, ValueError):
-        return False  # writing it will say why
-
-
 def _read(path: Path) -> bytes:
     try:
         return path.read_bytes()
@@ -306,13 +297,6 @@ def _read(path: Path) -> bytes:
         raise InvalidInputError(
             f"{path} cannot be read: {error.strerror or error}.", charged=False
         ) from error
-
-
-def _stamped(data: bytes, prediction: Prediction, position: int) -> bytes:
-    try:
-        return embed(data, record_of(prediction, position))
-    except BrokenImageError:
-        return data
 
 
 def _converted(data: bytes, suffix: str) -> bytes:

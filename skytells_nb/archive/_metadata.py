@@ -282,8 +282,7 @@ def _jpeg_extract(data: bytes) -> str | None:
 
 
 def _jpeg_has_credentials(data: bytes) -> bool:
-    """Whether there is JUMBF in an APP11 segment, or a packet that points to credentials elsewhere."""
-    return any(
+    return any(  # JUMBF in an APP11 segment, or a packet that points to credentials elsewhere
         (marker == 0xEB and data.startswith(b"JP", at + 4))
         or (marker == 0xE1 and _XMP_CREDENTIALS in data[at:end])
         for marker, at, end in _jpeg_segments(data)
@@ -325,11 +324,6 @@ def _webp_canvas(data: bytes) -> tuple[int, int, bool]:
             bits = int.from_bytes(body[1:5], "little")
             return (bits & 0x3FFF) + 1, (bits >> 14 & 0x3FFF) + 1, bool(bits >> 28 & 1)
     raise BrokenImageError("the WebP holds no image")
-
-
-def _webp_measure(data: bytes) -> tuple[int, int]:
-    """Width and height in pixels; a cut file is found out."""
-    return _webp_canvas(data)[:2]
 
 
 def _webp_embed(data: bytes, text: str, caption: str) -> bytes:
@@ -411,5 +405,7 @@ def _xmp_extract(packet: bytes) -> str | None:
 _FORMATS: Final = {
     "image/png": _Format(_png_measure, _png_embed, _png_extract, _png_has_credentials),
     "image/jpeg": _Format(_jpeg_measure, _jpeg_embed, _jpeg_extract, _jpeg_has_credentials),
-    "image/webp": _Format(_webp_measure, _webp_embed, _webp_extract, _webp_has_credentials),
+    "image/webp": _Format(
+        lambda data: _webp_canvas(data)[:2], _webp_embed, _webp_extract, _webp_has_credentials
+    ),
 }

@@ -38,8 +38,7 @@ class ArchiveReader:
 
     def rows(self, id: str, origin: str | None = None) -> list[int]:
         """Return the rows of a prediction, the newest first; of any origin where none is named."""
-        nothing: list[int] = []
-        return self.read(lambda db: rows_of(db, id, origin), nothing)
+        return self.read(lambda db: rows_of(db, id, origin), list[int]())
 
     def of_rows(self, rowids: list[int], limit: int | None = None) -> PredictionList:
         """Return the predictions of these rows."""
@@ -50,10 +49,10 @@ class ArchiveReader:
         check_limit(limit)
         most = None if limit is None else min(limit, sys.maxsize)
         files = self._writer.store
-        nothing: list[Prediction] = []
         return PredictionList(
             self.read_mended(
-                lambda db, damaged: index.predictions(db, files, where, values, most, damaged), nothing
+                lambda db, damaged: index.predictions(db, files, where, values, most, damaged),
+                list[Prediction](),
             )
         )
 
@@ -67,8 +66,7 @@ class ArchiveReader:
             found = self.predictions(where, (index.replace_surrogates(words), *signs), limit)
             if found:
                 return found
-        nothing: list[int] = []
-        return self.of_rows(self.read(lambda db: index.containing(db, text), nothing), limit)
+        return self.of_rows(self.read(lambda db: index.containing(db, text), list[int]()), limit)
 
     def equal_inputs(
         self,
@@ -87,8 +85,7 @@ class ArchiveReader:
         bare = {name: value for name, value in asked.items() if value != defaults.get(name, ...)}
         alike = (input_digest(model, asked, defaults), input_digest(model, asked), input_digest(model, bare))
         wanted = [digest for digest in dict.fromkeys(alike) if digest is not None]
-        nothing: list[tuple[int, str]] = []
-        rows = self.read(lambda db: index.equal_inputs(db, account, wanted), nothing)
+        rows = self.read(lambda db: index.equal_inputs(db, account, wanted), list[tuple[int, str]]())
         for rowid, identifier in reversed(rows) if oldest_first else rows:
             if identifier in without:
                 continue
@@ -100,8 +97,9 @@ class ArchiveReader:
     def columns(self, origin: str | None) -> list[dict[str, Sequence[Any]]]:
         """Return everything as plain columns, newest first, some thousand rows at a time."""
         where, values = conditions({"p.origin = ?": origin})
-        nothing: list[dict[str, Sequence[Any]]] = []
-        return self.read_mended(lambda db, damaged: index.columns(db, where, values, damaged), nothing)
+        return self.read_mended(
+            lambda db, damaged: index.columns(db, where, values, damaged), list[dict[str, Sequence[Any]]]()
+        )
 
     def outputs(self, id: str, origin: str | None) -> list[index.Stored]:
         """Return what is stored of each output of a prediction."""

@@ -41,6 +41,7 @@ UNREADABLE: Final = (
 )
 """What reading a stored prediction may raise where it was damaged."""
 
+_LIKE_A_KEY: Final = re.compile(r"(?<![A-Za-z0-9])sk-[A-Za-z0-9_-]*")
 _LONG: Final = 2048
 _MARK: Final = "\x00attachment:"
 _MARK_IN_JSON: Final = json.dumps(_MARK)[1:-1]
@@ -79,17 +80,12 @@ def redact_keys(value: Any) -> Any:
     def blank(text: str) -> str:
         if len(own) > 7 and own in text:
             text = text.replace(own, "sk-…")
-        return _redacted(text) if "sk-" in text and not text.startswith("data:") else text
+        if "sk-" not in text or text.startswith("data:"):
+            return text
+        is_key = re.compile(r"[A-Za-z0-9]{20}").search
+        return re.sub(_LIKE_A_KEY, lambda word: "sk-…" if is_key(word[0]) else word[0], text)
 
     return _walk(value, blank)
-
-
-def _redacted(text: str) -> str:
-    return re.sub(
-        r"(?<![A-Za-z0-9])sk-[A-Za-z0-9_-]*",
-        lambda word: "sk-…" if re.search(r"[A-Za-z0-9]{20}", word[0]) else word[0],
-        text,
-    )
 
 
 def elide_data_uris(value: Any) -> Any:

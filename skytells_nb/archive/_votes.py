@@ -72,7 +72,10 @@ class VoteLog:
     def add(self, votes: Sequence[Vote]) -> None:
         """Keep votes, down to the disk; all of them, or none and an error."""
         own = [*self._own, *votes]
-        lines = [json.dumps({"skytells_nb": _FORMAT, **asdict(each)}, default=_iso) for each in own]
+        lines = [
+            json.dumps({"skytells_nb": _FORMAT, **asdict(each), "voted_at": each.voted_at.isoformat()})
+            for each in own
+        ]
         try:
             self._place.put(self._name, "\n".join([*lines, ""]).encode(), replace=True)
         except OSError as error:
@@ -90,10 +93,6 @@ class VoteLog:
         except OSError as error:
             raise archive_error(error, Path(self._place.place)) from error
         return sorted(found, key=lambda vote: vote.voted_at)
-
-
-def _iso(moment: datetime) -> str:
-    return moment.isoformat()
 
 
 def _parse(line: str) -> Vote | None:

@@ -154,8 +154,7 @@ class ArchiveWriter:
             found = (index.look_up(db, account, identifier) for identifier in index.owed(db, account, since))
             return [each[1] for each in found if each is not None and each[1] is not None]
 
-        nothing: list[Prediction] = []
-        return self.database.reading(read, nothing, self._patience())
+        return self.database.reading(read, list[Prediction](), self._patience())
 
     def _guarded(self, function: Callable[..., T], *arguments: Any) -> T:
         try:
@@ -176,7 +175,8 @@ class ArchiveWriter:
             current = replace(whole, output=prediction.output)  # a signed URL may have been renewed
         else:
             current = whole
-        wanted = [n for n in range(len(current.output or ())) if not self._is_settled(stored.get(n))]
+        settled = {n for n, each in stored.items() if each.expired or self.store.exists(each.path)}
+        wanted = [n for n in range(len(current.output or ())) if n not in settled]
         expected = None if found is None else replace(found[0], files=whole.files, origin=whole.origin)
         renewed = found is not None and record_of(found[0]) != record_of(whole)
         outdated = {n: entry for n, entry in stored.items() if renewed and self.store.exists(entry.path)}
@@ -200,7 +200,8 @@ class ArchiveWriter:
             found = _look_up(db, account, prediction)
             if found is None:
                 return None, None, None
-            return found[1:], index.rating_of(db, found[0]), index.digest_of(db, found[0])
+            query = "SELECT input_digest FROM predictions WHERE rowid = ?"
+            return found[1:], index.rating_of(db, found[0]), db.execute(query, found[:1]).fetchone()[0]
 
         nothing: _Known = (None, None, None)
         try:
@@ -217,9 +218,6 @@ class ArchiveWriter:
 
     def _patience(self) -> float:
         return _PATIENCE_AGAIN if time.monotonic() < self._locked_until else self.patience
-
-    def _is_settled(self, stored: Stored | None) -> bool:
-        return stored is not None and (stored.expired or self.store.exists(stored.path))
 
     def _files(self, stored: dict[int, Stored]) -> tuple[Path, ...]:
         found = [
@@ -555,8 +553,8 @@ def _warn_of_missing(prediction: Prediction, results: list[DownloadResult]) -> N
         each for each in results if each.temporary is None and each.problem is not None and not each.expired
     ]
     if lost:
-        of = f"{len(lost)} of {len(prediction.output or ())} outputs"
         warn_user(
-            f"{of} of prediction {prediction.id} could not be archived: {lost[0].problem}. Its record is "
-            "kept. Ask for the prediction again within 5 minutes of its end to try once more."
+            f"{len(lost)} of {len(prediction.output or ())} outputs of prediction {prediction.id} could not "
+            f"be archived: {lost[0].problem}. Its record is kept. Ask for the prediction again within 5 "
+            "minutes of its end to try once more."
         )

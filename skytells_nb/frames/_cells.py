@@ -44,6 +44,14 @@ _BY_DTYPE: Final[Mapping[str, Kind]] = {
     "object": "object",
     dtypes.TEXT: "text",
 }
+_DTYPES: Final[Mapping[Kind, tuple[str, ...]]] = {
+    **dict.fromkeys(("category", "status"), ("category",)),
+    "time": ("datetime64[us, UTC]",),
+    "text": ("str", "string"),
+    "number": ("float64",),
+    "integer": ("Int64",),
+    "object": ("object",),
+}
 _AS_TEXT: Final = (date, time, timedelta, Decimal, UUID, PurePath, pd.Period, pd.Interval)
 _FORMULA_IN_JSON: Final = re.compile(r"(;\s*)([=+\-@\uff1d\uff0b\uff0d\uff20])")
 _TIME: Final = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d(\.\d{1,9})?)?(Z|[+-]\d\d:\d\d)?")
@@ -61,18 +69,7 @@ def kind_of(name: str, names: Collection[str], types: Mapping[str, str]) -> Kind
         known = _SPEND_COLUMNS.get(name) or known
     if known is None:
         return _BY_DTYPE.get(recorded or "", "any")
-    return known if recorded is None or recorded in _dtypes_of(known) else _BY_DTYPE.get(recorded, "any")
-
-
-def _dtypes_of(kind: Kind) -> tuple[str, ...]:
-    match kind:
-        case "category" | "status":
-            return ("category",)
-        case "time":
-            return ("datetime64[us, UTC]",)
-        case "text":
-            return ("str", "string")
-    return {"number": ("float64",), "integer": ("Int64",), "object": ("object",)}[kind]
+    return known if recorded is None or recorded in _DTYPES[known] else _BY_DTYPE.get(recorded, "any")
 
 
 def is_plain(kind: KindOfCell) -> bool:

@@ -85,7 +85,12 @@ def read_rows(rows: Sequence[Any], before: int) -> Iterable[Chunk]:
 
     ``before`` is how many were read earlier, for the error over a row that is no prediction.
     """
-    if _are_raws(rows):
+    # The API's objects, as a listing's are, are looked at together, not one by one.
+    if (
+        set(map(type, rows)) == {dict}
+        and _OF_FRAME.isdisjoint(set().union(*rows))
+        and all(type(row.get("id")) is str and row["id"] for row in rows)
+    ):
         yield _completed(from_raws(rows))
         return
     readers = [_reader(row, before + at) for at, row in enumerate(rows)]
@@ -94,13 +99,6 @@ def read_rows(rows: Sequence[Any], before: int) -> Iterable[Chunk]:
         if end == len(rows) or readers[end] is not readers[begin]:
             yield _completed(readers[begin](rows[begin:end]))
             begin = end
-
-
-def _are_raws(rows: Sequence[Any]) -> bool:
-    """Whether all rows are the API's objects, as a listing's are: looked at together, not one by one."""
-    if set(map(type, rows)) != {dict} or not _OF_FRAME.isdisjoint(set().union(*rows)):
-        return False
-    return all(type(row.get("id")) is str and row["id"] for row in rows)
 
 
 def _reader(row: object, position: int) -> Callable[[Sequence[Any]], Chunk]:
@@ -158,7 +156,9 @@ def from_raws(raws: Sequence[Mapping[str, Any]]) -> Chunk:
     inputs = [found if type(found) is dict else None for found in field("input")]
     cost, currency = _bills(raws, metrics, field("metadata"))
     model, model_type = _models(raws, field("model"))
-    status = _statuses(field("status"))
+    # Each spelling is translated once.
+    words = {each: status_from_wire(each) for each in {each for each in field("status") if type(each) is str}}
+    status = [words[each] if type(each) is str else status_from_wire(each) for each in field("status")]
     return {
         "id": list(field("id")),
         "model": model,
@@ -231,12 +231,6 @@ def _models(
     return names, kinds
 
 
-def _statuses(values: Sequence[object]) -> list[str]:
-    """Read statuses; each spelling is translated once."""
-    words = {each: status_from_wire(each) for each in {each for each in values if type(each) is str}}
-    return [words[each] if type(each) is str else status_from_wire(each) for each in values]
-
-
 def _numbers(values: Iterable[object]) -> Array:
     found = np.array([v if type(v) is float else parse_number(v) for v in values], dtype="float64")
     found[~np.isfinite(found)] = np.nan
@@ -255,8 +249,10 @@ def _outputs(value: Any) -> list[str] | None:
 def from_predictions(predictions: Sequence[Prediction]) -> Chunk:
     """Read predictions."""
     cost = [None if p.cost is None else float(p.cost) for p in predictions]
+    answers = (p.raw.get("usage") if p.model_type == "text" else None for p in predictions)
+    usages = [Usage.from_api(each) or Usage() for each in answers]
     return {
-        **_counted_in([p.raw if p.model_type == "text" else {} for p in predictions]),
+        **_counted([each.input_tokens for each in usages], [each.output_tokens for each in usages]),
         "id": [p.id for p in predictions],
         "model": [p.model for p in predictions],
         "model_type": [p.model_type for p in predictions],
@@ -275,12 +271,6 @@ def from_predictions(predictions: Sequence[Prediction]) -> Chunk:
         "origin": [p.origin for p in predictions],
         "input": [p.input for p in predictions],
     }
-
-
-def _counted_in(answers: Sequence[Mapping[str, Any]]) -> Chunk:
-    """Read the tokens that text models' answers name."""
-    usages = [Usage.from_api(answer.get("usage")) or Usage() for answer in answers]
-    return _counted([each.input_tokens for each in usages], [each.output_tokens for each in usages])
 
 
 def _counted(read: Sequence[int | None], written: Sequence[int | None]) -> Chunk:
@@ -332,11 +322,8 @@ def from_index(columns: Mapping[str, Sequence[Any]]) -> Chunk:
 
 def from_records(rows: Sequence[Mapping[str, Any]]) -> Chunk:
     """Read rows of a predictions frame, as ``to_dict("records")`` or a JSON file of it gives them."""
-    return from_frame(pd.DataFrame({name: objects([row.get(name) for row in rows]) for name in _names(rows)}))
-
-
-def _names(rows: Iterable[Mapping[str, Any]]) -> list[str]:
-    return list(dict.fromkeys(name for row in rows for name in row))
+    names = dict.fromkeys(name for row in rows for name in row)
+    return from_frame(pd.DataFrame({name: objects([row.get(name) for row in rows]) for name in names}))
 
 
 def from_frame(frame: pd.DataFrame) -> Chunk:

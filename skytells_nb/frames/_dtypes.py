@@ -148,14 +148,15 @@ def concatenate(parts: list[Array]) -> Array:
         return infer([value for part in parts for value in _plain(part)])
     if len(full) == 1:
         kind = full.pop()
-        parts = [part if str(part.dtype) == kind else _gaps(len(part), kind) for part in parts]
+
+        def gaps(length: int) -> Array:
+            if kind == "float64":
+                return np.full(length, np.nan)
+            empty = objects([None] * length)
+            return empty if kind == "object" else pd.array(empty, dtype=kind)
+
+        parts = [part if str(part.dtype) == kind else gaps(len(part)) for part in parts]
     return pd.concat([pd.Series(part, copy=False) for part in parts], ignore_index=True).array
-
-
-def _gaps(length: int, kind: str) -> Array:
-    if kind == "float64":
-        return np.full(length, np.nan)
-    return objects([None] * length) if kind == "object" else pd.array(objects([None] * length), dtype=kind)
 
 
 def _plain(part: Array) -> Iterable[Any]:

@@ -339,8 +339,16 @@ def _write_parquet(table: pd.DataFrame, target: Path) -> None:
     in_json: list[str] = []
     for name in table.columns:
         if table[name].dtype == object and not _is_native(table[name]):
-            packed[name] = _as_json(table[name])
             in_json.append(str(name))
+            try:
+                values = [None if _is_gap(value) else to_json(value) for value in table[name]]
+            except TypeError as error:
+                raise InvalidInputError(
+                    f"Column {str(name)!r} {error} among others, which no file can hold. Drop the column, or "
+                    "make it one of a single type.",
+                    charged=False,
+                ) from None
+            packed[name] = dtypes.text(values)
     _warn_of(".parquet", [f"{name} ({kind})" for name in in_json for kind in written_as_text(table[name])])
     categories = [name for name in table.columns if isinstance(table[name].dtype, pd.CategoricalDtype)]
     own: dict[Any, Any] = {"json_columns": in_json, "category_columns": categories}
@@ -363,17 +371,6 @@ def _is_native(values: pd.Series) -> bool:
 
 def _is_gap(value: Any) -> bool:
     return value is None or (isinstance(value, float) and value != value)
-
-
-def _as_json(values: pd.Series) -> Any:
-    try:
-        return dtypes.text([None if _is_gap(value) else to_json(value) for value in values])
-    except TypeError as error:
-        raise InvalidInputError(
-            f"Column {str(values.name)!r} {error} among others, which no file can hold. Drop the "
-            "column, or make it one of a single type.",
-            charged=False,
-        ) from None
 
 
 def _read_parquet(source: Path) -> pd.DataFrame:

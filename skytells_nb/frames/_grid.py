@@ -71,11 +71,13 @@ def grid(**inputs: Any) -> pd.DataFrame:
     fillers = _fillers(values)
     axes = {name: found for name, found in values.items() if _is_axis(inputs[name]) or name in fillers}
     rows = [dict(zip(axes, combination, strict=True)) for combination in product(*axes.values())]
-    columns = {
-        name: _column([_filled(row.get(name, value), row) for row in rows])
-        for name, value in inputs.items()
-        if name not in fillers
-    }
+    columns = {}
+    for name, value in inputs.items():
+        if name not in fillers:
+            filled = [_filled(row.get(name, value), row) for row in rows]
+            alike = {type(each) for each in filled}
+            plain = len(alike) == 1 and alike <= {int, float, bool, str}
+            columns[name] = pd.Series(filled, dtype=None if plain else object)
     if not columns:
         raise InvalidInputError(
             "Every input here fills another one, and none is left to send.", charged=False
@@ -140,12 +142,6 @@ def _names_in(text: str) -> list[str]:
 def _filled(value: Any, row: Mapping[str, Any]) -> Any:
     """Fill the names in a text; what is filled in is taken as it is."""
     return value.format_map(row) if isinstance(value, str) else value
-
-
-def _column(values: list[Any]) -> Any:
-    alike = {type(value) for value in values}
-    plain = len(alike) == 1 and alike <= {int, float, bool, str}
-    return pd.Series(values) if plain else pd.Series(values, dtype=object)
 
 
 def _labels(name: str, values: Sequence[Any]) -> list[Any]:

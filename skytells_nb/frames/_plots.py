@@ -112,7 +112,11 @@ def plot_spend(
         _stacks(ax, _without_gaps(wide.unstack(fill_value=0), freq), freq, currency, legend_aside=own)
         ax.set_ylabel(label)
         ax.set_xlabel(f"{_unit(freq)}, {table.attrs['timezone']} time")
-    ax.set_title(_title(table, freq, currency), parse_math=False)
+    by = [str(name).removeprefix("input.") for name in table.attrs["by"]]
+    title = "Spend" + (f" per {_unit(freq)}" if freq else "") + (f" by {' and '.join(by)}" if by else "")
+    paid = table["cost"].dropna()
+    title += f": {_money(paid.sum(), currency, 3)}" if len(paid) else ""
+    ax.set_title(title, parse_math=False)
     if own:
         blend_in(ax)
     return show_alone(ax)
@@ -137,13 +141,6 @@ def show_alone(ax: Axes) -> Axes:
 
 def _print_nothing() -> None:
     """Print nothing; a function with a name, so that the figure can still be pickled."""
-
-
-def _title(table: pd.DataFrame, freq: str | None, currency: str) -> str:
-    by = [str(name).removeprefix("input.") for name in table.attrs["by"]]
-    what = "Spend" + (f" per {_unit(freq)}" if freq else "") + (f" by {' and '.join(by)}" if by else "")
-    known = table["cost"].dropna()
-    return f"{what}: {_money(known.sum(), currency, 3)}" if len(known) else what
 
 
 def _unit(freq: str) -> str:

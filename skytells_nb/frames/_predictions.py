@@ -77,8 +77,14 @@ def predictions_frame(
     ('succeeded', np.int64(512), np.True_)
     """
     wanted = parse_filter(since, until, model)
-    if columns is not None:
-        _check_columns(columns)
+    known = [*COLUMNS, *_FURTHER]
+    for name in columns or ():
+        if name not in known and not str(name).startswith("input."):
+            raise InvalidInputError(
+                f"There is no column {name!r}.{did_you_mean(str(name), known)} There are {', '.join(known)}, "
+                "and input.* by their full names.",
+                charged=False,
+            )
     table = _Table()
     if is_dataset(source):
         for chunk in read_dataset(source, columns, wanted):
@@ -97,17 +103,6 @@ def predictions_frame(
                 for chunk in read_rows(rows, table.length):
                     table.add(chunk)
     return _picked(_filtered(_finished(table, opened), wanted), columns)
-
-
-def _check_columns(columns: Sequence[str]) -> None:
-    known = [*COLUMNS, *RATED, *COUNTED]
-    for name in columns:
-        if name not in known and not str(name).startswith("input."):
-            raise InvalidInputError(
-                f"There is no column {name!r}.{did_you_mean(str(name), known)} There are {', '.join(known)}, "
-                "and input.* by their full names.",
-                charged=False,
-            )
 
 
 def _filtered(frame: pd.DataFrame, wanted: RowFilter) -> pd.DataFrame:

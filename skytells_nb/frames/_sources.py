@@ -17,6 +17,7 @@ from ..exceptions import InvalidInputError, SkytellsError
 from ..models import Model, ModelList, Prediction
 from ._columns import COLUMNS
 
+_LISTS: Final = ("data", "models", "predictions")
 SIZE: Final = 1_000
 """Rows that are read at a time, so that what an iterator yields can be let go of."""
 
@@ -47,8 +48,13 @@ def open_source(given: object, what: str) -> RowSource:
         origins = frame.attrs.get("sandbox_origins")
         known = {each for each in origins if isinstance(each, str)} if isinstance(origins, list) else set()
         return RowSource("frame", frame, known)
-    if isinstance(given, Mapping):
-        return _body(given)
+    if isinstance(given, Mapping):  # one answer of the API: a page of a listing, or a single object
+        found = next((given[key] for key in _LISTS if isinstance(given.get(key), list)), None)
+        if found is None:
+            return RowSource("list", [given])
+        pages = given.get("pagination")
+        total = pages.get("total") if isinstance(pages, Mapping) else None
+        return RowSource("list", found, missing=total - len(found) if isinstance(total, int) else 0)
     rows, columns = getattr(given, "rows", None), getattr(given, "columns", None)
     if callable(rows):
         name = f"archive {getattr(given, 'path', '')}".strip()
@@ -102,17 +108,6 @@ def _without_views(arrow: Any, kind: Any) -> Any:
     if types.is_struct(kind):
         return arrow.struct([each.with_type(_without_views(arrow, each.type)) for each in kind])
     return kind
-
-
-def _body(given: Mapping[str, Any]) -> RowSource:
-    """Take one answer of the API: a page of a listing, or a single object."""
-    for key in ("data", "models", "predictions"):
-        if isinstance(given.get(key), list):
-            pages = given.get("pagination")
-            total = pages.get("total") if isinstance(pages, Mapping) else None
-            rows = given[key]
-            return RowSource("list", rows, missing=total - len(rows) if isinstance(total, int) else 0)
-    return RowSource("list", [given])
 
 
 def _listed(client: Client | AsyncClient) -> RowSource:

@@ -19,7 +19,7 @@ from ._columns import COLUMNS, RATED
 from ._datasets import RowFilter, aggregate, is_dataset
 from ._dtypes import Categories, column_of, utc, utc_times
 from ._predictions import predictions_frame
-from ._totals import Billable, as_frame, billable, billable_sums, require_columns
+from ._totals import as_frame, billable, billable_sums, require_columns
 
 FIGURES: Final = ("count", "cost", "mean", "share", "failed_cost", "cost_per_second", "unknown")
 _MOST_PERIODS: Final = 1_000_000
@@ -88,7 +88,10 @@ def spend(
     zone = zone_of(tz)
     keys = {name: _groupable(found.frame[name]) for name in dict.fromkeys(names)}
     if freq is not None:
-        keys = {"period": _periods(found, freq, zone), **keys}
+        require_columns(found.frame, ["created_at"])
+        times = utc_times(found.frame["created_at"], "created_at", found.notes).dt.tz_convert(zone)
+        _note_missing(int(times.isna().sum()), found.notes)
+        keys = {"period": period_starts(times, freq), **keys}
     sums = _sums(found.frame, keys)
     attrs = {
         "currency": found.currency,
@@ -127,7 +130,7 @@ def _of_dataset(
         values = [None if pd.isna(each) else each for each in sums[name]]
         parts[name] = pd.Series(column_of(kinds[name], values), index=sums.index)
     for name in ("cost", "failed", "timed_cost"):
-        parts[f"_{name}"] = sums[name].map(_float).astype("float64") * sums["factor"]
+        parts[f"_{name}"] = sums[name].astype("float64") * sums["factor"]
     parts["_failed"] = parts["_failed"].fillna(0.0)
     for name in ("rows", "known", "seconds"):
         parts[f"_{name}"] = sums[name].astype("float64")
@@ -141,10 +144,6 @@ def _of_dataset(
         table = table[added].sum(min_count=1).to_frame().T
     attrs = {"currency": currency, "sandbox": sandbox, "timezone": str(zone), "notes": notes}
     return figures(table, keys, {**attrs, "by": names, "freq": freq})
-
-
-def _float(value: Any) -> float:
-    return float("nan") if value is None or value != value else float(value)
 
 
 def _sums(rows: pd.DataFrame, keys: Mapping[str, pd.Series]) -> pd.DataFrame:
@@ -224,14 +223,6 @@ def _groupable(values: pd.Series) -> pd.Series:
     return pd.Series(keyed, dtype=object)
 
 
-def _periods(found: Billable, freq: str, zone: tzinfo) -> pd.Series:
-    """Return the start of each row's period, by local time; rows without a time have none."""
-    require_columns(found.frame, ["created_at"])
-    times = utc_times(found.frame["created_at"], "created_at", found.notes).dt.tz_convert(zone)
-    _note_missing(int(times.isna().sum()), found.notes)
-    return period_starts(times, freq)
-
-
 def _note_missing(rows: int, notes: list[str]) -> None:
     if rows:
         notes.append(f"{rows} rows without a time: in no period")
@@ -289,10 +280,7 @@ def periods_between(first: Any, last: Any, freq: str) -> pd.DatetimeIndex:
     begin, end = first.tz_localize(None), last.tz_localize(None)
     if length is None or length >= 24 * _HOUR:  # a day without a midnight begins later
         begin, end = begin.normalize(), end.normalize()
-    wall = pd.date_range(begin, end, freq=offset, unit="us")
-    return wall.tz_localize(
-        first.tzinfo, ambiguous=np.ones(len(wall), dtype=bool), nonexistent="shift_forward"
-    )
+    return _localized(pd.date_range(begin, end, freq=offset, unit="us"), first.tzinfo)
 
 
 def _localized(wall: pd.DatetimeIndex, zone: Any) -> pd.DatetimeIndex:

@@ -76,7 +76,12 @@ def billable(
     elif on_sandbox.any():
         frame = frame[~on_sandbox]
         notes.append(_left_out(int(on_sandbox.sum())))
-    frame = frame.assign(cost=_known_costs(frame["cost"], notes))
+    # From a file or a notebook, perhaps: what can be no cost is unknown.
+    costs = as_numbers(frame["cost"], "cost")
+    wrong = impossible(costs)
+    if wrong.any():
+        notes.append(_impossible(int(wrong.sum())))
+    frame = frame.assign(cost=costs.mask(wrong))
     currency = CREDITS
     if not sandbox:
         frame, currency = _one_currency(frame, worth, notes, by_currency=by_currency)
@@ -155,15 +160,6 @@ def checked_rates(rates: Mapping[str, float] | None) -> dict[str, float]:
             )
         read[name] = float(worth)
     return read
-
-
-def _known_costs(given: pd.Series, notes: list[str]) -> pd.Series:
-    """Return a cost column, which may come from a file or a notebook: what can be no cost is unknown."""
-    costs = as_numbers(given, "cost")
-    wrong = impossible(costs)
-    if wrong.any():
-        notes.append(_impossible(int(wrong.sum())))
-    return costs.mask(wrong)
 
 
 def _one_currency(

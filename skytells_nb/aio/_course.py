@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import sys
 from importlib import import_module
+from itertools import takewhile
 from typing import Final
 
 from ..exceptions import SkytellsError
@@ -105,12 +106,7 @@ def enable_nested_asyncio() -> None:
 def _installed() -> tuple[int, ...]:
     from importlib.metadata import version
 
-    digits = []
-    for part in version("nest-asyncio2").split(".")[:3]:
-        if not part.isdecimal():
-            break
-        digits.append(int(part))
-    return tuple(digits)
+    return tuple(map(int, takewhile(str.isdecimal, version("nest-asyncio2").split(".")[:3])))
 
 
 def _loop_of_this_thread() -> asyncio.AbstractEventLoop | None:

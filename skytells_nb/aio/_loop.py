@@ -22,6 +22,7 @@ import threading
 import weakref
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any, Final, Generic, Protocol, TypeVar
 
 from ..exceptions import InvalidInputError, SkytellsError
@@ -89,12 +90,13 @@ class _ToolkitLoop:
 
     def leave(self) -> None:
         """Cancel what runs, wait for what that leaves behind, and end the loop and its thread."""
-        self.loop.call_soon_threadsafe(self._begin_farewell)
+
+        def begin() -> None:
+            self._last = self.loop.create_task(self._farewell())
+
+        self.loop.call_soon_threadsafe(begin)
         # Bounded: a script has to end even where a server does not answer.
         self.thread.join(GRACE + _FAREWELL * _LONGEST + 1.0)
-
-    def _begin_farewell(self) -> None:
-        self._last = self.loop.create_task(self._farewell())
 
     async def _farewell(self) -> None:
         for task in self.submitted:
@@ -226,12 +228,12 @@ class _LoopCall(Generic[T]):
             self.future.set_result(task.result())
 
     def _pass_cancellation_on(self, future: concurrent.futures.Future[T]) -> None:
-        if future.cancelled() and not self._loop.is_closed():
-            self._loop.call_soon_threadsafe(self._cancel_task)
+        def cancel() -> None:
+            if self._task is not None and not self._task.done():
+                self._task.cancel()
 
-    def _cancel_task(self) -> None:
-        if self._task is not None and not self._task.done():
-            self._task.cancel()
+        if future.cancelled() and not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(cancel)
 
 
 def is_toolkit_thread() -> bool:
@@ -275,8 +277,16 @@ class _BlockedCaller:
                 call = self._calls.get(timeout=_SLICE)
             except queue.Empty:
                 continue
-            if call is not None:
-                _settle_call(*call)
+            if call is None:
+                continue
+            function, outcome = call
+            try:
+                outcome.set_result(function())
+            except Exception as error:  # noqa: BLE001 - raised where it is awaited
+                outcome.set_exception(error)
+            except BaseException:  # an interrupt in it is the caller's own
+                outcome.cancel()
+                raise
 
     def leave(self) -> None:
         """Call nothing more: whoever waits for a callback hears that nobody is here."""
@@ -285,17 +295,6 @@ class _BlockedCaller:
             call = self._calls.get()
             if call is not None:
                 call[1].cancel()
-
-
-def _settle_call(function: Callable[[], object], outcome: concurrent.futures.Future[Any]) -> None:
-    """Call a function for whoever waits for its outcome; an interrupt in it is the caller's own."""
-    try:
-        outcome.set_result(function())
-    except Exception as error:  # noqa: BLE001 - raised where it is awaited
-        outcome.set_exception(error)
-    except BaseException:
-        outcome.cancel()
-        raise
 
 
 def run(coro: Coroutine[Any, Any, T]) -> T:
@@ -435,8 +434,11 @@ async def on_loop(coro: Coroutine[Any, Any, T]) -> T:
         except BaseException as error:
             call.future.cancel()
             # A coroutine that is being closed (GeneratorExit) must not await any more.
+            until = loop.time() + GRACE
             if isinstance(error, asyncio.CancelledError):
-                await _until_ended(call.ended)
+                # It has a moment to react, and nobody else on the caller's loop is held up.
+                while not call.ended.is_set() and loop.time() < until:  # noqa: ASYNC110 - a thread's event
+                    await asyncio.sleep(0.002)
             raise
     try:
         if call.future.cancelled():
@@ -446,20 +448,12 @@ async def on_loop(coro: Coroutine[Any, Any, T]) -> T:
         del call
 
 
-async def _until_ended(ended: threading.Event) -> None:
-    """Give what was cancelled a moment to react, without holding up the caller's loop."""
-    loop = asyncio.get_running_loop()
-    until = loop.time() + GRACE
-    while not ended.is_set() and loop.time() < until:  # noqa: ASYNC110 - the event is a thread's
-        await asyncio.sleep(0.002)
-
-
+@dataclass(slots=True)
 class _Heart:
     """Wakes one event loop every `HEARTBEAT` seconds while anything is under way on it."""
 
-    def __init__(self) -> None:
-        self.under_way = 0
-        self.beat: asyncio.TimerHandle | None = None
+    under_way: int = 0
+    beat: asyncio.TimerHandle | None = None
 
 
 # Weak, because the loop of each `asyncio.run` ends with it.

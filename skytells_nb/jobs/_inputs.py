@@ -47,7 +47,14 @@ class Inputs:
         *,
         route: AnsweringRoute | None = None,
     ) -> None:
-        _require_collection(given)
+        if isinstance(given, str | bytes | Mapping | Model) or not (
+            is_frame(given) or isinstance(given, Iterable)
+        ):
+            raise InvalidInputError(
+                f"inputs must be many, and this is one {type(given).__name__}: pass a list of dicts, a list "
+                "of prompts, or a DataFrame whose columns are inputs.",
+                charged=False,
+            )
         self.labels = labels_of(given)
         """The index of a DataFrame or Series, or None."""
         self._model, self._origin, self._schema = model, origin, schema
@@ -94,7 +101,12 @@ class Inputs:
 
     def reread(self) -> Iterator[dict[str, Any]]:
         """Yield all inputs once more, as they will be sent; refuses one that was changed since."""
-        for position, (input, digest) in enumerate(self._digested()):
+        if self._spool is not None:
+            self._spool.seek(0)
+            yield from map(json.loads, self._spool)
+            return
+        for position, given in enumerate(self._given):
+            input, digest = self._normalize(given)
             if digest != self.key(position)[0]:
                 raise InvalidInputError(
                     f"Input {position} was changed while its batch ran. Run the batch again.",
@@ -104,7 +116,6 @@ class Inputs:
             yield input
 
     def close(self) -> None:
-        """Delete the temporary file."""
         if self._spool is not None:
             self._spool.close()
 
@@ -174,25 +185,6 @@ class Inputs:
                     *tail,
                 ]
             ),
-            charged=False,
-        )
-
-    def _digested(self) -> Iterator[tuple[dict[str, Any], bytes]]:
-        if self._spool is None:
-            for given in self._given:
-                yield self._normalize(given)
-            return
-        self._spool.seek(0)
-        for position, line in enumerate(self._spool):
-            yield json.loads(line), self.key(position)[0]
-
-
-def _require_collection(given: object) -> None:
-    many = is_frame(given) or isinstance(given, Iterable)
-    if isinstance(given, str | bytes | Mapping | Model) or not many:
-        raise InvalidInputError(
-            f"inputs must be many, and this is one {type(given).__name__}: pass a list of dicts, a list of "
-            "prompts, or a DataFrame whose columns are inputs.",
             charged=False,
         )
 

@@ -28,48 +28,6 @@ _winding_up: Final[set[Path]] = set()
 """Locks of this process whose batch was stopped, and which are released in a moment."""
 
 
-class BatchLock:
-    """The right to run one batch of one account, in an archive's folder."""
-
-    def __init__(self, folder: Path, account: Account, name: str) -> None:
-        mark = sha256("\n".join((account.origin, account.fingerprint, name)).encode("utf-8", "replace"))
-        self.path = folder / ".batches" / f"{mark.hexdigest()[:20]}.lock"
-        self.begun = self.path.with_suffix(".begun")
-        """A file that says outside the index that something of the batch was sent."""
-        self._file = filelock.FileLock(self.path, timeout=0, thread_local=False)  # released by another thread
-
-    def acquire(self) -> bool:
-        """Lock; False where another run has it."""
-        try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            self._file.acquire()
-        except filelock.Timeout:
-            return False
-        except OSError as error:
-            raise SkytellsError(
-                f"Cannot write the batch's journal in {self.path.parent.parent}: {error.strerror or error}. "
-                "Use a client with archive= of a folder that can be written.",
-                detail=str(error),
-                charged=False,
-                effect="Nothing was sent.",
-            ) from error
-        return True
-
-    def wind_up(self) -> None:
-        """Let the next run in this process know that the lock is released in a moment."""
-        _winding_up.add(self.path)
-
-    @property
-    def winds_up(self) -> bool:
-        """Whether a run that was stopped in this process is about to release it."""
-        return self.path in _winding_up
-
-    def release(self) -> None:
-        """Release the lock."""
-        _winding_up.discard(self.path)
-        self._file.release()
-
-
 SCHEMA: Final = (
     """CREATE TABLE IF NOT EXISTS jobs_batches (
         n INTEGER PRIMARY KEY, origin TEXT NOT NULL, account TEXT NOT NULL, name TEXT NOT NULL,
@@ -137,7 +95,12 @@ class LocalJournal(Journal):
     ) -> None:
         super().__init__(account, **options)
         self._database = archive.database
-        self._right = BatchLock(archive.path, account, self.name)
+        mark = sha256("\n".join((account.origin, account.fingerprint, self.name)).encode("utf-8", "replace"))
+        self._place_of_lock = archive.path / ".batches" / f"{mark.hexdigest()[:20]}.lock"
+        # Across processes, too: the operating system holds it, and lets go when a process is killed.
+        self._lock_file = filelock.FileLock(self._place_of_lock, timeout=0, thread_local=False)
+        # A file that says outside the index that something of the batch was sent.
+        self._begun = self._place_of_lock.with_suffix(".begun")
         self._named = (account.origin, account.fingerprint, replace_surrogates(self.name))
         self._batch = (*self._named, replace_surrogates(self.model), account.sandbox, total, to_micros(now))
         self._n = 0
@@ -146,11 +109,23 @@ class LocalJournal(Journal):
 
     def acquire(self) -> bool:
         """Lock the batch; False while a run that was stopped in this process winds up."""
-        if self._right.acquire():
-            return True
-        if self._right.winds_up:
-            return False
-        raise self.busy(self._holder())
+        folder = self._place_of_lock.parent
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            self._lock_file.acquire()
+        except filelock.Timeout:
+            if self._place_of_lock in _winding_up:
+                return False
+            raise self.busy(self._holder()) from None
+        except OSError as error:
+            raise SkytellsError(
+                f"Cannot write the batch's journal in {folder.parent}: {error.strerror or error}. "
+                "Use a client with archive= of a folder that can be written.",
+                detail=str(error),
+                charged=False,
+                effect="Nothing was sent.",
+            ) from error
+        return True
 
     def _holder(self) -> str:
         """Return who runs the batch, as that run has written it; empty where nothing is known."""
@@ -174,8 +149,8 @@ class LocalJournal(Journal):
             size += sum(len(value) for value in input.values() if isinstance(value, str))
             if len(items) == CHUNK or size > HEAVY:
                 break
-        nothing: dict[ItemKey, Row] = {}
-        rows = self._database.reading(partial(self._read, [item.key for item in items]), nothing)
+        read = partial(self._read, [item.key for item in items])
+        rows = self._database.reading(read, dict[ItemKey, Row]())
         for item in items:
             row = rows.get(item.key)
             is_new = row is None or row.state == "canceled" or (row.state == "failed" and self._retry_failed)
@@ -190,8 +165,7 @@ class LocalJournal(Journal):
             "WHERE b.origin = ? AND b.account = ? AND (NOT ? OR b.n = ?) AND i.id IS NOT NULL"
         )
         values = (*self._named[:2], own, self._n)
-        nothing: list[tuple[str]] = []
-        found = self._database.reading(lambda db: db.execute(query, values).fetchall(), nothing)
+        found = self._database.reading(lambda db: db.execute(query, values).fetchall(), list[tuple[str]]())
         return frozenset(row[0] for row in found)
 
     def begin_look(self) -> None:
@@ -211,11 +185,12 @@ class LocalJournal(Journal):
 
     def wind_up(self) -> None:
         """Let the next run in this process know that the lock is released in a moment."""
-        self._right.wind_up()
+        _winding_up.add(self._place_of_lock)
 
     def release(self) -> None:
         """Release the lock."""
-        self._right.release()
+        _winding_up.discard(self._place_of_lock)
+        self._lock_file.release()
 
     @property
     def _place(self) -> tuple[Any, ...]:
@@ -249,11 +224,11 @@ class LocalJournal(Journal):
             values.pop("reserved", None)  # a local batch's budget is the process's own
             for statement in _STATEMENTS[write.operation]:
                 db.execute(statement, values)
-        if not self._right.begun.exists():
-            self._right.begun.touch()
+        if not self._begun.exists():
+            self._begun.touch()
 
     def _find(self, holder: str, db: sqlite3.Connection) -> str:
-        self.is_lost = self._require(db) and self._right.begun.exists()
+        self.is_lost = self._require(db) and self._begun.exists()
         query = "SELECT n, model FROM jobs_batches WHERE origin = ? AND account = ? AND name = ?"
         self._n, model = db.execute(query, self._named).fetchone()
         if not db.execute("SELECT 1 FROM jobs_items WHERE batch = ?", (self._n,)).fetchone():

@@ -5,10 +5,11 @@ from __future__ import annotations
 import html
 import os
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final, SupportsIndex, overload
 
 from ..archive import Archive, from_micros
@@ -63,7 +64,7 @@ class BatchResult(PredictionList):
         return super().__getitem__(index)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _rebuild, (list(self), self.name, self.labels)
+        return partial(BatchResult, name=self.name, labels=self.labels), (list(self),)
 
     def to_pandas(self) -> DataFrame:
         """Return a DataFrame, one row each; on the index of the inputs, where they were a DataFrame."""
@@ -71,10 +72,6 @@ class BatchResult(PredictionList):
         if self.labels is not None and len(self.labels) == len(frame):
             frame = frame.set_axis(self.labels, axis=0)
         return frame
-
-
-def _rebuild(predictions: Sequence[Prediction], name: str, labels: Any) -> BatchResult:
-    return BatchResult(predictions, name=name, labels=labels)
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,8 +206,7 @@ def batches(
         del journal  # else a traceback could show its password
         return BatchList(_overview(read_overview(address)))
     found = Archive.resolve(True if archive is None else archive)
-    nothing: list[BatchState] = []
-    return BatchList(nothing if found is None else found.database.reading(_read, nothing))
+    return BatchList(() if found is None else found.database.reading(_read, list[BatchState]()))
 
 
 def _read(db: sqlite3.Connection) -> list[BatchState]:

@@ -49,7 +49,12 @@ async def run_batch(
     long as it runs. ``others`` lets others work it off, and returns why they stopped: this run only reports
     it then.
     """
-    await _acquire(journal)
+    for _ in range(_LOOKS):
+        if journal.acquire():
+            break
+        await asyncio.sleep(_PATIENCE / _LOOKS)
+    else:
+        raise journal.busy("it was stopped just now, and winds up")
     try:
         with _budget(budget):
             await asyncio.to_thread(journal.open, inputs, _holder())
@@ -98,14 +103,6 @@ def _stop(journal: Journal) -> None:
         journal.stop()
     finally:
         _let_go(journal)
-
-
-async def _acquire(journal: Journal) -> None:
-    for _ in range(_LOOKS):
-        if journal.acquire():
-            return
-        await asyncio.sleep(_PATIENCE / _LOOKS)
-    raise journal.busy("it was stopped just now, and winds up")
 
 
 def _holder() -> str:
@@ -167,7 +164,11 @@ async def run_workers(
     What the last of the workers failed of is raised where something is left to do.
     """
     given = (journal.for_workers(), journal.account, archive, reuse)
-    futures = [executor.submit(run_worker, *given, uuid4().hex) for _ in range(_workers_of(executor))]
+    workers: Any = getattr(executor, "_max_workers", None)  # of concurrent.futures and its kin
+    if not isinstance(workers, int):
+        threads = getattr(executor, "nthreads", None)  # of Dask: those of every worker, by its address
+        workers = max(1, len(threads())) if callable(threads) else _USUAL
+    futures = [executor.submit(run_worker, *given, uuid4().hex) for _ in range(workers)]
     try:
         while True:
             counts = await asyncio.to_thread(journal.beat)
@@ -193,11 +194,3 @@ async def run_workers(
             "again to go on from here; nothing is paid for twice."
         ) from trouble
     return next((reason for reason in reasons if reason), "")
-
-
-def _workers_of(executor: Any) -> int:
-    """Return how many workers an executor has, as the usual ones tell it."""
-    if isinstance(most := getattr(executor, "_max_workers", None), int):  # concurrent.futures and its kin
-        return most
-    each = getattr(executor, "nthreads", None)  # of Dask: the threads of every worker, by its address
-    return max(1, len(each())) if callable(each) else _USUAL

@@ -238,7 +238,8 @@ class SharedJournal(Journal):
     def _find(self, inputs: Inputs | None, db: Database) -> str:
         values = self._values
         if inputs is not None:
-            self._require_own(db)
+            if self._is_of_another_key(db) and db.execute(STATEMENTS["find"], values).fetchone() is None:
+                raise self._of_another_key()
             begin = {**values, "model": _text(self.model), "sandbox": self.account.sandbox}
             db.execute(STATEMENTS["begin"], begin)
         found = db.execute(STATEMENTS["find"], values).fetchone()
@@ -275,19 +276,14 @@ class SharedJournal(Journal):
         places = db.execute(STATEMENTS["places"], self._values).fetchall()
         return [place for (place,) in places]
 
-    def _require_own(self, db: Database) -> None:
-        """Refuse a batch of this name that another key of the same API has begun."""
+    def _is_of_another_key(self, db: Database) -> bool:
         others = db.execute(STATEMENTS["others"], self._values).fetchall()
-        if any(origin == self.account.origin for origin, _ in others):
-            own = db.execute(STATEMENTS["find"], self._values).fetchone()
-            if own is None:
-                raise self._of_another_key()
+        return any(origin == self.account.origin for origin, _ in others)
 
     def _missing(self, db: Database) -> SkytellsError:
-        others = db.execute(STATEMENTS["others"], self._values).fetchall()
-        if any(origin == self.account.origin for origin, _ in others):
+        if self._is_of_another_key(db):
             return self._of_another_key()
-        if others:
+        if others := db.execute(STATEMENTS["others"], self._values).fetchall():
             return InvalidInputError(
                 f"Batch {self.name!r} in the journal at {self.address} belongs to {others[0][0]}, and this "
                 f"client talks to {self.account.origin}. Pass client= of a client with that base_url=.",

@@ -313,17 +313,14 @@ class Prediction(Finished):
             parts.append(f"error={self.error!r}")
         if self.output:
             more = f", … {len(self.output)} in all" if len(self.output) > 1 else ""
-            parts.append(f"output=[{_clip(self.output[0])!r}{more}]")
+            first = self.output[0] if len(self.output[0]) <= 80 else self.output[0][:79] + "…"
+            parts.append(f"output=[{first!r}{more}]")
         return f"Prediction({', '.join(parts)})"
 
     def _repr_mimebundle_(
         self, include: Collection[str] | None = None, exclude: Collection[str] | None = None
     ) -> dict[str, str]:
         return _lazy.mimebundle(self, include, exclude)
-
-
-def _clip(value: str, width: int = 80) -> str:
-    return value if len(value) <= width else value[: width - 1] + "…"
 
 
 class PredictionList(Finished, list[Prediction]):

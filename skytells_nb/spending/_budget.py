@@ -448,7 +448,6 @@ class _Reminder(Observer):
         return None
 
     def warn(self) -> None:
-        """Say that the budget limits nothing."""
         if not self._done:
             self._done = True
             made = f"sky.budget({self._limit})"

@@ -10,7 +10,7 @@ from ._connection import Connection, connection_for, connections, latest
 from ._create import cancel_remotely, create
 from ._credentials import DEFAULT_BASE_URL, has_key, hides_arguments, resolve_api_key
 from ._download import Download, download, download_bytes, kind_of_address, literal
-from ._handler_transport import HandlerTransport
+from ._http import HandlerTransport
 from ._listing import check_limit, list_predictions, parse_bound
 from ._models import AsyncModels, Models, get_model
 from ._observers import (

@@ -1,4 +1,4 @@
-"""One key's connection to one API: everything that its two clients share.
+"""One key's connection to one API: everything that its two clients share, and how each asks through it.
 
 It knows the key, the origin and the policy; which predictions belong to which create; what it has learnt of
 the API; who listens. Everything of it runs on the toolkit's loop, so nothing here needs a lock.
@@ -15,9 +15,10 @@ import weakref
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
-from typing import Any, Final, NoReturn, TypeVar
+from functools import update_wrapper
+from typing import Any, Concatenate, Final, NoReturn, ParamSpec, TypeVar
 
-from ..aio import close_at_exit, is_toolkit_thread, run, spawn, submit
+from ..aio import close_at_exit, is_toolkit_thread, on_loop, run, spawn, submit
 from ..checks import check_seconds
 from ..exceptions import InvalidInputError, SkytellsError, warn_user
 from ..models import Model, Prediction, PredictionList, Pricing
@@ -35,6 +36,7 @@ from ._responses import Reply, Response
 from ._retry import Policy, answered_at, retry_after
 from ._wait import Watch
 
+P = ParamSpec("P")
 T = TypeVar("T")
 
 BACKGROUND_SECONDS: Final = 2.0
@@ -128,7 +130,7 @@ class Connection:
         self.closed = False
         self._http: HttpSession | None = None
         self._background: set[asyncio.Task[None]] = set()
-        _register(self)
+        _made[:] = [*(made for made in _made if made() is not None), weakref.ref(self)]
 
     def __repr__(self) -> str:
         return f"Connection({self})"
@@ -388,11 +390,6 @@ def _close_soon(session: HttpSession) -> None:
 _made: list[weakref.ref[Connection]] = []
 
 
-def _register(connection: Connection) -> None:
-    _made[:] = [made for made in _made if made() is not None]
-    _made.append(weakref.ref(connection))
-
-
 def connections() -> list[Connection]:
     """Return every connection that somebody holds, the newest first."""
     return [connection for made in reversed(_made) if (connection := made()) is not None]
@@ -424,3 +421,42 @@ def _after_fork() -> None:
 
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_after_fork)
+
+
+class Resource:
+    """What can be asked through one connection: each method is defined once, as a coroutine.
+
+    Every one runs on the toolkit's loop. `AsyncClient` awaits it from whatever loop its caller is on,
+    `Client` waits for the same coroutine in the caller's thread (`blocking`).
+    """
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def __repr__(self) -> str:
+        can = [name for name in (*vars(type(self)), *vars(self)) if not name.startswith("_")]
+        return f"<{type(self).__name__} of {self._connection}: {', '.join(can)}>"
+
+    async def _on_loop(self, operation: Coroutine[Any, Any, T]) -> T:
+        try:
+            self._connection.require_open()
+        except BaseException:
+            operation.close()
+            raise
+        return await on_loop(operation)
+
+
+def blocking(
+    method: Callable[Concatenate[Any, P], Coroutine[Any, Any, T]],
+) -> Callable[Concatenate[Any, P], T]:
+    """Return the blocking twin of a coroutine method, with its name, signature and docstring.
+
+    In a notebook Shift-Tab is the documentation.
+    """
+
+    def call(self: Any, /, *args: P.args, **kwargs: P.kwargs) -> T:
+        return run(method(self, *args, **kwargs))
+
+    update_wrapper(call, method)
+    call.__qualname__ = method.__qualname__.removeprefix("Async")
+    return call

@@ -13,9 +13,8 @@ from ..exceptions import InvalidInputError, NotFoundError, ServerError, Skytells
 from ..models import Model, ModelList, Prediction
 from ..schema import closest_model, misspelt, unknown_inputs
 from . import _requests
-from ._connection import Connection
+from ._connection import Connection, Resource, blocking
 from ._observers import Account, Observer
-from ._resource import Resource, blocking
 from ._responses import NAMED_BY
 from ._send import send_with_retry
 

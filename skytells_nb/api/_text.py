@@ -11,9 +11,8 @@ from ..models import AnsweringRoute, ChatCompletion, Response
 from ..models import Embeddings as Vectors
 from . import _text_requests as requests
 from ._ask import ask, ask_for_stream
-from ._connection import Connection
+from ._connection import Connection, Resource, blocking
 from ._observers import Observer
-from ._resource import Resource, blocking
 from ._stream import AsyncTextStream, TextSource, TextStream
 from ._text_requests import TextRequest
 

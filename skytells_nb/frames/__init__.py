@@ -8,10 +8,17 @@ from __future__ import annotations
 from ._datasets import append_dataset
 from ._files import read_frame, write_frame
 from ._grid import grid
-from ._plots import models_table, plot_spend, spend_table
+from ._plots import (
+    embeddings_frame,
+    models_table,
+    plot_ranking,
+    plot_spend,
+    ranking_frame,
+    spend_table,
+    votes_frame,
+)
 from ._predictions import predictions_frame
 from ._prices import pricing_frame
-from ._rankings import embeddings_frame, plot_ranking, ranking_frame, votes_frame
 from ._spend import spend
 from ._totals import forecast, total
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final, SupportsIndex, overload
 from ..archive import Archive, from_micros
 from ..formatting import format_cost, money_unit
 from ..models import Prediction, PredictionList
+from ..plaintext import align
 from ..pricing import EXACT
 from ._postgres import Address
 from ._shared_tables import read_overview
@@ -133,13 +134,8 @@ class BatchList(list[BatchState]):
         super().__init__(batches)
 
     def __repr__(self) -> str:
-        lines = [f"BatchList of {len(self)}"]
-        cells = [_HEAD, *(_cells(batch) for batch in self)]
-        widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
-        for row in cells if self else ():
-            padded = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
-            lines.append("  ".join(padded).rstrip())
-        return "\n".join(lines)
+        rows = align([_HEAD, *map(_cells, self)], widest=200) if self else []
+        return "\n".join([f"BatchList of {len(self)}", *rows])
 
     def _repr_html_(self) -> str:
         head = "".join(f"<th style='text-align:left'>{word}</th>" for word in _HEAD)

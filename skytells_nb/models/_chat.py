@@ -13,10 +13,9 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any, Literal, NamedTuple, Self
 
-from .. import _lazy
 from ..exceptions import InvalidInputError, SkytellsError
 from ..plaintext import clean
-from ._finished import Finished
+from ._finished import Drawn, Finished
 from ._parse import parse_content, parse_count, parse_mapping, parse_number, parse_text
 from ._prediction import Metrics, Prediction
 from ._status import Status
@@ -266,7 +265,7 @@ class Choice:
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class ChatCompletion(Finished):
+class ChatCompletion(Finished, Drawn):
     """One turn of a chat: what the model answered, why it stopped, and what it cost.
 
     A plain value, which can be pickled. ``text``, ``finish_reason``, ``refusal`` and ``tool_calls`` are those
@@ -413,11 +412,6 @@ class ChatCompletion(Finished):
 
     def __repr__(self) -> str:
         return described(self, self.finish_reason)
-
-    def _repr_mimebundle_(
-        self, include: Collection[str] | None = None, exclude: Collection[str] | None = None
-    ) -> dict[str, str]:
-        return _lazy.mimebundle(self, include, exclude)
 
 
 # What the answers of several routes have in common

@@ -2,10 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Collection, Generator
 from typing import Any, Self
 
+from .. import _lazy
 from ..exceptions import warn_user
+
+
+class Drawn:
+    """A value that a notebook draws."""
+
+    __slots__ = ()
+
+    def _repr_mimebundle_(
+        self, include: Collection[str] | None = None, exclude: Collection[str] | None = None
+    ) -> dict[str, str]:
+        return _lazy.mimebundle(self, include, exclude)
 
 
 class Finished:

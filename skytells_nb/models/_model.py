@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final, Literal, Self, SupportsIndex, TypeAlias, overload
@@ -11,7 +11,7 @@ from .. import _lazy
 from ..exceptions import SkytellsError
 from ..formatting import CREDITS
 from ..plaintext import one_line
-from ._finished import Finished
+from ._finished import Drawn, Finished
 from ._parse import parse_amount, parse_mapping, parse_text, parse_texts
 from ._units import BilledQuantity, parse_unit
 
@@ -131,7 +131,7 @@ class Pricing:
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class Model:
+class Model(Drawn):
     """A model that predictions can be asked of.
 
     Attributes
@@ -228,11 +228,6 @@ class Model:
         price = ", priced by its inputs" if self.pricing.criteria else price
         return one_line(f"Model({self.id!r}, {self.type or 'unknown type'}{price})")
 
-    def _repr_mimebundle_(
-        self, include: Collection[str] | None = None, exclude: Collection[str] | None = None
-    ) -> dict[str, str]:
-        return _lazy.mimebundle(self, include, exclude)
-
 
 def slugs_of(models: Any) -> Any:
     """Return a model that was read, or several, by their slugs; names of models as they are."""
@@ -241,7 +236,7 @@ def slugs_of(models: Any) -> Any:
     return [slugs_of(each) for each in models] if isinstance(models, list | tuple) else models
 
 
-class ModelList(Finished, list[Model]):
+class ModelList(Finished, Drawn, list[Model]):
     """Models as the API lists them. A real list, which also finds a model by its slug.
 
     Examples
@@ -271,11 +266,6 @@ class ModelList(Finished, list[Model]):
 
     def __repr__(self) -> str:
         return one_line(f"ModelList of {len(self)}: {', '.join(model.id for model in self)}")
-
-    def _repr_mimebundle_(
-        self, include: Collection[str] | None = None, exclude: Collection[str] | None = None
-    ) -> dict[str, str]:
-        return _lazy.mimebundle(self, include, exclude)
 
     def to_pandas(self) -> DataFrame:
         """Tabulate their prices: a DataFrame with one row per model (``sky.pricing_frame``)."""

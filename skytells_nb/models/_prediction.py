@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, Self, SupportsIndex, overload
 
 from .. import _lazy
 from ..exceptions import InvalidInputError, SkytellsError
-from ._finished import Finished
+from ._finished import Drawn, Finished
 from ._parse import (
     is_address,
     parse_amount,
@@ -72,7 +72,7 @@ class Metrics:
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class Prediction(Finished):
+class Prediction(Finished, Drawn):
     """One job of a model: what was asked, how it stands, what came of it.
 
     A plain value. It can be pickled, and it does not change; ask for it again to see it move.
@@ -317,13 +317,8 @@ class Prediction(Finished):
             parts.append(f"output=[{first!r}{more}]")
         return f"Prediction({', '.join(parts)})"
 
-    def _repr_mimebundle_(
-        self, include: Collection[str] | None = None, exclude: Collection[str] | None = None
-    ) -> dict[str, str]:
-        return _lazy.mimebundle(self, include, exclude)
 
-
-class PredictionList(Finished, list[Prediction]):
+class PredictionList(Finished, Drawn, list[Prediction]):
     """Predictions in order, newest first where they come from a listing. A real list.
 
     Examples
@@ -348,11 +343,6 @@ class PredictionList(Finished, list[Prediction]):
     def __repr__(self) -> str:
         counts = count_statuses(p.status for p in self)
         return f"PredictionList of {len(self)}" + (f": {counts}" if counts else "")
-
-    def _repr_mimebundle_(
-        self, include: Collection[str] | None = None, exclude: Collection[str] | None = None
-    ) -> dict[str, str]:
-        return _lazy.mimebundle(self, include, exclude)
 
     def to_pandas(self) -> DataFrame:
         """Tabulate them: a DataFrame with one row per prediction (``sky.predictions_frame``)."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import struct
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
@@ -23,7 +23,7 @@ from ._chat import (
     parse_epoch,
     parse_filters,
 )
-from ._finished import Finished
+from ._finished import Drawn, Finished
 from ._parse import parse_count, parse_mapping, parse_text
 from ._prediction import Prediction
 from ._status import Status
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class Response(Finished):
+class Response(Finished, Drawn):
     """One turn of the responses route. A plain value, which can be pickled.
 
     Attributes
@@ -197,11 +197,6 @@ class Response(Finished):
 
     def __repr__(self) -> str:
         return described(self, self.status)
-
-    def _repr_mimebundle_(
-        self, include: Collection[str] | None = None, exclude: Collection[str] | None = None
-    ) -> dict[str, str]:
-        return _lazy.mimebundle(self, include, exclude)
 
 
 @dataclass(frozen=True, slots=True, repr=False)

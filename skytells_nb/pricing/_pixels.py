@@ -24,11 +24,13 @@ def megapixels(input: ResolvedInput) -> Interval:
     if width is not None and height is not None:
         if width.given or height.given:
             return _shaped(_measured(width, height), shape, fixed=width.given and height.given)
-        sized = _given_size(input, shape)
-        if sized is None:
-            return _shaped(_measured(width, height), shape, fixed=False)
-        name, size = sized
-        return size if not input.schema_known or input.declares(name) else _either(size, width, height, name)
+        for name in _NAMED:  # one that is given by name counts for more than default sides
+            found = input.find(name)
+            size = None if found is None or not found.given else _named(found, shape)
+            if size is not None:
+                is_known = not input.schema_known or input.declares(name)
+                return size if is_known else _either(size, width, height, name)
+        return _shaped(_measured(width, height), shape, fixed=False)
     for name in _NAMED:
         found = input.find(name)
         named = None if found is None else _named(found, shape)
@@ -54,16 +56,6 @@ def megapixels(input: ResolvedInput) -> Interval:
     if shape is not None and shape.given:
         return Interval.unknown(f"aspect_ratio {shown(shape.value)} is a shape without a size")
     return Interval.unknown(_NO_SIZE)
-
-
-def _given_size(input: ResolvedInput, shape: InputValue | None) -> tuple[str, Interval] | None:
-    """Read a size that is given by name, which counts for more than default sides."""
-    for name in _NAMED:
-        found = input.find(name)
-        size = None if found is None or not found.given else _named(found, shape)
-        if size is not None:
-            return name, size
-    return None
 
 
 def _shaped(size: Interval, shape: InputValue | None, *, fixed: bool) -> Interval:

@@ -316,22 +316,24 @@ def _lengths(slug: str, unit: Unit, input: ResolvedInput) -> Interval:
         return seconds
     if unit.rounds_up:
         blocks = seconds.mapped(lambda s: (s / unit.size).to_integral_value("ROUND_CEILING"), "")
-        return replace(blocks, text=_text_of_blocks(blocks, seconds, unit))
+        size = f"{format_number(unit.size)} s"
+        if blocks.high is None or seconds.low != seconds.high:
+            return replace(blocks, text=f"{seconds.text} in blocks of {size}")
+        number = f"{format_number(blocks.high)} block{'' if blocks.high == 1 else 's'}"
+        return replace(blocks, text=f"{number} of {size} for {seconds.text}")
     return seconds.mapped(lambda s: EXACT.divide(s, unit.size), f"{seconds.text} ÷ {unit.size:,}")
-
-
-def _text_of_blocks(blocks: Interval, seconds: Interval, unit: Unit) -> str:
-    size = format_number(unit.size)
-    if blocks.high is None or seconds.low != seconds.high:
-        return f"{seconds.text} in blocks of {size} s"
-    number = format_number(blocks.high)
-    return f"{number} block{'' if blocks.high == 1 else 's'} of {size} s for {seconds.text}"
 
 
 def _seconds(slug: str, input: ResolvedInput) -> Interval:
     found = input.all_of(LENGTH_NAMES)
     if not found:
-        return _possible_seconds(input)
+        for name in LENGTH_NAMES:
+            bounds = input.bounds(name)
+            if bounds is not None and bounds[0] > 0:
+                low, high = bounds
+                text = f"{format_number(low)} to {format_number(high)} s"
+                return Interval(low, high, None, text, note=f"{name} is not given and has no default")
+        return Interval.unknown("neither its input nor its schema says how long it will be")
     lengths = [numeric(value.value) for value in found]
     for value, length in zip(found, lengths, strict=True):
         if length is None or length <= 0:
@@ -353,16 +355,6 @@ def _seconds(slug: str, input: ResolvedInput) -> Interval:
         note = f"by the documentation at least {billed} s are billed, and the price list does not say so"
         return Interval(low, least, least, text, note=note)
     return Interval.exactly(low, f"{format_number(low)} s{found[0].default_note}")
-
-
-def _possible_seconds(input: ResolvedInput) -> Interval:
-    for name in LENGTH_NAMES:
-        bounds = input.bounds(name)
-        if bounds is not None and bounds[0] > 0:
-            low, high = bounds
-            note = f"{name} is not given and has no default"
-            return Interval(low, high, None, f"{format_number(low)} to {format_number(high)} s", note=note)
-    return Interval.unknown("neither its input nor its schema says how long it will be")
 
 
 def _tokens(input: ResolvedInput, unit: Unit) -> Interval:

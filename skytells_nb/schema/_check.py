@@ -196,10 +196,8 @@ def _validator_class() -> Any:
 
     extend: Any = validators.extend  # which has no annotations
     base = validators.Draft202012Validator
-    # Many schemas write oneOf and mean anyOf: a number that is an integer, too. The server decides that.
-    own = {"multipleOf": _multiple_of, "pattern": _pattern, "format": _format}
+    own = {"multipleOf": _multiple_of, "pattern": _pattern, "format": _format, "oneOf": _one_of}
     keywords = {**base.VALIDATORS, **own}
-    keywords["oneOf"] = base.VALIDATORS["anyOf"]
     return extend(base, {name: _guarded(name, keyword) for name, keyword in keywords.items()})
 
 
@@ -229,6 +227,24 @@ def _guarded(name: str, keyword: Callable[..., Any]) -> Callable[..., Iterator[A
             yield from errors
 
     return guarded
+
+
+def _one_of(validator: Any, variants: Any, value: Any, schema: Any) -> Iterator[Exception]:
+    """Take oneOf for anyOf, as many schemas mean it: a number that is an integer, too; the server decides.
+
+    Where variants only name what is to be given, such as a prompt or an image, two of them are one too many.
+    """
+    from jsonschema import ValidationError
+
+    yield from validator.VALIDATORS["anyOf"](validator, variants, value, schema)
+    only_names = all(
+        isinstance(v, Mapping) and "required" in v and len(v) == 1 + ("title" in v) for v in variants
+    )
+    if only_names and validator.is_type(value, "object"):
+        met = [v["required"] for v in variants if value.keys() >= set(v["required"])]
+        if len(met) > 1 and not any(set(one) < set(other) for one in met for other in met):
+            names = [" and ".join(each) for each in met]
+            yield ValidationError(f"Only one of {', '.join(names)} can be given")
 
 
 def _multiple_of(validator: Any, step: Any, value: Any, _: Any) -> Iterator[Exception]:

@@ -65,7 +65,12 @@ def modern(part: Mapping[str, Any]) -> dict[str, Any]:
             if found:
                 now[key] = {**found, **_mapping(now.get(key))}
     if "required" in now and isinstance(now["required"], list):
-        now["required"] = [name for name in now["required"] if isinstance(name, str)]
+        own = _mapping(now.get("properties"))
+        now["required"] = [
+            name
+            for name in now["required"]
+            if isinstance(name, str) and _mapping(own.get(name)).get("readOnly") is not True
+        ]  # what is only read is required of answers
     elif "required" in now:
         del now["required"]  # draft 3 has it beside each property, where `Property` reads it
     return _nullable(now) if now.pop("nullable", False) is True else now

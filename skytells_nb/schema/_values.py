@@ -9,6 +9,7 @@ their shape, so that nothing here imports pandas, polars or Arrow.
 
 from __future__ import annotations
 
+import dataclasses
 import datetime
 import enum
 from collections import deque
@@ -45,7 +46,8 @@ def to_plain(value: Any) -> Any:
     """Return a value with whatever stands for plain JSON replaced by it; the rest, such as a path, as it is.
 
     A missing value of pandas (``NA``, ``NaT``) becomes None; dates and times become ISO 8601, durations
-    seconds; a list of numpy becomes a list, a picture of it stays.
+    seconds; a list of numpy becomes a list, a picture of it stays; a dataclass or a model of pydantic becomes
+    an object.
     """
     kind = type(value)
     if kind in _PLAIN:
@@ -66,6 +68,10 @@ def to_plain(value: Any) -> Any:
         return value.isoformat()
     if isinstance(value, datetime.timedelta):
         return value.total_seconds()
+    if hasattr(kind, "model_dump"):  # pydantic's
+        return to_plain(value.model_dump())
+    if dataclasses.is_dataclass(kind) and kind.__module__.partition(".")[0] != __name__.partition(".")[0]:
+        return {field.name: to_plain(getattr(value, field.name)) for field in dataclasses.fields(kind)}
     return str(value) if isinstance(value, UUID) else value
 
 

@@ -39,6 +39,21 @@ def test_each_complaint_is_a_sentence(part: Any, value: Any, words: str):
     assert check({"thing": value}, {"properties": {"thing": part}})["thing"].startswith(words)
 
 
+def test_of_what_a_one_of_names_one_is_given():
+    """Other variants of a oneOf may both hold: a number that is an integer, too."""
+    either = {"oneOf": [{"required": ["prompt"]}, {"required": ["image"]}]}
+    schema = {"properties": {"prompt": {}, "image": {}, "source": {"type": "object", **either}}, **either}
+    assert check({"prompt": "a fox"}, schema) == {}
+    assert check({}, schema) == {"": "One of prompt, image is needed."}
+    assert check({"prompt": "a fox", "image": "b"}, schema) == {"": "Only one of prompt, image can be given."}
+    assert "source" in check({"prompt": "a", "source": {"prompt": "a", "image": "b"}}, schema)
+    assert check({"x": 1}, {"properties": {"x": {"oneOf": [{"type": "number"}, {"type": "integer"}]}}}) == {}
+
+
+def test_what_is_only_read_is_not_needed():
+    assert check({}, {"properties": {"id": {"readOnly": True}}, "required": ["id"]}) == {}
+
+
 @pytest.mark.parametrize(
     ("part", "value"),
     [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime
 import enum
 import json
@@ -21,6 +22,12 @@ from skytells_nb.schema import as_record, check, rows_of, to_plain
 
 class Style(enum.Enum):
     NOIR = "noir"
+
+
+@dataclasses.dataclass
+class Size:
+    width: int
+    style: Style
 
 
 class Level(enum.IntEnum):
@@ -52,6 +59,7 @@ NOON = datetime.datetime(2026, 11, 26, 12, tzinfo=datetime.UTC)
         (pd.Series([1, 2]), [1, 2]),
         (pd.Index(["a"]), ["a"]),
         (Style.NOIR, "noir"),
+        (Size(512, Style.NOIR), {"width": 512, "style": "noir"}),
         (Level.HIGH, 3),
         (Decimal("0.5"), 0.5),
         (Decimal(8), 8),

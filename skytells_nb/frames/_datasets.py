@@ -44,6 +44,9 @@ _REPEATED: Final = ["model", "model_type", "status", "cost", "currency", "error"
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _A_QUARTER: Final = timedelta(minutes=15)
 _QUARTER: Final = 900_000_000  # microseconds: every offset of a time zone since 1970 is a multiple
+_FEW: Final = 64
+"""Periods that are told apart by comparing, which takes two thirds of the time of looking each row's up."""
+
 _PLACES: Final = 9
 """Decimals in which costs are added: exactly, so that the order of ten million additions is no matter."""
 
@@ -446,7 +449,7 @@ def _by_duckdb(
     parts: Sequence[Any], groups: Sequence[str], wanted: RowFilter, periods: Periods | None, spread: bool
 ) -> pd.DataFrame:
     duckdb: Any = import_module("duckdb")
-    quarter = f"epoch_us(created_at) // {_QUARTER}"
+    quarter, when = f"epoch_us(created_at) // {_QUARTER}", "periods.period"
     rows = "read_parquet(?, hive_partitioning = false, union_by_name = true)"
     where: list[str] = ["true"]
     values: list[Any] = [[part.path for part in parts]]
@@ -467,13 +470,20 @@ def _by_duckdb(
                 query = f"SELECT DISTINCT {quarter} FROM {rows} {chosen}"  # noqa: S608 - constants
                 found = db.execute(query, values).fetchall()
                 quarters = np.array([each for (each,) in found if each is not None], dtype="int64")
-            table = _arrow().table({"quarter": quarters, "period": periods(quarters * _QUARTER)})
-            db.register("periods", table)
-            rows = f"{rows} LEFT JOIN periods ON {quarter} = periods.quarter"
+            quarters = np.sort(quarters)
+            starts = np.asarray(periods(quarters * _QUARTER))
+            first = np.flatnonzero(np.diff(starts, prepend=starts[:1] - 1))
+            if 0 < len(first) <= _FEW and np.array_equal(np.unique(starts), starts[first]):
+                when = _compared(quarters[first] * _QUARTER, starts[first])
+                when = f"CASE WHEN created_at IS NOT NULL THEN {when} END"
+            else:
+                db.register("periods", _arrow().table({"quarter": quarters, "period": starts}))
+                rows = f"{rows} LEFT JOIN periods ON {quarter} = periods.quarter"
         known = f"cost BETWEEN 0 AND {PLAUSIBLE}"  # NaN is above all numbers in DuckDB
         figures = f", avg(cost) FILTER ({known}) AS mean, var_samp(cost) FILTER ({known}) AS variance"
-        there = {"period"}.union(*(part.physical_schema.names for part in parts))
-        keys = [f'"{name}"' if name in there else f'NULL AS "{name}"' for name in groups]
+        there = set[str]().union(*(part.physical_schema.names for part in parts))
+        keys = [f'"{name}"' if name in there else f'NULL AS "{name}"' for name in groups if name != "period"]
+        keys += [f"{when} AS period"] if periods is not None else []
         query = f"""
             SELECT {", ".join(keys)},
                 CASE WHEN cost IS NULL THEN 0 WHEN NOT {known} THEN {_IMPOSSIBLE}
@@ -484,6 +494,15 @@ def _by_duckdb(
         done = db.execute(query, values)
         names = [column[0] for column in done.description]
         return pd.DataFrame(done.fetchall(), columns=names, dtype=object)  # its own frames have no Decimals
+
+
+def _compared(begins: Any, periods: Any) -> str:
+    """Return SQL that tells a moment's period by halves: where each begins, in microseconds, and its name."""
+    half = len(begins) // 2
+    if not half:
+        return str(periods[0])
+    early, late = _compared(begins[:half], periods[:half]), _compared(begins[half:], periods[half:])
+    return f"CASE WHEN created_at < make_timestamptz({begins[half]}) THEN {early} ELSE {late} END"
 
 
 def _quarters(parts: Sequence[Any]) -> Any:

@@ -180,7 +180,7 @@ def _shown(value: object) -> str:
 
 def _unknown(name: str) -> UnknownNameError:
     hint = did_you_mean(name, _OPTIONS) or f" The options are {', '.join(_OPTIONS)}."
-    return UnknownNameError(f"There is no option {name!r}.{hint}", charged=False)
+    return UnknownNameError(f"There is no option {name!r}.{hint}")
 
 
 options: Final = Options()

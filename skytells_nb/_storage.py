@@ -185,8 +185,7 @@ class Bucket:
         if endpoint is not None:
             if scheme == "s3" and os.environ.get("AWS_ENDPOINT_URL_S3", endpoint) != endpoint:
                 raise InvalidInputError(
-                    f"endpoint={endpoint!r} and AWS_ENDPOINT_URL_S3 name two servers. Unset one of them.",
-                    charged=False,
+                    f"endpoint={endpoint!r} and AWS_ENDPOINT_URL_S3 name two servers. Unset one of them."
                 )
             options["endpoint"] = endpoint
         try:

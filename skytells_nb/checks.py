@@ -35,7 +35,7 @@ def expected(
     """Return the error for an argument that is not what was wanted."""
     shown = re.sub(r"sk[-_][\w-]{12,}", "sk-…", repr(value))  # a key in the wrong place
     shown = shown if len(shown) <= 80 else shown[:79] + "…"
-    return error(f"{name} must be {wanted}, not {shown}.", charged=False)
+    return error(f"{name} must be {wanted}, not {shown}.")
 
 
 def closest(word: str, choices: Iterable[str]) -> str | None:
@@ -105,9 +105,7 @@ def check_texts(name: str, values: object) -> list[str]:
     wrong = [value for value in found if not isinstance(value, str) or not value.strip()]
     if not found or wrong:
         what = "is empty" if not found else f"holds {wrong[0]!r:.80}"
-        raise InvalidInputError(
-            f"{name} {what}, and takes a text or a list of texts. Nothing was sent.", charged=False
-        )
+        raise InvalidInputError(f"{name} {what}, and takes a text or a list of texts. Nothing was sent.")
     return list(dict.fromkeys(found))
 
 
@@ -121,8 +119,7 @@ def check_variations(inputs: object) -> list[dict[str, Any]]:
     ):
         raise InvalidInputError(
             "inputs must be a dict of what is asked besides a prompt, or a list of such dicts, not "
-            f"{inputs!r:.80}. Nothing was sent.",
-            charged=False,
+            f"{inputs!r:.80}. Nothing was sent."
         )
     return [dict(each) for each in found]
 
@@ -163,7 +160,7 @@ def check_choice(
     text = ", ".join(wanted[:-1]) + f" or {wanted[-1]}" if len(wanted) > 1 else "".join(wanted)
     refusal = expected(name, text, value, error=error)
     hint = did_you_mean(value, [c for c in allowed if isinstance(c, str)]) if isinstance(value, str) else ""
-    raise error(refusal.message + hint, charged=False) if hint else refusal
+    raise error(refusal.message + hint) if hint else refusal
 
 
 def check_callable(name: str, value: C, *, takes: str = "") -> C:
@@ -215,7 +212,7 @@ def meant_as(
             except TypeError as error:
                 name = function.__qualname__.removesuffix(".__init__").rpartition(".")[2]
                 words = _misfit(signature, args, named, example, inputs, many) or f"{error}."
-                raise InvalidInputError(f"{name}() {words}", charged=False) from None
+                raise InvalidInputError(f"{name}() {words}") from None
 
         if inspect.iscoroutinefunction(function):  # and the decorated one is to be one, too
 

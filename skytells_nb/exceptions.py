@@ -258,6 +258,9 @@ class InvalidInputError(SkytellsError):
     422 False
     """
 
+    def __init__(self, message: str = "", *, charged: bool | None = False, **facts: Any) -> None:
+        super().__init__(message, charged=charged, **facts)
+
 
 class NotFoundError(SkytellsError):
     """No such model or prediction (404, or the 502 documented for a missing prediction).

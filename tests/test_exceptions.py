@@ -19,6 +19,7 @@ import pytest
 from skytells_nb import exceptions
 from skytells_nb.exceptions import (
     BudgetExceeded,
+    InvalidInputError,
     OutputExpiredError,
     PredictionError,
     RateLimitError,
@@ -107,7 +108,8 @@ def test_every_pickle_protocol_will_do(protocol: int):
 def test_every_error_can_be_made_with_a_message_alone(kind: type[SkytellsError]):
     error = kind("What happened.")
     assert error.detail == error.message == "What happened."
-    assert error.charged is None
+    # An input that is refused costs nothing; of the others nobody knows.
+    assert error.charged is (False if kind is InvalidInputError else None)
     assert {error.error_id, error.status_code, error.request_id} == {None}
 
 

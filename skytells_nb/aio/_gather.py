@@ -183,8 +183,7 @@ class _Source:
                 if id(item) in seen:
                     raise InvalidInputError(
                         "The same coroutine was given twice, and a coroutine runs only once. Call the "
-                        "function once for each result.",
-                        charged=False,
+                        "function once for each result."
                     )
                 seen.add(id(item))
 
@@ -223,7 +222,8 @@ def _made_already(made: list[Prediction]) -> InvalidInputError:
     more = f" and {len(made) - 1} more" if len(made) > 1 else ""
     error = InvalidInputError(
         f"gather() was given finished predictions, {made[0].id}{more}: a blocking client makes one after "
-        "another. They are in this error's .results; for several at once use client.as_async()."
+        "another. They are in this error's .results; for several at once use client.as_async().",
+        charged=None,
     )
     error.made = error.results = made  # type: ignore[attr-defined]  # whatever it is, it carries them
     return error
@@ -236,17 +236,14 @@ def _is_awaitable(item: object) -> bool:
 def _require_awaitable(item: object) -> None:
     if asyncio.isfuture(item) and item.get_loop() is not asyncio.get_running_loop():
         raise InvalidInputError(
-            "gather() was given a task of another event loop. Await it there, or pass the coroutine instead.",
-            charged=False,
+            "gather() was given a task of another event loop. Await it there, or pass the coroutine instead."
         )
     if isinstance(item, Prediction):
         raise _made_already([item])
     if _is_awaitable(item):
         return
     hint = "Call it." if inspect.iscoroutinefunction(item) else "Methods of an AsyncClient return awaitables."
-    raise InvalidInputError(
-        f"gather() was given {type(item).__name__}, which cannot be awaited. {hint}", charged=False
-    )
+    raise InvalidInputError(f"gather() was given {type(item).__name__}, which cannot be awaited. {hint}")
 
 
 class _Gather:

@@ -546,4 +546,4 @@ def _require_coroutine(coro: object) -> None:
         hint = "It belongs to a loop already: `await` it there."
     else:
         hint = "Pass what calling an `async def` function returns."
-    raise InvalidInputError(f"This needs a coroutine, not {type(coro).__name__}. {hint}", charged=False)
+    raise InvalidInputError(f"This needs a coroutine, not {type(coro).__name__}. {hint}")

@@ -248,7 +248,5 @@ def client_of(client: Client | AsyncClient | None) -> AsyncClient:
             return AsyncClient.of(connection)
         client = _lazy.connect()
     if not isinstance(client, Client | AsyncClient):
-        raise InvalidInputError(
-            f"client must be a Client or an AsyncClient, not {type(client).__name__}.", charged=False
-        )
+        raise InvalidInputError(f"client must be a Client or an AsyncClient, not {type(client).__name__}.")
     return client.as_async()

@@ -105,9 +105,7 @@ class Connection:
         self.route = make_route(verify, proxy, headers)
         self.transport = as_async_transport(transport)
         if transport is not None and self.transport is None:
-            raise InvalidInputError(
-                f"transport must be an httpx transport, not {type(transport).__name__}.", charged=False
-            )
+            raise InvalidInputError(f"transport must be an httpx transport, not {type(transport).__name__}.")
         self.archive = archive if isinstance(archive, Observer) else None
         self.observers = [*observers, *([self.archive] if self.archive is not None else [])]
         self.policy = Policy(max_retries=max_retries)

@@ -171,10 +171,7 @@ def resolve_base_url(given: str | None) -> str:
 
 
 def _bad_url(value: object, why: str) -> InvalidInputError:
-    return InvalidInputError(
-        f"base_url {value!r} cannot be used: {why}. The real API is {DEFAULT_BASE_URL}.",
-        charged=False,
-    )
+    return InvalidInputError(f"base_url {value!r} cannot be used: {why}. The real API is {DEFAULT_BASE_URL}.")
 
 
 def is_loopback(url: str) -> bool:

@@ -130,8 +130,7 @@ def check_limit(limit: object) -> None:
     if limit is not None and (isinstance(limit, bool) or not isinstance(limit, int) or limit < 0):
         raise InvalidInputError(
             f"limit must be a whole number, 0 or more, or None for all, not {limit!r}. "
-            "Nothing was sent or changed.",
-            charged=False,
+            "Nothing was sent or changed."
         )
 
 
@@ -143,20 +142,17 @@ class _ListingFilter:
     ) -> None:
         for name, value in (("status", status), ("model", model)):
             if value is not None and (not isinstance(value, str) or not value.strip()):
-                raise InvalidInputError(
-                    f"{name} must be a word or None, not {value!r}. Nothing was sent.", charged=False
-                )
+                raise InvalidInputError(f"{name} must be a word or None, not {value!r}. Nothing was sent.")
         self._names = connection.display_names
         self.status = parse_status(status) if isinstance(status, str) else None
         if status is not None and self.status is None:  # a misspelt one would find nothing
             raise InvalidInputError(
-                f"status must be one of {', '.join(STATUSES)}, not {status!r}. Nothing was sent.",
-                charged=False,
+                f"status must be one of {', '.join(STATUSES)}, not {status!r}. Nothing was sent."
             )
         self.model = model if isinstance(model, str) else None
         self.since, self.until = parse_bound("since", since, time.min), parse_bound("until", until, time.max)
         if self.since and self.until and self.since > self.until:
-            raise InvalidInputError("since lies after until. Nothing was sent.", charged=False)
+            raise InvalidInputError("since lies after until. Nothing was sent.")
 
         # Whether it may leave out some of what a page brings.
         chosen = (self.status, self.model, self.since, self.until)
@@ -201,6 +197,5 @@ def parse_bound(name: str, value: Moment, of_day: time) -> datetime | None:
     if read is None:
         return None
     raise InvalidInputError(
-        f'{name} must be a date, a datetime or "YYYY-MM-DD", not {value!r}. Nothing was sent or changed.',
-        charged=False,
+        f'{name} must be a date, a datetime or "YYYY-MM-DD", not {value!r}. Nothing was sent or changed.'
     )

@@ -171,7 +171,7 @@ class InputNames(Observer):
             return  # which the create itself refuses
         known = self._connection.input_schemas.get(self._model)
         if known is not None and (found := unknown_inputs(known, self._input, policy=self._policy)):
-            raise InvalidInputError(" ".join(found.values()), charged=False)
+            raise InvalidInputError(" ".join(found.values()))
 
     async def created(self, account: Account, ticket: object, prediction: Prediction) -> None:  # noqa: ARG002 - as Observer has it
         """Begin to read the schema, now that the create is on its way."""

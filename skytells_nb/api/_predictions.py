@@ -415,9 +415,7 @@ async def delete_prediction(connection: Connection, id: str | Prediction) -> Non
 async def reconcile(connection: Connection, error: UncertainCreateError) -> Prediction | None:
     """Search again for the prediction of a create that was left in doubt."""
     if not isinstance(error, UncertainCreateError):
-        raise InvalidInputError(
-            f"reconcile takes an UncertainCreateError, not {type(error).__name__}.", charged=False
-        )
+        raise InvalidInputError(f"reconcile takes an UncertainCreateError, not {type(error).__name__}.")
     found = await look_again(connection, error)
     if found is None:
         return None

@@ -71,18 +71,14 @@ class ProxyRoute:
 def make_route(verify: object = True, proxy: object = None, headers: object = None) -> ProxyRoute:
     """Check a client's ``verify``, ``proxy`` and ``headers``."""
     if not isinstance(verify, bool | str | os.PathLike | ssl.SSLContext):
-        raise InvalidInputError(
-            "verify must be True, False, a path of certificates or an SSLContext.", charged=False
-        )
+        raise InvalidInputError("verify must be True, False, a path of certificates or an SSLContext.")
     if proxy is not None and not isinstance(proxy, str):
-        raise InvalidInputError(
-            "proxy must be a URL such as 'http://127.0.0.1:8080', or None.", charged=False
-        )
+        raise InvalidInputError("proxy must be a URL such as 'http://127.0.0.1:8080', or None.")
     listed = headers if isinstance(headers, Mapping) else dict[Any, Any]() if headers is None else None
     if listed is None or not all(_is_header(name, value) for name, value in listed.items()):
-        raise InvalidInputError("headers must be a dict of strings, without line breaks.", charged=False)
+        raise InvalidInputError("headers must be a dict of strings, without line breaks.")
     if any(name.lower() == "x-api-key" for name in listed):
-        raise InvalidInputError("headers cannot hold the key. Pass it as api_key=.", charged=False)
+        raise InvalidInputError("headers cannot hold the key. Pass it as api_key=.")
     route = ProxyRoute(
         os.fspath(verify) if isinstance(verify, os.PathLike) else verify, proxy, tuple(listed.items())
     )

@@ -167,7 +167,7 @@ def _webhook(webhook: object, events: object) -> dict[str, Any]:
 
 
 def _refusal(what: str, remedy: str) -> InvalidInputError:
-    return InvalidInputError(f"{what[:1].upper()}{what[1:]}: {remedy}. Nothing was sent.", charged=False)
+    return InvalidInputError(f"{what[:1].upper()}{what[1:]}: {remedy}. Nothing was sent.")
 
 
 def check_identifier(identifier: object, kind: str) -> str:

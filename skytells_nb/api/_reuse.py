@@ -46,7 +46,7 @@ def reuse_wanted(connection: Connection, reuse: bool | None) -> bool:
         return True
     if reuse:
         raise InvalidInputError(
-            "reuse=True needs an archive to look in: use connect(), or Client(archive=True).", charged=False
+            "reuse=True needs an archive to look in: use connect(), or Client(archive=True)."
         )
     return False
 

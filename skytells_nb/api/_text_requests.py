@@ -161,7 +161,7 @@ def embeddings(
         raise expected("input", "a text, a list of texts, or token ids", input)
     blank = [n for n, each in enumerate(given) if isinstance(each, str) and not each.strip()]
     if isinstance(given, list) and blank:
-        raise InvalidInputError(f"input[{blank[0]}] is an empty text: leave it out.", charged=False)
+        raise InvalidInputError(f"input[{blank[0]}] is an empty text: leave it out.")
     return _request("embeddings", model, {"input": given}, stream, timeout, params)
 
 
@@ -205,7 +205,7 @@ def _encoded(body: Mapping[str, Any]) -> bytes:
         return encode(body)
     except UnicodeEncodeError as error:
         raise InvalidInputError(
-            f"This cannot be sent: it holds half of a character ({error}). Repair the text.", charged=False
+            f"This cannot be sent: it holds half of a character ({error}). Repair the text."
         ) from None
 
 
@@ -218,8 +218,7 @@ def _check_json(body: Mapping[str, Any]) -> None:
         except (TypeError, ValueError, RecursionError) as error:
             raise InvalidInputError(
                 f"{name} cannot be sent as JSON ({error}). Use texts, finite numbers, booleans, lists and "
-                "dicts.",
-                charged=False,
+                "dicts."
             ) from None
 
 
@@ -269,12 +268,10 @@ def _message(message: object, where: str, part: _Part, origin: str | None) -> di
         raise expected(where, 'a message such as {"role": "user", "content": "…"}', message)
     role = message.get("role")
     if not isinstance(role, str) or not role.strip():
-        raise InvalidInputError(
-            f"{where} has no role. Say who speaks: system, user, assistant or tool.", charged=False
-        )
+        raise InvalidInputError(f"{where} has no role. Say who speaks: system, user, assistant or tool.")
     content = message.get("content")
     if content is None and not any(name in message for name in ("tool_calls", "function_call", "refusal")):
-        raise InvalidInputError(f"{where} has no content. Say what the {role} says.", charged=False)
+        raise InvalidInputError(f"{where} has no content. Say what the {role} says.")
     if content is None or isinstance(content, str):
         return {name: to_plain(value) for name, value in message.items()}
     listed = content if isinstance(content, list | tuple) else [content]
@@ -322,7 +319,7 @@ def _picture(value: object, where: str, origin: str | None) -> str:
     is_text = isinstance(value, Prediction) and isinstance(found, str) and not found.startswith("data:")
     if not isinstance(found, str) or not (is_text or found.startswith("data:image/")):
         raise InvalidInputError(
-            f"{where} is no picture. Pass a picture's path, a Pillow image, or a prediction.", charged=False
+            f"{where} is no picture. Pass a picture's path, a Pillow image, or a prediction."
         )
     return found
 
@@ -365,15 +362,13 @@ def as_tool(tool: Callable[..., object] | Mapping[str, Any], where: str = "tools
     name = getattr(tool, "__name__", "")
     if not _NAME.fullmatch(name):
         raise InvalidInputError(
-            f"{where} has no name that an API takes ({name!r}). Pass a function made with `def`.",
-            charged=False,
+            f"{where} has no name that an API takes ({name!r}). Pass a function made with `def`."
         )
     try:
         signature, hints = inspect.signature(tool), _hints(tool)
     except (TypeError, ValueError) as error:
         raise InvalidInputError(
-            f"{where}: the signature of {name} cannot be read ({error}). Pass a dict with its schema.",
-            charged=False,
+            f"{where}: the signature of {name} cannot be read ({error}). Pass a dict with its schema."
         ) from None
     about, described = _described(inspect.getdoc(tool) or "")
     properties, required = {}, []
@@ -383,8 +378,7 @@ def as_tool(tool: Callable[..., object] | Mapping[str, Any], where: str = "tools
         if parameter.kind is parameter.POSITIONAL_ONLY:
             raise InvalidInputError(
                 f"{where}: {name} takes {parameter.name!r} by position alone, and a model names what it "
-                "passes. Let it have a name.",
-                charged=False,
+                "passes. Let it have a name."
             )
         schema = _schema(hints.get(parameter.name, Any))
         if parameter.name in described:

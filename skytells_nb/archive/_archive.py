@@ -406,8 +406,7 @@ class Archive(Observer):
             id, place = getattr(prediction, "id", prediction), self.url or self.path
             raise InvalidInputError(
                 f"Prediction {id!r:.80} is not in the archive in {place}, so it cannot be rated. "
-                "archive.adopt(client) takes over what the API still lists.",
-                charged=False,
+                "archive.adopt(client) takes over what the API still lists."
             )
         edits.rate(self._writer, rowids, rating)
         return rating

@@ -115,16 +115,14 @@ def _from_text(text: str, rule: Property | None) -> str | None:
     if not path.is_file():
         raise InvalidInputError(
             f"{rule.name} is {text!r:.200}, and there is no such file here, nor is it a URL. Check the "
-            f"name and the folder, {os.getcwd()}.",
-            charged=False,
+            f"name and the folder, {os.getcwd()}."
         )
     with _readable(path), path.open("rb") as file:
         kind = file_type(file.read(HEAD))
     if kind.kind not in _SENT_BY_NAME:
         raise InvalidInputError(
             f"{rule.name} is {text!r:.200}, a file that holds {kind.name} and no picture, clip or song. Pass "
-            f"Path({text!r:.200}) to send it all the same.",
-            charged=False,
+            f"Path({text!r:.200}) to send it all the same."
         )
     return _from_path(path)
 
@@ -162,7 +160,7 @@ def _from_picture(picture: Any) -> str:
     try:
         return _data_uri(encode(picture, "PNG"), "this picture")
     except PictureError as error:
-        raise InvalidInputError(f"This picture cannot be sent: {error}", charged=False) from error
+        raise InvalidInputError(f"This picture cannot be sent: {error}") from error
 
 
 def _from_open_file(file: Any) -> str:
@@ -177,13 +175,11 @@ def _from_open_file(file: Any) -> str:
             file.seek(at)
     except (OSError, ValueError) as error:
         raise InvalidInputError(
-            f"{name} cannot be read: {str(error).rstrip('.')}. Open it again, or pass its path.",
-            charged=False,
+            f"{name} cannot be read: {str(error).rstrip('.')}. Open it again, or pass its path."
         ) from error
     if not isinstance(data, bytes | bytearray):
         raise InvalidInputError(
-            f'{name} is open as text. Open it with open(…, "rb"), or pass its path; pass a prompt as a str.',
-            charged=False,
+            f'{name} is open as text. Open it with open(…, "rb"), or pass its path; pass a prompt as a str.'
         )
     return _data_uri(_not_text(bytes(data)), name)
 
@@ -193,8 +189,7 @@ def _not_text(data: bytes) -> bytes:
     if (sniff(data[:HEAD]) or "").startswith("text/"):
         raise InvalidInputError(
             f"{data[:40]!r} is text in bytes, and would be sent as a file. Pass text as a str, such as "
-            "data.decode(), or a text file by its path.",
-            charged=False,
+            "data.decode(), or a text file by its path."
         )
     return data
 
@@ -214,15 +209,13 @@ def _readable(path: Path) -> Iterator[None]:
         yield
     except OSError as error:
         raise InvalidInputError(
-            f"{path} cannot be an input: {error.strerror or error}. Pass the path of a file.", charged=False
+            f"{path} cannot be an input: {error.strerror or error}. Pass the path of a file."
         ) from error
 
 
 def _data_uri(data: bytes, name: str) -> str:
     if not data:
-        raise InvalidInputError(
-            f"{name} is empty, and would be billed as an input all the same.", charged=False
-        )
+        raise InvalidInputError(f"{name} is empty, and would be billed as an input all the same.")
     media_type = sniff(data[:HEAD]) or "application/octet-stream"
     head = f"data:{media_type};base64,"
     length = len(head) + (len(data) + 2) // 3 * 4
@@ -234,6 +227,5 @@ def _data_uri(data: bytes, name: str) -> str:
 def _too_large(name: str, length: int) -> InvalidInputError:
     return InvalidInputError(
         f"{name} is too large to be sent as an input: {format_bytes(length)} encoded, and at most "
-        f"{format_bytes(LIMIT)} are. Make it smaller, save it as JPEG or WebP, or pass a URL.",
-        charged=False,
+        f"{format_bytes(LIMIT)} are. Make it smaller, save it as JPEG or WebP, or pass a URL."
     )

@@ -151,6 +151,6 @@ def export(folder: str | os.PathLike[str], chosen: Iterable[tuple[Prediction, Ra
                     table.writerow([path.name, *(f"'{t}" if FORMULA.search(t) else t for t in cells)])
     except OSError as error:
         raise InvalidInputError(
-            f"{target} could not be written: {error.strerror or error}. Choose another folder.", charged=False
+            f"{target} could not be written: {error.strerror or error}. Choose another folder."
         ) from error
     return copies

@@ -82,15 +82,14 @@ def again(
                 break
     if not made.model or not made.input:
         raise InvalidInputError(
-            f"Nothing says what {_name(source)} was made with. Use client.predictions.create.", charged=False
+            f"Nothing says what {_name(source)} was made with. Use client.predictions.create."
         )
     changed = {**made.input, **changes}
     input = {name: value for name, value in changed.items() if value is not None or name not in changes}
     if lost := _lost(input):
         raise InvalidInputError(
             f"{_name(source)} was made with a file that is not kept. Pass it: "
-            f"again(…, {', '.join(f'{name}=…' for name in lost)}).",
-            charged=False,
+            f"again(…, {', '.join(f'{name}=…' for name in lost)})."
         )
     if client is None:
         same = (each for each in connections() if not each.closed and each.origin == made.origin)
@@ -104,13 +103,12 @@ def _described(path: str | os.PathLike[str]) -> Prediction:
     """Return what a file says of the prediction that it is of."""
     if not isinstance(path, str | os.PathLike):
         raise InvalidInputError(
-            f"again takes a prediction, or the path of a file, not a {type(path).__name__}.", charged=False
+            f"again takes a prediction, or the path of a file, not a {type(path).__name__}."
         )
     record = read_provenance(os.fspath(path))
     if record is None:
         raise InvalidInputError(
-            f"{os.fspath(path)} does not say how it was made. Files of an archive do, and those of sky.save.",
-            charged=False,
+            f"{os.fspath(path)} does not say how it was made. Files of an archive do, and those of sky.save."
         )
     return Prediction(
         id=str(record.get("id")),
@@ -197,8 +195,7 @@ def _picture(data: bytes, name: str) -> Image | bytes:
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise InvalidInputError(
             f"{name} is too large to open: {error} The file is kept. Raise PIL.Image.MAX_IMAGE_PIXELS if you "
-            "trust it.",
-            charged=False,
+            "trust it."
         ) from error
     except (OSError, ValueError, SyntaxError) as error:
         raise SkytellsError(f"{name} is a damaged image: {error}. The file was left as it is.") from error
@@ -232,8 +229,7 @@ def rate_prediction(
         return archive.rate(prediction, stars, tags=tags, note=note)
     raise InvalidInputError(
         f"Prediction {prediction.id} is in no archive, so there is no place for its rating. connect() and "
-        "Client(archive=True) keep what is made.",
-        charged=False,
+        "Client(archive=True) keep what is made."
     )
 
 
@@ -281,7 +277,7 @@ def _position(prediction: Prediction, index: int) -> int:
         has = f"has no output: it is {prediction.status}" + (
             f", {prediction.error}" if prediction.error else ""
         )
-    raise InvalidInputError(f"Prediction {prediction.id} {has}.", charged=False)
+    raise InvalidInputError(f"Prediction {prediction.id} {has}.")
 
 
 def _fetch(prediction: Prediction, position: int) -> bytes:
@@ -392,19 +388,14 @@ def _check(prediction: object, name: str) -> None:
         hint = f"call it for each: [sky.{name}(p, …) for p in predictions]"
     else:
         hint = "client.predictions.get(id) or archive.get(id) gives one"
-    raise InvalidInputError(
-        f"sky.{name} takes one Prediction, not a {type(prediction).__name__}; {hint}.",
-        charged=False,
-    )
+    raise InvalidInputError(f"sky.{name} takes one Prediction, not a {type(prediction).__name__}; {hint}.")
 
 
 def _read(path: Path) -> bytes:
     try:
         return path.read_bytes()
     except OSError as error:
-        raise InvalidInputError(
-            f"{path} cannot be read: {error.strerror or error}.", charged=False
-        ) from error
+        raise InvalidInputError(f"{path} cannot be read: {error.strerror or error}.") from error
 
 
 def _converted(data: bytes, suffix: str) -> bytes:
@@ -422,14 +413,13 @@ def _converted(data: bytes, suffix: str) -> bytes:
     if wanted is None or not is_image or kind.media_type == "image/svg+xml":
         own = ".svg" if is_image and not kind.pillow else kind.extension
         raise InvalidInputError(
-            f"The output is {kind.name}, and cannot be saved as {suffix}. Use {own}, or a folder.",
-            charged=False,
+            f"The output is {kind.name}, and cannot be saved as {suffix}. Use {own}, or a folder."
         )
     try:
         return encode(data, wanted)
     except PictureError as error:
         raise InvalidInputError(
-            f"The picture cannot be saved as {suffix}: {error} It is not harmed.", charged=False
+            f"The picture cannot be saved as {suffix}: {error} It is not harmed."
         ) from error
 
 
@@ -445,6 +435,5 @@ def _write(path: Path, data: bytes) -> None:
     except (OSError, ValueError) as error:
         why = getattr(error, "strerror", None) or error
         raise InvalidInputError(
-            f"{path} could not be written: {why}. Choose another path; the output is not harmed.",
-            charged=False,
+            f"{path} could not be written: {why}. Choose another path; the output is not harmed."
         ) from error

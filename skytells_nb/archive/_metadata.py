@@ -107,7 +107,7 @@ def read_provenance(path: str | Path) -> dict[str, Any] | None:
             data = file.read(_READ_AT_MOST)
     except OSError as error:
         raise InvalidInputError(
-            f"{place} cannot be read: {error.strerror or error}. Pass the path of a file.", charged=False
+            f"{place} cannot be read: {error.strerror or error}. Pass the path of a file."
         ) from error
     kind = _FORMATS.get(sniff(data[:4096]) or "")
     text = None

@@ -87,8 +87,7 @@ def cells(values: pd.Series, kind: KindOfCell) -> list[str]:
         return [_cell(value, plain) for value in values.astype(object)]
     except TypeError as error:
         raise InvalidInputError(
-            f"Column {str(values.name)!r} {error}, which csv and xlsx cannot hold. Use .parquet, or drop it.",
-            charged=False,
+            f"Column {str(values.name)!r} {error}, which csv and xlsx cannot hold. Use .parquet, or drop it."
         ) from None
 
 
@@ -328,8 +327,7 @@ def _inferred(given: Sequence[Any]) -> Any:
 def _misfit(row: int, name: str, value: Any, wanted: str) -> InvalidInputError:
     return InvalidInputError(
         f"Row {row} of column {name!r} holds {repr(value)[:80]}, which is no {wanted}. Correct it, "
-        "or read the file with pandas itself.",
-        charged=False,
+        "or read the file with pandas itself."
     )
 
 

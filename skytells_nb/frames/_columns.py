@@ -115,8 +115,7 @@ def _reader(row: object, position: int) -> Callable[[Sequence[Any]], Chunk]:
         found = f"it is of type {type(row).__name__}"
     raise InvalidInputError(
         f"Row {position} is no prediction: {found}. Pass predictions, or the API's prediction JSON; "
-        "models go to pricing_frame.",
-        charged=False,
+        "models go to pricing_frame."
     )
 
 
@@ -331,8 +330,7 @@ def from_frame(frame: pd.DataFrame) -> Chunk:
     if "id" not in frame.columns:
         raise InvalidInputError(
             "This frame has no column 'id', so its rows are no predictions. Pass a frame as "
-            "predictions_frame makes it; models go to pricing_frame.",
-            charged=False,
+            "predictions_frame makes it; models go to pricing_frame."
         )
     chunk: Chunk = {}
     for name, kind in COLUMNS.items():
@@ -342,7 +340,7 @@ def from_frame(frame: pd.DataFrame) -> Chunk:
             chunk[name] = _missing(kind, len(frame))
     if any(not each for each in chunk["id"]):
         row = next(at for at, each in enumerate(chunk["id"]) if not each)
-        raise InvalidInputError(f"Row {row} is no prediction: it has no 'id'.", charged=False)
+        raise InvalidInputError(f"Row {row} is no prediction: it has no 'id'.")
     if all(each is None for each in chunk["output"]) and "n_outputs" in chunk:
         chunk["n_outputs"] = [None if np.isnan(each) else int(each) for each in chunk["n_outputs"]]
     else:
@@ -400,8 +398,7 @@ def as_numbers(values: pd.Series, name: str) -> pd.Series:
     odd = values[read.isna() & values.notna()]
     if len(odd):
         raise InvalidInputError(
-            f"Column {name!r} holds {odd.iloc[0]!r}. Expected numbers, and gaps where they are unknown.",
-            charged=False,
+            f"Column {name!r} holds {odd.iloc[0]!r}. Expected numbers, and gaps where they are unknown."
         )
     return pd.Series(read)
 

@@ -190,7 +190,7 @@ def _read_ratings(name: str, data: bytes) -> _Ratings:
     try:
         return {key: _rating(**rating) for key, rating in json.loads(data).items()}
     except (ValueError, AttributeError, TypeError):
-        raise InvalidInputError(f"{name} is damaged: it holds no ratings.", charged=False) from None
+        raise InvalidInputError(f"{name} is damaged: it holds no ratings.") from None
 
 
 def _keys(compute: Any, rows: Any) -> Any:
@@ -274,8 +274,7 @@ def _find(source: Any) -> _Files:
     names = sorted(each for each in names if each.endswith(".parquet") and Path(each).name[0] not in "._")
     if not names:
         raise InvalidInputError(
-            f"There is no dataset at {text}: it has no parquet files. Archive.to_parquet makes one.",
-            charged=False,
+            f"There is no dataset at {text}: it has no parquet files. Archive.to_parquet makes one."
         )
     return _Files(text, names, system)
 
@@ -291,12 +290,11 @@ def _dataset(files: _Files, wanted: RowFilter) -> Any:
             try:
                 own = fragment.physical_schema
             except (OSError, ValueError) as error:
-                raise InvalidInputError(f"{fragment.path} is damaged: {error}", charged=False) from None
+                raise InvalidInputError(f"{fragment.path} is damaged: {error}") from None
             missing = {"id", "cost", "status", "created_at"} - set(own.names)
             if missing:
                 raise InvalidInputError(
-                    f"{fragment.path} holds no predictions: it has no column {', '.join(sorted(missing))}.",
-                    charged=False,
+                    f"{fragment.path} holds no predictions: it has no column {', '.join(sorted(missing))}."
                 )
     return found
 
@@ -372,7 +370,7 @@ def _chunk(table: Any) -> Chunk:
         try:
             inputs = json.loads(f"[{','.join(plain)}]")
         except (ValueError, RecursionError):
-            raise InvalidInputError("A column 'input' of the dataset holds no JSON.", charged=False) from None
+            raise InvalidInputError("A column 'input' of the dataset holds no JSON.") from None
         chunk["input"] = [each if type(each) is dict else None for each in inputs]
     return chunk
 

@@ -261,8 +261,7 @@ def utc_times(values: pd.Series, name: str, notes: list[str] | None = None) -> p
             moment = _moment(value)
             if moment is None:
                 raise InvalidInputError(
-                    f"Column {name!r} holds {value!r}. Expected times, such as 2026-01-31T12:00:00Z.",
-                    charged=False,
+                    f"Column {name!r} holds {value!r}. Expected times, such as 2026-01-31T12:00:00Z."
                 )
             micros[at] = to_micros(moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment)
             zoned &= moment.tzinfo is not None

@@ -141,7 +141,7 @@ def read_frame(path: Any) -> pd.DataFrame:
     source = Path(path)
     ending = _ending(source)
     if not source.is_file():
-        raise InvalidInputError(f"There is no file {source}.", charged=False)
+        raise InvalidInputError(f"There is no file {source}.")
     if ending == ".csv":
         lines, comma = _read_csv(source)
         return _table(source, _Cells(lines, decimal_comma=not comma))
@@ -217,12 +217,12 @@ def _warn_of(ending: str, lost: list[str]) -> None:
 def _ending(path: Path) -> str:
     ending = path.suffix.lower()
     if ending not in _ENDINGS:
-        raise InvalidInputError(f"{path.name!r} ends in none of .parquet, .csv and .xlsx.", charged=False)
+        raise InvalidInputError(f"{path.name!r} ends in none of .parquet, .csv and .xlsx.")
     return ending
 
 
 def _no_table(source: Path, why: str) -> InvalidInputError:
-    return InvalidInputError(f"{source} holds no table: {why}.", charged=False)
+    return InvalidInputError(f"{source} holds no table: {why}.")
 
 
 @contextmanager
@@ -236,9 +236,7 @@ def _typed_errors(source: Path) -> Iterator[None]:
     except InvalidInputError:
         raise
     except PermissionError as error:
-        raise InvalidInputError(
-            f"{source} cannot be read: {error.strerror or error}.", charged=False
-        ) from None
+        raise InvalidInputError(f"{source} cannot be read: {error.strerror or error}.") from None
     except (Exception, MemoryError) as error:  # noqa: BLE001 - see above
         why = " ".join(str(error).split())[:200] or type(error).__name__
         raise _no_table(source, f"it cannot be read as {source.suffix.lower()} ({why})") from None
@@ -254,8 +252,7 @@ def _flat(given: object) -> pd.DataFrame:
     if frame is None:
         raise InvalidInputError(
             f"write_frame takes a DataFrame, not {type(given).__name__}. predictions_frame makes one of "
-            "predictions, a client or an archive.",
-            charged=False,
+            "predictions, a client or an archive."
         )
     index = frame.index
     names = [str(name) for name in frame.columns]
@@ -265,8 +262,7 @@ def _flat(given: object) -> pd.DataFrame:
         names = [*own, *names]
     if len(set(names)) < len(names):
         raise InvalidInputError(
-            f"The table has {_twice(names)} more than once among its columns and index. Rename one of them.",
-            charged=False,
+            f"The table has {_twice(names)} more than once among its columns and index. Rename one of them."
         )
     table = frame if len(names) == len(frame.columns) else frame.reset_index()
     table = table.set_axis(names, axis=1)
@@ -279,7 +275,7 @@ def _replacing(target: Path) -> Iterator[Path]:
     """Yield a path to write to, which takes the target's place when all went well."""
     place = target.resolve()
     if not place.parent.is_dir():
-        raise InvalidInputError(f"There is no folder {place.parent}.", charged=False)
+        raise InvalidInputError(f"There is no folder {place.parent}.")
     # Under another name until it is whole: a table that is written over an older one must not lose both.
     part = place.with_name(f".{place.name}.{os.getpid()}.part")
     try:
@@ -345,8 +341,7 @@ def _write_parquet(table: pd.DataFrame, target: Path) -> None:
             except TypeError as error:
                 raise InvalidInputError(
                     f"Column {str(name)!r} {error} among others, which no file can hold. Drop the column, or "
-                    "make it one of a single type.",
-                    charged=False,
+                    "make it one of a single type."
                 ) from None
             packed[name] = dtypes.text(values)
     _warn_of(".parquet", [f"{name} ({kind})" for name in in_json for kind in written_as_text(table[name])])
@@ -356,7 +351,7 @@ def _write_parquet(table: pd.DataFrame, target: Path) -> None:
     try:
         packed.to_parquet(target, index=False)
     except (ValueError, TypeError, NotImplementedError) as error:
-        raise InvalidInputError(f"parquet cannot hold this table: {error}", charged=False) from None
+        raise InvalidInputError(f"parquet cannot hold this table: {error}") from None
 
 
 def _is_native(values: pd.Series) -> bool:

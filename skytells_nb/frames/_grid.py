@@ -65,8 +65,7 @@ def grid(**inputs: Any) -> pd.DataFrame:
         raise InvalidInputError(
             f"This grid would have {count:,} rows ({shape}), which at one cent each are "
             f"{format_cost(Decimal(count) / 100)}; {_MOST:,} are the most. Leave some values out, or give "
-            "sky.batch a generator of inputs.",
-            charged=False,
+            "sky.batch a generator of inputs."
         )
     fillers = _fillers(values)
     axes = {name: found for name, found in values.items() if _is_axis(inputs[name]) or name in fillers}
@@ -79,9 +78,7 @@ def grid(**inputs: Any) -> pd.DataFrame:
             plain = len(alike) == 1 and alike <= {int, float, bool, str}
             columns[name] = pd.Series(filled, dtype=None if plain else object)
     if not columns:
-        raise InvalidInputError(
-            "Every input here fills another one, and none is left to send.", charged=False
-        )
+        raise InvalidInputError("Every input here fills another one, and none is left to send.")
     frame = pd.DataFrame(columns)
     if axes:
         labels = [_labels(name, found) for name, found in axes.items()]
@@ -103,7 +100,7 @@ def _values(name: str, given: Any) -> Sequence[Any]:
     """Return the values of an axis; of a generator at most so many that there are seen to be too many."""
     found: Sequence[Any] = given if isinstance(given, list | tuple | range) else [*islice(given, _MOST + 1)]
     if not found:
-        raise InvalidInputError(f"The axis {name} is empty: give it a value at least.", charged=False)
+        raise InvalidInputError(f"The axis {name} is empty: give it a value at least.")
     return found
 
 
@@ -117,8 +114,7 @@ def _fillers(values: Mapping[str, Sequence[Any]]) -> set[str]:
             if name not in values:
                 raise InvalidInputError(
                     f"{clip(one_line(text), 80)!r} has {{{name}}}, and the grid has no {name!r}, only "
-                    f"{', '.join(values)}. Add it, or write {{{{{name}}}}} for the braces themselves.",
-                    charged=False,
+                    f"{', '.join(values)}. Add it, or write {{{{{name}}}}} for the braces themselves."
                 )
             fillers.add(name)
     return fillers
@@ -133,8 +129,7 @@ def _names_in(text: str) -> list[str]:
         if (name is not None and not name.isidentifier()) or format_spec or conversion:
             raise InvalidInputError(
                 f"{clip(one_line(text), 80)!r} has braces without a plain name in them. Write {{{{ and }}}} "
-                "for the braces themselves.",
-                charged=False,
+                "for the braces themselves."
             )
     return [name for _, name, _, _ in parts if name is not None]
 
@@ -152,8 +147,7 @@ def _labels(name: str, values: Sequence[Any]) -> list[Any]:
         label, _ = Counter(labels).most_common(1)[0]
         raise InvalidInputError(
             f"The axis {name} has {label!r} twice. For several of one input, add an axis that models take, "
-            "such as seed=range(4).",
-            charged=False,
+            "such as seed=range(4)."
         )
     return labels
 

@@ -95,8 +95,7 @@ def plot_spend(
     currency = table.attrs["currency"]
     if currency == "mixed":
         raise InvalidInputError(
-            "Costs in several currencies have no common axis. Pass rates=…, or the rows of one currency.",
-            charged=False,
+            "Costs in several currencies have no common axis. Pass rates=…, or the rows of one currency."
         )
     own = ax is None
     if ax is None:

@@ -82,8 +82,7 @@ def predictions_frame(
         if name not in known and not str(name).startswith("input."):
             raise InvalidInputError(
                 f"There is no column {name!r}.{did_you_mean(str(name), known)} There are {', '.join(known)}, "
-                "and input.* by their full names.",
-                charged=False,
+                "and input.* by their full names."
             )
     table = _Table()
     if is_dataset(source):

@@ -101,8 +101,7 @@ def _model(row: object, position: int) -> Model:
         return Model.from_api(row)
     raise InvalidInputError(
         f"Row {position} is no model: it is of type {type(row).__name__} and has no slug. Pass models, or "
-        "the API's model JSON; predictions go to predictions_frame.",
-        charged=False,
+        "the API's model JSON; predictions go to predictions_frame."
     )
 
 

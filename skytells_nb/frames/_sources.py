@@ -62,8 +62,7 @@ def open_source(given: object, what: str) -> RowSource:
     if isinstance(given, str | bytes) or not isinstance(given, Iterable):
         raise InvalidInputError(
             f"{what} takes a client, an archive, a frame, or a list of what the API returned, not "
-            f"{type(given).__name__}. A file is read with read_frame(path), a folder with Archive(path).",
-            charged=False,
+            f"{type(given).__name__}. A file is read with read_frame(path), a folder with Archive(path)."
         )
     return RowSource("list" if isinstance(given, list | tuple) else "iterable", given)
 

@@ -266,9 +266,7 @@ def to_offset(freq: str) -> Any:
 
 
 def _no_period(freq: str, why: str = "") -> InvalidInputError:
-    return InvalidInputError(
-        f'freq {freq!r} cannot part these predictions{why}. Try "D", "W", "MS" or "h".', charged=False
-    )
+    return InvalidInputError(f'freq {freq!r} cannot part these predictions{why}. Try "D", "W", "MS" or "h".')
 
 
 def periods_between(first: Any, last: Any, freq: str) -> pd.DatetimeIndex:
@@ -313,12 +311,11 @@ def checked_names(by: object, freq: str | None) -> list[str]:
     """Return the columns to group by."""
     given: list[Any] = [by] if isinstance(by, str) else list(by) if isinstance(by, Iterable) else [by]
     if not all(isinstance(name, str) for name in given):
-        raise InvalidInputError(f"by must be a column's name, or a list of names, not {by!r}.", charged=False)
+        raise InvalidInputError(f"by must be a column's name, or a list of names, not {by!r}.")
     for name in given:
         if name in FIGURES or (freq is not None and name == "period"):
             raise InvalidInputError(
-                f"by cannot be {name!r}: the result has a column of that name. Rename the frame's column.",
-                charged=False,
+                f"by cannot be {name!r}: the result has a column of that name. Rename the frame's column."
             )
     return given
 
@@ -333,7 +330,7 @@ def zone_of(tz: object) -> tzinfo:
         return ZoneInfo(tz)  # type: ignore[arg-type]  # whatever it is: a TypeError is answered below
     except (KeyError, ValueError, TypeError, OSError):
         raise InvalidInputError(
-            f'tz must be a time zone such as "Europe/Berlin" or "UTC", not {tz!r}.', charged=False
+            f'tz must be a time zone such as "Europe/Berlin" or "UTC", not {tz!r}.'
         ) from None
 
 

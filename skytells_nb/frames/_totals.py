@@ -47,8 +47,7 @@ def require_columns(frame: pd.DataFrame, names: Iterable[str]) -> None:
             hint = f" Did you mean {near[0]!r}?" if near else ""
             raise InvalidInputError(
                 f"This frame has no column {name!r}.{hint} Its columns are "
-                f"{', '.join(map(str, frame.columns))}.",
-                charged=False,
+                f"{', '.join(map(str, frame.columns))}."
             )
 
 
@@ -155,8 +154,7 @@ def checked_rates(rates: Mapping[str, float] | None) -> dict[str, float]:
         if worth is None or worth <= 0 or (name == "USD" and worth != 1):
             raise InvalidInputError(
                 f"rates has {code!r}: {rate!r}. Expected how many US dollars one unit of another currency is "
-                'worth, such as {"EUR": 1.08}.',
-                charged=False,
+                'worth, such as {"EUR": 1.08}.'
             )
         read[name] = float(worth)
     return read
@@ -188,8 +186,7 @@ def single_currency(
     if missing:
         raise InvalidInputError(
             f"This frame holds costs in {' and '.join(named)}, which cannot be added. Pass "
-            f'rates={{"{missing[0]}": …}} with the US dollars that one is worth, or group by "currency".',
-            charged=False,
+            f'rates={{"{missing[0]}": …}} with the US dollars that one is worth, or group by "currency".'
         )
     used = ", ".join(f"{code} at {rates[code]:g}" for code in named if code != "USD")
     if used:

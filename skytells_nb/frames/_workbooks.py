@@ -110,7 +110,7 @@ def _text(illegal: Any, name: str, row: int, text: str, *, plain: bool) -> str |
         why = "holds control characters, which a workbook cannot"
         if len(text) > _LONGEST:
             why = f"has {len(text)} characters, and a workbook's cell holds {_LONGEST}"
-        raise InvalidInputError(f"Row {row} of column {name!r} {why}. Use .parquet or .csv.", charged=False)
+        raise InvalidInputError(f"Row {row} of column {name!r} {why}. Use .parquet or .csv.")
     return text or None
 
 

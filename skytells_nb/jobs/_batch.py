@@ -247,8 +247,7 @@ class _Batch:
         del journal
         if self.address is None and executor is not None:
             raise InvalidInputError(
-                'executor= needs a journal that its workers share: pass journal="postgresql://…" too.',
-                charged=False,
+                'executor= needs a journal that its workers share: pass journal="postgresql://…" too.'
             )
         if executor is not None and not callable(getattr(executor, "submit", None)):
             raise expected("executor", "anything with submit, such as a process pool", executor)
@@ -256,8 +255,7 @@ class _Batch:
         if inputs is None and (self.address is None or self.name is None):
             raise InvalidInputError(
                 "There is nothing to run: pass a model and its inputs, or the name= and the journal= of a "
-                "batch that was begun.",
-                charged=False,
+                "batch that was begun."
             )
         model = slugs_of(model)
         goes_on = model is None and inputs is None
@@ -280,8 +278,7 @@ class _Batch:
         route = model.text_route
         if route == "embeddings":
             raise InvalidInputError(
-                f"A batch does not ask {model.id!r}. client.embeddings.create takes a whole list of texts.",
-                charged=False,
+                f"A batch does not ask {model.id!r}. client.embeddings.create takes a whole list of texts."
             )
         self.route = route
         return model.input_schema if route is None else None

@@ -52,8 +52,7 @@ class Inputs:
         ):
             raise InvalidInputError(
                 f"inputs must be many, and this is one {type(given).__name__}: pass a list of dicts, a list "
-                "of prompts, or a DataFrame whose columns are inputs.",
-                charged=False,
+                "of prompts, or a DataFrame whose columns are inputs."
             )
         self.labels = labels_of(given)
         """The index of a DataFrame or Series, or None."""
@@ -110,7 +109,6 @@ class Inputs:
             if digest != self.key(position)[0]:
                 raise InvalidInputError(
                     f"Input {position} was changed while its batch ran. Run the batch again.",
-                    charged=False,
                     effect="It was not sent.",
                 )
             yield input
@@ -123,8 +121,7 @@ class Inputs:
         position = len(self._numbers) + self._refused
         if position >= MOST:
             raise InvalidInputError(
-                f"There are more than {MOST:,} inputs. Does the generator end? Else split it into batches.",
-                charged=False,
+                f"There are more than {MOST:,} inputs. Does the generator end? Else split it into batches."
             )
         try:
             input, digest = self._normalize(given)
@@ -184,8 +181,7 @@ class Inputs:
                     *self._wrong,
                     *tail,
                 ]
-            ),
-            charged=False,
+            )
         )
 
 

@@ -149,7 +149,6 @@ class Journal(ABC):
             raise InvalidInputError(
                 f"There is a batch {self.name!r} of {model!r} already. Choose another name for the one "
                 f"of {self.model!r}.",
-                charged=False,
                 effect="Nothing was sent.",
             )
         self.model = self.model or model

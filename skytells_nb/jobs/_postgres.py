@@ -132,9 +132,7 @@ class Postgres:
                 chosen = psycopg.conninfo.conninfo_to_dict(url)
             except psycopg.ProgrammingError as error:
                 words = str(error).replace(urlsplit(url).password or "\0", "…").strip()
-                raise InvalidInputError(
-                    f"journal= is no URL that PostgreSQL takes: {words}.", charged=False
-                ) from None
+                raise InvalidInputError(f"journal= is no URL that PostgreSQL takes: {words}.") from None
             settings = {name: value for name, value in _SETTINGS.items() if name not in chosen}
             self._connection = psycopg.connect(url, autocommit=True, **settings)
         return self._connection

@@ -287,14 +287,12 @@ class SharedJournal(Journal):
             return InvalidInputError(
                 f"Batch {self.name!r} in the journal at {self.address} belongs to {others[0][0]}, and this "
                 f"client talks to {self.account.origin}. Pass client= of a client with that base_url=.",
-                charged=False,
                 effect="Nothing was sent.",
             )
         names = [name for (name,) in db.execute(STATEMENTS["names"], self._values)]
         hint = did_you_mean(self.name, names) or " Pass its model and inputs to begin it."
         return InvalidInputError(
             f"There is no batch {self.name!r} in the journal at {self.address}.{hint}",
-            charged=False,
             effect="Nothing was sent.",
         )
 

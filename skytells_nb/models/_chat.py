@@ -151,6 +151,7 @@ class ToolCall:
             f"The arguments of {self.name!r} cannot be read as JSON: {why}. The model may have been cut off: "
             "raise max_tokens, or ask again.",
             detail=self.arguments,
+            charged=None,
         )
 
     def result(self, value: object) -> dict[str, Any]:

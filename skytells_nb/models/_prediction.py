@@ -251,7 +251,7 @@ class Prediction(Finished, Drawn):
             found = self.load(index)
             if not isinstance(found, bytes | str):
                 return found
-        raise InvalidInputError(f"Prediction {self.id} has no picture.", charged=False)
+        raise InvalidInputError(f"Prediction {self.id} has no picture.")
 
     def show(self, *, full: bool = False) -> None:
         """Show it here: drawn in a notebook, as text in a terminal (``sky.show``)."""

@@ -147,7 +147,7 @@ def together(estimates: Iterable[Estimate]) -> Estimate:
     if len(currencies) != 1:
         what = f"in {' and '.join(currencies)}" if currencies else "none at all"
         raise InvalidInputError(
-            f"These estimates cannot be added: they are {what}. Add those of one currency.", charged=False
+            f"These estimates cannot be added: they are {what}. Add those of one currency."
         )
     unknown = [part for part in parts if part.high is None]
     if unknown:

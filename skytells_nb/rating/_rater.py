@@ -72,8 +72,7 @@ class Rater:
         found = list(given) if isinstance(given, Iterable) and not isinstance(given, str) else [given]
         if wrong := [each for each in found if not isinstance(each, Prediction)]:
             raise InvalidInputError(
-                f"rate takes predictions, not a {type(wrong[0]).__name__}; archive.predictions() lists some.",
-                charged=False,
+                f"rate takes predictions, not a {type(wrong[0]).__name__}; archive.predictions() lists some."
             )
         once = {(each.origin, each.id): each for each in found}
         homes = [(each, archive_of(each, archive)) for each in once.values()]
@@ -83,8 +82,7 @@ class Rater:
             raise InvalidInputError(
                 "None of these predictions is in an archive, so there is no place for their ratings."
                 if lost
-                else "There is nothing to rate: pass predictions, such as archive.predictions().",
-                charged=False,
+                else "There is nothing to rate: pass predictions, such as archive.predictions()."
             )
         if lost:
             warn_user(
@@ -181,7 +179,7 @@ class Rater:
 
     def _keep(self, stars: int | None, tags: Iterable[str] | None, note: str | None) -> None:
         if self.current is None:
-            raise InvalidInputError("That was the last one; previous() goes back.", charged=False)
+            raise InvalidInputError("That was the last one; previous() goes back.")
         at, before = self._at, self.rating
         words = before.tags if tags is None else (tags,) if isinstance(tags, str) else tuple(tags)
         self._write(at, Rating(stars, words, before.note if note is None else note))

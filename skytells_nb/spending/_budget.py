@@ -357,8 +357,7 @@ class Budget(Observer):
                 return
             raise InvalidInputError(
                 "A budget per day counts what an archive knows of today, and this client has none. Nothing "
-                "was sent. Make the client with archive=True, or the budget without per=.",
-                charged=False,
+                "was sent. Make the client with archive=True, or the budget without per=."
             )
         midnight = self._midnight()
         read = self._read.get(account.origin)

@@ -266,7 +266,7 @@ def _alike(frame: Any, count: int) -> list[tuple[Any, int]]:
         first, times = found.get(key, (row, 0))
         found[key] = (first, times + count)
     if not found:
-        raise InvalidInputError("The frame has no rows, so there is nothing to estimate.", charged=False)
+        raise InvalidInputError("The frame has no rows, so there is nothing to estimate.")
     return list(found.values())
 
 
@@ -294,7 +294,7 @@ def _require_possible(model: Model, inputs: list[tuple[Any, int]]) -> None:
             if isinstance(what_if.get("messages"), str):  # what the user says, as `create` takes it, too
                 del what_if["messages"]
         if problems := checker.problems(what_if, partial=True):
-            raise InvalidInputError(f"{model.id} does not take this. {as_text(problems)}", charged=False)
+            raise InvalidInputError(f"{model.id} does not take this. {as_text(problems)}")
 
 
 async def estimate_on_loop(

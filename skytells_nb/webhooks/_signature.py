@@ -29,8 +29,7 @@ class Secrets:
         ):
             del given, values  # else the traceback could show the good ones among them
             raise InvalidInputError(
-                "A webhook's secret must be a non-empty string: the API key, or the dashboard's secret.",
-                charged=False,
+                "A webhook's secret must be a non-empty string: the API key, or the dashboard's secret."
             )
         self._values: list[str] = values
 
@@ -94,8 +93,7 @@ def _arrived(body: object) -> bytes:
         return body.encode("utf-8", "surrogatepass")
     raise InvalidInputError(
         f"A webhook's body must be bytes or a string, just as it arrived, not {type(body).__name__}. Pass "
-        "the raw body of the request, before any JSON is decoded.",
-        charged=False,
+        "the raw body of the request, before any JSON is decoded."
     )
 
 
@@ -144,8 +142,7 @@ def parse(
     if secrets is None and signature is not None:
         raise InvalidInputError(
             "The delivery has a signature, and there is no secret to check it with. Pass secret=; if it is "
-            "from the environment, check that it is set there.",
-            charged=False,
+            "from the environment, check that it is set there."
         )
     if secrets is not None and not verify(body, signature, secrets):
         how = "no signature" if not signature else "a signature that does not match"

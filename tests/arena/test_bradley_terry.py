@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import choix
 import numpy as np
 import pytest
 
@@ -45,7 +44,14 @@ def arena(rng: np.random.Generator, truth, votes: int, better: float | None = No
     return fit(points)
 
 
-def test_a_thousand_random_tournaments_are_scored_as_choix_scores_them():
+@pytest.fixture
+def choix():
+    import choix  # and with it SciPy, which no other process of the suite need wait for
+
+    return choix
+
+
+def test_a_thousand_random_tournaments_are_scored_as_choix_scores_them(choix):
     rng = np.random.default_rng(15)
     for _ in range(1_000):
         points, games = tournament(rng)
@@ -55,7 +61,7 @@ def test_a_thousand_random_tournaments_are_scored_as_choix_scores_them():
         assert ours == pytest.approx(theirs - theirs.mean(), abs=1e-6)
 
 
-def test_ties_count_as_half_a_vote_for_each():
+def test_ties_count_as_half_a_vote_for_each(choix):
     points = np.array([[0, 3.5, 1], [1.5, 0, 2.5], [2, 0.5, 0]])
     twice = [(i, j) for i in range(3) for j in range(3) for _ in range(round(2 * points[i, j]))]
     theirs = choix.opt_pairwise(3, twice, alpha=2 * PENALTY, tol=1e-9)

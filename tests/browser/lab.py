@@ -84,7 +84,6 @@ _CLOSE = """async ([path, emptied]) => {
     let kernel = null;
     for (const shown of [...window.jupyterapp.shell.widgets('main')]) {
         if (shown.context?.path !== path) continue;
-        await shown.context.save();
         if (emptied) {
             const {kernel: used} = shown.sessionContext.session;
             await used.requestExecute({code: emptied, silent: true}).done;
@@ -134,7 +133,7 @@ class Lab:
             self._playwright = sync_playwright().start()
             self._browser = self._playwright.chromium.launch(executable_path=CHROMIUM, args=_FLAGS)
             expect.set_options(timeout=PATIENCE * 1000)
-            self.page = self._browser.new_page(viewport={"width": 1240, "height": 1400})
+            self.page = self._browser.new_page(viewport={"width": 1240, "height": 1400}, reduced_motion="reduce")
             self.page.set_default_timeout(PATIENCE * 1000)
             self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
             self.page.goto(self.address, wait_until="domcontentloaded")
@@ -331,11 +330,10 @@ class Notebook:
         outputs: list[dict[str, Any]] = self.page.evaluate(_ADD_CELL, code)
         return outputs
 
-    def shot(self, name: str, target: Locator | None = None) -> Path:
-        """Keep a picture of the page, or of one element of it, in ``tests/browser/shots``."""
-        file = SHOTS / f"{quote(name, safe=' ')}.png"
-        (target or self.page).screenshot(path=file)
-        return file
+    def shot(self, name: str, target: Locator | None = None) -> None:
+        """Keep a picture of the page, or of one element of it, in ``tests/browser/shots``, where they are wanted."""
+        if os.environ.get("SKYTELLS_NB_SHOTS"):
+            (target or self.page).screenshot(path=SHOTS / f"{quote(name, safe=' ')}.png")
 
     def close(self) -> None:
         """Close it, without asking whether to save; its kernel is emptied for the next one, or ended."""

@@ -133,7 +133,9 @@ class Lab:
             self._playwright = sync_playwright().start()
             self._browser = self._playwright.chromium.launch(executable_path=CHROMIUM, args=_FLAGS)
             expect.set_options(timeout=PATIENCE * 1000)
-            self.page = self._browser.new_page(viewport={"width": 1240, "height": 1400}, reduced_motion="reduce")
+            self.page = self._browser.new_page(
+                viewport={"width": 1240, "height": 1400}, reduced_motion="reduce"
+            )
             self.page.set_default_timeout(PATIENCE * 1000)
             self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
             self.page.goto(self.address, wait_until="domcontentloaded")
@@ -331,7 +333,7 @@ class Notebook:
         return outputs
 
     def shot(self, name: str, target: Locator | None = None) -> None:
-        """Keep a picture of the page, or of one element of it, in ``tests/browser/shots``, where they are wanted."""
+        """Keep a picture of the page, or of one element of it, where pictures are wanted."""
         if os.environ.get("SKYTELLS_NB_SHOTS"):
             (target or self.page).screenshot(path=SHOTS / f"{quote(name, safe=' ')}.png")
 

@@ -175,7 +175,7 @@ def test_no_grammars_are_built_for_a_format_that_is_not_checked():
     name = "rfc3987_syntax"
     assert importlib.util.find_spec(name), "it comes with JupyterLab"
     code = (
-        "import sys\nsys.modules['rfc3987'] = None  # which comes for tests, and in whose place the other is taken\n"
+        "import sys\nsys.modules['rfc3987'] = None  # else preferred\n"
         "from skytells_nb.schema import check\n"
         "assert check({'a': 1}, {'properties': {'a': {'type': 'string'}}})\n"
         f"assert 'jsonschema' in sys.modules and not {{'lark', '{name}'}} & sys.modules.keys()\n"

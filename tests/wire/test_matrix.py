@@ -154,7 +154,7 @@ def endings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[tuple[str
     sky.run(asyncio.sleep(0))  # the toolkit's loop runs, which is no leak
     open_before.extend(psutil.Process().net_connections())
     with pytest.MonkeyPatch.context() as patch, ThreadPoolExecutor(24) as pool:
-        patch.setattr("skytells_nb.api._download._HEADERS_IN", 2.0)  # of a server that drips them, else 20 s
+        patch.setattr("skytells_nb.api._download._HEADERS_IN", 6.0)  # of a server that drips them, else 20 s
         yield {case: pool.submit(play, case, folder) for case in CASES}
 
 

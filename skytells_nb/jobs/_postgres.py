@@ -76,10 +76,14 @@ class Address:
 
 
 class Postgres:
-    """One connection, made anew when it breaks. Its methods block; one thread at a time has it."""
+    """One connection, made anew when it breaks. Its methods block; one thread at a time has it.
 
-    def __init__(self, address: Address) -> None:
+    With ``holds`` all is done within one transaction, which ends with the connection and keeps its locks.
+    """
+
+    def __init__(self, address: Address, *, holds: bool = False) -> None:
         self.address = address
+        self._holds = holds
         self._lock = threading.Lock()
         self._connection: Database | None = None
         self._hurried = threading.Event()
@@ -134,7 +138,14 @@ class Postgres:
                 words = str(error).replace(urlsplit(url).password or "\0", "…").strip()
                 raise InvalidInputError(f"journal= is no URL that PostgreSQL takes: {words}.") from None
             settings = {name: value for name, value in _SETTINGS.items() if name not in chosen}
-            self._connection = psycopg.connect(url, autocommit=True, **settings)
+            db: Database = psycopg.connect(url, autocommit=True, **settings)
+            if _value(db, "SELECT pg_backend_pid()") != db.info.backend_pid:
+                # A pooler such as PgBouncer, which may give each transaction another of its sessions: what
+                # one has prepared, another lacks, or has something else of that name.
+                db.prepare_threshold = None
+            if self._holds:
+                db.execute("BEGIN")
+            self._connection = db
         return self._connection
 
     def _wait(self, begun: float, tries: int, error: Exception) -> bool:

@@ -155,10 +155,11 @@ class SharedJournal(Journal):
     def begin_look(self) -> None:
         """Wait until nobody else looks for what this account perhaps sent.
 
-        The lock is a connection's own: it is gone as soon as that is, whatever becomes of this process.
+        The lock is a transaction's own: it is gone as soon as its connection is, whatever becomes of this
+        process, also behind a pooler that keeps sessions.
         """
-        looker = self._looker = Postgres(self.address)
-        mine = "SELECT pg_try_advisory_lock(hashtextextended(%(origin)s || %(account)s, 0))"
+        looker = self._looker = Postgres(self.address, holds=True)
+        mine = "SELECT pg_try_advisory_xact_lock(hashtextextended(%(origin)s || %(account)s, 0))"
         while not looker.run(lambda db: db.execute(mine, self._values).fetchone() == (True,)):
             time.sleep(_TURN)
 

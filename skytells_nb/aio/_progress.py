@@ -19,7 +19,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from decimal import Decimal
-from typing import Any, Final, Protocol, Self, TextIO
+from typing import Any, Final, Self, TextIO
 
 from ..formatting import format_cost, format_seconds, money_unit
 
@@ -72,13 +72,6 @@ class Tally:
         return f"{self.label}: {' · '.join(parts)}"
 
 
-class View(Protocol):
-    """Where a tally is drawn."""
-
-    def draw(self, tally: Tally) -> None:
-        """Draw it in the place of what was drawn before."""
-
-
 class TerminalLine:
     """One line of a terminal, rewritten, and left standing at the end."""
 
@@ -121,7 +114,12 @@ class Bar:
     """
 
     def __init__(
-        self, tally: Tally, view: View | None, *, delay: float, clock: Callable[[], float] = time.monotonic
+        self,
+        tally: Tally,
+        view: TerminalLine | NotebookBar | None,
+        *,
+        delay: float,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._tally = tally
         self._view = view
@@ -189,7 +187,7 @@ def bar(
     return Bar(Tally(label, total=total), view, delay=delay, clock=clock)
 
 
-def _view(stream: TextIO | None) -> View | None:
+def _view(stream: TextIO | None) -> TerminalLine | NotebookBar | None:
     if in_a_kernel():
         return NotebookBar()
     try:

@@ -24,16 +24,14 @@ from ..exceptions import InvalidInputError, SkytellsError, warn_user
 from ..models import Model, Prediction, PredictionList, Pricing
 from ..schema import InputSchema, parse
 from . import _observers
-from ._credentials import Key, resolve_api_key, resolve_base_url
+from ._credentials import Key, make_route, resolve_api_key, resolve_base_url
 from ._download import Downloader, downloader
 from ._http import Exchange, HttpSession, as_async_transport
 from ._observers import Account, CancelSummary, Observer
-from ._pace import Durations, RateLimit, shared_durations
 from ._pending import CreateRegistry, forget_pending, registry_of
-from ._proxies import make_route
 from ._requests import Call, Request
 from ._responses import Reply, Response
-from ._retry import Policy, answered_at, retry_after
+from ._retry import Durations, Policy, RateLimit, answered_at, retry_after, shared_durations
 from ._wait import Watch
 
 P = ParamSpec("P")

@@ -30,8 +30,8 @@ from .._options import options
 from ..aio import is_toolkit_thread, run
 from ..exceptions import NetworkError, OutputExpiredError, SkytellsError
 from ..filetypes import sniff
+from ._credentials import ProxyRoute
 from ._http import unasked_encoding
-from ._proxies import ProxyRoute
 from ._retry import is_retried
 
 _NEVER: Final = frozenset({"multicast", "unspecified"})

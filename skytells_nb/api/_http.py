@@ -24,8 +24,7 @@ from typing import Any, Final, TypeAlias
 import httpx
 
 from .. import __version__
-from ._credentials import Key
-from ._proxies import ProxyRoute
+from ._credentials import Key, ProxyRoute
 from ._requests import Request
 from ._responses import Reply, Response, TransportFailure
 

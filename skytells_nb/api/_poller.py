@@ -20,7 +20,6 @@ from urllib.parse import unquote
 from ..exceptions import SkytellsError
 from ..models import Prediction
 from . import _requests
-from ._pace import Durations, RateLimit, Window, length, next_read
 from ._requests import Request
 from ._responses import (
     ErrorBody,
@@ -31,7 +30,7 @@ from ._responses import (
     parse_reply,
     to_exception,
 )
-from ._retry import Policy
+from ._retry import Durations, Policy, RateLimit, Window, length, next_read
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,13 +18,11 @@ from ..api import Account, Observer, parse_bound
 from ..checks import check_whole, expected
 from ..exceptions import InvalidInputError, SkytellsError
 from ..models import Prediction, PredictionList, parse_status
-from . import _edits as edits
 from . import _index as index
 from . import _reindex as reindex
-from ._edits import export
 from ._files import FileStore
 from ._index import Stored
-from ._reader import ArchiveReader, conditions
+from ._reader import ArchiveReader, adopt, conditions, export, rate, remove
 from ._serialize import Rating, canonical
 from ._shared import SharedFiles, folder_for
 from ._votes import VoteLog
@@ -408,7 +406,7 @@ class Archive(Observer):
                 f"Prediction {id!r:.80} is not in the archive in {place}, so it cannot be rated. "
                 "archive.adopt(client) takes over what the API still lists."
             )
-        edits.rate(self._writer, rowids, rating)
+        rate(self._writer, rowids, rating)
         return rating
 
     def rating(self, prediction: Prediction | str) -> Rating:
@@ -490,7 +488,7 @@ class Archive(Observer):
         False
         """
         rowids = self._rows_of(prediction)
-        return bool(rowids) and edits.remove(self._writer, rowids)
+        return bool(rowids) and remove(self._writer, rowids)
 
     def file(self, stored: Stored) -> Path | None:
         """Return where the file of one of `outputs` is; None where it has none."""
@@ -531,7 +529,7 @@ class Archive(Observer):
         account = client.connection.account
         kept_here = self.predictions(None, origin=account.origin)
         listed = client.as_sync().predictions.list(limit=None)
-        return PredictionList(edits.adopt(self._writer, account, kept_here, listed))
+        return PredictionList(adopt(self._writer, account, kept_here, listed))
 
     def close(self) -> None:
         """Close the index; the next use opens it again."""

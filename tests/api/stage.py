@@ -19,10 +19,9 @@ import httpx
 
 from skytells_nb.api._connection import Connection
 from skytells_nb.api._observers import Observer
-from skytells_nb.api._pace import Durations
 from skytells_nb.api._requests import Request
 from skytells_nb.api._responses import Reply, TransportFailure
-from skytells_nb.api._retry import Policy
+from skytells_nb.api._retry import Durations, Policy
 from skytells_nb.api._wait import Watch
 
 EPOCH = 1_770_000_000.0

@@ -11,9 +11,9 @@ import httpx
 import pytest
 
 import skytells_nb as sky
+from skytells_nb.api._credentials import make_route
 from skytells_nb.api._http import MAX_BODY
 from skytells_nb.api._predictions import get_prediction
-from skytells_nb.api._proxies import make_route
 from skytells_nb.exceptions import InvalidInputError, NetworkError, ServerError
 
 from .api import Api, envelope

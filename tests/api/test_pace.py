@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from skytells_nb.api._connection import Connection, ServerClock
 from skytells_nb.api._observers import Account
-from skytells_nb.api._pace import RateLimit
 from skytells_nb.api._responses import Response, TransportFailure
+from skytells_nb.api._retry import RateLimit
 from skytells_nb.models import Model
 
 from .stage import ORIGIN

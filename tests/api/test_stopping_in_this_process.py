@@ -15,10 +15,9 @@ from background import settled
 
 import skytells_nb as sky
 from skytells_nb.api import connection_for, latest
-from skytells_nb.api._credentials import Key
+from skytells_nb.api._credentials import Key, ProxyRoute
 from skytells_nb.api._http import _IN_FLIGHT, HttpSession, as_async_transport
 from skytells_nb.api._observers import Account
-from skytells_nb.api._proxies import ProxyRoute
 from skytells_nb.api._requests import Request
 from skytells_nb.api._responses import Response, TransportFailure
 from skytells_nb.models import Prediction

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from skytells_nb.api._create import create
-from skytells_nb.api._pace import Durations
 from skytells_nb.api._requests import Request
 from skytells_nb.api._responses import Response, TransportFailure
+from skytells_nb.api._retry import Durations
 from skytells_nb.api._wait import wait
 from skytells_nb.exceptions import NetworkError, ServerError, WaitTimeoutError
 

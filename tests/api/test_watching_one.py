@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from skytells_nb.api._create import create
-from skytells_nb.api._pace import Durations, length, next_read
+from skytells_nb.api._retry import Durations, length, next_read
 from skytells_nb.api._wait import wait as wait_for
 from skytells_nb.exceptions import (
     PredictionError,

@@ -33,7 +33,6 @@ class Bell:
                 return  # that loop has ended, and nobody waits any more
 
     def hush(self) -> None:
-        """Stop ringing."""
         self._rung.clear()
 
     def wait(self) -> None:

@@ -188,7 +188,6 @@ class _Source:
                 seen.add(id(item))
 
     def start_next(self) -> asyncio.Future[Any] | None:
-        """Start the next; None when there is no more."""
         for item in self._left:
             self._taken += 1
             _require_awaitable(item)
@@ -247,8 +246,6 @@ def _require_awaitable(item: object) -> None:
 
 
 class _Gather:
-    """What is under way, and what became of the rest."""
-
     def __init__(
         self, source: _Source, most: int | None, *, stop_on_error: bool, cancel_on_error: bool
     ) -> None:

@@ -80,7 +80,6 @@ class TerminalLine:
         self._width = 0
 
     def draw(self, tally: Tally) -> None:
-        """Write the line over the one before."""
         columns = max(shutil.get_terminal_size().columns - 1, 20)
         line = tally.text
         line = line if len(line) <= columns else line[: columns - 1] + "…"
@@ -96,7 +95,6 @@ class NotebookBar:
         self._display_id: str | None = None
 
     def draw(self, tally: Tally) -> None:
-        """Display the bar, or update it."""
         from IPython.display import display
 
         value = tally.done if tally.total is not None else int(tally.over)

@@ -352,7 +352,6 @@ class Connection:
                 run(self.aclose())
 
     async def aclose(self) -> None:
-        """Close every socket; what runs remotely goes on."""
         self.closed = True
         self.watch.close()
         # Else the last of the background closes them (`_sum_up`).
@@ -405,7 +404,6 @@ def connection_for(account: Account) -> Connection | None:
 
 
 def latest() -> Connection | None:
-    """Return the newest open connection; None when there is none."""
     return next((connection for connection in connections() if not connection.closed), None)
 
 

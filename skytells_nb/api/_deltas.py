@@ -112,7 +112,6 @@ class ChatJoiner:
         return found
 
     def add(self, event: Mapping[str, Any]) -> None:
-        """Add a chunk."""
         head, listed = self._head, event.get("choices")
         if event.keys() != self._usual:
             head.update({name: value for name, value in event.items() if value or name not in head})
@@ -245,7 +244,6 @@ class ResponseJoiner:
         return [Piece(text, event, answer.tool_calls if not kind else (), answer.finish_reason, type=kind)]
 
     def add(self, event: Mapping[str, Any]) -> None:
-        """Add an event."""
         kind, place = event.get("type"), _place(event, "output_index")
         whole = event.get("response") if isinstance(event.get("response"), dict) else None
         final = _whole(event)

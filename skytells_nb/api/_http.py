@@ -475,7 +475,6 @@ class HandlerTransport(httpx.AsyncBaseTransport):
         self._handle = handle
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        """Answer one request."""
         body = await request.aread()
         trace = request.extensions.get("trace")
         if trace is not None:  # as httpcore does: from here on it was sent whole

@@ -70,7 +70,6 @@ class Models(Resource):
 
 
 async def list_models(connection: Connection) -> ModelList:
-    """List every model that the key may use."""
     body = await send_with_retry(connection, _requests.models(), "the list of models")
     models = models_in(body)
     if models is None:
@@ -186,7 +185,6 @@ class InputNames(Observer):
             self.stop()
 
     def stop(self) -> None:
-        """Read no further."""
         if self._reading is not None:
             self._reading.cancel()
 

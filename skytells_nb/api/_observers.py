@@ -125,7 +125,6 @@ class SessionCosts(Observer):
         self._spent: dict[str, Decimal] = {}
 
     async def created(self, account: Account, ticket: object, prediction: Prediction) -> None:
-        """Note a prediction whose cost will count."""
         self._under_way.add((account.origin, prediction.id))
 
     async def ended(self, account: Account, prediction: Prediction) -> Prediction:

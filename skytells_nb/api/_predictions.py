@@ -396,7 +396,6 @@ async def get_prediction(connection: Connection, id: str | Prediction) -> Predic
 
 
 async def cancel_prediction(connection: Connection, id: str | Prediction) -> Prediction:
-    """Cancel a prediction that runs; returns it as it then stands."""
     call = _requests.cancel(id)
     identifier = id.id if isinstance(id, Prediction) else id.strip()
     body = await send_with_retry(connection, call, f"canceling prediction {identifier!r}")
@@ -407,7 +406,6 @@ async def cancel_prediction(connection: Connection, id: str | Prediction) -> Pre
 
 
 async def delete_prediction(connection: Connection, id: str | Prediction) -> None:
-    """Delete a prediction and its outputs at the API, for good."""
     await send_with_retry(connection, _requests.delete(id), "deleting a prediction")
 
 

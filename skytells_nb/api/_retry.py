@@ -43,7 +43,6 @@ class RateLimit:
         return self._limit
 
     def read(self, now: float) -> None:
-        """Count a read that is sent now."""
         self._reads.append(now)
 
     def hold(self, until: float) -> None:
@@ -51,7 +50,6 @@ class RateLimit:
         self._not_before = max(self._not_before, until)
 
     def learn(self, headers: Mapping[str, str], now: float, wall: float) -> None:
-        """Read the rate headers of an answer."""
         limit = _figure(headers, "x-skytells-ratelimit-limit-requests", "x-ratelimit-limit-rpm")
         if limit is None or limit <= 0:
             return

@@ -66,7 +66,6 @@ class TextSource:
         return ChatJoiner() if self.call.request.route == "chat" else ResponseJoiner()
 
     def start(self) -> None:
-        """Begin to read."""
         self.task = self._loop.create_task(self._read())
 
     # Reading, on the toolkit's loop

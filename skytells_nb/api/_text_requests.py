@@ -65,7 +65,6 @@ class TextRequest:
         return f"a call of {self.model!r}"
 
     def parse(self, raw: Mapping[str, Any], origin: str) -> Value:
-        """Read the answer."""
         return _VALUES[self.route].from_api(raw, requested_model=self.model, input=self.input, origin=origin)
 
 

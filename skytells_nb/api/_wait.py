@@ -53,7 +53,6 @@ class Watch:
 
     @property
     def count(self) -> int:
-        """How many waits there are."""
         return sum(map(len, self._waiters.values()))
 
     async def wait(
@@ -94,7 +93,6 @@ class Watch:
             self._leave(prediction.id, waiter)
 
     def tell(self, prediction: Prediction, now: float) -> None:
-        """Hear news that came by itself, such as a webhook's."""
         self._distribute(self.poller.tell(prediction, now))
 
     def close(self) -> None:
@@ -166,8 +164,6 @@ class Watch:
 
 
 class _Waiter:
-    """One wait for one prediction."""
-
     __slots__ = ("last", "news", "outcome", "woken")
 
     def __init__(self, prediction: Prediction) -> None:

@@ -230,7 +230,6 @@ class ArchiveWriter:
     def _keep(
         self, account: Account, todo: _Todo, results: list[DownloadResult], claim: threading.Lock
     ) -> tuple[Path, ...]:
-        """Write down what is known, with the files that were fetched."""
         if not claim.acquire(blocking=False):
             return ()  # the coroutine was cancelled before this began
         if not self._cleared:

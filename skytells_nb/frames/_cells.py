@@ -164,7 +164,6 @@ def _is_writable(text: str) -> bool:
 
 
 def encode_name(name: str) -> str:
-    """Return a column's name as a cell."""
     plain = name and _is_writable(name) and not FORMULA.search(name) and not set(name) & set('";\t')
     return name if plain else to_json(name)
 
@@ -173,7 +172,6 @@ def encode_name(name: str) -> str:
 
 
 def decode_name(cell: Any) -> str:
-    """Return a column's name from its cell."""
     text = parse_json(cell) if isinstance(cell, str) and cell[:1] == '"' else cell
     return text if isinstance(text, str) else str(cell)
 

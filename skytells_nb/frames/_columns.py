@@ -246,7 +246,6 @@ def _outputs(value: Any) -> list[str] | None:
 
 
 def from_predictions(predictions: Sequence[Prediction]) -> Chunk:
-    """Read predictions."""
     cost = [None if p.cost is None else float(p.cost) for p in predictions]
     answers = (p.raw.get("usage") if p.model_type == "text" else None for p in predictions)
     usages = [Usage.from_api(each) or Usage() for each in answers]
@@ -426,7 +425,6 @@ class InputColumns:
         self.add_columns(columns, len(inputs))
 
     def add_columns(self, columns: dict[str, list[Any]], length: int) -> None:
-        """Append some more rows, column by column."""
         for name, values in columns.items():
             values.extend([None] * (length - len(values)))
             known = self._parts.get(name)

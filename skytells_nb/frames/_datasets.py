@@ -237,8 +237,6 @@ def is_dataset(source: object) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class _Files:
-    """The files of a dataset."""
-
     source: str
     names: list[str]
     system: Any

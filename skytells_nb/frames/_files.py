@@ -156,8 +156,6 @@ def read_frame(path: Any) -> pd.DataFrame:
 
 @dataclass(slots=True)
 class _Cells:
-    """What a csv or xlsx file holds."""
-
     rows: Sequence[Sequence[Any]]
     attrs: dict[str, Any] = field(default_factory=dict)
     types: dict[str, str] = field(default_factory=dict)

@@ -219,7 +219,6 @@ def _without_gaps(wide: pd.DataFrame, freq: str) -> pd.DataFrame:
 
 
 def _named(table: pd.DataFrame) -> pd.Series:
-    """Name each group in words."""
     keys = [table[name] for name in table.attrs["by"]]
     words = [", ".join("unknown" if pd.isna(v) else str(v) for v in row) for row in zip(*keys, strict=True)]
     return pd.Series(words if keys else ["all"] * len(table), index=table.index, name="group", dtype=object)

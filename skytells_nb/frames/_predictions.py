@@ -143,7 +143,6 @@ class _Table:
         }
 
     def add(self, chunk: Chunk) -> None:
-        """Append some more rows."""
         for name, kind in COLUMNS.items():
             values = chunk[name]
             if name in self._words:

@@ -137,7 +137,6 @@ def models(given: object) -> tuple[str, Iterable[Any]]:
 
 
 def chunks(rows: Iterable[Any]) -> Iterator[list[Any]]:
-    """Yield rows a thousand at a time."""
     going = iter(rows)
     while chunk := list(islice(going, SIZE)):
         yield chunk

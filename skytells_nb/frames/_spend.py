@@ -258,7 +258,6 @@ def period_starts(times: pd.Series, freq: str) -> pd.Series:
 
 
 def to_offset(freq: str) -> Any:
-    """Return the pandas offset of a name."""
     try:
         return pd.tseries.frequencies.to_offset(freq)
     except (ValueError, TypeError):
@@ -308,7 +307,6 @@ def format_period(period: Any, freq: str | None) -> str:
 
 
 def checked_names(by: object, freq: str | None) -> list[str]:
-    """Return the columns to group by."""
     given: list[Any] = [by] if isinstance(by, str) else list(by) if isinstance(by, Iterable) else [by]
     if not all(isinstance(name, str) for name in given):
         raise InvalidInputError(f"by must be a column's name, or a list of names, not {by!r}.")

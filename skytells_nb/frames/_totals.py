@@ -248,8 +248,6 @@ def total(frame: Any, *, rates: Mapping[str, float] | None = None, places: int =
 
 @dataclass(slots=True)
 class _Costs:
-    """The costs of some predictions, in figures."""
-
     rows: int
     known: int
     total: Decimal

@@ -78,7 +78,6 @@ class Inputs:
         return self._whole.hexdigest()[:12]
 
     def key(self, position: int) -> ItemKey:
-        """Return which item stands at a position."""
         return bytes(self._digests[16 * position : 16 * position + 16]), self._numbers[position]
 
     def read(self, amount: int) -> bool:

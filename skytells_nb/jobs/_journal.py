@@ -255,7 +255,6 @@ class Journal(ABC):
         return self._put("running", key, id=replace_surrogates(identifier))
 
     def ended(self, key: ItemKey, prediction: Prediction) -> Write:
-        """Queue how an item ended."""
         identifier, error = map(replace_surrogates, (prediction.id, prediction.error))
         return self._put(
             "ended", key, state=prediction.status, id=identifier, cost=prediction.cost, error=error
@@ -365,7 +364,6 @@ class ItemObserver(Observer):
         return None
 
     async def created(self, account: Account, ticket: object, prediction: Prediction) -> None:
-        """Write the id."""
         self.id = prediction.id
         self._made.add(prediction.id)
         await self._flush(self._journal.running(self._key, prediction.id))

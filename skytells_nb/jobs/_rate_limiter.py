@@ -34,7 +34,6 @@ class RateLimiter:
         return max(1, int(self._room))
 
     async def enter(self) -> None:
-        """Wait for a place."""
         while True:
             wait = self._not_before - self._now()
             if self.running < self.room and wait <= 0:
@@ -47,7 +46,6 @@ class RateLimiter:
                 await self._freed.wait()
 
     def leave(self) -> None:
-        """Free a place."""
         self.running -= 1
         self._freed.set()
 

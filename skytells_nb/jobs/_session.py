@@ -90,7 +90,6 @@ async def run_batch(
 
 
 def _let_go(journal: Journal) -> None:
-    """Write what is still queued, and let the next run begin."""
     try:
         journal.close()
     finally:

@@ -136,7 +136,6 @@ def estimate(
 
 
 def checked_count(count: object) -> int:
-    """Check how many predictions are asked for."""
     return check_whole("count", count, 0, _MOST)
 
 
@@ -288,7 +287,6 @@ def _by_token(
 
 
 def _token_price(rate: Rate) -> Decimal | None:
-    """Return the price of one token."""
     unit = parse_unit(rate.unit)
     if rate.price is None or unit is None or unit.quantity is not BilledQuantity.TOKENS:
         return None
@@ -349,7 +347,6 @@ def _currency_of(pricing: Pricing) -> tuple[str | None, str]:
 def _cost_of_one(
     slug: str, rate: Rate, input: ResolvedInput, currency: str, durations: _Stats | None
 ) -> Interval:
-    """Return what one prediction costs by one rate."""
     if rate.price is None:
         return Interval.unknown("no price is listed for it")
     if not 0 <= rate.price <= PLAUSIBLE:

@@ -37,7 +37,6 @@ class ResolvedInput:
         self.schema_known = self.schema.stated
 
     def declares(self, name: str) -> bool:
-        """Return whether the schema has such a property."""
         return name in self.schema
 
     def find(self, name: str) -> InputValue | None:
@@ -125,21 +124,17 @@ class Interval:
 
     @classmethod
     def exactly(cls, value: Decimal, text: str) -> Self:
-        """Return a quantity that is known exactly."""
         return cls(value, value, value, text, exact=True)
 
     @classmethod
     def unknown(cls, why: str) -> Self:
-        """Return a quantity of which nothing is known."""
         return cls(None, None, None, "", note=why)
 
     def times(self, other: Interval, *, note: str = "") -> Interval:
-        """Multiply two quantities."""
         text = self.text if other.high == 1 else f"{other.text} × {self.text}"
         return self._with(other, EXACT.multiply, text, note)
 
     def plus(self, other: Interval) -> Interval:
-        """Add two quantities."""
         return self._with(other, EXACT.add, f"{self.text} + {other.text}")
 
     def _with(

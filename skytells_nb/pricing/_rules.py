@@ -45,7 +45,6 @@ class MatchedRates:
 
 
 def match_rates(pricing: Pricing, input: ResolvedInput) -> MatchedRates:
-    """Find the price that an input meets."""
     base = Rate(pricing.amount, pricing.unit)
     if not pricing.criteria:
         return MatchedRates((base,), base)

@@ -442,7 +442,6 @@ class _Reminder(Observer):
         self._limit, self._done = made.limit, False
 
     async def before_create(self, account: Account, model: str, input: dict[str, Any]) -> object:  # noqa: ARG002 - as Observer has it
-        """Warn, once."""
         self.warn()
         return None
 

@@ -74,7 +74,6 @@ class Balance:
     unpriced: int = 0
 
     def left(self, limit: Decimal) -> Decimal:
-        """Return what is left of a limit."""
         return added((limit, self.spent.copy_negate(), self.reserved.copy_negate()))
 
 

@@ -35,7 +35,6 @@ class Secrets:
 
     @classmethod
     def of(cls, given: Secrets | str | Iterable[str]) -> Secrets:
-        """Return secrets that are checked."""
         return given if isinstance(given, Secrets) else cls(given)
 
     def match(self, body: bytes, signature: str) -> bool:

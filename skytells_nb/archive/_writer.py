@@ -58,6 +58,17 @@ class _Todo:
 
 
 @dataclass(slots=True)
+class _Draft:
+    """What is about to be kept of a prediction: files that were fetched, and the records beside files."""
+
+    account: Account
+    own: Prediction
+    todo: _Todo
+    results: list[DownloadResult]
+    beside: dict[int | None, Path] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
 class ArchiveWriter:
     """Writes predictions into one folder and its index; every method but the coroutines blocks.
 
@@ -235,80 +246,57 @@ class ArchiveWriter:
         if not self._cleared:
             self._cleared = True
             self.store.clear_leftovers()
-        own = replace(todo.prediction, origin=account.origin)
-        beside: dict[int | None, Path] = {}
+        draft = _Draft(account, replace(todo.prediction, origin=account.origin), todo, results)
+        beside = draft.beside
         try:
             for result in results:
                 if result.temporary is not None:
-                    self._add_record(account, own, result, todo, beside)
+                    self._add_record(draft, result)
             for position, entry in todo.outdated.items():
-                beside[position] = self._sidecar(account, own, position, todo, entry)
+                beside[position] = self._sidecar(draft, position, entry)
             if not beside and not todo.files:
-                beside[None] = self._sidecar(account, own, None, todo)
-
-            def commit(db: sqlite3.Connection) -> tuple[Path, ...]:
-                return self._committed(account, own, todo, results, beside, db)
-
+                beside[None] = self._sidecar(draft, None)
             try:
-                return self.database.writing(commit, self._patience())
+                return self.database.writing(lambda db: self._committed(draft, db), self._patience())
             except SkytellsError as error:
                 if not is_locked(error):
                     raise
                 self._locked_until = time.monotonic() + _LOCKED_FOR
                 # The API deletes outputs after five minutes (section 12): a locked index must not cost one.
-                return todo.files + self._place_without_index(account, own, results, beside)
+                return todo.files + self._place_without_index(draft)
         finally:
             _clear(results)
             for path in beside.values():
                 with suppress(OSError):
                     path.unlink(missing_ok=True)
 
-    def _add_record(
-        self,
-        account: Account,
-        own: Prediction,
-        result: DownloadResult,
-        todo: _Todo,
-        beside: dict[int | None, Path],
-    ) -> None:
+    def _add_record(self, draft: _Draft, result: DownloadResult) -> None:
         """Write a file's record; without one the file is not kept, which makes room for the others."""
-        embed_record(self.store, result, record_of(own, result.position))
+        embed_record(self.store, result, record_of(draft.own, result.position))
         try:
-            beside[result.position] = self._sidecar(account, own, result.position, todo, result)
+            draft.beside[result.position] = self._sidecar(draft, result.position, result)
         except OSError as error:
             _clear([result])
             result.temporary, result.problem = None, reason(error)
 
     def _sidecar(
-        self,
-        account: Account,
-        prediction: Prediction,
-        position: int | None,
-        todo: _Todo,
-        file: DownloadResult | Stored | None = None,
+        self, draft: _Draft, position: int | None, file: DownloadResult | Stored | None = None
     ) -> Path:
-        digest = todo.digest or input_digest(prediction.model, prediction.input)
+        digest = draft.todo.digest or input_digest(draft.own.model, draft.own.input)
         about = {} if file is None else {"media_type": file.media_type}
-        record = sidecar_of(account, prediction, position, todo.rating, digest) | about
+        record = sidecar_of(draft.account, draft.own, position, draft.todo.rating, digest) | about
         return self.store.write_temporary(json.dumps(record, indent=1, default=str).encode())
 
-    def _committed(
-        self,
-        account: Account,
-        prediction: Prediction,
-        todo: _Todo,
-        results: list[DownloadResult],
-        beside: dict[int | None, Path],
-        db: sqlite3.Connection,
-    ) -> tuple[Path, ...]:
+    def _committed(self, draft: _Draft, db: sqlite3.Connection) -> tuple[Path, ...]:
         """Rename what is whole and write the rows, all within one transaction."""
+        account, prediction, todo, beside = draft.account, draft.own, draft.todo, draft.beside
         # Looked up again: another process may have recorded the same prediction since it was looked up.
         found = _look_up(db, account, prediction, forget=True)
         stored = {} if found is None else found[2]
         whole = prediction if found is None else merge(found[1], prediction)
         rowid = index.save_prediction(db, account, whole, datetime.now(UTC), todo.digest)
-        stem = self._stem(db, rowid, account, prediction, results)
-        for result in results:
+        stem = self._stem(draft, db, rowid)
+        for result in draft.results:
             have = stored.get(result.position)
             if have is not None and self.store.exists(have.path):
                 continue  # somebody else was faster; what this call fetched is dropped
@@ -349,36 +337,27 @@ class ArchiveWriter:
         if self.shared is not None:
             self.shared.note(db, rowid, name)
 
-    def _stem(
-        self,
-        db: sqlite3.Connection,
-        rowid: int,
-        account: Account,
-        prediction: Prediction,
-        results: list[DownloadResult],
-    ) -> str:
+    def _stem(self, draft: _Draft, db: sqlite3.Connection, rowid: int) -> str:
         """Return what the names of a prediction's files begin with; another where that is taken."""
         known = db.execute("SELECT stem FROM predictions WHERE rowid = ?", (rowid,)).fetchone()[0]
-        if known and self.store.path(known) and not self._is_taken(known, account, prediction, results):
+        if known and self.store.path(known) and not self._is_taken(known, draft):
             return str(known)
-        stem = self.store.stem(prediction, account.fingerprint)
+        stem = self.store.stem(draft.own, draft.account.fingerprint)
         same = "SELECT 1 FROM predictions WHERE stem = ? AND rowid != ?"
-        if db.execute(same, (stem, rowid)).fetchone() or self._is_taken(stem, account, prediction, results):
-            stem = self.store.stem(prediction, account.fingerprint, distinct=True)
+        if db.execute(same, (stem, rowid)).fetchone() or self._is_taken(stem, draft):
+            stem = self.store.stem(draft.own, draft.account.fingerprint, distinct=True)
         db.execute("UPDATE predictions SET stem = ? WHERE rowid = ?", (stem, rowid))
         if not (self.store.root / stem).parent.exists():
             (self.store.root / stem).parent.mkdir(parents=True, exist_ok=True)
             self.store.sync()
         return stem
 
-    def _is_taken(
-        self, stem: str, account: Account, prediction: Prediction, results: list[DownloadResult]
-    ) -> bool:
+    def _is_taken(self, stem: str, draft: _Draft) -> bool:
         """Whether a name on disk belongs to something else than this prediction."""
-        for name in (stem, *(file_name(stem, each.position, each.media_type) for each in results)):
+        for name in (stem, *(file_name(stem, each.position, each.media_type) for each in draft.results)):
             beside = self.store.root / (name + SIDECAR)
             is_there = (self.store.root / name).exists() or beside.exists()
-            if is_there and not _is_record_of(read_record(beside), account, prediction):
+            if is_there and not _is_record_of(read_record(beside), draft.account, draft.own):
                 return True
         return False
 
@@ -402,20 +381,15 @@ class ArchiveWriter:
 
     # While another program keeps the index locked
 
-    def _place_without_index(
-        self,
-        account: Account,
-        prediction: Prediction,
-        results: list[DownloadResult],
-        beside: dict[int | None, Path],
-    ) -> tuple[Path, ...]:
+    def _place_without_index(self, draft: _Draft) -> tuple[Path, ...]:
         """Give files and records their names, and leave a mark for `index_the_rest`."""
-        stem = self.store.stem(prediction, account.fingerprint)
-        if self._is_taken(stem, account, prediction, results):
-            stem = self.store.stem(prediction, account.fingerprint, distinct=True)
+        beside = draft.beside
+        stem = self.store.stem(draft.own, draft.account.fingerprint)
+        if self._is_taken(stem, draft):
+            stem = self.store.stem(draft.own, draft.account.fingerprint, distinct=True)
         placed: list[Path] = []
         records: list[str] = []
-        for result in results:
+        for result in draft.results:
             if result.temporary is not None:
                 name = file_name(stem, result.position, result.media_type)
                 self.store.place_file(beside[result.position], name + SIDECAR)
@@ -428,10 +402,10 @@ class ArchiveWriter:
             self.store.place_file(beside[None], stem + SIDECAR)
             records.append(stem + SIDECAR)
         self.store.mark_unindexed(records)
-        if results:
+        if draft.results:
             warn_user(
                 f"Another program keeps the index of the archive in {self.store.root} locked. Prediction "
-                f"{prediction.id} is kept all the same, and is listed once the lock is gone."
+                f"{draft.own.id} is kept all the same, and is listed once the lock is gone."
             )
         return tuple(placed)
 

@@ -106,10 +106,17 @@ class Archive(Observer):
             raise expected("path", "the URL of a bucket where endpoint or cache is given", path)
         self._options: dict[str, Any] = {"endpoint": endpoint, "cache": cache, "cache_size": cache_size}
         shared = None
+        folder = Path(path) if self.url is None else Path(cache or folder_for(self.url, endpoint))
+        try:
+            folder = folder.expanduser().absolute()
+        except (OSError, RuntimeError) as error:  # as where the working directory was deleted
+            raise SkytellsError(
+                f"The archive's folder {os.fspath(folder)!r} is nowhere: {error}. Name it from the root on.",
+                charged=False,
+            ) from error
         if self.url is not None:
-            folder = Path(cache or folder_for(self.url, endpoint)).expanduser().absolute()
             shared = SharedFiles(folder, open_storage(self.url, endpoint=endpoint), cache_size)
-        self._files = shared or FileStore(Path(path).expanduser().absolute())
+        self._files = shared or FileStore(folder)
         self.path = self._files.root
         self.database = reindex.database(self._files, None if shared is None else shared.create)
         self._writer = ArchiveWriter(self._files, self.database, shared)

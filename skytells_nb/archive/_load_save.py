@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from ..api import AsyncClient, Client, client_of, connections, download_bytes
 from ..checks import check_path, check_whole
 from ..exceptions import InvalidInputError, NetworkError, OutputExpiredError, SkytellsError
-from ..filetypes import extension, file_type, sniff
+from ..filetypes import FILE_TYPES, extension, file_type, sniff
 from ..models import Prediction
 from ..pictures import FORMATS, PictureError, encode
 from ._archive import Archive
@@ -407,8 +407,12 @@ def _converted(data: bytes, suffix: str) -> bytes:
 
     kind, wanted = file_type(data), FORMATS.get(suffix)
     is_image = kind.kind == "image"
-    meant = wanted or (is_image and Image.registered_extensions().get(suffix))
-    if not meant or meant in kind.pillow or suffix == kind.extension:
+    named = next((each.kind for each in FILE_TYPES.values() if each.extension == suffix), "other")
+    foreign = named not in ("text", "other", kind.kind) and kind.kind != "other"  # such as a clip's
+    meant = wanted
+    if is_image or kind.media_type == "text/html":  # a page that came in the place of a picture
+        meant = meant or Image.registered_extensions().get(suffix)
+    if not (meant or foreign) or meant in kind.pillow or suffix == kind.extension:
         return data
     if wanted is None or not is_image or kind.media_type == "image/svg+xml":
         own = ".svg" if is_image and not kind.pillow else kind.extension

@@ -217,6 +217,7 @@ def test_any_mode_is_saved_in_any_format(mode: str, kind: str, name: str) -> Non
         ("data:image/svg+xml,<svg xmlns='http://www.w3.org/2000/svg'/>", "a.png", "SVG drawing.*Use .svg"),
         ("data:text/html,<html>gone</html>", "a.jpg", "web page"),
         (None, "a.pdf", "PNG picture.*Use .png"),
+        (None, "a.mp4", "PNG picture.*Use .png"),
     ],
 )
 def test_a_file_gets_no_name_of_a_picture_that_it_does_not_hold(

@@ -75,6 +75,27 @@ def open_storage(place: str | Path, *, endpoint: str | None = None) -> Storage:
     return Bucket(str(place), endpoint)
 
 
+def require_write_once(store: Storage, name: str, data: bytes) -> bool:
+    """Put a file if absent, and return whether it was there already.
+
+    Not all that speak S3 know conditional writes. Those that do not overwrite what is there, without a word.
+
+    Raises
+    ------
+    SkytellsError
+        The place is one of them.
+    """
+    if store.put(name, data) is None:
+        return True
+    if store.put(name, data) is not None:
+        raise SkytellsError(
+            f"{store.place} overwrites what is there, though asked not to, so machines would undo each "
+            "other's work. Use a store that knows If-None-Match, such as S3 or a current MinIO.",
+            charged=False,
+        )
+    return False
+
+
 class Folder:
     """Files in a folder, which may be on a disk of the network; it is made with the first `put`.
 

@@ -25,6 +25,8 @@ class Bucket:
     name: str
     refuse: Callable[[str, str], tuple[int, str] | None] = lambda method, path: None
     asked: list[tuple[str, str]] = field(default_factory=list)
+    overwrites: bool = False
+    """Whether it ignores that a name is to be put only where there is none, as some stores do."""
 
     @property
     def url(self) -> str:
@@ -66,6 +68,8 @@ def bucket_server() -> Iterator[tuple[str, dict[str, Bucket]]]:
         here = buckets.get(path.split("/")[1])
         if here is not None:
             whole = f"{path}?{environ['QUERY_STRING']}"
+            if here.overwrites:
+                environ.pop("HTTP_IF_NONE_MATCH", None)
             here.asked.append((environ["REQUEST_METHOD"], whole))
             if refused := here.refuse(environ["REQUEST_METHOD"], whole):
                 status, code = refused

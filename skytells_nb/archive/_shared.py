@@ -25,7 +25,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Final
 
-from .._storage import Listed, Storage, endpoint_of
+from .._storage import Listed, Storage, endpoint_of, require_write_once
 from ..exceptions import SkytellsError, warn_user
 from ..formatting import format_count
 from . import _index as index
@@ -206,7 +206,7 @@ class SharedFiles(FileStore):
             self._check_format()
             next(self.remote.list(_ABOUT.partition("/")[0]), None)
             about = json.dumps({"skytells_nb_archive": FORMAT}).encode()
-            if self.remote.put(_ABOUT, about) is None:
+            if require_write_once(self.remote, _ABOUT, about):
                 self.remote.put(_PROBE, b"", replace=True)
             self._is_writable = True
 

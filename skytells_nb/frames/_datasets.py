@@ -26,7 +26,7 @@ from typing import Any, Final, TypeAlias
 import numpy as np
 import pandas as pd
 
-from .._storage import Storage, open_storage
+from .._storage import Storage, open_storage, require_write_once
 from ..api import parse_bound
 from ..exceptions import InvalidInputError, SkytellsError
 from ..models import SANDBOX_ID, STATUSES, is_done, is_sandbox_id
@@ -36,6 +36,7 @@ from ._columns import COLUMNS, COUNTED, RATED, Chunk, from_frame, from_index
 _FURTHER: Final = {**RATED, **COUNTED}
 _SANDBOX: Final = "sandbox"
 _INPUT: Final = "input"
+_ABOUT: Final = ".skytells_nb/dataset.json"
 _UNKNOWN: Final = "unknown"  # the month of what has no time
 _ROWS_PER_GROUP: Final = 250_000
 _REPEATED: Final = ["model", "model_type", "status", "cost", "currency", "error", "source", "origin"]
@@ -121,6 +122,8 @@ def append_table(table: Any, path: Any, ratings: _Ratings | None = None) -> int:
         table, months = table.take(order), months.take(order)
     new = begun = 0
     with _typed_errors(url, "written"):
+        if "://" in url:
+            require_write_once(store, _ABOUT, b'{"skytells_nb_dataset": 1}')
         for month in compute.value_counts(months).to_pylist():
             name = _UNKNOWN if month["values"] is None else f"{month['values']:%Y-%m}"
             rows = table.slice(begun, month["counts"])

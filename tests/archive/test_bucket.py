@@ -334,6 +334,20 @@ def test_who_is_killed_loses_at_most_what_was_being_written(machine: Machine, bu
     assert len(ben) == len(ada), "and is sent when that machine comes back"
 
 
+def test_a_bucket_that_overwrites_is_refused_before_anything_is_paid_for(
+    sandbox: sky.Sandbox, machine: Machine, bucket: Bucket
+):
+    bucket.overwrites, billed, ada = True, sandbox.billed, machine("ada")
+    with pytest.raises(SkytellsError, match="If-None-Match"):
+        make(sandbox, ada)
+    assert sandbox.billed == billed
+    kept = sky.Archive(ada.path.parent / "folder")
+    make(sandbox, kept)
+    with pytest.raises(SkytellsError, match="If-None-Match"):
+        kept.to_parquet(bucket.url)
+    kept.close()
+
+
 def test_a_later_format_is_left_alone(sandbox: sky.Sandbox, machine: Machine, bucket: Bucket):
     make(sandbox, machine("ada"))
     bucket.put(_shared._ABOUT, json.dumps({"skytells_nb_archive": 2}).encode())

@@ -358,7 +358,8 @@ def test_a_bucket_is_appended_to_and_added_up(bucket: Bucket, engine: str):
     rows = [row(n, hours=24 * 31 * n) for n in range(3)]
     assert append(rows[:2], bucket.url) == 2
     assert append(rows, bucket.url) == 1
-    assert sorted(bucket.objects()) == [f"month=2026-0{n}/000001.parquet" for n in (1, 2, 3)]
+    files = [f"month=2026-0{n}/000001.parquet" for n in (1, 2, 3)]
+    assert sorted(bucket.objects()) == [".skytells_nb/dataset.json", *files]
     assert spend(bucket.url)["cost"].tolist() == [0.06]
     bucket.asked.clear()
     assert len(predictions_frame(bucket.url, columns=["id"], since="2026-03-01")) == 1

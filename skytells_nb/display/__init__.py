@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from ._answers import answer_facts, answer_html, answer_text, follow, markdown_html
+from ._answers import answer_html, answer_text, follow, markdown_html
 from ._contact_sheet import labelled_sheet, png_budget, png_within, spans
 from ._gallery import Gallery, gallery
 from ._html import ROOT, Frame, key_script, media_html, script_html, text_html
 from ._items import DisplayItem, FileContent, Message, outputs_of
 from ._pipeline import data_uri, draw, fetch, notebook_bytes
 from ._show import mimebundle, show, to_html
-from ._text import REUSED, InputRow, input_rows, seconds_text
-from ._thumbnails import Thumbnail, make_thumbnail
+from ._text import REUSED, input_rows, seconds_text
+from ._thumbnails import make_thumbnail
 
 __all__ = [
     "REUSED",
@@ -19,10 +19,7 @@ __all__ = [
     "FileContent",
     "Frame",
     "Gallery",
-    "InputRow",
     "Message",
-    "Thumbnail",
-    "answer_facts",
     "answer_html",
     "answer_text",
     "data_uri",

@@ -30,8 +30,7 @@ from ..formatting import format_cost, format_count, money_unit
 from ..models import AnsweringRoute, ChatCompletion, Model, Response
 from ..spending import Budget
 from ._codegen import Upload, connect_line, literal
-from ._error_message import describe
-from ._results import StaticOutput
+from ._results import StaticOutput, describe
 from ._views import Layouts, click_hint, code_html, heading_html, ipykernel_version, style_sheet
 
 _PICTURE: Final = 96

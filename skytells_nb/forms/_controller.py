@@ -27,8 +27,7 @@ from ..models import Model, Prediction, PredictionList, Status
 from ..pricing import Estimate, estimate
 from ..schema import NEEDED
 from ..spending import Budget
-from ._error_message import NOT_SENT, ErrorMessage, describe
-from ._results import Drawings, draw
+from ._results import NOT_SENT, Drawings, ErrorMessage, describe, draw
 
 _DEBOUNCE: Final = 0.06
 _log: Final = logging.getLogger(__name__)

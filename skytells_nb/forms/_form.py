@@ -24,10 +24,9 @@ from ..schema import Checker, as_record, as_text, is_same
 from ..spending import Budget
 from ._codegen import connect_line, to_json, to_python
 from ._controller import FormController, FormState, unavailable
-from ._error_message import NOT_SENT
 from ._fields import Field
 from ._fieldset import Fieldset
-from ._results import Results
+from ._results import NOT_SENT, Results
 from ._rules import Rule, fields_from_schema, select_fields
 from ._views import (
     ActionBar,

@@ -22,9 +22,8 @@ from ..schema import closest_model
 from ..spending import Budget
 from ._chat import Chat
 from ._controller import unavailable
-from ._error_message import describe
 from ._form import PromptForm
-from ._results import Results
+from ._results import Results, describe
 from ._views import Layouts, style_sheet
 
 _ROWS: Final = 14

@@ -13,7 +13,7 @@ from ._core import Core, Received
 from ._errors import StateError
 from ._faults import FAULT_KINDS, Faults
 from ._inprocess import ConnectionDroppedError, InProcess, NeverAnsweredError
-from ._messages import API_ROUTES, HttpRequest, HttpResponse
+from ._messages import API_ROUTES, HttpRequest
 from ._options import Options
 from ._runfile import RunningSandbox, find_running, start_or_join
 from ._server import Server
@@ -25,7 +25,6 @@ __all__ = [
     "Core",
     "Faults",
     "HttpRequest",
-    "HttpResponse",
     "InProcess",
     "NeverAnsweredError",
     "Options",

@@ -242,18 +242,11 @@ class RenderPool:
         self._closed = False
 
     def draw(
-        self,
-        kind: str,
-        input: Mapping[str, Any],
-        *,
-        index: int = 0,
-        model: str = "",
-        picture: bytes | None = None,
+        self, kind: str, input: Mapping[str, Any], *, picture: bytes | None = None, **how: Any
     ) -> tuple[bytes, str]:
         """Have one file drawn; by another process when the first one broke."""
         given = base64.b64encode(picture).decode() if picture else ""
-        wanted = {"kind": kind, "input": input, "index": index, "model": model, "picture": given}
-        task = json.dumps(wanted).encode() + b"\n"
+        task = json.dumps({"kind": kind, "input": input, "picture": given, "how": how}).encode() + b"\n"
         for _ in range(2):
             with self._lock:
                 child = self._idle.pop() if self._idle else None
@@ -340,8 +333,7 @@ def main() -> None:
         content = b""
         try:
             picture = base64.b64decode(task["picture"])
-            how = {"index": task["index"], "model": task["model"], "picture": picture}
-            content, mime = media.draw(task["kind"], task["input"], **how)
+            content, mime = media.draw(task["kind"], task["input"], picture=picture, **task["how"])
             head = {"size": len(content), "mime": mime}
         except Exception as error:  # noqa: BLE001 - it is told to whoever asked
             head = {"error": f"{type(error).__name__}: {error}"}

@@ -23,7 +23,7 @@ from ._names import (
     misspelt,
     unknown_inputs,
 )
-from ._property import UNSET, EnumChoice, InputSchema, Number, Property, Unset, parse
+from ._property import UNSET, InputSchema, Number, Property, parse
 from ._values import as_lists, as_record, is_frame, is_same, labels_of, rows_of, to_plain
 
 __all__ = [
@@ -34,11 +34,9 @@ __all__ = [
     "TIMES",
     "UNSET",
     "Checker",
-    "EnumChoice",
     "InputSchema",
     "Number",
     "Property",
-    "Unset",
     "as_lists",
     "as_record",
     "as_text",

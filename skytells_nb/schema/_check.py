@@ -361,6 +361,19 @@ _TYPE_NAMES: Final = {
 }
 
 
+_LIMITS: Final = {
+    "minimum": "At least {limit:,}, not {value:,}.",
+    "maximum": "At most {limit:,}, not {value:,}.",
+    "exclusiveMinimum": "More than {limit:,}, not {value:,}.",
+    "exclusiveMaximum": "Less than {limit:,}, not {value:,}.",
+    "multipleOf": "A multiple of {limit}, not {value}.",
+    "minLength": "At least {limit:,} characters; this has {size:,}.",
+    "maxLength": "At most {limit:,} characters; this has {size:,}.",
+    "minItems": "At least {limit:,} of them; there are {size:,}.",
+    "maxItems": "At most {limit:,} of them; there are {size:,}.",
+}
+
+
 def _sentence(error: Any) -> str:
     """Say in one sentence what is wrong; the error is one of jsonschema's."""
     if error.validator in ("anyOf", "oneOf") and error.context:
@@ -398,29 +411,12 @@ def _by_keyword(keyword: str, limit: Any, value: Any) -> str:
             return f"One of {_short(choices)}, not {_short(value)}."
         case "const":
             return f"This must be {_short(limit)}."
-        case "minimum":
-            return f"At least {limit:,}, not {value:,}."
-        case "maximum":
-            return f"At most {limit:,}, not {value:,}."
-        case "exclusiveMinimum":
-            return f"More than {limit:,}, not {value:,}."
-        case "exclusiveMaximum":
-            return f"Less than {limit:,}, not {value:,}."
-        case "multipleOf":
-            return f"A multiple of {limit}, not {value}."
-        case "minLength":
-            return f"At least {limit:,} characters; this has {len(value):,}."
-        case "maxLength":
-            return f"At most {limit:,} characters; this has {len(value):,}."
-        case "minItems":
-            return f"At least {limit:,} of them; there are {len(value):,}."
-        case "maxItems":
-            return f"At most {limit:,} of them; there are {len(value):,}."
         case "format":
             return f"A {limit} such as {TIMES[limit]}, not {_short(value)}."
         case "pattern":
             return f"This does not have the form {_short(limit)}."
-    return ""
+    size = len(value) if isinstance(value, str | list) else 0
+    return _LIMITS.get(keyword, "").format(limit=limit, value=value, size=size)
 
 
 def _short(value: object, length: int = 80) -> str:

@@ -75,7 +75,8 @@ def to_python(model: str, input: Mapping[str, Any], *, connect: str = "sky.conne
 
     ``connect`` is the expression that makes the client.
     """
-    input = {str(name): _in_a_file(value, str(name)) for name, value in input.items()}
+    without_path: list[str] = []
+    input = {str(name): _in_a_file(value, str(name), without_path) for name, value in input.items()}
     lines = [f"        {literal(str(name))}: {literal(value, 8)}," for name, value in input.items()]
     body = "{\n" + "\n".join(lines) + "\n    }" if lines else "{}"
     code = f"client = {connect}\nclient.predictions.create(\n    {literal(model)},\n    {body},\n)\n"
@@ -84,7 +85,6 @@ def to_python(model: str, input: Mapping[str, Any], *, connect: str = "sky.conne
         imports.insert(0, "import os\n")
     if "Path(" in code:
         imports.insert(-1, "from pathlib import Path\n")
-    without_path = [value.name for value in _leaves(input) if isinstance(value, Upload | _Unsaved)]
     note = (
         f"# What has no path, since it was uploaded or in memory: save it as {', '.join(without_path)}.\n"
         if without_path
@@ -100,16 +100,24 @@ class _Unsaved:
     name: str
 
 
-def _in_a_file(value: Any, name: str) -> Any:
-    """Replace pictures and bytes, which no code can spell, by files of a name that tells what they are."""
+def _in_a_file(value: Any, name: str, named: list[str]) -> Any:
+    """Replace pictures and bytes, which no code can spell, by files of a name that tells what they are.
+
+    What has no path goes into ``named``, uploads too.
+    """
     if isinstance(value, list | tuple):
-        return [_in_a_file(item, f"{name}_{at}") for at, item in enumerate(value, 1)]
+        return [_in_a_file(item, f"{name}_{at}", named) for at, item in enumerate(value, 1)]
     if isinstance(value, Mapping):
-        return {key: _in_a_file(item, f"{name}_{key}") for key, item in value.items()}
-    if isinstance(value, bytes):
-        return _Unsaved(name + (guess_extension(sniff(value[:4096]) or "") or ".bin"))
-    picture = hasattr(value, "shape") or (hasattr(value, "mode") and hasattr(value, "save"))
-    return _Unsaved(f"{name}.png") if picture else value
+        return {key: _in_a_file(item, f"{name}_{key}", named) for key, item in value.items()}
+    if isinstance(value, Upload):
+        named.append(value.name)
+    elif isinstance(value, bytes):
+        value = _Unsaved(name + (guess_extension(sniff(value[:4096]) or "") or ".bin"))
+        named.append(value.name)
+    elif hasattr(value, "shape") or (hasattr(value, "mode") and hasattr(value, "save")):
+        value = _Unsaved(f"{name}.png")
+        named.append(value.name)
+    return value
 
 
 def connect_line(connection: Connection) -> str:
@@ -166,11 +174,3 @@ def _shown(value: Any) -> Any:
 
 def _describe(value: object) -> str:
     return f"<the file {value}>" if isinstance(value, Path) else f"<{type(value).__name__}>"
-
-
-def _leaves(value: Any) -> list[Any]:
-    if isinstance(value, Mapping):
-        return [leaf for item in value.values() for leaf in _leaves(item)]
-    if isinstance(value, list | tuple):
-        return [leaf for item in value for leaf in _leaves(item)]
-    return [value]

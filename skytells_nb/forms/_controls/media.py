@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import io
 import os
 import re
 import sys
@@ -13,7 +11,7 @@ from typing import Any, Final
 
 import ipywidgets as w
 
-from ...archive import LIMIT
+from ...archive import LIMIT, decode_data_uri
 from ...filetypes import HEAD, path_of, sniff
 from ...formatting import format_bytes
 from ...models import Prediction
@@ -24,7 +22,6 @@ from .base import Control, UnsupportedValueError
 _IN_COLAB: Final = 1_000_000
 _LARGEST: Final = (LIMIT - 100) // 4 * 3  # what is left of a data URI after its beginning, decoded
 _SIDE: Final = 96
-_MOST_TO_DRAW: Final = 30_000_000
 _LONGEST_TEXT: Final = 3_000
 _SCHEME: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:")  # of one letter it is a drive: C:\fox.png
 _LIKE_A_PATH: Final = re.compile(r"[/\\~]|\.\w{2,5}$")
@@ -141,57 +138,37 @@ def _is_file(value: Any) -> bool:
     )
 
 
-def _described(value: Any) -> tuple[str, bytes]:
-    """Return what is said of a file, and its bytes where a thumbnail can be made of them."""
+def _described(value: Any) -> tuple[str, Any]:
+    """Return what is said of a file, and what a thumbnail can be made of; nothing where there is none."""
     if isinstance(value, Upload):
         return f"{value.caption} · {format_bytes(len(value.data))}", value.data
     if isinstance(value, os.PathLike):
         path = Path(value)
-        return path.name, _content(path.expanduser())
+        return path.name, path.expanduser()
     if isinstance(value, bytes):
         return format_bytes(len(value)), value
     if isinstance(value, str):
         if not value.lower().startswith("data:"):
             return "", b""
-        data = _decoded(value)
+        try:
+            data = decode_data_uri(value)
+        except ValueError:
+            data = b""
         return f"A data URI · {format_bytes(len(data))}", data
     if isinstance(value, Prediction):
-        return f"The output of {value.id}", _content(value.files[0]) if value.files else b""
+        return f"The output of {value.id}", value.files[0] if value.files else b""
     if hasattr(value, "thumbnail"):
-        return f"A picture · {value.width} × {value.height}", _as_png(value)
+        return f"A picture · {value.width} × {value.height}", value
     shape: tuple[int, ...] = getattr(value, "shape", ())
     return f"A picture · {shape[1]} × {shape[0]}" if len(shape) > 1 else str(value)[:80], b""
 
 
-def _decoded(uri: str) -> bytes:
-    try:
-        return base64.b64decode(uri.partition(",")[2], validate=True)
-    except ValueError:
-        return b""
-
-
-def _as_png(picture: Any) -> bytes:
-    """Encode a small copy of a picture that is in memory; the picture itself is sent whole."""
-    small = picture.convert("RGBA")
-    small.thumbnail((_SIDE * 2, _SIDE * 2))
-    file = io.BytesIO()
-    small.save(file, "PNG")
-    return file.getvalue()
-
-
-def _content(path: Path) -> bytes:
-    try:
-        return path.read_bytes() if path.stat().st_size < _MOST_TO_DRAW else b""
-    except OSError:
-        return b""
-
-
-def _thumbnail(data: bytes) -> str:
+def _thumbnail(source: Any) -> str:
     from ...display import data_uri, make_thumbnail
-    from ...pictures import PictureError
+    from ...pictures import PictureError, decode
 
     try:
-        small = make_thumbnail(data, _SIDE, limit=12_000)
-    except PictureError:
+        small = make_thumbnail(decode(source, _SIDE), limit=12_000)
+    except (PictureError, OSError):
         return ""
     return data_uri(small.data, small.mime)

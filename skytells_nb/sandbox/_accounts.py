@@ -13,15 +13,19 @@ import hashlib
 import math
 import re
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from email.utils import formatdate
 from functools import lru_cache
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from . import _errors as errors
 from ._jobs import SECOND
+
+if TYPE_CHECKING:
+    from ._faults import ActiveFault
+    from ._messages import HttpRequest, Route
 
 #: Keys that begin so are always refused, on every route or on create alone, to rehearse an error without
 #: any code.
@@ -167,11 +171,20 @@ class UserAccount:
         return self._buckets[model]
 
 
-class Caller(NamedTuple):
-    """Who asks: the key as it was sent, and the account it opens."""
+@dataclass(slots=True)
+class Call:
+    """A request while it is answered: where it goes, when it came, whose it is, which faults strike it."""
 
-    key: str
+    request: HttpRequest
+    route: Route
+    now: int
     account: UserAccount
+    faults: Sequence[ActiveFault] = ()
+
+    @property
+    def id(self) -> str:
+        """What its path names: a prediction, or a model."""
+        return self.route.argument
 
 
 class Accounts:
@@ -201,17 +214,18 @@ class Accounts:
         #: Whose limits are shown to somebody whose key opens nothing.
         self.anonymous = UserAccount(OWNER) if closed else self.owner
 
-    def admit(self, key: str | None, route: str) -> Caller:
+    def admit(self, key: str | None, route: str) -> UserAccount:
         """Return the account that a key opens, or raise the error that it stands for (`ERROR_KEYS`).
 
         401 for none.
         """
         if not self._closed:
-            return Caller(check_key(key, route), self.owner)
+            check_key(key, route)
+            return self.owner
         account = self._by_key.get(key or "")
         if key is None or account is None:
             raise errors.unauthorized()
-        return Caller(key, account)
+        return account
 
     def named(self, name: str) -> UserAccount:
         """Return an account by its name; the anonymous one when there is none."""

@@ -18,11 +18,11 @@ from typing import Final
 from urllib.parse import parse_qsl, quote
 
 from . import _errors as errors
-from ._accounts import OWNER
+from ._accounts import OWNER, Call
 from ._control import require_owner
 from ._core import Core
 from ._jobs import SECOND, Job
-from ._messages import HttpRequest, HttpResponse, Route
+from ._messages import HttpResponse
 
 #: Characters of a prompt that are shown, and that a thumbnail is described with.
 CAPTION, ALT = 240, 120
@@ -139,8 +139,9 @@ SHOWN, SOUGHT = 4, 60
 SOONEST, LATEST = 5, 3600
 
 
-def answer(core: Core, route: Route, request: HttpRequest, now: int) -> HttpResponse:
+def answer(core: Core, call: Call) -> HttpResponse:
     """Answer with the page, or with one of its thumbnails."""
+    route, request, now = call.route, call.request, call.now
     if not (core.options.gallery and core.has_class):
         raise errors.endpoint_not_found(request.method, request.target)
     if not route.argument:

@@ -17,11 +17,11 @@ from typing import Final, NamedTuple
 from urllib.parse import parse_qsl, quote
 
 from . import _errors as errors
-from ._accounts import OWNER
+from ._accounts import OWNER, Call
 from ._class_gallery import STYLE, is_shown, page_file, page_headers, thumbnail
 from ._core import Core
 from ._jobs import SECOND, Job
-from ._messages import HttpRequest, HttpResponse, Route, dump
+from ._messages import HttpResponse, dump
 from ._state import State
 
 CHOICES: Final = {"left": "← Left", "both": "↑ Both good", "neither": "↓ Neither", "right": "Right →"}
@@ -54,8 +54,9 @@ def teachers_word(state: State) -> str:
     return hmac.new(state.api_key.encode(), b"ranking", "sha256").hexdigest()[:32]
 
 
-def answer(core: Core, route: Route, request: HttpRequest, now: int) -> HttpResponse:
+def answer(core: Core, call: Call) -> HttpResponse:
     """Answer with a pair to vote on, with one of its pictures, or with the ranking."""
+    route, request, now = call.route, call.request, call.now
     word = route.argument.encode()
     if core.has_class and hmac.compare_digest(word, teachers_word(core.state).encode()) and not route.rest:
         return _page(*_ranking(core, now), refresh=True)
@@ -67,7 +68,7 @@ def answer(core: Core, route: Route, request: HttpRequest, now: int) -> HttpResp
         return _page("Class vote", "", _key_form("Your key"))
     sent = dict(parse_qsl(request.body.decode("utf-8", "replace")))
     try:
-        voter = core.accounts.admit(sent.get("key", "").strip(), "vote").account.name or "teacher"
+        voter = core.accounts.admit(sent.get("key", "").strip(), "vote").name or "teacher"
     except errors.Refusal:
         return _page("Class vote", "", _key_form("That key is of nobody in this class. Your key"))
     pairs = pairs_of(core, now)

@@ -14,21 +14,21 @@ from typing import Any, Final
 from urllib.parse import parse_qsl
 
 from . import _errors as errors
-from ._accounts import parse_key
+from ._accounts import Call, parse_key
 from ._core import Core
-from ._messages import HttpRequest, HttpResponse, Route, as_json
+from ._messages import HttpRequest, HttpResponse, as_json
 from ._predictions import parse_body
 
 
-def answer(core: Core, route: Route, request: HttpRequest, now: int) -> HttpResponse:
+def answer(core: Core, call: Call) -> HttpResponse:
     """Answer a request to one of the sandbox's own routes.
 
     GET reads ``log``, ``billing``, ``predictions``, ``deliveries``, ``class``, ``votes`` or ``faults``; POST
     to the last adds a fault, and DELETE takes all of them back, or with ``?name=`` those of one kind.
     """
-    del now
+    request = call.request
     require_owner(core, request)
-    handler = _ROUTES.get((request.method, route.argument))
+    handler = _ROUTES.get((request.method, call.route.argument))
     if handler is None:
         raise errors.endpoint_not_found(request.method, request.target)
     return as_json(handler(core, request))
@@ -133,9 +133,9 @@ ABOUT: Final = (
 _ANY_KEY: Final = "Any key that starts with <code>sk-</code> is accepted."
 
 
-def home(core: Core, route: Route, request: HttpRequest, now: int) -> HttpResponse:
+def home(core: Core, call: Call) -> HttpResponse:
     """Answer ``GET /``, to a browser as a page and to a program as JSON."""
-    del route, now
+    request = call.request
     if "text/html" in request.headers.get("accept", ""):
         closed = core.accounts.anonymous is not core.accounts.owner
         page = (

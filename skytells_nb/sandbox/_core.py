@@ -21,7 +21,7 @@ from urllib.parse import parse_qs
 from . import _errors as errors
 from . import _faults as faults
 from . import _jobs as jobs
-from ._accounts import Accounts, Caller, UserAccount, fingerprint, parse_key, rate_headers, retry_after
+from ._accounts import Accounts, Call, UserAccount, fingerprint, parse_key, rate_headers, retry_after
 from ._classroom import enrol
 from ._errors import Refusal
 from ._faults import ActiveFault, Faults
@@ -82,7 +82,7 @@ class Core:
         faults: Faults | None = None,
         catalogue: Catalogue | None = None,
         media: Media | None = None,
-        handlers: Mapping[str, Callable[[Core, Route, HttpRequest, int], HttpResponse]] | None = None,
+        handlers: Mapping[str, Callable[[Core, Call], HttpResponse]] | None = None,
     ) -> None:
         self.options = options or Options()
         self.state = state or State(seed=self.options.seed)
@@ -117,18 +117,16 @@ class Core:
         """Answer one request. Nothing is raised: what goes wrong is a response too."""
         route = find_route(request.method, request.target, self.options.paths)
         with self._lock:
-            now = self.now
-            active: Sequence[ActiveFault] = ()
-            caller = Caller("", self.accounts.anonymous)
+            call = Call(request, route, self.now, self.accounts.anonymous)
             try:
-                caller = self._identify(route, request)
-                active = self._check_limits(route, caller.account, now)
-                response = self._handle_with_faults(route, request, caller, active, now)
+                call.account = self._identify(route, request)
+                call.faults = self._check_limits(call)
+                response = self._handle_with_faults(call)
             except Refusal as refusal:
                 response = self._refuse(refusal, route)
-            faults.modify_response(active, response)
-            self._finish(response, route, caller.account, now)
-            self._record(request, route, response, active, now)
+            faults.modify_response(call.faults, response)
+            self._finish(response, route, call.account, call.now)
+            self._record(call, response)
         if self.predictions.schedule.news:
             self.predictions.schedule.news = False
             self.on_webhook()
@@ -139,7 +137,7 @@ class Core:
         route = find_route(request.method, request.target, self.options.paths)
         with self._lock:
             try:
-                return self._identify(route, request).account
+                return self._identify(route, request)
             except Refusal:
                 return None
 
@@ -164,12 +162,12 @@ class Core:
     def answer_held(self, id: str, request: HttpRequest) -> HttpResponse:
         """Answer an awaited create, now that its prediction has ended (section 4.7)."""
         with self._lock:
-            now = self.now
+            call = Call(request, Route("create", id), self.now, self._owner_of(id))
             try:
-                response = self.predictions.show(id, request, now)
+                response = self.predictions.show(call)
             except Refusal as refusal:
                 response = self._refuse(refusal)
-            self._finish(response, Route("create"), self._owner_of(id), now)
+            self._finish(response, call.route, call.account, call.now)
             return response
 
     def note_size(self, id: str, name: str, size: int) -> None:
@@ -237,77 +235,73 @@ class Core:
         with self._lock:
             return list(self.log)
 
-    def _identify(self, route: Route, request: HttpRequest) -> Caller:
+    def _identify(self, route: Route, request: HttpRequest) -> UserAccount:
         """Check path and key, in this order; a file belongs to whoever made it, and needs no key."""
         if route is UNKNOWN:
             raise errors.endpoint_not_found(request.method, request.target)
         if route.name == "asset":
-            return Caller("", self._owner_of(route.argument))
+            return self._owner_of(route.argument)
         if route.name not in API_ROUTES:
-            return Caller("", self.accounts.anonymous)
+            return self.accounts.anonymous
         return self.accounts.admit(parse_key(request.headers), route.name)
 
-    def _check_limits(self, route: Route, account: UserAccount, now: int) -> Sequence[ActiveFault]:
+    def _check_limits(self, call: Call) -> Sequence[ActiveFault]:
         """Check the rate, and use up the faults that strike."""
-        if route.name not in ROUTES:
+        route, now = call.route.name, call.now
+        if route not in ROUTES:
             return ()
-        if route.name in API_ROUTES and route.name not in TEXT_ROUTES:
-            window = account.bucket().requests
+        if route in API_ROUTES and route not in TEXT_ROUTES:
+            window = call.account.bucket().requests
             if wait := window.wait(now):
                 raise errors.rate_limited(retry_after=retry_after(wait, self.options.retry_after, now))
             window.count(now)
-        return self.faults.take(route.name, account.name)
+        return self.faults.take(route, call.account.name)
 
     def _owner_of(self, id: str) -> UserAccount:
         job = self.state.jobs.get(id)
         return self.accounts.anonymous if job is None else self.accounts.named(job.account)
 
-    def _handle_with_faults(
-        self, route: Route, request: HttpRequest, caller: Caller, active: Sequence[ActiveFault], now: int
-    ) -> HttpResponse:
+    def _handle_with_faults(self, call: Call) -> HttpResponse:
         """Handle a request, unless a fault strikes before, and let a fault replace the response."""
-        early = faults.early_response(active)
+        early = faults.early_response(call.faults)
         if early is not None:
             return early
         try:
-            response = self._handle(route, request, caller, active, now)
+            response = self._handle(call)
         except Refusal as refusal:
-            response = self._refuse(refusal, route)
-        return faults.replace_response(active, response)
+            response = self._refuse(refusal, call.route)
+        return faults.replace_response(call.faults, response)
 
-    def _handle(
-        self, route: Route, request: HttpRequest, caller: Caller, active: Sequence[ActiveFault], now: int
-    ) -> HttpResponse:
-        id = route.argument
-        match route.name:
+    def _handle(self, call: Call) -> HttpResponse:
+        match call.route.name:
             case "create":
-                return self.predictions.create(request, caller, active, now)
+                return self.predictions.create(call)
             case "read":
-                return self.predictions.read(id, request, caller, active, now)
+                return self.predictions.read(call)
             case "list":
-                return self.predictions.list(request, caller, now)
+                return self.predictions.list(call)
             case "cancel":
-                return self.predictions.cancel(id, request, caller, now)
+                return self.predictions.cancel(call)
             case "delete":
-                return self.predictions.delete(id, request, caller, now)
+                return self.predictions.delete(call)
             case "stream":
-                return self.predictions.show(id, request, now, caller)
+                return self.predictions.show(call)
             case "models":
-                wanted = _fields(request.query)
+                wanted = _fields(call.request.query)
                 return as_json([entry.body(wanted) for entry in self.catalogue.values()])
             case "model":
-                entry = self.catalogue.get(id)
+                entry = self.catalogue.get(call.id)
                 if entry is None:
-                    raise errors.model_not_found(id)
-                return as_json(entry.body(_fields(request.query)))
+                    raise errors.model_not_found(call.id)
+                return as_json(entry.body(_fields(call.request.query)))
             case "chat" | "responses" | "embeddings":
-                return self.inference.answer(route.name, request, caller.account, active, now)
+                return self.inference.answer(call)
             case "asset":
-                return self.predictions.asset(id, route.rest, request, active, now)
-        handler = self._handlers.get(route.name)
+                return self.predictions.asset(call)
+        handler = self._handlers.get(call.route.name)
         if handler is None:
-            raise errors.endpoint_not_found(request.method, request.target)
-        return handler(self, route, request, now)
+            raise errors.endpoint_not_found(call.request.method, call.request.target)
+        return handler(self, call)
 
     def _refuse(self, refusal: Refusal, route: Route = UNKNOWN) -> HttpResponse:
         request_id = f"req_sandbox_{len(self.log)}"
@@ -331,24 +325,17 @@ class Core:
             bucket = response.bucket or account.bucket()
             headers |= rate_headers(self.options.rate_headers, bucket, limit, running, now)
 
-    def _record(
-        self,
-        request: HttpRequest,
-        route: Route,
-        response: HttpResponse,
-        active: Sequence[ActiveFault],
-        now: int,
-    ) -> None:
-        key = parse_key(request.headers)
+    def _record(self, call: Call, response: HttpResponse) -> None:
+        request, key = call.request, parse_key(call.request.headers)
         self.log.append(
             Received(
-                now / SECOND,
+                call.now / SECOND,
                 request.method,
                 f"{request.target}?{request.query}" if request.query else request.target,
                 None if key is None else fingerprint(key),
                 response.status if response.ending in ("send", "cut") else None,
-                route.name,
-                tuple(each.name for each in active),
+                call.route.name,
+                tuple(each.name for each in call.faults),
             )
         )
 

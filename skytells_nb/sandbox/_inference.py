@@ -18,8 +18,7 @@ from urllib.parse import parse_qsl
 
 from . import _errors as errors
 from . import _language as language
-from ._accounts import OWNER, UserAccount, retry_after
-from ._faults import ActiveFault
+from ._accounts import OWNER, Call, retry_after
 from ._jobs import SECOND, Job
 from ._language import (
     USUAL_TOKENS,
@@ -33,7 +32,7 @@ from ._language import (
     response_events,
     response_json,
 )
-from ._messages import Ending, HttpRequest, HttpResponse, as_json, dump
+from ._messages import Ending, HttpResponse, as_json, dump
 from ._models import (
     CHARACTERS_A_TOKEN,
     Catalogue,
@@ -72,12 +71,10 @@ class Inference:
         self._stored: dict[str, OrderedDict[str, list[Turn]]] = {}
         self._number = 0
 
-    def answer(
-        self, route: str, request: HttpRequest, account: UserAccount, active: Sequence[ActiveFault], now: int
-    ) -> HttpResponse:
+    def answer(self, call: Call) -> HttpResponse:
         """Answer a request to one of the three routes; each model's requests and tokens count apart."""
-        ask = self._ask(route, request, active)
-        bucket = account.bucket(ask.model.slug)
+        ask, now = self._ask(call), call.now
+        bucket = call.account.bucket(ask.model.slug)
         for window in bucket:
             if wait := window.wait(now):
                 said, error_id = ("requests", "RATE_LIMIT_EXCEEDED")
@@ -86,13 +83,12 @@ class Inference:
                 after = retry_after(wait, self.options.retry_after, now)
                 raise errors.rate_limited(f"Too many {said} in this minute", after, error_id)
         bucket.requests.count(now)
-        response = {"chat": self._chat, "responses": self._responses}.get(route, self._embeddings)(
-            ask, account, now
-        )
+        handlers = {"chat": self._chat, "responses": self._responses, "embeddings": self._embeddings}
+        response = handlers[call.route.name](ask, call)
         response.bucket = bucket
         return response
 
-    def _chat(self, ask: TextRequest, account: UserAccount, now: int) -> HttpResponse:
+    def _chat(self, ask: TextRequest, call: Call) -> HttpResponse:
         """Answer ``POST /v1/chat/completions`` (text 2)."""
         body, quirks = ask.body, ask.quirks
         ask.turns = [
@@ -104,19 +100,19 @@ class Inference:
         if "stream-options-refused" in quirks and "stream_options" in body:
             raise errors.invalid_parameter("Unknown parameter: stream_options.", param="stream_options")
         ask.as_json, ask.schema = _format(body.get("response_format") or {})
-        answer = self._reply(ask, account, "chatcmpl-sandbox-", int(body.get("n") or 1), now)
+        answer = self._reply(ask, call, "chatcmpl-sandbox-", int(body.get("n") or 1))
         usage = chat_usage(answer)
         last = "no-usage" not in quirks and (body.get("stream_options") or {}).get("include_usage")
         events = chat_events(answer, ask, usage if last else None)
         whole = completion_json(answer, ask, usage)
         return self._answer(ask, answer, whole, events, done="no-done" not in quirks)
 
-    def _responses(self, ask: TextRequest, account: UserAccount, now: int) -> HttpResponse:
+    def _responses(self, ask: TextRequest, call: Call) -> HttpResponse:
         """Answer ``POST /v1/responses`` (text 3)."""
         body = ask.body
         turns = _input_turns(body["input"])
         parent = body.get("previous_response_id")
-        shelf = self._stored.setdefault(account.name, OrderedDict())
+        shelf = self._stored.setdefault(call.account.name, OrderedDict())
         if parent is not None:
             if parent not in shelf:
                 said = f"There is no stored response {parent!r}."
@@ -125,7 +121,7 @@ class Inference:
         instructions = body.get("instructions")
         ask.turns = [*([Turn("system", str(instructions))] if instructions else []), *turns]
         ask.as_json, ask.schema = _format((body.get("text") or {}).get("format") or {})
-        answer = self._reply(ask, account, "resp_sandbox_", 1, now)
+        answer = self._reply(ask, call, "resp_sandbox_")
         if body.get("store") is True:
             outputs = answer.outputs[0]
             shelf[answer.id] = [*turns, Turn("assistant", outputs.text or outputs.tool)]
@@ -134,7 +130,7 @@ class Inference:
         whole = response_json(answer, ask, "completed")
         return self._answer(ask, answer, whole, response_events(answer, ask), done=False)
 
-    def _embeddings(self, ask: TextRequest, account: UserAccount, now: int) -> HttpResponse:
+    def _embeddings(self, ask: TextRequest, call: Call) -> HttpResponse:
         """Answer ``POST /v1/embeddings`` (text 4)."""
         body, given = ask.body, ask.body["input"]
         if isinstance(given, str) or not isinstance(given[0], str | list):
@@ -152,7 +148,7 @@ class Inference:
                 what = f"{tokens} tokens are more than {TEXT_TOKENS} for one text."
                 raise errors.invalid_parameter(what, param=f"input[{index}]")
         tokens = sum(max(tokens, 1) for _, tokens in texts)
-        self._charge(ask.model, account, "emb_sandbox_", tokens, 0, now)
+        self._charge(ask.model, call, "emb_sandbox_", tokens, 0)
         usage = {"prompt_tokens": tokens, "total_tokens": tokens}
         head = dump({"object": "list", "model": ask.model.slug, "usage": usage})
 
@@ -167,9 +163,9 @@ class Inference:
 
         return HttpResponse(200, b"", {"content-type": "application/json"}, work=write)
 
-    def _ask(self, route: str, request: HttpRequest, active: Sequence[ActiveFault]) -> TextRequest:
+    def _ask(self, call: Call) -> TextRequest:
         """Parse what all three routes have in common, and check the body."""
-        body = parse_body(request.body)
+        body, route = parse_body(call.request.body), call.route.name
         name = body.get("model")
         if not isinstance(name, str) or not name:
             raise errors.invalid_parameter("The model field is required.", param="model")
@@ -182,11 +178,11 @@ class Inference:
         for path, words in schema_errors(_bodies()[route], body, _bodies()):
             place = path[:2] if len(path) > 1 and isinstance(path[1], int) else path[:1]
             raise errors.invalid_parameter(f"{spell(path)}: {words}.", param=spell(place))
-        stream = bool(body.get("stream")) or dict(parse_qsl(request.query)).get("stream") == "true"
-        struck = [str(details["quirk"]) for fault, details in active if fault == "text"]
+        stream = bool(body.get("stream")) or dict(parse_qsl(call.request.query)).get("stream") == "true"
+        struck = [str(details["quirk"]) for fault, details in call.faults if fault == "text"]
         return TextRequest(model, body, [], stream, frozenset([*self.options.quirks, *struck]))
 
-    def _reply(self, ask: TextRequest, account: UserAccount, prefix: str, count: int, now: int) -> Completion:
+    def _reply(self, ask: TextRequest, call: Call, prefix: str, count: int = 1) -> Completion:
         """Answer, count tokens and bill them."""
         body, quirks = ask.body, ask.quirks
         given = [each.get("function", each) for each in body.get("tools") or ()]
@@ -210,13 +206,13 @@ class Inference:
         written = sum(max(count_tokens(one.text + one.tool + one.arguments), 1) for one in outputs)
         reasoning = ask.most if "length-empty" in quirks else 0
         tokens_out = max(reasoning, written)
-        id = self._charge(ask.model, account, prefix, tokens_in, tokens_out, now)
-        if self.state.learners and account.name == OWNER and outputs[0].text:
-            self.state.keep_answer(_as_job(id, ask, outputs[0].text, now))
+        id = self._charge(ask.model, call, prefix, tokens_in, tokens_out)
+        if self.state.learners and call.account.name == OWNER and outputs[0].text:
+            self.state.keep_answer(_as_job(id, ask, outputs[0].text, call.now))
         model = ask.model.slug
         if "router" in ask.model.public["capabilities"] or "other-model" in quirks:
             model = "gpt-5.4" if model != "gpt-5.4" else "gpt-5-nano"
-        return Completion(outputs, finish, tokens_in, tokens_out, reasoning, model, id, now // SECOND)
+        return Completion(outputs, finish, tokens_in, tokens_out, reasoning, model, id, call.now // SECOND)
 
     def _one(self, ask: TextRequest, tool: Mapping[str, Any] | None, variant: int) -> tuple[Output, str]:
         if "length-empty" in ask.quirks:
@@ -235,22 +231,14 @@ class Inference:
         most = ask.most * CHARACTERS_A_TOKEN
         return (Output(text[:most]), "length") if len(text) > most else (Output(text), "stop")
 
-    def _charge(
-        self,
-        model: CatalogueEntry,
-        account: UserAccount,
-        prefix: str,
-        tokens_in: int,
-        tokens_out: int,
-        now: int,
-    ) -> str:
+    def _charge(self, model: CatalogueEntry, call: Call, prefix: str, tokens_in: int, tokens_out: int) -> str:
         """Bill a call by its tokens, and name it."""
-        amount = token_price(model, tokens_in, tokens_out)
+        amount, account = token_price(model, tokens_in, tokens_out), call.account
         refuse_beyond_budget(account, amount, self.state.spent[account.name])
-        account.bucket(model.slug).tokens_in.count(now, tokens_in)
-        account.bucket(model.slug).tokens_out.count(now, tokens_out)
+        account.bucket(model.slug).tokens_in.count(call.now, tokens_in)
+        account.bucket(model.slug).tokens_out.count(call.now, tokens_out)
         self._number += 1
-        id = prefix + self.state.digest("text", now, self._number).hex()[:20]
+        id = prefix + self.state.digest("text", call.now, self._number).hex()[:20]
         self.state.charge(id, account.name, amount)
         return id
 

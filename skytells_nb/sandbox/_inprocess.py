@@ -15,17 +15,17 @@ from typing import Any, Final, Self
 from . import _class_gallery as class_gallery
 from . import _class_vote as class_vote
 from . import _control as control
-from ._accounts import Learner
+from ._accounts import Call, Learner
 from ._core import Core, Received
 from ._faults import Faults
-from ._messages import HttpRequest, HttpResponse, Route
+from ._messages import HttpRequest, HttpResponse
 from ._options import Options
 from ._rendering import Media, RenderCache, serve_file
 from ._state import State, StateFile
 from ._webhooks import Delivery
 
 #: The routes that the real API does not have.
-OWN_ROUTES: Final[Mapping[str, Callable[[Core, Route, HttpRequest, int], HttpResponse]]] = {
+OWN_ROUTES: Final[Mapping[str, Callable[[Core, Call], HttpResponse]]] = {
     "control": control.answer,
     "gallery": class_gallery.answer,
     "home": control.home,

@@ -8,7 +8,8 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
+from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from itertools import islice
@@ -17,10 +18,10 @@ from urllib.parse import parse_qsl, urlsplit
 
 from . import _errors as errors
 from . import _webhooks as webhooks
-from ._accounts import OWNER, Caller, UserAccount, fingerprint, retry_after
-from ._faults import ActiveFault, modify_job
+from ._accounts import OWNER, Call, UserAccount, fingerprint, parse_key, retry_after
+from ._faults import modify_job
 from ._jobs import ENDED, SECOND, Job, format_time, plan_times, prediction_bytes
-from ._messages import UNKNOWN, Asset, HttpRequest, HttpResponse, as_json, dump, find_route
+from ._messages import UNKNOWN, Asset, HttpResponse, as_json, dump, find_route
 from ._models import Catalogue, CatalogueEntry, count, price, schema_errors, spell
 from ._options import Options
 from ._rendering import Media, drawn_from, file_names, picture_links
@@ -165,18 +166,16 @@ class Predictions:
         for job in state.jobs.values():
             self.schedule.add(job)
 
-    def create(
-        self, request: HttpRequest, caller: Caller, active: Sequence[ActiveFault], now: int
-    ) -> HttpResponse:
+    def create(self, call: Call) -> HttpResponse:
         """Accept a prediction: check it, plan its life, bill it, keep it (section 4.1).
 
         Ours: a job is billed when it is accepted, and taken off the bill again if it is cancelled before
         its end.
         """
+        request, account, now = call.request, call.account, call.now
         body = parse_body(request.body)
         entry, input = self._asked(body)
         webhook, wanted = webhooks.parse_webhook(body, request.asker if self.options.exposed else None)
-        account = caller.account
         self._refuse_if_busy(account, now)
         job = self._plan(entry, input, self.state.moment(now))
         refuse_beyond_budget(account, job.amount, self.state.spent[account.name])
@@ -195,83 +194,82 @@ class Predictions:
         job.webhook, job.notices = webhook, wanted
         if wanted:
             job.asker, job.origin = request.asker, request.origin
-        job.key, job.account = fingerprint(caller.key), account.name
-        modify_job(job, active, now)
+        key = parse_key(request.headers) or ""
+        job.key, job.account = fingerprint(key), account.name
+        modify_job(job, call.faults, now)
         self.state.add(job, job.amount if job.outcome == "succeeded" else None)
         if wanted:
-            self._keys[job.key] = caller.key
+            self._keys[job.key] = key
             self.schedule.add(job)
-        response = self._show(job, max(now, job.created), request, int(self.options.create_status))
+        accepted = replace(call, now=max(now, job.created))
+        response = self._show(job, accepted, int(self.options.create_status))
         if body.get("await") is True and job.type != "video" and job.ends > now:
             response.hold = job.id
         return response
 
-    def read(
-        self, id: str, request: HttpRequest, caller: Caller, active: Sequence[ActiveFault], now: int
-    ) -> HttpResponse:
+    def read(self, call: Call) -> HttpResponse:
         """Show one prediction (section 4.2)."""
-        job = self.find(id, caller)
-        for name, details in active:
+        job = self.find(call)
+        for name, details in call.faults:
             if name == "failed_as_502":
-                self._fail(job, details["reason"], now)
-        if job.failed_as_502 and job.phase(now) == "failed":
+                self._fail(job, details["reason"], call.now)
+        if job.failed_as_502 and job.phase(call.now) == "failed":
             raise errors.prediction_failed(job.reason)
-        return self._show(job, now, request)
+        return self._show(job, call)
 
-    def list(self, request: HttpRequest, caller: Caller, now: int) -> HttpResponse:
+    def list(self, call: Call) -> HttpResponse:
         """Show a page of predictions, newest first (section 4.3)."""
+        request, now = call.request, call.now
         query = parse_query(request.query, self.catalogue)
         if self.options.filters == "ignored":
             query = Query(query.page, query.per_page)
-        jobs, size = self.state.newest_first(now, caller.account.name)
+        jobs, size = self.state.newest_first(now, call.account.name)
         page, total = select_page(jobs, query, now, size)
         rendered = (prediction_bytes(job, now, request.origin, self.options, self.catalogue) for job in page)
         body = page_json(query, total, rendered, self.options.listing)
         return HttpResponse(200, body, {"content-type": "application/json"})
 
-    def cancel(self, id: str, request: HttpRequest, caller: Caller, now: int) -> HttpResponse:
+    def cancel(self, call: Call) -> HttpResponse:
         """Cancel a running prediction; cancelling twice is no error, so that it can be retried (section 4.4).
 
         Ours: cancelled predictions are not billed, and finished ones are refused politely.
         """
-        job = self.find(id, caller)
-        phase = job.phase(now)
+        job = self.find(call)
+        phase = job.phase(call.now)
         if phase in ("succeeded", "failed"):
             # ours: no source documents the answer
-            said = f"'{id}' is {phase}; nothing was changed."
+            said = f"'{job.id}' is {phase}; nothing was changed."
             raise errors.Refusal(400, "INVALID_REQUEST", "The prediction has already finished", said)
         if phase != "canceled":
-            self._stop(job, now)
+            self._stop(job, call.now)
             self.state.save(job)
             if "canceled" in job.notices:
-                self.schedule.again(now, job.id, "canceled", 1)
-        return self._confirm(job, request, now)
+                self.schedule.again(call.now, job.id, "canceled", 1)
+        return self._confirm(job, call)
 
-    def delete(self, id: str, request: HttpRequest, caller: Caller, now: int) -> HttpResponse:
+    def delete(self, call: Call) -> HttpResponse:
         """Forget a prediction and its files; one that runs is cancelled first (section 4.5)."""
-        job = self.find(id, caller)
-        if job.phase(now) not in ENDED:
-            self._stop(job, now)
-        response = self._confirm(job, request, now)
+        job = self.find(call)
+        if job.phase(call.now) not in ENDED:
+            self._stop(job, call.now)
+        response = self._confirm(job, call)
         self.state.remove(job)
         return response
 
-    def show(self, id: str, request: HttpRequest, now: int, caller: Caller | None = None) -> HttpResponse:
+    def show(self, call: Call) -> HttpResponse:
         """Show one prediction as stream information, or as an awaited create's end (section 4.6)."""
-        return self._show(self.find(id, caller), now, request)
+        return self._show(self.find(call), call)
 
-    def asset(
-        self, id: str, name: str, request: HttpRequest, active: Sequence[ActiveFault], now: int
-    ) -> HttpResponse:
+    def asset(self, call: Call) -> HttpResponse:
         """Return an output file (section 12); it is drawn by whoever sends the response."""
-        job = self.state.jobs.get(id)
-        if job is not None and any(hit.name == "expired" for hit in active):
-            job.purged = now
+        job, name = self.state.jobs.get(call.id), call.route.rest
+        if job is not None and any(hit.name == "expired" for hit in call.faults):
+            job.purged = call.now
             self.state.save(job)
         names = [each for each, _ in job.files] if job is not None else []
-        if job is None or name not in names or not job.has_files(now, self.options.retention):
+        if job is None or name not in names or not job.has_files(call.now, self.options.retention):
             raise errors.file_gone(name)
-        file = self.file(job, names.index(name), request.headers.get("range", ""))
+        file = self.file(job, names.index(name), call.request.headers.get("range", ""))
         return HttpResponse(asset=file, headers={"content-type": file.mime})
 
     def file(self, job: Job, index: int, wanted: str = "", *, edge: int = 0, depth: int = 0) -> Asset:
@@ -299,11 +297,11 @@ class Predictions:
                         return self.file(earlier, index, depth=depth)
         return ""
 
-    def find(self, id: str, caller: Caller | None = None) -> Job:
-        """Return a prediction that the caller may see, or refuse as the dialect says."""
-        job = self.state.jobs.get(id)
-        if job is None or (caller is not None and job.account != caller.account.name):
-            raise errors.missing_prediction(id, self.options.missing_prediction)
+    def find(self, call: Call) -> Job:
+        """Return a prediction that who asks may see, or refuse as the dialect says."""
+        job = self.state.jobs.get(call.id)
+        if job is None or job.account != call.account.name:
+            raise errors.missing_prediction(call.id, self.options.missing_prediction)
         return job
 
     def due_webhook(self, origin: str, now: int) -> webhooks.WebhookEvent | None:
@@ -404,14 +402,13 @@ class Predictions:
         self.state.settle(job)
         self.state.save(job)
 
-    def _show(self, job: Job, now: int, request: HttpRequest, status: int = 200) -> HttpResponse:
-        body = prediction_bytes(job, now, request.origin, self.options, self.catalogue)
+    def _show(self, job: Job, call: Call, status: int = 200) -> HttpResponse:
+        body = prediction_bytes(job, call.now, call.request.origin, self.options, self.catalogue)
         return HttpResponse(status, body, {"content-type": "application/json"}, about=job.id)
 
-    def _confirm(self, job: Job, request: HttpRequest, now: int) -> HttpResponse:
-        if self.options.cancel_answer == "success":
-            return as_json({"success": True})
-        return self._show(job, now, request)
+    def _confirm(self, job: Job, call: Call) -> HttpResponse:
+        success = self.options.cancel_answer == "success"
+        return as_json({"success": True}) if success else self._show(job, call)
 
 
 def refuse_beyond_budget(account: UserAccount, amount: Decimal, spent: Decimal) -> None:

@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Context, Decimal
+from functools import reduce
 from typing import Any, Final, Self
 
 from ..formatting import format_number
@@ -226,16 +227,13 @@ def _numbered(input: ResolvedInput, text: Callable[[Decimal], str]) -> Interval:
             single if input.schema_known else replace(single, note="its schema is not at hand", exact=False)
         )
     stray = [name for name in names if input.schema_known and not input.declares(name)]
-    of_schema = [
-        count for name, count in counts.items() if name not in stray and not name.startswith("batch")
-    ]
-    batches = [count for name, count in counts.items() if name not in stray and name.startswith("batch")]
+    declared = [count for name, count in counts.items() if name not in stray]
     alternatives = [counts[name] for name in stray]
-    if of_schema and batches:  # four batches of four pictures are sixteen, perhaps
-        product = _between(of_schema, text).times(_between(batches, text))
-        alternatives += [product, *of_schema, *batches] if product.high != _ONE else [product]
-    else:
-        alternatives += of_schema or batches or [Interval.exactly(_ONE, text(_ONE))]
+    # Four batches of four pictures are sixteen, perhaps; and two variations of two as many.
+    product = reduce(Interval.times, declared, Interval.exactly(_ONE, text(_ONE)))
+    alternatives += declared if product.high in {count.high for count in declared} else [product, *declared]
+    if not declared:
+        alternatives.append(product)
     found = _between(alternatives, text)
     if stray and not found.exact:
         return replace(found, note=f"{stray[0]} is not in its schema")

@@ -24,7 +24,7 @@ COUNT_NAMES: Final = (
 
 _PLAIN_COUNTS: Final = frozenset(
     {"images", "pictures", "videos", "clips", "outputs", "results", "variants", "candidates", "num", "batch"}
-    | {"repeat", "repeats", "generations", "how_many"}
+    | {"repeat", "repeats", "generations", "howmany", "amount", "qty"}
 )
 """Names of counts where the value is a whole number; else files or lists go by them."""
 
@@ -35,7 +35,7 @@ _TOLD: Final = re.compile(
 _TOLD_NOT: Final = re.compile(r"\b(?:input|reference|source|conditioning|init|uploaded)\b", re.IGNORECASE)
 
 _HOW_MANY: Final = frozenset(
-    {"n", "num", "no", "nr", "number", "count", "max", "total", "amount", "quantity"}
+    {"n", "num", "no", "nr", "nb", "qty", "number", "count", "max", "total", "amount", "quantity"}
 )
 _OUTPUTS: Final = frozenset(
     {

@@ -215,9 +215,24 @@ RANGES = [
         "seconds and duration differ",
     ),
     (
+        listed(0.1, "image", {"num_images": {"type": "integer"}, "num_variations": {"type": "integer"}}),
+        {"num_images": 2, "num_variations": 3},
+        ("0.2", "0.6"),
+        "several numbers of outputs",
+    ),
+    *(
+        (
+            listed(0.1, "image", {name: {"type": "integer", "minimum": 2, "maximum": 4}}),
+            {},
+            ("0.2", "0.4"),
+            f"{name} is not given",
+        )
+        for name in ("how_many", "nb_images", "amount")
+    ),
+    (
         listed(0.1, "image"),
         {"num_outputs": 4, "number_of_images": 2},
-        ("0.2", "0.4"),
+        ("0.2", "0.8"),
         "several numbers of outputs",
     ),
     (

@@ -258,8 +258,8 @@ def period_starts(times: pd.Series, freq: str) -> pd.Series:
 
 
 def to_offset(freq: str) -> Any:
-    try:
-        return pd.tseries.frequencies.to_offset(freq)
+    try:  # pandas has taken back what many still write for a month, a quarter and a year
+        return pd.tseries.frequencies.to_offset({"M": "MS", "Q": "QS", "Y": "YS"}.get(freq, freq))
     except (ValueError, TypeError):
         raise _no_period(freq) from None
 

@@ -136,7 +136,7 @@ def test_a_day_of_a_clock_change_is_one_day():
 
 
 @pytest.mark.parametrize(
-    ("freq", "periods"), [("W", 2), ("MS", 2), ("ME", 2), ("h", 3), ("12h", 3), ("YS", 1)]
+    ("freq", "periods"), [("W", 2), ("MS", 2), ("ME", 2), ("M", 2), ("h", 3), ("12h", 3), ("YS", 1)]
 )
 def test_any_offset_of_pandas_will_do(freq: str, periods: int):
     times = ["2026-01-31T10:00:00Z", "2026-01-31T23:00:00Z", "2026-02-03T01:00:00Z"]

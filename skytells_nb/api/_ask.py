@@ -229,7 +229,7 @@ class TextCall:
         if found.usage is None:
             return found
         pricing = await self._pricing()
-        return found if pricing is None else replace(found, cost=cost_of_usage(pricing, found.usage.raw))
+        return found if pricing is None else replace(found, cost=cost_of_usage(pricing, found.usage))
 
     def read(self, raw: Mapping[str, Any]) -> Value:
         """Read an answer; what the API leaves out (an id, a time) is put in."""

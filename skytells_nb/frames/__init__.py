@@ -17,8 +17,7 @@ from ._plots import (
     spend_table,
     votes_frame,
 )
-from ._predictions import predictions_frame
-from ._prices import pricing_frame
+from ._predictions import predictions_frame, pricing_frame
 from ._spend import spend
 from ._totals import forecast, total
 

@@ -26,7 +26,7 @@ from ..plaintext import FORMULA
 from . import _dtypes as dtypes
 from ._columns import COLUMNS
 from ._dtypes import Kind
-from ._prices import PRICING_COLUMNS, RULE_COLUMNS
+from ._predictions import PRICING_COLUMNS, RULE_COLUMNS
 from ._spend import FIGURES
 
 KindOfCell = Kind | Literal["any"]

@@ -18,7 +18,7 @@ from ..models import Embeddings
 from ..plaintext import align, clip, one_line
 from ..pricing import added
 from ._dtypes import column_of
-from ._prices import pricing_frame
+from ._predictions import pricing_frame
 from ._spend import format_period, periods_between, spend
 from ._totals import rounded
 

@@ -6,7 +6,7 @@ import statistics
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from decimal import Decimal, localcontext
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from ..checks import check_whole, expected
 from ..exceptions import InvalidInputError
@@ -15,6 +15,9 @@ from ..models import BilledQuantity, Finished, Model, Pricing, parse_amount, par
 from ..plaintext import encodable, one_line
 from ._quantity import EXACT, Interval, ResolvedInput, quantity, tokens_in, tokens_out
 from ._rules import Rate, TokenKind, match_rates, token_rates, unit_name
+
+if TYPE_CHECKING:
+    from ..models import Usage
 
 PLAUSIBLE: Final = Decimal(1_000_000)
 """A price or a cost above this is taken for a mistake."""
@@ -293,15 +296,12 @@ def _token_price(rate: Rate) -> Decimal | None:
     return EXACT.divide(rate.price, unit.size) if 0 <= rate.price <= PLAUSIBLE else None
 
 
-def cost_of_usage(pricing: Pricing, usage: Mapping[str, Any]) -> Decimal | None:
-    """Return what the tokens of one answer cost by the price list; None where a figure or a price is missing.
-
-    Usage is the answer's own, in either spelling: ``prompt_tokens`` or ``input_tokens``, with their details.
-    """
-    read, cached = _counted(usage, "prompt_tokens", "input_tokens", "cached_tokens")
-    written, reasoning = _counted(usage, "completion_tokens", "output_tokens", "reasoning_tokens")
-    if read is None:
+def cost_of_usage(pricing: Pricing, usage: Usage) -> Decimal | None:
+    """Return what the tokens of one answer cost by the price list; None where it cannot be known."""
+    if usage.input_tokens is None:
         return None
+    read, written = usage.input_tokens, usage.output_tokens or 0
+    cached, reasoning = min(usage.cached_tokens or 0, read), min(usage.reasoning_tokens or 0, written)
     rates = token_rates(pricing) or {"input": Rate(pricing.amount, pricing.unit)}
     each = {kind: _token_price(rate) for kind, rate in rates.items()}
     per_input, per_output = each.get("input"), each.get("output", each.get("input"))
@@ -312,17 +312,9 @@ def cost_of_usage(pricing: Pricing, usage: Mapping[str, Any]) -> Decimal | None:
         return _tidy(
             (read - cached) * per_input
             + cached * cheap
-            + ((written or 0) - reasoning) * per_output
+            + (written - reasoning) * per_output
             + reasoning * thought
         )
-
-
-def _counted(usage: Mapping[str, Any], name: str, other: str, part: str) -> tuple[int | None, int]:
-    """Return a number of tokens, and how many of them were cached or reasoning; never more than all."""
-    found = next((n for n in (usage.get(name), usage.get(other)) if isinstance(n, int) and n >= 0), None)
-    details = usage.get(f"{name}_details") or usage.get(f"{other}_details")
-    some = details.get(part) if isinstance(details, Mapping) else None
-    return found, min(some, found or 0) if isinstance(some, int) and some > 0 else 0
 
 
 def _currency_of(pricing: Pricing) -> tuple[str | None, str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from ._receiver import Receiver
-from ._signature import parse, verify
+from ._receiver import Receiver, parse, verify
 
 __all__ = ["Receiver", "parse", "verify"]

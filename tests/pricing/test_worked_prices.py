@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from skytells_nb.models import Model
+from skytells_nb.models import Model, Usage
 from skytells_nb.pricing import cost_of_usage, estimate, list_price, list_price_rules, together
 
 
@@ -336,12 +336,15 @@ def test_cached_and_reasoning_tokens_have_their_own_price_where_one_is_listed():
     dear = gpt_5(cached=0.05, reasoning=2)
     found = estimate(dear, {"input_tokens": 1_000_000, "output_tokens": 1_000_000})
     assert (found.low, found.high, found.amount) == (Decimal("1.3"), Decimal("2.5"), None)
-    usage = {
-        "prompt_tokens": 1_000_000,
-        "completion_tokens": 1_000_000,
-        "prompt_tokens_details": {"cached_tokens": 400_000},
-        "completion_tokens_details": {"reasoning_tokens": 500_000},
-    }
+    usage = Usage.from_api(
+        {
+            "prompt_tokens": 1_000_000,
+            "completion_tokens": 1_000_000,
+            "prompt_tokens_details": {"cached_tokens": 400_000},
+            "completion_tokens_details": {"reasoning_tokens": 500_000},
+        }
+    )
+    assert usage is not None
     assert cost_of_usage(dear.pricing, usage) == Decimal("0.3") + Decimal("0.02") + Decimal("0.625") + 1
     assert cost_of_usage(gpt_5().pricing, usage) == Decimal("1.75")
 
@@ -358,9 +361,10 @@ def test_cached_and_reasoning_tokens_have_their_own_price_where_one_is_listed():
     ],
 )
 def test_a_bill_is_worked_out_from_the_answers_own_count(usage: dict[str, Any], cost: str | None):
-    found = cost_of_usage(model(0.000002, "token").pricing, usage)
+    counted = Usage.from_api(usage) or Usage()  # which counts nothing
+    found = cost_of_usage(model(0.000002, "token").pricing, counted)
     assert found == (None if cost is None else Decimal(cost))
-    assert cost_of_usage(model(0.1, "image").pricing, usage) is None
+    assert cost_of_usage(model(0.1, "image").pricing, counted) is None
 
 
 def test_an_embedding_writes_nothing():

@@ -173,7 +173,7 @@ class _Attempt:
                 continue
             if may_be_accepted(error):
                 _log.debug("create of %s: in doubt (%s); searching", self.request.model, error)
-                self.made = await search(connection, self.request, self.pending)
+                self.made = await search(connection, self.pending)
                 if self.made is not None:
                     _log.debug("create of %s: found as %s", self.request.model, self.made.id)
                     return self.made
@@ -196,7 +196,7 @@ class _Attempt:
             if not self.is_doubtful:
                 self.pending = None
                 continue
-            self.made = await search_once(connection, self.request, self.pending)
+            self.made = await search_once(connection, self.pending)
             if self.made is not None:
                 return self.made
             connection.creates.resume(self.pending)
@@ -242,9 +242,9 @@ class _Attempt:
             message = error.message
             is_known = error.readable and error.status != 408 and (error.enveloped or error.status == 503)
         if not is_known:
-            raise uncertain_error(self.connection, self.request, pending, message)
+            raise uncertain_error(self.connection, pending, message)
         if pending.older:
-            raise ambiguous(self.connection, self.request, pending, pending.older)
+            raise ambiguous(self.connection, pending, pending.older)
 
     def release(self) -> None:
         """Leave the registry: nothing is on the wire and nothing is searched for any more."""
@@ -308,7 +308,7 @@ class _Attempt:
             self.exchange = None
             return
         try:
-            self.made = await search(self.connection, self.request, self.pending)
+            self.made = await search(self.connection, self.pending)
         except SkytellsError as error:
             self.failure = error
             self._warn_of_doubt(f" ({error.detail})")

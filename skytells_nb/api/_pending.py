@@ -166,7 +166,7 @@ class PendingCreate:
 
     key: Key
     model: str
-    input: Mapping[str, Any]
+    input: dict[str, Any]
     started: float
     wall: datetime
     number: float = field(default=-inf)

@@ -35,15 +35,17 @@ _DAY: Final = timedelta(days=1)
 async def start_when_clear(connection: Connection, request: CreateRequest) -> PendingCreate:
     """Put a create on the wire, as soon as none that could be mistaken for it is searched for."""
     while True:
-        pending = PendingCreate(
-            request.key, request.model, request.input, connection.now(), connection.wall()
-        )
+        pending = _pending(connection, request)
         if connection.creates.start(pending):
             return pending
         await asyncio.sleep(_TURN)
 
 
-async def search(connection: Connection, request: CreateRequest, pending: PendingCreate) -> Prediction | None:
+def _pending(connection: Connection, request: CreateRequest) -> PendingCreate:
+    return PendingCreate(request.key, request.model, request.input, connection.now(), connection.wall())
+
+
+async def search(connection: Connection, pending: PendingCreate) -> Prediction | None:
     """Look for the prediction that an unanswered create made; None when several looks found none.
 
     `UncertainCreateError` is raised where it could not look twice, the last time included, or where what is
@@ -56,7 +58,7 @@ async def search(connection: Connection, request: CreateRequest, pending: Pendin
         if pause:
             await asyncio.sleep(pause)
         try:
-            found, unclear = await _look(connection, request, pending, last=number == len(LOOKS))
+            found, unclear = await _look(connection, pending, last=number == len(LOOKS))
         except SkytellsError as error:
             trouble = error
             continue
@@ -65,28 +67,26 @@ async def search(connection: Connection, request: CreateRequest, pending: Pendin
         looks, trouble = looks + 1, None
     # One look that finds nothing proves little, because a listing may be late.
     if trouble is not None or looks < 2:
-        raise _blind(connection, request, pending, trouble)
+        raise _blind(connection, pending, trouble)
     if unclear:
-        raise ambiguous(connection, request, pending, unclear)
+        raise ambiguous(connection, pending, unclear)
     return None
 
 
-async def search_once(
-    connection: Connection, request: CreateRequest, pending: PendingCreate
-) -> Prediction | None:
+async def search_once(connection: Connection, pending: PendingCreate) -> Prediction | None:
     """Look a last time, just before a create is sent again."""
     connection.creates.start_search(pending)
     try:
-        found, unclear = await _look(connection, request, pending, last=True)
+        found, unclear = await _look(connection, pending, last=True)
     except SkytellsError as error:
-        raise _blind(connection, request, pending, error) from None
+        raise _blind(connection, pending, error) from None
     if found is None and unclear:
-        raise ambiguous(connection, request, pending, unclear)
+        raise ambiguous(connection, pending, unclear)
     return found
 
 
 async def _look(
-    connection: Connection, request: CreateRequest, pending: PendingCreate, *, last: bool
+    connection: Connection, pending: PendingCreate, *, last: bool
 ) -> tuple[Prediction | None, list[str]]:
     """Look once: returns what is found, and the ids of what may be it without saying so."""
     creates, names = connection.creates, connection.display_names
@@ -96,54 +96,54 @@ async def _look(
         # Read anew after every wait: what was listed while a rival was on the wire proves nothing.
         listed = await _newest(connection, connection.earliest(pending.started, pending.wall) - _DOUBT)
         since = connection.earliest(pending.started, pending.wall)
-        found = creates.claim(pending, _matching(connection, request, listed, since), names, last=last)
+        found = creates.claim(pending, _matching(connection, pending, listed, since), names, last=last)
         if found is None:
             unclear = [
                 p
                 for p in listed
-                if creates.is_free(pending, p.id) and _may_be(connection, request, p, since - _DOUBT)
+                if creates.is_free(pending, p.id) and _may_be(connection, pending, p, since - _DOUBT)
             ]
             if not connection.created_at:  # else a create's own answer has told how the API's clocks differ
-                equal = _matching(connection, request, listed, since - _DAY)
+                equal = _matching(connection, pending, listed, since - _DAY)
                 pending.older = [p.id for p in equal if creates.is_free(pending, p.id)]
             if not unclear:
                 return None, []
-            clearer = await _clear_up(connection, request, unclear[-_UNCLEAR:])
+            clearer = await _clear_up(connection, pending, unclear[-_UNCLEAR:])
             since = connection.earliest(pending.started, pending.wall)
-            found = creates.claim(pending, _matching(connection, request, clearer, since), names, last=last)
+            found = creates.claim(pending, _matching(connection, pending, clearer, since), names, last=last)
             if found is None:
                 rest = [*unclear[:-_UNCLEAR], *clearer]
-                return None, [p.id for p in rest if _may_be(connection, request, p, since - _DOUBT)]
+                return None, [p.id for p in rest if _may_be(connection, pending, p, since - _DOUBT)]
         if found is not BUSY:
-            return await _complete(connection, request, found), []
+            return await _complete(connection, pending, found), []
 
 
 def _matching(
-    connection: Connection, request: CreateRequest, listed: list[Prediction], since: datetime
+    connection: Connection, pending: PendingCreate, listed: list[Prediction], since: datetime
 ) -> list[Prediction]:
     return [
         p
         for p in listed
         if p.created_at is not None
         and p.created_at >= since
-        and matches(p, request.model, request.input, connection.display_names)
+        and matches(p, pending.model, pending.input, connection.display_names)
     ]
 
 
-def _may_be(connection: Connection, request: CreateRequest, prediction: Prediction, since: datetime) -> bool:
+def _may_be(connection: Connection, pending: PendingCreate, prediction: Prediction, since: datetime) -> bool:
     """Return whether a listed prediction may be the one, as far as its time, model and input tell."""
     if prediction.created_at is not None and prediction.created_at < since:
         return False
-    return may_match(prediction, request.model, request.input, connection.display_names)
+    return may_match(prediction, pending.model, pending.input, connection.display_names)
 
 
 async def _clear_up(
-    connection: Connection, request: CreateRequest, unclear: list[Prediction]
+    connection: Connection, pending: PendingCreate, unclear: list[Prediction]
 ) -> list[Prediction]:
     """Read by id what the listing shows in a short form, and learn what its models are called."""
     try:
-        if request.model not in connection.display_names and any(
-            p.model is not None and not matches(p, request.model, {}, connection.display_names)
+        if pending.model not in connection.display_names and any(
+            p.model is not None and not matches(p, pending.model, {}, connection.display_names)
             for p in unclear
         ):
             body = await send_with_retry(connection, _requests.models(), "the list of models")
@@ -161,7 +161,7 @@ async def _clear_up(
     ]
 
 
-async def _complete(connection: Connection, request: CreateRequest, found: Prediction) -> Prediction:
+async def _complete(connection: Connection, pending: PendingCreate, found: Prediction) -> Prediction:
     """Return what was found with what was asked; read by id where the listing has its end but no output.
 
     When it is interrupted nobody has heard of what was found, so that it can be found again.
@@ -178,7 +178,7 @@ async def _complete(connection: Connection, request: CreateRequest, found: Predi
             found = Prediction.from_api(body, origin=connection.origin).remembering(found)
         else:
             found = replace(found, status="processing")  # whoever waits for it will read it whole
-    asked = Prediction(id=found.id, status=found.status, model=request.model, input=request.input)
+    asked = Prediction(id=found.id, status=found.status, model=pending.model, input=pending.input)
     connection.note_created(found, just_now=False)
     return found.remembering(asked)
 
@@ -209,38 +209,35 @@ async def _newest(connection: Connection, since: datetime) -> list[Prediction]:
 
 
 def _blind(
-    connection: Connection, request: CreateRequest, pending: PendingCreate, trouble: SkytellsError | None
+    connection: Connection, pending: PendingCreate, trouble: SkytellsError | None
 ) -> UncertainCreateError:
     why = trouble.detail if trouble is not None else "no answer"
-    return uncertain_error(connection, request, pending, f"the newest predictions could not be read: {why}")
+    return uncertain_error(connection, pending, f"the newest predictions could not be read: {why}")
 
 
-def ambiguous(
-    connection: Connection, request: CreateRequest, pending: PendingCreate, candidates: list[str]
-) -> UncertainCreateError:
+def ambiguous(connection: Connection, pending: PendingCreate, candidates: list[str]) -> UncertainCreateError:
     """Return the error of a create that may have made any of these predictions."""
     why = f"one of these may be it: {', '.join(candidates)}"
-    return uncertain_error(connection, request, pending, why, candidates)
+    return uncertain_error(connection, pending, why, candidates)
 
 
 def uncertain_error(
     connection: Connection,
-    request: CreateRequest,
     pending: PendingCreate,
     why: str,
     candidates: Sequence[str] = (),
 ) -> UncertainCreateError:
     """Return the error of a create whose outcome is unknown; ``candidates`` are ids that may be it."""
     return UncertainCreateError(
-        _many_may_match(request.model, candidates)
+        _many_may_match(pending.model, candidates)
         if candidates
-        else f"No usable answer to the create of {request.model!r} ({why}). You may have been billed, so it "
+        else f"No usable answer to the create of {pending.model!r} ({why}). You may have been billed, so it "
         "was not sent again: in a minute run client.predictions.reconcile(error), and create it again only "
         "if that returns None.",
         detail=why,
         charged=None,
-        model=request.model,
-        input=request.input,
+        model=pending.model,
+        input=pending.input,
         since=connection.earliest(pending.started, pending.wall),
         known=connection.creates.known_before(pending),
     )
@@ -296,24 +293,24 @@ async def look_again(
     before = creates.found(error.attempt)
     if before is not None or error.since is None or error.input is None:
         return before
-    request, since = _requests.create(error.model, error.input), error.since
-    anew = PendingCreate(request.key, request.model, request.input, connection.now(), connection.wall())
-    creates.start_search(anew)
+    since = error.since
+    pending = _pending(connection, _requests.create(error.model, error.input))
+    creates.start_search(pending)
     try:
         while True:
-            while not creates.can_search(anew):
+            while not creates.can_search(pending):
                 read = None
                 await asyncio.sleep(_TURN)
             newest, read = (await _newest(connection, since - _DOUBT)) if read is None else read, None
             listed = [p for p in newest if p.id not in error.known]
-            found = creates.claim(anew, _matching(connection, request, listed, since), names, last=True)
+            found = creates.claim(pending, _matching(connection, pending, listed, since), names, last=True)
             if found is None:
-                doubts = [p for p in listed if creates.is_free(anew, p.id)]
-                doubts = [p for p in doubts if _may_be(connection, request, p, since - _DOUBT)]
-                doubts = await _clear_up(connection, request, doubts[-_UNCLEAR:])
-                matching = _matching(connection, request, doubts, since - _SKEW)
-                found = creates.claim(anew, matching, names, last=True)
-                doubts = [p for p in doubts if _may_be(connection, request, p, since - _DOUBT)]
+                doubts = [p for p in listed if creates.is_free(pending, p.id)]
+                doubts = [p for p in doubts if _may_be(connection, pending, p, since - _DOUBT)]
+                doubts = await _clear_up(connection, pending, doubts[-_UNCLEAR:])
+                matching = _matching(connection, pending, doubts, since - _SKEW)
+                found = creates.claim(pending, matching, names, last=True)
+                doubts = [p for p in doubts if _may_be(connection, pending, p, since - _DOUBT)]
                 if found is None and doubts:
                     raise _still_ambiguous(error, doubts)
                 if found is None:
@@ -321,14 +318,14 @@ async def look_again(
             if found is not BUSY:
                 creates.found(error.attempt, found)
                 try:
-                    found = await _complete(connection, request, found)
+                    found = await _complete(connection, pending, found)
                 except BaseException:
                     creates.forget(error.attempt)
                     raise
                 creates.found(error.attempt, found)
                 return found
     finally:
-        creates.close(anew)
+        creates.close(pending)
 
 
 def _still_ambiguous(error: UncertainCreateError, doubts: list[Prediction]) -> UncertainCreateError:

@@ -12,14 +12,7 @@ from typing import Any
 
 
 class Upward:
-    """A function or class of a package further up, imported when it is first called.
-
-    Examples
-    --------
-    >>> from skytells_nb._lazy import Upward
-    >>> Upward("models", "Prediction")(id="p1", status="queued").id
-    'p1'
-    """
+    """A function or class of a package further up, imported when it is first called."""
 
     def __init__(self, package: str, name: str) -> None:
         self.package = package

@@ -25,14 +25,8 @@ from ..models import Prediction
 class Account:
     """Whose predictions these are: one API origin and one key, without the key.
 
-    Attributes
-    ----------
-    origin : str
-        The base URL of the API, such as ``https://api.skytells.ai/v1``.
-    fingerprint : str
-        Twelve hex digits that tell keys apart and reveal nothing of them.
-    sandbox : bool
-        Whether the API said that it is a sandbox; what it bills is no money.
+    ``fingerprint`` are twelve hex digits that tell keys apart and reveal nothing of them. What a ``sandbox``
+    bills is no money.
     """
 
     origin: str

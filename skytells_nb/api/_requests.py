@@ -79,12 +79,6 @@ def create(
     """Check that a create can be sent at all, and encode it; whether it is good is the API's to say.
 
     ``extra`` holds further fields of the body, for what the API gains after this version.
-
-    Raises
-    ------
-    InvalidInputError
-        No model name, an input that is no dict or cannot be JSON (NaN, bytes, a cycle). Nothing was
-        sent.
     """
     if not isinstance(model, str) or not model.strip():
         raise _refusal(f"model must be the name of a model, not {model!r}", 'such as "truefusion-pro"')

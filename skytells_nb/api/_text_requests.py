@@ -333,26 +333,9 @@ _ENTRY: Final = re.compile(r"(\s*)\*{0,2}(\w+)\s*(?:\([^)]*\))?\s*:\s*(.*)")
 def as_tool(tool: Callable[..., object] | Mapping[str, Any], where: str = "tools") -> dict[str, Any]:
     """Return a tool as the API takes it: of a function by its signature and docstring; a dict as it is.
 
-    Parameters
-    ----------
-    tool : callable or mapping
-        A function with type hints. Its docstring's first paragraph describes it, and its section on
-        parameters (NumPy, Google or Sphinx style) describes them.
-    where : str
-        What it is called in an error.
-
-    Raises
-    ------
-    InvalidInputError
-        It is neither, or has a parameter that no JSON can fill.
-
-    Examples
-    --------
-    >>> from skytells_nb.api import as_tool
-    >>> def tide_at(port: str, day: int = 0):
-    ...     '''Return when the tide is high.'''
-    >>> as_tool(tide_at)["function"]["parameters"]["required"]
-    ['port']
+    The docstring's first paragraph describes it, and its section on parameters (NumPy, Google or Sphinx
+    style) describes them. `InvalidInputError`, which calls it ``where``, is raised where a parameter is one
+    that no JSON can fill.
     """
     if isinstance(tool, Mapping):
         return dict(tool)

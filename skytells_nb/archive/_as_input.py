@@ -37,31 +37,14 @@ def as_input(
 ) -> Any:
     """Turn one value into what a model's input takes.
 
-    Parameters
-    ----------
-    value : object
-        A Prediction becomes the URL of its first output while that lives for another minute, else a data
-        URI from its archived file, or its text. A Path, an open file, bytes, and a picture (of Pillow, or
-        an array) become data URIs whose type is recognised by content; pictures are sent upright. Lists
-        and dicts are converted inside, and so is what stands for plain JSON, such as numpy's numbers.
-    schema_property : mapping, optional
-        The parameter's JSON schema; where it takes an array, one value becomes a list of one, and a
-        Prediction the list of its outputs. Where it takes a file, so does a text that is a file's path.
-    origin : str, optional
-        The base URL of the API it goes to. An output of another API is sent as data, since that API's
-        URLs may be out of its reach.
+    A Prediction becomes the URL of its first output while that lives for another minute, else a data URI from
+    its archived file, or its text. A Path, an open file, bytes, and a picture (of Pillow, or an array) become
+    data URIs whose type is recognised by content; pictures are sent upright. Lists and dicts are converted
+    inside, and so is what stands for plain JSON, such as numpy's numbers.
 
-    Raises
-    ------
-    InvalidInputError
-        No such file, text in bytes, or more than `LIMIT` characters once encoded. Nothing was sent.
-    OutputExpiredError
-        The output is gone, and no archive has it. Nothing was sent.
-
-    Examples
-    --------
-    >>> as_input(b"GIF89a")
-    'data:image/gif;base64,R0lGODlh'
+    By ``schema_property``, the parameter's JSON schema, one value becomes a list of one where an array is
+    taken, a Prediction the list of its outputs, and a text a file's path where a file is. An output of
+    another API than ``origin`` is sent as data, since that API's URLs may be out of its reach.
     """
     rule = None if schema_property is None else parse({"properties": {"input": schema_property}}).get("input")
     return to_plain(_converted(value, rule, origin))

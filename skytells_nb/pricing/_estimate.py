@@ -96,40 +96,11 @@ def estimate(
     costs: Iterable[object] = (),
     durations: Iterable[object] = (),
 ) -> Estimate:
-    """Estimate what predictions of one input will cost, from the model's own price list.
+    """Estimate what ``count`` predictions of one input will cost, from the model's own price list.
 
-    Parameters
-    ----------
-    model : Model
-        With its ``pricing``, and its ``input_schema``, whose defaults stand in for missing inputs.
-    input : mapping, optional
-        What will be sent.
-    count : int
-        How many times it will be sent.
-    costs : iterable of numbers, optional
-        What earlier predictions of this model cost, in its currency.
-    durations : iterable of numbers, optional
-        Seconds that they computed, for models billed by computing time.
-
-    Returns
-    -------
-    Estimate
-        With ``amount``, ``low`` and ``high`` None, and the reason in ``basis``, where it cannot be known.
-
-    Raises
-    ------
-    InvalidInputError
-        ``input`` is no mapping, or ``count`` no whole number from zero to a billion.
-
-    Examples
-    --------
-    >>> from skytells_nb import Model
-    >>> from skytells_nb.pricing import estimate
-    >>> veo = Model.from_api({"namespace": "veo-3.1-fast", "pricing": {
-    ...     "amount": 0.18, "unit": "second", "currency": "USD", "criterias": [
-    ...         {"field": "generate_audio", "operator": "equals", "value": False, "billable_price": 0.13}]}})
-    >>> print(estimate(veo, {"duration_seconds": 8, "generate_audio": False}))
-    $1.04: 8 s × $0.13/second, because generate_audio is false
+    Defaults of its ``input_schema`` stand in for missing inputs. ``costs`` are what earlier predictions of it
+    cost, in its currency, and ``durations`` the seconds that they computed, for models billed by computing
+    time. Where it cannot be known, ``amount``, ``low`` and ``high`` are None, and ``basis`` says why.
     """
     if input is not None and not isinstance(input, Mapping):
         raise expected("input", "a dict", input)

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from ._ask import ask_for_prediction
     from ._stream import AsyncTextStream, TextStream
     from ._text import open_stream
-    from ._text_requests import as_text_input, as_tool
+    from ._text_requests import as_text_input
 
 __all__ = [
     "DEFAULT_BASE_URL",
@@ -51,7 +51,6 @@ __all__ = [
     "TextStream",
     "announced_as",
     "as_text_input",
-    "as_tool",
     "ask_for_prediction",
     "ask_sandbox",
     "cancel_remotely",
@@ -92,7 +91,6 @@ _TEXT = {
     "AsyncTextStream": "_stream",
     "TextStream": "_stream",
     "as_text_input": "_text_requests",
-    "as_tool": "_text_requests",
     "ask_for_prediction": "_ask",
     "open_stream": "_text",
 }

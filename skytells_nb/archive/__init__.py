@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from ._archive import Archive
 from ._as_input import LIMIT, as_input, prepare
-from ._database import archive_error
 from ._download import form_of, is_gone
 from ._files import INDEX, THUMBNAILS
 from ._index import Stored, from_micros, replace_surrogates, to_micros
 from ._load_save import again, archive_of, load, local_file, rate_prediction, rating_of, save
 from ._metadata import read_provenance
 from ._serialize import Rating, decode_data_uri, elide_data_uris
-from ._votes import Preference, Vote, VoteLog
+from ._votes import Preference, Vote
 
 __all__ = [
     "INDEX",
@@ -22,9 +21,7 @@ __all__ = [
     "Rating",
     "Stored",
     "Vote",
-    "VoteLog",
     "again",
-    "archive_error",
     "archive_of",
     "as_input",
     "decode_data_uri",

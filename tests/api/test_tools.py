@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal, TypedDict
 import pytest
 
 import skytells_nb as sky
-from skytells_nb.api import as_tool
+from skytells_nb.api._text_requests import as_tool
 
 
 class Colour(enum.Enum):

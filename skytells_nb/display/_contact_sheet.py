@@ -11,7 +11,7 @@ from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import cache
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final
 
 from ..formatting import format_clock
 from ..plaintext import clip, one_line
@@ -46,11 +46,6 @@ _FONTS: Final = (
     "msgothic.ttc",
     "PingFang.ttc",
 )
-
-
-class _Caption(NamedTuple):
-    words: str
-    facts: str
 
 
 def contact_sheet(
@@ -98,21 +93,18 @@ def labelled_sheet(
     sheet = Image.new("RGB", (left + wide * (side + gap), tops[-1]), _PAPER)
     pen = ImageDraw.Draw(sheet)
 
-    def write(words: str, x: int, y: int, width: int, lines: int) -> None:
-        for n, text in enumerate(_wrapped(one_line(words), width, letter, lines)):
-            pen.text((x, y + n * line), text, fill=_INK, font=_font_for(text, letter))
-
     for level, heads in enumerate(across):
         y = gap + level * (2 * line + gap)
         for start, length, words in heads:
             x, over = left + start * (side + gap), length * (side + gap) - gap
-            write(words, x, y, over, 2)
+            _write(pen, x, y, _wrapped(one_line(words), over, letter, 2), letter)
             if length > 1:
                 pen.line((x, y + 2 * line, x + over, y + 2 * line), fill=_MUTED)
     for level, heads in enumerate(down):
         for start, length, words in heads:
             room = tops[start + length] - tops[start] - gap
-            write(words, gap + level * (beside + gap), tops[start], beside, max(1, room // line))
+            lines = _wrapped(one_line(words), beside, letter, max(1, room // line))
+            _write(pen, gap + level * (beside + gap), tops[start], lines, letter)
     for at, found in enumerate(drawn):
         if found is None:
             continue
@@ -124,7 +116,8 @@ def labelled_sheet(
             sheet.paste(picture, (x, y))
         facts = [] if item.prediction is None else prediction_facts(replace(item.prediction, model=None))
         under = y + (picture.height if picture else side * 3 // 8) + gap // 2
-        _draw_caption(pen, (x, under), side, _Caption("", " · ".join(facts)), letter * 3 // 4)
+        small = letter * 3 // 4 - 1
+        _write(pen, x, under, _wrapped(" · ".join(facts), side, small, 1), small, _MUTED)
     return sheet
 
 
@@ -209,7 +202,7 @@ def _sheet(items: Sequence[DisplayItem], across: int, side: int) -> Image.Image:
     captions = [_caption(item) for item in items]
     letter = max(11, min(20, side // 24))
     gap = max(8, side // 24)
-    lines = max((2 * bool(caption.words) + bool(caption.facts) for caption in captions), default=0)
+    lines = max((2 * bool(words) + bool(facts) for words, facts in captions), default=0)
     under = lines * (letter + 4) + (letter // 2 if lines else 0)
     pictures = each(lambda item: _picture(item, side), items)
     rows = [range(start, min(start + across, len(items))) for start in range(0, len(items), across)]
@@ -227,7 +220,9 @@ def _sheet(items: Sequence[DisplayItem], across: int, side: int) -> Image.Image:
                 sheet.paste(picture, at)
             else:
                 _draw_words(pen, (left, top, side, height), items[index], letter)
-            _draw_caption(pen, (left, top + height + letter // 2), side, captions[index], letter)
+            words, facts = captions[index]
+            y = _write(pen, left, top + height + letter // 2, _wrapped(words, side, letter, 2), letter)
+            _write(pen, left, y, _wrapped(facts, side, letter - 1, 1), letter - 1, _MUTED)
         top += height + under + gap
     return sheet
 
@@ -264,9 +259,7 @@ def _draw_words(
             *_wrapped(detail, side - 2 * letter, letter, room - 2),
         ]
         y = top + max(0, (height - len(lines) * (letter + 4)) // 2)
-    for line in lines[:room]:
-        pen.text((left + letter, y), line, fill=_INK, font=_font_for(line, letter))
-        y += letter + 4
+    _write(pen, left + letter, y, lines[:room], letter)
 
 
 def _message(item: DisplayItem) -> tuple[str, str]:
@@ -278,23 +271,21 @@ def _message(item: DisplayItem) -> tuple[str, str]:
     return item.type.name[:1].upper() + item.type.name[1:], length or item.name
 
 
-def _caption(item: DisplayItem) -> _Caption:
-    prediction = item.prediction
-    facts = (
-        [] if prediction is None or not item.caption else prediction_facts(prediction, first=item.index == 1)
-    )
-    return _Caption(one_line(item.caption or ""), " · ".join(facts))
+def _caption(item: DisplayItem) -> tuple[str, str]:
+    """Return what stands under an item: its caption, and its facts."""
+    made = item.prediction if item.caption else None
+    facts = [] if made is None else prediction_facts(made, first=item.index == 1)
+    return one_line(item.caption or ""), " · ".join(facts)
 
 
-def _draw_caption(
-    pen: ImageDraw.ImageDraw, at: tuple[int, int], side: int, caption: _Caption, letter: int
-) -> None:
-    left, y = at
-    for line in _wrapped(caption.words, side, letter, 2):
-        pen.text((left, y), line, fill=_INK, font=_font_for(line, letter))
+def _write(
+    pen: ImageDraw.ImageDraw, x: int, y: int, lines: Sequence[str], letter: int, ink: tuple[int, ...] = _INK
+) -> int:
+    """Write lines under each other, and return where the next one would stand."""
+    for line in lines:
+        pen.text((x, y), line, fill=ink, font=_font_for(line, letter))
         y += letter + 4
-    for line in _wrapped(caption.facts, side, letter - 1, 1):
-        pen.text((left, y), line, fill=_MUTED, font=_font_for(line, letter - 1))
+    return y
 
 
 # Words

@@ -16,10 +16,10 @@ from .._connect import connect
 from ..aio import gather, run
 from ..api import Client
 from ..archive import save
-from ..display import gallery
+from ..display import cost_text, gallery
 from ..exceptions import InvalidInputError, NotFoundError, SkytellsError
 from ..formatting import format_cost, format_count, format_seconds, money_unit
-from ..models import Model, Prediction
+from ..models import Model, Prediction, is_sandbox_id
 from ..plaintext import align, clip, one_line
 from ..schema import closest_model
 
@@ -82,7 +82,7 @@ def _require_writable(folder: Path) -> None:
 
 
 def _demo_table(made: list[Prediction]) -> str:
-    unit = money_unit(all(each.id.startswith("sandbox-") for each in made))
+    unit = money_unit(all(is_sandbox_id(each.id) for each in made))
     rows = [["prompt", "model", "took", "cost"]]
     rows += [
         [each.prompt or "", each.model or "", format_seconds(each.seconds), format_cost(each.cost, unit)]
@@ -145,7 +145,7 @@ def _table(found: Sequence[Prediction]) -> str:
     rows = [["id", "status", "model", "created", "cost", "prompt"]]
     for each in found:
         created = "" if each.created_at is None else f"{each.created_at.astimezone():%Y-%m-%d %H:%M}"
-        rows.append([each.id, each.status, each.model or "", created, _cost(each), each.prompt or ""])
+        rows.append([each.id, each.status, each.model or "", created, cost_text(each), each.prompt or ""])
     return "\n".join([*align(rows, right=(4,)), format_count(len(found), "prediction")])
 
 
@@ -159,7 +159,7 @@ def _lines(prediction: Prediction, as_json: bool) -> str:
         "prompt": prediction.prompt,
         "created": prediction.created_at and f"{prediction.created_at.astimezone():%Y-%m-%d %H:%M:%S %Z}",
         "took": None if prediction.seconds is None else format_seconds(prediction.seconds),
-        "cost": _cost(prediction) or None,
+        "cost": cost_text(prediction),
         "error": prediction.error,
     }
     rows = [(name, str(value)) for name, value in facts.items() if value]
@@ -167,9 +167,3 @@ def _lines(prediction: Prediction, as_json: bool) -> str:
     if not prediction.files:
         rows += [("output", clip(url, 2_000)) for url in prediction.output or ()]
     return "\n".join(f"{name:<8}{one_line(value)}" for name, value in rows)
-
-
-def _cost(prediction: Prediction) -> str:
-    if prediction.cost is None:
-        return ""
-    return format_cost(prediction.cost, money_unit(prediction.id.startswith("sandbox-")))

@@ -9,7 +9,7 @@ from ._html import ROOT, Frame, key_script, media_html, script_html, text_html
 from ._items import DisplayItem, FileContent, Message, outputs_of
 from ._pipeline import data_uri, draw, fetch, notebook_bytes
 from ._show import mimebundle, show, to_html
-from ._text import REUSED, input_rows, seconds_text
+from ._text import REUSED, cost_text, input_rows, seconds_text
 from ._thumbnails import make_thumbnail
 
 __all__ = [
@@ -22,6 +22,7 @@ __all__ = [
     "Message",
     "answer_html",
     "answer_text",
+    "cost_text",
     "data_uri",
     "draw",
     "fetch",

@@ -243,12 +243,7 @@ def chat_usage(answer: Completion) -> dict[str, Any]:
         "completion_tokens": answer.tokens_out,
         "total_tokens": answer.tokens_in + answer.tokens_out,
         "prompt_tokens_details": {"cached_tokens": 0, "audio_tokens": 0},
-        "completion_tokens_details": {
-            "reasoning_tokens": answer.reasoning,
-            "audio_tokens": 0,
-            "accepted_prediction_tokens": 0,
-            "rejected_prediction_tokens": 0,
-        },
+        "completion_tokens_details": {"reasoning_tokens": answer.reasoning, **_SHAPES["written"]},
     }
 
 
@@ -261,6 +256,11 @@ def _filters(side: str, ask: TextRequest) -> dict[str, Any]:
 def _call(answer: Completion, outputs: Output, index: int) -> dict[str, Any]:
     id = f"call_{answer.id[-12:]}{index}"
     return {"id": id, "type": "function", "function": {"name": outputs.tool, "arguments": outputs.arguments}}
+
+
+def _chat_head(answer: Completion, kind: str) -> dict[str, Any]:
+    head = {"id": answer.id, "object": kind, "created": answer.created, "model": answer.model}
+    return {**head, "system_fingerprint": "fp_sandbox"}
 
 
 def completion_json(answer: Completion, ask: TextRequest, usage: dict[str, Any]) -> dict[str, Any]:
@@ -282,11 +282,7 @@ def completion_json(answer: Completion, ask: TextRequest, usage: dict[str, Any])
             }
         )
     body = {
-        "id": answer.id,
-        "object": "chat.completion",
-        "created": answer.created,
-        "model": answer.model,
-        "system_fingerprint": "fp_sandbox",
+        **_chat_head(answer, "chat.completion"),
         "choices": choices,
         "prompt_filter_results": [{"prompt_index": 0, "content_filter_results": _filters("prompt", ask)}],
     }
@@ -297,13 +293,7 @@ def chat_events(
     answer: Completion, ask: TextRequest, usage: dict[str, Any] | None
 ) -> Iterator[tuple[str, Any]]:
     """Write the chunks of a stream (text 2.4); several choices come in turns."""
-    head = {
-        "id": answer.id,
-        "object": "chat.completion.chunk",
-        "created": answer.created,
-        "model": answer.model,
-        "system_fingerprint": "fp_sandbox",
-    }
+    head = _chat_head(answer, "chat.completion.chunk")
     every = {"usage": chat_usage(answer)} if "usage-everywhere" in ask.quirks else {}
 
     def chunk(index: int, delta: Any, finish: str | None = None, **more: Any) -> tuple[str, Any]:

@@ -58,14 +58,20 @@ class EnumChoice(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Property:
-    """One input of a model, or what lies in one."""
+    """One input of a model, or what lies in one.
 
-    name: str  # the key in the request; it can be empty
-    schema: Mapping[str, Any] = field(repr=False)  # with its references and alternatives folded in
+    `name` is the key in the request; it can be empty. `schema` is the property with its references and
+    alternatives folded in, `root` the whole schema. The request must have what is `required`; `conditions`
+    say when it is asked for: where all of one of these hold. `depth` is how many objects and lists it lies
+    in. It is `nullable` where null is a value of it, `deprecated` where the schema advises against it, and
+    `is_number` where it is nothing else. `examples` are the schema's own.
+    """
+
+    name: str
+    schema: Mapping[str, Any] = field(repr=False)
     required: bool = False
-    root: Mapping[str, Any] = field(default_factory=dict, repr=False)  # the whole schema
-    depth: int = 0  # how many objects and lists it lies in
-    # when it is asked for: where all of one of these hold; always, where there are none
+    root: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    depth: int = 0
     conditions: tuple[tuple[Condition, ...], ...] = ()
 
     __hash__ = None  # type: ignore[assignment]  # holds dicts; typeshed marks list so
@@ -76,6 +82,7 @@ class Property:
         return types_of(self.schema)
 
     def is_only(self, kind: str) -> bool:
+        """Return whether it can be of this type alone."""
         return self.types == {kind}
 
     @property
@@ -238,12 +245,14 @@ class Property:
         return type(self)(name, flatten(part, self.root), False, self.root, self.depth + 1)
 
     def number(self, key: str) -> Number | None:
+        """Return a keyword's value where it is a finite number."""
         value = self.schema.get(key)
         if isinstance(value, bool) or not isinstance(value, int | float):
             return None
         return value if math.isfinite(value) else None
 
     def text(self, key: str) -> str:
+        """Return a keyword's value where it is text."""
         value = self.schema.get(key)
         return value if isinstance(value, str) else ""
 

@@ -4,33 +4,25 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from ._fields import Field, FieldKind, Property
+from ._rules import Rule, fields_from_schema
+
 if TYPE_CHECKING:
     from ._chat import Chat
-    from ._fields import Field, FieldKind, Property
     from ._form import PromptForm
     from ._playground import Playground
-    from ._rules import Rule, fields_from_schema
 
 __all__ = ["Chat", "Field", "FieldKind", "Playground", "PromptForm", "Property", "Rule", "fields_from_schema"]
 
-_HOMES = {
-    "Chat": "_chat",
-    "Field": "_fields",
-    "FieldKind": "_fields",
-    "Playground": "_playground",
-    "PromptForm": "_form",
-    "Property": "_fields",
-    "Rule": "_rules",
-    "fields_from_schema": "_rules",
-}
+_WIDGETS = {"Chat": "_chat", "Playground": "_playground", "PromptForm": "_form"}
 
 
 def __getattr__(name: str) -> Any:
-    if name in _HOMES:
+    if name in _WIDGETS:
         from importlib import import_module
 
         try:
-            return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+            return getattr(import_module(f"{__name__}.{_WIDGETS[name]}"), name)
         except ModuleNotFoundError as error:
             if error.name != "ipywidgets":
                 raise

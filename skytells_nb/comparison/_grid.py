@@ -32,11 +32,13 @@ from ..exceptions import InvalidInputError, SkytellsError
 from ..formatting import format_bytes, format_cost, format_count, money_unit
 from ..models import Finished, Prediction, is_sandbox_id
 from ..plaintext import clip, encodable, one_line
-from ._plan import Label
 
 if TYPE_CHECKING:
     from pandas import DataFrame
     from PIL import Image
+
+Label = tuple[str, ...]
+"""What stands at a row or a column: a word for each of its axes, the outermost first."""
 
 _TABLE: Final = "border-collapse:collapse;margin:0;white-space:normal"
 _HEAD: Final = "text-align:left;vertical-align:bottom;font-weight:600;padding:6px 8px;max-width:260px"

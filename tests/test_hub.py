@@ -7,7 +7,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import skytells_nb as sky
-from skytells_nb.sandbox._classroom import write_keys
+from skytells_nb.sandbox._accounts import write_keys
 
 RECIPE = Path(__file__).parents[1] / "docs" / "jupyterhub_config.py"
 

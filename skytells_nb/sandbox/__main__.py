@@ -18,7 +18,7 @@ from collections.abc import Callable, Sequence
 from decimal import Decimal
 from typing import Final
 
-from . import _classroom as classroom
+from . import _accounts as accounts
 from . import _runfile as runfile
 from ._errors import StateError
 from ._options import QUIRKS, choices, learner_names, parse_budget
@@ -83,7 +83,7 @@ def parser() -> argparse.ArgumentParser:
         type=_budget,
         metavar="CREDITS",
         default=argparse.SUPPRESS,
-        help=f"what each learner may spend (default: {classroom.USUAL_BUDGET}); --rate-limit is of each, too",
+        help=f"what each learner may spend (default: {accounts.USUAL_BUDGET}); --rate-limit is of each, too",
     )
     group.add_argument(
         "--gallery",
@@ -121,7 +121,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             _announce(server, keys)
             while not stopped.wait(None if parent is None else 1.0) and os.getppid() == parent:
                 pass
-    except (OSError, StateError, ValueError, classroom.KeysFileError) as error:
+    except (OSError, StateError, ValueError, accounts.KeysFileError) as error:
         sys.stderr.write(f"The sandbox did not start: {error}\n")
         return 1
     return 0
@@ -130,15 +130,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _announce(server: Server, keys: str | None) -> None:
     """Write where it is: for a teacher in words, for a program as a line of JSON."""
     if keys is not None and not server.learners:
-        raise classroom.KeysFileError("--keys is for a class; say how large it is with --class")
+        raise accounts.KeysFileError("--keys is for a class; say how large it is with --class")
     if keys is not None:
-        classroom.write_keys(keys, server.learners, server.addresses[0])
+        accounts.write_keys(keys, server.learners, server.addresses[0])
     if server.learners:
-        sys.stdout.write(classroom.class_instructions(server, keys) + "\n")
+        sys.stdout.write(accounts.class_instructions(server, keys) + "\n")
     else:
         sys.stdout.write(json.dumps({"url": server.url, "api_key": server.api_key}) + "\n")
         if server.options.exposed:
-            sys.stderr.write(classroom.exposure_notice(server) + "\n")
+            sys.stderr.write(accounts.exposure_notice(server) + "\n")
             sys.stderr.flush()
     sys.stdout.flush()
 

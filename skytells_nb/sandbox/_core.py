@@ -21,8 +21,7 @@ from urllib.parse import parse_qs
 from . import _errors as errors
 from . import _faults as faults
 from . import _jobs as jobs
-from ._accounts import Accounts, Call, UserAccount, fingerprint, parse_key, rate_headers, retry_after
-from ._classroom import enrol
+from ._accounts import Accounts, Call, UserAccount, enrol, fingerprint, parse_key, rate_headers, retry_after
 from ._errors import Refusal
 from ._faults import ActiveFault, Faults
 from ._inference import Inference

@@ -12,8 +12,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequenc
 from decimal import Decimal
 from typing import Any, Final, Self
 
-from . import _class_gallery as class_gallery
-from . import _class_vote as class_vote
+from . import _class_pages as class_pages
 from . import _control as control
 from ._accounts import Call, Learner
 from ._core import Core, Received
@@ -27,9 +26,9 @@ from ._webhooks import Delivery
 #: The routes that the real API does not have.
 OWN_ROUTES: Final[Mapping[str, Callable[[Core, Call], HttpResponse]]] = {
     "control": control.answer,
-    "gallery": class_gallery.answer,
+    "gallery": class_pages.answer_gallery,
     "home": control.home,
-    "vote": class_vote.answer,
+    "vote": class_pages.answer_vote,
 }
 
 
@@ -97,7 +96,7 @@ class Sandbox:
     def vote_urls(self) -> tuple[str, str] | None:
         """Where a class votes, and where its teacher sees the ranking; None without a class."""
         state = self.core.state
-        words = (state.gallery, class_vote.teachers_word(state))
+        words = (state.gallery, class_pages.teachers_word(state))
         return (
             (f"{self._origin}/class/{words[0]}/vote", f"{self._origin}/class/{words[1]}/vote")
             if state.learners

@@ -439,14 +439,32 @@ class Archive(Observer):
     ) -> Iterator[Prediction]:
         """Find what this account has made of an equal input and whose files are there, newest first.
 
-        The input is plain JSON, with files as data URIs, which are compared by their content. Where a client
-        of this account has read the model's schema, what is left out counts as its default. Ids in
-        ``without`` are passed over.
+        Parameters
+        ----------
+        account : Account
+            Whose they are.
+        model : str
+            The model's slug.
+        input : mapping
+            Plain JSON, with files as data URIs, which are compared by their content. Where a client of this
+            account has read the model's schema, what is left out counts as its default.
+        without : container of str
+            Ids that are passed over.
+        oldest_first : bool
+            Whether they come the other way round.
         """
         return self._reader.equal_inputs(account, model, input, without, oldest_first)
 
     def by_ids(self, ids: Sequence[str], account: Account) -> dict[str, Prediction]:
-        """Return those of an account's predictions that are here, by their id."""
+        """Return those of an account's predictions that are here, by their id; `ids` of others are no error.
+
+        Parameters
+        ----------
+        ids : sequence of str
+            Their ids.
+        account : Account
+            Whose they are.
+        """
         where = "p.origin = ? AND p.account = ? AND p.id IN (SELECT value FROM json_each(?))"
         values = (account.origin, account.fingerprint, json.dumps([*map(index.replace_surrogates, ids)]))
         return {prediction.id: prediction for prediction in self._reader.predictions(where, values, None)}

@@ -248,8 +248,9 @@ class _Files:
         """Return what was rated after its row was written."""
         fs, found = import_module("pyarrow.fs"), _Ratings()
         with _typed_errors(self.source, "read"):
-            for folder in sorted({name.rpartition("/")[0] for name in _of_months(self.names, wanted)}):
-                for each in self.system.get_file_info(fs.FileSelector(folder or ".")):
+            names = _of_months(self.names, wanted)
+            for folder in sorted({re.sub(r"[/\\][^/\\]*$", "", name) for name in names}):
+                for each in self.system.get_file_info(fs.FileSelector(folder)):
                     if _is_ratings(each.path):
                         with self.system.open_input_stream(each.path) as file:
                             found.update(_read_ratings(each.path, file.read()))

@@ -222,6 +222,9 @@ class Inference:
             value = language.example_of(tool.get("parameters") or {"type": "object"}, language.topic_of(user))
             arguments = json.dumps(value, ensure_ascii=False)
             return Output(tool=str(tool["name"]), arguments=arguments), "tool_calls"
+        # Each model has words of its own, or there would be nothing to choose between two of them.
+        texts = [slug for slug, each in self.catalogue.items() if each.inference_only]
+        variant += texts.index(ask.model.slug)
         text = language.reply(self.media, ask.turns, schema=ask.schema, as_json=ask.as_json, variant=variant)
         stops = ask.body.get("stop") or []
         for stop in [stops] if isinstance(stops, str) else stops:

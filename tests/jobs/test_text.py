@@ -60,6 +60,7 @@ def test_the_responses_route_is_asked_in_its_own_words(client):
     assert list(grid.to_pandas()["status"]) == ["succeeded", "succeeded"]
     arena = sky.Arena(["gpt-5", "gpt-5.3-codex"], PROMPTS[:1], client=client)
     assert {each.prompt for each in arena.pair} == {PROMPTS[0]}
+    assert arena.pair[0].output != arena.pair[1].output, "there is something to choose"
 
 
 @pytest.mark.parametrize(("model", "route"), [("gpt-5", "chat"), ("gpt-5.3-codex", "responses")])

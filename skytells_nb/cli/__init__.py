@@ -38,38 +38,25 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run(parsed: argparse.Namespace, rest: list[str]) -> int:
-    """Run a command.
-
-    Each imports no more than it needs, for some need pandas, and some are gone in an instant.
-    """
+    """Run a command; each imports what it needs."""
     match parsed.command:
-        case "demo":
-            from ._predictions import demo
-
-            return demo(parsed.prompt, model=parsed.model, size=parsed.size, folder=parsed.folder)
         case "lab":
             from ._lab import lab
 
             return lab(parsed.folder, real=parsed.real, jupyter_arguments=rest)
-        case "models":
-            from ._tables import models
-
-            return models(parsed)
-        case "predictions":
-            from ._predictions import predictions
-
-            return predictions(parsed)
-        case "spend":
-            from ._tables import spend
-
-            return spend(parsed)
         case "faults":
             from ._faults import faults
 
             return faults(parsed)
-    from ..sandbox.__main__ import main as serve
+        case "sandbox":
+            from ..sandbox.__main__ import main as serve
 
-    return serve(rest)
+            return serve(rest)
+    from ._commands import demo, models, predictions, spend
+
+    if parsed.command == "demo":
+        return demo(parsed.prompt, model=parsed.model, size=parsed.size, folder=parsed.folder)
+    return {"models": models, "predictions": predictions, "spend": spend}[parsed.command](parsed)
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -327,7 +327,7 @@ def _number(p: Property, kind: Literal["slider", "number", "seed"]) -> Field:
 
 
 def _group(p: Property) -> Field:
-    fields = [field_for(Property.of(each)) for each in p.properties]
+    fields = [field_for(each) for each in p.properties]
     shown = [
         each.moved("main") if each.place != "hidden" and not each.deprecated else each for each in fields
     ]

@@ -106,31 +106,8 @@ def file_names(media: Media, entry: CatalogueEntry, input: Mapping[str, Any]) ->
     return [(f"output_{index}.{extension}", mime) for index in range(count(entry, input))]
 
 
-class FileCache:
-    """The latest files, by prediction, name and size, up to so many bytes together."""
-
-    def __init__(self, limit: int = KEPT) -> None:
-        self._limit = limit
-        self._files: OrderedDict[tuple[str, str, int], bytes] = OrderedDict()
-        self._size = 0
-
-    def get(self, asset: Asset) -> bytes | None:
-        content = self._files.get(asset.key)
-        if content is not None:
-            self._files.move_to_end(asset.key)
-        return content
-
-    def put(self, asset: Asset, content: bytes) -> bytes:
-        self._size += len(content) - len(self._files.pop(asset.key, b""))
-        self._files[asset.key] = content
-        while self._size > self._limit and len(self._files) > 1:
-            _, old = self._files.popitem(last=False)
-            self._size -= len(old)
-        return content
-
-
 class RenderCache:
-    """Drawn files, each drawn once however many ask for it at a time; `work` calls what draws."""
+    """The latest drawn files, each drawn once however many ask for it at a time; `work` calls what draws."""
 
     def __init__(
         self,
@@ -140,7 +117,9 @@ class RenderCache:
         at_once: int | None = None,
     ) -> None:
         self._media, self._note_size, self._work = media, note_size, work
-        self._files = FileCache(KEPT if at_once is None else KEPT_FOR_A_CLASS)
+        self._limit = KEPT if at_once is None else KEPT_FOR_A_CLASS
+        self._files: OrderedDict[tuple[str, str, int], bytes] = OrderedDict()
+        self._size = 0
         self._ahead: set[asyncio.Future[bytes]] = set()
         self._drawing: dict[tuple[str, str, int], asyncio.Task[bytes]] = {}
         self._turns: defaultdict[str, asyncio.Semaphore] = defaultdict(
@@ -162,9 +141,9 @@ class RenderCache:
 
     async def find(self, asset: Asset) -> bytes:
         """Return a file from among those drawn, or have it drawn by whoever asks first."""
-        content = self._files.get(asset)
-        if content is not None:
-            return content
+        if asset.key in self._files:
+            self._files.move_to_end(asset.key)
+            return self._files[asset.key]
         task = self._drawing.get(asset.key)
         if task is None:
             task = self._drawing[asset.key] = asyncio.create_task(self._make(asset))
@@ -185,7 +164,11 @@ class RenderCache:
                 )
                 content, _ = await self._work(partial(draw, picture=picture))
                 self._note_size(asset.job, asset.name, len(content))
-        return self._files.put(asset, content)
+        self._size += len(content) - len(self._files.pop(asset.key, b""))
+        self._files[asset.key] = content
+        while self._size > self._limit and len(self._files) > 1:
+            self._size -= len(self._files.popitem(last=False)[1])
+        return content
 
 
 def serve_file(response: HttpResponse, content: bytes, wanted: str) -> HttpResponse:

@@ -34,20 +34,6 @@ from ._retry import Durations, Policy, RateLimit, Window, length, next_read
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
-    """A prediction that was read and has not ended."""
-
-    prediction: Prediction
-
-
-@dataclass(frozen=True, slots=True)
-class Ended:
-    """A prediction that was read and has ended, well or not."""
-
-    prediction: Prediction
-
-
-@dataclass(frozen=True, slots=True)
 class Broken:
     """A wait that cannot go on, and why."""
 
@@ -55,7 +41,8 @@ class Broken:
     error: SkytellsError
 
 
-Event: TypeAlias = Seen | Ended | Broken
+Event: TypeAlias = Prediction | Broken
+"""A prediction as it was read, which may have ended; or a wait that has."""
 
 _GRACE: Final = 10.0
 _SLOW: Final = frozenset({"video", "audio", "music"})
@@ -309,13 +296,12 @@ class Poller:
             entry.window = self._durations.window(self._base_url, prediction.model)
         entry.prediction = prediction
         entry.again, entry.failures, entry.failing_since, entry.missed = 0.0, 0, None, False
-        if not prediction.done:
-            return [Seen(prediction)]
-        self.remove(prediction.id)
-        if prediction.status == "succeeded" and not entry.delayed:
-            seconds = length(prediction, entry.looked, unfinished)
-            self._durations.remember(self._base_url, prediction.model, seconds, entry.started)
-        return [Ended(prediction)]
+        if prediction.done:
+            self.remove(prediction.id)
+            if prediction.status == "succeeded" and not entry.delayed:
+                seconds = length(prediction, entry.looked, unfinished)
+                self._durations.remember(self._base_url, prediction.model, seconds, entry.started)
+        return [prediction]
 
     def _failed(
         self, found: ErrorBody | TransportFailure, request: Request, now: float, wait: float | None

@@ -204,15 +204,8 @@ def page(
     until: date | None = None,
 ) -> Call:
     """``GET /predictions``, one page, newest first (section 4.3)."""
-    query = {"page": str(number), "per_page": str(size)}
-    if status is not None:
-        query["status"] = status
-    if model is not None:
-        query["model"] = model
-    if since is not None:
-        query["from"] = f"{since:%Y-%m-%d}"
-    if until is not None:
-        query["to"] = f"{until:%Y-%m-%d}"
+    asked = {"page": number, "per_page": size, "status": status, "model": model, "from": since, "to": until}
+    query = {name: value for name, value in asked.items() if value is not None}
     return Call("list", Request("GET", "/predictions", urlencode(query, quote_via=quote)))
 
 

@@ -140,8 +140,7 @@ class Watch:
 
     def _distribute(self, events: list[Event]) -> None:
         for event in events:
-            identifier = event.id if isinstance(event, Broken) else event.prediction.id
-            for waiter in self._waiters.get(identifier, ()):
+            for waiter in self._waiters.get(event.id, ()):
                 waiter.take(event)
 
     def _fail(self, error: Exception | None) -> None:
@@ -178,10 +177,10 @@ class _Waiter:
         if isinstance(event, Broken):
             self.fail(event.error)
             return
-        self.last = event.prediction
-        self.news.append(event.prediction)
-        if event.prediction.done:
-            self.outcome.set_result(event.prediction)
+        self.last = event
+        self.news.append(event)
+        if event.done:
+            self.outcome.set_result(event)
         self.woken.set()
 
     def fail(self, error: Exception) -> None:

@@ -69,12 +69,7 @@ def billable(
         frame = frame[~repeated]
         notes.append(f"{format_count(int(repeated.sum()), 'repeated row')} left out")
     on_sandbox = sandbox_rows(frame)
-    sandbox = bool(len(frame)) and bool(on_sandbox.all())
-    if sandbox:
-        notes.append(_SANDBOX_ALONE)
-    elif on_sandbox.any():
-        frame = frame[~on_sandbox]
-        notes.append(_left_out(int(on_sandbox.sum())))
+    frame, sandbox = _money_or_credits(frame, on_sandbox, int(on_sandbox.sum()), notes)
     # From a file or a notebook, perhaps: what can be no cost is unknown.
     costs = as_numbers(frame["cost"], "cost")
     wrong = impossible(costs)
@@ -108,12 +103,7 @@ def billable_sums(
     worth = checked_rates(rates)
     notes: list[str] = []
     on_sandbox = sums["sandbox"].astype(bool)
-    sandbox = bool(len(sums)) and bool(on_sandbox.all())
-    if sandbox:
-        notes.append(_SANDBOX_ALONE)
-    elif on_sandbox.any():
-        notes.append(_left_out(int(sums.loc[on_sandbox, "rows"].sum())))
-        sums = sums[~on_sandbox]
+    sums, sandbox = _money_or_credits(sums, on_sandbox, int(sums.loc[on_sandbox, "rows"].sum()), notes)
     if wrong := int(sums["impossible"].sum()):
         notes.append(_impossible(wrong))
     named = sorted(sums.loc[sums["known"] > 0, "currency"].dropna().unique())
@@ -128,11 +118,17 @@ def billable_sums(
     return sums.assign(factor=factor), currency, sandbox, notes
 
 
-_SANDBOX_ALONE = "sandbox rows: their costs are credits, not money"
-
-
-def _left_out(rows: int) -> str:
-    return f"{format_count(rows, 'sandbox row')} left out: they cost no money"
+def _money_or_credits(
+    frame: pd.DataFrame, on_sandbox: pd.Series, rows: int, notes: list[str]
+) -> tuple[pd.DataFrame, bool]:
+    """Leave out the ``rows`` of a sandbox where there are others; returns whether there are no others."""
+    if len(frame) and on_sandbox.all():
+        notes.append("sandbox rows: their costs are credits, not money")
+        return frame, True
+    if rows:
+        notes.append(f"{format_count(rows, 'sandbox row')} left out: they cost no money")
+        frame = frame[~on_sandbox]
+    return frame, False
 
 
 def _impossible(costs: int) -> str:

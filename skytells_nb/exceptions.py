@@ -25,6 +25,7 @@ Every error can be pickled, so it crosses process pools and Dask workers whole.
 from __future__ import annotations
 
 import os
+import re
 
 from .plaintext import clean
 
@@ -32,7 +33,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
-    from typing import Any
+    from typing import Any, Final
 
     from .models import Prediction
 
@@ -244,6 +245,9 @@ class ContentPolicyError(SkytellsError):
     """
 
 
+_COROUTINE: Final = re.compile(r"<coroutine object |\b(?:not|an?|is|one|type) coroutine\b")
+
+
 class InvalidInputError(SkytellsError):
     """The input cannot be used: refused by the API (400, 422) or before anything was sent.
 
@@ -259,6 +263,8 @@ class InvalidInputError(SkytellsError):
     """
 
     def __init__(self, message: str = "", *, charged: bool | None = False, **facts: Any) -> None:
+        if _COROUTINE.search(message) and "`await`" not in message:  # whatever it was to be
+            message += " A call of an AsyncClient needs `await` before it."
         super().__init__(message, charged=charged, **facts)
 
 

@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 
+import skytells_nb as sky
 from skytells_nb import exceptions
 from skytells_nb.exceptions import (
     BudgetExceeded,
@@ -80,6 +81,17 @@ def test_what_did_not_happen_is_its_last_sentence():
     error = exceptions.InvalidInputError("The prompt is empty.", effect="Nothing was sent.", charged=False)
     for same in (error, pickle.loads(pickle.dumps(error))):
         assert (same.message, str(same)) == ("The prompt is empty.", "The prompt is empty. Nothing was sent.")
+
+
+def test_what_was_not_awaited_is_told_whoever_is_given_it():
+    async def ask() -> None: ...
+
+    asked = ask()
+    for call in (sky.load, sky.predictions_frame, sky.Archive, sky.webhooks.parse):
+        with pytest.raises(InvalidInputError, match=r"needs `await` before it\.$") as raised:
+            call(asked)  # type: ignore[operator]  # functions and a class
+        assert str(pickle.loads(pickle.dumps(raised.value))) == str(raised.value)
+    asked.close()
 
 
 @pytest.mark.parametrize("kind", ERRORS)

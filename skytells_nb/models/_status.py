@@ -34,16 +34,20 @@ def is_done(status: Status) -> bool:
 
 
 def words_of(status: Status) -> tuple[str, ...]:
-    """Return the words on the wire that mean a status (skytells-api.md section 4.8)."""
+    """Return the words on the wire that mean a status (skytells-api.md section 4.8).
+
+    The last ones nobody documents, but other APIs use them, and can mean nothing else: who waited for another
+    word would lose an output, which lives for five minutes.
+    """
     match status:
         case "queued":
             return ("queued", "pending", "starting")
         case "processing":
             return ("processing", "started")
         case "succeeded":
-            return ("succeeded",)
+            return ("succeeded", "success", "completed", "complete", "done", "finished")
         case "failed":
-            return ("failed",)
+            return ("failed", "failure", "error", "errored")
         case "canceled":
             return ("canceled", "cancelled")
         case "not_sent":

@@ -25,6 +25,8 @@ PACKAGE = Path(skytells_nb.__file__).parent
         ("started", "processing"),
         (" Succeeded ", "succeeded"),
         ("cancelled", "canceled"),
+        ("COMPLETED", "succeeded"),
+        ("error", "failed"),
         ("paused", None),
         ("not_sent", None),
     ],

@@ -38,7 +38,7 @@ _FAIR: Final = 64
 
 _ERRORS: Final = ("error", "response.failed")
 _LAST: Final = ("response.completed", "response.incomplete", "response.cancelled")
-_decode: Final = json.JSONDecoder().decode
+_decode: Final = json.JSONDecoder().raw_decode
 
 
 class TextSource:
@@ -117,12 +117,13 @@ class TextSource:
 
     def _add(self, name: str, data: str) -> bool:
         """Keep an event; returns whether it says that it is the last."""
+        data = data.strip()
         try:
-            event = _decode(data)
+            event, end = _decode(data)
         except (ValueError, RecursionError):
-            event = None
-        if not isinstance(event, dict):
-            if data.strip() == "[DONE]":
+            event, end = None, 0
+        if not isinstance(event, dict) or end < len(data):
+            if data == "[DONE]":
                 return True
             warn_user(f"An event of a stream cannot be read, and is left out: {clip(one_line(data), 80)}")
             return False

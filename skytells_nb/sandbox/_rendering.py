@@ -41,7 +41,7 @@ AHEAD: Final = 4
 class Media(Protocol):
     """Something that draws: `skytells_nb.sandbox.media`, or a stand-in for tests."""
 
-    def file_type(self, kind: str, input: Mapping[str, Any]) -> tuple[str, str]:
+    def file_type(self, kind: str) -> tuple[str, str]:
         """Return the MIME type and the extension of a file without drawing it."""
 
     def draw(
@@ -102,7 +102,7 @@ def read_data_uri(text: str) -> bytes | None:
 
 def file_names(media: Media, entry: CatalogueEntry, input: Mapping[str, Any]) -> list[tuple[str, str]]:
     """Name a prediction's files, each with its MIME type."""
-    mime, extension = media.file_type(entry.kind, input)
+    mime, extension = media.file_type(entry.kind)
     return [(f"output_{index}.{extension}", mime) for index in range(count(entry, input))]
 
 

@@ -37,7 +37,7 @@ class Painter:
     def __init__(self) -> None:
         self.drawn: list[tuple[str, dict[str, Any], int]] = []
 
-    def file_type(self, kind: str, input: dict[str, Any]) -> tuple[str, str]:
+    def file_type(self, kind: str) -> tuple[str, str]:
         return {"image": ("image/png", "png"), "video": ("video/mp4", "mp4")}.get(kind, ("audio/wav", "wav"))
 
     def draw(self, kind: str, input: dict[str, Any], *, index: int = 0, **_: Any) -> tuple[bytes, str]:

@@ -18,7 +18,7 @@ LIGHTS = ("morning light", "golden hour", "moonlight", "overcast")
 
 def picture(prompt, *, index=0, side=192, **more):
     content, mime = draw("image", {"prompt": prompt, "width": side, "height": side, **more}, index=index)
-    assert (mime, "png") == file_type("image", {"prompt": prompt})
+    assert (mime, "png") == file_type("image")
     return Image.open(io.BytesIO(content))
 
 
@@ -198,4 +198,4 @@ def test_a_kind_nobody_knows_is_refused_in_words_that_help():
     with pytest.raises(ValueError, match="image, video, music, audio and text"):
         draw("sculpture", {})
     with pytest.raises(ValueError, match="sculpture"):
-        file_type("sculpture", {})
+        file_type("sculpture")

@@ -33,7 +33,7 @@ def children():
 def test_they_draw_what_the_painter_draws(easels):
     assert easels.draw("image", SMALL) == media.draw("image", SMALL)
     assert easels.draw("image", SMALL, index=1) != media.draw("image", SMALL)
-    assert easels.file_type("image", SMALL) == ("image/png", "png")
+    assert easels.file_type("image") == ("image/png", "png")
     assert easels.write_text({"prompt": "a"}) == media.write_text({"prompt": "a"})
 
 

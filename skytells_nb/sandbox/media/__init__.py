@@ -27,13 +27,12 @@ _FIXED = {
 }
 
 
-def file_type(kind: str, input: Mapping[str, Any]) -> tuple[str, str]:
+def file_type(kind: str) -> tuple[str, str]:
     """Return the MIME type and the extension of what `draw` would make, without drawing it.
 
-    A video is MP4 where PyAV is installed and an animated WebP elsewhere; the rest depends on the kind alone,
-    which callers need not know. ValueError if the kind is none that `draw` knows.
+    A video is MP4 where PyAV is installed and an animated WebP elsewhere. ValueError if the kind is none that
+    `draw` knows.
     """
-    del input
     if kind == "video":
         return ("video/mp4", "mp4") if find_spec("av") else ("image/webp", "webp")
     if kind not in _FIXED:
@@ -56,7 +55,7 @@ def draw(
     picture's content. An upscaler enlarges it, other models edit it by the prompt's words, and a clip begins
     with it; bytes that are no picture count as none.
     """
-    mime, _ = file_type(kind, input)
+    mime, _ = file_type(kind)
     if kind == "image":
         from ._picture import draw_picture
 

@@ -183,15 +183,15 @@ def thumbnail(core: Core, rest: str, now: int, *, edge: int = EDGE, whose: str |
 
 CHOICES: Final = {"left": "← Left", "both": "↑ Both good", "neither": "↓ Neither", "right": "Right →"}
 #: Seconds between two loadings of the teacher's page.
-EVERY: Final = 5
+VOTE_EVERY: Final = 5
 #: Pixels of a picture's longer side.
 VOTE_EDGE: Final = 768
 _ROUNDS: Final = 200
 
-_STYLE: Final = STYLE + page_file("vote.css")
+_VOTE_STYLE: Final = STYLE + page_file("vote.css")
 # Keys press buttons, once a page: a second press would be a vote on what nobody has seen.
-_SCRIPT: Final = page_file("vote.js")
-VOTE_HEADERS: Final = page_headers(_STYLE, _SCRIPT)
+_VOTE_SCRIPT: Final = page_file("vote.js")
+VOTE_HEADERS: Final = page_headers(_VOTE_STYLE, _VOTE_SCRIPT)
 
 
 class Matchup(NamedTuple):
@@ -339,7 +339,7 @@ def _ranking(core: Core, now: int) -> tuple[str, str, str]:
         "<table><tr><th>model</th><th>won</th><th>would win against an average one</th></tr>"
         f"{''.join(rows)}</table>"
     )
-    note = f"{len(votes)} votes by {voters} voters, renewed every {EVERY} seconds"
+    note = f"{len(votes)} votes by {voters} voters, renewed every {VOTE_EVERY} seconds"
     return "Ranking", note, table if rows else '<p class="none">No votes yet.</p>'
 
 
@@ -368,10 +368,10 @@ def _vote_page(title: str, note: str, main: str, *, refresh: bool = False) -> Ht
     page = page_file("class.html").format(
         title="Class vote",
         heading=title,
-        style=_STYLE,
+        style=_VOTE_STYLE,
         notes=f"<p>{note}</p>",
         main=main,
-        foot=f"<script>{_SCRIPT}</script>",
+        foot=f"<script>{_VOTE_SCRIPT}</script>",
     )
-    headers = {**VOTE_HEADERS, "refresh": str(EVERY)} if refresh else dict(VOTE_HEADERS)
+    headers = {**VOTE_HEADERS, "refresh": str(VOTE_EVERY)} if refresh else dict(VOTE_HEADERS)
     return HttpResponse(200, page.encode("utf-8", "replace"), headers)

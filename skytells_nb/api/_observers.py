@@ -102,15 +102,15 @@ def announced_as(pid: int) -> str:
 def ledger_folder(*, make: bool = True) -> Path:
     """Return this user's own folder for the ledgers of budgets, which nobody else can read or replace."""
     owner = os.getuid() if hasattr(os, "getuid") else os.environ.get("USERNAME", "")
-    folder = Path(tempfile.gettempdir()) / f"skytells-budgets-{owner}"
-    if make:
-        try:
+    try:
+        folder = Path(tempfile.gettempdir()) / f"skytells-budgets-{owner}"
+        if make:
             folder.mkdir(mode=0o700, exist_ok=True)
-        except OSError as error:
-            raise SkytellsError(
-                f"A budget needs the folder {folder} for its ledger: {error.strerror}. Set TMPDIR.",
-                charged=False,
-            ) from error
+    except OSError as error:
+        raise SkytellsError(
+            f"A budget needs a temporary folder for its ledger: {error}. Set TMPDIR to one of yours.",
+            charged=False,
+        ) from error
     # The temporary folder is everybody's: another user may have laid one of this name ready.
     if hasattr(os, "getuid") and (folder.is_symlink() or folder.stat().st_uid != os.getuid()):
         raise SkytellsError(f"The folder {folder} belongs to somebody else. Set TMPDIR to one of yours.")

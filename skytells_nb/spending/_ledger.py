@@ -30,6 +30,8 @@ from ..pricing import EXACT, added
 
 _NOTHING: Final = Decimal(0)
 _PATIENCE: Final = 30.0
+_UNSYNCED: Final = "PRAGMA synchronous=OFF"
+"""A ledger need not outlive the machine: a transaction takes 0.4 ms, in the place of 3.5."""
 _TABLES: Final = """
     CREATE TABLE IF NOT EXISTS entries (
         key TEXT PRIMARY KEY, origin TEXT, id TEXT, day TEXT, sandbox INTEGER, reserved TEXT, priced INTEGER,
@@ -93,7 +95,7 @@ class Ledger:
         stem = uuid4().hex if name is None else sha256(name.encode()).hexdigest()[:24]
         self.file = ledger_folder() / f"{stem}.sqlite"
         with closing(sqlite3.connect(self.file, timeout=_PATIENCE, isolation_level=None)) as made:
-            made.executescript(_TABLES)
+            made.executescript(f"{_UNSYNCED}; BEGIN IMMEDIATE; {_TABLES} COMMIT;")
         if name is None:
             weakref.finalize(self, discard, self.file, os.getpid())
         else:
@@ -186,8 +188,7 @@ class Ledger:
                 closing(sqlite3.connect(uri, uri=True, timeout=_PATIENCE, isolation_level=None)) as books,
                 books,
             ):
-                # It need not outlive the machine: 0.4 ms for each transaction, in the place of 3.5.
-                books.execute("PRAGMA synchronous=OFF")
+                books.execute(_UNSYNCED)
                 # A plain BEGIN takes the lock with the first write. Another process
                 # could reserve between this one's sum and its entry, and both would fit.
                 books.execute("BEGIN IMMEDIATE")

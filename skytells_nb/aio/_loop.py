@@ -23,7 +23,7 @@ import weakref
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, Final, Generic, Protocol, TypeVar
+from typing import Any, Final, Generic, Protocol, TypeAlias, TypeVar
 
 from ..exceptions import InvalidInputError, SkytellsError
 from ..models import Finished
@@ -149,12 +149,8 @@ def _toolkit_loop() -> _ToolkitLoop:
         return _current
 
 
-class _Caller(Protocol):
-    """Whoever waits for a coroutine on the toolkit's loop, and where callbacks of theirs are called."""
-
-    def call(self, function: Callable[[], object], outcome: concurrent.futures.Future[Any]) -> None:
-        """Call a function where the caller waits, from the toolkit's loop; ``outcome`` gets its result."""
-
+_Caller: TypeAlias = "_BlockedCaller | _AwaitingCaller"
+"""Whoever waits for a coroutine on the toolkit's loop: callbacks of theirs are called where they wait."""
 
 _caller: contextvars.ContextVar[_Caller | None] = contextvars.ContextVar("skytells_caller", default=None)
 

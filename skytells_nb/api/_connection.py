@@ -392,15 +392,9 @@ def connections() -> list[Connection]:
 
 def connection_for(account: Account) -> Connection | None:
     """Return the newest open connection of an account; None when there is none."""
-    for connection in connections():
-        known = connection.account
-        if (
-            not connection.closed
-            and known.origin == account.origin
-            and known.fingerprint == account.fingerprint
-        ):
-            return connection
-    return None
+    wanted = (account.origin, account.fingerprint)
+    still_open = (connection for connection in connections() if not connection.closed)
+    return next((c for c in still_open if (c.account.origin, c.account.fingerprint) == wanted), None)
 
 
 def latest() -> Connection | None:

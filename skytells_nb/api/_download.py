@@ -157,7 +157,7 @@ _log = logging.getLogger("skytells_nb")
 _CHUNK: Final = 256 * 1024
 _HEAD: Final = 4096
 _ADDRESSES_TRIED: Final = 4
-_LIMITS: Final = {"connect": 10.0, "read": 30.0, "write": 30.0, "pool": 30.0}
+_LIMITS: Final = httpx.Timeout(30.0, connect=10.0).as_dict()
 
 _HEADERS_IN: Final = 20.0
 """Seconds in which a server must have sent its headers, however it drips them: one that makes the file only
@@ -424,11 +424,11 @@ def _unwritten(error: OSError) -> Download:
     return Download(problem=f"it could not be written to disk: {error.strerror or error}", final=True)
 
 
-def download_bytes(url: str, origin: str | None = None, *, limit: int = MAX_SIZE) -> bytes:
+def download_bytes(url: str, origin: str | None = None) -> bytes:
     """Download one output into memory, without a key; raises what says whether trying again may help."""
     with tempfile.TemporaryDirectory(prefix="skytells-") as folder:
         path = Path(folder) / "output"
-        result = _blocking(download(url, path, origin=origin, limit=limit))
+        result = _blocking(download(url, path, origin=origin))
         if result.problem is None:
             return path.read_bytes()
     message = f"The output cannot be fetched: {result.problem}."

@@ -285,12 +285,7 @@ class HttpSession:
     def _encode(self, exchange: Exchange) -> httpx.Request:
         request, seconds = exchange.request, exchange.seconds
         headers = _STREAM_HEADERS if request.streamed else _HEADERS
-        limits = {
-            "connect": min(CONNECT_SECONDS, seconds),
-            "read": seconds,
-            "write": seconds,
-            "pool": seconds,
-        }
+        limits = httpx.Timeout(seconds, connect=min(CONNECT_SECONDS, seconds)).as_dict()
         return httpx.Request(
             request.method,
             self._base_url + request.target,

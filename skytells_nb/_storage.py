@@ -22,7 +22,7 @@ from typing import Any, BinaryIO, Final, NamedTuple, Protocol
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
-from .checks import expected
+from .checks import expected, require_package
 from .exceptions import InvalidInputError, SkytellsError
 
 _AT_ONCE: Final = 16
@@ -194,13 +194,7 @@ class Bucket:
 
     def __init__(self, url: str, endpoint: str | None = None) -> None:
         self.place = url
-        try:
-            self._obstore: Any = import_module("obstore")
-        except ModuleNotFoundError:
-            raise SkytellsError(
-                f'{url} needs obstore, which is not installed. Run pip install "skytells-nb[cluster]".',
-                charged=False,
-            ) from None
+        self._obstore: Any = require_package("obstore", url, extra="cluster")
         scheme = urlsplit(url).scheme
         options: dict[str, Any] = _aws_profile() if scheme == "s3" else {}
         if endpoint is not None:

@@ -15,10 +15,11 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from decimal import Decimal, InvalidOperation
 from difflib import get_close_matches
 from functools import wraps
+from importlib import import_module
 from pathlib import Path
 from typing import Any, Final, ParamSpec, TypeVar, cast
 
-from .exceptions import InvalidInputError
+from .exceptions import InvalidInputError, SkytellsError
 
 C = TypeVar("C", bound=Callable[..., Any])
 P = ParamSpec("P")
@@ -27,6 +28,22 @@ R = TypeVar("R")
 
 class UnknownNameError(InvalidInputError, AttributeError):
     """There is nothing of that name."""
+
+
+def require_package(module: str, what: str, *, extra: str = "analysis", otherwise: str = "") -> Any:
+    """Import a module of a package that not every installation has; where it is missing, say what needs it.
+
+    ``extra`` is what brings it with this package, ``otherwise`` what could be done without it.
+    """
+    try:
+        return import_module(module)
+    except ImportError as error:
+        raise SkytellsError(
+            f"{what} needs {module.partition('.')[0]}, which is not installed. Run pip install "
+            f'"skytells-nb[{extra}]"{otherwise}.',
+            detail=str(error),
+            charged=False,
+        ) from None
 
 
 def expected(

@@ -28,6 +28,7 @@ import pandas as pd
 
 from .._storage import Storage, open_storage, require_write_once
 from ..api import parse_bound
+from ..checks import require_package
 from ..exceptions import InvalidInputError, SkytellsError
 from ..models import SANDBOX_ID, STATUSES, is_done, is_sandbox_id
 from ..pricing import PLAUSIBLE
@@ -68,13 +69,7 @@ def _schema(arrow: Any) -> Any:
 
 
 def _arrow() -> Any:
-    try:
-        return import_module("pyarrow")
-    except ModuleNotFoundError:
-        raise SkytellsError(
-            'A dataset needs pyarrow, which is not installed. Run pip install "skytells-nb[analysis]".',
-            charged=False,
-        ) from None
+    return require_package("pyarrow", "A dataset")
 
 
 @dataclass(frozen=True, slots=True)

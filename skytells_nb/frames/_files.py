@@ -22,7 +22,8 @@ from zipfile import ZipFile
 import numpy as np
 import pandas as pd
 
-from ..exceptions import InvalidInputError, SkytellsError, SkytellsWarning, warn_user
+from ..checks import require_package
+from ..exceptions import InvalidInputError, SkytellsWarning, warn_user
 from ..models import STATUSES
 from . import _dtypes as dtypes
 from ._cells import (
@@ -287,14 +288,7 @@ def _replacing(target: Path) -> Iterator[Path]:
 
 
 def _require(package: str, path: Path) -> None:
-    try:
-        import_module(package)
-    except ModuleNotFoundError:
-        raise SkytellsError(
-            f"{path.suffix} files need {package}, which is not installed. Run "
-            'pip install "skytells-nb[analysis]", or use .csv.',
-            charged=False,
-        ) from None
+    require_package(package, f"A {path.suffix} file", otherwise=", or use .csv")
 
 
 # csv.

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import tzinfo
 from decimal import Decimal
-from importlib import import_module
 from textwrap import fill
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import pandas as pd
 
-from ..exceptions import InvalidInputError, SkytellsError
+from ..checks import require_package
+from ..exceptions import InvalidInputError
 from ..formatting import format_cost
 from ..models import Embeddings
 from ..plaintext import align, clip, one_line
@@ -126,13 +126,7 @@ def plot_spend(
 
 def pyplot() -> Any:
     """Return matplotlib's pyplot, which takes half a second to load."""
-    try:
-        return import_module("matplotlib.pyplot")
-    except ModuleNotFoundError:
-        raise SkytellsError(
-            'Drawing needs matplotlib, which is not installed. Run pip install "skytells-nb[analysis]".',
-            charged=False,
-        ) from None
+    return require_package("matplotlib.pyplot", "Drawing")
 
 
 def show_alone(ax: Axes) -> Axes:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from importlib import import_module
 from itertools import islice
 from typing import Any, Final
 
@@ -13,7 +12,8 @@ import pandas as pd
 from .._options import options
 from ..aio import bar, run
 from ..api import AsyncClient, Client, list_predictions
-from ..exceptions import InvalidInputError, SkytellsError
+from ..checks import require_package
+from ..exceptions import InvalidInputError
 from ..models import Model, ModelList, Prediction
 from ._columns import COLUMNS
 
@@ -73,14 +73,8 @@ def pandas_frame(given: object) -> pd.DataFrame | None:
         index = [name for name in given.index.names if name in COLUMNS and name not in given.columns]
         return given.reset_index(level=index) if index else given
     if hasattr(given, "__arrow_c_stream__") and hasattr(given, "columns"):
-        try:
-            arrow: Any = import_module("pyarrow")
-        except ModuleNotFoundError:
-            raise SkytellsError(
-                f"Reading a {type(given).__module__.partition('.')[0]} frame needs pyarrow, which is not "
-                'installed. Run pip install "skytells-nb[analysis]".',
-                charged=False,
-            ) from None
+        maker = type(given).__module__.partition(".")[0]
+        arrow: Any = require_package("pyarrow", f"Reading a {maker} frame")
         table = arrow.table(given)
         plain = [each.with_type(_without_views(arrow, each.type)) for each in table.schema]
         whole = {

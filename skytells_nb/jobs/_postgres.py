@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar
 from urllib.parse import urlsplit
 
-from ..checks import expected
+from ..checks import expected, require_package
 from ..exceptions import InvalidInputError, SkytellsError, warn_user
 
 if TYPE_CHECKING:
@@ -216,11 +216,4 @@ def _words(error: Exception) -> str:
 
 
 def _psycopg() -> Any:
-    try:
-        import psycopg
-    except ImportError:
-        raise SkytellsError(
-            'A shared journal needs psycopg, which is not installed. Run pip install "skytells-nb[cluster]".',
-            charged=False,
-        ) from None
-    return psycopg
+    return require_package("psycopg", "A shared journal", extra="cluster")

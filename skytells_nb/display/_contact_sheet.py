@@ -272,7 +272,6 @@ def _message(item: DisplayItem) -> tuple[str, str]:
 
 
 def _caption(item: DisplayItem) -> tuple[str, str]:
-    """Return what stands under an item: its caption, and its facts."""
     made = item.prediction if item.caption else None
     facts = [] if made is None else prediction_facts(made, first=item.index == 1)
     return one_line(item.caption or ""), " · ".join(facts)

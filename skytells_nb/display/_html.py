@@ -113,7 +113,6 @@ def _linked(item: DisplayItem, inside: str) -> str:
 
 
 def figure_html(item: DisplayItem, frame: Frame) -> str:
-    """Return one figure with everything under it."""
     words = ("" if frame.terse else caption_html(item, frame)) + facts_html(item, frame)
     below = f'<figcaption style="margin-top:6px">{words}</figcaption>' if words else ""
     return f'<figure style="margin:0;min-width:0">{media_html(item, frame)}{below}</figure>'
@@ -327,7 +326,6 @@ _CODE: Final = "font-family:monospace;font-size:12px"
 
 
 def model_card(model: Model) -> str:
-    """Draw one model: its names, type, price and description, and what it takes."""
     name = one_line(model.name or model.id)
     facts = [model.type, list_price(model), model.status, model.vendor and f"by {model.vendor}"]
     words = [f'<span style="{_CODE}">{text_html(one_line(model.id))}</span>']
@@ -375,7 +373,6 @@ def _inputs(model: Model) -> str:
 
 
 def models_table(models: Sequence[Model]) -> str:
-    """Draw several models: slug, type, price and capabilities, one row each."""
     rows = [
         [
             f'<span style="font-weight:600"><bdi>{text_html(clip(one_line(m.id), 60))}</bdi></span>',

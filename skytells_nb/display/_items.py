@@ -121,7 +121,6 @@ class DisplayItem:
 
     @property
     def prediction(self) -> Prediction | None:
-        """The prediction it comes from, where it comes from one."""
         return self.subject if isinstance(self.subject, Prediction) else None
 
     @property
@@ -234,7 +233,6 @@ def is_file(path: Path) -> bool:
 
 
 def _status_message(prediction: Prediction) -> Message:
-    """Return the message of a prediction without output."""
     error = clip(one_line(prediction.error or ""), 400)
     status = prediction.status
     if status not in STATUSES:  # made by hand; what the API sends is one of the list

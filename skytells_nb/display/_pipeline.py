@@ -440,12 +440,10 @@ def share(sizes: Sequence[int], budget: int) -> int:
 
 
 def base64_length(count: int) -> int:
-    """Return how long so many bytes are in base64."""
     return (count + 2) // 3 * 4
 
 
 def raw_length(count: int) -> int:
-    """Return how many bytes fit into so much base64."""
     return max(0, count // 4 * 3)
 
 

@@ -136,7 +136,6 @@ def _content_text(content: FileContent | Text | Message | RemoteOutput) -> str:
 
 
 def _prediction_text(prediction: Prediction) -> str:
-    """Format a prediction on a few lines: its facts, its prompt, and where its outputs are."""
     model, *rest = prediction_facts(prediction) if prediction.model else ["", *prediction_facts(prediction)]
     head = [word for word in (model, prediction.status, *rest, one_line(prediction.id)) if word]
     lines = [" · ".join(head)]

@@ -157,8 +157,6 @@ def rows_of(given: object) -> Iterable[object]:
 
 
 class _FrameRows:
-    """The rows of a frame, which can be read more than once."""
-
     def __init__(self, frame: Any) -> None:
         twice = frame.columns[frame.columns.duplicated()]
         if len(twice):

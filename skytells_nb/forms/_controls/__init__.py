@@ -10,8 +10,21 @@ from .._views import Layouts
 from .base import Control
 from .media import MediaInput
 from .nested import Fixed, Group, Pairs, Places, RowList, Variants
-from .plain import Checkbox, MultiSelect, Number, Seed, Select
-from .text import Colour, Custom, Json, Lines, Password, Prose, Suggestions, TextLine
+from .plain import (
+    Checkbox,
+    Colour,
+    Custom,
+    Json,
+    Lines,
+    MultiSelect,
+    Number,
+    Password,
+    Prose,
+    Seed,
+    Select,
+    Suggestions,
+    TextLine,
+)
 
 __all__ = ["CONTROLS", "Control", "control_for"]
 

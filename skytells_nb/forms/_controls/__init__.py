@@ -7,50 +7,35 @@ from typing import Any, Final
 
 from .._fields import Field, FieldKind
 from .._views import Layouts
+from . import nested, plain
 from .base import Control
 from .media import MediaInput
-from .nested import Fixed, Group, Pairs, Places, RowList, Variants
-from .plain import (
-    Checkbox,
-    Colour,
-    Custom,
-    Json,
-    Lines,
-    MultiSelect,
-    Number,
-    Password,
-    Prose,
-    Seed,
-    Select,
-    Suggestions,
-    TextLine,
-)
 
 __all__ = ["CONTROLS", "Control", "control_for"]
 
 CONTROLS: Final[Mapping[FieldKind, type[Control]]] = {
-    "prose": Prose,
-    "text": TextLine,
-    "secret": Password,
+    "prose": plain.Prose,
+    "text": plain.TextLine,
+    "secret": plain.Password,
     "media": MediaInput,
-    "choice": Select,
-    "choices": MultiSelect,
-    "suggestions": Suggestions,
-    "slider": Number,
-    "number": Number,
-    "seed": Seed,
-    "checkbox": Checkbox,
-    "colour": Colour,
-    "lines": Lines,
-    "fixed": Fixed,
-    "group": Group,
-    "rows": RowList,
-    "pairs": Pairs,
-    "places": Places,
-    "variants": Variants,
-    "json": Json,
-    "whole": Json,
-    "custom": Custom,
+    "choice": plain.Select,
+    "choices": plain.MultiSelect,
+    "suggestions": plain.Suggestions,
+    "slider": plain.Number,
+    "number": plain.Number,
+    "seed": plain.Seed,
+    "checkbox": plain.Checkbox,
+    "colour": plain.Colour,
+    "lines": plain.Lines,
+    "fixed": nested.Fixed,
+    "group": nested.Group,
+    "rows": nested.RowList,
+    "pairs": nested.Pairs,
+    "places": nested.Places,
+    "variants": nested.Variants,
+    "json": plain.Json,
+    "whole": plain.Json,
+    "custom": plain.Custom,
 }
 
 
@@ -62,4 +47,4 @@ def control_for(
 ) -> Control:
     """Make the control of a field; what has no other gets a JSON text area."""
     kind: FieldKind = "custom" if field.widget is not None else field.kind
-    return CONTROLS.get(kind, Json)(field, layouts, changed, applies)
+    return CONTROLS.get(kind, plain.Json)(field, layouts, changed, applies)

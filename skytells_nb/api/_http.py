@@ -15,7 +15,9 @@ import asyncio
 import inspect
 import logging
 import ssl
+import time
 import weakref
+from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, nullcontext, suppress
@@ -36,12 +38,13 @@ MAX_BODY: Final = 64 * 2**20
 1.5 MB of gzip became 3 GB."""
 
 _IN_FLIGHT: Final = 64
-"""Requests at once; the others queue here, cheaply: httpcore's pool looks at every request that it has, for
-every request. A thousand at once on loopback are as fast with 24 as with 100."""
+"""Requests at once, besides streams of text; the others queue here."""
 
-_LIMITS: Final = httpx.Limits(max_connections=320, max_keepalive_connections=24, keepalive_expiry=4.0)
-"""Kept open for 4 s: many servers close what is idle for 5, and a request that meets that is in doubt. Text
-that is being written keeps its connection for long, so there are more of them than requests at once."""
+_KEPT_OPEN: Final = 4.0
+"""Seconds that an idle connection is kept for: many servers close what is idle for 5, and a request that
+meets that is in doubt."""
+
+_ONE: Final = httpx.Limits(max_connections=1, max_keepalive_connections=1, keepalive_expiry=_KEPT_OPEN)
 
 _GRACE: Final = 0.05
 """Seconds for an answer that lies in the socket already when the time is up, as after a busy moment."""
@@ -156,9 +159,7 @@ class HttpSession:
         self._timeout = timeout
         self._route = route
         self._own = transport is None
-        self._transport = transport or httpx.AsyncHTTPTransport(
-            verify=route.trust(base_url), proxy=route.proxy_for(base_url), limits=_LIMITS
-        )
+        self._lanes = _Lanes(route, base_url, transport)
         # One of the user's may not tell how far a request is; then it counts as sent as soon as it has it.
         self._is_traced = self._own or bool(getattr(transport, "is_traced", False))
         self._places = asyncio.Semaphore(_IN_FLIGHT)
@@ -176,8 +177,7 @@ class HttpSession:
     async def aclose(self) -> None:
         """Close every socket; what is under way ends as not answered."""
         self.closed = True
-        if self._own:
-            await self._transport.aclose()
+        await self._lanes.aclose()
 
     async def _carry_out(self, exchange: Exchange) -> Reply:
         # A text takes as long as a model writes it, and is not to keep others from asking.
@@ -222,10 +222,11 @@ class HttpSession:
 
     async def _send(self, exchange: Exchange) -> Reply:
         exchange.begun = not self._is_traced
+        lane = await self._lanes.take()
         try:
-            response = await self._transport.handle_async_request(self._encode(exchange))
+            response = await lane.handle_async_request(self._encode(exchange))
             if exchange.request.streamed and not unasked_encoding(response):
-                exchange.opened = OpenAnswer(self, exchange, response)
+                exchange.opened = OpenAnswer(self, exchange, response, lane)
                 return Response(response.status_code, self.headers_of(response))
             try:
                 return await self._receive(response)
@@ -237,6 +238,9 @@ class HttpSession:
             if self.closed and isinstance(error, RuntimeError):
                 return _CLOSED
             raise error.with_traceback(None) from None  # its frames hold the request, and with it the key
+        finally:
+            if exchange.opened is None:
+                self._lanes.leave(lane)
 
     def failure(self, exchange: Exchange, error: Exception) -> TransportFailure:
         """Sort what the network raised by whether the API may have received the request whole."""
@@ -295,6 +299,49 @@ class HttpSession:
         )
 
 
+class _Lanes:
+    """The connections to one origin: each a pool of one, and whoever sends takes the one that was used last.
+
+    In one pool httpcore looks at every connection several times for each request, gives one that is idle to
+    all who begin at that moment, and keeps none while more are open than may stay idle: a thousand creates at
+    once took twice the CPU. A transport of the user's is the same for all.
+    """
+
+    def __init__(self, route: ProxyRoute, url: str, given: httpx.AsyncBaseTransport | None) -> None:
+        self._given = given
+        if given is None:
+            self._trust, self._proxy = route.trust(url), route.proxy_for(url)
+        self._busy: set[httpx.AsyncBaseTransport] = set()
+        self._idle: deque[tuple[httpx.AsyncBaseTransport, float]] = deque()
+
+    async def take(self) -> httpx.AsyncBaseTransport:
+        """Return an idle connection or a new one, and close those that were idle for too long."""
+        if self._given is not None:
+            return self._given
+        while self._idle and time.monotonic() - self._idle[0][1] > _KEPT_OPEN:
+            await self._idle.popleft()[0].aclose()
+        if self._idle:
+            lane, _ = self._idle.pop()
+        else:
+            lane = httpx.AsyncHTTPTransport(verify=self._trust, proxy=self._proxy, limits=_ONE)
+        self._busy.add(lane)
+        return lane
+
+    def leave(self, lane: httpx.AsyncBaseTransport) -> None:
+        """Let others use a connection whose answer has been read or closed."""
+        if lane in self._busy:
+            self._busy.remove(lane)
+            self._idle.append((lane, time.monotonic()))
+
+    async def aclose(self) -> None:
+        """Close all, also those in use."""
+        lanes = [*self._busy, *(lane for lane, _ in self._idle)]
+        self._busy.clear()
+        self._idle.clear()
+        for lane in lanes:
+            await lane.aclose()
+
+
 _NEVER_SENT: Final = (
     httpx.ConnectError,
     httpx.ConnectTimeout,
@@ -312,8 +359,14 @@ _WIRE_ERRORS: Final = (httpx.HTTPError, httpx.InvalidURL, OSError, UnicodeError)
 class OpenAnswer:
     """An answer whose body is still to come: what a model writes while we read."""
 
-    def __init__(self, session: HttpSession, exchange: Exchange, response: httpx.Response) -> None:
-        self._session, self._exchange, self._response = session, exchange, response
+    def __init__(
+        self,
+        session: HttpSession,
+        exchange: Exchange,
+        response: httpx.Response,
+        lane: httpx.AsyncBaseTransport,
+    ) -> None:
+        self._session, self._exchange, self._response, self._lane = session, exchange, response, lane
         self.status = response.status_code
         self.headers = session.headers_of(response)
         self._secret = session._key.reveal()  # noqa: SLF001 - one idea in two classes
@@ -347,8 +400,11 @@ class OpenAnswer:
 
     async def aclose(self) -> None:
         """Close it; the server sees that nobody reads any more."""
-        with suppress(*_WIRE_ERRORS, RuntimeError):
-            await _close(self._response)
+        try:
+            with suppress(*_WIRE_ERRORS, RuntimeError):
+                await _close(self._response)
+        finally:
+            self._session._lanes.leave(self._lane)  # noqa: SLF001 - one idea in two classes
 
 
 def unasked_encoding(response: httpx.Response) -> str:

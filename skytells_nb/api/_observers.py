@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import sys
 import tempfile
+import time
 from collections.abc import Awaitable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -77,17 +78,29 @@ global_observers: list[Observer] = []
 """Observers of every client in this process, such as an active budget."""
 
 
+_announced: tuple[object, list[str]] = (None, [])
+"""When which folder was read for whom, and the announcements that were there."""
+
+
 def everywhere() -> list[Observer]:
     """Return the observers of every client in this process, with the budgets of the one that started it."""
-    names: list[str] = []
-    with suppress(OSError, SkytellsError):  # nobody of this user ever had a budget
-        names = os.listdir(ledger_folder(make=False))
+    global _announced
     process = sys.modules.get("multiprocessing.process")
     parent = process.parent_process() if process is not None else None  # under forkserver, another
-    heads = tuple(announced_as(pid) for pid in {os.getppid(), parent.pid if parent else os.getppid()})
-    announced = [name for name in names if name.startswith(heads) and name.endswith(".json")]
-    if announced or global_observers:
-        _lazy.join_budgets(announced)
+    pids = {os.getppid(), parent.pid if parent else os.getppid()}
+    names: list[str] = []
+    with suppress(OSError, SkytellsError):  # nobody of this user ever had a budget
+        folder = ledger_folder(make=False)
+        changed = folder.stat().st_mtime_ns
+        if _announced[0] != (folder, changed, pids):
+            heads = tuple(map(announced_as, pids))
+            names = [name for name in os.listdir(folder) if name.startswith(heads) and name.endswith(".json")]
+            # A folder's time moves in steps: what is of just now may change again within the same one.
+            is_settled = time.time_ns() - changed > 1_000_000_000
+            _announced = ((folder, changed, pids) if is_settled else None, names)
+        names = _announced[1]
+    if names or global_observers:
+        _lazy.join_budgets(names)
     return global_observers
 
 

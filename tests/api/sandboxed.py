@@ -33,7 +33,7 @@ class SandboxApi:
     def handle(self, request: Request, now: float) -> tuple[Reply, float]:
         self.now = now
         answer = self.core.answer(
-            sandbox.Request(
+            sandbox.HttpRequest(
                 request.method,
                 "/v1" + request.path,
                 request.query,

@@ -329,7 +329,6 @@ class Archive(Observer):
         []
         """
         _check_text("id", id)
-
         return self._reader.outputs(id, origin)
 
     def to_pandas(self) -> DataFrame:
@@ -443,9 +442,7 @@ class Archive(Observer):
         ----------
         account : Account
             Whose they are.
-        model : str
-            The model's slug.
-        input : mapping
+        model, input : str, mapping
             Plain JSON, with files as data URIs, which are compared by their content. Where a client of this
             account has read the model's schema, what is left out counts as its default.
         without : container of str

@@ -224,7 +224,7 @@ class LocalJournal(Journal):
             values.pop("reserved", None)  # a local batch's budget is the process's own
             for statement in _STATEMENTS[write.operation]:
                 db.execute(statement, values)
-        if not self._begun.exists():
+        with suppress(OSError):  # as where the folder of locks is gone: the index has it all the same
             self._begun.touch()
 
     def _find(self, holder: str, db: sqlite3.Connection) -> str:

@@ -29,7 +29,6 @@ from ..models import (
     parse_model_type,
     parse_number,
     parse_outputs,
-    parse_text,
     status_from_wire,
 )
 from ..plaintext import printable
@@ -175,8 +174,8 @@ def from_raws(raws: Sequence[Mapping[str, Any]]) -> Chunk:
             None if word == "succeeded" and not raw.get("error") else parse_error(raw)
             for raw, word in zip(raws, status, strict=True)
         ],
-        "prompt": [None if each is None else parse_text(each.get("prompt")) for each in inputs],
-        "source": [parse_text(each) for each in field("source")],
+        "prompt": _texts([None if each is None else each.get("prompt") for each in inputs]),
+        "source": _texts(field("source")),
         "origin": [None] * len(raws),
         "input": inputs,
     }
@@ -195,7 +194,7 @@ def _bills(
             bill = inner.get("billing") if alone else None
         bills.append(bill if type(bill) is dict else parse_billing(raw))
     costs = [_cost(bill.get("credits_used")) for bill in bills]
-    return costs, [_currency(bill, cost) for bill, cost in zip(bills, costs, strict=True)]
+    return costs, _currencies(bills, costs)
 
 
 def _cost(value: object) -> float | None:
@@ -205,18 +204,24 @@ def _cost(value: object) -> float | None:
     return None if amount is None else float(amount)
 
 
-def _currency(bill: Mapping[str, Any], cost: float | None) -> str | None:
-    """Return the currency as billed, else US dollars, as one credit is taken (section 8.4)."""
-    if cost is None:
-        return None
-    named = bill.get("currency")
-    code = named.strip().upper() if isinstance(named, str) else ""
-    return "USD" if code in ("", "CREDIT", "CREDITS") else code
+def _currencies(bills: Sequence[Mapping[str, Any]], costs: Sequence[float | None]) -> list[str | None]:
+    """Return the currencies as billed, else US dollars, as one credit is taken (section 8.4)."""
+    named = [bill.get("currency") for bill in bills]
+    codes = {each: each.strip().upper() for each in {each for each in named if type(each) is str}}
+    codes |= {each: "USD" for each, code in codes.items() if code in ("", "CREDIT", "CREDITS")}
+    return [
+        None if cost is None else codes[each] if type(each) is str else "USD"
+        for each, cost in zip(named, costs, strict=True)
+    ]
 
 
 def _models(
     raws: Sequence[Mapping[str, Any]], given: Sequence[Any]
 ) -> tuple[list[str | None], list[str | None]]:
+    if set(map(type, given)) == {dict} and set(map(len, given)) == {2}:  # as documented: looked at together
+        named, typed = ([model.get(name) for model in given] for name in ("name", "type"))
+        if {*map(type, named), *map(type, typed)} == {str} and all(typed):
+            return named, typed
     names: list[str | None] = []
     kinds: list[str | None] = []
     for raw, model in zip(raws, given, strict=True):
@@ -228,6 +233,10 @@ def _models(
         names.append(name)
         kinds.append(kind)
     return names, kinds
+
+
+def _texts(values: Sequence[object]) -> list[str | None]:
+    return [each if isinstance(each, str) else None for each in values]
 
 
 def _numbers(values: Iterable[object]) -> Array:
@@ -261,11 +270,11 @@ def from_predictions(predictions: Sequence[Prediction]) -> Chunk:
         "predict_s": np.array([p.metrics.predict_time for p in predictions], dtype="float64"),
         "total_s": np.array([p.metrics.total_time for p in predictions], dtype="float64"),
         "cost": cost,
-        "currency": [_currency(p.metrics.billing, price) for p, price in zip(predictions, cost, strict=True)],
+        "currency": _currencies([each.metrics.billing for each in predictions], cost),
         "output": [p.output for p in predictions],
         "error": [p.error for p in predictions],
         "prompt": [p.prompt for p in predictions],
-        "source": [parse_text(p.raw.get("source")) for p in predictions],
+        "source": _texts([each.raw.get("source") for each in predictions]),
         "origin": [p.origin for p in predictions],
         "input": [p.input for p in predictions],
     }

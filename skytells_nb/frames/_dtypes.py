@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import UTC, date, datetime, timedelta
+from itertools import chain
 from typing import Any, Final, Literal
 
 import numpy as np
@@ -66,6 +67,11 @@ def objects(values: Sequence[Any]) -> Array:
 
 def mixed(values: Sequence[Any]) -> Array:
     """Return a column of lists, or of whatever else has no type of its own, neutralised as `text` is."""
+    lists = [value for value in values if value is not None]
+    if set(map(type, lists)) <= {list}:  # outputs, nearly always: looked at together
+        texts = list(chain.from_iterable(lists))
+        if set(map(type, texts)) <= {str} and printable(texts) is texts:
+            return objects(values)
     return objects([_neutralised(value) for value in values])
 
 

@@ -251,7 +251,7 @@ def test_times_of_other_zones_are_turned_to_utc():
         {"limit": "all"},
         {"status": ""},
         {"status": 7},
-        {"status": "done"},
+        {"status": "over"},
         {"model": " "},
         {"model": ["truefusion"]},
         {"since": "yesterday"},

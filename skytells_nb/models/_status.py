@@ -34,20 +34,16 @@ def is_done(status: Status) -> bool:
 
 
 def words_of(status: Status) -> tuple[str, ...]:
-    """Return the words on the wire that mean a status (skytells-api.md section 4.8).
-
-    The last ones nobody documents, but other APIs use them, and can mean nothing else: who waited for another
-    word would lose an output, which lives for five minutes.
-    """
+    """Return the words on the wire that mean a status (skytells-api.md section 4.8)."""
     match status:
         case "queued":
             return ("queued", "pending", "starting")
         case "processing":
             return ("processing", "started")
         case "succeeded":
-            return ("succeeded", "success", "completed", "complete", "done", "finished")
+            return ("succeeded",)
         case "failed":
-            return ("failed", "failure", "error", "errored")
+            return ("failed",)
         case "canceled":
             return ("canceled", "cancelled")
         case "not_sent":
@@ -57,6 +53,12 @@ def words_of(status: Status) -> tuple[str, ...]:
 
 
 _BY_WORD: Final = {word: status for status in STATUSES for word in words_of(status)}
+_ELSEWHERE: Final[dict[str, Status]] = {
+    **dict.fromkeys(("success", "completed", "complete", "done", "finished"), "succeeded"),
+    **dict.fromkeys(("failure", "error", "errored"), "failed"),
+}
+"""Words that nobody documents, but other APIs use, and that mean an end: who waited for another would lose an
+output, which lives for five minutes."""
 
 
 def parse_status(word: str) -> Status | None:
@@ -71,5 +73,5 @@ def status_from_wire(value: object) -> Status:
     ``status: false`` (skytells-api.md section 4.1).
     """
     if isinstance(value, str):
-        return parse_status(value) or "processing"
+        return parse_status(value) or _ELSEWHERE.get(value.strip().lower(), "processing")
     return "queued"

@@ -25,8 +25,6 @@ PACKAGE = Path(skytells_nb.__file__).parent
         ("started", "processing"),
         (" Succeeded ", "succeeded"),
         ("cancelled", "canceled"),
-        ("COMPLETED", "succeeded"),
-        ("error", "failed"),
         ("paused", None),
         ("not_sent", None),
     ],
@@ -37,6 +35,13 @@ def test_a_word_on_the_wire_means_a_status(word: str, status: str | None):
 
 def test_an_unknown_word_is_not_finished():
     assert Prediction.from_api({"id": "p1", "status": "paused"}).status == "processing"
+
+
+@pytest.mark.parametrize(
+    ("word", "status"), [("COMPLETED", "succeeded"), ("done", "succeeded"), ("error", "failed")]
+)
+def test_an_end_in_the_words_of_another_api_is_one(word: str, status: str):
+    assert Prediction.from_api({"id": "p1", "status": word}).status == status
 
 
 def test_some_are_over_and_some_are_not():

@@ -19,7 +19,7 @@ from uuid import UUID
 
 from skytells_nb.api import Account
 from skytells_nb.archive import Archive
-from skytells_nb.archive import rows as index
+from skytells_nb.archive import _index as index
 from skytells_nb.models import Prediction
 
 ENTRIES = 10_000

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -57,3 +58,14 @@ def test_a_silenced_check_says_why_on_its_line():
     )
     bare = [where for *where, line in lines if SILENCED.search(line) and not REASONED.search(line)]
     assert bare == []
+
+
+@pytest.mark.parametrize(
+    "path", sorted((ROOT.parent / "benchmarks").glob("*.py")), ids=lambda path: path.name
+)
+def test_a_benchmark_imports_what_there_is(path: Path):
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("skytells_nb"):
+            module = import_module(node.module)
+            for alias in node.names:
+                assert hasattr(module, alias.name) or import_module(f"{node.module}.{alias.name}")

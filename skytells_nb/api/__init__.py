@@ -21,7 +21,7 @@ from ._observers import (
     ledger_folder,
     session_costs,
 )
-from ._predictions import AsyncPredictions, Predictions, prepare_input
+from ._predictions import AsyncPredictions, Predictions, is_ready, prepare_input
 from ._reconcile import look_for
 from ._requests import check_identifier, encode
 from ._requests import create as create_request
@@ -70,6 +70,7 @@ __all__ = [
     "global_observers",
     "has_key",
     "hides_arguments",
+    "is_ready",
     "kind_of_address",
     "latest",
     "ledger_folder",

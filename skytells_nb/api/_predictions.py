@@ -355,7 +355,7 @@ async def prepare_input(connection: Connection, model: str, input: Mapping[str, 
         plain: Any = to_plain(as_record(input))
     except RecursionError:
         return input  # it holds itself, and is refused before anything is sent
-    if not isinstance(plain, Mapping) or _is_json(plain):
+    if not isinstance(plain, Mapping) or is_ready(plain):
         return cast("Mapping[str, Any]", plain)
     schema = None
     try:
@@ -369,11 +369,12 @@ async def prepare_input(connection: Connection, model: str, input: Mapping[str, 
     return prepared
 
 
-def _is_json(value: object) -> bool:
+def is_ready(value: object) -> bool:
+    """Check whether an input can be sent as it is: it is JSON, and no text in it reads like a file's path."""
     if isinstance(value, dict):
-        return all(map(_is_json, value.values()))
+        return all(map(is_ready, value.values()))
     if isinstance(value, list | tuple):
-        return all(map(_is_json, value))
+        return all(map(is_ready, value))
     if isinstance(value, str):
         return not is_path_like(value)
     return value is None or isinstance(value, int | float)

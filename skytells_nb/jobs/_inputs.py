@@ -15,7 +15,7 @@ from hashlib import blake2b
 from itertools import islice
 from typing import Any, Final
 
-from ..api import as_text_input, create_request
+from ..api import as_text_input, create_request, is_ready
 from ..archive import prepare
 from ..exceptions import InvalidInputError, SkytellsError
 from ..models import AnsweringRoute, Model
@@ -150,7 +150,7 @@ class Inputs:
             raise InvalidInputError(f"it is {type(given).__name__}, and neither a dict nor a prompt")
         if self._route is not None:
             given = as_text_input(self._route, given)
-        if not _is_json(dict(given)):
+        if not is_ready(dict(given)):
             given = prepare(given, self._schema, origin=self._origin)
         order = create_request(self._model, given)
         digest = blake2b("\n".join(order.key).encode("utf-8", "surrogatepass"), digest_size=16).digest()
@@ -182,11 +182,3 @@ class Inputs:
                 ]
             )
         )
-
-
-def _is_json(value: object) -> bool:
-    if isinstance(value, dict):
-        return all(map(_is_json, value.values()))
-    if isinstance(value, list | tuple):
-        return all(map(_is_json, value))
-    return value is None or isinstance(value, str | int | float)

@@ -123,16 +123,21 @@ def test_an_input_that_changes_after_it_was_checked_is_not_sent():
         next(again)
 
 
-def test_files_become_what_the_api_can_read(tmp_path: Path):
+WITH_PICTURE = {"properties": {"prompt": {"type": "string"}, "image": {"type": "string", "format": "uri"}}}
+
+
+@pytest.mark.parametrize("given", [Path, str])
+def test_files_become_what_the_api_can_read(tmp_path: Path, given: type):
     picture = tmp_path / "dot.gif"
     picture.write_bytes(b"GIF89a")
-    inputs = read([{"prompt": "bigger", "image": picture}])
+    inputs = read([{"prompt": "bigger", "image": given(picture)}], WITH_PICTURE)
     assert next(inputs.reread())["image"] == "data:image/gif;base64,R0lGODlh"
 
 
-def test_a_missing_file_is_told_like_any_other_mistake(tmp_path: Path):
-    with pytest.raises(InvalidInputError, match=r"input 0: .*No such file"):
-        read([{"prompt": "bigger", "image": tmp_path / "gone.png"}])
+@pytest.mark.parametrize("given", [Path, str])
+def test_a_missing_file_is_told_like_any_other_mistake(tmp_path: Path, given: type):
+    with pytest.raises(InvalidInputError, match=r"input 0: .*[Nn]o (such )?file"):
+        read([{"prompt": "bigger", "image": given(tmp_path / "gone.png")}], WITH_PICTURE)
 
 
 def test_cells_that_are_empty_are_left_out():

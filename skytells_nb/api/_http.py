@@ -14,6 +14,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 import logging
+import math
 import ssl
 import time
 import weakref
@@ -222,16 +223,18 @@ class HttpSession:
 
     async def _send(self, exchange: Exchange) -> Reply:
         exchange.begun = not self._is_traced
-        lane = await self._lanes.take()
+        lane, whole = await self._lanes.take(), False
         try:
             response = await lane.handle_async_request(self._encode(exchange))
             if exchange.request.streamed and not unasked_encoding(response):
                 exchange.opened = OpenAnswer(self, exchange, response, lane)
                 return Response(response.status_code, self.headers_of(response))
             try:
-                return await self._receive(response)
+                reply = await self._receive(response)
             finally:
                 await _close(response)
+            whole = True
+            return reply
         except _WIRE_ERRORS as error:
             return self.failure(exchange, error)
         except Exception as error:  # noqa: BLE001 - raised again, without its frames
@@ -240,7 +243,7 @@ class HttpSession:
             raise error.with_traceback(None) from None  # its frames hold the request, and with it the key
         finally:
             if exchange.opened is None:
-                self._lanes.leave(lane)
+                self._lanes.leave(lane, whole=whole)
 
     def failure(self, exchange: Exchange, error: Exception) -> TransportFailure:
         """Sort what the network raised by whether the API may have received the request whole."""
@@ -327,11 +330,17 @@ class _Lanes:
         self._busy.add(lane)
         return lane
 
-    def leave(self, lane: httpx.AsyncBaseTransport) -> None:
-        """Let others use a connection whose answer has been read or closed."""
+    def leave(self, lane: httpx.AsyncBaseTransport, *, whole: bool) -> None:
+        """Let others use a connection whose answer was closed to the end, and have any other closed.
+
+        Whoever is cancelled while httpcore closes an answer leaves its connection busy there for ever.
+        """
         if lane in self._busy:
             self._busy.remove(lane)
-            self._idle.append((lane, time.monotonic()))
+            if whole:
+                self._idle.append((lane, time.monotonic()))
+            else:
+                self._idle.appendleft((lane, -math.inf))
 
     async def aclose(self) -> None:
         """Close all, also those in use."""
@@ -400,11 +409,13 @@ class OpenAnswer:
 
     async def aclose(self) -> None:
         """Close it; the server sees that nobody reads any more."""
+        whole = False
         try:
             with suppress(*_WIRE_ERRORS, RuntimeError):
                 await _close(self._response)
+                whole = True
         finally:
-            self._session._lanes.leave(self._lane)  # noqa: SLF001 - one idea in two classes
+            self._session._lanes.leave(self._lane, whole=whole)  # noqa: SLF001 - one idea in two classes
 
 
 def unasked_encoding(response: httpx.Response) -> str:

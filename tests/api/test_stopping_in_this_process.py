@@ -6,7 +6,7 @@ import asyncio
 import signal
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import httpx
@@ -225,6 +225,40 @@ def exchanged(transport: object, seconds: float = 1.0, *, closed: bool = False) 
         return await session.exchange(READ)
 
     return asyncio.run(exchange())
+
+
+def test_whatever_a_cancellation_cuts_off_the_next_request_is_answered() -> None:
+    """Also in the steps in which httpcore closes an answer, and forgets that its connection is free."""
+
+    async def cancelled_after(steps: int) -> bool:
+        answering: set[asyncio.Task[None] | None] = set()
+
+        async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            answering.add(asyncio.current_task())
+            with suppress(asyncio.IncompleteReadError, ConnectionError):
+                while await reader.readuntil(b"\r\n\r\n"):
+                    writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n[]")
+            writer.close()
+            with suppress(ConnectionError):
+                await writer.wait_closed()
+
+        async with await asyncio.start_server(answer, "127.0.0.1", 0) as server:
+            port = server.sockets[0].getsockname()[1]
+            session = HttpSession(f"http://127.0.0.1:{port}", Key("sk-test"), 2, ProxyRoute())
+            exchange = session.begin(READ)
+            for _ in range(steps):
+                await asyncio.sleep(0)
+            exchange.task.cancel()
+            await asyncio.wait((exchange.task,))
+            assert isinstance(await session.exchange(READ), Response), steps
+            await session.aclose()
+            await asyncio.gather(*filter(None, answering))
+            return exchange.task.cancelled()
+
+    steps = 0
+    while asyncio.run(cancelled_after(steps)):
+        steps += 1
+    assert steps > 10, "as many as it has, from before it connects until it is closed"
 
 
 @pytest.mark.parametrize(

@@ -89,6 +89,7 @@ OPERATIONS: dict[str, tuple[str, str, Call]] = {
 """By name: the column that says what comes of it, the route that meets the fault, and the call."""
 
 open_before: list[Any] = []
+running: set[threading.Thread] = set()
 FACES = ("Client", "AsyncClient")
 CASES = [
     (fault, operation, face)
@@ -153,6 +154,7 @@ def endings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[tuple[str
     folder = tmp_path_factory.mktemp("matrix")
     sky.run(asyncio.sleep(0))  # the toolkit's loop runs, which is no leak
     open_before.extend(psutil.Process().net_connections())
+    running.update(threading.enumerate())
     with pytest.MonkeyPatch.context() as patch, ThreadPoolExecutor(24) as pool:
         patch.setattr("skytells_nb.api._download._HEADERS_IN", 6.0)  # of a server that drips them, else 20 s
         yield {case: pool.submit(play, case, folder) for case in CASES}
@@ -198,7 +200,9 @@ def test_nothing_is_left_open(endings: dict[tuple[str, str, str], Future[Ending]
     async def left() -> list[str]:
         while tasks := asyncio.all_tasks() - {asyncio.current_task()}:  # what goes on after an interrupt ends
             await asyncio.wait(tasks)
-        return [thread.name for thread in threading.enumerate() if "transport" in thread.name]
+        return [
+            each.name for each in threading.enumerate() if "transport" in each.name and each not in running
+        ]
 
     for future in endings.values():
         future.result(60)

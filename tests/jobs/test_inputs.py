@@ -184,6 +184,6 @@ def test_very_many_need_little_memory():
         held, peak = tracemalloc.get_traced_memory()
         tracemalloc.stop()
         assert len(inputs) == 1500
-        assert held < 1_000_000, "digests, and what measures coverage, but none of the six megabytes of inputs"
+        assert held < 1_000_000, "digests, and what measures coverage, but not six megabytes of inputs"
         assert peak < 4_000_000, "nor at any time"
         assert sum(1 for _ in inputs.reread()) == 1500

@@ -160,7 +160,7 @@ class HttpSession:
         self._timeout = timeout
         self._route = route
         self._own = transport is None
-        self._lanes = _Lanes(route, base_url, transport)
+        self._pool = _ConnectionPool(route, base_url, transport)
         # One of the user's may not tell how far a request is; then it counts as sent as soon as it has it.
         self._is_traced = self._own or bool(getattr(transport, "is_traced", False))
         self._places = asyncio.Semaphore(_IN_FLIGHT)
@@ -178,7 +178,7 @@ class HttpSession:
     async def aclose(self) -> None:
         """Close every socket; what is under way ends as not answered."""
         self.closed = True
-        await self._lanes.aclose()
+        await self._pool.aclose()
 
     async def _carry_out(self, exchange: Exchange) -> Reply:
         # A text takes as long as a model writes it, and is not to keep others from asking.
@@ -223,11 +223,11 @@ class HttpSession:
 
     async def _send(self, exchange: Exchange) -> Reply:
         exchange.begun = not self._is_traced
-        lane, whole = await self._lanes.take(), False
+        connection, whole = await self._pool.acquire(), False
         try:
-            response = await lane.handle_async_request(self._encode(exchange))
+            response = await connection.handle_async_request(self._encode(exchange))
             if exchange.request.streamed and not unasked_encoding(response):
-                exchange.opened = OpenAnswer(self, exchange, response, lane)
+                exchange.opened = OpenAnswer(self, exchange, response, connection)
                 return Response(response.status_code, self.headers_of(response))
             try:
                 reply = await self._receive(response)
@@ -243,7 +243,7 @@ class HttpSession:
             raise error.with_traceback(None) from None  # its frames hold the request, and with it the key
         finally:
             if exchange.opened is None:
-                self._lanes.leave(lane, whole=whole)
+                self._pool.release(connection, whole=whole)
 
     def failure(self, exchange: Exchange, error: Exception) -> TransportFailure:
         """Sort what the network raised by whether the API may have received the request whole."""
@@ -302,7 +302,7 @@ class HttpSession:
         )
 
 
-class _Lanes:
+class _ConnectionPool:
     """The connections to one origin: each a pool of one, and whoever sends takes the one that was used last.
 
     In one pool httpcore looks at every connection several times for each request, gives one that is idle to
@@ -317,38 +317,38 @@ class _Lanes:
         self._busy: set[httpx.AsyncBaseTransport] = set()
         self._idle: deque[tuple[httpx.AsyncBaseTransport, float]] = deque()
 
-    async def take(self) -> httpx.AsyncBaseTransport:
+    async def acquire(self) -> httpx.AsyncBaseTransport:
         """Return an idle connection or a new one, and close those that were idle for too long."""
         if self._given is not None:
             return self._given
         while self._idle and time.monotonic() - self._idle[0][1] > _KEPT_OPEN:
             await self._idle.popleft()[0].aclose()
         if self._idle:
-            lane, _ = self._idle.pop()
+            connection, _ = self._idle.pop()
         else:
-            lane = httpx.AsyncHTTPTransport(verify=self._trust, proxy=self._proxy, limits=_ONE)
-        self._busy.add(lane)
-        return lane
+            connection = httpx.AsyncHTTPTransport(verify=self._trust, proxy=self._proxy, limits=_ONE)
+        self._busy.add(connection)
+        return connection
 
-    def leave(self, lane: httpx.AsyncBaseTransport, *, whole: bool) -> None:
+    def release(self, connection: httpx.AsyncBaseTransport, *, whole: bool) -> None:
         """Let others use a connection whose answer was closed to the end, and have any other closed.
 
         Whoever is cancelled while httpcore closes an answer leaves its connection busy there for ever.
         """
-        if lane in self._busy:
-            self._busy.remove(lane)
+        if connection in self._busy:
+            self._busy.remove(connection)
             if whole:
-                self._idle.append((lane, time.monotonic()))
+                self._idle.append((connection, time.monotonic()))
             else:
-                self._idle.appendleft((lane, -math.inf))
+                self._idle.appendleft((connection, -math.inf))
 
     async def aclose(self) -> None:
         """Close all, also those in use."""
-        lanes = [*self._busy, *(lane for lane, _ in self._idle)]
+        connections = [*self._busy, *(connection for connection, _ in self._idle)]
         self._busy.clear()
         self._idle.clear()
-        for lane in lanes:
-            await lane.aclose()
+        for connection in connections:
+            await connection.aclose()
 
 
 _NEVER_SENT: Final = (
@@ -373,9 +373,14 @@ class OpenAnswer:
         session: HttpSession,
         exchange: Exchange,
         response: httpx.Response,
-        lane: httpx.AsyncBaseTransport,
+        connection: httpx.AsyncBaseTransport,
     ) -> None:
-        self._session, self._exchange, self._response, self._lane = session, exchange, response, lane
+        self._session, self._exchange, self._response, self._connection = (
+            session,
+            exchange,
+            response,
+            connection,
+        )
         self.status = response.status_code
         self.headers = session.headers_of(response)
         self._secret = session._key.reveal()  # noqa: SLF001 - one idea in two classes
@@ -415,7 +420,7 @@ class OpenAnswer:
                 await _close(self._response)
                 whole = True
         finally:
-            self._session._lanes.leave(self._lane, whole=whole)  # noqa: SLF001 - one idea in two classes
+            self._session._pool.release(self._connection, whole=whole)  # noqa: SLF001 - one idea in two classes
 
 
 def unasked_encoding(response: httpx.Response) -> str:

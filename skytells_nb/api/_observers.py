@@ -78,7 +78,7 @@ global_observers: list[Observer] = []
 """Observers of every client in this process, such as an active budget."""
 
 
-_announced: tuple[object, list[str]] = (None, [])
+_announced: tuple[object, list[Path]] = (None, [])
 """When which folder was read for whom, and the announcements that were there."""
 
 
@@ -88,19 +88,20 @@ def everywhere() -> list[Observer]:
     process = sys.modules.get("multiprocessing.process")
     parent = process.parent_process() if process is not None else None  # under forkserver, another
     pids = {os.getppid(), parent.pid if parent else os.getppid()}
-    names: list[str] = []
+    files: list[Path] = []
     with suppress(OSError, SkytellsError):  # nobody of this user ever had a budget
         folder = ledger_folder(make=False)
         changed = folder.stat().st_mtime_ns
         if _announced[0] != (folder, changed, pids):
             heads = tuple(map(announced_as, pids))
             names = [name for name in os.listdir(folder) if name.startswith(heads) and name.endswith(".json")]
+            files = list(map(folder.joinpath, names))
             # A folder's time moves in steps: what is of just now may change again within the same one.
             is_settled = time.time_ns() - changed > 1_000_000_000
-            _announced = ((folder, changed, pids) if is_settled else None, names)
-        names = _announced[1]
-    if names or global_observers:
-        _lazy.join_budgets(names)
+            _announced = ((folder, changed, pids) if is_settled else None, files)
+        files = _announced[1]
+    if files or global_observers:
+        _lazy.join_budgets(files)
     return global_observers
 
 

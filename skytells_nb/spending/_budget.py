@@ -31,7 +31,6 @@ from ..api import (
     announced_as,
     connection_for,
     global_observers,
-    ledger_folder,
 )
 from ..checks import check_amount, check_choice, check_text
 from ..exceptions import (
@@ -217,11 +216,11 @@ class Budget(Observer):
 
     def _announce(self) -> None:
         """Write down for the children of this process, also those it has already, that they spend from it."""
-        told = {"ledger": str(self._ledger.file), "amount": str(self.limit), "per": self.per}
-        told |= {"allow_unknown": self.allow_unknown, "shared": self.shared}
+        terms = {"ledger": str(self._ledger.file), "amount": str(self.limit), "per": self.per}
+        terms |= {"allow_unknown": self.allow_unknown, "shared": self.shared}
         made = self._ledger.file.with_name(f"{announced_as(os.getpid())}{uuid4().hex}.json")
         draft = made.with_suffix(".part")
-        draft.write_text(json.dumps(told), encoding="utf-8")
+        draft.write_text(json.dumps(terms), encoding="utf-8")
         draft.replace(made)
         self.announcement, self.announced_by = made, os.getpid()
         self._withdraw = weakref.finalize(self, discard, made, os.getpid())
@@ -460,7 +459,7 @@ def _open_budgets() -> list[Budget]:
     return [observer for observer in global_observers if isinstance(observer, Budget)]
 
 
-def join_budgets(announced: Sequence[str]) -> None:
+def join_budgets(announced: Sequence[Path]) -> None:
     """Open the budgets that the process which started this one has open, and close those it has closed."""
     with _joining:
         for each in _open_budgets():
@@ -468,10 +467,10 @@ def join_budgets(announced: Sequence[str]) -> None:
             if source is not None and each.announced_by != os.getpid() and not source.exists():
                 each.close()
         known = {each.announcement for each in _open_budgets()}
-        for file in (file for file in map(ledger_folder().joinpath, announced) if file not in known):
+        for file in (file for file in announced if file not in known):
             with suppress(FileNotFoundError):  # closed meanwhile
-                told = json.loads(file.read_text(encoding="utf-8"))
-                joined = Budget(told.pop("amount"), ledger=Path(told.pop("ledger")), **told)
+                terms = json.loads(file.read_text(encoding="utf-8"))
+                joined = Budget(terms.pop("amount"), ledger=Path(terms.pop("ledger")), **terms)
                 if all(joined.ledger_file != each.ledger_file for each in _open_budgets()):
                     joined.announcement = file
                     joined.open()

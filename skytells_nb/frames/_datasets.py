@@ -530,8 +530,8 @@ def _sums_of_file(
     ratings: _Ratings,
 ) -> pd.DataFrame:
     arrow, compute = _arrow(), import_module("pyarrow.compute")
-    told = _SANDBOX in fragment.physical_schema.names
-    own = {"id", "origin"} if ratings else set() if told else {"id"}
+    has_mark = _SANDBOX in fragment.physical_schema.names
+    own = {"id", "origin"} if ratings else set() if has_mark else {"id"}
     names = [*{*groups, *own, "cost", "predict_s", _SANDBOX, "created_at"} - {"period"}]
     table = fragment.to_table(schema=_schema(arrow), columns=names, filter=_condition(wanted))
     table = _rerated(table, ratings)
@@ -541,7 +541,7 @@ def _sums_of_file(
     timed = compute.if_else(compute.is_valid(table["predict_s"]), _TIMED, _KNOWN)
     columns = {name: table[name] for name in groups if name != "period"}
     columns[_SANDBOX] = compute.fill_null(table[_SANDBOX], False)
-    if not told:
+    if not has_mark:
         columns[_SANDBOX] = compute.or_(
             columns[_SANDBOX], compute.match_substring_regex(table["id"], f"^{SANDBOX_ID}")
         )

@@ -6,7 +6,7 @@ go through here: this is the one place where a function is named by a text, and 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Mapping
 from importlib import import_module
 from typing import Any
 
@@ -57,21 +57,3 @@ def on_demand(package: str, homes: Mapping[str, str]) -> Callable[[str], Any]:
         return getattr(import_module(f"{package}.{homes[name]}"), name)
 
     return find
-
-
-def mimebundle(
-    value: object, include: Collection[str] | None = None, exclude: Collection[str] | None = None
-) -> dict[str, str]:
-    """Draw a value for a notebook; it never raises, since a cell must not fail for being looked at.
-
-    ``include`` and ``exclude`` are MIME types that are wanted, or not, as IPython asks for them.
-    """
-    try:
-        bundle: dict[str, str] = display_mimebundle(value)
-    except Exception as error:  # noqa: BLE001 - whatever fails here, the value itself is still good
-        bundle = {"text/plain": f"{value!r}\n(it could not be drawn: {type(error).__name__}: {error})"}
-    return {
-        mime: drawn
-        for mime, drawn in bundle.items()
-        if (not include or mime in include) and not (exclude and mime in exclude)
-    }

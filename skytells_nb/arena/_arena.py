@@ -21,7 +21,7 @@ from ..checks import check_choice, check_text
 from ..exceptions import AuthenticationError, InvalidInputError, SkytellsError, warn_user
 from ..formatting import money_unit
 from ..frames import plot_ranking, ranking_frame, votes_frame
-from ..models import Prediction
+from ..models import Drawn, Prediction
 from ._bradley_terry import Scores, fit, verdict
 from ._entries import Task, make_entries, parse_models, parse_tasks
 
@@ -41,7 +41,7 @@ class Pair(NamedTuple):
     right: Prediction
 
 
-class Arena:
+class Arena(Drawn):
     """Which of several models is worth it: what they make of the same prompts, two at a time, unnamed.
 
     What the archive has is taken from there, and the rest is made, once its price was printed. As a cell's
@@ -388,12 +388,8 @@ class Arena:
     def __repr__(self) -> str:
         return f"<Arena of {len(self._entries.models)} models: {self.verdict}>"
 
-    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, Any]:
-        del include, exclude
-        try:
-            return self.widget.mimebundle()
-        except Exception as error:  # noqa: BLE001 - a cell must not fail for being looked at
-            return {"text/plain": f"{self!r}\n(it could not be drawn: {type(error).__name__}: {error})"}
+    def _draw(self) -> dict[str, Any]:
+        return self.widget.mimebundle()
 
 
 def _class_votes(client: AsyncClient) -> list[dict[str, Any]]:

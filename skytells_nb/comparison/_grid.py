@@ -30,7 +30,7 @@ from ..display import (
 )
 from ..exceptions import InvalidInputError, SkytellsError
 from ..formatting import format_bytes, format_cost, format_count, money_unit
-from ..models import Finished, Prediction, is_sandbox_id
+from ..models import Drawn, Finished, Prediction, is_sandbox_id
 from ..plaintext import clip, encodable, one_line
 
 if TYPE_CHECKING:
@@ -93,7 +93,7 @@ class Cell:
         return self.raised.message
 
 
-class Comparison(Finished):
+class Comparison(Finished, Drawn):
     """A grid of predictions: a row for every prompt, a column for every model and variation.
 
     Of a frame with more than two axes it is a grid of grids, whose labels stand once over all that they are
@@ -275,15 +275,11 @@ class Comparison(Finished):
             lines.append("  " + one_line(f"{cell.column} | {cell.prompt} | {', '.join(facts)}"))
         return "\n".join(lines)
 
-    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:
-        del include, exclude
-        try:
-            html, items = self._drawn
-            bundle = {"text/html": html, "text/plain": self._text()}
-            png = png_within(items, png_budget(options.cell_budget))
-            return bundle if png is None else {**bundle, "image/png": png}
-        except Exception as error:  # noqa: BLE001 - a cell must not fail for being looked at
-            return {"text/plain": f"{self._text()}\n(it could not be drawn: {type(error).__name__}: {error})"}
+    def _draw(self) -> dict[str, str]:
+        html, items = self._drawn
+        bundle = {"text/html": html, "text/plain": self._text()}
+        png = png_within(items, png_budget(options.cell_budget))
+        return bundle if png is None else {**bundle, "image/png": png}
 
 
 def _items(cell: Cell) -> list[DisplayItem]:

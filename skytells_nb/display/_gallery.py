@@ -13,7 +13,7 @@ from .._options import options
 from ..archive import Rating, rating_of
 from ..checks import check_choice, check_whole
 from ..exceptions import InvalidInputError
-from ..models import Model, Prediction
+from ..models import Drawn, Model, Prediction
 from ..pictures import FORMATS, PictureError, encode
 from ._contact_sheet import contact_sheet, png_budget, png_within
 from ._items import DisplayItem, items_of, things_in
@@ -35,7 +35,7 @@ _DOCUMENT: Final = (
 )
 
 
-class Gallery:
+class Gallery(Drawn):
     """Predictions side by side; as a cell's last line it shows itself.
 
     Made by ``sky.gallery``. Nothing is fetched or decoded before it is looked at.
@@ -137,12 +137,11 @@ class Gallery:
     def __repr__(self) -> str:
         return f"<Gallery of {len(self._items)}>"
 
-    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:
-        del include, exclude
-        try:
-            return self.mimebundle()
-        except Exception as error:  # noqa: BLE001 - a cell must not fail for being looked at
-            return {"text/plain": f"{self.text}\n(it could not be drawn: {type(error).__name__}: {error})"}
+    def _draw(self) -> dict[str, str]:
+        return self.mimebundle()
+
+    def _text(self) -> str:
+        return self.text
 
 
 def gallery(

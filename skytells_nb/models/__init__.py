@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from .. import _lazy
-from ._finished import Finished
+from ._finished import Drawn, Finished
 from ._model import AnsweringRoute, Criterion, Model, ModelList, Pricing, slugs_of
 from ._parse import (
     parse_amount,
@@ -43,6 +43,7 @@ __all__ = [
     "ChatCompletion",
     "Choice",
     "Criterion",
+    "Drawn",
     "Embeddings",
     "Filter",
     "Finished",

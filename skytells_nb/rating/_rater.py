@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from ..archive import Archive, Rating, archive_of
 from ..exceptions import InvalidInputError, warn_user
 from ..formatting import format_count
-from ..models import Prediction, PredictionList
+from ..models import Drawn, Prediction, PredictionList
 
 if TYPE_CHECKING:
     from ._widget import RaterWidget
@@ -54,7 +54,7 @@ def rate(predictions: Prediction | Iterable[Prediction], *, archive: Archive | N
     return Rater(predictions, archive=archive)
 
 
-class Rater:
+class Rater(Drawn):
     """Predictions to rate, one after the other; made by ``sky.rate``.
 
     Attributes
@@ -210,9 +210,5 @@ class Rater:
         done, total = self.progress
         return f"<Rater: {done:,} of {format_count(total, 'prediction')} rated>"
 
-    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, Any]:
-        del include, exclude
-        try:
-            return self.widget.mimebundle()
-        except Exception as error:  # noqa: BLE001 - a cell must not fail for being looked at
-            return {"text/plain": f"{self!r}\n(it could not be drawn: {type(error).__name__}: {error})"}
+    def _draw(self) -> dict[str, Any]:
+        return self.widget.mimebundle()

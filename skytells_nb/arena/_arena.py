@@ -102,8 +102,7 @@ class Arena(Drawn):
         if not isinstance(archive, Archive):
             raise InvalidInputError(
                 "An arena needs an archive, to keep pictures and votes in: use connect(), or "
-                "Client(archive=True). Nothing was sent.",
-                charged=False,
+                "Client(archive=True). Nothing was sent."
             )
         self._entries = make_entries(self._client, archive, names, tasks, budget)
         self._log = archive.vote_log()
@@ -166,8 +165,7 @@ class Arena(Drawn):
             if self.pair is None or self._pair is None:
                 raise InvalidInputError(
                     f"{self._voter} has voted on every pair. Make an arena with more prompts, or vote under "
-                    "another name: arena.voter = …",
-                    charged=False,
+                    "another name: arena.voter = …"
                 )
             task, (left, right) = self._pair
             vote = self._vote(datetime.now(UTC), who, found, task, left, right)

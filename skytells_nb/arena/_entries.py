@@ -56,8 +56,7 @@ def parse_models(models: object) -> list[str]:
     names = check_texts("models", slugs_of(models))
     if len(names) < 2:
         raise InvalidInputError(
-            f"An arena compares two models or more, and {names[0]!r} is alone. Nothing was sent.",
-            charged=False,
+            f"An arena compares two models or more, and {names[0]!r} is alone. Nothing was sent."
         )
     return names
 
@@ -93,8 +92,7 @@ def make_entries(
         other = next(model for model in models if not _is_text(model))
         raise InvalidInputError(
             f"{texts[0].id} writes text and {other.id} does not, so they cannot be compared. Nothing was "
-            "sent.",
-            charged=False,
+            "sent."
         )
     places = [(task, model) for task in tasks for model in models]
     price = together(estimate(model, _asked(model, task), client=client) for task, model in places)

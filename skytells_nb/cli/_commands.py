@@ -141,7 +141,7 @@ def _moment(text: str | None) -> str | datetime | None:
     try:
         return datetime.now(UTC) - timedelta(**{unit: int(ago[1])})
     except OverflowError:
-        raise InvalidInputError(f"--since {text} is before all time.", charged=False) from None
+        raise InvalidInputError(f"--since {text} is before all time.") from None
 
 
 def _table(found: Sequence[Prediction]) -> str:

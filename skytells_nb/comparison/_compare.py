@@ -130,8 +130,7 @@ def _too_many(models: Sequence[Model], given: Any, count: int, client: AsyncClie
         price = f"of a price that is not known ({error.message})"
     return InvalidInputError(
         f"These would be {count:,} predictions, {price}, and a comparison shows {MOST:,} at most. Nothing "
-        "was sent: leave some out, or use sky.batch.",
-        charged=False,
+        "was sent: leave some out, or use sky.batch."
     )
 
 
@@ -281,12 +280,10 @@ def plan(models: Sequence[Model], prompts: Sequence[str], variations: Sequence[M
 def plan_frame(models: Sequence[Model], frame: Any, inputs: object) -> Plan:
     """Lay out the rows of a frame by the levels of its index; see `plan`."""
     if inputs is not None and not isinstance(inputs, Mapping):
-        raise InvalidInputError(
-            "With a DataFrame, inputs is one dict for all of its rows. Nothing was sent.", charged=False
-        )
+        raise InvalidInputError("With a DataFrame, inputs is one dict for all of its rows. Nothing was sent.")
     rows: list[Any] = [{**(inputs or {}), **row} for row in rows_of(frame) if isinstance(row, dict)]
     if not rows:
-        raise InvalidInputError("The DataFrame has no rows. Nothing was sent.", charged=False)
+        raise InvalidInputError("The DataFrame has no rows. Nothing was sent.")
     index = labels_of(frame)
     names = [] if index is None else [str(name) for name in index.names if name is not None]
     if index is None or len(names) < len(index.names) or not index.is_unique:  # each row stands for itself
@@ -381,8 +378,7 @@ def _prices(models: Sequence[Model], slots: Sequence[tuple[str, Slot]]) -> tuple
         more = f" … and {len(problems) - _TOLD:,} more." if len(problems) > _TOLD else ""
         raise InvalidInputError(
             f"Some inputs are not what their models take: {' '.join(named)}{more} Nothing was sent; "
-            "client.models.get(model).input_schema says what it takes.",
-            charged=False,
+            "client.models.get(model).input_schema says what it takes."
         )
     return tuple(prices)
 
@@ -392,8 +388,7 @@ def _slot(row: int, column: int, model: Model, input: dict[str, Any]) -> Slot:
     route = model.text_route
     if route == "embeddings":
         raise InvalidInputError(
-            f"A comparison does not ask {model.id!r}. Use client.embeddings.create. Nothing was sent.",
-            charged=False,
+            f"A comparison does not ask {model.id!r}. Use client.embeddings.create. Nothing was sent."
         )
     asked = input if route is None else as_text_input(route, input)
     return Slot(row, column, model.id, asked, route)

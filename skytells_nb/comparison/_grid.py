@@ -145,7 +145,7 @@ class Comparison(Finished, Drawn):
             range(len(self.prompts))[row] * len(self.columns) + range(len(self.columns))[column]
         ]
         if found is None:
-            raise InvalidInputError("Nothing was asked for this row and column.", charged=False)
+            raise InvalidInputError("Nothing was asked for this row and column.")
         return found
 
     def __repr__(self) -> str:

@@ -118,14 +118,12 @@ class Gallery(Drawn):
                 data = encode(self.to_image(), FORMATS[suffix], quality=85)
             except PictureError as error:
                 raise InvalidInputError(
-                    f"The sheet cannot be saved: {error.detail} Or make the gallery with more columns.",
-                    charged=False,
+                    f"The sheet cannot be saved: {error.detail} Or make the gallery with more columns."
                 ) from error
         else:
             raise InvalidInputError(
                 f"A gallery cannot be saved as {target.name!r}. Use a name that ends in .html, .png, .jpg or "
-                ".webp.",
-                charged=False,
+                ".webp."
             )
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_bytes(data)
@@ -200,7 +198,7 @@ def gallery(
     things = things_in(predictions)
     drawable = [thing for thing in things if not isinstance(thing, Model)]
     if len(drawable) != len(things):
-        raise InvalidInputError("gallery() takes predictions; use sky.show() for models.", charged=False)
+        raise InvalidInputError("gallery() takes predictions; use sky.show() for models.")
     if min_rating is not None or tag is not None or sort is not None:
         drawable = _rated(drawable, min_rating, tag, check_choice("sort", sort, ("rating", None)))
     items = items_of(drawable, _captions(captions, drawable))
@@ -266,7 +264,6 @@ def _captions(captions: Captions, things: Sequence[Prediction | DisplayItem]) ->
         made = list(captions)
         if len(made) != len(things):
             raise InvalidInputError(
-                f"There are {len(made)} captions for {len(things)} predictions. Pass one for each.",
-                charged=False,
+                f"There are {len(made)} captions for {len(things)} predictions. Pass one for each."
             )
     return [None if caption is None else str(caption) for caption in made]

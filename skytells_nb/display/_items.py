@@ -187,7 +187,7 @@ def things_in(x: object) -> list[Prediction | Model | DisplayItem]:
     if isinstance(x, Iterable) or is_array(x):  # an array of four dimensions is several pictures
         return [thing for item in cast("Iterable[object]", x) for thing in things_in(item)]
     wanted = "It needs `await` before it." if isinstance(x, CoroutineType) else _TAKEN
-    raise InvalidInputError(f"A {type(x).__name__} cannot be shown. {wanted}", charged=False)
+    raise InvalidInputError(f"A {type(x).__name__} cannot be shown. {wanted}")
 
 
 def items_of(things: Iterable[Prediction | DisplayItem], captions: Iterable[str | None]) -> list[DisplayItem]:
@@ -293,9 +293,7 @@ def from_data_uri(address: str) -> FileContent | Message:
 def _from_path(path: Path) -> DisplayItem:
     if not is_file(path):
         shown = clip(one_line(str(path)), 200)
-        raise InvalidInputError(
-            f"{shown!r} is neither a file nor a URL. Use print() for text.", charged=False
-        )
+        raise InvalidInputError(f"{shown!r} is neither a file nor a URL. Use print() for text.")
     return DisplayItem(FileContent(path=path), path)
 
 

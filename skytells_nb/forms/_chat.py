@@ -140,7 +140,7 @@ class Chat(w.VBox):  # type: ignore[misc]  # ipywidgets has no types
         route = self.model.text_route
         if route is None or route == "embeddings":
             maker = "client.embeddings.create" if route else f"sky.PromptForm({self.model.id!r})"
-            raise InvalidInputError(f"{self.model.id!r} does not chat. Use {maker}.", charged=False)
+            raise InvalidInputError(f"{self.model.id!r} does not chat. Use {maker}.")
         self._route: AnsweringRoute = route
         self.system = system
         self.params = params
@@ -252,10 +252,10 @@ class Chat(w.VBox):  # type: ignore[misc]  # ipywidgets has no types
         if not isinstance(text, str):
             raise expected("text", "a text", text)
         if not text.strip() and not pictures:
-            raise InvalidInputError("There is nothing to send: write something.", charged=False)
+            raise InvalidInputError("There is nothing to send: write something.")
         with self._lock:
             if self.status == "writing":
-                raise InvalidInputError(_WRITING, charged=False)
+                raise InvalidInputError(_WRITING)
             turn = _Turn(text.strip(), tuple(pictures))
             self._turns.append(turn)
             self._show_turn(turn)
@@ -275,7 +275,7 @@ class Chat(w.VBox):  # type: ignore[misc]  # ipywidgets has no types
         with self._lock:
             pictures = self._turns[index].pictures
             if self.status == "writing":
-                raise InvalidInputError(_WRITING, charged=False)
+                raise InvalidInputError(_WRITING)
             self._cut(index % len(self._turns))
         self.send(text, pictures)
 
@@ -299,7 +299,7 @@ class Chat(w.VBox):  # type: ignore[misc]  # ipywidgets has no types
         """Begin anew; what was answered so far stays in ``answers``."""
         with self._lock:
             if self.status == "writing":
-                raise InvalidInputError(_WRITING, charged=False)
+                raise InvalidInputError(_WRITING)
             self._cut(0)
 
     # --- what happens, on the toolkit's loop -------------------------------------------------------------

@@ -135,7 +135,7 @@ class PromptForm(w.VBox):  # type: ignore[misc]  # ipywidgets has no types
     ) -> None:
         check_choice("reuse", reuse, (True, False, None))
         if on_busy not in ("ignore", "queue"):
-            raise InvalidInputError(f'on_busy must be "ignore" or "queue", not {on_busy!r}.', charged=False)
+            raise InvalidInputError(f'on_busy must be "ignore" or "queue", not {on_busy!r}.')
         self._ready = False
         self._typing = False
         self._lock = threading.RLock()  # typing comes on the main thread or a subshell's
@@ -284,12 +284,12 @@ class PromptForm(w.VBox):  # type: ignore[misc]  # ipywidgets has no types
             The inputs cannot be sent as they are; they are marked in the form too.
         """
         if self._unavailable:
-            raise InvalidInputError(self._unavailable, charged=False)
+            raise InvalidInputError(self._unavailable)
         problems = self._check(self.value)
         if problems:
             self.controller.refuse(problems)
             raise InvalidInputError(
-                f"{as_text(problems)} Nothing was sent. Set form.value, or fill the form in.", charged=False
+                f"{as_text(problems)} Nothing was sent. Set form.value, or fill the form in."
             )
         self._generate()
 

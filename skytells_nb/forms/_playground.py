@@ -87,7 +87,7 @@ class Playground(w.HBox):  # type: ignore[misc]  # ipywidgets has no types
             self.models[:] = [replace(each, pricing=each.pricing.in_credits()) for each in self.models]
         slugs = [each.id for each in self.models]
         if model is not None and model not in slugs:
-            raise InvalidInputError(f"There is no model {model!r}. {self._nearest(model)}", charged=False)
+            raise InvalidInputError(f"There is no model {model!r}. {self._nearest(model)}")
         self._layouts = Layouts()
         self._results = Results(self._layouts)
         self._style = style_sheet() + self._results.static.style
@@ -140,7 +140,7 @@ class Playground(w.HBox):  # type: ignore[misc]  # ipywidgets has no types
         """
         picked = self._wait_for_picked()
         if isinstance(picked, Chat):
-            raise InvalidInputError(f"{self.model!r} is a text model: use playground.chat.", charged=False)
+            raise InvalidInputError(f"{self.model!r} is a text model: use playground.chat.")
         return picked
 
     def _wait_for_picked(self) -> PromptForm | Chat:
@@ -168,7 +168,7 @@ class Playground(w.HBox):  # type: ignore[misc]  # ipywidgets has no types
     def _check_model(self, proposal: Any) -> str:
         slug = str(proposal["value"])
         if slug not in [each.id for each in self.models]:
-            raise InvalidInputError(f"There is no model {slug!r}. {self._nearest(slug)}", charged=False)
+            raise InvalidInputError(f"There is no model {slug!r}. {self._nearest(slug)}")
         return slug
 
     @traitlets.observe("model")

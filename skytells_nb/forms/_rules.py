@@ -140,7 +140,7 @@ def select_fields(fields: Sequence[Field], names: Sequence[str] | None) -> list[
     for name in wanted:
         if name not in known:
             hint = did_you_mean(name, known) or f"It has {', '.join(known)}."
-            raise InvalidInputError(f"This model has no input {name!r}. {hint}", charged=False)
+            raise InvalidInputError(f"This model has no input {name!r}. {hint}")
     shown = [known[name].moved("main") if known[name].place == "advanced" else known[name] for name in wanted]
     return [*shown, *(field.moved("hidden") for field in fields if field.name not in wanted)]
 

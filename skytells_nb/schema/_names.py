@@ -189,7 +189,7 @@ def closest_model(name: str, models: Iterable[Model]) -> tuple[Model | None, Mod
     meant = {model.id: model for model in known if plain in (_letters(model.id), _letters(model.name or ""))}
     if len(meant) > 1:
         raise InvalidInputError(
-            f"{name!r} may be any of {', '.join(meant)}. Write which one, as it stands here.", charged=False
+            f"{name!r} may be any of {', '.join(meant)}. Write which one, as it stands here."
         )
     if meant:
         model = next(iter(meant.values()))

@@ -161,8 +161,7 @@ class _FrameRows:
         twice = frame.columns[frame.columns.duplicated()]
         if len(twice):
             raise InvalidInputError(
-                f"The DataFrame has several columns {twice[0]!r}. Rename or drop one of them.",
-                charged=False,
+                f"The DataFrame has several columns {twice[0]!r}. Rename or drop one of them."
             )
         self._frame = frame
 

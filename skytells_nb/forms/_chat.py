@@ -28,7 +28,7 @@ from ..exceptions import InvalidInputError, SkytellsError
 from ..filetypes import sniff
 from ..formatting import format_cost, format_count, money_unit
 from ..models import AnsweringRoute, ChatCompletion, Model, Response
-from ..spending import Budget
+from ..spending import Budget, as_observers, own_budget
 from ._codegen import Upload, connect_line, literal
 from ._results import StaticOutput, describe
 from ._views import Layouts, click_hint, code_html, heading_html, ipykernel_version, style_sheet
@@ -144,7 +144,7 @@ class Chat(w.VBox):  # type: ignore[misc]  # ipywidgets has no types
         self._route: AnsweringRoute = route
         self.system = system
         self.params = params
-        self.budget = budget if budget is None or isinstance(budget, Budget) else Budget(budget)
+        self.budget = own_budget(budget)
         self.answers: list[ChatCompletion | Response] = []
         self._turns: list[_Turn] = []
         self._lock = threading.RLock()  # clicks come on the main thread or a subshell's, pieces on the loop's
@@ -310,10 +310,8 @@ class Chat(w.VBox):  # type: ignore[misc]  # ipywidgets has no types
         try:
             if turn.stopped:
                 return
-            connection, budget = self._client.connection, self.budget
+            connection, own = self._client.connection, as_observers(self.budget)
             connection.require_open()
-            # One that stands for the whole process hears of everything anyway.
-            own = () if budget is None or budget.is_open else (budget,)
             stream = await open_stream(
                 connection, self._route, self.model.id, self.messages, observers=own, **self.params
             )

@@ -26,7 +26,7 @@ from ..exceptions import PredictionError, SkytellsError
 from ..models import Model, Prediction, PredictionList, Status
 from ..pricing import Estimate, estimate
 from ..schema import NEEDED
-from ..spending import Budget
+from ..spending import Budget, as_observers
 from ._results import NOT_SENT, Drawings, ErrorMessage, describe, draw
 
 _DEBOUNCE: Final = 0.06
@@ -249,7 +249,7 @@ class FormController(traitlets.HasTraits):
             input = await prepare_input(connection, model, submission.input)
             together.set(self._together)  # in this press's own task
             prediction = await create_or_reuse(
-                connection, model, input, reuse=self._reuse, wait=False, observers=self._observers
+                connection, model, input, reuse=self._reuse, wait=False, observers=as_observers(self.budget)
             )
             see(prediction)
             if prediction.reused:
@@ -261,14 +261,9 @@ class FormController(traitlets.HasTraits):
             if error.prediction is None:
                 raise
             prediction, failure = error.prediction, error
-        for observer in self._observers:
+        for observer in as_observers(self.budget):
             await observer.ended(connection.account, prediction)
         return prediction, failure
-
-    @property
-    def _observers(self) -> tuple[Budget, ...]:
-        """The form's own budget; one that stands for the whole process hears of everything anyway."""
-        return () if self.budget is None or self.budget.is_open else (self.budget,)
 
     async def _made(self, submission: _Submission, prediction: Prediction) -> dict[str, Any]:
         drawings = await asyncio.to_thread(draw, prediction)

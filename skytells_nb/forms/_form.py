@@ -21,7 +21,7 @@ from ..formatting import format_cost, money_unit
 from ..models import Model, Prediction, PredictionList
 from ..pricing import Estimate, estimate
 from ..schema import Checker, as_record, as_text, is_same
-from ..spending import Budget
+from ..spending import Budget, own_budget
 from ._codegen import connect_line, to_json, to_python
 from ._controller import FormController, FormState, unavailable
 from ._fields import Field
@@ -154,7 +154,7 @@ class PromptForm(w.VBox):  # type: ignore[misc]  # ipywidgets has no types
             self.model,
             self._check,
             names=tuple(field.name for field in self.fieldset.fields),
-            budget=budget if budget is None or isinstance(budget, Budget) else Budget(budget),
+            budget=own_budget(budget),
             queue=on_busy == "queue",
             reuse=reuse,
         )

@@ -19,7 +19,7 @@ from ..exceptions import InvalidInputError
 from ..models import Model, ModelList, PredictionList
 from ..pricing import list_price
 from ..schema import closest_model
-from ..spending import Budget
+from ..spending import Budget, own_budget
 from ._chat import Chat
 from ._controller import unavailable
 from ._form import PromptForm
@@ -81,7 +81,7 @@ class Playground(w.HBox):  # type: ignore[misc]  # ipywidgets has no types
     ) -> None:
         self._reuse = check_choice("reuse", reuse, (True, False, None))
         self._client = client_of(client)
-        self._budget = budget if budget is None or isinstance(budget, Budget) else Budget(budget)
+        self._budget = own_budget(budget)
         self.models: ModelList = run(self._client.models.list())
         if self._client.connection.account.sandbox:
             self.models[:] = [replace(each, pricing=each.pricing.in_credits()) for each in self.models]

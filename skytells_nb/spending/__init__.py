@@ -2,7 +2,24 @@
 
 from __future__ import annotations
 
-from ._budget import Budget, budget, join_budgets, over_budget, require_price
+from ._budget import (
+    Budget,
+    as_observers,
+    budget,
+    join_budgets,
+    over_budget,
+    own_budget,
+    require_price,
+)
 from ._estimate import estimate
 
-__all__ = ["Budget", "budget", "estimate", "join_budgets", "over_budget", "require_price"]
+__all__ = [
+    "Budget",
+    "as_observers",
+    "budget",
+    "estimate",
+    "join_budgets",
+    "over_budget",
+    "own_budget",
+    "require_price",
+]

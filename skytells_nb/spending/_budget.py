@@ -398,6 +398,16 @@ async def require_price(connection: Connection, model: str, input: dict[str, Any
     return found
 
 
+def own_budget(given: Budget | Decimal | float | str | None) -> Budget | None:
+    """Return the budget of a widget of its own: one for an amount, or one that it shares."""
+    return given if given is None or isinstance(given, Budget) else Budget(given)
+
+
+def as_observers(own: Budget | None) -> tuple[Budget, ...]:
+    """Return who hears of a widget's creates: its own budget, unless that is open and hears of all anyway."""
+    return () if own is None or own.is_open else (own,)
+
+
 def over_budget(
     model: str, estimate: Estimate, limit: Decimal, left: Decimal, *, sandbox: bool
 ) -> BudgetExceeded:

@@ -18,6 +18,7 @@
     ├─ OutputExpiredError         the API has deleted the output
     └─ WebhookSignatureError      a delivery that the API did not sign
 
+Which answer becomes which is decided in ``api/_responses.py``.
 Every message says what happened and what to do, in two plain sentences.
 Every error can be pickled, so it crosses process pools and Dask workers whole.
 """

@@ -103,16 +103,6 @@ class ErrorBody:
         return self.name in _REFUSALS
 
 
-_REFUSALS: Final = frozenset(
-    {
-        "INSUFFICIENT_CREDITS",
-        "PAYMENT_REQUIRED",
-        "ACCOUNT_SUSPENDED",
-        "FORBIDDEN",
-        "SECURITY_VIOLATION",
-        "UNAUTHORIZED",
-    }
-)
 _STATUS_OF_ID: Final = {
     "UNAUTHORIZED": 401,
     "INSUFFICIENT_CREDITS": 402,
@@ -135,7 +125,8 @@ _STATUS_OF_ID: Final = {
     "PREDICTION_FAILED": 502,
     "SERVICE_UNAVAILABLE": 503,
 }
-"""For an error body that comes with a 2xx and names no status of its own (section 9.2)."""
+"""The codes that are known, and the status that each means, whatever it comes with (section 9.2)."""
+_REFUSALS: Final = frozenset(code for code, status in _STATUS_OF_ID.items() if status in (401, 402, 403))
 _MISSING: Final = re.compile(
     r"not[ _]?found|no (such|prediction)|does ?n[o']t exist|unknown prediction|missing", re.I
 )
@@ -325,10 +316,8 @@ def to_exception(
 
 
 def _kind(error: ErrorBody) -> type[SkytellsError]:
-    if error.name in ("INSUFFICIENT_CREDITS", "PAYMENT_REQUIRED"):
-        return InsufficientCreditsError
-    if error.name in ("ACCOUNT_SUSPENDED", "FORBIDDEN", "SECURITY_VIOLATION"):
-        return PermissionDeniedError
+    if error.is_refusal:
+        return _BY_STATUS[_STATUS_OF_ID[error.name]]
     if error.name == "PREDICTION_FAILED":
         return PredictionError
     # Documented for a read of an id that nobody knows (section 4.2).

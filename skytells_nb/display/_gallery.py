@@ -26,7 +26,13 @@ if TYPE_CHECKING:
 Captions = str | None | Sequence[str | None] | Callable[[Any], str | None]
 """What stands under a picture: "prompt", "model", "cost", "rating", "none", a function, or a list."""
 
-_CAPTIONS: Final = ("prompt", "model", "cost", "rating", "none")
+_CAPTIONS: Final[dict[str, Callable[[Prediction], str | None]]] = {
+    "prompt": lambda prediction: prediction.prompt,
+    "model": lambda prediction: prediction.model,
+    "cost": lambda prediction: cost_text(prediction) or "cost unknown",
+    "rating": lambda prediction: rating_text(rating_of(prediction)),
+    "none": lambda _: None,
+}
 _PICTURES: Final = (".png", ".jpg", ".jpeg", ".webp")
 _DOCUMENT: Final = (
     '<!DOCTYPE html>\n<html><head><meta charset="utf-8"><meta name="color-scheme" content="light dark">'
@@ -243,20 +249,14 @@ def caption_of(thing: Prediction | DisplayItem, kind: str = "prompt") -> str | N
     """Return the caption that a word asks for; of a loose file, its name."""
     if isinstance(thing, DisplayItem):
         return None if kind == "none" else thing.name or None
-    if kind == "prompt":
-        return thing.prompt
-    if kind == "model":
-        return thing.model
-    if kind == "rating":
-        return rating_text(rating_of(thing))
-    return cost_text(thing) or "cost unknown" if kind == "cost" else None
+    return _CAPTIONS[kind](thing)
 
 
 def _captions(captions: Captions, things: Sequence[Prediction | DisplayItem]) -> list[str | None]:
     if captions is None:
         return [None] * len(things)
     if isinstance(captions, str):
-        kind = check_choice("captions", captions, _CAPTIONS)
+        kind = check_choice("captions", captions, tuple(_CAPTIONS))
         return [caption_of(thing, kind) for thing in things]
     if callable(captions):
         made = [captions(thing.subject if isinstance(thing, DisplayItem) else thing) for thing in things]

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from html import escape
 from importlib.resources import files
 from pathlib import Path
-from typing import Final
+from typing import Final, assert_never
 from urllib.parse import quote, urlsplit
 
 from ..formatting import format_bytes, format_clock, format_count
@@ -129,13 +129,20 @@ def media_html(item: DisplayItem, frame: Frame) -> str:
     alt = alt_text(prompt, model, item.name or "untitled output")
     if item.count > 1:
         alt = f"{alt}, {item.index} of {item.count}"
-    if item.kind == "image" and item.source is not None:
-        return _linked(item, _picture(item, item.source, alt, frame))
-    if item.kind == "audio" and item.source is not None:
-        title = f'title="{text_html(alt)}" style="display:block;width:100%;min-width:0"'
-        return f'<audio controls preload="metadata" src="{item.source}" {title}></audio>'
-    if item.kind == "video" and item.source is not None:
-        return _video(item, item.source, alt, frame)
+    kind, source = item.kind, item.source
+    if source is not None:
+        match kind:
+            case "image":
+                return _linked(item, _picture(item, source, alt, frame))
+            case "audio":
+                title = f'title="{text_html(alt)}" style="display:block;width:100%;min-width:0"'
+                return f'<audio controls preload="metadata" src="{source}" {title}></audio>'
+            case "video":
+                return _video(item, source, alt, frame)
+            case "file" | "":
+                pass
+            case _:
+                assert_never(kind)
     still = "" if item.poster is None else _linked(item, _picture(item, item.poster, alt, frame))
     return still + _file_card(item, frame, slim=bool(still))
 

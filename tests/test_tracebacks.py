@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import traceback
 from collections.abc import Iterator
 
@@ -51,6 +52,13 @@ def test_long_messages_and_notes_are_wrapped_at_words():
     assert _tracebacks.short_traceback(short)[-2:] == said
 
 
+def test_a_group_of_errors_is_as_short(shell: InteractiveShell, capsys: pytest.CaptureFixture[str]):
+    group = "raise ExceptionGroup('Two', [sky.SkytellsError('Refused.'), sky.InvalidInputError('Wrong.')])"
+    lines = shown(shell, capsys, f"import skytells_nb as sky\n{group}")
+    assert lines[-2:] == ["SkytellsError: Refused.", "InvalidInputError: Wrong."]
+    assert len(lines) <= _tracebacks.MOST_LINES
+
+
 def test_deep_code_shows_where_it_began_and_where_it_ended():
     def deeper(depth: int) -> None:
         if depth:
@@ -82,20 +90,62 @@ def test_errors_of_others_stay_as_they_are_and_all_can_be_taken_back(
     shell: InteractiveShell, capsys: pytest.CaptureFixture[str]
 ):
     ours = shown(shell, capsys, "1 / 0")
-    before = shell.events.callbacks["post_run_cell"][:]
+    wrapped = shell.showtraceback
     _tracebacks.install()
-    assert shell.events.callbacks["post_run_cell"] == before
+    assert shell.showtraceback is wrapped
     _tracebacks.uninstall()
     assert [line for line in shown(shell, capsys, "1 / 0") if "In[" not in line] == [
         line for line in ours if "In[" not in line
     ]
-    assert not hasattr(SkytellsError, "_render_traceback_")
-    assert len(before) - 1 == len(shell.events.callbacks["post_run_cell"])
+    assert shell.showtraceback == type(shell).showtraceback.__get__(shell)
+
+
+def test_an_error_that_came_of_one_of_ours_stands_whole_below_it(
+    shell: InteractiveShell, capsys: pytest.CaptureFixture[str]
+):
+    for then, said in (
+        ("raise KeyError('theirs') from error", "direct cause of"),
+        ("1 / 0", "During handling of"),
+    ):
+        cell = f"try:\n    sky.Client('a b')\nexcept sky.SkytellsError as error:\n    {then}"
+        text = "\n".join(shown(shell, capsys, "import skytells_nb as sky\n" + cell))
+        order = [text.index(part) for part in ("AuthenticationError: ", said, "Traceback (most recent", then)]
+        assert order[:2] == sorted(order[:2])
+        assert text.rindex("Traceback (most recent") > order[1]
+        assert "skytells_nb/" not in text
+
+
+SLIPS = {
+    "client.predictions.creat": "Did you mean 'create'?",
+    "client.create('truefusion', {})": "Did you mean 'predictions.create'?",
+    "client.generate": "It has archive, as_async,",
+    "sky.Client(api_kay='sk-secret-secret')": "Did you mean 'api_key'?",
+    "client.predictions.list(limits=3)": "Did you mean 'limit'?",
+    "sky.show('a.png', width=3)": "It takes x, full.",
+    "from skytells_nb import Cleint": "Did you mean 'Client'?",
+    "client.models['truefusion']": "It has get, list.",
+    "for each in client.predictions: pass": "It has cancel, create, delete,",
+    "def show(): pass\nshow(x=1)": None,
+    "import math; math.sine": None,
+}
+
+
+def test_a_misspelt_method_or_option_is_told_what_was_meant(
+    shell: InteractiveShell, capsys: pytest.CaptureFixture[str]
+):
+    shell.run_cell("import skytells_nb as sky\nclient = sky.Client('a-key', archive=False)")
+    for slip, meant in SLIPS.items():
+        text = "\n".join(shown(shell, capsys, slip))
+        assert "Error" in text
+        assert (meant or "Did you") in text if meant else not re.search("Did you mean|It takes|It has", text)
+        assert "secret" not in text.replace("sk-secret-secret')\n", "", 1)
+        assert "skytells_nb/api" not in text
+    shell.run_cell("client.close()")
 
 
 def test_outside_of_a_notebook_nothing_changes():
     _tracebacks.install()
-    assert not hasattr(SkytellsError, "_render_traceback_")
+    assert not _tracebacks._installed
     assert "Refused." in "".join(traceback.format_exception(InvalidInputError("Refused.")))
 
 

@@ -122,9 +122,13 @@ GO_ON = {
         "This call of create() has not begun: it needs `await` before it.",
         "",
     ),
-    "forgotten.status": (None, AWAIT_HINT),
-    "async def main(): ...\nasyncio.run(coro := main())": (None, ASYNCIO_RUN_HINT),
-    "asyncio.get_event_loop().run_until_complete(coro)": (None, ASYNCIO_RUN_HINT),
+}
+
+HINTED = {
+    "forgotten.status": AWAIT_HINT,
+    "async def main(): ...\nasyncio.run(coro := main())": ASYNCIO_RUN_HINT,
+    "asyncio.get_event_loop().run_until_complete(coro)": ASYNCIO_RUN_HINT,
+    "client.prediction.list()": "Did you mean 'predictions'?",
 }
 
 
@@ -156,4 +160,8 @@ def test_what_need_not_stop_goes_on_with_a_word(kernel: Kernel):
         assert cell.ok is (result is not None)
         assert cell.result == result
         assert re.sub(r"sandbox-\w+", "ID", cell.stderr).strip() == told, code
+    for code, hint in HINTED.items():
+        lines = shown(kernel.run(code))
+        assert "\n".join(lines).endswith(hint)
+        assert len(lines) <= MOST_LINES
     kernel.run("forgotten.close(), coro.close()")

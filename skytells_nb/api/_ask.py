@@ -40,7 +40,7 @@ from ._responses import (
     to_exception,
 )
 from ._send import pause_before, rate_limit_wait
-from ._stream import TextSource, failed
+from ._stream import TextSource, ended_as, failed, says_failed
 from ._text_requests import TextRequest, Value, chat, responses
 
 _UNLISTED: Final = "It may have been billed; nothing lists such calls, so it was not sent again."
@@ -152,7 +152,7 @@ class TextCall:
         opened = exchange.opened
         if opened is None:
             return None, reply
-        if 200 <= opened.status < 300 and "text/event-stream" in opened.headers.get("content-type", ""):
+        if 200 <= opened.status < 300 and "text/event-stream" in opened.headers.get("content-type", "").lower():
             return opened, reply
         reply = await opened.read()
         if isinstance(reply, Response):
@@ -217,10 +217,10 @@ class TextCall:
     async def answered(self, raw: Mapping[str, Any]) -> Value:
         """Return a whole answer with its cost, once every observer has heard of it."""
         value = await self.value(raw)
-        status: Status = "failed" if raw.get("status") == "failed" else "succeeded"
-        await self.tell(value, status, str(raw.get("error")) if status == "failed" else None)
-        if status == "failed":
+        if says_failed(raw):
+            await self.tell(value, "failed", str(raw.get("error")))
             raise failed(raw, self.request.subject)
+        await self.tell(value, ended_as(value))
         return value
 
     async def value(self, raw: Mapping[str, Any]) -> Value:

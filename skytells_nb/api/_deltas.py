@@ -116,7 +116,8 @@ class ChatJoiner:
         if event.keys() != self._usual:
             head.update({name: value for name, value in event.items() if value or name not in head})
             head["choices"] = []
-            self._usual = None if _TELLING & event.keys() else event.keys()
+            told_all = event.get("id") and not _TELLING & event.keys()
+            self._usual = event.keys() if told_all else None
         for place, choice in enumerate(listed if isinstance(listed, list) else ()):
             if isinstance(choice, dict):
                 self._add_choice(choice, _index(choice, place))
@@ -125,7 +126,7 @@ class ChatJoiner:
         whole = self._choices.get(index)
         if whole is None:
             whole = {"text": [], "refusal": [], "calls": {}, "finish_reason": None}
-            whole |= {"said": None, "filters": {}, "more": {}}
+            whole |= {"said": None, "filters": {}, "more": {}, "message": {}, "places": {}}
             self._choices[index] = whole
         said, words = choice.get("content_filter_results"), _words(choice)
         if said and said != whole["said"]:
@@ -142,21 +143,22 @@ class ChatJoiner:
         whole["text"].append(parse_content(delta.get("content")))
         whole["refusal"].append(parse_text(delta.get("refusal")) or "")
         for call in parse_tool_calls(delta.get("tool_calls")):
-            known: ToolCall = whole["calls"].get(call.index, ToolCall(None, None, "", call.index))
-            whole["calls"][call.index] = ToolCall(
-                known.id or call.id, known.name or call.name, known.arguments + call.arguments, call.index
-            )
+            _add_call(whole["calls"], whole["places"], call)
         whole["finish_reason"] = choice.get("finish_reason") or whole["finish_reason"]
         for name, value in choice.items():
             if name not in _READ and value is not None:
-                whole["more"][name] = value
+                known = whole["more"].get(name)
+                whole["more"][name] = value if isinstance(value, str) else _joined(known, value)
+        for name, value in delta.items():
+            if name not in _SAID and value is not None:
+                whole["message"][name] = _joined(whole["message"].get(name), value)
 
     def raw(self) -> dict[str, Any]:
         """Return the completion so far."""
         choices = []
         for index, whole in sorted(self._choices.items()):
-            text, refusal = "".join(whole["text"]), "".join(whole["refusal"])
-            message: dict[str, Any] = {"role": "assistant", "content": text or None}
+            text, refusal = _whole_letters("".join(whole["text"])), "".join(whole["refusal"])
+            message: dict[str, Any] = {**whole["message"], "role": "assistant", "content": text or None}
             if refusal:
                 message["refusal"] = refusal
             if whole["calls"]:
@@ -174,6 +176,7 @@ class ChatJoiner:
 _TELLING: Final = frozenset({"usage", "prompt_filter_results"})
 _READ: Final = frozenset({"index", "delta", "message", "finish_reason", "content_filter_results"})
 _USUAL: Final = frozenset({"index", "delta", "finish_reason", "content_filter_results"})
+_SAID: Final = frozenset({"role", "content", "refusal", "tool_calls"})
 
 
 def _words(choice: dict[str, Any]) -> str | None:
@@ -196,6 +199,34 @@ def _delta(choice: Mapping[str, Any]) -> Mapping[str, Any]:
 def _index(choice: Mapping[str, Any], place: int) -> int:
     index = choice.get("index")
     return index if isinstance(index, int) else place
+
+
+def _add_call(calls: dict[int, ToolCall], places: dict[int, int], call: ToolCall) -> None:
+    """Add a piece to its tool call; some servers give all calls one index, or none, and a new id to each."""
+    index = places.get(call.index, call.index)
+    known = calls.get(index, call)
+    if known.id and call.id and known.id != call.id:
+        index = places[call.index] = max(calls) + 1
+        known = call
+    arguments = call.arguments if known is call else known.arguments + call.arguments
+    calls[index] = ToolCall(known.id or call.id, known.name or call.name, arguments, index)
+
+
+def _joined(known: Any, more: Any) -> Any:
+    """Join two pieces of a field that nobody here knows: what can be added is added, else the last counts."""
+    if isinstance(known, Mapping) and isinstance(more, Mapping):
+        return {**known, **{name: _joined(known.get(name), value) for name, value in more.items()}}
+    together = isinstance(known, str | list) and type(known) is type(more)
+    return known + more if together else more
+
+
+def _whole_letters(text: str) -> str:
+    """Return a text in which two halves of a letter, which came in two pieces, are one."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return text
 
 
 def _call(call: ToolCall) -> dict[str, Any]:
@@ -260,6 +291,8 @@ class ResponseJoiner:
             word = "refusal" if kind == "response.refusal.delta" else "text"
             key = (place, _place(event, "content_index"), word)
             self._texts.setdefault(key, []).append(parse_text(event.get("delta")) or "")
+        elif kind == "response.output_text.done" and isinstance(event.get("text"), str):
+            self._texts[place, _place(event, "content_index"), "text"] = [event["text"]]
         elif kind == "response.function_call_arguments.delta":
             self._arguments.setdefault(place, []).append(parse_text(event.get("delta")) or "")
 
@@ -274,7 +307,7 @@ class ResponseJoiner:
                 continue
             content = item["content"] = list(item.get("content") or []) if index else []
             kind = "output_text" if word == "text" else "refusal"
-            content.append({"type": kind, word: "".join(self._texts[place, index, word])})
+            content.append({"type": kind, word: _whole_letters("".join(self._texts[place, index, word]))})
         for place, parts in self._arguments.items():
             item = items.setdefault(place, {"type": "function_call"})
             if not item.get("arguments"):

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Final, Generic, Self, TypeVar, cast
 
 from ..aio import Bell, is_toolkit_thread, on_loop, run, submit
 from ..exceptions import SkytellsError, StreamInterruptedError, warn_user
-from ..models import ChatCompletion, Embeddings, Piece
+from ..models import ChatCompletion, Embeddings, Piece, Status
 from ..models import Response as TextResponse
 from ..plaintext import clip, one_line
 from ._deltas import ChatJoiner, EventParser, ResponseJoiner
@@ -98,6 +98,8 @@ class TextSource:
         answer = self._answer
         if not isinstance(answer, OpenAnswer):  # whole, though a stream was asked for
             self.events.append(dict(answer))
+            if says_failed(answer):
+                raise failed(answer, self.call.request.subject)
             return
         parser, parts, is_last = EventParser(), answer.parts(), False
         async for part in parts:
@@ -125,12 +127,15 @@ class TextSource:
         if not isinstance(event, dict) or end < len(data):
             if data == "[DONE]":
                 return True
+            if name in _ERRORS:
+                raise self._error_in({"message": data})
             warn_user(f"An event of a stream cannot be read, and is left out: {clip(one_line(data), 80)}")
             return False
         if name and "type" not in event:
             event["type"] = name
         kind = event.get("type")
-        if kind in _ERRORS or (kind is None and isinstance(event.get("error"), dict)):
+        # Some send it with the name of an ordinary event, or as a text.
+        if kind in _ERRORS or (event.get("error") and event.get("object") != "response"):
             raise self._error_in(event)
         self.events.append(event)
         return kind in _LAST
@@ -144,7 +149,7 @@ class TextSource:
         joiner = self._joined()
         value = await self.call.value(joiner.raw())
         if joiner.finished:
-            await self.call.tell(value, "succeeded")
+            await self.call.tell(value, ended_as(value))
             self.final = value
             return
         text = "" if isinstance(value, Embeddings) else value.text
@@ -380,10 +385,21 @@ class AsyncTextStream(_Stream[A]):
         await self.close()
 
 
+def says_failed(raw: Mapping[str, Any]) -> bool:
+    """Whether an answer is an error, though it came with 200."""
+    return raw.get("status") == "failed" or bool(raw.get("error"))
+
+
+def ended_as(value: object) -> Status:
+    """Return how an answer that came whole ended, as an archive calls it."""
+    return "canceled" if getattr(value, "status", None) in ("cancelled", "canceled") else "succeeded"
+
+
 def failed(raw: Mapping[str, Any], subject: str) -> SkytellsError:
     """Return the typed error that an answer, or an event of a stream, says that it is."""
     found = raw.get("error")
-    inner = found if isinstance(found, dict) else dict(raw)
+    inner = {"message": found} if isinstance(found, str) else found if isinstance(found, dict) else dict(raw)
+    inner = inner if inner.get("message") else {**inner, "message": "it gives no reason"}
     body = json.dumps({"error": inner}).encode()
     _, error = parse(Response(200, {}, body))  # by the status that it names itself
     if error is None or error.status < 300:

@@ -127,9 +127,8 @@ def responses(
     if not (isinstance(given, str) and given.strip()):
         given = [
             item
-            if isinstance(item, Mapping) and "role" not in item and "content" not in item
-            else _message(item, f"input[{number}]", _response_part, origin)
-            for number, item in enumerate(_listed(given, "input"))
+            for number, each in enumerate(_listed(given, "input"))
+            for item in _items(each, f"input[{number}]", origin)
         ]
     return _request("responses", model, {"input": given}, stream, timeout, params)
 
@@ -256,6 +255,24 @@ def _response_part(kind: str, value: str) -> dict[str, Any]:
         if kind == "text"
         else {"type": "input_image", "image_url": value}
     )
+
+
+def _items(item: object, where: str, origin: str | None) -> list[Any]:
+    """Return what one entry of ``input`` is to the responses route: a response is its words and its calls."""
+    if isinstance(item, Response):
+        calls = [
+            {"type": "function_call", "call_id": call.id, "name": call.name, "arguments": call.arguments}
+            for call in item.tool_calls
+        ]
+        words = {"role": "assistant", "content": item.text}
+        return [words, *calls] if item.text or not calls else calls
+    if isinstance(item, Mapping):
+        if "role" not in item and "content" not in item:
+            return [dict(item)]
+        if item.get("role") == "tool" and isinstance(item.get("content"), str) and "tool_call_id" in item:
+            output = {"call_id": item["tool_call_id"], "output": item["content"]}
+            return [{"type": "function_call_output", **output}]
+    return [_message(item, where, _response_part, origin)]
 
 
 def _message(message: object, where: str, part: _Part, origin: str | None) -> dict[str, Any]:

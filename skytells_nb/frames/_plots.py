@@ -371,4 +371,4 @@ def embeddings_frame(embeddings: Embeddings) -> pd.DataFrame:
     """Return a row for each text, under its text where it is known, and a column for each dimension."""
     known = len(embeddings.texts) == len(embeddings.vectors)
     index = pd.Index(embeddings.texts, name="text", dtype=object) if known else None
-    return pd.DataFrame(list(embeddings.vectors), index=index, dtype=float)
+    return pd.DataFrame(embeddings.to_numpy(), index=index)

@@ -7,7 +7,7 @@ type becomes None and stays in ``raw``, a word that nobody knows yet is kept as 
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -52,7 +52,11 @@ class Usage:
 
     @classmethod
     def from_api(cls, raw: object) -> Self | None:
-        """Read a ``usage`` in the spelling of any route; None where it counts nothing."""
+        """Read a ``usage`` in the spelling of any route; None where it counts nothing.
+
+        Of read, written and both, one that is missing follows from the others. Where both are more than the
+        two together, reasoning was counted beside what was written, and is written, too.
+        """
         found = parse_mapping(raw) or {}
         read = _first_count(found, "prompt_tokens", "input_tokens")
         written = _first_count(found, "completion_tokens", "output_tokens")
@@ -61,6 +65,10 @@ class Usage:
             return None
         if total is None and read is not None and written is not None:
             total = read + written
+        elif total is not None and read is not None:
+            written = max(written or 0, total - read)
+        elif total is not None and written is not None and total >= written:
+            read = total - written
         inner = parse_mapping(found.get("prompt_tokens_details") or found.get("input_tokens_details")) or {}
         outer = parse_mapping(found.get("completion_tokens_details") or found.get("output_tokens_details"))
         return cls(
@@ -530,5 +538,5 @@ def as_prediction(value: Any, output: list[str], status: Status, error: str | No
 
 
 def _first_count(found: Mapping[str, Any], *names: str) -> int | None:
-    counts: Iterator[int | None] = (parse_count(found.get(name)) for name in names)
-    return next((count for count in counts if count is not None and count >= 0), None)
+    counts = (parse_number(found.get(name)) for name in names)
+    return next((int(count) for count in counts if count is not None and 0 <= count == int(count)), None)

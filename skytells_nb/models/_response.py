@@ -6,7 +6,7 @@ import base64
 import binascii
 import struct
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Literal, Self
@@ -206,7 +206,7 @@ class Embeddings(Finished):
     Attributes
     ----------
     vectors : tuple of tuple of float
-        One for each text; they came as numbers or as base64, and by their ``index``.
+        One for each text, empty where none came; they came as numbers or as base64, and by their ``index``.
     texts : tuple of str
         What was embedded; empty where it was token ids.
     model, requested_model : str or None
@@ -264,16 +264,24 @@ class Embeddings(Finished):
         found = [each for each in listed if isinstance(each, Mapping)] if isinstance(listed, list) else []
         numbered = [(parse_count(each.get("index")), place, each) for place, each in enumerate(found)]
         numbered.sort(key=lambda each: each[1] if each[0] is None else each[0])
-        given = (input or {}).get("input")
+        vectors = [_vector(each.get("embedding")) for _, _, each in numbered]
+        usage, given = Usage.from_api(raw.get("usage")), (input or {}).get("input")
+        if usage is not None and usage.output_tokens is None:  # it writes none
+            read = usage.total_tokens if usage.input_tokens is None else usage.input_tokens
+            usage = replace(usage, input_tokens=read, output_tokens=0, total_tokens=read)
         texts: Sequence[object] = (
             [given] if isinstance(given, str) else given if isinstance(given, list) else []
         )
+        places = {index for index, _, _ in numbered if index is not None}
+        if len(places) == len(vectors) < len(texts) and places <= set(range(len(texts))):
+            by_place = dict(zip(sorted(places), vectors, strict=True))
+            vectors = [by_place.get(place, ()) for place in range(len(texts))]
         return cls(
-            vectors=tuple(_vector(each.get("embedding")) for _, _, each in numbered),
+            vectors=tuple(vectors),
             texts=tuple(each for each in texts if isinstance(each, str)),
             model=parse_text(raw.get("model")),
             requested_model=requested_model,
-            usage=Usage.from_api(raw.get("usage")),
+            usage=usage,
             id=parse_text(raw.get("id")) or "",
             input=dict(input or {}),
             origin=origin,
@@ -281,10 +289,13 @@ class Embeddings(Finished):
         )
 
     def to_numpy(self) -> NDArray[float64]:
-        """Return the vectors as an array of shape (texts, dimensions)."""
+        """Return the vectors as an array of shape (texts, dimensions); what did not come is NaN."""
         import numpy as np
 
-        return np.array(self.vectors, dtype=float)
+        size = max(map(len, self.vectors), default=0)
+        missing = float("nan")
+        rows = [(*each, *[missing] * (size - len(each))) if len(each) < size else each for each in self]
+        return np.array(rows, dtype=float)
 
     def to_pandas(self) -> DataFrame:
         """Return the vectors as a DataFrame: a row for each text, under its text, a column a dimension."""
@@ -314,15 +325,16 @@ class Embeddings(Finished):
         return hash((self.origin, self.id))
 
     def __repr__(self) -> str:
-        size = len(self.vectors[0]) if self.vectors else 0
+        size = max(map(len, self.vectors), default=0)
         return f"Embeddings of {len(self.vectors)}, {size} dimensions each, model={self.model!r}"
 
 
 def _vector(value: object) -> tuple[float, ...]:
     """Read a vector: numbers, or base64 of float32, little endian; empty where it is neither."""
     if isinstance(value, str):
+        value = "".join(value.split()).rstrip("=")  # some wrap its lines, or leave its padding out
         try:
-            packed = base64.b64decode(value, validate=True)
+            packed = base64.b64decode(value + "=" * (-len(value) % 4), validate=True)
             return struct.unpack(f"<{len(packed) // 4}f", packed)
         except (binascii.Error, ValueError, struct.error):
             return ()

@@ -269,16 +269,17 @@ def _token_price(rate: Rate) -> Decimal | None:
 
 def cost_of_usage(pricing: Pricing, usage: Usage) -> Decimal | None:
     """Return what the tokens of one answer cost by the price list; None where it cannot be known."""
-    if usage.input_tokens is None:
+    read, written = usage.input_tokens, usage.output_tokens
+    rates = token_rates(pricing)
+    if read is None or written is None or pricing.formula or (pricing.criteria and not rates):
         return None
-    read, written = usage.input_tokens, usage.output_tokens or 0
     cached, reasoning = min(usage.cached_tokens or 0, read), min(usage.reasoning_tokens or 0, written)
-    rates = token_rates(pricing) or {"input": Rate(pricing.amount, pricing.unit)}
-    each = {kind: _token_price(rate) for kind, rate in rates.items()}
-    per_input, per_output = each.get("input"), each.get("output", each.get("input"))
-    if per_input is None or per_output is None or pricing.formula:
+    base = Rate(pricing.amount, pricing.unit)
+    each = {kind: _token_price(rate) for kind, rate in (rates or {"input": base, "output": base}).items()}
+    per_input, per_output = each["input"], each["output"]
+    cheap, thought = each.get("cached", per_input), each.get("reasoning", per_output)
+    if per_input is None or per_output is None or cheap is None or thought is None:
         return None
-    cheap, thought = each.get("cached") or per_input, each.get("reasoning") or per_output
     with localcontext(EXACT):
         return _tidy(
             (read - cached) * per_input

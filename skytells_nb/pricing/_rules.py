@@ -143,14 +143,20 @@ def token_rates(pricing: Pricing) -> dict[TokenKind, Rate]:
     """Return the prices of tokens read and written where they differ; empty where one price is for all.
 
     No source says how one price list holds two (skytells-api-text.md section 6). A rule on a ``token_type``
-    that no input has is the plainest way.
+    that no input has is the plainest way; one on ``output_tokens`` themselves is another, unless it names a
+    number, from which on another price counts. What no rule names has the base price.
     """
     found: dict[TokenKind, Rate] = {}
     for rule in pricing.criteria:
-        kind = _TOKEN_KINDS.get(str(rule.value).strip().lower())
-        if kind is not None and rule.field in _TOKEN_FIELDS:
+        by_field = None if numeric(rule.value) is not None else _TOKEN_KINDS.get(rule.field or "")
+        by_value = _TOKEN_KINDS.get(str(rule.value).strip().lower()) if rule.field in _TOKEN_FIELDS else None
+        kind = by_value or by_field
+        if kind is not None:
             found.setdefault(kind, Rate(rule.amount, rule.unit or pricing.unit))
-    return found if "input" in found and "output" in found else {}
+    if "input" not in found and "output" not in found:
+        return {}
+    base = Rate(pricing.amount, pricing.unit)
+    return {"input": base, "output": base, **found}
 
 
 def list_price(model: Model) -> str:

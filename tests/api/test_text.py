@@ -151,6 +151,18 @@ def test_tools_are_functions_and_their_calls_are_typed(client):
     assert "".join(part.arguments for piece in pieces for part in piece.tool_calls).startswith("{")
 
 
+def test_a_response_stands_for_its_calls_and_their_results_follow(client):
+    tool = {"type": "function", "function": {"name": "tide_at", "parameters": {"type": "object"}}}
+    first = client.responses.create("gpt-5", "tide?", tools=[tool])
+    (call,) = first.tool_calls
+    then = client.responses.create("gpt-5", [first, call.result({"high": "06:12"})], tools=[tool])
+    assert [(item["type"], item["call_id"]) for item in then.input["input"]] == [
+        ("function_call", call.id),
+        ("function_call_output", call.id),
+    ]
+    assert "06:12" in then.text
+
+
 def test_arguments_that_are_no_json_say_so():
     with pytest.raises(sky.InvalidInputError, match="cannot be read as JSON"):
         _ = ToolCall("c", "tide_at", '{"port": "Bre').parsed

@@ -267,3 +267,32 @@ def test_a_hundred_streams_at_once_have_each_a_piece_before_one_ends():
             return await asyncio.gather(*(read() for _ in range(100)))
 
     assert sky.run(main()) == [["one", "two"]] * 100
+
+
+@pytest.mark.parametrize("route", ["chat", "responses"])
+def test_an_error_is_raised_in_whatever_form_it_comes(route):
+    said = {"message": "overloaded", "status": 503}
+    bodies = [
+        b"event: message\ndata: " + json.dumps({"error": said}).encode() + b"\n\n",
+        b'data: {"error": "overloaded"}\n\n',
+        b"event: error\ndata: overloaded\n\n",
+        b'data: {"choices": [{"finish_reason": "error"}], "error": {"message": "overloaded"}}\n\n',
+        json.dumps({"status": "failed", "object": "response", "error": said}).encode(),
+        json.dumps({"choices": [{"message": {}, "finish_reason": "error"}], "error": said}).encode(),
+    ]
+
+    async def handle(method, target, headers, body):
+        if method == "GET":
+            return 404, {"content-type": "application/json"}, b"{}"
+        kind = "application/json" if answer.startswith(b"{") else "Text/Event-Stream; charset=UTF-8"
+        return 200, {"content-type": kind}, answer
+
+    with sky.Client("sk-test-0123456789", transport=HandlerTransport(handle)) as client:
+        asked = client.chat.completions if route == "chat" else client.responses
+        for answer in bodies:  # noqa: B007 - `handle` gives it
+            with pytest.raises(sky.ServerError, match="overloaded") as caught:
+                list(asked.create("gpt-5", "hi", stream=True))
+            assert caught.value.charged is None
+            if answer.startswith(b"{"):
+                with pytest.raises(sky.ServerError, match="overloaded"):
+                    asked.create("gpt-5", "hi")

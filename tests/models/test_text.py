@@ -114,7 +114,14 @@ def test_a_response_that_was_cut_says_so():
 
 def test_vectors_are_put_in_order_of_their_index():
     data = [{"index": 1, "embedding": [0.0, 1.0]}, {"index": 0, "embedding": "AAAAPwAAgL4AAAA+"}]
-    assert Embeddings.from_api({"data": data}).vectors == ((0.5, -0.25, 0.125), (0.0, 1.0))
+    made = Embeddings.from_api({"data": data}, input={"input": ["a", "b", "c", "d"]})
+    assert made.vectors == ((0.5, -0.25, 0.125), (0.0, 1.0), (), ())
+    assert made.to_numpy().shape == made.to_pandas().shape == (4, 3)
+    assert made.to_pandas().loc["b"].tolist()[:2] == [0, 1]
+    alone = [{"index": 1, "embedding": "AAAAPwAA\ngL4AAAA+"}]
+    found = Embeddings.from_api({"data": alone, "usage": {"total_tokens": 3}}, input={"input": ["a", "b"]})
+    assert found.vectors == ((), (0.5, -0.25, 0.125))
+    assert (found.usage.input_tokens, found.usage.output_tokens) == (3, 0)
 
 
 def test_a_filter_that_struck_once_did_so_for_the_whole_stream():
@@ -124,3 +131,37 @@ def test_a_filter_that_struck_once_did_so_for_the_whole_stream():
     for text, said in (("a", safe), ("b", struck), ("c", safe)):
         joiner.add({"choices": [{"index": 0, "delta": {"content": text}, "content_filter_results": said}]})
     assert joiner.raw()["choices"][0]["content_filter_results"] == struck
+
+
+def test_pieces_are_joined_whatever_they_bear():
+    """Calls of one index, halves of a letter, and fields that nobody here knows."""
+    deltas = [
+        {"tool_calls": [{"index": 0, "id": "a", "function": {"name": "f", "arguments": "{"}}]},
+        {"tool_calls": [{"index": 0, "id": "a", "function": {"arguments": "}"}}]},
+        {"tool_calls": [{"index": 0, "id": "b", "function": {"name": "g", "arguments": '{"x"'}}]},
+        {"tool_calls": [{"index": 0, "function": {"arguments": ":1}"}}]},
+        {"reasoning": "hm ", "function_call": {"arguments": "{"}},
+        {"reasoning": "hm", "function_call": {"arguments": "}"}},
+        {"content": "\ud83e"},
+        {"content": "\udd8a"},
+    ]
+    joiner = ChatJoiner()
+    for number, delta in enumerate(deltas):
+        choice = {"index": 0, "delta": delta, "logprobs": {"content": [number]}}
+        joiner.add({"id": "c" if number else "", "choices": [choice]})
+    raw = joiner.raw()
+    made, message = ChatCompletion.from_api(raw), raw["choices"][0]["message"]
+    assert [(call.id, call.name, call.parsed) for call in made.tool_calls] == [
+        ("a", "f", {}),
+        ("b", "g", {"x": 1}),
+    ]
+    assert (made.id, made.text, message["reasoning"]) == ("c", "\N{FOX FACE}", "hm hm")
+    assert message["function_call"] == {"arguments": "{}"}
+    assert raw["choices"][0]["logprobs"] == {"content": list(range(8))}
+
+
+def test_a_text_that_comes_only_when_it_is_done_is_kept():
+    joiner = ResponseJoiner()
+    joiner.add({"type": "response.output_text.done", "output_index": 0, "content_index": 0, "text": "Aye"})
+    joiner.add({"type": "response.completed", "response": {"id": "r", "status": "completed", "output": []}})
+    assert Response.from_api(joiner.raw()).text == "Aye"

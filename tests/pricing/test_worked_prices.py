@@ -349,12 +349,26 @@ def test_cached_and_reasoning_tokens_have_their_own_price_where_one_is_listed():
     assert cost_of_usage(gpt_5().pricing, usage) == Decimal("1.75")
 
 
+def test_however_two_prices_are_listed_the_second_is_for_what_is_written():
+    usage = Usage(1_000_000, 1_000_000)
+    for rule in (priced_if("token_type", "output", 1.25, "million_token"), priced_if("output_tokens", True, 1.25, "million_token")):
+        listed = {"amount": 0.5, "unit": "million_token", "currency": "USD", "criterias": [rule]}
+        one = Model.from_api({"namespace": "m", "pricing": listed})
+        assert cost_of_usage(one.pricing, usage) == Decimal("1.75")
+    listed["criterias"] = [priced_if("output_tokens", 1000, 1.25, "million_token")]  # from so many on, and how is not known
+    assert cost_of_usage(Model.from_api({"namespace": "m", "pricing": listed}).pricing, usage) is None
+    free = gpt_5(cached=0)
+    assert cost_of_usage(free.pricing, Usage(1_000_000, 0, cached_tokens=1_000_000)) == 0
+
+
 @pytest.mark.parametrize(
     ("usage", "cost"),
     [
         ({"input_tokens": 10, "output_tokens": 20}, "0.00006"),
         ({"prompt_tokens": 9, "total_tokens": 9}, "0.000018"),
-        ({"prompt_tokens": 9, "completion_tokens": None}, "0.000018"),
+        ({"prompt_tokens": 9, "completion_tokens": None}, None),  # what is not counted is not zero
+        ({"prompt_tokens": 9, "completion_tokens": 0, "total_tokens": 30}, "0.00006"),  # reasoning beside it
+        ({"completion_tokens": 20.0, "total_tokens": 30.0}, "0.00006"),
         ({}, None),
         ({"prompt_tokens": "many"}, None),
         ({"prompt_tokens": -1}, None),

@@ -30,8 +30,8 @@ class EventParser:
 
     def feed(self, chunk: bytes) -> list[tuple[str, str]]:
         """Return the events that end in this chunk."""
-        one_line = self._is_fresh and chunk.find(b"\n") == len(chunk) - 2 and b"\r" not in chunk
-        if one_line and chunk.startswith(b"data: ") and chunk.endswith(b"\n\n"):
+        one_line = self._is_fresh and chunk.find(b"\n") == len(chunk) - 2 and chunk[:6] == b"data: "
+        if one_line and chunk[-1:] == b"\n" and b"\r" not in chunk:
             return [("", chunk[6:-2].decode("utf-8", "replace"))]  # one event and no more: in half the time
         if self._after_cr and chunk:
             self._after_cr = False

@@ -134,6 +134,9 @@ class TextSource:
         if name and "type" not in event:
             event["type"] = name
         kind = event.get("type")
+        if kind is None and "error" not in event:  # as in nearly every chunk
+            self.events.append(event)
+            return False
         # Some send it with the name of an ordinary event, or as a text.
         if kind in _ERRORS or (event.get("error") and event.get("object") != "response"):
             raise self._error_in(event)

@@ -152,7 +152,8 @@ class TextCall:
         opened = exchange.opened
         if opened is None:
             return None, reply
-        if 200 <= opened.status < 300 and "text/event-stream" in opened.headers.get("content-type", "").lower():
+        kind = opened.headers.get("content-type", "").lower()
+        if 200 <= opened.status < 300 and "text/event-stream" in kind:
             return opened, reply
         reply = await opened.read()
         if isinstance(reply, Response):

@@ -289,7 +289,7 @@ def test_an_error_is_raised_in_whatever_form_it_comes(route):
 
     with sky.Client("sk-test-0123456789", transport=HandlerTransport(handle)) as client:
         asked = client.chat.completions if route == "chat" else client.responses
-        for answer in bodies:  # noqa: B007 - `handle` gives it
+        for answer in bodies:
             with pytest.raises(sky.ServerError, match="overloaded") as caught:
                 list(asked.create("gpt-5", "hi", stream=True))
             assert caught.value.charged is None

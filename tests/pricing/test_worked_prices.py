@@ -351,11 +351,13 @@ def test_cached_and_reasoning_tokens_have_their_own_price_where_one_is_listed():
 
 def test_however_two_prices_are_listed_the_second_is_for_what_is_written():
     usage = Usage(1_000_000, 1_000_000)
-    for rule in (priced_if("token_type", "output", 1.25, "million_token"), priced_if("output_tokens", True, 1.25, "million_token")):
+    for asked in (("token_type", "output"), ("output_tokens", True)):
+        rule = priced_if(*asked, 1.25, "million_token")
         listed = {"amount": 0.5, "unit": "million_token", "currency": "USD", "criterias": [rule]}
         one = Model.from_api({"namespace": "m", "pricing": listed})
         assert cost_of_usage(one.pricing, usage) == Decimal("1.75")
-    listed["criterias"] = [priced_if("output_tokens", 1000, 1.25, "million_token")]  # from so many on, and how is not known
+    # From so many on it costs more: of how many is not known.
+    listed["criterias"] = [priced_if("output_tokens", 1000, 1.25, "million_token")]
     assert cost_of_usage(Model.from_api({"namespace": "m", "pricing": listed}).pricing, usage) is None
     free = gpt_5(cached=0)
     assert cost_of_usage(free.pricing, Usage(1_000_000, 0, cached_tokens=1_000_000)) == 0

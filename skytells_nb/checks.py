@@ -55,13 +55,13 @@ def expected(
     return error(f"{name} must be {wanted}, not {shown}.")
 
 
-def closest(word: str, choices: Iterable[str]) -> str | None:
-    """Return the choice that a misspelt word most likely means, or None.
+def closest(word: str, choices: Iterable[str], *, cutoff: float = 0.6) -> str | None:
+    """Return the choice that a misspelt word most likely means, or None where none is that near.
 
     Upper and lower case, spaces, hyphens and underscores make no difference.
     """
     known = {_folded(choice): choice for choice in reversed(list(choices))}
-    found = get_close_matches(_folded(word), known, n=1)
+    found = get_close_matches(_folded(word), known, n=1, cutoff=cutoff)
     return known[found[0]] if found else None
 
 
@@ -301,8 +301,9 @@ def _misfit(
     else:
         return ""
     usual = {name: None if each.default is None else _USUAL.get(name) for name, each in known.items()}
+    usual = {inputs: _USUAL["input"], **usual}
     shown = {name: _shown(value) for name, value in {**usual, **given}.items()}
-    return f"{words} Write {example.format_map(shown).replace(f', {inputs}=None', '')}."
+    return f"{words} Write {re.sub(rf', ({inputs}=)?None', '', example.format_map(shown))}."
 
 
 def _shown(value: object) -> str:

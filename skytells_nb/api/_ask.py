@@ -12,7 +12,6 @@ import asyncio
 import logging
 import uuid
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from dataclasses import replace
 from typing import Any, Final
 
@@ -27,7 +26,7 @@ from ..models import AnsweringRoute, Prediction, Pricing, Status
 from ..pricing import cost_of_usage
 from ._connection import Connection
 from ._http import Exchange, OpenAnswer
-from ._models import get_model, slug_meant
+from ._models import explain_route, get_model, slug_meant
 from ._observers import Observer, tell
 from ._responses import (
     ErrorBody,
@@ -180,7 +179,7 @@ class TextCall:
             wait=rate_limit_wait(self.connection, reply),
         )
         if raised.param == "model" and isinstance(raised, InvalidInputError):
-            await self._explain_model(raised)
+            await explain_route(self.connection, self.request.model, self.request.route, raised)
         if isinstance(raised, NotFoundError):
             try:
                 meant = await slug_meant(self.connection, self.request.model, raised)
@@ -189,16 +188,6 @@ class TextCall:
             raised.message = f"There is no model {self.request.model!r}. Did you mean {meant!r}?"
             raised.args = (raised.message, *raised.args[1:])
         return raised
-
-    async def _explain_model(self, error: InvalidInputError) -> None:
-        """Say which call a model is for, where it was this route that refused it."""
-        model, asked = self.request.model, self.request.route
-        with suppress(SkytellsError):
-            route = (await get_model(self.connection, model)).text_route
-            if route is None or (route == "embeddings") is not (asked == "embeddings"):
-                meant = {None: "predictions", "chat": "chat.completions"}.get(route, route)
-                error.message = f"{model} is not for this call: use client.{meant}.create({model!r}, …)."
-                error.args = (error.message, *error.args[1:])
 
     async def _interrupted(self, exchange: Exchange | None) -> None:
         """Close what is under way, and tell in the background what it may have cost."""

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import replace
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from .._options import options
 from ..exceptions import InvalidInputError, NotFoundError, ServerError, SkytellsError
@@ -17,6 +17,9 @@ from ._connection import Connection, Resource, blocking
 from ._observers import Account, Observer
 from ._responses import NAMED_BY
 from ._send import send_with_retry
+
+if TYPE_CHECKING:
+    from ._text_requests import TextRoute
 
 
 class AsyncModels(Resource):
@@ -146,6 +149,18 @@ def _is_model(item: object) -> bool:
     return isinstance(item, dict) and any(isinstance(item.get(key), str) and item[key] for key in NAMED_BY)
 
 
+async def explain_route(
+    connection: Connection, slug: str, asked: TextRoute | None, error: InvalidInputError
+) -> None:
+    """Say which call a model is for, where a text model's route, or predictions (None), has refused it."""
+    with suppress(SkytellsError):
+        route = (await get_model(connection, slug)).text_route
+        if route != asked and (None in (route, asked) or "embeddings" in (route, asked)):
+            meant = {None: "predictions", "chat": "chat.completions"}.get(route, route)
+            error.message = f"{slug} is not for this call: use client.{meant}.create({slug!r}, …)."
+            error.args = (error.message, *error.args[1:])
+
+
 _PATIENCE: Final = 2.0
 """Seconds that a create which is done waits for the schema, so that its warning stands in the same cell."""
 
@@ -189,7 +204,10 @@ class InputNames(Observer):
             self._reading.cancel()
 
     async def explain(self, error: InvalidInputError) -> None:
-        """Add to a refusal by the API which of the input's names the model does not have."""
+        """Add to a refusal by the API which of the input's names the model does not have, or its call."""
+        if "/chat/completions" in error.message or error.param == "model":
+            await explain_route(self._connection, self._model, None, error)
+            return
         given: Any = self._input
         if not isinstance(given, Mapping) or given.keys() <= {"prompt"} or "no input" in error.message:
             return

@@ -16,8 +16,9 @@ from dataclasses import dataclass, replace
 from typing import Any, Final, Literal, TypeAlias, Union, get_args, get_origin
 
 from .. import _lazy
-from ..checks import check_seconds, check_whole, expected
-from ..exceptions import InvalidInputError
+from .._options import options
+from ..checks import check_seconds, check_whole, closest, expected
+from ..exceptions import InvalidInputError, warn_user
 from ..filetypes import is_path_like, path_of
 from ..models import AnsweringRoute, ChatCompletion, Embeddings, Prediction, Response
 from ..pictures import is_picture
@@ -42,6 +43,16 @@ _AT_LEAST_ONE: Final = (
 )
 _IN_RESPONSES: Final = {"max_tokens": "max_output_tokens", "max_completion_tokens": "max_output_tokens"}
 _OF_TOOLS: Final = ("tools", "tool_choice")
+_PARAMS: Final = (
+    *("max_tokens", "max_completion_tokens", "max_output_tokens", "max_tool_calls", "temperature", "top_p"),
+    *("top_k", "min_p", "n", "stop", "seed", "presence_penalty", "frequency_penalty", "repetition_penalty"),
+    *("logit_bias", "logprobs", "top_logprobs", "tools", "tool_choice", "parallel_tool_calls"),
+    *("response_format", "stream_options", "user", "store", "metadata", "modalities", "reasoning"),
+    *("reasoning_effort", "instructions", "previous_response_id", "text", "verbosity", "truncation"),
+    *("service_tier", "dimensions", "encoding_format", "prompt_cache_key", "prompt_cache_retention"),
+    *("safety_identifier", "include", "background", "messages", "input", "prompt", "system"),
+)
+"""What the routes, and those that they are made after, take; others are passed on, but one may be a slip."""
 _MESSAGES: Final = 'a text, or a list of messages such as {"role": "user", "content": "…"}'
 
 
@@ -80,6 +91,7 @@ def as_text_input(route: AnsweringRoute, input: Mapping[str, Any]) -> dict[str, 
     {'input': 'Why?', 'max_output_tokens': 9}
     """
     params = dict(input)
+    check_text_names(params)
     if route == "responses":
         params = {_IN_RESPONSES.get(name, name): value for name, value in params.items()}
         if "input" in params:
@@ -178,6 +190,7 @@ def _request(
     model = model.strip()
     seconds = None if timeout is None else check_seconds("timeout", timeout, none="the client's own")
     params = {name: value if name in _OF_TOOLS else to_plain(value) for name, value in params.items()}
+    check_text_names(params, "warn")
     for name in _AT_LEAST_ONE:
         if params.get(name) is not None:
             params[name] = check_whole(name, params[name], 1)
@@ -196,6 +209,22 @@ def _request(
         counted = {**whole, "stream_options": {"include_usage": True}}  # else nobody says what it costs
         return TextRequest(route, model, body, replace(request, body=_encoded(counted)), request)
     return TextRequest(route, model, body, request)
+
+
+def check_text_names(params: Mapping[str, Any], usual: Literal["refuse", "warn"] = "refuse") -> None:
+    """Say of a name that is like a known one what was meant, as ``sky.options.unknown_inputs`` wants it.
+
+    Others are passed on, because the routes' sources do not list all that their models take.
+    """
+    policy = options.unknown_inputs or usual
+    slips = [(name, closest(name, _PARAMS, cutoff=0.75)) for name in params if name not in _PARAMS]
+    said = " ".join(
+        f"This model has no input {name!r}. Did you mean {near!r}?" for name, near in slips if near
+    )
+    if said and policy == "refuse":
+        raise InvalidInputError(said)
+    if said and policy == "warn":
+        warn_user(f"{said} It is sent as it is.")
 
 
 def _encoded(body: Mapping[str, Any]) -> bytes:

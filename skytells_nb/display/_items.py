@@ -187,7 +187,8 @@ def things_in(x: object) -> list[Prediction | Model | DisplayItem]:
     if isinstance(x, Iterable) or is_array(x):  # an array of four dimensions is several pictures
         return [thing for item in cast("Iterable[object]", x) for thing in things_in(item)]
     wanted = "It needs `await` before it." if isinstance(x, CoroutineType) else _TAKEN
-    raise InvalidInputError(f"A {type(x).__name__} cannot be shown. {wanted}")
+    name = type(x).__name__
+    raise InvalidInputError(f"{'An' if name[0] in 'aeiou' else 'A'} {name} cannot be shown. {wanted}")
 
 
 def items_of(things: Iterable[Prediction | DisplayItem], captions: Iterable[str | None]) -> list[DisplayItem]:

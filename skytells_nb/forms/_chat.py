@@ -21,7 +21,7 @@ import traitlets
 
 from .._options import options
 from ..aio import run, submit
-from ..api import AsyncClient, Client, client_of, open_stream
+from ..api import AsyncClient, Client, check_text_names, client_of, open_stream
 from ..checks import expected
 from ..display import answer_html, follow, to_html
 from ..exceptions import InvalidInputError, SkytellsError
@@ -142,6 +142,7 @@ class Chat(w.VBox):  # type: ignore[misc]  # ipywidgets has no types
             maker = "client.embeddings.create" if route else f"sky.PromptForm({self.model.id!r})"
             raise InvalidInputError(f"{self.model.id!r} does not chat. Use {maker}.")
         self._route: AnsweringRoute = route
+        check_text_names(params)
         self.system = system
         self.params = params
         self.budget = own_budget(budget)

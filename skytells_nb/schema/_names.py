@@ -123,7 +123,7 @@ def closest(name: object, known: Iterable[str]) -> str | None:
                 return found
     near = checks.closest(str(name), names)
     if near is None:  # it may be another word for one of them, misspelt
-        word = checks.closest(str(name), (each for group in _SYNONYMS for each in group))
+        word = checks.closest(str(name), (each for group in _SYNONYMS for each in group), cutoff=0.75)
         near = None if word is None or _letters(word) == plain else closest(word, names)
     return near
 

@@ -290,6 +290,9 @@ def _require_possible(model: Model, inputs: list[tuple[Any, int]]) -> None:
             return  # which the estimate refuses
         what_if = {name: value for name, value in input.items() if name not in pricing.TOKEN_COUNTS}
         if model.text_route is not None:  # its routes take more than its schema says
+            from ..api import check_text_names  # which who asks no text model shall not wait for
+
+            check_text_names(what_if)
             what_if = {name: value for name, value in what_if.items() if name in known and name != "input"}
             if isinstance(what_if.get("messages"), str):  # what the user says, as `create` takes it, too
                 del what_if["messages"]

@@ -181,6 +181,15 @@ def test_a_sandbox_lists_its_prices_in_credits(client: Client):
             "PromptForm() takes no 'prompt'. Write form = sky.PromptForm('truefusion'), "
             "then form.value = {'prompt': 'a fox'}.",
         ),
+        (
+            lambda _: sky.PromptForm(),  # type: ignore[call-arg]  # the mistake
+            "PromptForm() needs model. Write form = sky.PromptForm('truefusion-pro'), "
+            "then form.value = {'prompt': 'a red fox in snow'}.",
+        ),
+        (
+            lambda _: sky.estimate(),  # type: ignore[call-arg]  # the mistake
+            "estimate() needs model. Write sky.estimate('truefusion-pro').",
+        ),
     ],
 )
 def test_a_call_that_does_not_fit_says_how_it_is_meant(

@@ -152,8 +152,28 @@ def test_a_model_that_is_not_for_text_says_what_it_is_for():
             client.chat.completions.create("skytells-embed-3-small", "hi")
         with pytest.raises(sky.InvalidInputError, match=r"client\.chat\.completions\.create"):
             client.embeddings.create("gpt-5", "hi")
+        with pytest.raises(sky.InvalidInputError, match=r"client\.chat\.completions\.create"):
+            client.predictions.create("gpt-5", {"prompt": "hi"})
         with pytest.raises(sky.NotFoundError, match="gpt-5"):
             client.chat.completions.create("gpt5", "hi")
         with pytest.raises(sky.InvalidInputError, match=r"more than"):
             client.chat.completions.create("gpt-5", "x" * 600_000)
         assert sandbox.billed == 0
+
+
+def test_a_parameter_that_is_a_slip_is_told_and_others_are_passed_on():
+    slip, told = {"prompt": "hi", "temprature": 1}, "Did you mean 'temperature'"
+    with sky.Sandbox(transport="inprocess", seconds=0) as sandbox, sandbox.client(archive=False) as client:
+        with pytest.warns(sky.SkytellsWarning, match=told):
+            client.chat.completions.create("gpt-5", "hi", temprature=1)
+        client.chat.completions.create("gpt-5", "hi", thinking_budget=1)
+        assert sandbox.billed == 2
+        for refused in (
+            lambda: sky.batch("gpt-5", [slip], client=client, progress=False),
+            lambda: sky.compare("gpt-5", "hi", inputs={"temprature": 1}, client=client),
+            lambda: sky.estimate("gpt-5", slip, client=client),
+            lambda: sky.Chat("gpt-5", client=client, temprature=1),
+        ):
+            with pytest.raises(sky.InvalidInputError, match=told):
+                refused()
+        assert sandbox.billed == 2

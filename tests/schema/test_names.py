@@ -31,6 +31,7 @@ INPUTS = ["prompt", "width", "height", "seed", "number_of_images", "negative_pro
         ("text", "prompt"),
         ("Unnamed: 0", None),
         ("webhook", None),
+        ("note", None),
         ("", None),
         (7, None),
     ],

@@ -126,20 +126,7 @@ def batch(
     ...         foxes, again[0].id == foxes[0].id, sandbox.billed
     (PredictionList of 2: 2 succeeded, True, 2)
     """
-    job = _Batch(
-        model,
-        inputs,
-        limit,
-        name,
-        client,
-        progress,
-        budget,
-        retry_failed,
-        retry_uncertain,
-        reuse,
-        journal,
-        executor,
-    )
+    job = _Batch(**locals())
     del journal  # else a traceback could show its password
     if inputs is None:
         return run(job.run(None))
@@ -196,20 +183,7 @@ async def abatch(
     ...     sky.run(main(sandbox, folder))
     PredictionList of 2: 2 succeeded
     """
-    job = _Batch(
-        model,
-        inputs,
-        limit,
-        name,
-        client,
-        progress,
-        budget,
-        retry_failed,
-        retry_uncertain,
-        reuse,
-        journal,
-        executor,
-    )
+    job = _Batch(**locals())
     del journal
     if inputs is None:
         return await on_loop(job.run(None))
@@ -226,10 +200,11 @@ async def abatch(
 
 
 class _Batch:
-    """What a call of `batch` asks for, checked."""
+    """What a call of `batch` asks for, checked; its parameters, by their names."""
 
     def __init__(
         self,
+        *,
         model: object,
         inputs: object,
         limit: object,

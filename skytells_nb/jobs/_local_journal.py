@@ -168,21 +168,6 @@ class LocalJournal(Journal):
         found = self._database.reading(lambda db: db.execute(query, values).fetchall(), list[tuple[str]]())
         return frozenset(row[0] for row in found)
 
-    def begin_look(self) -> None:
-        """Nobody else looks: there is one run at a time."""
-
-    def end_look(self) -> None:
-        """Nobody waits for it."""
-
-    def beat(self) -> None:
-        """Nobody else works on the batch."""
-
-    def hurry(self) -> None:
-        """Wait for nothing: a file is there or it is not."""
-
-    def stop(self) -> None:
-        """There is no other run to be stopped."""
-
     def wind_up(self) -> None:
         """Let the next run in this process know that the lock is released in a moment."""
         _winding_up.add(self._place_of_lock)

@@ -207,13 +207,6 @@ class SharedJournal(Journal):
         stop = {**self._values, "by": _text(self._holder)}
         self._database.run(lambda db: db.execute(STATEMENTS["stop"], stop))
 
-    def acquire(self) -> bool:
-        """Any number of workers may run it: each holds the items that it has claimed."""
-        return True
-
-    def wind_up(self) -> None:
-        """Nobody waits for this worker."""
-
     def release(self) -> None:
         """Give back what this worker holds, and go; where that fails, its leases run out."""
         self.hurry()

@@ -306,11 +306,7 @@ def endpoint_of(url: str) -> str:
 
 _NO_BUCKET: Final = re.compile(r"NoSuchBucket|ContainerNotFound|specified bucket does not exist")
 _REFUSALS: Final = (
-    (
-        _NO_BUCKET,
-        "there is no such bucket",
-        "Make it with the store's own tools, or correct its name",
-    ),
+    (_NO_BUCKET, "there is no such bucket", "Make it with the store's own tools, or correct its name"),
     (
         re.compile(r"169\.254\.169\.254|metadata\.google|MissingAccount|Account must be|NoSignRequest"),
         "no credentials were found",

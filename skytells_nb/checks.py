@@ -162,11 +162,7 @@ def check_text(name: str, value: object, *, longest: int | None = None, what: st
 
 
 def check_choice(
-    name: str,
-    value: object,
-    choices: Iterable[Any],
-    *,
-    error: type[InvalidInputError] = InvalidInputError,
+    name: str, value: object, choices: Iterable[Any], *, error: type[InvalidInputError] = InvalidInputError
 ) -> Any:
     """Check that a value is one of a closed list; of a text, say which one was meant."""
     allowed = list(choices)

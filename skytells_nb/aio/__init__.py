@@ -7,10 +7,9 @@ in a daemon thread, instead. `gather` runs on whatever loop awaits it.
 
 from __future__ import annotations
 
-from ._bell import Bell
 from ._course import enable_course_imports, enable_nested_asyncio
 from ._gather import Together, gather, one_call, together
-from ._loop import close_at_exit, detach, in_caller, is_toolkit_thread, on_loop, run, spawn, submit
+from ._loop import Bell, close_at_exit, detach, in_caller, is_toolkit_thread, on_loop, run, spawn, submit
 from ._progress import Bar, Tally, bar
 
 __all__ = [

@@ -476,6 +476,49 @@ def heartbeat(loop: asyncio.AbstractEventLoop) -> Iterator[None]:
             heart.beat = None
 
 
+class Bell:
+    """What the toolkit's loop rings, and somebody in a thread, or on another event loop, waits for.
+
+    It rings until it is hushed. Hush it, look whether there is something, and wait only if there is not.
+    """
+
+    def __init__(self) -> None:
+        self._rung = threading.Event()
+        self._listener: tuple[asyncio.AbstractEventLoop, asyncio.Event] | None = None
+
+    def ring(self) -> None:
+        """Wake whoever waits; from any thread."""
+        if self._rung.is_set():
+            return
+        self._rung.set()
+        listener = self._listener
+        if listener is not None:
+            loop, heard = listener
+            try:
+                loop.call_soon_threadsafe(heard.set)
+            except RuntimeError:
+                return  # that loop has ended, and nobody waits any more
+
+    def hush(self) -> None:
+        self._rung.clear()
+
+    def wait(self) -> None:
+        """Wait in this thread until it rings."""
+        while not self._rung.wait(_SLICE):
+            continue
+
+    async def heard(self) -> None:
+        """Wait on this event loop until it rings."""
+        loop, heard = asyncio.get_running_loop(), asyncio.Event()
+        self._listener = (loop, heard)
+        try:
+            if not self._rung.is_set():  # else it rang before anybody listened
+                with heartbeat(loop):
+                    await heard.wait()
+        finally:
+            self._listener = None
+
+
 def close_at_exit(closable: Closable) -> None:
     """Close something before the toolkit's loop ends, if it is still there and belongs to that loop."""
     if _current is not None and _current.loop is asyncio.get_running_loop():

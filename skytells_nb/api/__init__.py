@@ -13,14 +13,7 @@ from ._download import Download, download, download_bytes, kind_of_address, lite
 from ._http import HandlerTransport
 from ._listing import check_limit, list_predictions, parse_bound
 from ._models import AsyncModels, Models, get_model
-from ._observers import (
-    Account,
-    Observer,
-    announced_as,
-    global_observers,
-    ledger_folder,
-    session_costs,
-)
+from ._observers import Account, Observer, announced_as, global_observers, ledger_folder, session_costs
 from ._predictions import AsyncPredictions, Predictions, is_ready, prepare_input
 from ._reconcile import look_for
 from ._requests import check_identifier, encode

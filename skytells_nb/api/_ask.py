@@ -15,13 +15,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
-from ..exceptions import (
-    InvalidInputError,
-    NotFoundError,
-    SkytellsError,
-    UncertainCreateError,
-    warn_user,
-)
+from ..exceptions import InvalidInputError, NotFoundError, SkytellsError, UncertainCreateError, warn_user
 from ..models import AnsweringRoute, Prediction, Pricing, Status
 from ..pricing import cost_of_usage
 from ._connection import Connection

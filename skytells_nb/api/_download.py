@@ -89,10 +89,7 @@ def _embedded(address: IPv6Address) -> IPv4Address | None:
 
 
 def check_url(
-    url: str,
-    addresses: Sequence[str] = (),
-    origin: str | None = None,
-    origin_addresses: Sequence[str] = (),
+    url: str, addresses: Sequence[str] = (), origin: str | None = None, origin_addresses: Sequence[str] = ()
 ) -> str | None:
     """Say in words why this URL must not be fetched; None when it may.
 

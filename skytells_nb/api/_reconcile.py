@@ -222,10 +222,7 @@ def ambiguous(connection: Connection, pending: PendingCreate, candidates: list[s
 
 
 def uncertain_error(
-    connection: Connection,
-    pending: PendingCreate,
-    why: str,
-    candidates: Sequence[str] = (),
+    connection: Connection, pending: PendingCreate, why: str, candidates: Sequence[str] = ()
 ) -> UncertainCreateError:
     """Return the error of a create whose outcome is unknown; ``candidates`` are ids that may be it."""
     return UncertainCreateError(

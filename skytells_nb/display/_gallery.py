@@ -65,13 +65,7 @@ class Gallery(Drawn):
     """
 
     def __init__(
-        self,
-        items: Sequence[DisplayItem],
-        *,
-        columns: int | None,
-        size: int,
-        budget: int | None,
-        text: str,
+        self, items: Sequence[DisplayItem], *, columns: int | None, size: int, budget: int | None, text: str
     ) -> None:
         self._items = tuple(items)
         self._columns = columns

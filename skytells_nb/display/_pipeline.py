@@ -28,16 +28,7 @@ from ..filetypes import FILE_TYPES, file_type, sniff_file
 from ..pictures import Picture, PictureError, encode
 from ..plaintext import clean, clip, one_line
 from ._av import listening_copy, probe
-from ._items import (
-    EXPIRED,
-    Content,
-    DisplayItem,
-    FileContent,
-    Message,
-    RemoteOutput,
-    Text,
-    from_data_uri,
-)
+from ._items import EXPIRED, Content, DisplayItem, FileContent, Message, RemoteOutput, Text, from_data_uri
 from ._text import format_path
 from ._thumbnails import CACHE, Thumbnail, make_thumbnail
 

@@ -73,13 +73,7 @@ class BatchRunner:
     """
 
     def __init__(
-        self,
-        connection: Connection,
-        archive: Archive,
-        journal: Journal,
-        *,
-        limit: int,
-        reuse: bool = False,
+        self, connection: Connection, archive: Archive, journal: Journal, *, limit: int, reuse: bool = False
     ) -> None:
         self._connection = connection
         self._archive = archive

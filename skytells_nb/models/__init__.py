@@ -24,15 +24,7 @@ from ._status import STATUSES, Status, count_statuses, is_done, parse_status, st
 from ._units import BilledQuantity, Unit, parse_unit
 
 if TYPE_CHECKING:
-    from ._chat import (
-        ChatCompletion,
-        Choice,
-        Filter,
-        Piece,
-        ToolCall,
-        Usage,
-        parse_tool_calls,
-    )
+    from ._chat import ChatCompletion, Choice, Filter, Piece, ToolCall, Usage, parse_tool_calls
     from ._response import Embeddings, Response
 
 __all__ = [

@@ -13,16 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 
 from .. import _lazy
 from ..plaintext import clean
-from ._chat import (
-    Filter,
-    ToolCall,
-    Usage,
-    as_prediction,
-    described,
-    note_on,
-    parse_epoch,
-    parse_filters,
-)
+from ._chat import Filter, ToolCall, Usage, as_prediction, described, note_on, parse_epoch, parse_filters
 from ._finished import Drawn, Finished
 from ._parse import parse_count, parse_mapping, parse_text
 from ._prediction import Prediction

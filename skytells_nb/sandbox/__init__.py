@@ -1,6 +1,6 @@
 """An honest stand-in for the Skytells API: a real HTTP server that answers as the documentation says.
 
-It is a building of its own. Nothing of the toolkit is imported here, only HTTP joins the two, and
+Nothing of the toolkit is imported here, only HTTP joins the two, and
 third-party clients of the API work against it. It is written from the published documentation; where that
 contradicts itself an option chooses the form, and where it is silent the choice is marked as ours.
 

@@ -269,11 +269,7 @@ def enrol(state: State, options: Options) -> None:
     budget = None if options.budget is None else parse_budget(options.budget)
     rate = options.rate_limit
     learners = [
-        replace(
-            each,
-            budget=each.budget if budget is None else budget,
-            rate_limit=rate or each.rate_limit,
-        )
+        replace(each, budget=each.budget if budget is None else budget, rate_limit=rate or each.rate_limit)
         for each in state.learners
     ]
     known = {each.name.lower() for each in learners}

@@ -145,11 +145,7 @@ def prediction_failed(reason: str) -> Refusal:
     return Refusal(502, "PREDICTION_FAILED", message, {"reason": reason}, response=_FETCHING)
 
 
-SERVER_ERROR_IDS: Final = {
-    502: "INFRASTRUCTURE_ERROR",
-    503: "SERVICE_UNAVAILABLE",
-    504: "INFERENCE_TIMEOUT",
-}
+SERVER_ERROR_IDS: Final = {502: "INFRASTRUCTURE_ERROR", 503: "SERVICE_UNAVAILABLE", 504: "INFERENCE_TIMEOUT"}
 
 
 def server_error(status: int) -> Refusal:

@@ -156,10 +156,7 @@ def misspelt(schema: InputSchema, input: Mapping[str, Any]) -> dict[str, str]:
 
 
 def unknown_inputs(
-    schema: InputSchema,
-    input: Mapping[str, Any],
-    *,
-    policy: Literal["refuse", "warn", "send"],
+    schema: InputSchema, input: Mapping[str, Any], *, policy: Literal["refuse", "warn", "send"]
 ) -> dict[str, str]:
     """Return what to say of the names that a schema does not have, by ``sky.options.unknown_inputs``.
 

@@ -2,15 +2,7 @@
 
 from __future__ import annotations
 
-from ._budget import (
-    Budget,
-    as_observers,
-    budget,
-    join_budgets,
-    over_budget,
-    own_budget,
-    require_price,
-)
+from ._budget import Budget, as_observers, budget, join_budgets, over_budget, own_budget, require_price
 from ._estimate import estimate
 
 __all__ = [

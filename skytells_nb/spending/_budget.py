@@ -24,14 +24,7 @@ from time import monotonic
 from typing import Any, Final, Literal, Self
 from uuid import uuid4
 
-from ..api import (
-    Account,
-    Connection,
-    Observer,
-    announced_as,
-    connection_for,
-    global_observers,
-)
+from ..api import Account, Connection, Observer, announced_as, connection_for, global_observers
 from ..checks import check_amount, check_choice, check_text
 from ..exceptions import (
     AuthenticationError,

@@ -195,8 +195,7 @@ class Ledger:
                 yield books
         except sqlite3.Error as error:
             raise SkytellsError(
-                f"The budget's ledger {self.file} cannot be used: {error}. Make a new budget.",
-                charged=False,
+                f"The budget's ledger {self.file} cannot be used: {error}. Make a new budget.", charged=False
             ) from error
 
     def _join(self) -> None:

@@ -432,9 +432,7 @@ class MultiSelect(Control):
         if len(choices) > 6:
             options = [(label, at) for at, (label, _) in enumerate(choices)]
             self.widget = w.SelectMultiple(
-                options=options,
-                rows=min(8, len(options)),
-                **self.accessible_traits(layout=self.layouts.wide),
+                options=options, rows=min(8, len(options)), **self.accessible_traits(layout=self.layouts.wide)
             )
             self.widget.observe(lambda _: self._chosen(), "value")
             return

@@ -47,13 +47,12 @@ def draw(
 
     Drawing never fails because of what was asked: odd or missing values fall back to a default.
 
-    Parameters ---------- kind ``"image"``, ``"video"``, ``"music"``, ``"audio"`` or ``"text"``; ValueError
-    for any other. input The prediction's input. Read are `prompt`, `seed`, the sizes (`width`, `height`,
-    `aspect_ratio`, `resolution`), the lengths (`duration_seconds`, `seconds`, `duration`), `sample_rate`,
-    `bpm` and `key`. index Which of the prediction's outputs this is; each index is another variation. model
-    The model's slug: models differ in how their pictures look (``data/models.toml``). picture The input
-    picture's content. An upscaler enlarges it, other models edit it by the prompt's words, and a clip begins
-    with it; bytes that are no picture count as none.
+    `kind` is ``"image"``, ``"video"``, ``"music"``, ``"audio"`` or ``"text"``; ValueError for any other. Of
+    the `input` are read `prompt`, `seed`, the sizes (`width`, `height`, `aspect_ratio`, `resolution`), the
+    lengths (`duration_seconds`, `seconds`, `duration`), `sample_rate`, `bpm` and `key`. `index` is which of
+    the prediction's outputs this is; each is another variation. The pictures of each `model` look
+    differently, as ``data/models.toml`` says. With an input `picture` an upscaler enlarges it, other models
+    edit it by the prompt's words, and a clip begins with it; bytes that are no picture count as none.
     """
     mime, _ = file_type(kind)
     if kind == "image":

@@ -345,7 +345,7 @@ def _describe(error: Exception) -> _Unreachable:
 
 async def _store(response: httpx.Response, path: Path, limit: int, clock: Callable[[], float]) -> Download:
     status = response.status_code
-    if status not in (200, 203):
+    if status not in (200, 203) and not _is_whole_range(response):
         # 202 is "not ready", and what comes with it is no output.
         missing, is_ahead = status in (404, 410), status < 300
         problem = "the API has deleted it" if missing else "its server refused it"
@@ -374,6 +374,12 @@ async def _store(response: httpx.Response, path: Path, limit: int, clock: Callab
             file.close()
         if not is_whole:
             path.unlink(missing_ok=True)  # noqa: ASYNC240 - at once, also when cancelled
+
+
+def _is_whole_range(response: httpx.Response) -> bool:
+    """Return whether a 206, which nobody asked for, is of the whole file all the same."""
+    found = re.fullmatch(r"bytes 0-(\d{1,18})/(\d{1,18})", response.headers.get("content-range", "").strip())
+    return response.status_code == 206 and found is not None and int(found[1]) + 1 == int(found[2])
 
 
 async def _receive(

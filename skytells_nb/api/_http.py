@@ -32,7 +32,8 @@ from ._requests import Request
 from ._responses import Reply, Response, TransportFailure
 
 CONNECT_SECONDS: Final = 10.0
-"""At most so long for a connection, and as long again for its TLS. Addresses are raced (RFC 8305)."""
+"""At most so long for a connection, and as long again for its TLS, but neither longer than for the answer.
+Addresses are raced (RFC 8305)."""
 
 MAX_BODY: Final = 64 * 2**20
 """Bytes of a decoded body: the largest documented listing has some 300 kB, data URIs a few MB. Without a cap
@@ -199,7 +200,7 @@ class HttpSession:
     async def _in_time(self, exchange: Exchange) -> Reply:
         """Send and receive within the time; the clock of the answer starts with the request's first byte."""
         exchange.seconds = exchange.request.timeout or self._timeout
-        connecting = 2 * CONNECT_SECONDS if self._own else 0.0
+        connecting = 2 * min(CONNECT_SECONDS, exchange.seconds) if self._own else 0.0
         # `trace` sets it anew with the first byte: a slow connect takes nothing of the answer's time.
         exchange.deadline = self.loop.time() + connecting + exchange.seconds
         task = self.loop.create_task(self._send(exchange))

@@ -13,6 +13,7 @@ from collections.abc import Awaitable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -83,17 +84,17 @@ _announced: tuple[object, list[Path]] = (None, [])
 
 
 def everywhere() -> list[Observer]:
-    """Return the observers of every client in this process, with the budgets of the one that started it."""
+    """Return the observers of every client in this process, with the budgets of those that it comes from."""
     global _announced
     process = sys.modules.get("multiprocessing.process")
     parent = process.parent_process() if process is not None else None  # under forkserver, another
-    pids = {os.getppid(), parent.pid if parent else os.getppid()}
+    pids = (os.getppid(), parent.pid if parent else os.getppid())
     files: list[Path] = []
     with suppress(OSError, SkytellsError):  # nobody of this user ever had a budget
         folder = ledger_folder(make=False)
         changed = folder.stat().st_mtime_ns
         if _announced[0] != (folder, changed, pids):
-            heads = tuple(map(announced_as, pids))
+            heads = _heads(*pids)
             names = [name for name in os.listdir(folder) if name.startswith(heads) and name.endswith(".json")]
             files = list(map(folder.joinpath, names))
             # A folder's time moves in steps: what is of just now may change again within the same one.
@@ -107,10 +108,26 @@ def everywhere() -> list[Observer]:
 
 def announced_as(pid: int) -> str:
     """Return how the names of a process's announcements begin; a later one of the same number has others."""
-    born = "0"
-    with suppress(OSError):  # where there is no /proc
-        born = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19]
-    return f"open-{pid}-{born}-"
+    return f"open-{pid}-{_origin(pid)[1]}-"
+
+
+def _origin(pid: int) -> tuple[int, str]:
+    """Return who started a process, and when; nobody where there is no /proc."""
+    with suppress(OSError):
+        facts = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        return int(facts[1]), facts[19]
+    return 0, "0"
+
+
+@lru_cache(maxsize=8)
+def _heads(*pids: int) -> tuple[str, ...]:
+    """Return how the announcements of these processes begin, and of all that those come from."""
+    heads: dict[str, None] = {}
+    for pid in pids:
+        while pid > 0:
+            heads[announced_as(pid)] = None
+            pid = _origin(pid)[0]
+    return tuple(heads)
 
 
 def ledger_folder(*, make: bool = True) -> Path:

@@ -56,7 +56,7 @@ def budget(
     """Set a limit to what may be spent while a ``with`` block runs, by the whole process.
 
     Processes that this one starts, or has started before, such as a pool's workers, spend from the same
-    budget. Those that they start in turn, or that others start, know of it where they open one that is
+    budget, and on Linux those that they start in turn. Others know of it where they open one that is
     ``shared``.
 
     Parameters

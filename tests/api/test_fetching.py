@@ -61,6 +61,9 @@ def site() -> Iterator[Site]:
                         self.wfile.write(b"x" * 65536)
                 except OSError:
                     return None
+            if name == "part":  # though nobody asked for one
+                first, last = value.split("-")
+                return self.answer(206, PNG, **{"Content-Range": f"bytes {first}-{last}/{len(PNG)}"})
             if name == "broken":
                 return self.answer(200, PNG[:100], announce=len(PNG))
             return self.answer(200, b"" if name == "empty" else PNG)
@@ -116,6 +119,12 @@ def through(transport: httpx.AsyncBaseTransport | None, url: str, path: Path, **
 def test_an_output_is_streamed_to_disk_and_known_by_its_bytes(get: Get, site: Site, tmp_path: Path) -> None:
     assert get(site.url + "/fox.html", site.origin) == Download(size=len(PNG), media_type="image/png")
     assert (tmp_path / "got").read_bytes() == PNG
+
+
+def test_a_206_that_nobody_asked_for_is_kept_where_it_is_of_the_whole(get: Get, site: Site) -> None:
+    assert get(f"{site.url}/part/1-{len(PNG) - 1}", site.origin).withheld
+    assert get(f"{site.url}/part/0-{len(PNG) - 2}", site.origin).withheld
+    assert get(f"{site.url}/part/0-{len(PNG) - 1}", site.origin).size == len(PNG)
 
 
 def test_an_existing_file_is_never_written_to(get: Get, site: Site, tmp_path: Path) -> None:

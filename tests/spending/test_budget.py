@@ -478,6 +478,18 @@ def test_processes_share_the_wall(sandbox: Sandbox, tmp_path: Path, how: str, na
     assert done.stdout.split() == ["3", "0.03", "0.00"], done.stderr
 
 
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="no /proc says who started whom")
+def test_a_child_s_child_looks_for_the_budgets_of_all_it_comes_from():
+    script = "sleep 60 & echo $!; read _; kill $!"
+    with subprocess.Popen(["sh", "-c", script], stdin=-1, stdout=-1, text=True) as child:
+        assert child.stdin
+        assert child.stdout
+        below = int(child.stdout.readline())
+        heads = [observers.announced_as(pid) for pid in (below, child.pid, os.getpid())]
+        assert observers._heads(below)[:3] == tuple(heads)
+        child.stdin.close()
+
+
 def test_a_name_stands_in_its_repr():
     with budget(1, shared="thesis") as b:
         assert repr(b).startswith("<budget of $1.00 shared as 'thesis': $0.00 spent")

@@ -15,7 +15,7 @@ from ._listing import check_limit, list_predictions, parse_bound
 from ._models import AsyncModels, Models, get_model
 from ._observers import Account, Observer, announced_as, global_observers, ledger_folder, session_costs
 from ._predictions import AsyncPredictions, Predictions, is_ready, prepare_input
-from ._reconcile import look_for
+from ._reconcile import look_for, newest
 from ._requests import check_identifier, encode
 from ._requests import create as create_request
 from ._send import ask_sandbox
@@ -71,6 +71,7 @@ __all__ = [
     "list_predictions",
     "literal",
     "look_for",
+    "newest",
     "open_stream",
     "parse_bound",
     "patience",

@@ -94,7 +94,7 @@ async def _look(
         while not creates.can_search(pending):  # noqa: ASYNC110 - others' creates change it
             await asyncio.sleep(_TURN)
         # Read anew after every wait: what was listed while a rival was on the wire proves nothing.
-        listed = await _newest(connection, connection.earliest(pending.started, pending.wall) - _DOUBT)
+        listed = await newest(connection, connection.earliest(pending.started, pending.wall) - _DOUBT)
         since = connection.earliest(pending.started, pending.wall)
         found = creates.claim(pending, _matching(connection, pending, listed, since), names, last=last)
         if found is None:
@@ -183,7 +183,7 @@ async def _complete(connection: Connection, pending: PendingCreate, found: Predi
     return found.remembering(asked)
 
 
-async def _newest(connection: Connection, since: datetime) -> list[Prediction]:
+async def newest(connection: Connection, since: datetime) -> list[Prediction]:
     """Read the listing back to ``since``."""
     listed: dict[str, Prediction] = {}
     for number in range(1, _PAGES + 1):
@@ -249,9 +249,11 @@ def _many_may_match(model: str, candidates: Sequence[str]) -> str:
 
 
 async def look_for(
-    connection: Connection, errors: Sequence[UncertainCreateError]
+    connection: Connection, errors: Sequence[UncertainCreateError], listed: list[Prediction] | None = None
 ) -> list[Prediction | UncertainCreateError | None]:
     """Look once more for the predictions of several creates, in a listing that is read once for all.
+
+    ``listed`` is the listing, where it was read before.
 
     Whoever comes first has the first choice, so equal creates get one each while there are enough. What
     the API lists and does not say enough about leaves an error in its place. When it is interrupted, what
@@ -259,7 +261,8 @@ async def look_for(
     """
     creates = connection.creates
     begun = [error.since for error in errors if error.since is not None]
-    listed = (await _newest(connection, min(begun) - _DOUBT)) if begun else []
+    if listed is None:
+        listed = (await newest(connection, min(begun) - _DOUBT)) if begun else []
     found: list[Prediction | UncertainCreateError | None] = []
     try:
         for error in errors:
@@ -298,8 +301,8 @@ async def look_again(
             while not creates.can_search(pending):
                 read = None
                 await asyncio.sleep(_TURN)
-            newest, read = (await _newest(connection, since - _DOUBT)) if read is None else read, None
-            listed = [p for p in newest if p.id not in error.known]
+            listed, read = (await newest(connection, since - _DOUBT)) if read is None else read, None
+            listed = [p for p in listed if p.id not in error.known]
             found = creates.claim(pending, _matching(connection, pending, listed, since), names, last=True)
             if found is None:
                 doubts = [p for p in listed if creates.is_free(pending, p.id)]

@@ -283,17 +283,17 @@ class Database:
         if version == self.version:
             return
         self._refuse(version)
-        if version == 0:
-            self._create(connection)
-        else:
-            try:
+        try:
+            if version == 0:  # or one that has lost its number, whose tables are there already
+                self._create(connection)
+            else:
                 self._upgrade(connection, version)
-            except (sqlite3.IntegrityError, sqlite3.ProgrammingError, ValueError, TypeError) as error:
+        except (sqlite3.IntegrityError, sqlite3.ProgrammingError, ValueError, TypeError) as error:
+            raise DamagedIndexError(f"the index cannot be upgraded: {error}") from error
+        except sqlite3.OperationalError as error:
+            if _primary(error) == sqlite3.SQLITE_ERROR:
                 raise DamagedIndexError(f"the index cannot be upgraded: {error}") from error
-            except sqlite3.OperationalError as error:
-                if _primary(error) == sqlite3.SQLITE_ERROR:
-                    raise DamagedIndexError(f"the index cannot be upgraded: {error}") from error
-                raise
+            raise
         connection.execute(f"PRAGMA user_version={self.version:d}")
 
     def _for_reading(self, first: sqlite3.Error) -> sqlite3.Connection:

@@ -72,6 +72,7 @@ class ArchiveReader:
 
     def find(self, text: str, limit: int | None) -> PredictionList:
         """Return the predictions whose words match a text; where none does, those that hold it anywhere."""
+        self.read(index.require_words, None)
         query = index.match_query(text)
         if query is not None:
             words, signs = query

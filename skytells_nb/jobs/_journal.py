@@ -119,8 +119,9 @@ class Journal(ABC):
         """Where the inputs of this run stand in the batch; None for all of it, once it was reported."""
         self.budget: tuple[Decimal, Decimal] | None = None
         """What all runs together may spend, and what of it is left; None where the journal has no say."""
-        self.is_lost = False
-        """Whether it was begun earlier, and what was written then is gone; known once it is open."""
+        self.lost_since: datetime | None = None
+        """Where it was begun earlier and what was written then is gone: when what ran at last was begun at the
+        earliest. Known once it is open."""
         self._retry_failed = retry_failed
         self._retry_uncertain = retry_uncertain
         self._lock = threading.Lock()

@@ -10,7 +10,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import closing, suppress
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from hashlib import sha256
 from pathlib import Path
@@ -47,6 +47,9 @@ HEAVY: Final = 16_000_000
 """Characters of inputs, such as pictures, that are held at a time."""
 
 _AT_ONCE: Final = 300
+
+_LONGEST: Final = timedelta(minutes=10)
+"""How much older than the last thing written a prediction may be that was under way then."""
 
 _ITEM: Final = "batch = :batch AND digest = :digest AND number = :number"
 _RUNNING: Final = (
@@ -99,8 +102,10 @@ class LocalJournal(Journal):
         self._place_of_lock = archive.path / ".batches" / f"{mark.hexdigest()[:20]}.lock"
         # Across processes, too: the operating system holds it, and lets go when a process is killed.
         self._lock_file = filelock.FileLock(self._place_of_lock, timeout=0, thread_local=False)
-        # A file that says outside the index that something of the batch was sent.
+        # A file that says outside the index that something of the batch was sent, and when at last; with
+        # the index lost it is renamed, until all is written anew.
         self._begun = self._place_of_lock.with_suffix(".begun")
+        self._lost = self._place_of_lock.with_suffix(".lost")
         self._named = (account.origin, account.fingerprint, replace_surrogates(self.name))
         self._batch = (*self._named, replace_surrogates(self.model), account.sandbox, total, to_micros(now))
         self._n = 0
@@ -213,12 +218,19 @@ class LocalJournal(Journal):
             self._begun.touch()
 
     def _find(self, holder: str, db: sqlite3.Connection) -> str:
-        self.is_lost = self._require(db) and self._begun.exists()
+        if self._require(db):
+            with suppress(OSError):
+                self._begun.replace(self._lost)
         query = "SELECT n, model FROM jobs_batches WHERE origin = ? AND account = ? AND name = ?"
         self._n, model = db.execute(query, self._named).fetchone()
-        if not db.execute("SELECT 1 FROM jobs_items WHERE batch = ?", (self._n,)).fetchone():
+        count = "SELECT COUNT(*) FROM jobs_items WHERE batch = ?"
+        if not db.execute(count, (self._n,)).fetchone()[0]:
             found = [(self._n, *row) for row in recover_items(self._database.path, *self._named)]
             db.executemany("INSERT OR IGNORE INTO jobs_items VALUES (?, ?, ?, ?, ?, ?, ?, ?)", found)
+        with suppress(OSError):
+            if db.execute(count, (self._n,)).fetchone()[0] < self._batch[5]:
+                last = datetime.fromtimestamp(self._lost.stat().st_mtime, UTC)
+                self.lost_since = last - _LONGEST
         db.execute("INSERT OR REPLACE INTO jobs_holders VALUES (?, ?, ?, ?)", (*self._named, holder))
         if model == self._batch[3]:
             db.execute("UPDATE jobs_batches SET total = ? WHERE n = ?", (self._batch[5], self._n))

@@ -13,11 +13,12 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any, Final, Literal, assert_never
 
 from ..aio import Bar, gather
-from ..api import Connection, ask_for_prediction, cancel_remotely, create, get_model, look_for, wait
+from ..api import Connection, ask_for_prediction, cancel_remotely, create, get_model, look_for, newest, wait
 from ..archive import Archive, elide_data_uris, from_micros
 from ..exceptions import (
     AuthenticationError,
@@ -47,6 +48,9 @@ _PAUSE: Final = 1.0
 
 _PULSE: Final = 2.0
 """Seconds between two looks at how far the other runs of a batch are."""
+
+_DAY: Final = timedelta(days=1)
+"""After a journal was lost for longer, nobody looks for what ran then: the listing may be too long by now."""
 
 _WORTH_SAYING: Final = 60.0
 """Seconds of standing still that look like an error when nobody explains them."""
@@ -86,6 +90,10 @@ class BatchRunner:
         self._taken: set[str] = set()  # what items of this batch are, which no other of them can be
         self._limiter = RateLimiter(self._workers, connection.now)
         self._reading = asyncio.Lock()
+        self._lost_since = journal.lost_since
+        if self._lost_since is not None and connection.wall() - self._lost_since > _DAY:
+            self._lost_since = None
+        self._listed: list[Prediction] | None = None  # what that needs, read before this run made anything
         self._ready: deque[Item] = deque()
         self._answers = 0  # tries that ended in anything but a budget's refusal: each may have freed money
         self._answered = asyncio.Event()
@@ -221,7 +229,12 @@ class BatchRunner:
                     for position, made in chunk.finished.items():
                         self._settle(position, made)
                     self._ready.extend(chunk.ready)
-                    await self._look_for(chunk.lost)
+                    if self._lost_since is None:
+                        await self._look_for(chunk.lost)
+                    else:
+                        await self._look_for([item for item in chunk.lost if item.row is not None])
+                        unwritten = [item for item in chunk.lost if item.row is None]
+                        await self._look_for_unwritten(unwritten, self._lost_since)
             except Exception as error:  # noqa: BLE001 - raised once everything under way has ended
                 self._fatal = self._fatal or error
             return self._ready.popleft() if self._ready and self._fatal is None else None
@@ -237,10 +250,12 @@ class BatchRunner:
             known = self.results.get(item.position)
             if row is None:
                 made = self._take_from_archive(item) if self._reuse else None
-                if made is None:
-                    chunk.ready.append(item)
-                else:
+                if made is not None:
                     chunk.finished[item.position] = made
+                elif self._lost_since is not None and not item.resend:
+                    chunk.lost.append(item)
+                else:
+                    chunk.ready.append(item)
             elif known is not None and (
                 known.id == row.id or (row.state in _OPEN and known.status != "not_sent")
             ):
@@ -302,14 +317,14 @@ class BatchRunner:
         return self._placeholder(item, row.id or f"not-created-{item.position}", status, _UNDER_WAY)
 
     def _doubt(self, item: Item, known: frozenset[str]) -> UncertainCreateError:
-        since = None if item.row is None else item.row.since
+        since = self._lost_since if item.row is None else from_micros(item.row.since)
         return UncertainCreateError(
             "Outcome unknown: an earlier run may have sent (and paid for) this item. Run the batch again in "
             "a minute, or pass retry_uncertain=True to send it again.",
             charged=None,
             model=self._model,
             input=item.input,
-            since=from_micros(since),
+            since=since,
             known=known,
         )
 
@@ -341,6 +356,32 @@ class BatchRunner:
             elif item.doubt is not None:
                 self._journal.settled(item.key, "uncertain", item.doubt.message)
                 self._record_failure(item, item.doubt, kind="uncertain")
+
+    async def _look_for_unwritten(self, items: list[Item], since: datetime) -> None:
+        """Look for items that may have been under way when the journal was lost; create what is not listed."""
+        if not items:
+            return
+        connection, journal = self._connection, self._journal
+        known = await asyncio.to_thread(journal.ids, 0) | self._taken
+        try:
+            if self._listed is None:
+                self._listed = await newest(connection, since)
+            found = await look_for(connection, [self._doubt(item, known) for item in items], self._listed)
+        except SkytellsError as error:
+            raise SkytellsError(
+                f"What ran when the batch's journal was lost cannot be looked for: {error.detail or error} "
+                "Run it again, or with retry_uncertain=True to create all that the archive does not have."
+            ) from error
+        for item, outcome in zip(items, found, strict=True):
+            if isinstance(outcome, UncertainCreateError):
+                journal.settled(item.key, "uncertain", outcome.message)
+                self._record_failure(item, outcome, kind="uncertain")
+                continue
+            if outcome is not None:
+                await asyncio.to_thread(journal.sent, item.key, since)
+                await asyncio.to_thread(journal.found, item.key, outcome.id)
+                item.id = outcome.id
+            self._ready.append(item)
 
     async def _look_once(self, lost: list[Item]) -> list[Item]:
         """Look for some items in one reading of the listing; returns those that were not found."""

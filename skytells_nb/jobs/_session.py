@@ -60,13 +60,14 @@ async def run_batch(
             await asyncio.to_thread(journal.open, inputs, _holder())
             if inputs is None:  # which also tells the API's time, and whether it is a sandbox
                 await client.models.get(journal.model)
-            if journal.is_lost:
+            is_lost = journal.lost_since is not None
+            if is_lost:
                 warn_user(
                     f"The journal of batch {journal.name!r} was lost with the archive's index. What the "
-                    "archive has of equal inputs is taken for its results; what ran then is in "
-                    "client.predictions.list()."
+                    "archive has of equal inputs is taken for its results, and what ran at last is looked for "
+                    "in the API's listing."
                 )
-            reuse = reuse or journal.is_lost
+            reuse = reuse or is_lost
             runner = BatchRunner(client.connection, archive, journal, limit=limit, reuse=reuse)
             shows = options.progress if progress else False
             delay = 0.0 if shows is True else 1.0

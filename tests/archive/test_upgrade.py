@@ -121,12 +121,16 @@ def test_an_older_index_that_cannot_be_written_is_read_all_the_same(
 
 
 @pytest.mark.parametrize(
-    "table", ["predictions", "documents", "outputs", "attachments", "attached", "words", "words_config"]
+    "loss",
+    [
+        *("DROP TABLE predictions", "DROP TABLE documents", "DROP TABLE outputs", "DROP TABLE attachments"),
+        *("DROP TABLE attached", "DROP TABLE words", "DROP TABLE words_config", "PRAGMA user_version = 0"),
+    ],
 )
-def test_an_index_that_has_lost_a_table_is_made_anew(table: str, keep: Keep, archive: Archive) -> None:
+def test_an_index_that_has_lost_a_table_is_made_anew(loss: str, keep: Keep, archive: Archive) -> None:
     kept = keep(made("p1", "fox", **TEXT))
     archive.close()
-    change(archive.path, f"DROP TABLE {table}")
+    change(archive.path, loss)
     with set_aside():
         assert [p.files for p in archive.predictions()] == [kept.files]
     assert [p.id for p in archive.find("fox")] == ["p1"]
@@ -147,6 +151,13 @@ def test_words_that_have_lost_their_order_do_not_stop_the_index(keep: Keep, arch
     with set_aside():
         keep(made("p3", "fox", **TEXT))
     assert {p.id for p in archive.find("fox")} == {"p1", "p2", "p3"}
+
+
+def test_words_that_were_wiped_out_are_found_all_the_same(keep: Keep, archive: Archive) -> None:
+    keep(made("p1", "fox", **TEXT))
+    change(archive.path, "UPDATE words_data SET block = zeroblob(length(block)) WHERE id > 10")
+    with set_aside():
+        assert [p.id for p in archive.find("fox")] == ["p1"]
 
 
 def test_a_column_that_is_lost_is_made_anew(keep: Keep, archive: Archive) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 import skytells_nb as sky
+from skytells_nb.api._pending import CreateRegistry
 from skytells_nb.archive import Archive
 from skytells_nb.jobs import BatchResult, _runner, batch
 
@@ -17,6 +18,13 @@ TEXTER = "sandbox-scribe"
 
 INPUTS = ["a fox", "an owl", "a fox", "a bear"]
 MANY = [f"fox {n}" for n in range(24)]
+
+
+def of_another_process(sandbox: sky.Sandbox) -> sky.Client:
+    """Make a client that shares nothing with those here: what it made, nobody here knows of."""
+    client = sandbox.client()
+    client.connection.creates = CreateRegistry()
+    return client
 
 
 def statuses(made: sky.PredictionList) -> list[str]:

@@ -9,13 +9,12 @@ from typing import Any
 import pytest
 
 import skytells_nb as sky
-from skytells_nb.api._pending import CreateRegistry
 from skytells_nb.archive import Archive
 from skytells_nb.exceptions import InvalidInputError, SkytellsError
 from skytells_nb.jobs import _runner, batch, batches
 from skytells_nb.jobs._local_journal import LocalJournal
 
-from .conftest import TEXTER
+from .conftest import TEXTER, of_another_process
 
 INPUTS = ["a fox", "an owl", "a fox", "a bear"]
 
@@ -34,13 +33,6 @@ def keys_of(inputs: list[Any]) -> list[Any]:
     while read.read(100):
         continue
     return [read.key(n) for n in range(len(inputs))]
-
-
-def of_another_process(sandbox: sky.Sandbox) -> sky.Client:
-    """Make a client that shares nothing with those here: what it made, nobody here knows of."""
-    client = sandbox.client()
-    client.connection.creates = CreateRegistry()
-    return client
 
 
 def ids(made: sky.PredictionList) -> list[str]:

@@ -19,7 +19,7 @@ from skytells_nb.api import _observers as observers
 from skytells_nb.exceptions import BudgetExceeded, SkytellsError, SkytellsWarning
 from skytells_nb.jobs import _runner, batch, batches
 
-from .conftest import TEXTER
+from .conftest import TEXTER, of_another_process
 
 INPUTS = [f"fox {n}" for n in range(12)]
 
@@ -277,6 +277,25 @@ class TestTheArchive:
         assert statuses(made) == ["succeeded"] * 4
         assert sandbox.billed == 4, "what the archive has is not paid for again"
         assert [b.name for b in batches(archive)] == ["foxes"]
+
+    def test_what_ran_when_the_index_was_lost_is_found_by_the_second_run_after_it(self, run, archive, sandbox):
+        """The archive knows of one, the listing of two; the first run after the loss cannot ask it."""
+        kept = [run(["a fox"], name="foxes")[0].id]
+        with of_another_process(sandbox) as other:
+            texts = ("an owl", "a fox")
+            kept += [other.predictions.create(TEXTER, {"prompt": text}, wait=False).id for text in texts]
+        archive.close()
+        for file in archive.path.glob("index.sqlite*"):
+            file.unlink()
+        inputs = ["a fox", "an owl", "a fox", "a bear"]
+        sandbox.faults.next("forbidden", on="list")
+        with pytest.warns(SkytellsWarning, match="index"), pytest.raises(SkytellsError, match="looked for"):
+            run(inputs, name="foxes")
+        with pytest.warns(SkytellsWarning, match="lost"):
+            made = run(inputs, name="foxes")
+        assert [prediction.id for prediction in made[:3]] == kept
+        assert (statuses(made), sandbox.billed) == (["succeeded"] * 4, 4)
+        assert run(inputs, name="foxes") == made, "now it is known again, and nothing is said"
 
     def test_the_journal_in_an_index_that_was_set_aside_still_counts(self, run, archive, sandbox):
         first = run(INPUTS, name="foxes")

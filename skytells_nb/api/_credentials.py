@@ -40,6 +40,13 @@ _ESCAPED: Final = re.compile(
 )
 """A letter as JSON, JavaScript, a URL or a page may write it, also where one has quoted another."""
 
+_UNSEEN: Final = re.compile(
+    rb"\xe2\x80[\x8b-\x8f\xaa-\xae]|\xe2\x81[\xa0-\xaf]|\xef\xbb\xbf|\xef\xbf[\xb9-\xbb]|\xd8\x9c|\xc2\xad"
+    rb"|\\u(?:200[b-f]|202[a-e]|206[0-9a-f]|feff|fff[9ab]|061c|00ad)",
+    re.IGNORECASE,
+)
+"""Letters that nobody sees, in UTF-8 or JSON: a text that is shown is rid of them, and a key put together."""
+
 
 class Key:
     """An API key that shows itself to nobody: not in a repr, not in a pickle, not in a traceback."""
@@ -51,7 +58,9 @@ class Key:
         letter = rb"(?:%s|\\{1,4}[ux](?:00)?%02x|%%(?:25){0,2}%02x|&#x0{0,4}%02x;|&#0{0,4}%d;)"
         spellings = (letter % (re.escape(c.encode()), *[ord(c)] * 4) for c in value)
         self._echo = re.compile(b"".join(spellings), re.IGNORECASE)
-        self._packed = [value.encode().hex().encode(), *_in_base64(value.encode())]
+        packed = [value.encode().hex().encode(), *_in_base64(value.encode())]
+        packed += [packed[0].upper(), *(each.translate(_FOR_URLS) for each in packed)]
+        self._packed = dict.fromkeys([*packed, *(each.replace(b"/", rb"\/") for each in packed)])
         # Salted with a name of ours, so that it matches no
         # list of hashed keys, and short enough to be no key.
         self.fingerprint = hashlib.sha256(b"skytells_nb\0" + value.encode()).hexdigest()[:12]
@@ -68,11 +77,11 @@ class Key:
         if len(self._value) < 8:
             return data
         # To search for all spellings takes 0.1 s a megabyte, to look whether it is there a hundredth of that.
-        plain = data
-        if any(mark in data for mark in (b"%", b"\\u", b"\\x", b"&#")):
-            plain = _ESCAPED.sub(_unescaped, data)
+        plain = seen = data if data.isascii() and b"\\" not in data else _UNSEEN.sub(b"", data)
+        if any(mark in seen for mark in (b"%", b"\\u", b"\\x", b"&#")):
+            plain = _ESCAPED.sub(_unescaped, seen)
         if self._value.lower().encode() in plain.lower():
-            data = self._echo.sub(BLANKED, data)
+            data = self._echo.sub(BLANKED, seen)
         for packed in self._packed:
             data = data.replace(packed, BLANKED)
         return data
@@ -86,6 +95,9 @@ class Key:
 
 def _unescaped(found: re.Match[bytes]) -> bytes:
     return bytes((int(found[1], 16) if found[1] else min(int(found[2]), 255),))
+
+
+_FOR_URLS: Final = bytes.maketrans(b"+/", b"-_")
 
 
 def _in_base64(key: bytes) -> Iterator[bytes]:

@@ -133,8 +133,11 @@ _MISSING: Final = re.compile(
 
 
 def decode(response: Response) -> Any:
-    """Decode a body, an absent one as None; raises ValueError when it is no JSON."""
-    return None if response.status in (204, 205) else json.loads(response.body)
+    """Decode a body, an absent one as None; raises ValueError when it is no JSON in UTF-8.
+
+    `json` would take UTF-16, too, in which nobody has looked for the key.
+    """
+    return None if response.status in (204, 205) else json.loads(response.body.decode("utf-8-sig"))
 
 
 def parse(response: Response) -> tuple[Any, ErrorBody | None]:

@@ -82,7 +82,7 @@ class TextSource:
                 await self._conclude(None)
         except asyncio.CancelledError:
             self.closed = True
-            self.final = self.call.read(self._joined().raw())
+            self.final = self.call.read(self._raw(self._joined()))
             self.call.connection.in_background(self.call.tell(self.final, "canceled", "closed by its reader"))
         except Exception as error:  # noqa: BLE001 - raised where it is read
             self.error = SkytellsError(f"The stream could not be read: {error!r}.", charged=None)
@@ -150,7 +150,7 @@ class TextSource:
     async def _conclude(self, broken: str | None) -> None:
         """End it: whole where its last word has come, also if the connection broke then."""
         joiner = self._joined()
-        value = await self.call.value(joiner.raw())
+        value = await self.call.value(self._raw(joiner))
         if joiner.finished:
             await self.call.tell(value, ended_as(value))
             self.final = value
@@ -168,7 +168,7 @@ class TextSource:
         )
 
     async def _fail(self, error: SkytellsError) -> None:
-        value = await self.call.value(self._joined().raw())
+        value = await self.call.value(self._raw(self._joined()))
         await self.call.tell(value, "failed", error.message)
         self.final, self.error = value, error
 
@@ -177,6 +177,15 @@ class TextSource:
         for event in self.events:
             joiner.add(event)
         return joiner
+
+    def _raw(self, joiner: ChatJoiner | ResponseJoiner) -> dict[str, Any]:
+        """Return what events join to, without a key that came in pieces."""
+        raw = joiner.raw()
+        if not isinstance(self._answer, OpenAnswer):
+            return raw
+        text = json.dumps(raw)
+        blanked = self._answer.blank(text, quick=False)
+        return raw if blanked == text else cast("dict[str, Any]", json.loads(blanked))
 
     # Handing over, wherever it is read
 
@@ -204,7 +213,7 @@ class TextSource:
         while last is not None and (not self._added or self.events[self._added - 1] is not last):
             self._joiner.add(self.events[self._added])
             self._added += 1
-        return self.call.read(self._joiner.raw())
+        return self.call.read(self._raw(self._joiner))
 
     async def whole(self) -> Any:
         """Wait for its end, and return all of it."""

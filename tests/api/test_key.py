@@ -340,6 +340,11 @@ def test_no_log_record_holds_the_key(sandbox: sky.Sandbox, face: str) -> None:
         lambda key: json.dumps(json.dumps(key).replace("-", "\\u002d")),
         lambda key: json.dumps(key.replace("-", "%252d")),
         lambda key: json.dumps("Basic " + base64.b64encode(f"user:{key}:".encode()).decode()),
+        lambda key: json.dumps(base64.urlsafe_b64encode(f"??{key}".encode()).decode()),
+        lambda key: json.dumps(base64.b64encode(f"??{key}".encode()).decode()).replace("/", "\\/"),
+        lambda key: json.dumps(key.encode().hex().upper()),
+        lambda key: json.dumps("\u200e".join(key)),
+        lambda key: json.dumps("\ufeff".join(key), ensure_ascii=False),
     ],
     ids=[
         "hyphens escaped",
@@ -350,6 +355,11 @@ def test_no_log_record_holds_the_key(sandbox: sky.Sandbox, face: str) -> None:
         "quoted",
         "percent twice",
         "base64",
+        "base64 for URLs",
+        "base64 of PHP",
+        "hexadecimal",
+        "marks of direction",
+        "marks of byte order",
     ],
 )
 def test_an_echo_in_another_spelling_is_blanked_too(echo: Callable[[str], str]) -> None:
@@ -361,6 +371,29 @@ def test_an_echo_in_another_spelling_is_blanked_too(echo: Callable[[str], str]) 
         told = f"{caught.value!r} {caught.value.detail}".replace("%2D", "-").lower()
         assert KEY.lower() not in told
         assert "[key]" in told
+
+
+def test_an_answer_in_utf_16_is_no_json() -> None:
+    body = json.dumps({"id": "p1", "status": "failed", "error": KEY}).encode("utf-16")
+    with (
+        ears(lambda method, path: (200, {}, body)) as (url, _),
+        sky.Client(KEY, base_url=url, max_retries=0) as client,
+        pytest.raises(sky.exceptions.ServerError) as caught,
+    ):
+        client.predictions.get("p1")
+    assert KEY not in f"{caught.value!r} {caught.value.detail}"
+
+
+def test_a_key_in_the_pieces_of_a_stream_is_not_in_what_they_join_to() -> None:
+    words = [KEY[:9], KEY[9:], KEY.upper()]
+    choices = [{"index": 0, "delta": {"content": word}, "finish_reason": None} for word in words]
+    choices.append({"index": 0, "delta": {}, "finish_reason": "stop"})
+    events = "".join(f"data: {json.dumps({'id': 'c1', 'choices': [each]})}\n\n" for each in choices).encode()
+    kind = {"content-type": "text/event-stream"}
+    with ears(lambda method, path: (200, kind, events)) as (url, _), sky.Client(KEY, base_url=url) as client:
+        stream = client.chat.completions.create("m", "hi", stream=True)
+        assert [piece.text for piece in stream][2] == "[key]"
+        assert stream.completion.text == "[key][key]"
 
 
 def test_a_header_that_is_none_and_holds_the_key_is_quoted_without_it() -> None:

@@ -120,7 +120,7 @@ class Journal(ABC):
         self.budget: tuple[Decimal, Decimal] | None = None
         """What all runs together may spend, and what of it is left; None where the journal has no say."""
         self.lost_since: datetime | None = None
-        """Where it was begun earlier and what was written then is gone: when what ran at last was begun at the
+        """Where it was begun earlier, and what was written then is gone: when what ran last was begun at the
         earliest. Known once it is open."""
         self._retry_failed = retry_failed
         self._retry_uncertain = retry_uncertain

@@ -358,7 +358,7 @@ class BatchRunner:
                 self._record_failure(item, item.doubt, kind="uncertain")
 
     async def _look_for_unwritten(self, items: list[Item], since: datetime) -> None:
-        """Look for items that may have been under way when the journal was lost; create what is not listed."""
+        """Look for items that ran when the journal was lost, perhaps; what is not listed is created."""
         if not items:
             return
         connection, journal = self._connection, self._journal

@@ -64,7 +64,7 @@ async def run_batch(
             if is_lost:
                 warn_user(
                     f"The journal of batch {journal.name!r} was lost with the archive's index. What the "
-                    "archive has of equal inputs is taken for its results, and what ran at last is looked for "
+                    "archive has of equal inputs is taken for its results, and what ran last is looked for "
                     "in the API's listing."
                 )
             reuse = reuse or is_lost

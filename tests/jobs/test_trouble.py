@@ -278,9 +278,7 @@ class TestTheArchive:
         assert sandbox.billed == 4, "what the archive has is not paid for again"
         assert [b.name for b in batches(archive)] == ["foxes"]
 
-    def test_what_ran_when_the_index_was_lost_is_found_by_the_second_run_after_it(
-        self, run, archive, sandbox
-    ):
+    def test_what_ran_when_the_index_was_lost_is_found_by_a_later_run_too(self, run, archive, sandbox):
         """The archive knows of one, the listing of two; the first run after the loss cannot ask it."""
         kept = [run(["a fox"], name="foxes")[0].id]
         with of_another_process(sandbox) as other:

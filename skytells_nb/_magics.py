@@ -48,7 +48,10 @@ _pending_output: list[str] = []
 
 
 class MagicError(SkytellsError):
-    """Something went wrong in a magic; a notebook shows it as one line."""
+    """Something went wrong in a magic, most often before anything was sent; shown as one line."""
+
+    def __init__(self, message: str = "", *, charged: bool | None = False) -> None:
+        super().__init__(message, charged=charged)
 
     def _render_traceback_(self) -> list[str]:
         return [" ".join(self.message.split())]
@@ -134,8 +137,7 @@ def fill_in(text: str, variables: Mapping[str, Any]) -> str:
                 return found[0]
             raise MagicError(
                 f"The prompt has {found[0]}, and only a name is filled in. Nothing was sent. Give it a "
-                f"name of its own, or write {{{found[0]}}} for the braces themselves.",
-                charged=False,
+                f"name of its own, or write {{{found[0]}}} for the braces themselves."
             )
         if name is None:
             return found[0][0]
@@ -193,7 +195,7 @@ def _create(ipython: Any, line: str, cell: str) -> object:
     if args.estimate:
         return _assign(ipython, args, estimate(model, input))
     if problems := as_text(check(input, model.input_schema)):
-        raise MagicError(f"{problems} Nothing was sent.", charged=False)
+        raise MagicError(f"{problems} Nothing was sent.")
     with bar(1, model.id, enabled=bool(options.progress)) as shown:
 
         def move(prediction: Prediction) -> None:
@@ -209,12 +211,12 @@ def _ask(client: Any, model: Model, args: MagicArgs, cell: str) -> object:
     params = {name: _parse_param(value) for name, value in args.given.items()}
     earlier = params.pop("messages", [])
     if not isinstance(earlier, list):
-        raise MagicError("--messages takes JSON, a list of messages. Nothing was sent.", charged=False)
+        raise MagicError("--messages takes JSON, a list of messages. Nothing was sent.")
     if "system" in params:
         earlier = [{"role": "system", "content": str(params.pop("system"))}, *earlier]
     prompt = cell.strip()
     if not prompt and not earlier:
-        raise MagicError("The cell is empty. Write below its first line what to ask.", charged=False)
+        raise MagicError("The cell is empty. Write below its first line what to ask.")
     messages = [*earlier, {"role": "user", "content": prompt}] if prompt else earlier
     if args.estimate:
         return estimate(model, {"messages": messages, **params})
@@ -254,10 +256,10 @@ def _model(client: Any, slug: str) -> Model:
         found: Model = client.models.get(slug)
     except NotFoundError as error:
         if "Did you mean" in error.message:
-            raise MagicError(f"{error.message} Nothing was sent.", charged=False) from None
+            raise MagicError(f"{error.message} Nothing was sent.") from None
         there_are = ", ".join(model.id for model in client.models.list())
         text = f"There is no model {slug!r}. Nothing was sent. There are {there_are}."
-        raise MagicError(text, charged=False) from None
+        raise MagicError(text) from None
     return found
 
 
@@ -271,7 +273,7 @@ def _input(model: Model, given: Mapping[str, Any], prompt: str) -> dict[str, Any
         if name not in fields and not anything:
             near = closest(name, fields)
             hint = f"It has {', '.join(fields)}." if near is None else f"Did you mean --{near}?"
-            raise MagicError(f"{model.id} has no input {name!r}. Nothing was sent. {hint}", charged=False)
+            raise MagicError(f"{model.id} has no input {name!r}. Nothing was sent. {hint}")
         input[name] = _parse_value(fields.get(name, Field(name=name, kind="json")), typed)
     return input
 
@@ -286,8 +288,7 @@ def _prompt_name(model: Model, fields: Iterable[Field]) -> str:
     if first is None:
         names = ", ".join(f"--{field.name}" for field in known if field.place != "hidden")
         raise MagicError(
-            f"{model.id} takes no prompt. Nothing was sent. Leave the cell empty, and give {names}.",
-            charged=False,
+            f"{model.id} takes no prompt. Nothing was sent. Leave the cell empty, and give {names}."
         )
     return first.name
 
@@ -305,7 +306,7 @@ def _parse_value(field: Field, typed: Any) -> Any:
     if field.kind == "variants":
         return _parse_variant(field, typed)
     if typed is True and field.kind not in ("checkbox", "choice", "json"):
-        raise MagicError(f"--{field.name} needs a value. Nothing was sent.", charged=False)
+        raise MagicError(f"--{field.name} needs a value. Nothing was sent.")
     match field.kind:
         case "slider" | "number" | "seed":
             return _parse_number(field, str(typed))
@@ -332,7 +333,7 @@ def _parse_variant(field: Field, typed: Any) -> Any:
             return _parse_value(replace(variant, name=field.name), typed)
         except MagicError as error:
             problem = problem or error
-    raise problem or MagicError(f"--{field.name} takes no value. Nothing was sent.", charged=False)
+    raise problem or MagicError(f"--{field.name} takes no value. Nothing was sent.")
 
 
 def _parse_json(field: Field, typed: Any) -> Any:
@@ -343,9 +344,7 @@ def _parse_json(field: Field, typed: Any) -> Any:
     except ValueError:
         if field.source is None or not field.source.types:
             return typed
-        raise MagicError(
-            f"--{field.name} takes JSON, not {typed[:80]}. Nothing was sent.", charged=False
-        ) from None
+        raise MagicError(f"--{field.name} takes JSON, not {typed[:80]}. Nothing was sent.") from None
 
 
 def _parse_choice(field: Field, typed: Any) -> Any:
@@ -353,7 +352,7 @@ def _parse_choice(field: Field, typed: Any) -> Any:
         if value is typed or str(typed).lower() in (label.lower(), str(value).lower()):
             return value
     labels = ", ".join(label for label, _ in field.choices)
-    raise MagicError(f"--{field.name} is one of {labels}, not {typed}. Nothing was sent.", charged=False)
+    raise MagicError(f"--{field.name} is one of {labels}, not {typed}. Nothing was sent.")
 
 
 def _parse_number(field: Field, typed: str) -> int | float:
@@ -362,9 +361,7 @@ def _parse_number(field: Field, typed: str) -> int | float:
         return int(typed) if whole else float(typed)
     except ValueError:
         what = "a whole number" if field.integer else "a number"
-        raise MagicError(
-            f"--{field.name} takes {what}, not {typed!r}. Nothing was sent.", charged=False
-        ) from None
+        raise MagicError(f"--{field.name} takes {what}, not {typed!r}. Nothing was sent.") from None
 
 
 def _parse_bool(field: Field, typed: str) -> bool:
@@ -373,7 +370,7 @@ def _parse_bool(field: Field, typed: str) -> bool:
         return True
     if word in ("false", "no", "off", "0"):
         return False
-    raise MagicError(f"--{field.name} is true or false, not {typed!r}. Nothing was sent.", charged=False)
+    raise MagicError(f"--{field.name} is true or false, not {typed!r}. Nothing was sent.")
 
 
 def _spend(line: str) -> None:

@@ -188,18 +188,17 @@ def write_to(path: Path, data: bytes) -> None:
         raise
 
 
-def slug(text: str | None, width: int = _SLUG_WIDTH) -> str:
-    """Fold a text into lower-case words joined by hyphens, at most ``width`` characters.
+def slug(text: str | None) -> str:
+    """Fold a text into lower-case words joined by hyphens, 40 characters at most.
 
     Latin letters lose their accents; letters of other scripts stay, so that a Chinese, Hebrew or Arabic
     prompt can be read in a file's name, too.
     """
     composed = unicodedata.normalize("NFC", (text or "")[:400].casefold().translate(_FOLDED))
     found = "-".join(_words("".join(map(_plain_letter, composed))))
-    if len(found) > width:
-        cut = found[: width + 1].rpartition("-")[0]
-        found = cut or found[:width]
-    return found
+    if len(found) <= _SLUG_WIDTH:
+        return found
+    return found[: _SLUG_WIDTH + 1].rpartition("-")[0] or found[:_SLUG_WIDTH]
 
 
 def _plain_letter(letter: str) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -64,9 +64,9 @@ class Vote:
 class VoteLog:
     """The votes in an archive's place, and one more file for those of this process."""
 
-    def __init__(self, place: Storage, now: Callable[[], datetime] = datetime.now) -> None:
+    def __init__(self, place: Storage) -> None:
         self._place = place
-        self._name = f"{_FOLDER}/{now():%Y-%m-%d-%H%M}-{secrets.token_hex(4)}{_ENDING}"
+        self._name = f"{_FOLDER}/{datetime.now().astimezone():%Y-%m-%d-%H%M}-{secrets.token_hex(4)}{_ENDING}"
         self._own: list[Vote] = []
 
     def add(self, votes: Sequence[Vote]) -> None:

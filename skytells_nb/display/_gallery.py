@@ -48,8 +48,6 @@ class Gallery(Drawn):
 
     Attributes
     ----------
-    html : str
-        The whole gallery as a piece of HTML that needs no script and no style sheet.
     text : str
         What a terminal shows of it.
 

@@ -485,10 +485,7 @@ class Chat(w.VBox):  # type: ignore[misc]  # ipywidgets has no types
         return self._bundle(self._transcript())
 
     def _ipython_display_(self) -> None:
-        from IPython.display import display
-
-        display(self._bundle(""), raw=True)
-        self._static.display()
+        self._static.display(self._bundle(""))
 
     def _bundle(self, transcript: str) -> dict[str, Any] | None:
         bundle: dict[str, Any] | None = super()._repr_mimebundle_()

@@ -361,10 +361,7 @@ class PromptForm(w.VBox):  # type: ignore[misc]  # ipywidgets has no types
         return self._bundle(self._results.newest)
 
     def _ipython_display_(self) -> None:
-        from IPython.display import display
-
-        display(self._bundle(""), raw=True)
-        self._results.static.display()
+        self._results.static.display(self._bundle(""))
 
     def _bundle(self, newest: str) -> dict[str, Any] | None:
         bundle: dict[str, Any] | None = super()._repr_mimebundle_()

@@ -220,12 +220,8 @@ class Playground(w.HBox):  # type: ignore[misc]  # ipywidgets has no types
                 form.value = {**form.value, **form.understood(before.changed_values)}
 
     def _ipython_display_(self) -> None:
-        from IPython.display import display
-
         html = f"<div>A playground of {len(self.models)} models; run this cell to use it.</div>"
-        bundle = {**(super()._repr_mimebundle_() or {}), "text/html": html}
-        display(bundle, raw=True)
-        self._results.static.display()
+        self._results.static.display({**(super()._repr_mimebundle_() or {}), "text/html": html})
 
     def __repr__(self) -> str:
         return f"Playground({self.model!r} of {len(self.models)} models)"

@@ -203,10 +203,11 @@ class StaticOutput:
     def bundle(self) -> dict[str, str]:
         return {"text/html": f'<div class="{self._id}">{self._html}</div>', "text/plain": ""}
 
-    def display(self) -> None:
-        """Show it below what the cell has shown so far."""
+    def display(self, widget: dict[str, Any] | None) -> None:
+        """Show a widget, by its bundle, and this below it."""
         from IPython.display import display
 
+        display(widget, raw=True)
         self._shown = True
         display(self.bundle, raw=True, display_id=self._id)
 

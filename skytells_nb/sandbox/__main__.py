@@ -15,7 +15,6 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Sequence
-from decimal import Decimal
 from typing import Final
 
 from . import _accounts as accounts
@@ -73,14 +72,14 @@ def parser() -> argparse.ArgumentParser:
     group.add_argument(
         "--class",
         dest="learners",
-        type=_learners,
+        type=_explained(_learners),
         metavar="30",
         default=argparse.SUPPRESS,
         help="how many learners, or their names with commas between them",
     )
     group.add_argument(
         "--budget",
-        type=_budget,
+        type=_explained(parse_budget),
         metavar="CREDITS",
         default=argparse.SUPPRESS,
         help=f"what each learner may spend (default: {accounts.USUAL_BUDGET}); --rate-limit is of each, too",
@@ -149,18 +148,20 @@ def _learners(text: str) -> int | list[str]:
         wanted: int | list[str] = int(text)
     except ValueError:
         wanted = [name.strip() for name in text.split(",")]
-    try:
-        learner_names(wanted)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(str(error)) from None
+    learner_names(wanted)
     return wanted
 
 
-def _budget(text: str) -> Decimal:
-    try:
-        return parse_budget(text)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(str(error)) from None
+def _explained(parse: Callable[[str], object]) -> Callable[[str], object]:
+    """Let argparse show what a ValueError says, of which it would only show that there was one."""
+
+    def parsed(text: str) -> object:
+        try:
+            return parse(text)
+        except ValueError as error:
+            raise argparse.ArgumentTypeError(str(error)) from None
+
+    return parsed
 
 
 if __name__ == "__main__":

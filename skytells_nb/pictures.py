@@ -398,7 +398,7 @@ def _frames(image: Image.Image) -> list[Image.Image]:
             raise PictureError("Too long", "an animation of so many frames is not converted; copy its file.")
         made = _in_srgb(frame.copy())
         made = made.convert("RGBA")
-        made.info = {"duration": frame.info.get("duration", 100)}
+        made.info = {"duration": round(frame.info.get("duration", 100))}  # PNG's is a fraction, AVIF's none
         frames.append(made)
     image.seek(0)
     return frames

@@ -50,6 +50,9 @@ from skytells_nb.filetypes import FILE_TYPES, HEAD, OutputKind, extension, file_
         (b".snd\x00\x00\x00\x18", "audio/basic"),
         (b"#!AMR\n", "audio/amr"),
         (b"%PDF-1.7", "application/pdf"),
+        (b"\x00\x00\x01\x00\x01\x00\x10\x10", "image/x-icon"),
+        (b"\x30\x26\xb2\x75\x8e\x66\xcf\x11\xa6\xd9", "video/x-ms-wmv"),
+        (b"PK\x05\x06" + bytes(18), "application/zip"),
         (b"\xef\xbb\xbf\n <!-- hi -->\n<html lang=en>", "text/html"),
         (b"<script>alert(1)</script>", "text/html"),
         (b"<?xml version='1.0'?>\n<!-- x --><svg onload='alert(1)'>", "image/svg+xml"),
@@ -107,7 +110,7 @@ class TestPicturesOfPillow:
     def test_what_pillow_writes_is_recognised_and_read_again(self, row):
         form = row.pillow[0]
         file = io.BytesIO()
-        Image.new("RGB", (40, 30), "red").save(file, form)
+        Image.new("RGB", (40, 30), "red").save(file, form, **({"sizes": [(40, 30)]} if form == "ICO" else {}))
         assert sniff(file.getvalue()[:HEAD]) == row.media_type
         with Image.open(file, formats=row.pillow) as again:
             assert again.size == (40, 30)

@@ -340,6 +340,7 @@ def from_frame(frame: pd.DataFrame) -> Chunk:
             "This frame has no column 'id', so its rows are no predictions. Pass a frame as "
             "predictions_frame makes it; models go to pricing_frame."
         )
+    require_distinct(frame)
     chunk: Chunk = {}
     for name, kind in COLUMNS.items():
         if name in frame.columns:
@@ -377,6 +378,13 @@ def from_frame(frame: pd.DataFrame) -> Chunk:
         str(name) for name in frame.columns if name not in known and not str(name).startswith("input.")
     ]
     return _completed(chunk)
+
+
+def require_distinct(frame: pd.DataFrame) -> None:
+    """Refuse a frame that has a documented column twice, as frames joined side by side do."""
+    twice = frame.columns[frame.columns.duplicated()].intersection(list(COLUMNS))
+    if len(twice):
+        raise InvalidInputError(f"This frame has several columns {twice[0]!r}. Rename or drop one of them.")
 
 
 def _missing(kind: Kind, length: int) -> Any:

@@ -17,7 +17,7 @@ from ..exceptions import InvalidInputError, SkytellsWarning
 from ..formatting import CREDITS, format_cost, format_count, format_number
 from ..models import STATUSES, is_done, parse_amount
 from ..pricing import EXACT, Estimate, added, checked_count
-from ._columns import as_numbers
+from ._columns import as_numbers, require_distinct
 from ._datasets import RowFilter, aggregate, is_dataset
 from ._predictions import impossible, predictions_frame, sandbox_rows
 from ._sources import pandas_frame
@@ -36,7 +36,10 @@ class Billable:
 def as_frame(given: Any) -> pd.DataFrame:
     """Return a frame as it is, also of polars or Arrow; make one of what `predictions_frame` takes."""
     frame = pandas_frame(given)
-    return predictions_frame(given) if frame is None else frame
+    if frame is None:
+        return predictions_frame(given)
+    require_distinct(frame)
+    return frame
 
 
 def require_columns(frame: pd.DataFrame, names: Iterable[str]) -> None:

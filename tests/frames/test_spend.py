@@ -92,6 +92,14 @@ def test_by_may_be_several_columns_inputs_lists_or_nothing():
     assert spend(mixed, "input.n")["cost"].tolist() == [3.0]
 
 
+def test_a_frame_with_a_column_twice_is_refused_in_words():
+    frame = predictions_frame(SOME)
+    twice = pd.concat([frame, frame[["cost"]]], axis=1)
+    for call in (spend, total, plot_spend, predictions_frame):
+        with pytest.raises(InvalidInputError, match="several columns 'cost'"):
+            call(twice)
+
+
 def test_a_group_of_which_no_cost_is_known_costs_an_unknown_amount():
     frame = spend([paid("a", 1.0), paid("b", None, "mera")])
     assert np.isnan(frame.set_index("model").loc["mera", "cost"])

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from skytells_nb.sandbox.media import draw, file_type
-from skytells_nb.sandbox.media._clip import frames
+from skytells_nb.sandbox.media._picture import frames
 
 SEA = {"prompt": "Ocean waves crashing at sunset, cinematic", "duration_seconds": 2, "aspect_ratio": "16:9"}
 

@@ -60,7 +60,7 @@ def draw(
 
         return draw_picture(input, index=index, model=model, picture=picture), mime
     if kind == "video":
-        from ._clip import draw_clip
+        from ._picture import draw_clip
 
         return draw_clip(input, mp4=mime == "video/mp4", index=index, picture=picture), mime
     if kind == "text":

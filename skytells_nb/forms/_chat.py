@@ -21,7 +21,7 @@ import traitlets
 
 from .._options import options
 from ..aio import run, submit
-from ..api import AsyncClient, Client, check_text_names, client_of, open_stream
+from ..api import AsyncClient, Client, as_text_input, check_text_names, client_of, open_stream
 from ..checks import expected
 from ..display import answer_html, follow, to_html
 from ..exceptions import InvalidInputError, SkytellsError
@@ -29,12 +29,13 @@ from ..filetypes import sniff
 from ..formatting import format_cost, format_count, money_unit
 from ..models import AnsweringRoute, ChatCompletion, Model, Response
 from ..spending import Budget, as_observers, own_budget
-from ._codegen import Upload, connect_line, literal
+from ._codegen import Upload, connect_line, in_a_file, literal
 from ._results import StaticOutput, describe
 from ._views import Layouts, click_hint, code_html, heading_html, ipykernel_version, style_sheet
 
 _PICTURE: Final = 96
 _PICTURE_BYTES: Final = 12_000
+_OWN: Final = frozenset({"model", "messages", "input", "stream"})
 _WRITING: Final = "An answer is being written. Wait for it, or stop it with chat.stop()."
 _AGAIN: Final = (
     '<div style="opacity:0.65;font-size:12px;padding:2px 0 6px">'
@@ -135,6 +136,8 @@ class Chat(w.VBox):  # type: ignore[misc]  # ipywidgets has no types
     ) -> None:
         if system is not None and not isinstance(system, str):
             raise expected("system", "a text", system)
+        if own := sorted(_OWN & params.keys()):
+            raise InvalidInputError(f"A chat says {own[0]!r} itself: leave it out.")
         self._client = client_of(client)
         self.model = model if isinstance(model, Model) else run(self._client.models.get(model))
         route = self.model.text_route
@@ -179,6 +182,12 @@ class Chat(w.VBox):  # type: ignore[misc]  # ipywidgets has no types
             return found
 
     @property
+    def _sent(self) -> dict[str, Any]:
+        """Its parameters in the words of its route."""
+        body = as_text_input(self._route, {"prompt": "", **self.params})
+        return {name: value for name, value in body.items() if name not in _OWN}
+
+    @property
     def cost(self) -> Decimal | None:
         """What all answers cost, also those that were edited away."""
         costs = [answer.cost for answer in self.answers]
@@ -190,11 +199,11 @@ class Chat(w.VBox):  # type: ignore[misc]  # ipywidgets has no types
         """The Python that asks the same, turn by turn."""
         with self._lock:
             asked = [
-                [turn.text, *turn.pictures] if turn.pictures else turn.text
+                [turn.text, *in_a_file(turn.pictures, "picture", [])] if turn.pictures else turn.text
                 for turn in self._turns
                 if turn.error is None
             ]
-        params = "".join(f", {name}={literal(value)}" for name, value in self.params.items())
+        params = "".join(f", {name}={literal(value)}" for name, value in self._sent.items())
         system = [{"role": "system", "content": self.system}] if self.system else []
         call = "chat.completions" if self._route == "chat" else "responses"
         lines = [
@@ -250,14 +259,9 @@ class Chat(w.VBox):  # type: ignore[misc]  # ipywidgets has no types
         InvalidInputError
             There is nothing to send, or an answer is being written.
         """
-        if not isinstance(text, str):
-            raise expected("text", "a text", text)
-        if not text.strip() and not pictures:
-            raise InvalidInputError("There is nothing to send: write something.")
         with self._lock:
-            if self.status == "writing":
-                raise InvalidInputError(_WRITING)
-            turn = _Turn(text.strip(), tuple(pictures))
+            self._check(text, pictures)
+            turn = _Turn(text.strip(), tuple(map(self._picture, pictures)))
             self._turns.append(turn)
             self._show_turn(turn)
             self._set_status("writing")
@@ -274,11 +278,32 @@ class Chat(w.VBox):  # type: ignore[misc]  # ipywidgets has no types
             What to ask in its place.
         """
         with self._lock:
+            if not -len(self._turns) <= index < len(self._turns):
+                asked = format_count(len(self._turns), "question")
+                raise InvalidInputError(f"There is no question {index}: this chat has {asked}, from 0.")
             pictures = self._turns[index].pictures
-            if self.status == "writing":
-                raise InvalidInputError(_WRITING)
+            self._check(text, pictures)
             self._cut(index % len(self._turns))
-        self.send(text, pictures)
+            self.send(text, pictures)
+
+    def _picture(self, given: Any) -> Any:
+        """Return a picture that was given as a text, which would be taken for words, as one."""
+        if not isinstance(given, str) or isinstance(given, Upload):
+            return given
+        if not given.startswith(("http://", "https://", "data:")):
+            return Path(given)
+        if self._route == "chat":
+            return {"type": "image_url", "image_url": {"url": given}}
+        return {"type": "input_image", "image_url": given}
+
+    def _check(self, text: object, pictures: Sequence[Any]) -> None:
+        """Refuse what cannot be sent, or not now."""
+        if not isinstance(text, str):
+            raise expected("text", "a text", text)
+        if not text.strip() and not pictures:
+            raise InvalidInputError("There is nothing to send: write something.")
+        if self.status == "writing":
+            raise InvalidInputError(_WRITING)
 
     def stop(self) -> None:
         """Close the stream; what came stays, and was billed as far as it was written."""
@@ -314,7 +339,7 @@ class Chat(w.VBox):  # type: ignore[misc]  # ipywidgets has no types
             connection, own = self._client.connection, as_observers(self.budget)
             connection.require_open()
             stream = await open_stream(
-                connection, self._route, self.model.id, self.messages, observers=own, **self.params
+                connection, self._route, self.model.id, self.messages, observers=own, **self._sent
             )
             await follow(stream, lambda answer, writing: self._draw(turn, answer, writing=writing))
         except Exception as error:  # noqa: BLE001 - shown where the answer would stand
@@ -505,6 +530,9 @@ def _asked_html(turn: _Turn) -> str:
     """Return a question as HTML: its words, and small pictures of what goes with it."""
     pictures = ""
     for each in turn.pictures:
+        if isinstance(each, dict):
+            pictures += f"<div>{escape(str(each['image_url']))}</div>"
+            continue
         try:
             with options(thumbnail_size=_PICTURE, cell_budget=_PICTURE_BYTES):
                 pictures += to_html(each.data if isinstance(each, Upload) else each)

@@ -6,6 +6,7 @@ Secrets, and files as data URIs that would fill a page, are strings that do not 
 from __future__ import annotations
 
 import base64
+import inspect
 import json
 import os
 import re
@@ -76,7 +77,7 @@ def to_python(model: str, input: Mapping[str, Any], *, connect: str = "sky.conne
     ``connect`` is the expression that makes the client.
     """
     without_path: list[str] = []
-    input = {str(name): _in_a_file(value, str(name), without_path) for name, value in input.items()}
+    input = {str(name): in_a_file(value, str(name), without_path) for name, value in input.items()}
     lines = [f"        {literal(str(name))}: {literal(value, 8)}," for name, value in input.items()]
     body = "{\n" + "\n".join(lines) + "\n    }" if lines else "{}"
     code = f"client = {connect}\nclient.predictions.create(\n    {literal(model)},\n    {body},\n)\n"
@@ -100,15 +101,15 @@ class _Unsaved:
     name: str
 
 
-def _in_a_file(value: Any, name: str, named: list[str]) -> Any:
+def in_a_file(value: Any, name: str, named: list[str]) -> Any:
     """Replace pictures and bytes, which no code can spell, by files of a name that tells what they are.
 
     What has no path goes into ``named``, uploads too.
     """
     if isinstance(value, list | tuple):
-        return [_in_a_file(item, f"{name}_{at}", named) for at, item in enumerate(value, 1)]
+        return [in_a_file(item, f"{name}_{at}", named) for at, item in enumerate(value, 1)]
     if isinstance(value, Mapping):
-        return {key: _in_a_file(item, f"{name}_{key}", named) for key, item in value.items()}
+        return {key: in_a_file(item, f"{name}_{key}", named) for key, item in value.items()}
     if isinstance(value, Upload):
         named.append(value.name)
     elif isinstance(value, bytes):
@@ -140,6 +141,8 @@ def literal(value: Any, indent: int = 0) -> str:
         return f"Path({literal(value.name)})"
     if isinstance(value, Path):
         return f"Path({literal(os.fspath(value))})"
+    if inspect.isroutine(value):
+        return value.__name__  # a tool of the user's own
     inside = " " * (indent + 4)
     if isinstance(value, Mapping):
         parts = [f"{literal(str(name))}: {literal(item, indent + 4)}" for name, item in value.items()]

@@ -86,6 +86,16 @@ def test_an_edited_question_takes_the_conversation_back(chat):
     assert [m["content"] for m in chat.messages if m["role"] == "user"] == ["uno"]
 
 
+def test_a_limit_and_a_pictures_address_are_sent_in_the_words_of_the_route(client):
+    chat = sky.Chat("gpt-5.3-codex", client=client, max_tokens=64)
+    sent = chat.ask("What is this?", ["https://example.org/fox.png"]).input
+    assert sent["max_output_tokens"] == 64
+    picture = {"type": "input_image", "image_url": "https://example.org/fox.png"}
+    assert sent["input"][0]["content"][1] == picture
+    assert "max_output_tokens=64" in chat.code
+    assert "https://example.org/fox.png" in page(chat)
+
+
 @pytest.mark.parametrize("model", ["gpt-5", "skytells-3"])
 def test_its_budget_is_a_wall_of_its_own(sandbox, client, model):
     limit = {"gpt-5": "max_tokens", "skytells-3": "max_output_tokens"}[model]
@@ -106,7 +116,10 @@ def test_its_budget_is_a_wall_of_its_own(sandbox, client, model):
 def test_the_code_asks_the_same(chat, sandbox):
     chat.ask('Say "fox".')
     chat.ask("Again.")
-    ast.parse(chat.code)
+    with_tool = sky.Chat("gpt-5", client=chat._client, tools=[press])
+    with_tool.ask("What is this?", [Image.new("RGB", (4, 3))])
+    ast.parse(with_tool.code)
+    assert "tools=[press]" in with_tool.code
     before = chat.messages
     with sandbox.client() as client:
         lines = chat.code.replace("sky.connect()", "given")
@@ -182,7 +195,16 @@ def test_bad_input_is_refused_before_anything_is_sent(client, chat, sandbox):
     for text in ("", "   ", 7, None):
         with pytest.raises(InvalidInputError):
             chat.send(text)
+    with pytest.raises(InvalidInputError, match="'stream'"):
+        sky.Chat("gpt-5", client=client, stream=True)
+    with pytest.raises(InvalidInputError, match=r"nothing\.png"):
+        chat.ask("What is this?", ["nothing.png"])
     assert len(sandbox.log) == sent
+    chat.ask("Why?")
+    for index, text in ((-1, ""), (2, "How?")):
+        with pytest.raises(InvalidInputError):
+            chat.edit(index, text)
+    assert [m["content"] for m in chat.messages if m["role"] == "user"] == ["Why?"]
 
 
 def test_a_saved_notebook_keeps_the_conversation(chat):

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from ._ask import ask_for_prediction
     from ._stream import AsyncTextStream, TextStream
     from ._text import open_stream
-    from ._text_requests import as_text_input, check_text_names
+    from ._text_requests import as_text_input, check_text_input, check_text_names
 
 __all__ = [
     "DEFAULT_BASE_URL",
@@ -49,6 +49,7 @@ __all__ = [
     "cancel_remotely",
     "check_identifier",
     "check_limit",
+    "check_text_input",
     "check_text_names",
     "client_of",
     "connection_for",
@@ -88,6 +89,7 @@ _TEXT = {
     "TextStream": "_stream",
     "as_text_input": "_text_requests",
     "check_text_names": "_text_requests",
+    "check_text_input": "_text_requests",
     "ask_for_prediction": "_ask",
     "open_stream": "_text",
 }

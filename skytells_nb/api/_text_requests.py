@@ -96,16 +96,20 @@ def as_text_input(route: AnsweringRoute, input: Mapping[str, Any]) -> dict[str, 
         params = {_IN_RESPONSES.get(name, name): value for name, value in params.items()}
         if "input" in params:
             params["messages"] = params.pop("input")
-    asked = [
-        {"role": role, "content": params.pop(name)}
-        for name, role in (("system", "system"), ("prompt", "user"))
-        if params.get(name) is not None
-    ]
+    told = [("system", params.pop("system", None)), ("user", params.pop("prompt", None))]
+    asked = [{"role": role, "content": said} for role, said in told if said is not None]
+    if asked and isinstance(asked[-1]["content"], str) and not asked[-1]["content"].strip():
+        raise InvalidInputError("The prompt is empty: say what to ask.")
     if route == "responses" and "messages" not in params and [each["role"] for each in asked] == ["user"]:
         return {"input": asked[0]["content"], **params}
     earlier = _listed(params.pop("messages"), "messages") if "messages" in params else []
     at = 1 if "system" in input and asked else 0
     return {"messages" if route == "chat" else "input": [*asked[:at], *earlier, *asked[at:]], **params}
+
+
+def check_text_input(route: AnsweringRoute, model: str, input: Mapping[str, Any]) -> None:
+    """Refuse an input that its route cannot be sent."""
+    (chat if route == "chat" else responses)(model, **input)
 
 
 def chat(

@@ -87,8 +87,9 @@ class FileStore(Folder):
                     yield f"{day}/{entry.name}"
 
     def has(self, path: Path) -> bool:
-        """Whether there is a file of an archive's, by its path."""
-        return self.exists(f"{path.parent.name}/{path.name}")
+        """Whether there is a file of an archive's, by its path, with anything in it."""
+        is_empty = path.is_file() and not path.stat().st_size  # as a full disk leaves it
+        return not is_empty and self.exists(f"{path.parent.name}/{path.name}")
 
     def path(self, name: str | None) -> Path | None:
         """Return where a recorded name is on disk, or None if it would lead out of the folder."""

@@ -87,6 +87,8 @@ def make_entries(
     SkytellsError, the first thing that went wrong, where no two models did the same task.
     """
     models = run(gather(*(client.models.get(name) for name in names), progress=False))
+    if vectors := next((model for model in models if model.text_route == "embeddings"), None):
+        raise InvalidInputError(f"{vectors.id} makes vectors, which nobody can look at. Nothing was sent.")
     texts = [model for model in models if _is_text(model)]
     if texts and len(texts) < len(models):
         other = next(model for model in models if not _is_text(model))

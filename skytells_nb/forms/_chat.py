@@ -184,7 +184,7 @@ class Chat(w.VBox):  # type: ignore[misc]  # ipywidgets has no types
     @property
     def _sent(self) -> dict[str, Any]:
         """Its parameters in the words of its route."""
-        body = as_text_input(self._route, {"prompt": "", **self.params})
+        body = as_text_input(self._route, {"prompt": "…", **self.params})
         return {name: value for name, value in body.items() if name not in _OWN}
 
     @property

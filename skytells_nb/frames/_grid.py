@@ -136,7 +136,13 @@ def _names_in(text: str) -> list[str]:
 
 def _filled(value: Any, row: Mapping[str, Any]) -> Any:
     """Fill the names in a text; what is filled in is taken as it is."""
-    return value.format_map(row) if isinstance(value, str) else value
+    try:
+        return value.format_map(row) if isinstance(value, str) else value
+    except KeyError as error:
+        raise InvalidInputError(
+            f"{clip(one_line(value), 80)!r} would be filled by an input that it fills itself, {error}. Name "
+            "one of them otherwise."
+        ) from None
 
 
 def _labels(name: str, values: Sequence[Any]) -> list[Any]:

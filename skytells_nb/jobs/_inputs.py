@@ -15,7 +15,7 @@ from hashlib import blake2b
 from itertools import islice
 from typing import Any, Final
 
-from ..api import as_text_input, create_request, is_ready
+from ..api import as_text_input, check_text_input, create_request, is_ready
 from ..archive import prepare
 from ..exceptions import InvalidInputError, SkytellsError
 from ..models import AnsweringRoute, Model
@@ -153,6 +153,8 @@ class Inputs:
         if not is_ready(dict(given)):
             given = prepare(given, self._schema, origin=self._origin)
         order = create_request(self._model, given)
+        if self._route is not None:
+            check_text_input(self._route, self._model, order.input)
         digest = blake2b("\n".join(order.key).encode("utf-8", "surrogatepass"), digest_size=16).digest()
         return order.input, digest
 

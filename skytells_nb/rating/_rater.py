@@ -90,7 +90,7 @@ class Rater(Drawn):
                 "rated, and are left out."
             )
         self.predictions = PredictionList(each for each, _ in self._homes)
-        self._done: list[tuple[int, Rating]] = []
+        self._done: list[tuple[int, Rating, Rating]] = []
         self._listeners: list[Callable[[], object]] = []
         self._rated = [self._read(at).stars is not None for at in range(len(self._homes))]
         self._at = self._rated.index(False) if False in self._rated else len(self._homes)
@@ -158,11 +158,16 @@ class Rater(Drawn):
         return self._go(self._at - 1)
 
     def undo(self) -> Prediction | None:
-        """Take back what was kept last, and go back to that prediction; does nothing at the beginning."""
+        """Take back what was kept last, and go back to that prediction; does nothing at the beginning.
+
+        What somebody else has kept of it meanwhile stays.
+        """
         if self._done:
-            at, before = self._done.pop()
-            self._write(at, before)
-            self._at = at
+            self._at, before, kept = self._done.pop()
+            if self._read(self._at) == kept:
+                self._write(self._at, before)
+            else:
+                warn_user("It was rated elsewhere meanwhile, and that stays. Rate it again to change it.")
         self._tell()
         return self.current
 
@@ -183,7 +188,7 @@ class Rater(Drawn):
         at, before = self._at, self.rating
         words = before.tags if tags is None else (tags,) if isinstance(tags, str) else tuple(tags)
         self._write(at, Rating(stars, words, before.note if note is None else note))
-        self._done.append((at, before))
+        self._done.append((at, before, self._read(at)))
 
     def _read(self, at: int) -> Rating:
         prediction, home = self._homes[at]

@@ -201,6 +201,9 @@ def test_what_is_reused_passes_a_budget_and_is_spent_once(client: sky.Client, ar
 
 def test_without_its_files_it_is_made_again(client: sky.Client) -> None:
     client.predictions.create(EDGE, FOX).files[0].unlink()
+    made = client.predictions.create(EDGE, FOX, reuse=True)
+    assert not made.reused
+    made.files[0].write_bytes(b"")
     assert not client.predictions.create(EDGE, FOX, reuse=True).reused
 
 

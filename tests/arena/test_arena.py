@@ -331,6 +331,7 @@ def test_a_class_votes_on_its_page_and_the_teachers_ranking_grows(tmp_path):
         (MODELS, "a fox", {"inputs": {"sed": 1}}, "Did you mean 'seed'"),
         (MODELS, "a fox", {"budget": "much"}, "an amount of 0 or more"),
         (["truefusion", "gpt-5"], "a fox", {}, "gpt-5 writes text and truefusion does not"),
+        (["gpt-5", "skytells-embed-3-small"], "a fox", {}, "skytells-embed-3-small makes vectors"),
     ],
 )
 def test_what_makes_no_sense_is_refused_before_anything_is_made(

@@ -65,6 +65,7 @@ def test_files_and_lists_are_values_too(tmp_path: Path):
         ),
         ({"prompt": "{a}{b}", "a": range(10**6), "b": range(10**6)}, "1,000,000,000,000 rows"),
         ({"prompt": "a fox", "seed": itertools.count()}, "100,000 are the most"),
+        ({"prompt": "a {prompt}", "seed": range(2)}, "fills itself"),
     ],
 )
 def test_what_makes_no_grid_is_said(inputs: dict[str, Any], said: str):

@@ -92,6 +92,14 @@ def test_a_model_for_embeddings_says_what_to_use(sandbox, client):
     assert asked(sandbox) == 0
 
 
+def test_what_cannot_be_asked_is_refused_before_anything_is(sandbox, client):
+    wrong = [{"prompt": " "}, {"prompt": "a", "max_tokens": 0}, {"prompt": 5}, {"prompt": None}]
+    for model in ("gpt-5", "gpt-5.3-codex"):
+        with pytest.raises(InvalidInputError, match="4 of 5 inputs cannot be used"):
+            sky.batch(model, ["a", *wrong], client=client)
+    assert asked(sandbox) == 0
+
+
 def test_pictures_and_words_stand_side_by_side(client, capsys):
     grid = sky.compare(["gpt-5", "truefusion-edge"], ["a fox in snow"], client=client)
     assert capsys.readouterr().out.startswith("2 predictions: 1 prompt × 2 columns, 0.01 to ")

@@ -66,6 +66,17 @@ def test_undo_brings_back_what_was_there_step_by_step(made: sky.PredictionList, 
     assert rater.undo() == made[0]
 
 
+def test_undo_leaves_what_somebody_else_has_kept_meanwhile(made: sky.PredictionList, archive: Archive):
+    mine, theirs = sky.rate(made), sky.rate(made)
+    mine.rate(5)
+    theirs.rate(2)
+    with pytest.warns(sky.SkytellsWarning, match="rated elsewhere"):
+        assert mine.undo() == made[0]
+    assert archive.rating(made[0]).stars == 2
+    theirs.undo()
+    assert archive.rating(made[0]).stars == 5
+
+
 def test_arrows_leave_everything_as_it_is(made: sky.PredictionList, archive: Archive):
     rater = sky.rate(made)
     assert [rater.next(), rater.next(), rater.next(), rater.next()] == [made[1], made[2], None, None]

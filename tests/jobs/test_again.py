@@ -298,7 +298,7 @@ class TestUncertain:
 
 
 def test_a_second_run_of_the_same_batch_says_that_the_first_still_runs(run, client, archive):
-    from skytells_nb.jobs._session import _holder
+    from skytells_nb.jobs._batch import _holder
 
     journal = journal_of(client, archive, name="animals", total=len(INPUTS))
     assert journal.acquire()

@@ -71,11 +71,13 @@ class Sandbox(Server):
 
     def client(self, **options: Any) -> Client:
         """Make a blocking client of this sandbox; options are those of `skytells_nb.Client`."""
-        return Client(self.api_key, base_url=self.url, **self._route(), **options)
+        client = Client(self.api_key, base_url=self.url, **self._route(), **options)
+        client.connection.note_sandbox()
+        return client
 
     def async_client(self, **options: Any) -> AsyncClient:
         """Make an asyncio client of this sandbox; options are those of `skytells_nb.Client`."""
-        return AsyncClient(self.api_key, base_url=self.url, **self._route(), **options)
+        return self.client(**options).as_async()
 
     def _route(self) -> dict[str, Any]:
         return {} if self._inside is None else {"transport": HandlerTransport(self._inside.handle)}
@@ -176,6 +178,7 @@ def _connect_to_the_sandbox(options: dict[str, Any]) -> Client:
         )
     sandbox, note = _embedded_sandbox(options["archive"])
     client = Client(sandbox.api_key, **{**options, "base_url": sandbox.url})
+    client.connection.note_sandbox()
     _say(
         f"Sandbox at {client.base_url}: no key found, so nothing here is real and nothing costs money. "
         f"Set SKYTELLS_API_KEY for the real API.{note}"

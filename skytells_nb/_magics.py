@@ -209,6 +209,9 @@ def _create(ipython: Any, line: str, cell: str) -> object:
 def _ask(client: Any, model: Model, args: MagicArgs, cell: str) -> object:
     """Ask a text model, and let its answer grow where the cell's output stands."""
     params = {name: _parse_param(value) for name, value in args.given.items()}
+    from .api import check_text_names  # which who asks no text model shall not wait for
+
+    check_text_names(params)
     earlier = params.pop("messages", [])
     if not isinstance(earlier, list):
         raise MagicError("--messages takes JSON, a list of messages. Nothing was sent.")

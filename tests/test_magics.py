@@ -221,6 +221,8 @@ def test_a_text_models_cell_can_be_estimated_or_become_a_chat(shell: Shell, sand
     assert shell.cell("gpt-5 --estimate --max-tokens 100", "Why?").high > 0
     with pytest.raises(MagicError, match="empty"):
         shell.cell("gpt-5", "\n")
+    with pytest.raises(MagicError, match="Did you mean 'temperature'"):
+        shell.cell("gpt-5 --temprature 1", "Why?")
     assert not [each for each in sandbox.log if each.method == "POST"]
     chat = shell.cell("gpt-5 --form", "Why?")
     chat.wait()

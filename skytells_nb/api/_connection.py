@@ -195,7 +195,12 @@ class Connection:
         if date is not None:
             self.server_clock.learn(date, moment)
         self.rate_limit.learn(reply.headers, moment, (date or self.wall()).timestamp())
-        if "x-skytells-sandbox" in reply.headers and not self.account.sandbox:
+        if "x-skytells-sandbox" in reply.headers:
+            self.note_sandbox()
+
+    def note_sandbox(self) -> None:
+        """Know from now on that this is a sandbox, whose prices are credits."""
+        if not self.account.sandbox:
             self.account = Account(self.account.origin, self.account.fingerprint, sandbox=True)
 
     def asked_wait(self, reply: Reply) -> float | None:

@@ -341,8 +341,8 @@ def lost_types(frame: pd.DataFrame, read: pd.DataFrame, names: Iterable[str]) ->
 
 
 def written_as_text(values: pd.Series) -> list[str]:
-    """Return the types of values that JSON has only text for, such as a UUID."""
-    return sorted({type(value).__name__ for value in values.dropna() if isinstance(value, _AS_TEXT)})
+    """Return the types of values that are written as what they stand for, such as a UUID or an Enum."""
+    return sorted({type(value).__name__ for value in values.dropna() if isinstance(value, (*_AS_TEXT, Enum))})
 
 
 def _alike(one: Any, other: Any) -> bool:

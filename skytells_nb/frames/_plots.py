@@ -104,7 +104,7 @@ def plot_spend(
     known = table["cost"].groupby(names, sort=False).sum(min_count=1)
     if not known.notna().any():
         ax.text(0.5, 0.5, "no known cost", ha="center", va="center", transform=ax.transAxes, color=INK)
-    label = f"cost ({currency})"
+    label = f"cost ({currency})" if known.notna().any() else "cost"
     if freq is None:
         _bars(ax, known, currency)
         ax.set_xlabel(label)

@@ -24,7 +24,7 @@ from time import monotonic
 from typing import Any, Final, Literal, Self
 from uuid import uuid4
 
-from ..api import Account, Connection, Observer, announced_as, connection_for, global_observers
+from ..api import Account, Connection, Observer, announced_as, connection_for, global_observers, latest
 from ..checks import check_amount, check_choice, check_text
 from ..exceptions import (
     AuthenticationError,
@@ -239,7 +239,10 @@ class Budget(Observer):
         self.close()
 
     def __repr__(self) -> str:
-        unit = self._unit(self.sandbox)
+        played = self.sandbox
+        if not (played or self.spent or self.reserved):  # nothing yet: what is connected to is what it is for
+            played = (connection := latest()) is not None and connection.account.sandbox
+        unit = self._unit(played)
         daily = f" a day, since {self._midnight():%Y-%m-%d %H:%M %z}" if self.per else ""
         parts = [f"{money(self.spent, unit)} spent", f"{money(self.reserved, unit)} reserved"]
         if self.estimated:

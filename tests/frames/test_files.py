@@ -7,6 +7,7 @@ import zipfile
 from contextlib import suppress
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from enum import Enum
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -315,9 +316,10 @@ def test_nanoseconds_are_kept_also_by_csv(tmp_path: Path):
 
 
 def test_what_json_has_only_text_for_is_said_of_parquet_too(tmp_path: Path):
-    frame = own(mine=[UUID(int=1), UUID(int=2)])
-    with pytest.warns(SkytellsWarning, match=r"no place for the type of mine \(UUID\)"):
-        write_frame(frame, tmp_path / "own.parquet")
+    for value in (UUID(int=1), Enum("Light", ["SNOW"])(1)):
+        kind = rf"no place for the type of mine \({type(value).__name__}\)"
+        with pytest.warns(SkytellsWarning, match=kind):
+            write_frame(own(mine=[value, value]), tmp_path / "own.parquet")
 
 
 def test_bytes_are_parquet_s_alone(tmp_path: Path):

@@ -427,7 +427,8 @@ def test_many_groups_are_drawn_as_ten_and_nothing_as_nothing():
     assert len(names) == 10
     assert names[0] == "other"
     assert sum(bar.get_width() for bar in axes.patches) == sum(range(1, 21))
-    assert plot_spend([]).texts[0].get_text() == "no known cost"
+    nothing = plot_spend([])
+    assert (nothing.texts[0].get_text(), nothing.get_xlabel()) == ("no known cost", "cost")
     assert len(plot_spend([]).patches) == 0
     assert len(plot_spend([], freq="D").patches) == 0
     assert len(plot_spend(SOME, []).patches) == 1

@@ -81,7 +81,7 @@ def test_its_sums_are_not_rounded_to_what_a_notebook_set_for_itself(client: Clie
         for _ in range(3):
             client.predictions.create(CENT, FOX)
         assert (b.spent, b.remaining) == (Decimal("0.03"), Decimal("123.426"))
-    assert repr(Budget("1e28")).endswith("000.00 left>")
+    assert repr(Budget("1e28")).endswith(("000.00 left>", "000 credits left>"))
 
 
 def test_two_hundred_threads_cannot_slip_past(sandbox: Sandbox, client: Client):
@@ -509,12 +509,13 @@ def test_a_budget_that_nobody_keeps_says_that_it_limits_nothing():
 
 def test_one_that_is_kept_and_not_opened_says_so_at_the_first_create(client: Client):
     b = budget("0.01")
+    assert repr(b).startswith("<budget of 0.01 credits: 0 credits spent"), "it is for what is connected to"
     assert repr(b).endswith("it limits nothing yet: use it in a with block>")
     with pytest.warns(SkytellsWarning, match="limits nothing yet"):
         client.predictions.create(CENT, FOX)
     client.predictions.create(CENT, FOX)  # said once
     with b:
-        assert repr(b).endswith("0.01 left>")
+        assert repr(b).endswith("0.01 credits left>")
     del b
 
 

@@ -18,6 +18,7 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
+from fnmatch import fnmatch
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
@@ -49,6 +50,7 @@ _QUARTER: Final = 900_000_000  # microseconds: every offset of a time zone since
 _FEW: Final = 64
 """Periods that are told apart by comparing, which takes two thirds of the time of looking each row's up."""
 
+_WILD: Final = re.compile(r"[*?\[]")
 _PLACES: Final = 9
 """Decimals in which costs are added: exactly, so that the order of ten million additions is no matter."""
 
@@ -225,12 +227,12 @@ def _table(arrow: Any, chunk: Chunk) -> Any:
 
 
 def is_dataset(source: object) -> bool:
-    """Whether a folder that is no archive, a glob or a URL is given."""
-    if not isinstance(source, str | os.PathLike):
+    """Whether a folder that is no archive, one of its files, a glob or a URL is given."""
+    text = os.fspath(source) if isinstance(source, str | os.PathLike) else None
+    if not isinstance(text, str) or not text:
         return False
-    text = os.fspath(source)
     folder = Path(text).is_dir() and not (Path(text) / "index.sqlite").exists()
-    return isinstance(text, str) and ("://" in text or folder or "*" in text)
+    return "://" in text or folder or text.endswith(".parquet") or _WILD.search(text) is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -255,19 +257,24 @@ class _Files:
 def _find(source: Any) -> _Files:
     text = os.fspath(source)
     _arrow()
+    fs = import_module("pyarrow.fs")
+    address, _, query = text.partition("?") if "://" in text else (text, "", "")
+    literal = "://" not in text and Path(text).exists()  # a folder may have brackets in its name
+    wild = None if literal else _WILD.search(address)
+    base = (
+        address[: max(address.rfind(end, 0, wild.start()) for end in ("/", os.sep)) + 1] if wild else address
+    )
     with _typed_errors(text, "read"):
         if "://" in text:
-            fs = import_module("pyarrow.fs")
-            system, root = fs.FileSystem.from_uri(text)
+            system, root = fs.FileSystem.from_uri(f"{base}?{query}" if query else base)
             found = system.get_file_info(fs.FileSelector(root, recursive=True))
             names = [each.path for each in found if each.is_file]
         else:
-            system, place = import_module("pyarrow.fs").LocalFileSystem(), Path(text)
-            if place.is_dir():
-                names = [str(each) for each in place.rglob("*.parquet")]
-            else:
-                anchor = Path(place.anchor)
-                names = [str(each) for each in anchor.glob(str(place.relative_to(anchor)))]
+            system, root = fs.LocalFileSystem(), str(Path(base)) if base else ""
+            names = [base] if Path(base).is_file() else [str(each) for each in Path(base).rglob("*.parquet")]
+    if wild:
+        pattern = "/".join(filter(None, (root.rstrip("/"), address[len(base) :])))
+        names = [each for each in names if fnmatch(each, pattern) or fnmatch(each, f"{pattern}/*")]
     names = sorted(each for each in names if each.endswith(".parquet") and Path(each).name[0] not in "._")
     if not names:
         raise InvalidInputError(

@@ -81,6 +81,7 @@ def predictions_frame(
     ('succeeded', np.int64(512), np.True_)
     """
     wanted = parse_filter(since, until, model)
+    columns = [columns] if isinstance(columns, str) else columns
     known = [*COLUMNS, *_FURTHER]
     for name in columns or ():
         if name not in known and not str(name).startswith("input."):

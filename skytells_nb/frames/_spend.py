@@ -198,7 +198,8 @@ def figures(sums: pd.DataFrame, keys: Iterable[str], attrs: dict[str, Any]) -> p
     result = result.sort_values(order, ascending=[each == "period" for each in order], kind="stable")
     result = result.reset_index(drop=True)
     for name in keys:
-        if isinstance(result[name].dtype, pd.CategoricalDtype) and name != "status":
+        is_word = isinstance(result[name].dtype, pd.CategoricalDtype) or name == "currency"
+        if is_word and name != "status":
             words = Categories()  # those that there are, in the order of the rows
             values = [None if pd.isna(value) else str(value) for value in result[name]]
             result[name] = words.column(words.codes(values))

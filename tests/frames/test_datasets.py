@@ -151,12 +151,23 @@ def test_the_same_is_asked_of_other_sources(tmp_path: Path):
     assert predictions_frame(rows, columns=["input.none"])["input.none"].isna().all()
 
 
-@pytest.mark.parametrize("shape", ["{}", "{}/", "{}/month=*/*.parquet", "{}/**/*.parquet", "file://{}"])
-def test_paths_globs_and_urls_are_alike(shape: str, tmp_path: Path):
-    append([row(n, hours=400 * n) for n in range(4)], tmp_path)
-    where = shape.format(tmp_path)
-    assert len(predictions_frame(where)) == 4
-    assert spend(where)["cost"].tolist() == [0.08]
+SHAPES = ["", "/", "/month=*/*.parquet", "/**/*.parquet", "/month=2026-0[12]", "/month=2026-0?/*1.parquet"]
+
+
+def test_paths_globs_and_urls_are_alike(tmp_path: Path):
+    place = tmp_path / "of [2026]"
+    append([row(n, hours=400 * n) for n in range(4)], place)
+    place.rename(plain := tmp_path / "plain")
+    for shape in SHAPES:
+        for where in (f"{plain}{shape}", f"file://{plain}{shape}"):
+            if "?" not in where or "://" not in where:  # where it begins what a URL asks for
+                assert len(predictions_frame(where, columns="cost")) == 4, where
+                assert spend(where)["cost"].tolist() == [0.08]
+    assert len(predictions_frame(plain / "month=2026-01/000001.parquet")) == 2
+    plain.rename(place)
+    assert len(predictions_frame(place)) == 4
+    with pytest.raises(InvalidInputError, match="predictions_frame takes"):
+        predictions_frame("")
 
 
 def test_a_bucket_is_appended_to_as_a_folder_is(tmp_path: Path):
@@ -285,6 +296,8 @@ def same(ask: Any, path: Path, frame: Any) -> None:
 
 def test_currencies_are_not_added(tmp_path: Path, engine: str):
     append([row(1), row(2, currency="EUR")], tmp_path)
+    one, other = (spend(source, by="currency") for source in (tmp_path, predictions_frame(tmp_path)))
+    assert one["currency"].dtype == other["currency"].dtype == "category"
     for ask in (spend, total, lambda path: forecast(path, None, 1)):
         with pytest.raises(InvalidInputError, match="costs in EUR and USD"):
             ask(tmp_path)

@@ -13,7 +13,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any, Final, Literal, assert_never
 
@@ -40,21 +40,14 @@ from ..pricing import added
 from ._journal import Counts, Item, ItemObserver, Journal, Row, TakenError
 from ._rate_limiter import RateLimiter
 
-_AGAIN: Final = 2.0
-"""Seconds between two looks for what was perhaps sent: a listing may be that late."""
-
-_PAUSE: Final = 1.0
-"""Seconds between two questions for work, while others have what is left of a shared batch."""
-
-_PULSE: Final = 2.0
-"""Seconds between two looks at how far the other runs of a batch are."""
+_AGAIN: Final = 2.0  # seconds between two looks for what was perhaps sent: a listing may be that late
+_PAUSE: Final = 1.0  # and between two questions for work, while others have what is left of a shared batch
+_PULSE: Final = 2.0  # and between two looks at how far the other runs of a batch are
 
 _DAY: Final = timedelta(days=1)
 """After a journal was lost for longer, nobody looks for what ran then: the listing may be too long by now."""
 
-_WORTH_SAYING: Final = 60.0
-"""Seconds of standing still that look like an error when nobody explains them."""
-
+_WORTH_SAYING: Final = 60.0  # seconds of standing still that look like an error when nobody explains them
 _FOR_ALL: Final = (AuthenticationError, InsufficientCreditsError, PermissionDeniedError)
 _OPEN: Final = ("claimed", "sent", "running")
 _UNDER_WAY: Final = "It is under way. Run the batch again to follow it to its end."
@@ -105,12 +98,9 @@ class BatchRunner:
         self._bar: Bar | None = None
         self._counts = {"done": 0, "failed": 0, "canceled": 0, "reused": 0, "not_sent": 0}
         self._others = Counts(0, 0, 0, None)
-        self.results: dict[int, Prediction] = {}
-        """What became of each item, by its place in the batch."""
-        self.spent: Decimal | None = None
-        """What this run has paid; None where the API did not say."""
-        self.stopped_by: SkytellsError | None = None
-        """Why not everything was created; None when it was."""
+        self.results: dict[int, Prediction] = {}  # what became of each item, by its place in the batch
+        self.spent: Decimal | None = None  # by this run; None where the API did not say
+        self.stopped_by: SkytellsError | None = None  # why not everything was created; None when it was
 
     @property
     def reason(self) -> str:
@@ -229,12 +219,8 @@ class BatchRunner:
                     for position, made in chunk.finished.items():
                         self._settle(position, made)
                     self._ready.extend(chunk.ready)
-                    if self._lost_since is None:
-                        await self._look_for(chunk.lost)
-                    else:
-                        await self._look_for([item for item in chunk.lost if item.row is not None])
-                        unwritten = [item for item in chunk.lost if item.row is None]
-                        await self._look_for_unwritten(unwritten, self._lost_since)
+                    await self._look_for([item for item in chunk.lost if item.row is not None])
+                    await self._look_for_unwritten([item for item in chunk.lost if item.row is None])
             except Exception as error:  # noqa: BLE001 - raised once everything under way has ended
                 self._fatal = self._fatal or error
             return self._ready.popleft() if self._ready and self._fatal is None else None
@@ -357,9 +343,10 @@ class BatchRunner:
                 self._journal.settled(item.key, "uncertain", item.doubt.message)
                 self._record_failure(item, item.doubt, kind="uncertain")
 
-    async def _look_for_unwritten(self, items: list[Item], since: datetime) -> None:
+    async def _look_for_unwritten(self, items: list[Item]) -> None:
         """Look for items that ran when the journal was lost, perhaps; what is not listed is created."""
-        if not items:
+        since = self._lost_since
+        if not items or since is None:
             return
         connection, journal = self._connection, self._journal
         known = await asyncio.to_thread(journal.ids, 0) | self._taken

@@ -423,7 +423,8 @@ def aggregate(
         else:
             found = [_sums_of_file(part, groups, wanted, periods, spread, ratings) for part in parts]
     sums = [_told_apart(each) for each in found if len(each)]
-    return pd.concat(sums, ignore_index=True) if sums else _no_sums(groups)
+    none = {name: pd.Series(dtype=object) for name in (*groups, *_SUMS, "mean", "variance")}
+    return pd.concat(sums, ignore_index=True) if sums else pd.DataFrame(none)
 
 
 def _is_ours(part: Any, groups: Sequence[str]) -> bool:
@@ -521,11 +522,6 @@ def _quarters(parts: Sequence[Any]) -> Any:
         for end, name in ((min, "min"), (max, "max"))
     )
     return np.arange(low, high + 1, dtype="int64") if high - low < 1_000_000 else None
-
-
-def _no_sums(groups: Sequence[str]) -> pd.DataFrame:
-    figures = (*_SUMS, "mean", "variance")
-    return pd.DataFrame({name: pd.Series(dtype=object) for name in (*groups, *figures)})
 
 
 def _sums_of_file(

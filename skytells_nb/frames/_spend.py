@@ -134,14 +134,9 @@ def _of_dataset(
     parts["_failed"] = parts["_failed"].fillna(0.0)
     for name in ("rows", "known", "seconds"):
         parts[f"_{name}"] = sums[name].astype("float64")
-    table = pd.DataFrame(parts, index=sums.index)
-    keys = [name for name in table.columns if not name.startswith("_")]
-    added = [name for name in table.columns if name.startswith("_")]
-    if keys:
-        groups = table.groupby(keys, observed=True, dropna=False, sort=True)
-        table = groups[added].sum(min_count=1).reset_index()
-    else:
-        table = table[added].sum(min_count=1).to_frame().T
+    keys = [name for name in parts if not name.startswith("_")]
+    added = [name for name in parts if name.startswith("_")]
+    table = _added(pd.DataFrame(parts, index=sums.index), keys, added)
     attrs = {"currency": currency, "sandbox": sandbox, "timezone": str(zone), "notes": notes}
     return figures(table, keys, {**attrs, "by": names, "freq": freq})
 
@@ -167,11 +162,16 @@ def _sums(rows: pd.DataFrame, keys: Mapping[str, pd.Series]) -> pd.DataFrame:
         },
         index=rows.index,
     )
-    if not keys:
-        return parts.sum(min_count=1).to_frame().T
     table = pd.concat([pd.DataFrame(dict(keys), index=rows.index), parts], axis=1)
-    groups = table.groupby(list(keys), observed=True, dropna=False, sort=True)
-    return groups[list(parts.columns)].sum(min_count=1).reset_index()
+    return _added(table, list(keys), list(parts.columns))
+
+
+def _added(table: pd.DataFrame, keys: list[str], columns: list[str]) -> pd.DataFrame:
+    """Add up columns of each group; all rows are one where there are no keys."""
+    if not keys:
+        return table[columns].sum(min_count=1).to_frame().T
+    groups = table.groupby(keys, observed=True, dropna=False, sort=True)
+    return groups[columns].sum(min_count=1).reset_index()
 
 
 def figures(sums: pd.DataFrame, keys: Iterable[str], attrs: dict[str, Any]) -> pd.DataFrame:

@@ -255,8 +255,12 @@ class App:
         elif (not late or await self._pause(late)) and ending != "drop":
             if response.unread:
                 response.headers["connection"] = "close"
-            head = {"type": "http.response.start", "status": response.status, "headers": _headers(response)}
-            await send(head)
+            if response.pieces is None:
+                response.headers["content-length"] = str(len(response.body))
+            headers = [
+                (name.encode(), text.encode("latin-1", "replace")) for name, text in response.headers.items()
+            ]
+            await send({"type": "http.response.start", "status": response.status, "headers": headers})
             if await self._send_pieces(pieces, transport, send):
                 if ending == "send":
                     if response.unread:
@@ -367,12 +371,3 @@ async def _flushed(transport: asyncio.Transport) -> None:
         if not transport.get_write_buffer_size() or transport.is_closing():
             return
         await asyncio.sleep(0.01)
-
-
-def _headers(response: HttpResponse) -> list[tuple[bytes, bytes]]:
-    pairs = [
-        (name.encode("ascii"), value.encode("latin-1", "replace")) for name, value in response.headers.items()
-    ]
-    if response.pieces is not None:
-        return pairs
-    return [*pairs, (b"content-length", b"%d" % len(response.body))]

@@ -92,19 +92,15 @@ def _add_fault(core: Core, request: HttpRequest) -> Any:
     rule = parse_body(request.body)
     add = core.faults.always if rule.pop("always", False) else core.faults.next
     name = rule.pop("name", "")
+    learners, learner = core.accounts.learners, rule.get("learner")
     try:
-        _check_learner(core, rule.get("learner"))
+        if learner is not None and learner not in learners:
+            there_are = f"there are {', '.join(learners)}" if learners else "there is no class"
+            raise ValueError(f"there is no learner {learner!r}; {there_are}")
         add(name, **rule)
     except (TypeError, ValueError) as error:
         raise errors.invalid_field(str(error)) from None
     return _faults(core, request)
-
-
-def _check_learner(core: Core, name: Any) -> None:
-    if name is None or name in core.accounts.learners:
-        return
-    there_are = f"there are {', '.join(core.accounts.learners)}" if core.has_class else "there is no class"
-    raise ValueError(f"there is no learner {name!r}; {there_are}")
 
 
 def _clear(core: Core, request: HttpRequest) -> Any:

@@ -176,7 +176,11 @@ class Predictions:
         body = parse_body(request.body)
         entry, input = self._asked(body)
         webhook, wanted = webhooks.parse_webhook(body, request.asker if self.options.exposed else None)
-        self._refuse_if_busy(account, now)
+        limit = self.options.concurrency
+        if limit is not None and self.state.running(now, account.name) >= limit:
+            wait = (self.state.next_end(now, account.name) - now) / SECOND
+            after = retry_after(wait, self.options.retry_after, now)
+            raise errors.rate_limited(f"Too many predictions are running: {limit} at a time", after)
         job = self._plan(entry, input, self.state.moment(now))
         refuse_beyond_budget(account, job.amount, self.state.spent[account.name])
         if (
@@ -351,15 +355,6 @@ class Predictions:
         if wrong:
             raise errors.invalid_input("; ".join(wrong))
         return entry, input
-
-    def _refuse_if_busy(self, account: UserAccount, now: int) -> None:
-        limit, name = self.options.concurrency, account.name
-        if limit is not None and self.state.running(now, name) >= limit:
-            wait = (self.state.next_end(now, name) - now) / SECOND
-            raise errors.rate_limited(
-                f"Too many predictions are running: {limit} at a time",
-                retry_after(wait, self.options.retry_after, now),
-            )
 
     def _plan(self, entry: CatalogueEntry, input: dict[str, Any], created: int) -> Job:
         starting, processing, end = plan_times(created, self._seconds(entry, input))

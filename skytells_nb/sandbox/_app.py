@@ -185,7 +185,9 @@ class App:
         except TimeoutError:
             return self._unread(self._core.refuse(errors.too_slow()))
         if response.about is not None and head(b"").method == "POST":
-            self._files.draw_ahead(self._core.files_ahead(response.about))
+            # Half-way: most of what is canceled has been by then, and is drawn for nobody.
+            half = self._core.seconds_left(response.about) / 2
+            asyncio.get_running_loop().call_later(half, self._draw_ahead, response.about)
         if response.ending in ("drop", "hang"):
             return response
         if response.hold is not None:
@@ -284,6 +286,9 @@ class App:
                 return False
             await send({"type": "http.response.body", "body": piece, "more_body": True})
         return True
+
+    def _draw_ahead(self, id: str) -> None:
+        self._files.draw_ahead(self._core.files_ahead(id))
 
     async def _pause(self, seconds: float) -> bool:
         """Wait; False when the server stops meanwhile."""

@@ -8,7 +8,7 @@ from .. import _lazy
 from ._client import AsyncClient, Client, client_of
 from ._connection import Connection, connection_for, connections, latest
 from ._create import cancel_remotely, create, create_or_reuse, find_reusable, reuse_wanted, watch_created
-from ._credentials import DEFAULT_BASE_URL, has_key, hides_arguments, resolve_api_key
+from ._credentials import DEFAULT_BASE_URL, Key, has_key, hides_arguments, resolve_api_key
 from ._download import Download, download, download_bytes, kind_of_address, literal
 from ._http import HandlerTransport
 from ._listing import check_limit, list_predictions, parse_bound
@@ -38,6 +38,7 @@ __all__ = [
     "Connection",
     "Download",
     "HandlerTransport",
+    "Key",
     "Models",
     "Observer",
     "Predictions",

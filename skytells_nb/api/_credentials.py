@@ -169,6 +169,9 @@ def _colab_secret() -> str | None:
     return None
 
 
+_KEY_IN_URL: Final = re.compile(r"[/.]sk-[\w-]{16,}", re.IGNORECASE)
+
+
 def resolve_base_url(given: str | None) -> str:
     """Find the base URL: as given, else ``SKYTELLS_BASE_URL``, else the real API's; refuse what is none."""
     value = given if given is not None else os.environ.get("SKYTELLS_BASE_URL") or DEFAULT_BASE_URL
@@ -178,13 +181,15 @@ def resolve_base_url(given: str | None) -> str:
     try:
         parts = urlsplit(value)
         host, _ = parts.hostname, parts.port
-    except ValueError as error:
-        raise _bad_url("…", str(error)) from None
+    except ValueError:
+        raise _bad_url("…", "its host or port cannot be read") from None
     if parts.scheme not in ("http", "https") or not host:
         secret = "sk-" in value or "@" in value  # such as the key, given in the wrong place
         raise _bad_url("…" if secret else value, "it must start with https:// and name a host")
     if parts.username is not None or parts.query or parts.fragment or any(c.isspace() for c in value):
         raise _bad_url("…", "it must be a plain URL, without user, query, fragment or white space")
+    if _KEY_IN_URL.search(value):
+        raise _bad_url("…", "it holds a key, which is passed as api_key=")
     if not value.isascii() or not value.isprintable():
         raise _bad_url("…", "it holds a character that no URL has")
     # The key is a header, and goes along with every request.
@@ -244,6 +249,7 @@ class ProxyRoute:
             return self.verify
         return _context(self.verify, os.environ.get("SSL_CERT_FILE"), os.environ.get("SSL_CERT_DIR"))
 
+    @hides_arguments
     def proxy_for(self, url: str) -> httpx.Proxy | None:
         """Return the proxy that leads to a URL; None where it is reached directly."""
         if self.proxy is not None:

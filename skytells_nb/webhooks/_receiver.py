@@ -22,7 +22,7 @@ from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from contextlib import suppress
 from typing import Any, Final, Self
 
-from ..api import AsyncClient, Client, check_identifier, patience
+from ..api import AsyncClient, Client, Key, check_identifier, hides_arguments, patience
 from ..exceptions import InvalidInputError, SkytellsError, WaitTimeoutError, WebhookSignatureError, warn_user
 from ..models import Prediction
 
@@ -31,21 +31,24 @@ _BROKEN: Final = re.compile("[\ud800-\udfff]")
 
 
 class Secrets:
-    """One secret or several, checked, behind a repr that is safe in a traceback with variables."""
+    """One secret or several, checked, behind a repr that is safe in a traceback with variables.
 
-    __slots__ = ("_values",)
+    A client's ``key`` is not one of them, but is to stand in no delivery either.
+    """
 
-    def __init__(self, given: object) -> None:
+    __slots__ = ("_keys", "_values")
+
+    def __init__(self, given: object, key: Key | None = None) -> None:
         values = [given] if isinstance(given, str) else list(given) if isinstance(given, Iterable) else []
         # Refuse what is none, rather than trust everybody or nobody.
         if not values or not all(
             isinstance(each, str) and each and not _BROKEN.search(each) for each in values
         ):
-            del given, values  # else the traceback could show the good ones among them
             raise InvalidInputError(
                 "A webhook's secret must be a non-empty string: the API key, or the dashboard's secret."
             )
         self._values: list[str] = values
+        self._keys = [*map(Key, values), *([key] if key is not None else [])]
 
     @classmethod
     def of(cls, given: Secrets | str | Iterable[str]) -> Secrets:
@@ -60,10 +63,17 @@ class Secrets:
         ]
         return any(matches)
 
+    def blank(self, body: bytes) -> bytes:
+        """Return a body without any of them, should it repeat one."""
+        for key in self._keys:
+            body = key.blank(body)
+        return body
+
     def __repr__(self) -> str:
         return "Secrets(…)"
 
 
+@hides_arguments
 def verify(body: bytes | str, signature: str | None, secret: str | Iterable[str] | Secrets) -> bool:
     """Return whether a delivery was signed with a secret of yours, compared in constant time.
 
@@ -95,8 +105,9 @@ def verify(body: bytes | str, signature: str | None, secret: str | Iterable[str]
     >>> webhooks.verify(b'{"id":"p2","status":"succeeded"}', signature, "sk-test")
     False
     """
-    secret, secrets = "", Secrets.of(secret)  # a traceback may show every variable
-    return secrets.match(_arrived(body), signature.strip().lower() if isinstance(signature, str) else "")
+    return Secrets.of(secret).match(
+        _arrived(body), signature.strip().lower() if isinstance(signature, str) else ""
+    )
 
 
 def _arrived(body: object) -> bytes:
@@ -110,6 +121,7 @@ def _arrived(body: object) -> bytes:
     )
 
 
+@hides_arguments
 def parse(
     body: bytes | str,
     signature: str | None = None,
@@ -151,7 +163,7 @@ def parse(
     >>> webhooks.parse(body).error
     'NSFW'
     """
-    secrets, secret = None if secret is None else Secrets.of(secret), None  # as in verify
+    secrets = None if secret is None else Secrets.of(secret)
     if secrets is None and signature is not None:
         raise InvalidInputError(
             "The delivery has a signature, and there is no secret to check it with. Pass secret=; if it is "
@@ -166,12 +178,15 @@ def parse(
             error_id="WEBHOOK_SIGNATURE_INVALID",
             charged=False,
         )
-    return Prediction.from_api(_unwrapped(body), origin=origin)
+    arrived = _arrived(body)
+    return Prediction.from_api(
+        _unwrapped(arrived if secrets is None else secrets.blank(arrived)), origin=origin
+    )
 
 
-def _unwrapped(body: bytes | str) -> dict[str, Any]:
+def _unwrapped(body: bytes) -> dict[str, Any]:
     try:
-        read = json.loads(_arrived(body))
+        read = json.loads(body.decode("utf-8-sig", "surrogatepass"))  # in UTF-16 nobody has looked for a key
     except (ValueError, RecursionError):
         read = None
     if isinstance(read, dict) and "id" not in read and isinstance(read.get("data"), dict):
@@ -227,6 +242,7 @@ class Receiver:
     'succeeded'
     """
 
+    @hides_arguments
     def __init__(
         self,
         secret: str | Iterable[str],
@@ -235,7 +251,11 @@ class Receiver:
         host: str = "127.0.0.1",
         port: int = 0,
     ) -> None:
-        self._secret, secret = Secrets(secret), ""  # a traceback may show every variable
+        if client is not None and not isinstance(client, Client | AsyncClient):
+            raise InvalidInputError(
+                f"client must be a Client or an AsyncClient, not {type(client).__name__}."
+            )
+        self._secret = Secrets(secret, None if client is None else client.connection.key)
         self._client = client
         # The signature is the proof. A path that cannot be guessed only keeps strangers' noise away.
         self._path = f"/skytells-{secrets.token_urlsafe(12)}"

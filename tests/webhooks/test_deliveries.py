@@ -3,6 +3,7 @@
 import hashlib
 import hmac
 import json
+import traceback
 
 import pytest
 
@@ -89,6 +90,28 @@ def test_a_body_that_is_not_as_it_arrived_is_refused(body):
 @pytest.mark.parametrize("kind", [bytearray, memoryview])
 def test_a_body_may_come_in_any_kind_of_bytes(kind):
     assert webhooks.parse(kind(BODY), SIGNED, "sk-test").id == "p1"
+
+
+def test_no_traceback_shows_a_secret_of_the_wrong_kind_or_in_the_wrong_place():
+    secret = b"whsec-0123456789abcdef"
+    for call in (
+        lambda: webhooks.verify(BODY, SIGNED, secret),
+        lambda: webhooks.verify(secret.decode(), BODY, 5),
+        lambda: webhooks.parse(BODY, secret.decode(), SIGNED),
+        lambda: webhooks.Receiver(secret),
+    ):
+        with pytest.raises(exceptions.SkytellsError) as raised:
+            call()
+        inner = raised.tb.tb_next.tb_next  # below this test's own frames
+        shown = traceback.TracebackException(raised.type, raised.value, inner, capture_locals=True)
+        assert secret.decode() not in "".join(shown.format())
+
+
+def test_a_delivery_that_repeats_the_secret_is_read_without_it():
+    secret = "sk-0123456789abcdef"
+    body = json.dumps({"id": "p1", "status": "succeeded", "debug": {"x-api-key": secret}}).encode()
+    signature = hmac.new(secret.encode(), body, hashlib.sha256).hexdigest()
+    assert webhooks.parse(body, signature, secret).raw["debug"] == {"x-api-key": "[key]"}
 
 
 def test_a_signature_without_a_secret_is_not_taken_for_checked():

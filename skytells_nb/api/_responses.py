@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final, Literal, TypeAlias
 
 from ..exceptions import (
@@ -21,7 +21,7 @@ from ..exceptions import (
     ServerError,
     SkytellsError,
 )
-from ..models import Prediction
+from ..models import Prediction, parse_status
 from ._retry import is_retried
 
 
@@ -72,6 +72,8 @@ class ErrorBody:
     request_id: str | None = None
     enveloped: bool = False
     readable: bool = True
+    names_prediction: bool = False
+    """Whether it names a prediction all the same, as a redirect to one does."""
     code: str | None = None
     param: str | None = None
 
@@ -142,14 +144,19 @@ def decode(response: Response) -> Any:
 
 def parse(response: Response) -> tuple[Any, ErrorBody | None]:
     """Parse an answer once: its decoded body, and the error that it is, if it is one."""
+    good = 200 <= response.status < 300
+    leads = not good and bool(_PREDICTION_URL.search(response.headers.get("location", "")))
     try:
         body = decode(response)
     except (ValueError, RecursionError):
-        good = 200 <= response.status < 300
         words = _plain(response.body) or f"HTTP {response.status}"
         named = response.headers.get("x-request-id")
-        return None, ErrorBody(response.status, words, words, request_id=named, readable=not good)
+        return None, ErrorBody(
+            response.status, words, words, request_id=named, readable=not good, names_prediction=leads
+        )
     found = _error_in(body, response)
+    if found is not None and (leads or _is_prediction(body)):
+        found = replace(found, names_prediction=True)
     inner = body.get("data") if found is None and isinstance(body, dict) and "id" not in body else None
     # Some wrap what has a name, a prediction or a model; a listing has a list there.
     is_wrapped = isinstance(inner, dict) and any(isinstance(inner.get(key), str) for key in NAMED_BY)
@@ -168,16 +175,29 @@ def failure_in(reply: Reply, message: str) -> ErrorBody | TransportFailure:
     return parse(reply)[1] or ErrorBody(reply.status, message, message, readable=False)
 
 
+_UNTOLD: Final = (303, 408, 499)
+_PREDICTION_URL: Final = re.compile(r"/predictions?/[^/?#]+/?(?:$|[?#])")
+
+
+def _is_prediction(body: object) -> bool:
+    if not isinstance(body, dict) or isinstance(body.get("error"), dict):
+        return False
+    texts = [body.get(name) for name in ("id", "status", "model")]
+    return all(isinstance(text, str) and text for text in texts) and parse_status(str(texts[1])) is not None
+
+
 def may_be_accepted(error: ErrorBody | TransportFailure) -> bool:
     """Return whether the API may have accepted, and bill, what it answered so.
 
-    A redirect sends it elsewhere, except 303, which comes after it was handled.
+    A redirect sends it elsewhere, except 303, which comes after it was handled, and one to a prediction. 499
+    is a gateway's word for a client that went away, whatever became of its request.
     """
     if isinstance(error, TransportFailure):
         return error.sent
     if error.is_refusal:
         return False
-    return not error.readable or error.status in (303, 408) or not 300 <= error.status < 500
+    told = error.readable and not error.names_prediction and error.status not in _UNTOLD
+    return not told or not 300 <= error.status < 500
 
 
 def _error_in(body: Any, response: Response) -> ErrorBody | None:

@@ -25,6 +25,9 @@ LOST: dict[str, Callable[[], tuple[Reply, float]]] = {
     "unavailable": lambda: (Response(503, {}, b"<h1>Service Unavailable</h1>"), 0.0),
     "gateway": lambda: (Response(502, {"content-type": "text/html"}, HTML), 0.0),
     "late408": lambda: (envelope(408, "REQUEST_TIMEOUT", "Took too long"), 0.0),
+    "gone": lambda: (envelope(499, "CLIENT_CLOSED_REQUEST", "The client went away"), 0.0),
+    "moved": lambda: (Response(302, {"location": "/v1/predictions/p1?new=1"}, b""), 0.0),
+    "conflict": lambda: (Response(409, {}, b'{"id": "p1", "status": "queued", "model": "m"}'), 0.0),
     "unreadable": lambda: (Response(200, {}, b'{"id": "p'), 0.0),
     "empty": lambda: (Response(200, {}, b"{}"), 0.0),
 }

@@ -306,7 +306,7 @@ class Budget(Observer):
                 raise
             return _unknown("the API shows no such model")
 
-    def _reserve(self, account: Account, model: str, estimate: Estimate) -> Entry:
+    def _reserve(self, account: Account, model: str, estimate: Estimate) -> Entry | None:
         if estimate.high is None and not self.allow_unknown:
             raise self._refusal(
                 _UNPRICED.format(model=model, basis=estimate.basis),
@@ -321,14 +321,21 @@ class Budget(Observer):
             estimate.high or Decimal(0),
             priced=estimate.high is not None,
         )
-        if not self._ledger.reserve(entry, daily=self.per is not None):
+        # One of the same name that is open here as well, and was asked before, has set it aside already.
+        sharers = [each for each in _open_budgets() if each.ledger_file == self.ledger_file]
+        is_set_aside = sharers[:1] not in ([], [self])
+        if is_set_aside:
+            fits = self._left(account.sandbox) >= 0
+        else:
+            fits = self._ledger.reserve(entry, daily=self.per is not None)
+        if not fits:
             raise self._refusal(
                 _priced(model, estimate, account.sandbox),
                 estimate,
                 account.sandbox,
                 "raise the budget, or ask for less.",
             )
-        return entry
+        return None if is_set_aside else entry
 
     def _refusal(self, what: str, estimate: Estimate, sandbox: bool, advice: str) -> BudgetExceeded:
         unit = self._unit(sandbox)

@@ -193,7 +193,7 @@ class Ledger:
                 # could reserve between this one's sum and its entry, and both would fit.
                 books.execute("BEGIN IMMEDIATE")
                 yield books
-        except sqlite3.Error as error:
+        except (sqlite3.Error, ArithmeticError) as error:  # or sums that are no numbers
             raise SkytellsError(
                 f"The budget's ledger {self.file} cannot be used: {error}. Make a new budget.", charged=False
             ) from error

@@ -478,6 +478,16 @@ def test_processes_share_the_wall(sandbox: Sandbox, tmp_path: Path, how: str, na
     assert done.stdout.split() == ["3", "0.03", "0.00"], done.stderr
 
 
+def test_two_of_one_name_in_one_process_count_a_create_once(client: Client, tmp_path: Path):
+    name = str(tmp_path)
+    with budget(1, shared=name) as outer, budget("0.02", shared=name) as inner:
+        for _ in range(2):
+            client.predictions.create(CENT, FOX)
+        with pytest.raises(BudgetExceeded):
+            client.predictions.create(CENT, FOX)
+        assert (outer.spent, inner.spent, outer.reserved) == (Decimal("0.02"), Decimal("0.02"), 0)
+
+
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="no /proc says who started whom")
 def test_a_child_s_child_looks_for_the_budgets_of_all_it_comes_from():
     script = "sleep 60 & echo $!; read _; kill $!"

@@ -150,13 +150,14 @@ def _from_open_file(file: Any) -> str:
     """Read an open file whole, and leave it where it was: the same input may be sent again."""
     name = str(getattr(file, "name", "") or f"this {type(file).__name__}")
     try:
-        at = file.tell() if file.seekable() else None
+        seekable = getattr(file, "seekable", None)
+        at = file.tell() if seekable is not None and seekable() else None
         if at is not None:
             file.seek(0)
         data = file.read(LIMIT + 1)
         if at is not None:
             file.seek(at)
-    except (OSError, ValueError) as error:
+    except Exception as error:
         raise InvalidInputError(
             f"{name} cannot be read: {str(error).rstrip('.')}. Open it again, or pass its path."
         ) from error

@@ -55,7 +55,9 @@ def to_plain(value: Any) -> Any:
     if isinstance(value, enum.Enum):
         return to_plain(value.value)
     if isinstance(value, Mapping):
-        return {name if type(name) is str else to_plain(name): to_plain(item) for name, item in value.items()}
+        # A tuple would become a list, which can be no key: whoever sends it says so.
+        names = (name if isinstance(name, tuple | frozenset) else to_plain(name) for name in value)
+        return dict(zip(names, map(to_plain, value.values()), strict=True))
     if isinstance(value, list | tuple | set | frozenset | range | deque | KeysView | ValuesView):
         return [to_plain(item) for item in value]
     if isinstance(value, Decimal):

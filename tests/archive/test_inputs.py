@@ -6,6 +6,7 @@ import io
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -199,8 +200,9 @@ def test_an_open_file_is_sent_whole_and_can_be_sent_again(tmp_path: Path) -> Non
     written = io.BytesIO()
     written.write(picture())  # and so stands at its end
     with (tmp_path / "fox.png").open("rb") as file:
-        for given in (file, written, file, written):
+        for given in (file, written, file, written, SimpleNamespace(read=file.read)):
             assert as_input(given) == uri
+            file.seek(0)
     with pytest.raises(InvalidInputError, match=r"cannot be read: .*closed"):
         as_input(file)
     with (

@@ -102,6 +102,7 @@ def test_a_row_of_a_frame_is_a_dict_without_its_empty_cells():
 
 def test_a_number_without_an_end_fills_no_memory():
     assert to_plain(Decimal("1E+999")) == float("inf")
+    assert to_plain({(1, 2): range(1)}) == {(1, 2): [0]}, "which no list can be a key of"
     assert to_plain(Decimal("NaN")) != to_plain(Decimal("NaN"))
 
 

@@ -18,7 +18,9 @@ if TYPE_CHECKING:
 # Overrides, embeddings, isolates and marks of direction; what breaks lines unseen; the byte order mark.
 _UNSEEN: Final = re.compile("[\u200e\u200f\u061c\u202a-\u202e\u2066-\u2069\u206a-\u206f\ufeff\ufff9-\ufffb]")
 _BREAKS: Final = re.compile("\r\n?|[\u2028\u2029\x85\x0b\x0c]")
-_HOSTILE: Final = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\u202a-\u202e\u2066-\u2069]")
+_HOSTILE: Final = re.compile(
+    "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]"
+)
 _CONTROLS: Final = re.compile("[\x00-\x08\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff]")
 
 # What a spreadsheet takes for a formula: at the start of a cell, and after what it may take for its end. A
@@ -36,7 +38,7 @@ def clean(text: str) -> str:
 
 
 def printable(texts: Sequence[str | None]) -> Sequence[str | None]:
-    """Neutralise what would move a cursor or turn a line round, and nothing else, in texts that are data.
+    """Neutralise what moves a cursor, turns a line round or fits in no file, and nothing else, in data.
 
     For columns: breaks of lines, tabs and marks of direction, which people write, are left alone.
     """

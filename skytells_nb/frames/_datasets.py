@@ -34,6 +34,7 @@ from ..exceptions import InvalidInputError, SkytellsError
 from ..models import SANDBOX_ID, STATUSES, is_done, is_sandbox_id
 from ..pricing import PLAUSIBLE
 from ._columns import COLUMNS, COUNTED, RATED, Chunk, from_frame, from_index
+from ._dtypes import mixed
 
 _FURTHER: Final = {**RATED, **COUNTED}
 _SANDBOX: Final = "sandbox"
@@ -219,7 +220,13 @@ def _table(arrow: Any, chunk: Chunk) -> Any:
         ],
     }
     schema = _schema(arrow)
-    columns = [arrow.array(chunk[field.name], field.type, from_pandas=True) for field in schema]
+    columns = []
+    for field in schema:
+        values = chunk[field.name]
+        try:
+            columns.append(arrow.array(values, field.type, from_pandas=True))
+        except UnicodeEncodeError:  # half a surrogate pair, from a server or a user
+            columns.append(arrow.array(mixed(values), field.type, from_pandas=True))
     return arrow.Table.from_arrays(columns, schema=schema)
 
 

@@ -44,18 +44,11 @@ def column_of(kind: Kind, values: Any) -> Array:
 
 
 def text(values: Sequence[str | None]) -> Array:
-    """Return a column of text; half a surrogate pair, which no file can hold, becomes a question mark.
+    """Return a column of text, without terminal escapes, overrides of direction and halves of surrogates.
 
-    So do terminal escapes and overrides of direction: a server wrote the text, and people print frames.
+    A server wrote it, people print frames, and no file can hold half of a pair.
     """
-    values = printable(values)
-    try:
-        if TEXT == "string":  # pandas 2 would keep the half
-            "".join(filter(None, values)).encode()
-        return pd.array(objects(values), dtype=TEXT)
-    except UnicodeEncodeError:
-        tidy = [None if v is None else v.encode("utf-8", "replace").decode("utf-8") for v in values]
-        return pd.array(objects(tidy), dtype=TEXT)
+    return pd.array(objects(printable(values)), dtype=TEXT)
 
 
 def objects(values: Sequence[Any]) -> Array:

@@ -57,6 +57,11 @@ def append(rows: list[dict[str, Any]], path: Any) -> int:
     return _datasets.append_table(table_of(rows), path)
 
 
+def test_half_a_surrogate_pair_is_written_as_what_a_file_can_hold() -> None:
+    written = table_of([row(1, output=["\udfff"], error="\ud800", model="fox")])
+    assert (written["output"].to_pylist(), written["model"].to_pylist()) == ([["\ufffd"]], ["fox"])
+
+
 @pytest.fixture(params=["duckdb", "pyarrow"])
 def engine(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     """Add up with each of them."""

@@ -185,8 +185,9 @@ def test_a_column_of_times_reads_as_each_of_them_does(stamp: str, others: list[A
 
 
 def test_half_a_surrogate_pair_does_no_harm():
-    frame = predictions_frame([{"id": "a", "input": {"prompt": "\ud83d"}, "model": "\udc00"}])
-    assert frame.loc[0, "prompt"] == "?"
+    raw = {"id": "a", "input": {"prompt": "\ud83d"}, "model": "\udc00", "output": ["\udfff"]}
+    frame = predictions_frame([raw])
+    assert (frame.loc[0, "prompt"], frame.loc[0, "output"]) == ("\ufffd", ["\ufffd"])
 
 
 def test_inputs_have_the_narrowest_type_that_holds_them_all():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ._archive import Archive
 from ._as_input import LIMIT, as_input, prepare
+from ._database import DamagedIndexError
 from ._download import form_of, is_gone
 from ._files import INDEX, THUMBNAILS
 from ._index import Stored, from_micros, replace_surrogates, to_micros
@@ -17,6 +18,7 @@ __all__ = [
     "LIMIT",
     "THUMBNAILS",
     "Archive",
+    "DamagedIndexError",
     "Preference",
     "Rating",
     "Stored",

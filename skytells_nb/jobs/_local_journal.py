@@ -11,6 +11,7 @@ import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import closing, suppress
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from functools import partial
 from hashlib import sha256
 from pathlib import Path
@@ -19,7 +20,7 @@ from typing import Any, ClassVar, Final
 import filelock
 
 from ..api import Account
-from ..archive import Archive, replace_surrogates, to_micros
+from ..archive import Archive, DamagedIndexError, replace_surrogates, to_micros
 from ..exceptions import SkytellsError
 from ._inputs import Inputs, ItemKey
 from ._journal import Item, Journal, Operation, Row, Write
@@ -47,6 +48,7 @@ HEAVY: Final = 16_000_000
 """Characters of inputs, such as pictures, that are held at a time."""
 
 _AT_ONCE: Final = 300
+_STATES: Final = ("sent", "running", "succeeded", "failed", "canceled", "uncertain")
 
 _LONGEST: Final = timedelta(minutes=10)
 """How much older than the last thing written a prediction may be that was under way then."""
@@ -215,16 +217,21 @@ class LocalJournal(Journal):
             for statement in _STATEMENTS[write.operation]:
                 db.execute(statement, values)
         with suppress(OSError):  # as where the folder of locks is gone: the index has it all the same
-            self._begun.touch()
+            if db.execute("SELECT 1 FROM jobs_items WHERE batch = ?", (self._n,)).fetchone():
+                self._begun.touch()
+            else:  # nothing was accepted
+                self._begun.unlink(missing_ok=True)
 
     def _find(self, holder: str, db: sqlite3.Connection) -> str:
-        if self._require(db):
-            with suppress(OSError):
-                self._begun.replace(self._lost)
+        is_new = self._require(db)
         query = "SELECT n, model FROM jobs_batches WHERE origin = ? AND account = ? AND name = ?"
         self._n, model = db.execute(query, self._named).fetchone()
         count = "SELECT COUNT(*) FROM jobs_items WHERE batch = ?"
-        if not db.execute(count, (self._n,)).fetchone()[0]:
+        is_empty = not db.execute(count, (self._n,)).fetchone()[0]
+        if is_new or is_empty:
+            with suppress(OSError):
+                self._begun.replace(self._lost)
+        if is_empty:
             found = [(self._n, *row) for row in recover_items(self._database.path, *self._named)]
             db.executemany("INSERT OR IGNORE INTO jobs_items VALUES (?, ?, ?, ?, ?, ?, ?, ?)", found)
         with suppress(OSError):
@@ -240,6 +247,10 @@ class LocalJournal(Journal):
         """Create what is missing, the first time or in an index made anew; return whether the batch was."""
         for statement in SCHEMA:
             db.execute(statement)
+        try:
+            db.execute("SELECT state, id, since, cost, error FROM jobs_items LIMIT 0")
+        except sqlite3.OperationalError as error:
+            raise DamagedIndexError(f"the journal has lost a column: {error}") from error
         made = db.execute(
             "INSERT OR IGNORE INTO jobs_batches (origin, account, name, model, sandbox, total, started, n) "
             "VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
@@ -258,8 +269,20 @@ class LocalJournal(Journal):
             )
             values = [part for key in some for part in key]
             for digest, number, *rest in db.execute(query, (self._n, *values)):
-                found[bytes(digest), number] = Row(*rest)
+                found[bytes(digest), number] = _row(*rest)
         return found
+
+
+def _row(state: Any, identifier: Any, since: Any, cost: Any, error: Any) -> Row:
+    """Return what is written of an item; of a damaged row what can be read."""
+    identifier = identifier if isinstance(identifier, str) and identifier else None
+    if state not in _STATES:
+        state = "running" if identifier else "sent"
+    try:
+        cost = None if cost is None else str(Decimal(cost))
+    except (ArithmeticError, TypeError, ValueError):
+        cost = None
+    return Row(state, identifier, since if isinstance(since, int) else None, cost, replace_surrogates(error))
 
 
 def recover_items(index: Path, origin: str, account: str, name: str | None) -> list[tuple[Any, ...]]:

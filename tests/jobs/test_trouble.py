@@ -278,6 +278,24 @@ class TestTheArchive:
         assert sandbox.billed == 4, "what the archive has is not paid for again"
         assert [b.name for b in batches(archive)] == ["foxes"]
 
+    @pytest.mark.parametrize(
+        "damage",
+        [
+            "DROP TABLE jobs_items",
+            "DELETE FROM jobs_items",
+            "ALTER TABLE jobs_items DROP COLUMN cost",
+            "UPDATE jobs_items SET state = 'x', since = 'y', cost = 'z'",
+        ],
+    )
+    @pytest.mark.filterwarnings("ignore::skytells_nb.exceptions.SkytellsWarning")
+    def test_a_damaged_journal_pays_for_nothing_twice(self, run, archive, sandbox, damage):
+        first = run(["a fox", "an owl"], name="foxes")
+        with sqlite3.connect(archive.path / "index.sqlite") as db:
+            db.execute(damage)
+        db.close()
+        assert [made.id for made in run(["a fox", "an owl"], name="foxes")] == [made.id for made in first]
+        assert sandbox.billed == 2
+
     def test_what_ran_when_the_index_was_lost_is_found_by_a_later_run_too(self, run, archive, sandbox):
         """The archive knows of one, the listing of two; the first run after the loss cannot ask it."""
         kept = [run(["a fox"], name="foxes")[0].id]

@@ -273,8 +273,57 @@ class Choice:
         return message
 
 
+class TextAnswer(Finished):
+    """What a text model answered at once, which can be kept and counted as a prediction."""
+
+    __slots__ = ()
+
+    id: str
+    model: str | None
+    requested_model: str | None
+    cost: Decimal | None
+    created_at: datetime | None
+    seconds: float | None
+    input: dict[str, Any]
+    origin: str | None
+    raw: dict[str, Any]
+
+    def _kept(self) -> list[str]:
+        return []
+
+    def to_prediction(self, status: Status = "succeeded", error: str | None = None) -> Prediction:
+        """Return the same call as an archive keeps it and a frame counts it, without vectors.
+
+        Parameters
+        ----------
+        status, error : str, optional
+            How it ended, where not well.
+        """
+        if not self.id:
+            raise SkytellsError("This answer has no id, so nothing can keep it.", charged=False)
+        return Prediction(
+            id=self.id,
+            status=status,
+            model=self.requested_model or self.model,
+            model_type="text",
+            input=self.input,
+            output=self._kept(),
+            error=error,
+            metrics=Metrics(
+                predict_time=self.seconds,
+                total_time=self.seconds,
+                billing={} if self.cost is None else {"credits_used": self.cost},
+            ),
+            cost=self.cost,
+            created_at=self.created_at,
+            completed_at=self.created_at and self.created_at + timedelta(seconds=self.seconds or 0.0),
+            origin=self.origin,
+            raw=self.raw,
+        )
+
+
 @dataclass(frozen=True, slots=True, repr=False)
-class ChatCompletion(Finished, Drawn):
+class ChatCompletion(TextAnswer, Drawn):
     """One turn of a chat: what the model answered, why it stopped, and what it cost.
 
     A plain value, which can be pickled. ``text``, ``finish_reason``, ``refusal`` and ``tool_calls`` are those
@@ -403,15 +452,8 @@ class ChatCompletion(Finished, Drawn):
         """What whoever reads it should know: cut off, filtered, refused; None where all is well."""
         return note_on(self.text, self.finish_reason, self.refusal, bool(self.tool_calls), self.filters)
 
-    def to_prediction(self, status: Status = "succeeded", error: str | None = None) -> Prediction:
-        """Return the same call as an archive keeps it and a frame counts it.
-
-        Parameters
-        ----------
-        status, error : str, optional
-            How it ended, where not well.
-        """
-        return as_prediction(self, [each.text for each in self.choices if each.text], status, error)
+    def _kept(self) -> list[str]:
+        return [each.text for each in self.choices if each.text]
 
     def __hash__(self) -> int:
         return hash((self.origin, self.id))
@@ -508,33 +550,6 @@ def described(value: Any, ended: str | None) -> str:
     if value.note:
         parts.append(f"note={value.note!r}")
     return f"{type(value).__name__}({', '.join(parts)})"
-
-
-def as_prediction(value: Any, output: list[str], status: Status, error: str | None) -> Prediction:
-    """Return a text call as a prediction, so that archives, budgets and frames count it like any other."""
-    if not value.id:
-        raise SkytellsError("This answer has no id, so nothing can keep it.", charged=False)
-    began = value.created_at
-    took = value.seconds
-    return Prediction(
-        id=value.id,
-        status=status,
-        model=value.requested_model or value.model,
-        model_type="text",
-        input=value.input,
-        output=output,
-        error=error,
-        metrics=Metrics(
-            predict_time=took,
-            total_time=took,
-            billing={} if value.cost is None else {"credits_used": value.cost},
-        ),
-        cost=value.cost,
-        created_at=began,
-        completed_at=None if began is None else began + timedelta(seconds=took or 0.0),
-        origin=value.origin,
-        raw=value.raw,
-    )
 
 
 def _first_count(found: Mapping[str, Any], *names: str) -> int | None:

@@ -13,11 +13,9 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 
 from .. import _lazy
 from ..plaintext import clean
-from ._chat import Filter, ToolCall, Usage, as_prediction, described, note_on, parse_epoch, parse_filters
-from ._finished import Drawn, Finished
+from ._chat import Filter, TextAnswer, ToolCall, Usage, described, note_on, parse_epoch, parse_filters
+from ._finished import Drawn
 from ._parse import parse_count, parse_mapping, parse_text
-from ._prediction import Prediction
-from ._status import Status
 
 if TYPE_CHECKING:
     from numpy import float64
@@ -26,7 +24,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class Response(Finished, Drawn):
+class Response(TextAnswer, Drawn):
     """One turn of the responses route. A plain value, which can be pickled.
 
     Attributes
@@ -170,15 +168,8 @@ class Response(Finished, Drawn):
                 found += [part for part in content if isinstance(part, Mapping)]
         return found
 
-    def to_prediction(self, status: Status = "succeeded", error: str | None = None) -> Prediction:
-        """Return the same call as an archive keeps it and a frame counts it.
-
-        Parameters
-        ----------
-        status, error : str, optional
-            How it ended, where not well.
-        """
-        return as_prediction(self, [self.text] if self.text else [], status, error)
+    def _kept(self) -> list[str]:
+        return [self.text] if self.text else []
 
     def __hash__(self) -> int:
         return hash((self.origin, self.id))
@@ -191,7 +182,7 @@ class Response(Finished, Drawn):
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class Embeddings(Finished):
+class Embeddings(TextAnswer):
     """Vectors of texts, in the order of the texts. A plain value, which can be pickled.
 
     Attributes
@@ -292,16 +283,6 @@ class Embeddings(Finished):
         """Return the vectors as a DataFrame: a row for each text, under its text, a column a dimension."""
         frame: DataFrame = _lazy.embeddings_frame(self)
         return frame
-
-    def to_prediction(self, status: Status = "succeeded", error: str | None = None) -> Prediction:
-        """Return the same call as an archive keeps it and a frame counts it, without its vectors.
-
-        Parameters
-        ----------
-        status, error : str, optional
-            How it ended, where not well.
-        """
-        return as_prediction(self, [], status, error)
 
     def __len__(self) -> int:
         return len(self.vectors)

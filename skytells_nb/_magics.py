@@ -35,7 +35,7 @@ from .formatting import format_cost, money_unit
 from .forms import Field, FieldKind, fields_from_schema
 from .models import ChatCompletion, Model, Prediction, Response
 from .pricing import estimate
-from .schema import UNSET, as_text, check, closest
+from .schema import UNSET, as_text, check, closest_input
 
 _FILL: Final = re.compile(r"\{\{|\}\}|\{([A-Za-z_]\w*)\}|\{([A-Za-z_]\w*)[.\[(!:][^{}]*\}")
 _NUMBER: Final = re.compile(r"-\d")
@@ -274,7 +274,7 @@ def _input(model: Model, given: Mapping[str, Any], prompt: str) -> dict[str, Any
         input[_prompt_name(model, fields.values())] = prompt
     for name, typed in given.items():
         if name not in fields and not anything:
-            near = closest(name, fields)
+            near = closest_input(name, fields)
             hint = f"It has {', '.join(fields)}." if near is None else f"Did you mean --{near}?"
             raise MagicError(f"{model.id} has no input {name!r}. Nothing was sent. {hint}")
         input[name] = _parse_value(fields.get(name, Field(name=name, kind="json")), typed)

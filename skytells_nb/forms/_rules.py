@@ -26,7 +26,7 @@ from ..schema import (
     TIMES,
     UNSET,
     Number,
-    did_you_mean,
+    input_hint,
     is_same,
     parse,
 )
@@ -139,7 +139,7 @@ def select_fields(fields: Sequence[Field], names: Sequence[str] | None) -> list[
     known = {field.name: field for field in fields}
     for name in wanted:
         if name not in known:
-            hint = did_you_mean(name, known) or f"It has {', '.join(known)}."
+            hint = input_hint(name, known) or f"It has {', '.join(known)}."
             raise InvalidInputError(f"This model has no input {name!r}. {hint}")
     shown = [known[name].moved("main") if known[name].place == "advanced" else known[name] for name in wanted]
     return [*shown, *(field.moved("hidden") for field in fields if field.name not in wanted)]

@@ -20,7 +20,7 @@ from typing import Any, Final
 
 from .._options import options
 from ._flatten import listed, modern_throughout
-from ._names import closest, unknown_inputs
+from ._names import closest_input, unknown_inputs
 from ._property import UNSET, InputSchema, Property, parse
 from ._values import as_lists, to_plain
 
@@ -95,7 +95,7 @@ class Checker:
         found: dict[str, str] = dict(
             unknown_inputs(self.inputs, input, policy=options.unknown_inputs or "refuse")
         )
-        meant = {closest(name, [n for n in self.inputs if n not in input]) for name in found}
+        meant = {closest_input(name, [n for n in self.inputs if n not in input]) for name in found}
         required = [name for name, p in self.inputs.items() if p.required and not p.conditions]
         also = [name for name in listed(self.inputs.flat.get("required")) if isinstance(name, str)]
         for name in dict.fromkeys([*self._needed, *required, *also]):

@@ -106,7 +106,7 @@ def count_names(schema: InputSchema, input: Mapping[str, Any]) -> list[str]:
     return [*declared, *(name for name in given if _letters(name) in _COUNT_LETTERS)]
 
 
-def closest(name: object, known: Iterable[str]) -> str | None:
+def closest_input(name: object, known: Iterable[str]) -> str | None:
     """Return which known name was probably meant: written otherwise, misspelt, or another word for it."""
     names = list(known)
     plain = _letters(name)
@@ -124,13 +124,13 @@ def closest(name: object, known: Iterable[str]) -> str | None:
     near = checks.closest(str(name), names)
     if near is None:  # it may be another word for one of them, misspelt
         word = checks.closest(str(name), (each for group in _SYNONYMS for each in group), cutoff=0.75)
-        near = None if word is None or _letters(word) == plain else closest(word, names)
+        near = None if word is None or _letters(word) == plain else closest_input(word, names)
     return near
 
 
-def did_you_mean(name: object, known: Iterable[str]) -> str:
+def input_hint(name: object, known: Iterable[str]) -> str:
     """Return ``Did you mean 'width'?``; empty where nothing is near."""
-    near = closest(name, known)
+    near = closest_input(name, known)
     return "" if near is None else f"Did you mean {near!r}?"
 
 
@@ -146,7 +146,7 @@ def misspelt(schema: InputSchema, input: Mapping[str, Any]) -> dict[str, str]:
     for name in input:
         if name in schema:
             continue
-        hint = did_you_mean(name, free)
+        hint = input_hint(name, free)
         if not hint and isinstance(name, str) and name.startswith("Unnamed:"):
             hint = "It is the index of a CSV file: read that with index_col=0."
         more = f" and {len(schema) - 12} more" if len(schema) > 12 else ""
@@ -192,7 +192,7 @@ def closest_model(name: str, models: Iterable[Model]) -> tuple[Model | None, Mod
         model = next(iter(meant.values()))
         return model, model
     slugs = {model.name: model.id for model in reversed(known) if model.name}
-    near = closest(bare, [*by_slug, *slugs])
+    near = closest_input(bare, [*by_slug, *slugs])
     return None, None if near is None else by_slug[slugs.get(near, near) if near not in by_slug else near]
 
 

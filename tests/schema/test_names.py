@@ -9,7 +9,7 @@ import pytest
 
 from skytells_nb.exceptions import InvalidInputError, SkytellsWarning
 from skytells_nb.models import Model
-from skytells_nb.schema import as_text, check, closest, closest_model, parse, unknown_inputs
+from skytells_nb.schema import as_text, check, closest_input, closest_model, parse, unknown_inputs
 
 INPUTS = ["prompt", "width", "height", "seed", "number_of_images", "negative_prompt", "num_inference_steps"]
 
@@ -37,7 +37,7 @@ INPUTS = ["prompt", "width", "height", "seed", "number_of_images", "negative_pro
     ],
 )
 def test_the_nearest_name_is_found(name: Any, meant: str | None):
-    assert closest(name, INPUTS) == meant
+    assert closest_input(name, INPUTS) == meant
 
 
 def test_an_unknown_name_is_refused_with_what_was_meant():

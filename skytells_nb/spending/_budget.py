@@ -173,7 +173,7 @@ class Budget(Observer):
 
     @property
     def remaining(self) -> Decimal:
-        """What is left; below zero only when something cost more than it was estimate to."""
+        """What is left; below zero only when something cost more than it was estimated to."""
         return _cents(self._left(self.sandbox))
 
     @property
@@ -242,7 +242,7 @@ class Budget(Observer):
         played = self.sandbox
         if not (played or self.spent or self.reserved):  # nothing yet: what is connected to is what it is for
             played = (connection := latest()) is not None and connection.account.sandbox
-        unit = self._unit(played)
+        unit = money_unit(played)
         daily = f" a day, since {self._midnight():%Y-%m-%d %H:%M %z}" if self.per else ""
         parts = [f"{money(self.spent, unit)} spent", f"{money(self.reserved, unit)} reserved"]
         if self.estimated:
@@ -338,7 +338,7 @@ class Budget(Observer):
         return None if is_set_aside else entry
 
     def _refusal(self, what: str, estimate: Estimate, sandbox: bool, advice: str) -> BudgetExceeded:
-        unit = self._unit(sandbox)
+        unit = money_unit(sandbox)
         balance = self._balance(sandbox)
         left = balance.left(self.limit)
         others = [o._left(sandbox) for o in global_observers if isinstance(o, Budget)]  # noqa: SLF001 - another budget, of this class
@@ -383,8 +383,6 @@ class Budget(Observer):
 
     def _left(self, sandbox: bool) -> Decimal:
         return self._balance(sandbox).left(self.limit)
-
-    _unit = staticmethod(money_unit)
 
 
 async def require_price(connection: Connection, model: str, input: dict[str, Any]) -> Estimate:

@@ -105,9 +105,8 @@ def verify(body: bytes | str, signature: str | None, secret: str | Iterable[str]
     >>> webhooks.verify(b'{"id":"p2","status":"succeeded"}', signature, "sk-test")
     False
     """
-    return Secrets.of(secret).match(
-        _arrived(body), signature.strip().lower() if isinstance(signature, str) else ""
-    )
+    given = signature.strip().lower() if isinstance(signature, str) else ""
+    return Secrets.of(secret).match(_arrived(body), given)
 
 
 def _arrived(body: object) -> bytes:
@@ -189,10 +188,9 @@ def _unwrapped(body: bytes) -> dict[str, Any]:
         read = json.loads(body.decode("utf-8-sig", "surrogatepass"))  # in UTF-16 nobody has looked for a key
     except (ValueError, RecursionError):
         read = None
-    if isinstance(read, dict) and "id" not in read and isinstance(read.get("data"), dict):
-        read = read["data"]
-    if isinstance(read, dict) and isinstance(read.get("type"), str) and isinstance(read.get("data"), dict):
-        read = read["data"] if read["type"].startswith("prediction.") else read
+    if isinstance(read, dict) and isinstance(read.get("data"), dict):
+        is_event = "id" not in read or str(read.get("type")).startswith("prediction.")
+        read = read["data"] if is_event else read
     if not isinstance(read, dict):
         raise SkytellsError(
             "The webhook delivery holds no prediction: its body is no JSON object. Read the prediction with "
@@ -403,8 +401,7 @@ class Receiver:
             return 401, '{"error":"the signature does not match"}'
         except SkytellsError:
             return 422, '{"error":"no prediction in it"}'
-        # The API delivers again what it thinks was missed, so
-        # the same news may come several times (section 7).
+        # The API delivers again what it thinks was missed: the same news may come several times (section 7).
         key = (prediction.id, prediction.status)
         with self._changed:
             if key in self._known:
@@ -468,9 +465,8 @@ class Receiver:
 
 def _listen(host: str, port: int) -> socket.socket:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listener = socket.socket(
-        family, socket.SOCK_STREAM, socket.IPPROTO_TCP
-    )  # named, so that asyncio sets NODELAY
+    # The protocol is named, so that asyncio sets NODELAY.
+    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((host, port))
@@ -490,15 +486,10 @@ def _start(
     """Serve an ASGI application on a socket in a daemon thread; returns what stops it, and the thread."""
     import uvicorn
 
-    config = uvicorn.Config(
-        application,
-        interface="asgi3",
-        log_config=None,
-        access_log=False,
-        lifespan="off",
-        timeout_graceful_shutdown=2,
+    quiet: dict[str, Any] = {"log_config": None, "access_log": False, "lifespan": "off"}
+    server = uvicorn.Server(
+        uvicorn.Config(application, interface="asgi3", timeout_graceful_shutdown=2, **quiet)
     )
-    server = uvicorn.Server(config)
 
     def serve() -> None:
         asyncio.run(server.serve(sockets=[listener]))

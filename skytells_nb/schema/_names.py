@@ -25,6 +25,8 @@ COUNT_NAMES: Final = (
 _PLAIN_COUNTS: Final = frozenset(
     {"images", "pictures", "videos", "clips", "outputs", "results", "variants", "candidates", "num", "batch"}
     | {"repeat", "repeats", "generations", "howmany", "amount", "qty"}
+    | {"anzahl", "anzahlbilder", "nombre", "nombreimages", "nombredimages", "cantidad", "númerodeimágenes"}
+    | {"numero", "numeroimmagini", "quantidade", "aantal", "antal", "数量", "枚数", "张数", "生成数量", "개수"}
 )
 """Names of counts where the value is a whole number; else files or lists go by them."""
 
@@ -68,7 +70,7 @@ _SYNONYMS: Final = (
     frozenset({"negative", "negative_prompt", "neg_prompt", "uc"}),
     frozenset({*PROMPT_NAMES, "text_prompt", "description"}),
 )
-_NOT_A_WORD: Final = re.compile(r"[^a-z0-9]+")
+_NOT_A_WORD: Final = re.compile(r"[\W_]+")
 _WORD: Final = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])")
 
 

@@ -227,7 +227,7 @@ RANGES = [
             ("0.2", "0.4"),
             f"{name} is not given",
         )
-        for name in ("how_many", "nb_images", "amount")
+        for name in ("how_many", "nb_images", "amount", "anzahl", "枚数")
     ),
     (
         listed(0.1, "image"),

@@ -8,14 +8,14 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from decimal import Decimal
 from functools import wraps
-from typing import Any, Final, Literal, Self
+from typing import TYPE_CHECKING, Any, Final, Literal, Self
 
 import ipywidgets as w
 import traitlets
 
 from ..aio import run
 from ..api import AsyncClient, Client, client_of
-from ..checks import UnknownNameError, check_choice, closest, expected, meant_as
+from ..checks import UnknownNameError, check_choice, closest, expected, meant_as, require_package
 from ..exceptions import InvalidInputError
 from ..formatting import format_cost, money_unit
 from ..models import Model, Prediction, PredictionList
@@ -40,6 +40,9 @@ from ._views import (
     summary_html,
     unplaced_html,
 )
+
+if TYPE_CHECKING:
+    from ._skin import FormSkin
 
 _log: Final = logging.getLogger(__name__)
 
@@ -170,10 +173,10 @@ class PromptForm(w.VBox):  # type: ignore[misc]  # ipywidgets has no types
             queue=queue,
             unavailable=self._unavailable,
         )
-        unit = money_unit(self._sandbox)
+        unit = money_unit(self.is_sandbox)
         self._status = StatusBar(layouts, unit, click_hint(ipykernel_version()))
         self.children = [
-            layouts.html(style + heading_html(self.model, self._sandbox) + note, layout=layouts.wide),
+            layouts.html(style + heading_html(self.model, self.is_sandbox) + note, layout=layouts.wide),
             *self.fieldset.widgets,
             self._unplaced,
             self._actions.row,
@@ -197,10 +200,11 @@ class PromptForm(w.VBox):  # type: ignore[misc]  # ipywidgets has no types
         if not isinstance(model, Model) or model.input_schema is None:
             found = run(self._client.models.get(model.id if isinstance(model, Model) else model))
             model = model if found.input_schema is None and isinstance(model, Model) else found
-        return replace(model, pricing=model.pricing.in_credits()) if self._sandbox else model
+        return replace(model, pricing=model.pricing.in_credits()) if self.is_sandbox else model
 
     @property
-    def _sandbox(self) -> bool:
+    def is_sandbox(self) -> bool:
+        """Whether what it makes is a sandbox's, and costs credits."""
         return self._client.connection.account.sandbox
 
     # --- what is set -------------------------------------------------------------------------------------
@@ -266,6 +270,10 @@ class PromptForm(w.VBox):  # type: ignore[misc]  # ipywidgets has no types
         refused = self._checker.problems(shared)
         return {name: value for name, value in shared.items() if name not in refused}
 
+    def applies(self, field: Field) -> bool:
+        """Whether its value asks for a field, which some are only under a condition."""
+        return self._applies(field, self.value)
+
     def _applies(self, field: Field, value: Mapping[str, Any]) -> bool:
         return field.source is None or self._checker.applies(field.source, value)
 
@@ -316,6 +324,35 @@ class PromptForm(w.VBox):  # type: ignore[misc]  # ipywidgets has no types
     def _generate(self) -> None:
         self.controller.press(self.value)
 
+    def as_anywidget(self) -> FormSkin:
+        """Return the same form as an anywidget, for front ends without Jupyter widgets, such as marimo.
+
+        It shows and changes this form; lists and objects are typed as JSON in it. It needs anywidget, which
+        the ``marimo`` extra brings.
+
+        Returns
+        -------
+        anywidget.AnyWidget
+            Let it be a cell's last line.
+
+        Raises
+        ------
+        SkytellsError
+            anywidget is not installed.
+
+        Examples
+        --------
+        >>> import skytells_nb as sky
+        >>> with sky.Sandbox(transport="inprocess") as sandbox, sandbox.client() as client:
+        ...     skin = sky.PromptForm("truefusion-edge", client=client).as_anywidget()
+        ...     [field["name"] for field in skin.fields]
+        ['prompt', 'width', 'height', 'num_outputs', 'seed']
+        """
+        require_package("anywidget", "This form", extra="marimo")
+        from ._skin import FormSkin
+
+        return FormSkin(self)
+
     # --- what is shown -----------------------------------------------------------------------------------
 
     def _render(self, old: FormState, new: FormState) -> None:
@@ -344,7 +381,7 @@ class PromptForm(w.VBox):  # type: ignore[misc]  # ipywidgets has no types
 
     def _budget_left(self) -> str:
         budget = self.controller.budget
-        return "" if budget is None else format_cost(budget.remaining, money_unit(self._sandbox))
+        return "" if budget is None else format_cost(budget.remaining, money_unit(self.is_sandbox))
 
     def _render_panels(self) -> None:
         html: dict[str, Callable[[], str]] = {

@@ -26,7 +26,8 @@ _PLAIN_COUNTS: Final = frozenset(
     {"images", "pictures", "videos", "clips", "outputs", "results", "variants", "candidates", "num", "batch"}
     | {"repeat", "repeats", "generations", "howmany", "amount", "qty"}
     | {"anzahl", "anzahlbilder", "nombre", "nombreimages", "nombredimages", "cantidad", "númerodeimágenes"}
-    | {"numero", "numeroimmagini", "quantidade", "aantal", "antal", "数量", "枚数", "张数", "生成数量", "개수"}
+    | {"numero", "numeroimmagini", "quantidade", "aantal", "antal"}
+    | {"数量", "枚数", "张数", "生成数量", "개수"}
 )
 """Names of counts where the value is a whole number; else files or lists go by them."""
 

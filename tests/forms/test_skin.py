@@ -1,0 +1,94 @@
+"""The form as an anywidget: what its page is told, and what comes of what the page tells."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import skytells_nb as sky
+from skytells_nb.forms import PromptForm
+
+from .schemas import EXAMPLES
+
+FormOf = Callable[..., PromptForm]
+
+SCHEMA = {
+    "type": "object",
+    "required": ["prompt"],
+    "properties": {
+        "prompt": {"type": "string"},
+        "style": {"type": "string", "enum": ["ink", "oil"]},
+        "layers": {
+            "type": "array",
+            "items": {"type": "string", "enum": ["a", "b", "c"]},
+            "uniqueItems": True,
+        },
+        "seed": {"type": "integer", "maximum": 2**64},
+        "guidance": {"type": "number", "minimum": 0, "maximum": 10},
+        "upscale": {"type": "boolean", "default": False},
+        "loras": {"type": "array", "items": {"type": "object", "properties": {"path": {"type": "string"}}}},
+        "image": {"type": "string", "format": "uri"},
+    },
+}
+
+
+def tell(skin: Any, do: str, name: str = "", to: object = None) -> dict[str, Any]:
+    """Send what the page would, and return what it is told then."""
+    skin._handle_custom_msg({"do": do, "name": name, "to": to}, [])
+    return dict(skin.view)
+
+
+def test_what_is_typed_is_the_forms_value_with_its_types(form_of: FormOf):
+    form = form_of(SCHEMA)
+    skin = form.as_anywidget()
+    typed = {"prompt": "a fox", "style": [1], "layers": [0, 2], "seed": str(2**63), "guidance": "2.5"}
+    for name, to in {
+        **typed,
+        "upscale": True,
+        "loras": '[{"path": "x"}]',
+        "image": "https://x/a.png",
+    }.items():
+        tell(skin, "type", name, to)
+    meant = {"prompt": "a fox", "style": "oil", "layers": ["a", "c"], "seed": 2**63, "guidance": 2.5}
+    whole = {**meant, "upscale": True, "loras": [{"path": "x"}], "image": "https://x/a.png"}
+    assert form.value == whole
+    assert skin.shown["style"], skin.shown["seed"] == ([1], str(2**63))
+    for name in ("style", "seed", "loras"):
+        tell(skin, "type", name, [] if name == "style" else "")
+        assert name not in form.value
+    form.value = {"prompt": "an owl"}
+    tell(skin, "look")
+    assert (skin.shown["prompt"], skin.shown["seed"], skin.shown["layers"]) == ("an owl", "", [])
+
+
+def test_what_cannot_be_read_is_said_and_the_value_stays(form_of: FormOf):
+    form = form_of(SCHEMA)
+    skin = form.as_anywidget()
+    for name, to in (("seed", "much"), ("loras", "[{"), ("style", [9])):
+        assert "cannot be read" in tell(skin, "type", name, to)["problems"][name]
+    assert form.value == {}
+    assert tell(skin, "generate")["problems"]["prompt"] == "This is needed."
+
+
+def test_it_generates_on_the_forms_controller(sandbox: sky.Sandbox, client: sky.Client):
+    form = PromptForm("truefusion-edge", client=client)
+    skin = form.as_anywidget()
+    assert (skin.view["price"], skin.view["title"]) == ("0.01 credits", "TrueFusion Edge on the sandbox")
+    tell(skin, "type", "prompt", "a red fox in snow")
+    tell(skin, "generate")
+    form.wait(20)
+    view = tell(skin, "look")
+    assert (view["running"], view["status"][:9], sandbox.billed) == (False, "succeeded", 1)
+    assert "data:image/" in view["result"]
+
+
+def test_every_kind_of_schema_can_be_drawn_and_keeps_its_value(form_of: FormOf):
+    for name, example in EXAMPLES.items():
+        form = form_of(example.schema)
+        skin = form.as_anywidget()
+        form.value = example.input
+        for field in skin.fields:  # as if each control was left with what stands in it
+            tell(skin, "look")
+            if field["kind"] not in ("checkbox", "secret") and field["name"] in example.input:
+                tell(skin, "type", field["name"], skin.shown[field["name"]])
+        assert form.value == example.input, name

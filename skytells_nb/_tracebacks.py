@@ -2,13 +2,14 @@
 
 IPython asks an exception for ``_render_traceback_`` before it formats one itself. `install` wraps the shell's
 ``showtraceback``, which gives that method to this toolkit's errors, also where another error came of one, and
-to what everybody meets here: ``asyncio.run()`` where the kernel's loop runs already, a coroutine taken for
-what it will give, a method or an option that is misspelt. No other error looks different. `uninstall` takes
-it back; ``sky.options.tracebacks = "full"`` shows all frames, as IPython would.
+to what everybody meets here: the stop button, ``asyncio.run()`` where the kernel's loop runs already, a
+coroutine taken for what it will give, a method or an option that is misspelt. No other error looks different.
+`uninstall` takes it back; ``sky.options.tracebacks = "full"`` shows all frames, as IPython would.
 """
 
 from __future__ import annotations
 
+import asyncio
 import linecache
 import re
 import site
@@ -67,22 +68,22 @@ def install() -> None:
     original = shell.showtraceback
 
     def showtraceback(exc_tuple: Any = None, *args: Any, **named: Any) -> None:
-        error = (exc_tuple or sys.exc_info())[1]
+        error: Any = (exc_tuple or sys.exc_info())[1]
         try:
-            ours = isinstance(error, Exception) and _explain(error) and options.tracebacks != "full"
+            ours = _explain(error) and options.tracebacks != "full"
         except Exception:  # noqa: BLE001 - a hint that cannot be made must not hide the error
             ours = False
-        if not ours or not isinstance(error, Exception):
+        if not ours:
             original(exc_tuple, *args, **named)
             return
         if isinstance(error, ExceptionGroup):  # which IPython leaves to Python, without asking it
             shell._showtraceback(type(error), error, short_traceback(error, shell))  # noqa: SLF001 - for shells to override
             return
-        error._render_traceback_ = lambda: _chain(error, shell)  # type: ignore[attr-defined]  # IPython's protocol
+        error._render_traceback_ = lambda: _chain(error, shell)
         try:
             original(exc_tuple, *args, **named)
         finally:
-            del error._render_traceback_  # type: ignore[attr-defined]  # the same
+            del error._render_traceback_
 
     shell.showtraceback = _installed[shell] = showtraceback
     shell.display_formatter.formatters["text/plain"].for_type(CoroutineType, _print_coroutine)
@@ -115,7 +116,15 @@ def _explain(error: BaseException | None) -> bool:
         error.add_note(hint)
     if isinstance(error, ExceptionGroup):
         return {True} == {_explain(each) for each in error.exceptions}
-    return bool(hint) or isinstance(error, SkytellsError) or _explain(_cause(error))
+    return _is_short(error) or _explain(_cause(error))
+
+
+def _is_short(error: BaseException) -> bool:
+    """Whether an error is shown without inner frames: ours, a slip, or the stop button while we waited."""
+    if isinstance(error, KeyboardInterrupt | asyncio.CancelledError):
+        frames = traceback.walk_tb(error.__traceback__)
+        return any(frame.f_code.co_filename.startswith(_OWN) for frame, _ in frames)
+    return isinstance(error, SkytellsError) or bool(_hint(error))
 
 
 def _cause(error: BaseException) -> BaseException | None:
@@ -124,7 +133,7 @@ def _cause(error: BaseException) -> BaseException | None:
 
 def _chain(error: BaseException, shell: Any) -> list[str]:
     """Format an error that concerns us; one of others as IPython does, below ours that it came of."""
-    if isinstance(error, SkytellsError) or _hint(error):
+    if _is_short(error):
         return short_traceback(error, shell)
     before = _cause(error)
     kept = error.__cause__, error.__context__, error.__suppress_context__

@@ -59,6 +59,19 @@ def test_a_group_of_errors_is_as_short(shell: InteractiveShell, capsys: pytest.C
     assert len(lines) <= _tracebacks.MOST_LINES
 
 
+def test_the_stop_button_shows_the_line_that_was_stopped(
+    shell: InteractiveShell, capsys: pytest.CaptureFixture[str]
+):
+    setup = "import asyncio, signal\nimport skytells_nb as sky\n"
+    pressed = "signal.signal(signal.SIGALRM, signal.default_int_handler)\n"
+    soon = "signal.setitimer(signal.ITIMER_REAL, 0.05)\n"
+    cell = setup + pressed + soon + "sky.run(asyncio.sleep(60))"
+    lines = shown(shell, capsys, cell)
+    assert lines[-1].startswith("KeyboardInterrupt")
+    assert "----> sky.run(asyncio.sleep(60))" in lines
+    assert len(lines) <= _tracebacks.MOST_LINES
+
+
 def test_deep_code_shows_where_it_began_and_where_it_ended():
     def deeper(depth: int) -> None:
         if depth:

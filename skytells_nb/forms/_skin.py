@@ -85,7 +85,7 @@ class FormSkin(anywidget.AnyWidget):
         self.shown = {
             name: _written(field, value if field.kind == "whole" else value.get(name, UNSET))
             for name, field in self._fields.items()
-            if name not in self._misread
+            if name not in self._misread and field.kind != "secret"  # which no widget's state may hold
         }
         price = form.controller.price(value)
         refused = "" if state.error is None else f"{state.error.title}. {state.error.text}"

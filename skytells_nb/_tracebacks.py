@@ -73,7 +73,7 @@ def install() -> None:
             ours = _explain(error) and options.tracebacks != "full"
         except Exception:  # noqa: BLE001 - a hint that cannot be made must not hide the error
             ours = False
-        if not ours:
+        if not ours or hasattr(error, "_render_traceback_"):  # a magic's error shows itself, in one line
             original(exc_tuple, *args, **named)
             return
         if isinstance(error, ExceptionGroup):  # which IPython leaves to Python, without asking it

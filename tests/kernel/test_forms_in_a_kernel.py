@@ -199,7 +199,8 @@ def test_an_error_shows_the_user_s_line_and_asyncio_run_points_to_await(kernel: 
     assert sum("----> " in line for line in lines) == 2
     assert "skytells_nb" not in "".join(lines)
     nested = kernel.run("import asyncio\nasync def main(): ...\nmain = main()\nasyncio.run(main)")
-    assert "await main()" in nested.stderr
+    assert nested.error is not None
+    assert "await main()" in "\n".join(nested.error["traceback"])
     assert kernel.run("main.close()").ok
 
 

@@ -92,6 +92,7 @@ class BatchRunner:
         self._answered = asyncio.Event()
         self._waiting_for_money = 0
         self._explained_wait = False
+        self._gave_up = False
         self._fatal: BaseException | None = None
         self._team: asyncio.Future[Any] | None = None
         self._is_stopped_elsewhere = False
@@ -206,13 +207,16 @@ class BatchRunner:
 
     async def _next_item(self) -> Item | None:
         async with self._reading:
+            idle = False
             try:
                 while not self._ready and self._fatal is None:
-                    more = self.stopped_by is None
+                    # What this run has given up waiting for is open as long as it holds it.
+                    more = self.stopped_by is None and not (idle and self._gave_up)
                     items = await asyncio.to_thread(self._journal.take, more=more)
                     if items is None:
                         break
                     if not items:
+                        idle = True
                         await asyncio.sleep(_PAUSE)
                         continue
                     chunk = await asyncio.to_thread(self._sort, items)
@@ -462,6 +466,9 @@ class BatchRunner:
         if made is not None:
             self._record_pending(item, made, error)
         elif isinstance(error, UncertainCreateError):
+            # Of a text model's call no observer was told that it is one: left as sent, it kept a shared batch
+            # waiting for itself.
+            self._journal.settled(item.key, "uncertain", error.message)
             self._record_failure(item, error, kind="uncertain")
         elif isinstance(error, RateLimitError):
             self._limiter.limited(error.retry_after)
@@ -537,6 +544,7 @@ class BatchRunner:
         gone = isinstance(error, NotFoundError)
         if gone:
             self._journal.settled(item.key, "failed", error.message)
+        self._gave_up = self._gave_up or not gone
         self._settle(
             item.position,
             slim(replace(known, error=error.message, status="failed" if gone else known.status)),

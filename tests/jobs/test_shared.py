@@ -136,6 +136,22 @@ class TestGoingOn:
         assert statuses(night(retry_failed=True)) == ["succeeded"] * 4
         assert creates() == 6
 
+    def test_what_it_gives_up_waiting_for_keeps_it_no_longer(self, night, archive):
+        with sky.Sandbox(seconds=0.3) as slow, slow.client(archive=archive) as client:
+            for route in ("read", "list"):
+                slow.faults.always("unauthorized", on=route)
+            assert statuses(night(INPUTS[:1], client=client)) == ["processing"]
+            slow.faults.clear()
+            assert statuses(night(client=client)) == ["succeeded"]
+            assert slow.billed == 1
+
+    @pytest.mark.filterwarnings("ignore::skytells_nb.exceptions.SkytellsWarning")
+    def test_a_text_that_may_have_been_written_is_in_doubt_and_keeps_nobody(self, journal, sandbox, client):
+        sandbox.faults.next("drop_after", on="chat")
+        made = batch("gpt-5", INPUTS[:2], name="words", journal=journal, client=client, limit=1)
+        assert statuses(made) == ["failed", "succeeded"]
+        assert made[0].id == "uncertain-0"
+
     def test_a_rate_limit_slows_it_and_fails_nothing(self, night, sandbox):
         sandbox.faults.next("rate_limit", on="create", times=9, retry_after=0.02)
         assert statuses(night(INPUTS)) == ["succeeded"] * 4

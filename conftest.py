@@ -1,5 +1,6 @@
 """Which tests come first and together; and notebooks: on the sandbox, with no key, leaving nothing behind."""
 
+import gc
 import os
 import sys
 import tempfile
@@ -9,6 +10,7 @@ from typing import Any
 from unittest import mock
 
 import pytest
+from filelock import FileLock
 
 pytest_plugins = ["buckets"]
 
@@ -26,6 +28,29 @@ _FOLDER = tempfile.TemporaryDirectory(prefix="skytells-notebooks-")
 def pytest_configure(config: pytest.Config) -> None:
     """Keep the order of `pytest_collection_modifyitems` in several processes, too."""
     config.option.loadscopereorder = False
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection(session: pytest.Session) -> Iterator[object]:
+    """Let one process compile what all of them import, and look for no garbage among thousands of tests.
+
+    On a fresh checkout, four that compiled at once took 76 s of processors for it; in turn they take 49.
+    """
+    gc.disable()
+    try:
+        if "PYTEST_XDIST_WORKER" not in os.environ:
+            return (yield)
+        shared = Path(session.config.option.basetemp).parent
+        with FileLock(shared / "compiling"):
+            compiled = shared / "compiled"
+            if not compiled.exists():
+                collected = yield
+                compiled.touch()
+                return collected
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

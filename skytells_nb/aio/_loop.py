@@ -165,8 +165,15 @@ async def in_caller(function: Callable[..., object], *args: object) -> object:
     if caller is None:
         result = function(*args)
         return await result if inspect.isawaitable(result) else result
+
+    def call() -> object:
+        try:
+            return function(*args)
+        except StopIteration as error:  # which no future of asyncio takes: whoever awaits it would for ever
+            raise RuntimeError("a callback raised StopIteration") from error
+
     outcome: concurrent.futures.Future[Any] = concurrent.futures.Future()
-    caller.call(lambda: function(*args), outcome)
+    caller.call(call, outcome)
     result = await asyncio.wrap_future(outcome)
     return await result if inspect.isawaitable(result) else result
 

@@ -248,7 +248,7 @@ async def _follow(
             location = response.headers.get("location")
             if response.status_code not in (301, 302, 303, 307, 308) or location is None:
                 return await _store(response, path, limit, clock)
-            target = urljoin(url, location)
+            target = urljoin(url, location.strip().replace(" ", "%20"))  # as browsers read it
             if parts.scheme == "https" and target.lower().startswith("http:"):
                 return Download(problem="it redirects from https to http", final=True)
             url = target

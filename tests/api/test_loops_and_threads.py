@@ -183,6 +183,8 @@ def test_what_is_told_of_progress_is_told_where_the_user_waits(sandbox: sky.Sand
         "truefusion", INPUT, on_progress=lambda _: here.append(threading.current_thread())
     )
     assert set(here) == {threading.current_thread()}
+    with pytest.raises(RuntimeError, match="StopIteration"):  # which no future takes
+        client.predictions.create("truefusion", INPUT, on_progress=lambda _: next(iter(())))
 
     async def awaited() -> None:
         loops: list[object] = []

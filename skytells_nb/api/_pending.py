@@ -20,8 +20,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum
+from html import unescape
 from math import inf
 from typing import Any, Final, Literal, TypeAlias
+from unicodedata import normalize
 
 from ..models import Prediction
 from ..schema import is_same
@@ -62,6 +64,10 @@ def may_match(prediction: Prediction, model: str, input: Mapping[str, Any], name
     echoed = prediction.input
     if not echoed or not input:
         return True
+    if not echoed.keys() & input.keys():  # or all of it may lie within
+        echoed = {
+            name: each for part in echoed.values() if isinstance(part, dict) for name, each in part.items()
+        }
     alike = [_alike(echoed[key], value) for key, value in input.items() if key in echoed]
     return bool(alike) and all(alike)
 
@@ -81,7 +87,7 @@ def same_model(one: str, other: str, names: Names) -> bool:
 
 
 def _may_be_model(listed: str, asked: str, names: Names) -> bool:
-    if same_model(listed, asked, names):
+    if same_model(re.split("[:@]", listed)[0], asked, names):  # whichever version of it ran
         return True
     if any(slug in names for slug in (asked, _bare(asked))):
         return False
@@ -109,12 +115,13 @@ def _alike(echoed: object, sent: object) -> bool:
     if is_same(echoed, sent) or echoed is None or sent is None:
         return True
     if isinstance(sent, list) and isinstance(echoed, list):
-        return len(sent) == len(echoed) and all(map(_alike, echoed, sent))
+        is_sorted = sorted(map(repr, sent)) == sorted(map(repr, echoed))
+        return is_sorted or (len(sent) == len(echoed) and all(map(_alike, echoed, sent)))
     if isinstance(sent, dict) and isinstance(echoed, dict):
         return all(_alike(echoed[key], value) for key, value in sent.items() if key in echoed)
     # One picture may come back as a list of one, and the other way round.
     if isinstance(sent, dict | list) or isinstance(echoed, dict | list):
-        return sent == [echoed] or echoed == [sent]
+        return sent == [echoed] or echoed == [sent] or _plain(str(sent)) == _plain(str(echoed))
     if isinstance(sent, str) and isinstance(echoed, str):
         return _alike_text(echoed, sent)
     # Numbers come back as text, or rounded to the precision of another language's floats.
@@ -123,13 +130,14 @@ def _alike(echoed: object, sent: object) -> bool:
 
 
 def _alike_text(echoed: str, sent: str) -> bool:
-    one, other = " ".join(echoed.split()).casefold(), " ".join(sent.split()).casefold()
+    one, other = (" ".join(unescape(normalize("NFKC", text)).split()).casefold() for text in (echoed, sent))
     if one == other or not one or _MASK.fullmatch(echoed.strip()):
         return True
     if other.startswith(("http://", "https://", "data:")) and one.startswith(("http://", "https://")):
         return True
     stem = one.rstrip(".… ")
-    return len(stem) >= _SHORTEST_STEM and other.startswith(stem)
+    shortest = 1 if one.endswith(("...", "…")) else _SHORTEST_STEM
+    return len(stem) >= shortest and other.startswith(stem)
 
 
 def _number(value: object) -> float | None:

@@ -98,6 +98,12 @@ def test_what_is_hidden_masked_or_tidied_up_may_be_it_and_is_not_certain(echo):
         ("one", ["one"]),
         (["https://here.example/a.png"], ["https://storage.example/in.png"]),
         ({"a": "X", "b": 2}, {"a": "x"}),
+        ("a caf\u00e9", "a cafe\u0301"),
+        ("fish & <chips>", "fish &amp; &lt;chips&gt;"),
+        ("a fox in snow", "a fo…"),
+        ([1, 2], "1,2"),
+        ({"a": 1}, '{"a": 1}'),
+        ([2, 1], [1, 2]),
     ],
 )
 def test_values_that_the_api_rewrote_may_be_it(sent, echo):
@@ -122,6 +128,17 @@ def test_values_that_the_api_rewrote_may_be_it(sent, echo):
 def test_other_values_are_another_create(sent, echo):
     assert not matches(listed({"v": echo}), "truefusion-pro", {"v": sent}, NAMES)
     assert not may_match(listed({"v": echo}), "truefusion-pro", {"v": sent}, NAMES)
+
+
+def test_an_input_may_lie_within_another():
+    assert may_match(listed({"args": {"prompt": "a"}}), "truefusion-pro", {"prompt": "a"}, NAMES)
+    assert not may_match(listed({"args": {"prompt": "b"}}), "truefusion-pro", {"prompt": "a"}, NAMES)
+
+
+def test_a_version_of_a_model_may_be_it():
+    echo = listed({"prompt": "a"}, "skytells/truefusion-pro:3f2a")
+    assert not matches(echo, "truefusion-pro", {"prompt": "a"}, NAMES)
+    assert may_match(echo, "truefusion-pro", {"prompt": "a"}, NAMES)
 
 
 def test_an_input_of_wholly_other_keys_is_another():

@@ -25,7 +25,10 @@ _CONTROLS: Final = re.compile("[\x00-\x08\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufdd0-\
 
 # What a spreadsheet takes for a formula: at the start of a cell, and after what it may take for its end. A
 # csv with commas is opened with semicolons where those are the custom (owasp.org, "CSV Injection").
-FORMULA: Final = re.compile(r"(?:^|[;\t\r\n])\s*[=+\-@\uff1d\uff0b\uff0d\uff20]|^[\t\r\n]")
+# What nobody sees before it, and what a reader may drop, is passed over.
+FORMULA: Final = re.compile(
+    r"(?:^|[;\t\r\n])[\s\x00-\x1f\u200b-\u200f\u2060\ufeff]*[=+\-@\uff1d\uff0b\uff0d\uff20]|^[\t\r\n]"
+)
 
 _IN_ASCII: Final = {"×": "x", "…": "...", "·": "-", "–": "-", "“": '"', "”": '"', "’": "'", "€": "EUR"}
 

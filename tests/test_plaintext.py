@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from skytells_nb.models import Prediction
 from skytells_nb.plaintext import clean, clip, encodable, one_line
 
 
@@ -40,3 +41,10 @@ def test_a_console_of_few_letters_gets_what_it_has(charset):
     written = stream.buffer.getvalue().decode(charset)
     assert written.startswith(("2 × ", "2 x "))
     assert "a fox" in written
+
+
+def test_a_prediction_can_be_printed_there(monkeypatch):
+    stream = io.TextIOWrapper(io.BytesIO(), "cp932")
+    monkeypatch.setattr("sys.stdout", stream)
+    print(Prediction(id="p1", status="succeeded", output=["h\xe9llo 🦊"]), flush=True)
+    assert b"llo" in stream.buffer.getvalue()

@@ -87,7 +87,7 @@ def show(x: object, *, full: bool = False) -> None:
         text = x.text
     else:
         text = answer_text(x) if isinstance(x, ChatCompletion | Response) else things_text(things_in(x))
-    sys.stdout.write(encodable(text + "\n", sys.stdout))
+    print(encodable(text, sys.stdout))  # noqa: T201 - nothing where there is no stdout, as under pythonw
 
 
 def _draw(

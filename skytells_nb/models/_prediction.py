@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, Self, SupportsIndex, overload
 
 from .. import _lazy
 from ..exceptions import InvalidInputError, SkytellsError
+from ..plaintext import encodable
 from ._finished import Drawn, Finished
 from ._parse import (
     is_address,
@@ -315,7 +316,7 @@ class Prediction(Finished, Drawn):
             more = f", … {len(self.output)} in all" if len(self.output) > 1 else ""
             first = self.output[0] if len(self.output[0]) <= 80 else self.output[0][:79] + "…"
             parts.append(f"output=[{first!r}{more}]")
-        return f"Prediction({', '.join(parts)})"
+        return encodable(f"Prediction({', '.join(parts)})")  # people print it
 
 
 class PredictionList(Finished, Drawn, list[Prediction]):

@@ -177,14 +177,20 @@ def _files(value: object) -> Iterator[str]:
 
 
 def _unpacked(text: str) -> str | None:
-    """Return the base64 of a picture, a clip or a song as a data URI; None for any other text."""
-    head = text[:64]
+    """Return the base64 of a picture, a clip or a song as a data URI, and an address without space around it.
+
+    None for any other text. Base64 may be broken into lines, as in mail.
+    """
+    bare = text.strip()
+    if bare != text and is_address(bare):
+        return bare
+    head = bare[:64]
     if len(head) < 64 or not _BASE64.fullmatch(head):
         return None
     media_type = sniff(base64.b64decode(head))
     kind = FILE_TYPES[media_type].kind if media_type else "other"
-    is_file = kind in ("image", "video", "audio", "model") and _BASE64.fullmatch(text)
-    return f"data:{media_type};base64,{text}" if is_file else None
+    whole = "".join(bare.split()) if kind in ("image", "video", "audio", "model") else ""
+    return f"data:{media_type};base64,{whole}" if whole and _BASE64.fullmatch(whole) else None
 
 
 def _words(value: object) -> Iterator[str]:

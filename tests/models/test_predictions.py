@@ -205,6 +205,8 @@ PNG = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAW
         (None, None),
         (False, ["false"]),
         ({"image": PNG}, [f"data:image/png;base64,{PNG}"]),
+        (f"{PNG[:76]}\n{PNG[76:]}\n", [f"data:image/png;base64,{PNG}"]),
+        ([" https://cdn.example/a.png\n"], ["https://cdn.example/a.png"]),
         ([PNG, "word" * 20], [f"data:image/png;base64,{PNG}", "word" * 20]),
     ],
 )

@@ -21,8 +21,8 @@ from ..formatting import format_bytes
 from ..models import Prediction
 from ..pictures import PictureError, encode, is_array, is_picture
 from ..schema import Property, as_lists, parse, to_plain
-from ._download import form_of, is_young
-from ._load_save import local_file
+from ._download import form_of, is_gone, is_young
+from ._load_save import local_file, position_of
 from ._serialize import decode_data_uri
 
 LIMIT: Final = 10 * 2**20
@@ -66,6 +66,9 @@ def _converted(value: Any, rule: Property | None, origin: str | None) -> Any:
     if isinstance(value, Prediction):
         amount = len(value.output or ()) if wants_list else 1
         found = [_from_prediction(value, position, origin) for position in range(max(1, amount))]
+        of = rule.item if rule is not None and wants_list else rule
+        if of is not None and of.media and value.output and form_of(value, 0) == "text":
+            raise InvalidInputError(f"{of.name or 'This'} takes a file, and prediction {value.id} is text.")
         return found if wants_list else found[0]
     if isinstance(value, Mapping):
         inner = {} if rule is None else {each.name: each for each in rule.properties}
@@ -112,6 +115,8 @@ def _from_text(text: str, rule: Property | None) -> str | None:
 
 def _from_prediction(prediction: Prediction, position: int, origin: str | None) -> str:
     outputs = prediction.output or []
+    if prediction.status != "succeeded" or not is_gone(prediction):
+        position_of(prediction, position)
     form = form_of(prediction, position) if position < len(outputs) else None
     if form == "text":
         return outputs[position]

@@ -171,7 +171,7 @@ def load(prediction: Prediction, index: int = 0, *, archive: ArchiveLike = None)
     'PNG'
     """
     _check(prediction, "load")
-    position = _position(prediction, index)
+    position = position_of(prediction, index)
     path = local_file(prediction, position, archive)
     data = _fetch(prediction, position) if path is None else _read(path)
     media_type = sniff(data[:4096])
@@ -204,8 +204,8 @@ def _picture(data: bytes, name: str) -> Image | bytes:
 def local_file(prediction: Prediction, position: int, archive: ArchiveLike = None) -> Path | None:
     """Find the file of one output on this computer; None where there is none."""
     amount = len(prediction.output or ())
-    if len(prediction.files) == amount or (not amount and position < len(prediction.files)):
-        if prediction.files[position].is_file():
+    if not amount or len(prediction.files) == amount:
+        if position < len(prediction.files) and prediction.files[position].is_file():
             return prediction.files[position]
     else:
         for path in prediction.files:
@@ -264,7 +264,8 @@ def archives_of(prediction: Prediction, archive: ArchiveLike) -> Iterator[Archiv
                     _log.debug("%s was not asked for prediction %s: %s", own, prediction.id, error)
 
 
-def _position(prediction: Prediction, index: int) -> int:
+def position_of(prediction: Prediction, index: int) -> int:
+    """Return the place of an output, counted from the start; refuses one that is not there."""
     index = check_whole("index", index)
     amount = len(prediction.output or ()) or len(prediction.files)
     if -amount <= index < amount:
@@ -353,13 +354,13 @@ def save(
     _check(prediction, "save")
     target = check_path("path", path)
     amount = len(prediction.output or ()) or len(prediction.files) or 1
-    positions = range(amount) if index is None else [_position(prediction, index)]
+    positions = range(amount) if index is None else [position_of(prediction, index)]
     into_folder = not target.suffix
     with suppress(OSError, ValueError):  # writing it will say why
         into_folder = into_folder or target.is_dir()
     saved: list[Path] = []
     for number, wanted in enumerate(positions):
-        position = _position(prediction, wanted)
+        position = position_of(prediction, wanted)
         found = local_file(prediction, position, archive)
         data = _fetch(prediction, position) if found is None else _read(found)
         ending = extension(sniff(data[:4096]))

@@ -110,6 +110,9 @@ def in_a_file(value: Any, name: str, named: list[str]) -> Any:
         return [in_a_file(item, f"{name}_{at}", named) for at, item in enumerate(value, 1)]
     if isinstance(value, Mapping):
         return {key: in_a_file(item, f"{name}_{key}", named) for key, item in value.items()}
+    if callable(getattr(value, "read", None)):  # an open file, or what stands for one
+        path, held = getattr(value, "name", None), getattr(value, "getvalue", bytes)
+        value = Path(path) if isinstance(path, str) else held()
     if isinstance(value, Upload):
         named.append(value.name)
     elif isinstance(value, bytes):

@@ -19,7 +19,7 @@ from ..api import as_text_input, check_text_input, create_request, is_ready
 from ..archive import prepare
 from ..exceptions import InvalidInputError, SkytellsError
 from ..models import AnsweringRoute, Model
-from ..schema import Checker, as_record, as_text, is_frame, labels_of, rows_of
+from ..schema import Checker, as_record, as_text, is_frame, labels_of, rows_of, to_plain
 
 MOST: Final = 10_000_000
 """Inputs that one batch takes: a generator without an end would fill the disk."""
@@ -146,6 +146,7 @@ class Inputs:
                 raise InvalidInputError(f"the model takes no prompt, but {', '.join(self._checker.takes)}")
             given = {"prompt": given}
         given = as_record(given)
+        given = given if isinstance(given, Mapping) else to_plain(given)  # a dataclass, a model of pydantic
         if not isinstance(given, Mapping):
             raise InvalidInputError(f"it is {type(given).__name__}, and neither a dict nor a prompt")
         if self._route is not None:

@@ -15,6 +15,7 @@ from PIL import Image
 
 from skytells_nb.archive import LIMIT, as_input, decode_data_uri, prepare
 from skytells_nb.exceptions import InvalidInputError, OutputExpiredError
+from skytells_nb.models import Prediction
 from skytells_nb.schema import check
 
 CDN = "https://delivery.skytells.cloud/a.png"
@@ -65,6 +66,17 @@ def test_an_output_that_is_gone_and_in_no_archive_is_refused() -> None:
     with pytest.raises(OutputExpiredError, match=r"cannot be an input") as told:
         as_input(made("p1", CDN, data_removed=True))
     assert told.value.charged is False
+
+
+def test_a_prediction_without_an_output_or_of_text_is_no_file() -> None:
+    wanted = {"type": "string", "format": "uri"}
+    for facts, words in (
+        ({"status": "failed"}, "has no output: it is failed"),
+        ({"status": "succeeded", "output": []}, "has no output: it is succeeded"),
+        ({"status": "succeeded", "output": ["a poem"]}, "takes a file, and prediction p1 is text"),
+    ):
+        with pytest.raises(InvalidInputError, match=words):
+            as_input(Prediction.from_api({"id": "p1", **facts}), wanted)
 
 
 def test_a_text_output_is_sent_as_its_text() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import pickle
 from pathlib import Path
@@ -59,6 +60,8 @@ def test_a_file_is_a_path_in_code_and_no_wall_of_text_in_a_request():
     assert "save it as fox.png" in code
     in_memory = {"image": np.zeros((8, 8, 3), np.uint8), "frames": [b"GIF89a"]}
     assert to_python("m", {**in_memory, "image": Image.new("RGB", (8, 8))}) == to_python("m", in_memory)
+    open_files = {"image": io.BytesIO(b"\x89PNG\r\n\x1a\n"), "frames": [io.BytesIO(b"GIF89a")]}
+    assert to_python("m", open_files) == to_python("m", in_memory)
     code = to_python("m", in_memory)
     compile(code, "<form>", "exec")
     assert '"image": Path("image.png")' in code

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from contextlib import closing
+from dataclasses import make_dataclass
 from pathlib import Path
 from typing import Any
 
@@ -171,6 +172,11 @@ def test_a_series_is_its_values_with_its_index():
     assert list(read(series).reread()) == [{"prompt": "a fox"}, {"prompt": "an owl"}]
     assert list(labels_of(series)) == ["x", "y"]
     assert labels_of(["a fox"]) is None
+
+
+def test_a_row_may_be_a_dataclass():
+    wish = make_dataclass("Wish", ["prompt", "seed"])
+    assert list(read([wish("a fox", 3)]).reread()) == [{"prompt": "a fox", "seed": 3}]
 
 
 def test_very_many_need_little_memory():

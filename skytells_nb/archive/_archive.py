@@ -10,6 +10,7 @@ from datetime import date, datetime, time
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
+from weakref import WeakValueDictionary
 
 from .. import _lazy
 from .._options import options
@@ -36,6 +37,8 @@ if TYPE_CHECKING:
 _DEFAULT: Final = "skytells_outputs"
 _OFF: Final = frozenset({"0", "false", "off", "no", "none"})
 _ON: Final = frozenset({"1", "true", "on", "yes"})
+
+_open: Final[WeakValueDictionary[int, Archive]] = WeakValueDictionary()
 
 
 class Archive(Observer):
@@ -121,6 +124,12 @@ class Archive(Observer):
         self.database = reindex.database(self._files, None if shared is None else shared.create)
         self._writer = ArchiveWriter(self._files, self.database, shared)
         self._reader = ArchiveReader(self._writer)
+        _open[id(self)] = self
+
+    @classmethod
+    def in_use(cls) -> list[Archive]:
+        """Return the archives that somebody holds in this process."""
+        return [each for reference in _open.valuerefs() if (each := reference()) is not None]
 
     @classmethod
     def resolve(cls, value: Archive | str | os.PathLike[str] | bool | None = None) -> Archive | None:

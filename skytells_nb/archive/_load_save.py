@@ -245,7 +245,7 @@ def archive_of(prediction: Prediction, archive: ArchiveLike = None) -> Archive |
 
 
 def archives_of(prediction: Prediction, archive: ArchiveLike) -> Iterator[Archive]:
-    """Yield the archives that may have it: the one that is named, else the default and its own clients'.
+    """Yield the archives that may have it: the one that is named, else the default and those in use here.
 
     A listing says nothing of files. The client that it came from may keep them where it was told to. One that
     cannot be read, and that nobody named, is passed over: the output may still be had elsewhere.
@@ -254,14 +254,12 @@ def archives_of(prediction: Prediction, archive: ArchiveLike) -> Iterator[Archiv
     if chosen is not None:
         yield chosen
     if archive is None:
-        for connection in connections():
-            own = connection.archive
-            if isinstance(own, Archive) and connection.origin == prediction.origin:
-                try:
-                    if prediction in own:
-                        yield own
-                except SkytellsError as error:
-                    _log.debug("%s was not asked for prediction %s: %s", own, prediction.id, error)
+        for own in Archive.in_use():
+            try:
+                if prediction in own:
+                    yield own
+            except SkytellsError as error:
+                _log.debug("%s was not asked for prediction %s: %s", own, prediction.id, error)
 
 
 def position_of(prediction: Prediction, index: int) -> int:

@@ -274,7 +274,8 @@ def _find(source: Any) -> _Files:
     with _typed_errors(text, "read"):
         if "://" in text:
             system, root = fs.FileSystem.from_uri(f"{base}?{query}" if query else base)
-            found = system.get_file_info(fs.FileSelector(root, recursive=True))
+            is_one = root.endswith(".parquet")
+            found = system.get_file_info([root] if is_one else fs.FileSelector(root, recursive=True))
             names = [each.path for each in found if each.is_file]
         else:
             system, root = fs.LocalFileSystem(), str(Path(base)) if base else ""

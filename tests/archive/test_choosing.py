@@ -166,11 +166,12 @@ def test_the_look_up_uses_the_index_alone(keep: Keep, archive: Archive, account:
 
 
 def test_a_prediction_is_rated_where_it_is_kept(
-    keep: Keep, archive: Archive, monkeypatch: pytest.MonkeyPatch
+    keep: Keep, archive: Archive, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setenv("SKYTELLS_ARCHIVE", str(archive.path))
-    kept = keep(made("p1", "x", **TEXT))
-    kept.rate(5, ["cover"], "the best")
+    monkeypatch.setenv("SKYTELLS_ARCHIVE", str(tmp_path / "another"))
+    keep(made("p1", "x", **TEXT))
+    with Archive(archive.path) as held:  # no client is there
+        held.predictions()[0].rate(5, ["cover"], "the best")
     assert archive.rating("p1") == Rating(5, ("cover",), "the best")
     with pytest.raises(InvalidInputError, match="p2 is in no archive"):
         made("p2", "x").rate(5)

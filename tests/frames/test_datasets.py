@@ -379,6 +379,8 @@ def test_a_bucket_is_appended_to_and_added_up(bucket: Bucket, engine: str):
     files = [f"month=2026-0{n}/000001.parquet" for n in (1, 2, 3)]
     assert sorted(bucket.objects()) == [".skytells_nb/dataset.json", *files]
     assert spend(bucket.url)["cost"].tolist() == [0.06]
+    for part, number in (("month=2026-0[12]", 2), ("*/*.parquet", 3), (files[0], 1)):
+        assert len(predictions_frame(f"{bucket.url}/{part}")) == number
     bucket.asked.clear()
     assert len(predictions_frame(bucket.url, columns=["id"], since="2026-03-01")) == 1
     assert not any("month=2026-01" in path for method, path in bucket.asked if "list-type" not in path)

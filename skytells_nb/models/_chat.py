@@ -532,6 +532,8 @@ def note_on(
         return f"The content filter flagged the {sides}{why}."
     if finish is None:
         return "Cut off before its end."
+    if finish == "stop" and not text and not calls:
+        return "It is empty. It was billed all the same."
     return None
 
 

@@ -148,9 +148,15 @@ class Response(TextAnswer, Drawn):
             return "length"
         if why is not None:
             return why
-        if self.status == "completed":
-            return "tool_calls" if self.tool_calls and not self.text else "stop"
-        return None
+        if self.status != "completed":
+            return None
+        if self.text or self.refusal:
+            return "stop"
+        if self.tool_calls:
+            return "tool_calls"
+        # No source tells of a limit on this route. All of it being reasoning, with no word said, does.
+        written, thought = (self.usage.output_tokens, self.usage.reasoning_tokens) if self.usage else (0, 0)
+        return "length" if thought and thought >= (written or 0) else "stop"
 
     @property
     def note(self) -> str | None:

@@ -110,6 +110,10 @@ def test_a_response_that_was_cut_says_so():
     made = Response.from_api(raw)
     assert made.finish_reason == "length"
     assert made.note.startswith("Cut off before the first word: raise max_output_tokens")
+    usage = {"output_tokens": 64, "output_tokens_details": {"reasoning_tokens": 64}}
+    thought = Response.from_api({"status": "completed", "output": [], "usage": usage})
+    assert (thought.finish_reason, thought.note) == ("length", made.note)
+    assert Response.from_api({"status": "completed", "output": []}).note.startswith("It is empty")
 
 
 def test_vectors_are_put_in_order_of_their_index():

@@ -392,7 +392,7 @@ async def get_prediction(connection: Connection, id: str | Prediction) -> Predic
         )
         error.prediction = await connection.ended(failed)
         raise
-    prediction = _parse(connection, body)
+    prediction = _parse(connection, body, identifier)
     return await connection.ended(prediction) if prediction.done else prediction
 
 
@@ -400,9 +400,9 @@ async def cancel_prediction(connection: Connection, id: str | Prediction) -> Pre
     call = _requests.cancel(id)
     identifier = id.id if isinstance(id, Prediction) else id.strip()
     body = await send_with_retry(connection, call, f"canceling prediction {identifier!r}")
-    if not isinstance(body, dict) or not isinstance(body.get("id"), str):
+    if not isinstance(body, dict) or str(body.get("id")).casefold() != identifier.casefold():
         return await get_prediction(connection, identifier)
-    prediction = _parse(connection, body)
+    prediction = _parse(connection, body, identifier)
     return await connection.ended(prediction) if prediction.done else prediction
 
 
@@ -432,10 +432,16 @@ async def _list_with_bar(connection: Connection, *, limit: int | None, **filters
     return await connection.listed(found)
 
 
-def _parse(connection: Connection, body: Any) -> Prediction:
+def _parse(connection: Connection, body: Any, identifier: str) -> Prediction:
     if not isinstance(body, dict) or not isinstance(body.get("id"), str) or not body["id"]:
         raise ServerError(
             "The answer names no prediction. Try again.", detail="answer without an id", charged=False
+        )
+    if body["id"].casefold() != identifier.casefold():  # as from a cache that has mixed up its answers
+        raise ServerError(
+            f"Asked for prediction {identifier!r}, the API answered with {body['id']!r}. Try again.",
+            detail="answer of another prediction",
+            charged=False,
         )
     prediction = Prediction.from_api(body, origin=connection.origin)
     connection.creates.mark_seen([prediction.id])

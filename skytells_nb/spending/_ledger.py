@@ -121,8 +121,16 @@ class Ledger:
             return True
 
     def tie(self, entry: Entry, identifier: str) -> None:
-        """Note which prediction an entry became; one that was in doubt has its cost still to come."""
-        self._change("key = ?", (entry.key,), settled=0, id=identifier)
+        """Note which prediction an entry became; one that was in doubt has its cost still to come.
+
+        An API may answer an equal create with the prediction of an earlier one, which is one bill.
+        """
+        with self._books() as books:
+            known = _find(books, "origin = ? AND id = ? AND key <> ?", (entry.origin, identifier, entry.key))
+        if known is None:
+            self._change("key = ?", (entry.key,), settled=0, id=identifier)
+        else:
+            self.give_back(entry)
 
     def give_back(self, entry: Entry) -> None:
         """Take an entry out again: nothing was made."""

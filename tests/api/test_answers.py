@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import httpx
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import skytells_nb as sky
 from skytells_nb import exceptions as x
 from skytells_nb.api import _responses as answers
 from skytells_nb.api._predictions import get_prediction
@@ -388,3 +390,14 @@ def test_an_answer_is_read_once_for_its_body_and_its_error():
     body, found = answers.parse(answer(200, b"<html>"))
     assert body is None
     assert found is not None
+
+
+def test_an_answer_about_another_prediction_is_not_taken_for_it():
+    """As a cache that has mixed up its answers gives it."""
+    body = {"id": "p2", "status": "succeeded", "output": ["x"]}
+    with sky.Client(
+        "sk-test-0123456789", transport=httpx.MockTransport(lambda _: httpx.Response(200, json=body))
+    ) as client:
+        for ask in (client.predictions.get, client.predictions.cancel):
+            with pytest.raises(x.ServerError, match="answered with 'p2'"):
+                ask("p1")

@@ -119,6 +119,16 @@ def test_two_that_have_one_file_have_one_sum_and_one_that_is_gone_is_no_empty_le
         other.balance(False, None)
 
 
+def test_an_id_that_is_given_twice_is_one_bill():
+    ledger = Ledger(Decimal(1))
+    entries = [Entry(ORIGIN, TODAY, False, Decimal("0.25")) for _ in range(2)]
+    for entry in entries:
+        assert ledger.reserve(entry, daily=False)
+        ledger.tie(entry, "p1")
+    ledger.settle(ORIGIN, "p1", Decimal("0.25"))
+    assert (ledger.balance(False, None).spent, ledger.balance(False, None).reserved) == (Decimal("0.25"), 0)
+
+
 def test_threads_cannot_slip_past_in_a_file_either():
     ledger = Ledger(Decimal("0.10"), str(uuid4()))
 

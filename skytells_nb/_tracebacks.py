@@ -45,6 +45,12 @@ AWAIT_HINT: Final = (
     "(await client.predictions.create(…)).status."
 )
 
+WITH_HINT: Final = "A Client is opened with `with`, an AsyncClient with `async with`."
+
+_NO_OPTION: Final = re.compile(r"^the sandbox has no option '(\w+)'; it has (.*)")
+_NO_CONTEXT: Final = re.compile(
+    r"'(?:Async)?Client' object does not support the (?:asynchronous )?context manager"
+)
 _RUNNING: Final = re.compile(r"cannot be called from a running|loop is already running")
 _MISFIT: Final = re.compile(
     r"(\S+)\(\) (?:takes|missing|got multiple|got an unexpected keyword argument '(\w+)')"
@@ -217,6 +223,10 @@ def _hint(error: BaseException) -> str:
         return _names(error.obj, error.name) if error.name and _is_ours(error.obj) else ""
     if isinstance(error, TypeError) and (found := _MISFIT.search(said)):
         return _arguments(found[1], found[2], last.f_globals)
+    if isinstance(error, TypeError) and (found := _NO_OPTION.search(said)):
+        return did_you_mean(found[1], found[2].split(", ")).strip()
+    if isinstance(error, TypeError) and _NO_CONTEXT.search(said):
+        return WITH_HINT
     if isinstance(error, TypeError) and (found := _NO_CONTAINER.search(said)):
         name = found[1] or found[2]
         home = _module_with(name)
@@ -225,8 +235,10 @@ def _hint(error: BaseException) -> str:
 
 
 def _is_ours(thing: object) -> bool:
-    home = thing if isinstance(thing, ModuleType | type) else type(thing)
-    return getattr(home, "__module__", home.__name__).partition(".")[0] == _PACKAGE
+    if isinstance(thing, ModuleType):
+        return thing.__name__.partition(".")[0] == _PACKAGE
+    kind = thing if isinstance(thing, type) else type(thing)
+    return any(each.__module__.partition(".")[0] == _PACKAGE for each in kind.__mro__)
 
 
 def _names(thing: object, name: str) -> str:
@@ -235,7 +247,7 @@ def _names(thing: object, name: str) -> str:
     for part, value in held:
         if part[0] != "_" and _is_ours(value) and name in dir(value):
             return f"Did you mean '{part}.{name}'?"
-    names = [each for each in dir(thing) if each[0] != "_"]
+    names = [each for each in getattr(thing, "__all__", None) or dir(thing) if each[0] != "_"]
     there_are = f"It has {', '.join(names)}." if len(names) <= _MOST_NAMES else ""
     return did_you_mean(name, names).strip() or there_are
 

@@ -62,13 +62,15 @@ def test_a_group_of_errors_is_as_short(shell: InteractiveShell, capsys: pytest.C
 def test_the_stop_button_shows_the_line_that_was_stopped(
     shell: InteractiveShell, capsys: pytest.CaptureFixture[str]
 ):
-    setup = "import asyncio, signal\nimport skytells_nb as sky\n"
-    pressed = "signal.signal(signal.SIGALRM, signal.default_int_handler)\n"
-    soon = "signal.setitimer(signal.ITIMER_REAL, 0.05)\n"
-    cell = setup + pressed + soon + "sky.run(asyncio.sleep(60))"
+    cell = (
+        "import asyncio, os, signal\nimport skytells_nb as sky\n"
+        "signal.signal(signal.SIGALRM, signal.default_int_handler)\n"
+        "async def pressed():\n    os.kill(os.getpid(), signal.SIGALRM)\n    await asyncio.sleep(60)\n"
+        "sky.run(pressed())"
+    )
     lines = shown(shell, capsys, cell)
     assert lines[-1].startswith("KeyboardInterrupt")
-    assert "----> sky.run(asyncio.sleep(60))" in lines
+    assert "----> sky.run(pressed())" in lines
     assert len(lines) <= _tracebacks.MOST_LINES
 
 
@@ -132,12 +134,16 @@ SLIPS = {
     "client.predictions.creat": "Did you mean 'create'?",
     "client.create('truefusion', {})": "Did you mean 'predictions.create'?",
     "client.generate": "It has archive, as_async,",
-    "sky.Client(api_kay='sk-secret-secret')": "Did you mean 'api_key'?",
+    "sky.Client(api_kay='sk-hunter2-hunter2')": "Did you mean 'api_key'?",
     "client.predictions.list(limits=3)": "Did you mean 'limit'?",
     "sky.show('a.png', width=3)": "It takes x, full.",
     "from skytells_nb import Cleint": "Did you mean 'Client'?",
     "client.models['truefusion']": "It has get, list.",
     "for each in client.predictions: pass": "It has cancel, create, delete,",
+    "class Mine(sky.Sandbox): pass\nMine().clint": "Did you mean 'client'?",
+    "from skytells_nb.forms import PromtForm": "Did you mean 'PromptForm'?",
+    "sky.Sandbox(second=1)": "Did you mean 'seconds'?",
+    "async with client: pass": "an AsyncClient with `async with`",
     "def show(): pass\nshow(x=1)": None,
     "import math; math.sine": None,
 }
@@ -151,7 +157,7 @@ def test_a_misspelt_method_or_option_is_told_what_was_meant(
         text = "\n".join(shown(shell, capsys, slip))
         assert "Error" in text
         assert (meant or "Did you") in text if meant else not re.search("Did you mean|It takes|It has", text)
-        assert "secret" not in text.replace("sk-secret-secret')\n", "", 1)
+        assert "hunter2" not in text.replace("sk-hunter2-hunter2')\n", "", 1)
         assert "skytells_nb/api" not in text
     shell.run_cell("client.close()")
 

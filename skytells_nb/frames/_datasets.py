@@ -266,16 +266,15 @@ def _find(source: Any) -> _Files:
     _arrow()
     fs = import_module("pyarrow.fs")
     address, _, query = text.partition("?") if "://" in text else (text, "", "")
-    literal = "://" not in text and Path(text).exists()  # a folder may have brackets in its name
-    wild = None if literal else _WILD.search(address)
+    wild = None if Path(text).exists() else _WILD.search(address)  # a folder may have brackets in its name
     base = (
         address[: max(address.rfind(end, 0, wild.start()) for end in ("/", os.sep)) + 1] if wild else address
     )
     with _typed_errors(text, "read"):
         if "://" in text:
             system, root = fs.FileSystem.from_uri(f"{base}?{query}" if query else base)
-            is_one = root.endswith(".parquet")
-            found = system.get_file_info([root] if is_one else fs.FileSelector(root, recursive=True))
+            asked = [root] if root.endswith(".parquet") else fs.FileSelector(root, recursive=True)
+            found = system.get_file_info(asked)
             names = [each.path for each in found if each.is_file]
         else:
             system, root = fs.LocalFileSystem(), str(Path(base)) if base else ""
@@ -462,26 +461,26 @@ def _by_duckdb(
     duckdb: Any = import_module("duckdb")
     quarter, when = f"epoch_us(created_at) // {_QUARTER}", "periods.period"
     rows = "read_parquet(?, hive_partitioning = false, union_by_name = true)"
-    where: list[str] = ["true"]
     values: list[Any] = [[part.path for part in parts]]
-    for condition, value in (
-        ("created_at >= ?", wanted.since),
-        ("created_at <= ?", wanted.until),
-        ("model = ?", wanted.model),
-    ):
-        if value is not None:
-            where.append(condition)
-            values.append(value)
-    chosen = f"WHERE {' AND '.join(where)}"
+    bounds = None if periods is None else _bounds(parts)
+    alike = None if periods is None or bounds is None else _by_period(parts, bounds, periods)
+    if alike is not None:
+        when, values = "its_period", list(alike.values())
+        named = (f"SELECT *, {period} AS its_period FROM {rows}" for period in alike)  # noqa: S608 - numbers
+        rows = f"({' UNION ALL BY NAME '.join(named)})"
+    asked = {"created_at >= ?": wanted.since, "created_at <= ?": wanted.until, "model = ?": wanted.model}
+    where = [condition for condition, value in asked.items() if value is not None]
+    values += [asked[condition] for condition in where]
+    chosen = f"WHERE {' AND '.join(['true', *where])}"
     with duckdb.connect() as db:
         db.execute("SET TimeZone = 'UTC'")
-        if periods is not None:
-            quarters = _quarters(parts)
-            if quarters is None:
+        if periods is not None and alike is None:
+            if bounds is None:
                 query = f"SELECT DISTINCT {quarter} FROM {rows} {chosen}"  # noqa: S608 - constants
                 found = db.execute(query, values).fetchall()
-                quarters = np.array([each for (each,) in found if each is not None], dtype="int64")
-            quarters = np.sort(quarters)
+                quarters = np.sort(np.array([each for (each,) in found if each is not None], dtype="int64"))
+            else:
+                quarters = np.arange(bounds.min(), bounds.max() + 1)
             starts = np.asarray(periods(quarters * _QUARTER))
             first = np.flatnonzero(np.diff(starts, prepend=starts[:1] - 1))
             if 0 < len(first) <= _FEW and np.array_equal(np.unique(starts), starts[first]):
@@ -516,20 +515,32 @@ def _compared(begins: Any, periods: Any) -> str:
     return f"CASE WHEN created_at < make_timestamptz({begins[half]}) THEN {early} ELSE {late} END"
 
 
-def _quarters(parts: Sequence[Any]) -> Any:
-    """Return all quarters of an hour that the files may have, by what they say of themselves.
+def _bounds(parts: Sequence[Any]) -> Any:
+    """Return the first and the last quarter of an hour of each file, by what it says of itself.
 
-    None where they do not say, or where their times lie so far apart that asking for each is better.
+    None where one does not say, has rows without a time, or times so far apart that it is better to ask.
     """
-    groups = [group for part in parts for group in part.row_groups if group.num_rows]
-    ranges = [group.statistics.get("created_at") for group in groups]
-    if None in ranges:
+    bounds: list[tuple[int, int]] = []
+    for part in parts:
+        about = part.metadata
+        column = about.schema.names.index("created_at")
+        told = [about.row_group(number).column(column).statistics for number in range(about.num_row_groups)]
+        if not told or not all(each and each.has_min_max and each.null_count == 0 for each in told):
+            return None
+        low, high = min(each.min for each in told), max(each.max for each in told)
+        bounds.append(((low - _EPOCH) // _A_QUARTER, (high - _EPOCH) // _A_QUARTER))
+    return np.array(bounds, dtype="int64") if np.ptp(bounds) < 1_000_000 else None
+
+
+def _by_period(parts: Sequence[Any], bounds: Any, periods: Periods) -> dict[int, list[str]] | None:
+    """Return the files of each period, where every file lies in one: its times need not be read then."""
+    starts = np.asarray(periods(bounds.ravel() * _QUARTER)).reshape(-1, 2)
+    if (starts[:, 0] != starts[:, 1]).any() or len(np.unique(starts)) > _FEW:
         return None
-    low, high = (
-        (end([each[name] for each in ranges], default=_EPOCH) - _EPOCH) // _A_QUARTER
-        for end, name in ((min, "min"), (max, "max"))
-    )
-    return np.arange(low, high + 1, dtype="int64") if high - low < 1_000_000 else None
+    found: dict[int, list[str]] = {}
+    for part, (start, _) in zip(parts, starts.tolist(), strict=True):
+        found.setdefault(start, []).append(part.path)
+    return found
 
 
 def _sums_of_file(

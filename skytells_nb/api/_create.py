@@ -76,7 +76,7 @@ async def create(
     if on_progress is not None:
         check_callable("on_progress", on_progress, takes="a Prediction")
     request = _requests.create(model, input, webhook=webhook, events=webhook_events_filter, extra=extra)
-    prediction = await _accept(connection, request, observers)
+    prediction = await _accept(connection, request, observers, deadline)
     if wait and not prediction.done:
         try:
             prediction = await follow(connection, prediction, deadline, on_progress)
@@ -91,10 +91,10 @@ async def create(
 
 
 async def _accept(
-    connection: Connection, request: CreateRequest, observers: Sequence[Observer]
+    connection: Connection, request: CreateRequest, observers: Sequence[Observer], deadline: float
 ) -> Prediction:
     """Send a create until the API has accepted it once; returns the prediction as it was then."""
-    attempt = _Attempt(connection, request)
+    attempt = _Attempt(connection, request, deadline)
     try:
         await attempt.announce(observers)
         try:
@@ -125,9 +125,10 @@ class _Attempt:
     though it was not found. `made` or `failure` is what came of it.
     """
 
-    def __init__(self, connection: Connection, request: CreateRequest) -> None:
+    def __init__(self, connection: Connection, request: CreateRequest, deadline: float) -> None:
         self.connection = connection
         self.request = request
+        self.deadline = deadline
         self.tickets: list[tuple[Observer, object]] = []
         self.pending: PendingCreate | None = None
         self.exchange: Exchange | None = None
@@ -185,7 +186,8 @@ class _Attempt:
             else:
                 self.exchange = None
                 pause = pause_before(connection, reply, error, tries)
-            if pause is None:
+            # The API may ask for a longer pause than its caller has time.
+            if pause is None or connection.now() + pause > self.deadline:
                 raise self._refusal(reply, error)
             # During the pause it is neither on the wire nor
             # searched for, so equal creates need not wait for it.

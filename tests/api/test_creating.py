@@ -78,6 +78,13 @@ def test_what_stays_refused_is_raised_and_bills_nothing(fault, kind):
     assert not api.billed
 
 
+def test_no_pause_is_longer_than_the_caller_has_time():
+    api = Api(["limited"])
+    with pytest.raises(RateLimitError) as raised:
+        create(Stage(api), timeout=0.5)
+    assert (raised.value.retry_after, raised.value.charged, len(posts(api))) == (1, False, 1)
+
+
 @pytest.mark.parametrize("kind", IN_DOUBT)
 def test_an_accepted_create_whose_answer_is_lost_is_adopted_and_never_sent_again(kind):
     api = Api([f"{kind}_after"])

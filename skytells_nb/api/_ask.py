@@ -218,9 +218,10 @@ class TextCall:
     def read(self, raw: Mapping[str, Any]) -> Value:
         """Read an answer; what the API leaves out (an id, a time) is put in."""
         found = self.request.parse(raw, self.connection.origin)
+        mark = "sandbox-" if self.connection.account.sandbox else ""  # what it costs is no money
         return replace(
             found,
-            id=found.id or f"{self.request.route}-{uuid.uuid4().hex}",
+            id=found.id or f"{mark}{self.request.route}-{uuid.uuid4().hex}",
             created_at=found.created_at or self.connection.wall(),
             seconds=self.connection.now() - self._began,
         )

@@ -15,7 +15,17 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from ..api import AsyncClient, Client, client_of, connections, download_bytes
+from ..aio import run
+from ..api import (
+    AsyncClient,
+    Client,
+    Connection,
+    client_of,
+    connections,
+    download_bytes,
+    find_reusable,
+    get_model,
+)
 from ..checks import check_path, check_whole
 from ..exceptions import InvalidInputError, NetworkError, OutputExpiredError, SkytellsError
 from ..filetypes import FILE_TYPES, extension, file_type, sniff
@@ -95,8 +105,22 @@ def again(
         same = (each for each in connections() if not each.closed and each.origin == made.origin)
         connection = next(same, None)
         client = client_of(None) if connection is None else Client.of(connection)
-    created: Prediction = client.as_sync().predictions.create(made.model, input, reuse=reuse)
-    return created
+    return run(_made_again(client.connection, made.model, input, reuse))
+
+
+async def _made_again(
+    connection: Connection, model: str, input: dict[str, Any], reuse: bool | None
+) -> Prediction:
+    """Make a prediction; a text model, whose inputs have messages, is asked by its own route."""
+    if "messages" in input or "input" in input:
+        route = (await get_model(connection, model)).text_route
+        if route == "chat" or route == "responses":
+            from ..api import ask_for_prediction  # which who asks no text model shall not wait for
+
+            kept = await find_reusable(connection, model, input, reuse)
+            return kept or await ask_for_prediction(connection, route, model, input)
+    made: Prediction = await AsyncClient.of(connection).predictions.create(model, input, reuse=reuse)
+    return made
 
 
 def _described(path: str | os.PathLike[str]) -> Prediction:

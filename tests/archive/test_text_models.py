@@ -38,11 +38,24 @@ def test_a_call_is_kept_with_its_messages_and_its_answer(client, archive):
     assert [each.id for each in archive.find("owls")] == [made.id]
 
 
+@pytest.mark.parametrize("model", ["gpt-5", "gpt-5.3-codex"])
+def test_it_is_asked_again_with_changes(client, archive, model):
+    asked = client.chat.completions if model == "gpt-5" else client.responses
+    asked.create(model, "Tell me of owls.")
+    (kept,) = archive.predictions()
+    other = kept.again(temperature=0.1)
+    assert other.input == {**kept.input, "temperature": 0.1}
+    assert other.output
+    assert kept.again(reuse=True).id == kept.id
+    assert len(archive) == 2
+
+
 def test_a_stream_a_response_and_vectors_are_kept_too(client, archive):
     with client.chat.completions.create("gpt-5", "hello", stream=True) as stream:
         text = "".join(piece.text for piece in stream)
     made = client.responses.create("skytells-3", "hello")
     vectors = client.embeddings.create("skytells-embed-3-small", ["a fox", "a hen"], dimensions=4)
+    assert vectors.id.startswith("sandbox-"), "what it cost is no money"
     kept = {each.id: each for each in archive.predictions()}
     assert kept[stream.completion.id].output == [text]
     assert kept[made.id].output == [made.text]

@@ -100,6 +100,16 @@ def check_whole(
     raise expected(name, wanted, value, error=error)
 
 
+def check_flag(name: str, value: object) -> bool:
+    """Check True or False; numpy's, 1, 0 and None count as them, and no text: "False" would be true."""
+    try:
+        if value in (None, False, True):
+            return bool(value)
+    except (TypeError, ValueError):  # an array, or pandas' NA
+        pass
+    raise expected(name, "True or False", value)
+
+
 def check_seconds(name: str, value: object, *, zero: bool = False, none: str = "") -> float:
     """Check a time in seconds: a finite number above zero, or zero too."""
     try:

@@ -7,12 +7,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from skytells_nb.checks import (
     check_amount,
     check_callable,
     check_choice,
+    check_flag,
     check_path,
     check_seconds,
     check_text,
@@ -133,6 +135,13 @@ class TestDidYouMean:
     def test_the_hint_is_a_sentence_or_nothing(self):
         assert did_you_mean("sead", ["seed"]) == " Did you mean 'seed'?"
         assert did_you_mean("fox", []) == ""
+
+
+def test_flags_are_true_or_false_and_no_text():
+    passed = [check_flag("wait", value) for value in (True, np.True_, 1, False, np.False_, 0, None)]
+    assert passed == [True] * 3 + [False] * 4
+    for value in ("False", "no", "", 2, [], pd.NA, np.array([True, False])):
+        assert "wait must be True or False, not " in refusal(check_flag, "wait", value)
 
 
 def test_what_can_be_called_passes():

@@ -22,7 +22,7 @@ from decimal import Decimal
 from typing import Any, Literal, TypeVar, overload
 
 from .._options import options
-from ..checks import check_whole
+from ..checks import check_flag, check_whole
 from ..exceptions import InvalidInputError
 from ..models import Finished, Prediction
 from ._loop import GRACE, HEARTBEAT, require_asyncio
@@ -140,12 +140,14 @@ async def gather(
     source = _Source(aws)
     try:
         most = None if limit is None else check_whole("limit", limit, 1, none="all at once")
+        stops = not check_flag("return_exceptions", return_exceptions)
+        cancels = check_flag("cancel_on_error", cancel_on_error)
         require_asyncio()
         source.check()
     except BaseException:
         source.close()
         raise
-    run = _Gather(source, most, stop_on_error=not return_exceptions, cancel_on_error=cancel_on_error)
+    run = _Gather(source, most, stop_on_error=stops, cancel_on_error=cancels)
     shows = options.progress if progress is None else progress
     reusing = nullcontext() if reuse is None else options(reuse=reuse)
     shown_from = 0.0 if shows is True else 1.0

@@ -20,7 +20,7 @@ from typing import Any, Final
 
 from .._options import options
 from ..aio import Together, together
-from ..checks import check_callable, check_choice
+from ..checks import check_callable, check_choice, check_flag
 from ..exceptions import InvalidInputError, SkytellsError, UncertainCreateError, warn_user
 from ..models import Prediction
 from . import _requests
@@ -72,6 +72,7 @@ async def create(
     When it is cancelled, what the API accepted is canceled remotely in the background. ``observers`` hear of
     this create alone, before those of the connection do.
     """
+    wait = check_flag("wait", wait)
     deadline = connection.now() + patience(timeout)
     if on_progress is not None:
         check_callable("on_progress", on_progress, takes="a Prediction")

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal, TypeAlias, overload
 
 from ..aio import run
+from ..checks import check_flag
 from ..models import AnsweringRoute, ChatCompletion, Response
 from ..models import Embeddings as Vectors
 from . import _text_requests as requests
@@ -205,7 +206,8 @@ async def _create(
     resource: Resource, build: Callable[..., TextRequest], *asked: object, stream: bool = False, **params: Any
 ) -> Any:
     """Build a request, send it, and return its answer, or what reads its stream."""
-    sending = _send(resource._connection, build, *asked, stream=stream, **params)  # noqa: SLF001 - the same idea
+    streams = check_flag("stream", stream)
+    sending = _send(resource._connection, build, *asked, stream=streams, **params)  # noqa: SLF001 - the same idea
     return await resource._on_loop(sending)  # noqa: SLF001 - the same idea
 
 

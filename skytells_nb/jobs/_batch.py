@@ -27,7 +27,7 @@ from .._options import options
 from ..aio import Bar, bar, detach, on_loop, run
 from ..api import Account, AsyncClient, Client, client_of
 from ..archive import Archive
-from ..checks import check_amount, check_choice, check_text, check_whole, expected, meant_as
+from ..checks import check_amount, check_choice, check_flag, check_text, check_whole, expected, meant_as
 from ..exceptions import AuthenticationError, InvalidInputError, SkytellsError, warn_user
 from ..formatting import format_cost, money_unit
 from ..models import AnsweringRoute, Model, Prediction, slugs_of
@@ -253,7 +253,8 @@ class _Batch:
         self.budget = budget
         self.reuse = options.reuse if check_choice("reuse", reuse, (True, False, None)) is None else reuse
         self.progress = progress
-        self.retry_failed, self.retry_uncertain = retry_failed, retry_uncertain
+        self.retry_failed = check_flag("retry_failed", retry_failed)
+        self.retry_uncertain = check_flag("retry_uncertain", retry_uncertain)
         self.executor = cast("Executor | None", executor)
         self.client = client_of(client)
         connection = self.client.connection

@@ -25,7 +25,7 @@ from typing import Any, Final, Literal, Self
 from uuid import uuid4
 
 from ..api import Account, Connection, Observer, announced_as, connection_for, global_observers, latest
-from ..checks import check_amount, check_choice, check_text
+from ..checks import check_amount, check_choice, check_flag, check_text
 from ..exceptions import (
     AuthenticationError,
     BudgetExceeded,
@@ -146,7 +146,7 @@ class Budget(Observer):
         self._reminder: _Reminder | None = None
         self.limit = check_amount("amount", amount)
         self.per = check_choice("per", per, ("day", None))
-        self.allow_unknown = allow_unknown
+        self.allow_unknown = check_flag("allow_unknown", allow_unknown)
         self.shared = None if shared is None else check_text("shared", shared, what="a name")
         self._now = now
         self._ledger = Ledger(self.limit, self.shared, ledger)

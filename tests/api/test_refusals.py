@@ -208,3 +208,24 @@ def test_a_transport_of_either_kind_serves_both_clients(kind: type[Any]) -> None
     client = sky.Client(KEY, transport=kind())
     assert client.models.list() == []
     assert asyncio.run(client.as_async().models.list()) == []
+
+
+def test_a_flag_that_is_text_is_refused_and_nothing_is_sent() -> None:
+    def twice(**flags: Any) -> Any:
+        return sky.batch("truefusion", ["a fox"], client=client, progress=False, **flags)
+
+    async def nothing() -> None:
+        raise AssertionError("begun")
+
+    with sky.Sandbox(transport="inprocess") as sandbox, sandbox.client(archive=False) as client:
+        for asked in (
+            lambda: client.predictions.create("truefusion", {"prompt": "a fox"}, wait="False"),  # type: ignore[arg-type]
+            lambda: client.chat.completions.create("gpt-5", "a fox", stream="no"),  # type: ignore[call-overload]
+            lambda: twice(retry_uncertain="False"),
+            lambda: twice(retry_failed="no"),
+            lambda: sky.budget(1, allow_unknown="no"),  # type: ignore[arg-type]
+            lambda: sky.run(sky.gather(nothing(), return_exceptions="no")),  # type: ignore[call-overload]
+        ):
+            with pytest.raises(InvalidInputError, match="must be True or False"):
+                asked()
+        assert not any("create" in entry.route or "chat" in entry.route for entry in sandbox.log)

@@ -51,7 +51,7 @@ class TextSource:
     def __init__(self, call: TextCall, answer: Mapping[str, Any] | OpenAnswer) -> None:
         self.call = call
         self.events: list[dict[str, Any]] = []
-        self.ended = self.closed = False
+        self.ended = self.closed = self._is_to_ring = False
         self.error: SkytellsError | None = None
         self.final: Any = None
         self.bell = Bell()
@@ -105,7 +105,9 @@ class TextSource:
         async for part in parts:
             for name, data in parser.feed(part):
                 is_last = is_last or self._add(name, answer.blank(data))
-            self.bell.ring()
+            if not self._is_to_ring:  # once for all that has arrived: each waking costs as much as a piece
+                self._is_to_ring = True
+                self._loop.call_soon(self._ring)
             if is_last:
                 break
             if len(self.events) % _FAIR == 0:
@@ -116,6 +118,10 @@ class TextSource:
             async with asyncio.timeout(_LAST_BYTES):
                 async for _ in parts:
                     pass
+
+    def _ring(self) -> None:
+        self._is_to_ring = False
+        self.bell.ring()
 
     def _add(self, name: str, data: str) -> bool:
         """Keep an event; returns whether it says that it is the last."""

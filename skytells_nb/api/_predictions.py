@@ -351,10 +351,7 @@ async def prepare_input(connection: Connection, model: str, input: Mapping[str, 
     "fox.png" is a file or a prompt. For an input that is JSON already, or stands for it as numpy's numbers
     do, nothing is read.
     """
-    try:
-        plain: Any = to_plain(as_record(input))
-    except RecursionError:
-        return input  # it holds itself, and is refused before anything is sent
+    plain: Any = to_plain(as_record(input))
     if not isinstance(plain, Mapping) or is_ready(plain):
         return cast("Mapping[str, Any]", plain)
     schema = None

@@ -128,7 +128,7 @@ class Archive(Observer):
 
     @classmethod
     def in_use(cls) -> list[Archive]:
-        """Return the archives that somebody holds in this process."""
+        """Return the archives that somebody holds in this process and has not closed."""
         return [each for reference in _open.valuerefs() if (each := reference()) is not None]
 
     @classmethod
@@ -565,6 +565,7 @@ class Archive(Observer):
     def close(self) -> None:
         """Close the index; the next use opens it again."""
         self.database.close()
+        _open.pop(id(self), None)
 
     def __enter__(self) -> Archive:
         return self

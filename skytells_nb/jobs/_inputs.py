@@ -145,13 +145,12 @@ class Inputs:
             if self._checker.takes and "prompt" not in self._checker.takes:
                 raise InvalidInputError(f"the model takes no prompt, but {', '.join(self._checker.takes)}")
             given = {"prompt": given}
-        given = as_record(given)
-        given = given if isinstance(given, Mapping) else to_plain(given)  # a dataclass, a model of pydantic
+        given = to_plain(as_record(given))
         if not isinstance(given, Mapping):
             raise InvalidInputError(f"it is {type(given).__name__}, and neither a dict nor a prompt")
         if self._route is not None:
             given = as_text_input(self._route, given)
-        if not is_ready(dict(given)):
+        if not is_ready(given):
             given = prepare(given, self._schema, origin=self._origin)
         order = create_request(self._model, given)
         if self._route is not None:

@@ -23,6 +23,7 @@ from ..exceptions import InvalidInputError
 
 _PLAIN: Final = frozenset({str, int, float, bool, type(None)})
 _LIBRARIES: Final = ("numpy", "pandas")
+_DEEPEST: Final = 100
 
 
 def is_same(one: object, other: object) -> bool:
@@ -47,33 +48,46 @@ def to_plain(value: Any) -> Any:
 
     A missing value of pandas (``NA``, ``NaT``) becomes None; dates and times become ISO 8601, durations
     seconds; a list of numpy becomes a list, a picture of it stays; a dataclass or a model of pydantic becomes
-    an object.
+    an object. One that holds itself, or is nested too deep, is refused here: where somebody has raised
+    Python's limit, to follow it would end the process.
     """
+    return _plain(value, _DEEPEST)
+
+
+def _plain(value: Any, room: int) -> Any:
     kind = type(value)
     if kind in _PLAIN:
         return value
+    if room == 0:
+        raise InvalidInputError(
+            f"An input holds itself, or is nested more than {_DEEPEST} deep: pass plain lists and dicts."
+        )
     if isinstance(value, enum.Enum):
-        return to_plain(value.value)
+        return _plain(value.value, room - 1)
     if isinstance(value, Mapping):
         # A tuple would become a list, which can be no key: whoever sends it says so.
-        names = (name if isinstance(name, tuple | frozenset) else to_plain(name) for name in value)
-        return dict(zip(names, map(to_plain, value.values()), strict=True))
+        return {
+            name if isinstance(name, tuple | frozenset) else _plain(name, room - 1): _plain(item, room - 1)
+            for name, item in value.items()
+        }
     if isinstance(value, list | tuple | set | frozenset | range | deque | KeysView | ValuesView):
-        return [to_plain(item) for item in value]
+        return [_plain(item, room - 1) for item in value]
     if isinstance(value, Decimal):
         return _number(value)
     if isinstance(value, Fraction):
         return float(value)
     if kind.__module__.partition(".")[0] in _LIBRARIES:
-        return _of_a_library(value)
+        return _of_a_library(value, room - 1)
     if isinstance(value, datetime.date | datetime.time):
         return value.isoformat()
     if isinstance(value, datetime.timedelta):
         return value.total_seconds()
     if hasattr(kind, "model_dump"):  # pydantic's
-        return to_plain(value.model_dump())
+        return _plain(value.model_dump(), room - 1)
     if dataclasses.is_dataclass(kind) and kind.__module__.partition(".")[0] != __name__.partition(".")[0]:
-        return {field.name: to_plain(getattr(value, field.name)) for field in dataclasses.fields(kind)}
+        return {
+            field.name: _plain(getattr(value, field.name), room - 1) for field in dataclasses.fields(kind)
+        }
     return str(value) if isinstance(value, UUID) else value
 
 
@@ -90,7 +104,7 @@ def _number(value: Decimal) -> int | float | Decimal:
     return int(value) if whole and value.adjusted() < 30 else float(value)  # 1E+999 would fill the memory
 
 
-def _of_a_library(value: Any) -> Any:
+def _of_a_library(value: Any, room: int) -> Any:
     """Convert what numpy or pandas made; recognised by its shape, so that neither is imported here."""
     name = type(value).__name__
     if name in ("NAType", "NaTType"):
@@ -107,9 +121,9 @@ def _of_a_library(value: Any) -> Any:
         return str(value)
     shape = getattr(value, "shape", None)
     if shape == ():
-        return to_plain(value.item())
+        return _plain(value.item(), room)
     if isinstance(shape, tuple) and len(shape) == 1 and hasattr(value, "tolist"):
-        return [to_plain(item) for item in value.tolist()]
+        return [_plain(item, room) for item in value.tolist()]
     return value  # a picture
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import re
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -130,16 +131,13 @@ REVEALED = [
 def test_mypy_knows_what_every_method_takes_and_gives(tmp_path: Path) -> None:
     script = tmp_path / "typed.py"
     script.write_text(TYPED, encoding="utf-8")
-    out, problems, _ = mypy.run(
-        [
-            "--config-file",
-            str(PROJECT / "pyproject.toml"),
-            "--cache-dir",
-            str(PROJECT / ".mypy_cache"),
-            "--no-error-summary",
-            str(script),
-        ]
-    )  # fmt: skip - with the settings and the cache of `mypy` itself, which then has less to do
+    limit = sys.getrecursionlimit()
+    # With the settings and the cache of `mypy` itself, which then has less to do.
+    settings = ["--config-file", str(PROJECT / "pyproject.toml"), "--cache-dir", str(PROJECT / ".mypy_cache")]
+    try:
+        out, problems, _ = mypy.run([*settings, "--no-error-summary", str(script)])
+    finally:
+        sys.setrecursionlimit(limit)  # which it raises so far that a test which runs into it ends the process
     assert problems == ""
     revealed = re.findall(r'Revealed type is "([^"]*)"', out)
     assert [re.sub(r"^builtins\.", "", each) for each in revealed] == REVEALED

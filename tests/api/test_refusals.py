@@ -229,3 +229,22 @@ def test_a_flag_that_is_text_is_refused_and_nothing_is_sent() -> None:
             with pytest.raises(InvalidInputError, match="must be True or False"):
                 asked()
         assert not any("create" in entry.route or "chat" in entry.route for entry in sandbox.log)
+
+
+def test_what_holds_itself_is_refused_wherever_it_is_given() -> None:
+    batch = [{"prompt": "x", "image": CYCLE}]
+    messages = [{"role": "user", "content": "x", "name": CYCLE}]
+    with sky.Sandbox(transport="inprocess") as sandbox, sandbox.client(archive=False) as client:
+        form = sky.PromptForm("truefusion", client=client)
+        for asked in (
+            lambda: sky.estimate("truefusion", CYCLE, client=client),
+            lambda: sky.batch("truefusion", batch, client=client, progress=False),
+            lambda: sky.compare(["truefusion"], prompt="x", inputs={"image": CYCLE}, client=client),
+            lambda: setattr(form, "value", batch[0]),
+            lambda: client.chat.completions.create("gpt-5", messages),
+            lambda: client.chat.completions.create("gpt-5", "x", response_format=CYCLE),
+            lambda: client.embeddings.create("text-embedding-3-small", "x", user=CYCLE),
+        ):
+            with pytest.raises(InvalidInputError):
+                asked()
+    assert sandbox.billed == 0

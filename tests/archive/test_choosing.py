@@ -173,8 +173,8 @@ def test_a_prediction_is_rated_where_it_is_kept(
     with Archive(archive.path) as held:  # no client is there
         held.predictions()[0].rate(5, ["cover"], "the best")
     assert archive.rating("p1") == Rating(5, ("cover",), "the best")
-    with pytest.raises(InvalidInputError, match="p2 is in no archive"):
-        made("p2", "x").rate(5)
+    with pytest.raises(InvalidInputError, match="p-of-nobody is in no archive"):
+        made("p-of-nobody", "x").rate(5)
 
 
 def test_the_best_are_exported_with_a_table(

@@ -17,6 +17,7 @@ import pandas as pd
 import pyarrow
 import pytest
 
+from skytells_nb.exceptions import InvalidInputError
 from skytells_nb.schema import as_record, check, rows_of, to_plain
 
 
@@ -104,6 +105,18 @@ def test_a_number_without_an_end_fills_no_memory():
     assert to_plain(Decimal("1E+999")) == float("inf")
     assert to_plain({(1, 2): range(1)}) == {(1, 2): [0]}, "which no list can be a key of"
     assert to_plain(Decimal("NaN")) != to_plain(Decimal("NaN"))
+
+
+def test_what_holds_itself_or_is_nested_too_deep_is_refused():
+    itself: dict[str, Any] = {}
+    itself["again"] = [itself]
+    deep: Any = "x"
+    for _ in range(101):
+        deep = {"inner": deep}
+    assert to_plain(deep["inner"]) == deep["inner"]
+    for value in (itself, deep, itself["again"], {"image": {"of": deep}}):
+        with pytest.raises(InvalidInputError, match="holds itself, or is nested more than 100 deep"):
+            to_plain(value)
 
 
 def test_they_are_checked_as_what_they_mean():

@@ -23,7 +23,7 @@ from ..exceptions import InvalidInputError
 
 _PLAIN: Final = frozenset({str, int, float, bool, type(None)})
 _LIBRARIES: Final = ("numpy", "pandas")
-_DEEPEST: Final = 100
+_DEEPEST: Final = 250
 
 
 def is_same(one: object, other: object) -> bool:

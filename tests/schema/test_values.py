@@ -111,11 +111,11 @@ def test_what_holds_itself_or_is_nested_too_deep_is_refused():
     itself: dict[str, Any] = {}
     itself["again"] = [itself]
     deep: Any = "x"
-    for _ in range(101):
+    for _ in range(251):
         deep = {"inner": deep}
     assert to_plain(deep["inner"]) == deep["inner"]
     for value in (itself, deep, itself["again"], {"image": {"of": deep}}):
-        with pytest.raises(InvalidInputError, match="holds itself, or is nested more than 100 deep"):
+        with pytest.raises(InvalidInputError, match="holds itself, or is nested more than 250 deep"):
             to_plain(value)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import uuid4
@@ -62,6 +63,7 @@ def bucket_server() -> Iterator[tuple[str, dict[str, Bucket]]]:
 
     inner = DomainDispatcherApplication(create_backend_app)
     buckets: dict[str, Bucket] = {}
+    one_at_a_time = threading.Lock()
 
     def app(environ: dict[str, Any], start: Callable[..., Any]) -> Iterable[bytes]:
         path = environ["PATH_INFO"]
@@ -75,7 +77,9 @@ def bucket_server() -> Iterator[tuple[str, dict[str, Bucket]]]:
                 status, code = refused
                 start(f"{status} Refused", [("Content-Type", "application/xml")])
                 return [f"<Error><Code>{code}</Code><Message>{code} it is</Message></Error>".encode()]
-        answer: Iterable[bytes] = inner(environ, start)
+        # moto looks whether there is one and puts later: of two at once both would, as in no real store.
+        with one_at_a_time if "HTTP_IF_NONE_MATCH" in environ else nullcontext():
+            answer: Iterable[bytes] = inner(environ, start)
         return answer
 
     class Silent(WSGIRequestHandler):

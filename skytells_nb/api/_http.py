@@ -376,12 +376,8 @@ class OpenAnswer:
         response: httpx.Response,
         connection: httpx.AsyncBaseTransport,
     ) -> None:
-        self._session, self._exchange, self._response, self._connection = (
-            session,
-            exchange,
-            response,
-            connection,
-        )
+        self._session, self._exchange = session, exchange
+        self._response, self._connection = response, connection
         self.status = response.status_code
         self.headers = session.headers_of(response)
         self._secret = session._key.reveal().lower()  # noqa: SLF001 - one idea in two classes
@@ -415,8 +411,10 @@ class OpenAnswer:
         A ``quick`` look at a piece sees nothing packed; what the pieces join to is looked at whole.
         """
         marks = (self._secret, "\\", "%", "&#")
-        if quick and text.isascii() and not any(mark in text.lower() for mark in marks):
-            return text
+        if quick and text.isascii():
+            lowered = text.lower()
+            if not any(mark in lowered for mark in marks):
+                return text
         return self._session.blank(text.encode("utf-8", "replace")).decode()
 
     async def aclose(self) -> None:

@@ -13,6 +13,7 @@ import types
 import typing
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any, Final, Literal, TypeAlias, Union, get_args, get_origin
 
 from .. import _lazy
@@ -96,8 +97,8 @@ def as_text_input(route: AnsweringRoute, input: Mapping[str, Any]) -> dict[str, 
         params = {_IN_RESPONSES.get(name, name): value for name, value in params.items()}
         if "input" in params:
             params["messages"] = params.pop("input")
-    told = [("system", params.pop("system", None)), ("user", params.pop("prompt", None))]
-    asked = [{"role": role, "content": said} for role, said in told if said is not None]
+    by_role = {"system": params.pop("system", None), "user": params.pop("prompt", None)}
+    asked = [{"role": role, "content": words} for role, words in by_role.items() if words is not None]
     if asked and isinstance(asked[-1]["content"], str) and not asked[-1]["content"].strip():
         raise InvalidInputError("The prompt is empty: say what to ask.")
     if route == "responses" and "messages" not in params and [each["role"] for each in asked] == ["user"]:
@@ -221,7 +222,7 @@ def check_text_names(params: Mapping[str, Any], usual: Literal["refuse", "warn"]
     Others are passed on, because the routes' sources do not list all that their models take.
     """
     policy = options.unknown_inputs or usual
-    slips = [(name, closest(name, _PARAMS, cutoff=0.75)) for name in params if name not in _PARAMS]
+    slips = [(name, _parameter_meant(name)) for name in params if name not in _PARAMS]
     said = " ".join(
         f"This model has no input {name!r}. Did you mean {near!r}?" for name, near in slips if near
     )
@@ -229,6 +230,12 @@ def check_text_names(params: Mapping[str, Any], usual: Literal["refuse", "warn"]
         raise InvalidInputError(said)
     if said and policy == "warn":
         warn_user(f"{said} It is sent as it is.")
+
+
+@lru_cache(maxsize=256)
+def _parameter_meant(name: str) -> str | None:
+    """Return which parameter a name is like; the inputs of a batch all ask for the same ones."""
+    return closest(name, _PARAMS, cutoff=0.75)
 
 
 def _encoded(body: Mapping[str, Any]) -> bytes:

@@ -217,7 +217,7 @@ class LocalJournal(Journal):
             for statement in _STATEMENTS[write.operation]:
                 db.execute(statement, values)
         with suppress(OSError):  # as where the folder of locks is gone: the index has it all the same
-            if db.execute("SELECT 1 FROM jobs_items WHERE batch = ?", (self._n,)).fetchone():
+            if self._has_items(db):
                 self._begun.touch()
             else:  # nothing was accepted
                 self._begun.unlink(missing_ok=True)
@@ -226,22 +226,25 @@ class LocalJournal(Journal):
         is_new = self._require(db)
         query = "SELECT n, model FROM jobs_batches WHERE origin = ? AND account = ? AND name = ?"
         self._n, model = db.execute(query, self._named).fetchone()
-        count = "SELECT COUNT(*) FROM jobs_items WHERE batch = ?"
-        is_empty = not db.execute(count, (self._n,)).fetchone()[0]
+        is_empty = not self._has_items(db)
         if is_new or is_empty:
             with suppress(OSError):
                 self._begun.replace(self._lost)
         if is_empty:
             found = [(self._n, *row) for row in recover_items(self._database.path, *self._named)]
             db.executemany("INSERT OR IGNORE INTO jobs_items VALUES (?, ?, ?, ?, ?, ?, ?, ?)", found)
-        with suppress(OSError):
+        with suppress(OSError):  # as where nothing was ever lost: then nothing is counted
+            last = datetime.fromtimestamp(self._lost.stat().st_mtime, UTC)
+            count = "SELECT COUNT(*) FROM jobs_items WHERE batch = ?"
             if db.execute(count, (self._n,)).fetchone()[0] < self._batch[5]:
-                last = datetime.fromtimestamp(self._lost.stat().st_mtime, UTC)
                 self.lost_since = last - _LONGEST
         db.execute("INSERT OR REPLACE INTO jobs_holders VALUES (?, ?, ?, ?)", (*self._named, holder))
         if model == self._batch[3]:
             db.execute("UPDATE jobs_batches SET total = ? WHERE n = ?", (self._batch[5], self._n))
         return str(model)
+
+    def _has_items(self, db: sqlite3.Connection) -> bool:
+        return db.execute("SELECT 1 FROM jobs_items WHERE batch = ?", (self._n,)).fetchone() is not None
 
     def _require(self, db: sqlite3.Connection) -> bool:
         """Create what is missing, the first time or in an index made anew; return whether the batch was."""

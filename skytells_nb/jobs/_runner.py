@@ -19,7 +19,7 @@ from typing import Any, Final, Literal, assert_never
 
 from ..aio import Bar, gather
 from ..api import Connection, ask_for_prediction, cancel_remotely, create, get_model, look_for, newest, wait
-from ..archive import Archive, elide_data_uris, from_micros
+from ..archive import Archive, from_micros
 from ..exceptions import (
     AuthenticationError,
     BudgetExceededError,
@@ -39,6 +39,7 @@ from ..models import AnsweringRoute, Prediction, Status, parse_status
 from ..pricing import added
 from ._journal import Counts, Item, ItemObserver, Journal, Row, TakenError
 from ._rate_limiter import RateLimiter
+from ._results import slim
 
 _AGAIN: Final = 2.0  # seconds between two looks for what was perhaps sent: a listing may be that late
 _PAUSE: Final = 1.0  # and between two questions for work, while others have what is left of a shared batch
@@ -51,7 +52,6 @@ _WORTH_SAYING: Final = 60.0  # seconds of standing still that look like an error
 _FOR_ALL: Final = (AuthenticationError, InsufficientCreditsError, PermissionDeniedError)
 _OPEN: Final = ("claimed", "sent", "running")
 _UNDER_WAY: Final = "It is under way. Run the batch again to follow it to its end."
-_KEPT: Final = ("source", "error_id", "data_removed")
 
 
 @dataclass(slots=True)
@@ -584,15 +584,6 @@ class BatchRunner:
             for word in ("done", "failed", "canceled"):
                 counts[word] += getattr(self._others, word)
             self._bar.update(running=self._limiter.running, spent=self.spent, sandbox=sandbox, **counts)
-
-
-def slim(prediction: Prediction) -> Prediction:
-    """Return a prediction without what only the archive need keep: the API's whole answer, and files sent.
-
-    Ten thousand such predictions take some 25 MB.
-    """
-    kept: dict[str, Any] = {name: prediction.raw[name] for name in _KEPT if name in prediction.raw}
-    return replace(prediction, raw=kept, urls=None, input=elide_data_uris(prediction.input))
 
 
 def _unwritten(why: SkytellsError) -> SkytellsError:

@@ -61,6 +61,12 @@ __all__ = [
 ]
 
 
+def reword(error: SkytellsError, message: str) -> None:
+    """Give an error another message, also where it is printed or pickled."""
+    error.message = message
+    error.args = (message, *error.args[1:])
+
+
 class SkytellsWarning(UserWarning):
     """Something worth knowing that did not stop the work, such as a download that failed.
 

@@ -15,7 +15,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
-from ..exceptions import InvalidInputError, NotFoundError, SkytellsError, UncertainCreateError, warn_user
+from ..exceptions import (
+    InvalidInputError,
+    NotFoundError,
+    SkytellsError,
+    UncertainCreateError,
+    reword,
+    warn_user,
+)
 from ..models import AnsweringRoute, Prediction, Pricing, Status
 from ..pricing import cost_of_usage
 from ._connection import Connection
@@ -179,8 +186,7 @@ class TextCall:
                 meant = await slug_meant(self.connection, self.request.model, raised)
             except NotFoundError as named:
                 return named
-            raised.message = f"There is no model {self.request.model!r}. Did you mean {meant!r}?"
-            raised.args = (raised.message, *raised.args[1:])
+            reword(raised, f"There is no model {self.request.model!r}. Did you mean {meant!r}?")
         return raised
 
     async def _interrupted(self, exchange: Exchange | None) -> None:

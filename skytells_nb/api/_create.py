@@ -243,8 +243,7 @@ class _Attempt:
             message, is_known = error.message or error.reason, False
         else:
             message = error.message
-            told = error.readable and not error.names_prediction and error.status not in (408, 499)
-            is_known = told and (error.enveloped or error.status == 503)
+            is_known = error.tells_outcome and (error.enveloped or error.status == 503)
         if not is_known:
             raise uncertain_error(self.connection, pending, message)
         if pending.older:

@@ -116,8 +116,8 @@ class ChatJoiner:
         if event.keys() != self._usual:
             head.update({name: value for name, value in event.items() if value or name not in head})
             head["choices"] = []
-            told_all = event.get("id") and not _TELLING & event.keys()
-            self._usual = event.keys() if told_all else None
+            is_usual = event.get("id") and not _TELLING & event.keys()
+            self._usual = event.keys() if is_usual else None
         for place, choice in enumerate(listed if isinstance(listed, list) else ()):
             if isinstance(choice, dict):
                 self._add_choice(choice, _index(choice, place))

@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 from .._options import options
-from ..exceptions import InvalidInputError, NotFoundError, ServerError, SkytellsError
+from ..exceptions import InvalidInputError, NotFoundError, ServerError, SkytellsError, reword
 from ..models import Model, ModelList, Prediction
 from ..schema import closest_model, misspelt, unknown_inputs
 from . import _requests
@@ -112,8 +112,7 @@ async def slug_meant(connection: Connection, name: str, error: NotFoundError) ->
     if meant is not None and meant.id != name:
         return meant.id
     if near is not None:
-        error.message = f"There is no model {name!r}. Did you mean {near.id!r}?"
-        error.args = (error.message, *error.args[1:])
+        reword(error, f"There is no model {name!r}. Did you mean {near.id!r}?")
     raise error
 
 
@@ -157,8 +156,7 @@ async def explain_route(
         route = (await get_model(connection, slug)).text_route
         if route != asked and (None in (route, asked) or "embeddings" in (route, asked)):
             meant = {None: "predictions", "chat": "chat.completions"}.get(route, route)
-            error.message = f"{slug} is not for this call: use client.{meant}.create({slug!r}, …)."
-            error.args = (error.message, *error.args[1:])
+            reword(error, f"{slug} is not for this call: use client.{meant}.create({slug!r}, …).")
 
 
 _PATIENCE: Final = 2.0
@@ -216,8 +214,7 @@ class InputNames(Observer):
                 await get_model(self._connection, self._model)
         known = self._connection.input_schemas.get(self._model)
         if known is not None and (found := misspelt(known, self._input)):
-            error.message = f"{error.message} {' '.join(found.values())}"
-            error.args = (error.message, *error.args[1:])
+            reword(error, f"{error.message} {' '.join(found.values())}")
 
     def _is_new(self) -> bool:
         return self._model not in self._connection.input_schemas

@@ -104,6 +104,11 @@ class ErrorBody:
         """Whether key, account or credit stand against it: certainly not accepted, and no use to repeat."""
         return self.name in _REFUSALS
 
+    @property
+    def tells_outcome(self) -> bool:
+        """Whether it can say what became of a create; 408 and 499 are a gateway's words for who went away."""
+        return self.readable and not self.names_prediction and self.status not in (408, 499)
+
 
 _STATUS_OF_ID: Final = {
     "UNAUTHORIZED": 401,
@@ -175,7 +180,6 @@ def failure_in(reply: Reply, message: str) -> ErrorBody | TransportFailure:
     return parse(reply)[1] or ErrorBody(reply.status, message, message, readable=False)
 
 
-_UNTOLD: Final = (303, 408, 499)
 _PREDICTION_URL: Final = re.compile(r"/predictions?/[^/?#]+/?(?:$|[?#])")
 
 
@@ -189,15 +193,13 @@ def _is_prediction(body: object) -> bool:
 def may_be_accepted(error: ErrorBody | TransportFailure) -> bool:
     """Return whether the API may have accepted, and bill, what it answered so.
 
-    A redirect sends it elsewhere, except 303, which comes after it was handled, and one to a prediction. 499
-    is a gateway's word for a client that went away, whatever became of its request.
+    A redirect sends it elsewhere, except 303, which comes after it was handled, and one to a prediction.
     """
     if isinstance(error, TransportFailure):
         return error.sent
     if error.is_refusal:
         return False
-    told = error.readable and not error.names_prediction and error.status not in _UNTOLD
-    return not told or not 300 <= error.status < 500
+    return not error.tells_outcome or error.status == 303 or not 300 <= error.status < 500
 
 
 def _error_in(body: Any, response: Response) -> ErrorBody | None:

@@ -524,10 +524,10 @@ def _bounds(parts: Sequence[Any]) -> Any:
     for part in parts:
         about = part.metadata
         column = about.schema.names.index("created_at")
-        told = [about.row_group(number).column(column).statistics for number in range(about.num_row_groups)]
-        if not told or not all(each and each.has_min_max and each.null_count == 0 for each in told):
+        groups = [about.row_group(number).column(column).statistics for number in range(about.num_row_groups)]
+        if not groups or not all(each and each.has_min_max and each.null_count == 0 for each in groups):
             return None
-        low, high = min(each.min for each in told), max(each.max for each in told)
+        low, high = min(each.min for each in groups), max(each.max for each in groups)
         bounds.append(((low - _EPOCH) // _A_QUARTER, (high - _EPOCH) // _A_QUARTER))
     return np.array(bounds, dtype="int64") if np.ptp(bounds) < 1_000_000 else None
 

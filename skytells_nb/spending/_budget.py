@@ -322,8 +322,8 @@ class Budget(Observer):
             priced=estimate.high is not None,
         )
         # One of the same name that is open here as well, and was asked before, has set it aside already.
-        sharers = [each for each in _open_budgets() if each.ledger_file == self.ledger_file]
-        is_set_aside = sharers[:1] not in ([], [self])
+        sharers = (each for each in _open_budgets() if each.ledger_file == self.ledger_file)
+        is_set_aside = next(sharers, self) is not self
         if is_set_aside:
             fits = self._left(account.sandbox) >= 0
         else:

@@ -24,7 +24,7 @@ from . import _reindex as reindex
 from ._files import FileStore
 from ._index import Stored
 from ._reader import ArchiveReader, adopt, conditions, export, rate, remove
-from ._serialize import Rating, canonical
+from ._serialize import Rating
 from ._shared import SharedFiles, folder_for
 from ._votes import VoteLog
 from ._writer import ArchiveWriter
@@ -188,7 +188,7 @@ class Archive(Observer):
         self._writer.resume(account)
         await asyncio.to_thread(self._writer.check)
         try:
-            return model, await asyncio.to_thread(canonical, input)
+            return model, await asyncio.to_thread(self._reader.canonical, account, input)
         except (ValueError, RecursionError):
             return None
 

@@ -7,6 +7,7 @@ import re
 import sqlite3
 import unicodedata
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -33,8 +34,13 @@ from ._serialize import (
     restore,
 )
 
-VERSION: Final = 2
+VERSION: Final = 3
 """The version of `SCHEMA`. Whoever changes a table adds a step to `_UPGRADES` and raises this."""
+
+_URLS: Final = """CREATE TABLE urls (
+    url TEXT, prediction INTEGER REFERENCES predictions ON DELETE CASCADE, position INTEGER,
+    PRIMARY KEY (url, prediction)) WITHOUT ROWID"""
+"""All that an output was ever named, also before a signed URL was renewed."""
 
 SCHEMA: Final = (
     """CREATE TABLE predictions (
@@ -57,6 +63,7 @@ SCHEMA: Final = (
         PRIMARY KEY (prediction, position)) WITHOUT ROWID""",
     "CREATE INDEX outputs_by_path ON outputs (path)",
     "CREATE INDEX outputs_owed ON outputs (prediction) WHERE path IS NULL AND expired = 0",
+    _URLS,
     "CREATE TABLE attachments (sha TEXT PRIMARY KEY, body TEXT NOT NULL) WITHOUT ROWID",
     """CREATE TABLE attached (
         prediction INTEGER NOT NULL REFERENCES predictions ON DELETE CASCADE, sha TEXT NOT NULL,
@@ -121,7 +128,15 @@ def _from_1_to_2(db: sqlite3.Connection) -> None:
     db.executemany("UPDATE predictions SET input_digest = ? WHERE rowid = ?", digests)
 
 
-_UPGRADES: Final[dict[int, Callable[[sqlite3.Connection], None]]] = {1: _from_1_to_2}
+def _from_2_to_3(db: sqlite3.Connection) -> None:
+    """Look-up of an output by its URL, so that one as an input equals its file."""
+    db.execute(_URLS)
+    for rowid, output in db.execute("SELECT rowid, output FROM predictions WHERE output LIKE '%\"http%'"):
+        with suppress(*UNREADABLE):
+            _put_urls(db, rowid, json.loads(output))
+
+
+_UPGRADES: Final[dict[int, Callable[[sqlite3.Connection], None]]] = {1: _from_1_to_2, 2: _from_2_to_3}
 
 
 def check(db: sqlite3.Connection) -> None:
@@ -301,10 +316,29 @@ def save_prediction(
     if words := [str(asked[key]) for key in _SEARCHED if asked.get(key)]:
         text = replace_surrogates("\n".join(words))
         db.execute("INSERT INTO words (rowid, text) VALUES (?, ?)", (rowid, text))
+    _put_urls(db, rowid, safe.output or ())
     for sha, body in bodies.items():
         db.execute("INSERT OR IGNORE INTO attachments VALUES (?, ?)", (sha, replace_surrogates(body)))
         db.execute("INSERT OR IGNORE INTO attached VALUES (?, ?)", (rowid, sha))
     return rowid
+
+
+def _put_urls(db: sqlite3.Connection, rowid: int, output: Sequence[object]) -> None:
+    for position, each in enumerate(output):
+        if isinstance(each, str) and each.startswith("http"):
+            values = (replace_surrogates(each), rowid, position)
+            db.execute("INSERT OR IGNORE INTO urls VALUES (?, ?, ?)", values)
+
+
+def file_of_url(db: sqlite3.Connection, account: Account, url: str) -> str | None:
+    """Return the file of an account's output, by its URL, relative to the archive's folder."""
+    found = db.execute(
+        "SELECT o.path FROM urls u JOIN predictions p ON p.rowid = u.prediction "
+        "JOIN outputs o ON (o.prediction, o.position) = (u.prediction, u.position) "
+        "WHERE u.url = ? AND p.origin = ? AND p.account = ? ORDER BY p.moment DESC LIMIT 1",
+        (replace_surrogates(url), account.origin, account.fingerprint),
+    ).fetchone()
+    return None if found is None else found[0]
 
 
 def put_output(db: sqlite3.Connection, rowid: int, stored: Stored) -> None:

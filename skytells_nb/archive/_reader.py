@@ -93,12 +93,15 @@ class ArchiveReader:
     ) -> Iterator[Prediction]:
         """Yield what an account has made of an equal input and whose files are there."""
         try:
-            asked: dict[str, Any] = canonical(input)
+            asked, as_sent = self.canonical(account, input), canonical(input)
         except (ValueError, RecursionError):
             return
-        defaults: dict[str, Any] = canonical(defaults_of(account, model))
-        bare = {name: value for name, value in asked.items() if value != defaults.get(name, ...)}
-        alike = (input_digest(model, asked, defaults), input_digest(model, asked), input_digest(model, bare))
+        schema = canonical(defaults_of(account, model))  # unread, perhaps, when the prediction was made
+        defaults, missing = schema or {}, ... if schema is None else None
+        alike = [input_digest(model, asked, schema)]
+        for each in (asked, as_sent):  # and as an earlier version noted it: URLs as text, null as a value
+            bare = {name: value for name, value in each.items() if value != defaults.get(name, missing)}
+            alike += [input_digest(model, given) for given in (each, bare, {**defaults, **each})]
         wanted = [digest for digest in dict.fromkeys(alike) if digest is not None]
         rows = self.read(lambda db: index.equal_inputs(db, account, wanted), list[tuple[int, str]]())
         for rowid, identifier in reversed(rows) if oldest_first else rows:
@@ -108,6 +111,19 @@ class ArchiveReader:
                 has_all = len(prediction.files) >= len(prediction.output or ())
                 if has_all and all(map(self._writer.store.has, prediction.files)):
                     yield prediction
+
+    def canonical(self, account: Account, input: Mapping[str, Any]) -> dict[str, Any]:
+        """Return an input as it is compared: an output that is here counts by its file, also by its URL."""
+
+        def read(url: str) -> bytes | None:
+            name = self.read(lambda db: index.file_of_url(db, account, url), None)
+            path = self._writer.store.path(name)
+            with suppress(OSError):
+                return None if path is None else path.read_bytes()
+            return None
+
+        found: dict[str, Any] = canonical(input, read)
+        return found
 
     def columns(self, origin: str | None) -> list[dict[str, Sequence[Any]]]:
         """Return everything as plain columns, newest first, some thousand rows at a time."""

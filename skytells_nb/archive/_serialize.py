@@ -160,12 +160,15 @@ def input_digest(
     """Digest what was asked of a model, alike for inputs that mean the same.
 
     Files count by their content, numbers as JSON compares them (1 is 1.0), the order of names not at
-    all. With ``defaults``, those of the model's schema, a value that is left out counts as its default.
-    None where it cannot be told any more, since a file was not kept.
+    all. With ``defaults``, those of the model's schema, a value that is left out counts as its default,
+    and as null where it has none. None where it cannot be told any more, since a file was not kept.
     """
     if not model or not input:  # an API that hides inputs shows {}
         return None
-    meant = {**(defaults or {}), **input}
+    meant = dict(input)
+    if defaults is not None:
+        both = {**defaults, **input}.items()
+        meant = {name: value for name, value in both if not (value is None and defaults.get(name) is None)}
     try:
         text = json.dumps(canonical(meant), sort_keys=True, separators=(",", ":"), default=str)
     except (TypeError, ValueError, RecursionError):
@@ -173,12 +176,15 @@ def input_digest(
     return hashlib.sha256(f"{model}\n{text}".encode("utf-8", "surrogatepass")).digest()[:16]
 
 
-def canonical(value: Any) -> Any:
+def canonical(value: Any, read_url: Callable[[str], bytes | None] | None = None) -> Any:
     """Return an input, or a value in one, as `input_digest` compares it: a file as the digest of its content.
 
-    Raises ValueError where a file was not kept.
+    ``read_url`` reads what an archive has of a URL. Raises ValueError where a file was not kept.
     """
     if isinstance(value, str):
+        if read_url is not None and value.startswith("http"):
+            data = read_url(value)
+            return value if data is None else {"sha256": hashlib.sha256(data).hexdigest()}
         if not value.startswith("data:"):
             return value
         if _ELIDED.search(value):
@@ -188,9 +194,9 @@ def canonical(value: Any) -> Any:
         except ValueError:
             return value
     if isinstance(value, Mapping):
-        return {str(key): canonical(item) for key, item in value.items()}
+        return {str(key): canonical(item, read_url) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [canonical(item) for item in value]
+        return [canonical(item, read_url) for item in value]
     if isinstance(value, float) and value.is_integer():
         return int(value)
     return value

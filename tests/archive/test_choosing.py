@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from archive.scenery import Assets, Keep, made, picture
+from archive.scenery import Assets, Carry, Keep, made, picture
 
 from skytells_nb.api import Account, Client
 from skytells_nb.archive import Archive, Rating, read_provenance
@@ -114,6 +114,23 @@ def test_what_is_left_out_counts_as_the_default(keep: Keep, archive: Archive, ac
             client.connection.note_model(Model(id="truefusion", input_schema=rules))
             assert found(archive, account, {"prompt": "fox"}) == ["p1"][:there]
             assert found(archive, account, {"prompt": "owl", "steps": default}) == ["p2"]
+
+
+@pytest.mark.parametrize("default", [{}, {"default": None}, {"default": 20}], ids=["none", "null", "20"])
+def test_null_is_as_left_out_where_the_schema_has_no_other_default(
+    default: dict[str, Any], keep: Keep, archive: Archive, account: Account, carry: Carry
+) -> None:
+    left_out, null = inputs = {"prompt": "fox"}, {"prompt": "fox", "steps": None}
+    with Client("sk-0123456789abcdef", base_url=account.origin) as client:
+        rules = {"properties": {"steps": {"type": ["integer", "null"], **default}}}
+        client.connection.note_model(Model(id="truefusion", input_schema=rules))
+        for id, input in zip(("p1", "p2"), inputs, strict=True):
+            ticket = carry(archive.before_create(account, "truefusion", dict(input)))
+            carry(archive.created(account, ticket, asked(id, dict(input))))
+            keep(asked(id, dict(input)))
+        is_same = default != {"default": 20}
+        assert sorted(found(archive, account, left_out)) == ["p1", "p2"][: 1 + is_same]
+        assert sorted(found(archive, account, null)) == ["p1", "p2"][not is_same :]
 
 
 def test_files_are_compared_by_their_content(keep: Keep, archive: Archive, account: Account) -> None:

@@ -78,6 +78,16 @@ def test_a_picture_is_compared_by_its_content(client: sky.Client, tmp_path: Path
     assert again.id == made.id
 
 
+def test_an_output_is_its_file_by_whatever_it_is_named(client: sky.Client) -> None:
+    fox = client.predictions.create(EDGE, FOX)
+    made = client.predictions.create("sandbox-upscaler", {"image": fox})
+    assert made.input is not None
+    assert made.input["image"] == fox.url
+    for named in (fox, fox.files[0], str(fox.files[0]), fox.files[0].read_bytes(), fox.url):
+        again = client.predictions.create("sandbox-upscaler", {"image": named}, reuse=True)
+        assert again.id == made.id, named
+
+
 def test_equal_creates_together_take_different_ones_and_create_the_rest(
     sandbox: sky.Sandbox, archive: Archive
 ) -> None:

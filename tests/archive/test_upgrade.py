@@ -98,6 +98,21 @@ def test_an_upgraded_archive_finds_equal_inputs(old: Path) -> None:
         assert found.id == "a317b27e-f0ab-4398-ada0-645d3bb9e336"
 
 
+def test_an_index_of_format_2_knows_its_outputs_by_their_urls(
+    keep: Keep, archive: Archive, account: Account
+) -> None:
+    url = "https://delivery.example.test/a.png"
+    keep(made("p1", url))
+    archive.close()
+    change(archive.path, "DROP TABLE urls", "PRAGMA user_version = 2")
+    with (
+        Archive(archive.path) as again,
+        pytest.warns(SkytellsWarning, match="from format 2 to 3: 1 prediction"),
+    ):
+        found = again.database.reading(lambda db: db.execute("SELECT url, position FROM urls").fetchall(), [])
+    assert found == [(url, 0)]
+
+
 def test_an_index_that_cannot_be_upgraded_is_made_anew(old: Path) -> None:
     change(old, "ALTER TABLE predictions RENAME COLUMN n TO number")
     with Archive(old) as archive:

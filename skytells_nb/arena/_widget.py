@@ -25,8 +25,7 @@ from ..display import (
     fetch,
     key_script,
     media_html,
-    notebook_bytes,
-    outputs_of,
+    prediction_items,
     text_html,
 )
 from ..exceptions import SkytellsError
@@ -164,27 +163,19 @@ class ArenaWidget(w.VBox):  # type: ignore[misc]  # ipywidgets has no types
 def _blind_html(prediction: Prediction) -> str:
     """Draw what was made, without a word of where it comes from."""
     nobody = Prediction(id="", status="succeeded", input={"prompt": prediction.prompt or ""})
-    contents = outputs_of(prediction)
-    found = fetch([DisplayItem(each, nobody, n, len(contents)) for n, each in enumerate(contents, start=1)])
-    items = [replace(item, content=_nameless(item.content)) for item in found]
+    items = []
+    for item in fetch(prediction_items(prediction)):
+        content, path = item.content, item.path
+        if isinstance(content, FileContent) and path is not None and path.is_file():
+            content = FileContent(data=content.read())  # a path would name its model
+        items.append(replace(item, content=content, subject=nobody))
     frame = Frame(options.thumbnail_size, alone=True)
 
     def html(drawn: Sequence[DisplayItem]) -> str:
         return "".join(media_html(item, frame) for item in drawn)
 
-    drawing = draw(
-        items,
-        size=options.thumbnail_size,
-        budget=options.cell_budget // 2,
-        page_length=lambda drawn: notebook_bytes(html(drawn)),
-    )
+    drawing = draw(items, size=options.thumbnail_size, budget=options.cell_budget // 2, page=html)
     return html(drawing.items)
-
-
-def _nameless(content: Any) -> Any:
-    if isinstance(content, FileContent) and content.path is not None and content.path.is_file():
-        return FileContent(data=content.read())
-    return content
 
 
 def _ranking_html(arena: Arena) -> str:

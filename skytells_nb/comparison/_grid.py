@@ -16,14 +16,13 @@ from ..display import (
     DisplayItem,
     Frame,
     Message,
+    bundle_of,
     draw,
     fetch,
     labelled_sheet,
     media_html,
-    notebook_bytes,
-    outputs_of,
     png_budget,
-    png_within,
+    prediction_items,
     seconds_text,
     spans,
     text_html,
@@ -193,7 +192,7 @@ class Comparison(Finished, Drawn):
             fetch([item for outputs in shown for item in outputs]),
             size=frame.width,
             budget=budget - png_budget(budget),
-            page_length=lambda items: notebook_bytes(html(items)),
+            page=html,
         )
         small = f"Shown small, to keep this cell under {format_bytes(budget)} (sky.options.cell_budget)."
         return html(drawing.items, small if drawing.squeezed else ""), drawing.items
@@ -277,9 +276,7 @@ class Comparison(Finished, Drawn):
 
     def _draw(self) -> dict[str, str]:
         html, items = self._drawn
-        bundle = {"text/html": html, "text/plain": self._text()}
-        png = png_within(items, png_budget(options.cell_budget))
-        return bundle if png is None else {**bundle, "image/png": png}
+        return bundle_of(html, self._text(), items, png_budget(options.cell_budget))
 
 
 def _items(cell: Cell) -> list[DisplayItem]:
@@ -291,8 +288,7 @@ def _items(cell: Cell) -> list[DisplayItem]:
         return [DisplayItem(Message("In doubt", made.error or ""), made)]
     if error is not None and not made.done:
         return [DisplayItem(Message("Not followed to its end", error.message), made)]
-    contents = outputs_of(made)
-    return [DisplayItem(each, made, index, len(contents)) for index, each in enumerate(contents, start=1)]
+    return prediction_items(made)
 
 
 def _label(words: str, style: str) -> str:

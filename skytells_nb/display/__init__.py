@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from ._answers import answer_html, answer_text, follow, markdown_html
-from ._contact_sheet import labelled_sheet, png_budget, png_within, spans
+from ._contact_sheet import bundle_of, labelled_sheet, png_budget, spans
 from ._gallery import Gallery, gallery
 from ._html import ROOT, Frame, key_script, media_html, script_html, text_html
-from ._items import DisplayItem, FileContent, Message, outputs_of
+from ._items import DisplayItem, FileContent, Message, prediction_items
 from ._pipeline import data_uri, draw, fetch, notebook_bytes
 from ._show import mimebundle, show, to_html
 from ._text import REUSED, cost_text, input_rows, seconds_text
@@ -22,6 +22,7 @@ __all__ = [
     "Message",
     "answer_html",
     "answer_text",
+    "bundle_of",
     "cost_text",
     "data_uri",
     "draw",
@@ -36,9 +37,8 @@ __all__ = [
     "media_html",
     "mimebundle",
     "notebook_bytes",
-    "outputs_of",
     "png_budget",
-    "png_within",
+    "prediction_items",
     "script_html",
     "seconds_text",
     "show",

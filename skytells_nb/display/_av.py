@@ -57,9 +57,11 @@ def _probe(container: Any) -> MediaInfo:
     width, height = video.width, video.height
     if not width or not height or width * height > _MOST_PIXELS:
         return MediaInfo(seconds, width or None, height or None)
+    from PIL import ImageStat
+
     best: tuple[float, Any] | None = None
     for frame in _candidates(container, video, seconds):
-        brightness = _brightness(frame)
+        brightness = ImageStat.Stat(frame.to_image(width=32, height=32).convert("L")).mean[0]
         if best is None or brightness > best[0]:
             best = (brightness, frame)
         if brightness >= _DARK:
@@ -86,12 +88,6 @@ def _candidates(container: Any, video: Any, seconds: float | None) -> Iterator[A
                 break
         if found is not None:
             yield found
-
-
-def _brightness(frame: Any) -> float:
-    from PIL import ImageStat
-
-    return float(ImageStat.Stat(frame.to_image(width=32, height=32).convert("L")).mean[0])
 
 
 def _upright(frame: Any, pixel_ratio: float) -> Image.Image:

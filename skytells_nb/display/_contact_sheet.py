@@ -147,6 +147,12 @@ def png_budget(cell_budget: int) -> int:
     return share if share >= _LEAST_PNG else 0
 
 
+def bundle_of(html: str, text: str, items: Sequence[DisplayItem], reserve: int) -> dict[str, str]:
+    """Return what a cell shows: HTML, text, and of drawn items a PNG of at most `reserve` characters."""
+    png = png_within(items, reserve) if reserve else None
+    return {"text/html": html, "text/plain": text} | ({} if png is None else {"image/png": png})
+
+
 def png_within(items: Sequence[DisplayItem], limit: int) -> str | None:
     """Return drawn items as a PNG of at most so many base64 characters; None where there is no picture.
 

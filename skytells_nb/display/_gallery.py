@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 
 from .._options import options
 from ..archive import Rating, rating_of
 from ..checks import check_choice, check_whole
 from ..exceptions import InvalidInputError
+from ..formatting import format_bytes
 from ..models import Drawn, Model, Prediction
 from ..pictures import FORMATS, PictureError, encode
-from ._contact_sheet import contact_sheet, png_budget, png_within
+from ._contact_sheet import bundle_of, contact_sheet, png_budget
+from ._html import ROOT, Frame, caption_html, facts_html, figure_html, text_html
 from ._items import DisplayItem, items_of, things_in
-from ._layout import Page, page
+from ._pipeline import draw, fetch, most_items
 from ._text import cost_text, things_text
 
 if TYPE_CHECKING:
@@ -34,6 +37,9 @@ _CAPTIONS: Final[dict[str, Callable[[Prediction], str | None]]] = {
     "none": lambda _: None,
 }
 _PICTURES: Final = (".png", ".jpg", ".jpeg", ".webp")
+_GAP: Final = 16
+_NARROWEST: Final = 72
+_NOTE: Final = "opacity:0.65;font-size:12px;line-height:1.5;margin-top:12px"
 _DOCUMENT: Final = (
     '<!DOCTYPE html>\n<html><head><meta charset="utf-8"><meta name="color-scheme" content="light dark">'
     '<meta name="viewport" content="width=device-width"><title>Gallery</title></head>\n'
@@ -75,21 +81,19 @@ class Gallery(Drawn):
     @property
     def html(self) -> str:
         """The whole gallery as a piece of HTML that needs no script and no style sheet."""
-        return self._page.html
+        return self._page[0]
 
     @cached_property
-    def _page(self) -> Page:
+    def _page(self) -> tuple[str, list[DisplayItem]]:
         if not self._items:
-            return Page("<div>Nothing to show.</div>", [])
+            return "<div>Nothing to show.</div>", []
         return page(
             self._items, columns=self._columns, size=self._size, budget=self._budget, reserve=self._reserve
         )
 
     def mimebundle(self) -> dict[str, str]:
         """Return its HTML, its text and, where it has pictures, a PNG for exports without HTML."""
-        bundle = {"text/html": self.html, "text/plain": self.text}
-        png = png_within(self._page.items, self._reserve) if self._reserve else None
-        return bundle if png is None else {**bundle, "image/png": png}
+        return bundle_of(self.html, self.text, self._page[1], self._reserve)
 
     def to_image(self) -> Image.Image:
         """Draw a contact sheet: all pictures and their captions as one Pillow image."""
@@ -132,9 +136,6 @@ class Gallery(Drawn):
 
     def __repr__(self) -> str:
         return f"<Gallery of {len(self._items)}>"
-
-    def _draw(self) -> dict[str, str]:
-        return self.mimebundle()
 
     def _text(self) -> str:
         return self.text
@@ -259,3 +260,116 @@ def _captions(captions: Captions, things: Sequence[Prediction | DisplayItem]) ->
                 f"There are {len(made)} captions for {len(things)} predictions. Pass one for each."
             )
     return [None if caption is None else str(caption) for caption in made]
+
+
+# The page: figures in a grid that is never wider than it needs to be, a head and a note
+
+
+class _Layout(NamedTuple):
+    """Exactly so many columns, or None; the least width of one; the width of the whole, in CSS pixels."""
+
+    columns: int | None
+    least: int
+    widest: int
+
+
+def _layout_for(count: int, columns: int | None, size: int) -> _Layout:
+    """Choose the columns for so many figures.
+
+    Few figures stand in a square (four as two by two, nine as three by three); many in as many columns as the
+    page has room for.
+    """
+    if columns is not None:
+        width = size * columns + _GAP * (columns - 1)
+        return _Layout(columns, max(96, min(size, 960 // columns)), width)
+    least, most = next(
+        (least, most)
+        for limit, least, most in (
+            (2, 260, 440),
+            (4, 260, 400),
+            (9, 220, 300),
+            (30, 170, 230),
+            (math.inf, 140, 190),
+        )
+        if count <= limit
+    )
+    least, most = min(least, size), min(most, size)
+    if count > 9:
+        return _Layout(None, least, 1200)
+    across = math.ceil(math.sqrt(count))
+    widest = across * most + (across - 1) * _GAP
+    # One column more must not fit, or four figures would stand as three and one.
+    return _Layout(None, max(least, (widest + _GAP) // (across + 1) - _GAP + 1), widest)
+
+
+def page(
+    items: Sequence[DisplayItem],
+    *,
+    columns: int | None = None,
+    size: int = 512,
+    budget: int | None = 1_000_000,
+    reserve: int = 0,
+    head: str = "",
+    together: bool = False,
+) -> tuple[str, list[DisplayItem]]:
+    """Draw items as one page of HTML, in a cell of so many bytes of which some are reserved for others.
+
+    Returned with the page are the items that are on it, as they were drawn.
+
+    ``head`` is a line above the figures. ``together``, all are outputs of one prediction: its caption and
+    facts then stand once, under all of them.
+    """
+    limit = most_items(budget)
+    fetched = fetch(items if limit is None else items[:limit])
+    layout = _layout_for(len(fetched), columns, size)
+    alone = len(fetched) == 1 and columns is None
+    once = together and not alone and bool(fetched)
+    frame = Frame(size, alone=True) if alone else Frame(layout.least, terse=once)
+
+    def html(drawn: Sequence[DisplayItem], note: str = "") -> str:
+        figures = [figure_html(item, frame) for item in drawn]
+        body = (
+            f'<div style="max-width:{max(size, 360)}px">{figures[0]}</div>'
+            if alone
+            else _grid(figures, layout)
+        )
+        under = ""
+        if once:
+            shared = Frame(layout.widest, alone=True)
+            words = caption_html(drawn[0], shared) + facts_html(drawn[0], shared, shared=True)
+            under = f'<div style="margin-top:10px;max-width:{layout.widest}px">{words}</div>'
+        above = (
+            f'<div style="opacity:0.65;font-size:12px;margin-bottom:10px">{text_html(head)}</div>'
+            if head
+            else ""
+        )
+        below = f'<div style="{_NOTE}">{text_html(note)}</div>' if note else ""
+        return f"<div {ROOT}>{above}{body}{under}{below}</div>"
+
+    drawing = draw(fetched, size=size, budget=None if budget is None else budget - reserve, page=html)
+    note = _note(len(fetched), len(items), drawing.squeezed, budget)
+    return html(drawing.items, note), drawing.items
+
+
+def _grid(figures: Sequence[str], layout: _Layout) -> str:
+    room = f"gap:24px {_GAP}px;align-items:start;max-width:{layout.widest}px"
+    if layout.columns is not None:
+        # In a window too narrow for them, columns that were asked for are scrolled to and not crushed.
+        least = min(_NARROWEST, (layout.widest + _GAP) // layout.columns - _GAP)
+        across = f"repeat({layout.columns},minmax({least}px,1fr))"
+        room += ";overflow-x:auto"
+    else:
+        across = f"repeat(auto-fill,minmax({layout.least}px,1fr))"
+    style = f"display:grid;grid-template-columns:{across};{room}"
+    return f'<div style="{style}">{"".join(figures)}</div>'
+
+
+def _note(shown: int, count: int, squeezed: bool, budget: int | None) -> str:
+    """Say what the budget took, and how to have it all."""
+    if budget is None or not (squeezed or shown < count):
+        return ""
+    some = f"The first {shown:,} of {count:,} are shown" if shown < count else "Shown small"
+    return (
+        f"{some}, to keep this cell under {format_bytes(budget)} (sky.options.cell_budget); "
+        "full=True shows everything whole."
+    )

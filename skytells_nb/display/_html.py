@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 from importlib.resources import files
@@ -257,8 +257,18 @@ def facts_html(item: DisplayItem, frame: Frame, *, shared: bool = False) -> str:
     facts = [] if prediction is None else prediction_facts(prediction, first=shared or item.index == 1)
     facts = [fact for fact in facts if fact != item.caption]
     model = None if prediction is None else prediction.model
-    first = [_bdi(fact) if frame.alone or fact == model else _word(fact) for fact in facts]
-    second = [_id(prediction.id, frame)] if prediction else []
+    # a narrow column neither cuts nor breaks a fact of few letters, such as a cost
+    first = [
+        _bdi(fact)
+        if frame.alone or fact == model
+        else f'<bdi style="white-space:nowrap">{text_html(fact)}</bdi>'
+        for fact in facts
+    ]
+    second = []
+    if prediction:
+        id = clip(one_line(prediction.id), 200)
+        short = id if frame.alone else short_id(id)
+        second.append(_bdi(short, None if short == id else id))
     if not shared:
         second += [f"{item.index} of {item.count}"] if item.count > 1 else []
         size = _size_text(item)
@@ -276,11 +286,6 @@ def facts_html(item: DisplayItem, frame: Frame, *, shared: bool = False) -> str:
 
 def _muted(words: Sequence[str], room: str = "overflow-wrap:break-word") -> str:
     return f'<div style="{_MUTED};{room}">{" · ".join(words)}</div>' if words else ""
-
-
-def _word(fact: str) -> str:
-    """Return a fact of few letters, such as a cost: a narrow column neither cuts nor breaks it."""
-    return f'<bdi style="white-space:nowrap">{text_html(fact)}</bdi>'
 
 
 def _bdi(words: str, whole: str | None = None, *, direction: str = "") -> str:
@@ -305,12 +310,6 @@ def _size_text(item: DisplayItem) -> str:
     except OSError:
         size = ""
     return " · ".join(fact for fact in (length, size) if fact)
-
-
-def _id(identifier: str, frame: Frame) -> str:
-    whole = clip(one_line(identifier), 200)
-    shown = whole if frame.alone else short_id(whole)
-    return _bdi(shown) if shown == whole else _bdi(shown, whole)
 
 
 # Models: a card for one, with the table of its inputs, and a table for several
@@ -370,13 +369,9 @@ def _inputs(model: Model) -> str:
         )
         for row in input_rows(model)
     ]
-    if not rows:
-        return ""
-    kept = [at for at in range(5) if at == 0 or any(row[at] for row in rows)]
     heads = ("input", "type", "default", "allowed", "")
-    styles = (_NAME, _NAME, _WORD, _FEW_WORDS, _SENTENCE)
-    table = _table(heads, styles, rows, kept)
-    return f'<div style="margin-top:12px">{table}</div>'
+    table = _table(heads, (_NAME, _NAME, _WORD, _FEW_WORDS, _SENTENCE), rows, least=1)
+    return f'<div style="margin-top:12px">{table}</div>' if rows else ""
 
 
 def models_table(models: Sequence[Model]) -> str:
@@ -390,17 +385,16 @@ def models_table(models: Sequence[Model]) -> str:
         ]
         for m in models
     ]
-    kept = [at for at in range(5) if at < 3 or any(row[at] for row in rows)]
     heads = ("model", "type", "price", "capabilities", "status")
     styles = (_WORD, _NAME, _FEW_WORDS, _SENTENCE, _NAME)
     head = f'<div style="{_QUIET};margin-bottom:6px">{format_count(len(models), "model")}</div>'
-    table = _table(heads, styles, rows, kept) if rows else ""
+    table = _table(heads, styles, rows, least=3) if rows else ""
     return f"<div {ROOT}>{head}{table}</div>"
 
 
-def _table(
-    heads: Sequence[str], styles: Sequence[str], rows: Iterable[Sequence[str]], kept: Sequence[int]
-) -> str:
+def _table(heads: Sequence[str], styles: Sequence[str], rows: Sequence[Sequence[str]], *, least: int) -> str:
+    """Return a table without those of its columns, after the first `least`, that are empty."""
+    kept = [at for at in range(len(heads)) if at < least or any(row[at] for row in rows)]
     top = "".join(f'<th scope="col" style="{_HEAD}">{heads[at]}</th>' for at in kept)
     lines = ("".join(f'<td style="{styles[at]}">{row[at]}</td>' for at in kept) for row in rows)
     body = "".join(f'<tr style="{_ROW}">{line}</tr>' for line in lines)

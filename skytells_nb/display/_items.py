@@ -198,12 +198,17 @@ def items_of(things: Iterable[Prediction | DisplayItem], captions: Iterable[str 
         if isinstance(thing, DisplayItem):
             found.append(replace(thing, caption=caption))
             continue
-        contents = outputs_of(thing)
-        found += [
-            DisplayItem(content, thing, index, len(contents), caption)
-            for index, content in enumerate(contents, start=1)
-        ]
+        found += prediction_items(thing, caption)
     return found
+
+
+def prediction_items(prediction: Prediction, caption: str | None = None) -> list[DisplayItem]:
+    """List what there is to draw of one prediction; never empty."""
+    contents = outputs_of(prediction)
+    return [
+        DisplayItem(content, prediction, index, len(contents), caption)
+        for index, content in enumerate(contents, start=1)
+    ]
 
 
 def outputs_of(prediction: Prediction) -> list[Content]:

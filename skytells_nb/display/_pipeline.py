@@ -258,12 +258,11 @@ def draw(
     *,
     size: int,
     budget: int | None,
-    page_length: Callable[[Sequence[DisplayItem]], int],
+    page: Callable[[Sequence[DisplayItem]], str],
 ) -> FittedItems:
     """Decode fetched items and embed as much of them as a cell can afford; without a budget, all of it.
 
-    ``page_length`` returns the bytes of notebook that a page of these takes; it is asked once, with empty
-    pictures.
+    ``page`` returns the HTML in which they will stand; it is asked once, with empty pictures, for its length.
     """
     count = len(items) or 1
     longest = _LONGEST_TEXT if budget is None else max(400, min(_LONGEST_TEXT, budget // (2 * count)))
@@ -277,7 +276,7 @@ def draw(
         else item
         for item in decoded
     ]
-    return _fitted(decoded, side, max(0, budget - page_length(empty) - _WORDS_AROUND))
+    return _fitted(decoded, side, max(0, budget - notebook_bytes(page(empty)) - _WORDS_AROUND))
 
 
 def _whole(item: DisplayItem) -> DisplayItem:

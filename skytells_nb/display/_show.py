@@ -12,11 +12,10 @@ from ..api import AsyncTextStream, TextStream
 from ..models import ChatCompletion, Model, Prediction, Response
 from ..plaintext import encodable
 from ._answers import answer_bundle, answer_html, answer_text, show_stream
-from ._contact_sheet import png_budget, png_within
-from ._gallery import Gallery, caption_of
+from ._contact_sheet import bundle_of, png_budget
+from ._gallery import Gallery, caption_of, page
 from ._html import model_card, models_table
 from ._items import DisplayItem, items_of, things_in
-from ._layout import page
 from ._text import count_text, things_text, total_text
 
 
@@ -34,9 +33,7 @@ def mimebundle(x: object, *, full: bool = False) -> dict[str, str]:
     budget = None if full else options.cell_budget
     reserve = png_budget(options.cell_budget)
     html, items = _draw(things, budget, reserve)
-    bundle = {"text/html": html, "text/plain": things_text(things)}
-    png = png_within(items, reserve) if reserve else None
-    return bundle if png is None else {**bundle, "image/png": png}
+    return bundle_of(html, things_text(things), items, reserve)
 
 
 def to_html(x: object, *, full: bool = False) -> str:

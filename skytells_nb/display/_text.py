@@ -220,19 +220,17 @@ class InputRow:
 
 def input_rows(model: Model) -> list[InputRow]:
     """Describe a model's inputs, in the order in which they are shown."""
-    return [_row(field) for field in parse(model.input_schema).values()]
-
-
-def _row(field: Property) -> InputRow:
-    default = field.default
-    return InputRow(
-        name=clip(one_line(field.name), 60),
-        kind="URL" if field.text("format") == "uri" else "" if field.kind == "any" else field.kind,
-        required=field.required,
-        default="" if default in (UNSET, None, "") else _value(default),
-        limits=_limits(field),
-        description=one_line(field.description),
-    )
+    return [
+        InputRow(
+            name=clip(one_line(field.name), 60),
+            kind="URL" if field.text("format") == "uri" else "" if field.kind == "any" else field.kind,
+            required=field.required,
+            default="" if field.default in (UNSET, None, "") else _value(field.default),
+            limits=_limits(field),
+            description=one_line(field.description),
+        )
+        for field in parse(model.input_schema).values()
+    ]
 
 
 def _limits(field: Property) -> str:

@@ -21,7 +21,9 @@ from ..exceptions import InvalidInputError
 from ..formatting import CREDITS
 from ..models import (
     Prediction,
+    Status,
     Usage,
+    find_outputs,
     parse_amount,
     parse_billing,
     parse_error,
@@ -169,7 +171,9 @@ def from_raws(raws: Sequence[Mapping[str, Any]]) -> Chunk:
         "total_s": _numbers(each.get("total_time") for each in metrics),
         "cost": cost,
         "currency": currency,
-        "output": [_outputs(value) for value in field("output")],
+        "output": [
+            _outputs(raw, value, word) for raw, value, word in zip(raws, field("output"), status, strict=True)
+        ],
         "error": [
             None if word == "succeeded" and not raw.get("error") else parse_error(raw)
             for raw, word in zip(raws, status, strict=True)
@@ -245,9 +249,9 @@ def _numbers(values: Iterable[object]) -> Array:
     return found
 
 
-def _outputs(value: Any) -> list[str] | None:
-    if value is None or (type(value) is list and len(value) == 1 and type(value[0]) is str):
-        return None if value is None else [value[0]]
+def _outputs(raw: Mapping[str, Any], value: Any, status: Status) -> list[str] | None:
+    if value is None:
+        return find_outputs(raw) if status == "succeeded" else None
     return parse_outputs(value)
 
 

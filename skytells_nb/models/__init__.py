@@ -8,6 +8,7 @@ from .. import _lazy
 from ._finished import Drawn, Finished
 from ._model import AnsweringRoute, Criterion, Model, ModelList, Pricing, slugs_of
 from ._parse import (
+    find_outputs,
     parse_amount,
     parse_billing,
     parse_content,
@@ -52,6 +53,7 @@ __all__ = [
     "Unit",
     "Usage",
     "count_statuses",
+    "find_outputs",
     "is_done",
     "is_sandbox_id",
     "parse_amount",

@@ -21,10 +21,18 @@ from ._status import status_from_wire
 _ADDRESS: Final = re.compile(r"(?:[a-z][a-z0-9+.-]{1,20}://|data:)\S+", re.IGNORECASE)
 _BASE64: Final = re.compile(r"[A-Za-z0-9+/]+={0,2}")
 # Addresses beside an output that lead to something else.
+_SPACED_ADDRESS: Final = re.compile(r"https?://[^\s/]+/[^\t\r\n]*\.[a-z0-9]{2,5}(?:\?\S*)?", re.IGNORECASE)
 _NO_OUTPUTS: Final = frozenset(
     {"thumbnail", "thumbnail_url", "preview_url", "webhook", "webhook_url", "status_url", "response_url"}
     | {"cancel_url", "urls", "$schema", "input", "prompt"}
 )
+# Where other APIs put what a prediction made, in place of ``output``.
+_OUTPUT_FIELDS: Final = (
+    *("outputs", "results", "result", "output_text", "text", "output_url", "output_urls", "images", "image"),
+    *("image_url", "videos", "video", "video_url", "audios", "audio", "audio_url", "files", "media"),
+    *("assets", "artifacts", "urls", "data"),
+)
+_WORD_FIELDS: Final = _OUTPUT_FIELDS[:5]
 # Where the field's models put their words, the most telling first.
 _TEXT_KEYS: Final = (
     *("text", "output_text", "generated_text", "transcription", "transcript", "translation", "caption"),
@@ -122,8 +130,9 @@ def parse_outputs(value: object) -> list[str] | None:
     >>> parse_outputs({"text": "Good morning.", "segments": [{"start": 0, "text": "Good morning."}]})
     ['Good morning.']
     """
-    if isinstance(value, str):
-        return [_unpacked(value) or value]
+    only = value[0] if isinstance(value, list) and len(value) == 1 else value
+    if isinstance(only, str):
+        return [_unpacked(only) or only]
     try:
         read = list(_items(value))
         if read or value == []:
@@ -131,6 +140,32 @@ def parse_outputs(value: object) -> list[str] | None:
         return [json.dumps(value, ensure_ascii=False)] if _has_data(value) else None
     except (RecursionError, TypeError, ValueError):
         return None
+
+
+def find_outputs(raw: Mapping[str, Any]) -> list[str] | None:
+    """Return the outputs of a prediction that succeeded and has no ``output``: files named elsewhere, or words.
+
+    A word alone, such as ``"result": "ok"``, is no output, nor are links to the prediction or files that are
+    said to be gone.
+    """
+    places = {name: raw[name] for name in _OUTPUT_FIELDS if isinstance(raw.get(name), str | list | Mapping)}
+    if isinstance(places.get("urls"), Mapping):  # its links (section 6)
+        del places["urls"]
+    metadata = raw.get("metadata")
+    if isinstance(metadata, Mapping) and metadata.get("data_available") is not False:
+        places["storage"] = metadata.get("storage")
+    try:
+        for place in places.values():
+            if files := list(dict.fromkeys(_files(place))):
+                return files
+        for name in _WORD_FIELDS:
+            found = places.get(name)
+            words = list(_items(found))
+            if words and not (name == "result" and isinstance(found, str) and len(found.split()) == 1):
+                return words
+    except RecursionError:
+        pass
+    return None
 
 
 def is_address(value: str) -> bool:
@@ -165,7 +200,7 @@ def _files(value: object) -> Iterator[str]:
             (parse_text(value[key]) for key in ("b64_json", "base64") if parse_text(value.get(key))), None
         )
         if found:
-            yield found
+            yield _unpacked(found) or (found.replace(" ", "%20") if "://" in found else found)
         elif packed:
             packed = packed.rpartition(",")[2]
             media_type = parse_text(value.get("content_type")) or "application/octet-stream"
@@ -177,13 +212,16 @@ def _files(value: object) -> Iterator[str]:
 
 
 def _unpacked(text: str) -> str | None:
-    """Return the base64 of a picture, a clip or a song as a data URI, and an address without space around it.
+    """Return the base64 of a picture, a clip or a song as a data URI, and an address without its spaces.
 
-    None for any other text. Base64 may be broken into lines, as in mail.
+    None for any other text. Base64 may be broken into lines, as in mail. Spaces within an address, such as
+    that of ``my fox.png``, are written as a browser does.
     """
     bare = text.strip()
     if bare != text and is_address(bare):
         return bare
+    if " " in bare and _SPACED_ADDRESS.fullmatch(bare):
+        return bare.replace(" ", "%20")
     head = bare[:64]
     if len(head) < 64 or not _BASE64.fullmatch(head):
         return None

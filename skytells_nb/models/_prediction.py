@@ -16,6 +16,7 @@ from ..exceptions import InvalidInputError, SkytellsError
 from ..plaintext import encodable
 from ._finished import Drawn, Finished
 from ._parse import (
+    find_outputs,
     is_address,
     parse_amount,
     parse_billing,
@@ -171,14 +172,15 @@ class Prediction(Finished, Drawn):
             )
         figures = parse_mapping(raw.get("metrics")) or {}
         bill = parse_billing(raw)
+        status, output = status_from_wire(raw.get("status")), parse_outputs(raw.get("output"))
         links = parse_mapping(raw.get("urls"))
         return cls(
             id=identifier,
-            status=status_from_wire(raw.get("status")),
+            status=status,
             model=parse_model_name(raw.get("model")),
             model_type=parse_model_type(raw),
             input=parse_mapping(raw.get("input")),
-            output=parse_outputs(raw.get("output")),
+            output=find_outputs(raw) if output is None and status == "succeeded" else output,
             error=parse_error(raw),
             metrics=Metrics(
                 predict_time=parse_number(figures.get("predict_time")),

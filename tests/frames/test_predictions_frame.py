@@ -146,6 +146,7 @@ RAWS = st.fixed_dictionaries(
         "model": st.text(max_size=5) | st.fixed_dictionaries({"name": JSON, "type": JSON}) | JSON,
         "input": st.dictionaries(st.sampled_from(["prompt", "seed", "style", "a.b"]), JSON) | JSON,
         "output": st.text(max_size=5) | st.lists(st.text(max_size=5) | JSON, max_size=3) | JSON,
+        "images": st.sampled_from([["https://cdn.example/a b.png"], {"url": "data:,x"}, "ok"]) | JSON,
         "created_at": TIMES | JSON,
         "started_at": TIMES | JSON,
         "completed_at": TIMES | JSON,

@@ -19,6 +19,7 @@ from skytells_nb import _lazy
 from skytells_nb.exceptions import InvalidInputError, SkytellsError, SkytellsWarning
 from skytells_nb.models import Metrics, Prediction, PredictionList
 
+FOX = "https://cdn.example/a.png"
 CREATED = {  # skytells-api.md section 4.1
     "id": "3b0c1f0a-5f0e-4a53-9c53-0d7d5f1f2a10",
     "status": "pending",
@@ -208,14 +209,33 @@ PNG = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAW
         (f"{PNG[:76]}\n{PNG[76:]}\n", [f"data:image/png;base64,{PNG}"]),
         ([" https://cdn.example/a.png\n"], ["https://cdn.example/a.png"]),
         ([PNG, "word" * 20], [f"data:image/png;base64,{PNG}", "word" * 20]),
+        (["https://cdn.example/my fox.png"], ["https://cdn.example/my%20fox.png"]),
+        ({"url": "https://cdn.example/my fox"}, ["https://cdn.example/my%20fox"]),
+        ("https://cdn.example/a.png is a fox.", ["https://cdn.example/a.png is a fox."]),
     ],
 )
 def test_output_is_a_list_or_none(wire: object, output: list[str] | None):
     assert read(output=wire).output == output
 
 
-def test_output_may_be_absent():
-    assert read(status="failed").output is None
+@pytest.mark.parametrize(
+    ("fields", "output"),
+    [
+        ({"outputs": [FOX]}, [FOX]),
+        ({"result": {"video": {"url": FOX}}, "images": []}, [FOX]),
+        ({"output": None, "data": [{"b64_json": PNG}]}, [f"data:image/png;base64,{PNG}"]),
+        ({"urls": [FOX, FOX]}, [FOX]),
+        ({"metadata": {"storage": {"files": [{"name": "a.png", "url": FOX}]}}}, [FOX]),
+        ({"text": "Hi.", "result": "success"}, ["Hi."]),
+        ({"output": [], "images": [FOX]}, []),
+        ({"urls": {"get": FOX}, "result": "ok", "outputs": 3}, None),
+        ({"metadata": {"data_available": False, "storage": {"files": [{"url": FOX}]}}}, None),
+        ({"status": "failed", "images": [FOX]}, None),
+    ],
+)
+def test_without_an_output_one_by_another_name_counts(fields: dict[str, Any], output: list[str] | None):
+    body = {"status": "succeeded", **fields}
+    assert read(**body).output == output
 
 
 @pytest.mark.parametrize(

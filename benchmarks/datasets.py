@@ -18,7 +18,7 @@ import numpy as np
 import pyarrow as pa
 
 import skytells_nb as sky
-from skytells_nb.frames import _datasets as datasets
+from skytells_nb.frames import _dataset_writer, _datasets
 
 ROWS = int(os.environ.get("ROWS", 9_999_996))
 
@@ -57,7 +57,7 @@ def month(number: int, rows: int) -> pa.Table:
         "input": pa.nulls(rows, pa.string()),
         "sandbox": pa.repeat(False, rows),
     }
-    schema = datasets._schema(pa)
+    schema = _datasets.arrow_schema()
     nothing = {field.name: pa.nulls(rows, field.type) for field in schema if field.name not in columns}
     return pa.table(columns | nothing).select(schema.names).cast(schema)
 
@@ -67,7 +67,7 @@ def write(folder: str) -> None:
     for number in range(1, 13):
         table = month(number, ROWS // 12)
         begun = time.perf_counter()
-        datasets.append_table(table, folder)
+        _dataset_writer.append_table(table, folder)
         took += time.perf_counter() - begun
     size = sum(file.stat().st_size for file in Path(folder).rglob("*.parquet")) / 1e6
     print(f"{ROWS:,} written: {took:.1f} s, {ROWS / took:,.0f} a second, {size:,.0f} MB")
@@ -89,7 +89,7 @@ def by_model_and_month(folder: str) -> None:
 
 
 def without_duckdb(folder: str) -> None:
-    datasets.find_spec = lambda _: None  # type: ignore[assignment]  # as where DuckDB is not installed
+    _datasets.find_spec = lambda _: None  # type: ignore[assignment]  # as where DuckDB is not installed
     by_model_and_month(folder)
 
 

@@ -350,8 +350,8 @@ class Archive(Observer):
 
         The dataset holds each prediction once, with the columns of a predictions frame, its ``input`` as
         JSON, and ``sandbox``. Several archives, of several machines, may append to one at the same time.
-        Of what it holds already, what was rated since is noted in small files beside; where archives differ,
-        the rating counts that was brought last.
+        Of what it holds already, what is known better since, such as a cost, an end or a rating, is written
+        anew, and the newest row counts; where archives differ, that is what was brought last.
 
         Parameters
         ----------

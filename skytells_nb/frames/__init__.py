@@ -5,7 +5,7 @@ The only package that imports pandas; the façade loads it when a table is first
 
 from __future__ import annotations
 
-from ._datasets import append_dataset
+from ._dataset_writer import append_dataset
 from ._files import read_frame, write_frame
 from ._grid import grid
 from ._plots import (

@@ -1,16 +1,14 @@
 """Datasets: predictions as parquet files by month, more than a frame holds, on disk or in a bucket.
 
-Such a folder is ``month=2026-03/000001.parquet`` and so on. A file is put whole, and once: who comes second
-to a number reads what the first one wrote, and takes the next. So two that write at the same time write no
-prediction twice, and one that is killed leaves no half file. What was rated after its row was written stands
-in ``month=2026-03/ratings-000001.json`` and so on, the last of which counts.
+Such a folder is ``month=2026-03/000001.parquet`` and so on. Each prediction counts once: that row of it which
+knows more, or else was written last. In a dataset of `append_dataset` alone only the months that have rows
+written anew are looked through for it; where files were copied or put together, all of it is.
 
 `aggregate` adds up without loading: by DuckDB where it is installed, else by pyarrow, file by file.
 """
 
 from __future__ import annotations
 
-import io
 import json
 import os
 import re
@@ -22,28 +20,23 @@ from fnmatch import fnmatch
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, Final, TypeAlias
+from typing import Any, Final
 
 import numpy as np
 import pandas as pd
 
-from .._storage import Storage, open_storage, require_write_once
 from ..api import parse_bound
 from ..checks import require_package
 from ..exceptions import InvalidInputError, SkytellsError
-from ..models import SANDBOX_ID, STATUSES, is_done, is_sandbox_id
+from ..models import SANDBOX_ID, STATUSES, is_done
 from ..pricing import PLAUSIBLE
-from ._columns import COLUMNS, COUNTED, RATED, Chunk, from_frame, from_index
-from ._dtypes import mixed
+from ._columns import COLUMNS, COUNTED, RATED, Chunk, from_frame
 
-_FURTHER: Final = {**RATED, **COUNTED}
-_SANDBOX: Final = "sandbox"
-_INPUT: Final = "input"
-_ABOUT: Final = ".skytells_nb/dataset.json"
-_UNKNOWN: Final = "unknown"  # the month of what has no time
-_ROWS_PER_GROUP: Final = 250_000
-_REPEATED: Final = ["model", "model_type", "status", "cost", "currency", "error", "source", "origin"]
-"""What is written as a dictionary. Where values differ, trying it takes half the time and saves nothing."""
+FURTHER: Final = {**RATED, **COUNTED}
+SANDBOX: Final = "sandbox"
+INPUT: Final = "input"
+MARK: Final = "skytells_nb"
+"""Where a file says which dataset it was written for, as which file, and whether it has rows written anew."""
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _A_QUARTER: Final = timedelta(minutes=15)
@@ -59,20 +52,48 @@ _PLACES: Final = 9
 # What is in it.
 
 
-def _schema(arrow: Any) -> Any:
+def load_arrow() -> Any:
+    """Import pyarrow, or say how to install it."""
+    return require_package("pyarrow", "A dataset")
+
+
+def arrow_schema() -> Any:
+    """Return the columns that a dataset's files have, and their types."""
+    arrow = load_arrow()
     types = {
         "time": arrow.timestamp("us", "UTC"),
         "number": arrow.float64(),
         "integer": arrow.int64(),
         "object": arrow.list_(arrow.string()),
     }
-    kinds = {**COLUMNS, **_FURTHER}
+    kinds = {**COLUMNS, **FURTHER}
     fields = [(name, types.get(kind, arrow.string())) for name, kind in kinds.items()]
-    return arrow.schema([*fields, (_INPUT, arrow.string()), (_SANDBOX, arrow.bool_())])
+    return arrow.schema([*fields, (INPUT, arrow.string()), (SANDBOX, arrow.bool_())])
 
 
-def _arrow() -> Any:
-    return require_package("pyarrow", "A dataset")
+def keys_of(rows: Any) -> Any:
+    """Return what tells the predictions of an Arrow table apart."""
+    compute = import_module("pyarrow.compute")
+    return compute.binary_join_element_wise(compute.fill_null(rows["origin"], ""), rows["id"], "\n")
+
+
+def is_ended(rows: Any) -> Any:
+    """Return which rows of an Arrow table are predictions that have ended."""
+    compute = import_module("pyarrow.compute")
+    done = load_arrow().array([each for each in STATUSES if is_done(each)])
+    return compute.is_in(rows["status"], done)
+
+
+def best_rows(rows: Any) -> Any:
+    """Return which rows of an Arrow table count: of each prediction the last of those that know most."""
+    compute = import_module("pyarrow.compute")
+    kept = np.ones(len(rows), dtype=bool)
+    if len(compute.unique(rows["id"])) < len(rows):
+        codes = keys_of(rows).combine_chunks().dictionary_encode().indices.to_numpy(zero_copy_only=False)
+        costs, ended = compute.is_valid(rows["cost"]).to_numpy(), is_ended(rows).to_numpy()
+        order = np.lexsort((ended, costs, codes))
+        kept[order[:-1]] = codes[order[:-1]] != codes[order[1:]]
+    return kept
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,147 +108,6 @@ class RowFilter:
 def parse_filter(since: Any = None, until: Any = None, model: str | None = None) -> RowFilter:
     """Return bounds of ``created_at``, inclusive; a day alone means the whole day in UTC."""
     return RowFilter(parse_bound("since", since, time.min), parse_bound("until", until, time.max), model)
-
-
-# Writing.
-
-
-def append_dataset(archive: Any, path: Any) -> int:
-    """Append an archive's predictions to a dataset, those that are not in it; return how many were new."""
-    arrow = _arrow()
-    tables, ratings = [], _Ratings()
-    for columns in archive.columns():
-        tables.append(_table(arrow, from_index(columns)))
-        said = zip(*(columns[name] for name in ("origin", "id", *RATED)), strict=True)
-        for origin, id, *rating in said:
-            if any(each is not None for each in rating):  # tags also where a rating was taken back
-                ratings[f"{origin or ''}\n{id}"] = _rating(*rating)
-    return append_table(arrow.concat_tables(tables), path, ratings) if tables else 0
-
-
-def append_table(table: Any, path: Any, ratings: _Ratings | None = None) -> int:
-    """Append the rows of an Arrow table with the columns of a dataset; return how many were new.
-
-    ``ratings`` are brought to the rows that are there already, where they differ.
-    """
-    _arrow()
-    compute = import_module("pyarrow.compute")
-    url = str(path)
-    store = open_storage(url)
-    months = compute.floor_temporal(table["created_at"], unit="month")
-    if len(compute.unique(months)) > 1:
-        order = compute.sort_indices(months)
-        table, months = table.take(order), months.take(order)
-    new = begun = 0
-    with _typed_errors(url, "written"):
-        if "://" in url:
-            require_write_once(store, _ABOUT, b'{"skytells_nb_dataset": 1}')
-        for month in compute.value_counts(months).to_pylist():
-            name = _UNKNOWN if month["values"] is None else f"{month['values']:%Y-%m}"
-            rows = table.slice(begun, month["counts"])
-            new += _append_month(store, f"month={name}", rows, ratings or {})
-            begun += month["counts"]
-    return new
-
-
-def _append_month(store: Storage, month: str, rows: Any, ratings: _Ratings) -> int:
-    parquet, compute = import_module("pyarrow.parquet"), import_module("pyarrow.compute")
-    looked: set[str] = set()
-    rated = _arrow().array(list(ratings), "string")
-    known: _Ratings = {}
-    while True:
-        names = [each.name for each in store.list(month)]
-        for name in names:
-            if name in looked:
-                continue
-            looked.add(name)
-            if _is_ratings(name):
-                with store.open(name) as file:
-                    known.update(_read_ratings(name, file.read()))
-            elif name.endswith(".parquet"):
-                with store.open(name) as file:
-                    there = parquet.ParquetFile(file).read(["origin", "id", *(RATED if ratings else ())])
-                keys = _keys(compute, there)
-                rows = rows.filter(compute.invert(compute.is_in(_keys(compute, rows), keys)))
-                if ratings:
-                    there = there.append_column("key", keys).filter(compute.is_in(keys, rated)).to_pylist()
-                    found = {each["key"]: _rating(*(each.get(name) for name in RATED)) for each in there}
-                    known = {**found, **known}
-        changed = {key: value for key, value in ratings.items() if key in known and known[key] != value}
-        if changed:
-            text = json.dumps(changed).encode()
-            if store.put(f"{month}/ratings-{_next(names, '.json'):06d}.json", text) is None:
-                continue
-            known.update(changed)
-        if not rows.num_rows:
-            return 0
-        into = io.BytesIO()
-        parquet.write_table(
-            rows, into, compression="zstd", row_group_size=_ROWS_PER_GROUP, use_dictionary=_REPEATED
-        )
-        if store.put(f"{month}/{_next(names, '.parquet'):06d}.parquet", into.getvalue()) is not None:
-            return int(rows.num_rows)
-
-
-def _next(names: Sequence[str], ending: str) -> int:
-    """Return the number of the next file of a kind."""
-    numbers = [name.removesuffix(ending)[-6:] for name in names if name.endswith(ending)]
-    return max((int(number) for number in numbers if number.isdecimal()), default=0) + 1
-
-
-_Ratings: TypeAlias = dict[str, dict[str, Any]]
-"""What was rated, by `_keys`."""
-
-
-def _rating(rating: int | None, tags: Sequence[str] | None, note: str | None) -> dict[str, Any]:
-    return {"rating": rating, "tags": list(tags or ()), "note": note}
-
-
-def _is_ratings(name: str) -> bool:
-    return re.search(r"(?:^|[/\\])ratings-\d{6}\.json$", name) is not None
-
-
-def _read_ratings(name: str, data: bytes) -> _Ratings:
-    try:
-        return {key: _rating(**rating) for key, rating in json.loads(data).items()}
-    except (ValueError, AttributeError, TypeError):
-        raise InvalidInputError(f"{name} is damaged: it holds no ratings.") from None
-
-
-def _keys(compute: Any, rows: Any) -> Any:
-    return compute.binary_join_element_wise(compute.fill_null(rows["origin"], ""), rows["id"], "\n")
-
-
-def _table(arrow: Any, chunk: Chunk) -> Any:
-    """Return a chunk as an Arrow table; gaps are null, since one NaN makes every sum one."""
-    origins = chunk.get("sandbox_origins", set())
-    cost = np.array(chunk["cost"], dtype="float64")
-    cost[(cost < 0) | (cost > float(PLAUSIBLE))] = np.nan  # what cannot be is unknown, as in a frame
-    chunk = {
-        **dict.fromkeys(_FURTHER, [None] * len(cost)),
-        **chunk,
-        **chunk.get("rated", {}),
-        **chunk.get("counted", {}),
-        **{
-            name: np.where(chunk[name] < 0, np.nan, chunk[name])
-            for name in ("queue_s", "predict_s", "total_s")
-        },
-        "cost": cost,
-        _INPUT: [None if each is None else json.dumps(each, default=str) for each in chunk["input"]],
-        _SANDBOX: [
-            is_sandbox_id(id) or origin in origins
-            for id, origin in zip(chunk["id"], chunk["origin"], strict=True)
-        ],
-    }
-    schema = _schema(arrow)
-    columns = []
-    for field in schema:
-        values = chunk[field.name]
-        try:
-            columns.append(arrow.array(values, field.type, from_pandas=True))
-        except UnicodeEncodeError:  # half a surrogate pair, from a server or a user
-            columns.append(arrow.array(mixed(values), field.type, from_pandas=True))
-    return arrow.Table.from_arrays(columns, schema=schema)
 
 
 # Reading.
@@ -248,29 +128,38 @@ class _Files:
     names: list[str]
     system: Any
 
-    def ratings(self, wanted: RowFilter) -> _Ratings:
-        """Return what was rated after its row was written."""
-        fs, found = import_module("pyarrow.fs"), _Ratings()
-        with _typed_errors(self.source, "read"):
-            names = _of_months(self.names, wanted)
-            for folder in sorted({re.sub(r"[/\\][^/\\]*$", "", name) for name in names}):
-                for each in self.system.get_file_info(fs.FileSelector(folder)):
-                    if _is_ratings(each.path):
-                        with self.system.open_input_stream(each.path) as file:
-                            found.update(_read_ratings(each.path, file.read()))
-        return found
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """A file, and which of its rows count; None for all of them."""
+
+    fragment: Any
+    counted: Any = None
+
+    def read(self, columns: Collection[str], wanted: RowFilter) -> Any:
+        """Return what is wanted of it as an Arrow table."""
+        schema, condition, names = arrow_schema(), _condition(wanted), list(columns)
+        if self.counted is None:
+            return self.fragment.to_table(schema=schema, columns=names, filter=condition)
+        table = self.fragment.to_table(schema=schema, columns=[*{*names, "created_at", "model"}])
+        return table.filter(self.counted).filter(condition).select(names)
+
+    @property
+    def has_own_mark(self) -> bool:
+        """Whether it says of each row if it is a sandbox's."""
+        return SANDBOX in self.fragment.physical_schema.names
 
 
 def _find(source: Any) -> _Files:
     text = os.fspath(source)
-    _arrow()
+    load_arrow()
     fs = import_module("pyarrow.fs")
     address, _, query = text.partition("?") if "://" in text else (text, "", "")
     wild = None if Path(text).exists() else _WILD.search(address)  # a folder may have brackets in its name
     base = (
         address[: max(address.rfind(end, 0, wild.start()) for end in ("/", os.sep)) + 1] if wild else address
     )
-    with _typed_errors(text, "read"):
+    with typed_errors(text, "read"):
         if "://" in text:
             system, root = fs.FileSystem.from_uri(f"{base}?{query}" if query else base)
             asked = [root] if root.endswith(".parquet") else fs.FileSelector(root, recursive=True)
@@ -290,14 +179,15 @@ def _find(source: Any) -> _Files:
     return _Files(text, names, system)
 
 
-def _dataset(files: _Files, wanted: RowFilter) -> Any:
-    """Return pyarrow's dataset of the files that may hold what is asked for; refuses damaged ones."""
-    arrow, ds = _arrow(), import_module("pyarrow.dataset")
+def _parts(files: _Files, wanted: RowFilter) -> list[_Part]:
+    """Return the files that may hold what is asked for, with the rows that count; refuses damaged ones."""
+    ds = import_module("pyarrow.dataset")
     names = _of_months(files.names, wanted)
-    schema = _schema(arrow)
-    with _typed_errors(files.source, "read"):
+    schema = arrow_schema()
+    with typed_errors(files.source, "read"):
         found = ds.dataset(names, schema=schema, filesystem=files.system, format="parquet")
-        for fragment in found.get_fragments():
+        fragments = list(found.get_fragments())
+        for fragment in fragments:
             try:
                 own = fragment.physical_schema
             except (OSError, ValueError) as error:
@@ -307,7 +197,35 @@ def _dataset(files: _Files, wanted: RowFilter) -> Any:
                 raise InvalidInputError(
                     f"{fragment.path} holds no predictions: it has no column {', '.join(sorted(missing))}."
                 )
-    return found
+        return [_Part(fragment, counted) for fragment, counted in _counted(fragments)]
+
+
+def _counted(fragments: Sequence[Any]) -> Iterator[tuple[Any, Any]]:
+    """Yield each file, and which of its rows count where some do not."""
+    marks = [_mark_of(each) for each in fragments]
+    datasets, files = ({str(mark.get(name, "")) for mark in marks} for name in ("dataset", "file"))
+    is_one = "" not in files and len(datasets) == 1 and len(files) == len(fragments)
+    months = [str(mark["file"]).partition("/")[0] if is_one else "" for mark in marks]
+    doubtful = {month for month, mark in zip(months, marks, strict=True) if not is_one or mark.get("changes")}
+    tables = {
+        at: fragment.to_table(schema=arrow_schema(), columns=["origin", "id", "cost", "status"])
+        for at, fragment in enumerate(fragments)
+        if months[at] in doubtful
+    }
+    best = best_rows(load_arrow().concat_tables(tables.values())) if tables else None
+    begin = 0
+    for at, fragment in enumerate(fragments):
+        rows = len(tables.get(at, ()))
+        own, begin = None if best is None else best[begin : begin + rows], begin + rows
+        yield fragment, None if own is None or own.all() else own
+
+
+def _mark_of(fragment: Any) -> dict[str, Any]:
+    try:
+        mark = json.loads((fragment.physical_schema.metadata or {}).get(MARK.encode(), b"{}"))
+    except ValueError:
+        return {}
+    return mark if isinstance(mark, dict) else {}
 
 
 def _of_months(names: Sequence[str], wanted: RowFilter) -> list[str]:
@@ -325,36 +243,18 @@ def _of_months(names: Sequence[str], wanted: RowFilter) -> list[str]:
 def read_dataset(source: Any, columns: Collection[str] | None, wanted: RowFilter) -> Iterator[Chunk]:
     """Yield what is asked for of a dataset, file by file, and of its columns those that are asked for."""
     files = _find(source)
-    names = [*COLUMNS, *_FURTHER, _INPUT, _SANDBOX]
+    names = [*COLUMNS, *FURTHER, INPUT, SANDBOX]
     if columns is not None:
         inputs = any(name == "prompt" or name.startswith("input.") for name in columns)
-        needed = {"id", "origin", "status", "cost", "currency", _SANDBOX, *columns}
+        needed = {"id", "origin", "status", "cost", "currency", SANDBOX, *columns}
         for together in (RATED, COUNTED):
             needed |= set(together) if needed & set(together) else set()
-        names = [name for name in names if name in needed or (inputs and name == _INPUT)]
-    condition = _condition(wanted)
-    ratings = files.ratings(wanted) if "rating" in names else {}
-    for fragment in _dataset(files, wanted).get_fragments():
-        with _typed_errors(files.source, "read"):
-            table = fragment.to_table(schema=_schema(_arrow()), columns=names, filter=condition)
-            table = _rerated(table, ratings)
+        names = [name for name in names if name in needed or (inputs and name == INPUT)]
+    for part in _parts(files, wanted):
+        with typed_errors(files.source, "read"):
+            table = part.read(names, wanted)
         if table.num_rows:
             yield _chunk(table)
-
-
-def _rerated(table: Any, ratings: _Ratings) -> Any:
-    """Return a table with what was rated after it was written."""
-    if not ratings:
-        return table
-    arrow, compute = _arrow(), import_module("pyarrow.compute")
-    at = compute.index_in(_keys(compute, table), arrow.array(list(ratings), "string"))
-    for name in table.column_names:
-        if name in RATED:
-            field = table.schema.field(name)
-            later = arrow.array([each[name] for each in ratings.values()], field.type).take(at)
-            column = compute.if_else(compute.is_valid(at), later, table[name])
-            table = table.set_column(table.column_names.index(name), field, column)
-    return table
 
 
 def _condition(wanted: RowFilter) -> Any:
@@ -371,8 +271,8 @@ def _condition(wanted: RowFilter) -> Any:
 
 def _chunk(table: Any) -> Chunk:
     frame = table.to_pandas()
-    texts = frame.pop(_INPUT) if _INPUT in frame else []
-    made = frame.pop(_SANDBOX).fillna(False).astype(bool)
+    texts = frame.pop(INPUT) if INPUT in frame else []
+    made = frame.pop(SANDBOX).fillna(False).astype(bool)
     chunk = from_frame(frame)
     chunk["sandbox_origins"] = set(frame.loc[made.to_numpy(), "origin"].dropna())
     if len(texts):
@@ -417,25 +317,26 @@ def aggregate(
     rows.
     """
     files = _find(source)
-    parts = list(_dataset(files, wanted).get_fragments())
-    groups = [*dict.fromkeys([*keys, "currency", "status"]), _SANDBOX]
+    parts = _parts(files, wanted)
+    groups = [*dict.fromkeys([*keys, "currency", "status"]), SANDBOX]
     if periods is not None:
         groups.append("period")
-    ratings = files.ratings(wanted) if RATED.keys() & set(keys) else {}
-    with _typed_errors(files.source, "read"):
+    with typed_errors(files.source, "read"):
         # Whatever is not as `append_table` writes it is cast by pyarrow.
-        ours = all(_SANDBOX in part.physical_schema.names and _is_ours(part, groups) for part in parts)
-        if parts and ours and not ratings and "://" not in files.source and find_spec("duckdb"):
-            found = [_by_duckdb(parts, groups, wanted, periods, spread)]
-        else:
-            found = [_sums_of_file(part, groups, wanted, periods, spread, ratings) for part in parts]
+        ours = all(part.has_own_mark and _is_ours(part.fragment, groups) for part in parts)
+        whole = [part.fragment for part in parts if part.counted is None]
+        found = []
+        if whole and ours and "://" not in files.source and find_spec("duckdb"):
+            found = [_by_duckdb(whole, groups, wanted, periods, spread)]
+            parts = [part for part in parts if part.counted is not None]
+        found += [_sums_of_file(part, groups, wanted, periods, spread) for part in parts]
     sums = [_told_apart(each) for each in found if len(each)]
     none = {name: pd.Series(dtype=object) for name in (*groups, *_SUMS, "mean", "variance")}
     return pd.concat(sums, ignore_index=True) if sums else pd.DataFrame(none)
 
 
 def _is_ours(part: Any, groups: Sequence[str]) -> bool:
-    own, ours = part.physical_schema, _schema(_arrow())
+    own, ours = part.physical_schema, arrow_schema()
     names = {*groups, "cost", "predict_s", "created_at"} & set(own.names)
     return all(own.field(name).type == ours.field(name).type for name in names)
 
@@ -487,7 +388,7 @@ def _by_duckdb(
                 when = _compared(quarters[first] * _QUARTER, starts[first])
                 when = f"CASE WHEN created_at IS NOT NULL THEN {when} END"
             else:
-                db.register("periods", _arrow().table({"quarter": quarters, "period": starts}))
+                db.register("periods", load_arrow().table({"quarter": quarters, "period": starts}))
                 rows = f"{rows} LEFT JOIN periods ON {quarter} = periods.quarter"
         known = f"cost BETWEEN 0 AND {PLAUSIBLE}"  # NaN is above all numbers in DuckDB
         figures = f", avg(cost) FILTER ({known}) AS mean, var_samp(cost) FILTER ({known}) AS variance"
@@ -544,28 +445,20 @@ def _by_period(parts: Sequence[Any], bounds: Any, periods: Periods) -> dict[int,
 
 
 def _sums_of_file(
-    fragment: Any,
-    groups: Sequence[str],
-    wanted: RowFilter,
-    periods: Periods | None,
-    spread: bool,
-    ratings: _Ratings,
+    part: _Part, groups: Sequence[str], wanted: RowFilter, periods: Periods | None, spread: bool
 ) -> pd.DataFrame:
-    arrow, compute = _arrow(), import_module("pyarrow.compute")
-    has_mark = _SANDBOX in fragment.physical_schema.names
-    own = {"id", "origin"} if ratings else set() if has_mark else {"id"}
-    names = [*{*groups, *own, "cost", "predict_s", _SANDBOX, "created_at"} - {"period"}]
-    table = fragment.to_table(schema=_schema(arrow), columns=names, filter=_condition(wanted))
-    table = _rerated(table, ratings)
+    arrow, compute = load_arrow(), import_module("pyarrow.compute")
+    own = set() if part.has_own_mark else {"id"}
+    table = part.read({*groups, *own, "cost", "predict_s", SANDBOX, "created_at"} - {"period"}, wanted)
     cost = table["cost"]
     known = compute.and_(compute.greater_equal(cost, 0.0), compute.less_equal(cost, float(PLAUSIBLE)))
     known = compute.fill_null(known, False)
     timed = compute.if_else(compute.is_valid(table["predict_s"]), _TIMED, _KNOWN)
     columns = {name: table[name] for name in groups if name != "period"}
-    columns[_SANDBOX] = compute.fill_null(table[_SANDBOX], False)
-    if not has_mark:
-        columns[_SANDBOX] = compute.or_(
-            columns[_SANDBOX], compute.match_substring_regex(table["id"], f"^{SANDBOX_ID}")
+    columns[SANDBOX] = compute.fill_null(table[SANDBOX], False)
+    if not part.has_own_mark:
+        columns[SANDBOX] = compute.or_(
+            columns[SANDBOX], compute.match_substring_regex(table["id"], f"^{SANDBOX_ID}")
         )
     if periods is not None:
         quarters = compute.divide(compute.cast(table["created_at"], arrow.int64()), _QUARTER)
@@ -588,7 +481,7 @@ def _sums_of_file(
 
 
 @contextmanager
-def _typed_errors(source: str, done: str) -> Iterator[None]:
+def typed_errors(source: str, done: str) -> Iterator[None]:
     """Turn what a disk, a bucket or a damaged file raises into one typed error."""
     try:
         yield

@@ -143,7 +143,7 @@ def parse_outputs(value: object) -> list[str] | None:
 
 
 def find_outputs(raw: Mapping[str, Any]) -> list[str] | None:
-    """Return the outputs of a prediction that succeeded and has no ``output``: files named elsewhere, or words.
+    """Return what a prediction that succeeded and has no ``output`` made: files it names elsewhere, or words.
 
     A word alone, such as ``"result": "ok"``, is no output, nor are links to the prediction or files that are
     said to be gone.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import shutil
 import threading
 import time
 from collections.abc import Iterator
@@ -23,7 +24,7 @@ from hypothesis import strategies as st
 
 import skytells_nb as sky
 from skytells_nb.exceptions import InvalidInputError, SkytellsError
-from skytells_nb.frames import _datasets, forecast, predictions_frame, spend, total
+from skytells_nb.frames import _dataset_writer, _datasets, forecast, predictions_frame, spend, total
 from skytells_nb.frames._columns import COLUMNS, COUNTED, RATED, read_rows
 
 BEGIN = datetime(2026, 1, 1, tzinfo=UTC)
@@ -50,11 +51,11 @@ def row(
 
 
 def table_of(rows: list[dict[str, Any]]) -> pa.Table:
-    return pa.concat_tables([_datasets._table(pa, chunk) for chunk in read_rows(rows, 0)])
+    return pa.concat_tables([_dataset_writer.table_of(pa, chunk) for chunk in read_rows(rows, 0)])
 
 
 def append(rows: list[dict[str, Any]], path: Any) -> int:
-    return _datasets.append_table(table_of(rows), path)
+    return _dataset_writer.append_table(table_of(rows), path)
 
 
 def test_half_a_surrogate_pair_is_written_as_what_a_file_can_hold() -> None:
@@ -91,7 +92,7 @@ def test_an_archive_appends_what_is_new(tmp_path: Path):
     assert read.attrs["sandbox"]
     assert spend(there).attrs["currency"] == "credits"
     month = f"{datetime.now(UTC):%Y-%m}"
-    assert [file.relative_to(there).as_posix() for file in sorted(there.rglob("*.*"))] == [
+    assert [file.relative_to(there).as_posix() for file in sorted(there.glob("month=*/*"))] == [
         f"month={month}/000001.parquet",
         f"month={month}/000002.parquet",
     ]
@@ -185,7 +186,7 @@ def test_a_bucket_is_appended_to_as_a_folder_is(tmp_path: Path):
 def test_those_that_append_at_the_same_time_append_each_once(tmp_path: Path):
     tables = [table_of([row(n, hours=n) for n in range(first, first + 60)]) for first in range(0, 80, 20)]
     with ThreadPoolExecutor(8) as pool:
-        new = list(pool.map(lambda table: _datasets.append_table(table, tmp_path), tables * 2))
+        new = list(pool.map(lambda table: _dataset_writer.append_table(table, tmp_path), tables * 2))
     assert sum(new) == 120
     found = pyarrow.parquet.read_table(tmp_path, partitioning=None)["id"].to_pylist()
     assert len(found) == len(set(found)) == 120
@@ -299,6 +300,43 @@ def same(ask: Any, path: Path, frame: Any) -> None:
     assert one.attrs == other.attrs
 
 
+def test_a_row_that_is_known_better_later_replaces_the_older_one(tmp_path: Path, engine: str):
+    early = [row(1, None, status="processing", output=None), row(2, 0.5), row(3, 0.25, hours=24 * 31)]
+    late = [row(1, 0.125), row(2, None), row(3, 0.25, hours=24 * 31), row(4, 1.0)]
+    assert [append(rows, tmp_path) for rows in (early, late, early, late)] == [3, 1, 0, 0]
+    assert len(list(tmp_path.rglob("*.parquet"))) == 4, "an older reading is no news"
+    frame = predictions_frame(tmp_path).set_index("id")
+    assert frame["cost"].to_dict() == {"p1": 0.125, "p2": 0.5, "p3": 0.25, "p4": 1.0}
+    assert (frame["status"] == "succeeded").all()
+    assert frame["n_outputs"].tolist() == [1] * 4
+    same(lambda source: spend(source, "model", "MS", tz="UTC"), tmp_path, predictions_frame(tmp_path))
+    assert str(total(tmp_path)) == "1.875"
+    assert spend(tmp_path, "status")["count"].tolist() == [4]
+    assert len(predictions_frame(tmp_path, columns="cost", until="2026-01-31")) == 3
+
+
+def test_copied_files_and_datasets_put_together_count_each_prediction_once(tmp_path: Path, engine: str):
+    one, other = tmp_path / "a", tmp_path / "b"
+    append([row(n, hours=n) for n in range(40)], one)
+    append([row(n, None if n < 30 else 0.02, hours=n) for n in range(20, 60)], other)
+    month = one / "month=2026-01"
+    for copied, costs in ((month / "000007.parquet", "0.80"), (month / "copy.parquet", "0.80")):
+        shutil.copy(month / "000001.parquet", copied)
+        assert str(total(one)) == costs
+        same(spend, one, predictions_frame(one))
+        copied.unlink()
+    shutil.copy(other / "month=2026-01/000001.parquet", month / "000002.parquet")
+    for where in (one, tmp_path / "*"):
+        assert len(predictions_frame(where)) == 60
+        assert str(total(where)) == "1.20", "where one of two rows has a cost, that counts"
+        same(lambda source: forecast(source, "lumo", 10), where, predictions_frame(where))
+
+
+def test_an_archive_with_two_keys_of_an_account_appends_a_prediction_once(tmp_path: Path):
+    assert append([row(1), row(1), row(2)], tmp_path) == 2
+    assert len(predictions_frame(tmp_path)) == 2
+
+
 def test_currencies_are_not_added(tmp_path: Path, engine: str):
     append([row(1), row(2, currency="EUR")], tmp_path)
     one, other = (spend(source, by="currency") for source in (tmp_path, predictions_frame(tmp_path)))
@@ -389,7 +427,7 @@ def test_a_bucket_is_appended_to_and_added_up(bucket: Bucket, engine: str):
 def test_a_bucket_keeps_what_two_append_at_the_same_time(bucket: Bucket):
     tables = [table_of([row(n) for n in range(first, first + 6)]) for first in (0, 3, 3, 6)]
     with ThreadPoolExecutor(4) as pool:
-        new = list(pool.map(lambda table: _datasets.append_table(table, bucket.url), tables))
+        new = list(pool.map(lambda table: _dataset_writer.append_table(table, bucket.url), tables))
     assert sum(new) == 12
     assert sorted(predictions_frame(bucket.url)["id"]) == sorted(f"p{n}" for n in range(12))
 

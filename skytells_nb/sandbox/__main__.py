@@ -137,7 +137,8 @@ def _announce(server: Server, keys: str | None) -> None:
     else:
         sys.stdout.write(json.dumps({"url": server.url, "api_key": server.api_key}) + "\n")
         if server.options.exposed:
-            sys.stderr.write(accounts.exposure_notice(server) + "\n")
+            where = ", ".join(server.addresses)
+            sys.stderr.write(f"Reached at {where}, with the generated key only. {accounts.PLAIN}\n")
             sys.stderr.flush()
     sys.stdout.flush()
 

@@ -22,7 +22,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 from . import _errors as errors
 from ._accounts import OWNER
 from ._core import Core
-from ._messages import Asset, HttpRequest, HttpResponse
+from ._messages import HttpRequest, HttpResponse
 from ._options import WILDCARDS
 from ._rendering import RenderCache, serve_file
 
@@ -74,29 +74,28 @@ class BreakableProtocol(H11Protocol):
         if len(self.connections) > CONNECTIONS:
             transport.abort()
         else:
-            self._head = self.loop.call_later(SILENCE, transport.abort)
+            self._expect_head(True)
 
     def data_received(self, data: bytes) -> None:
         """Take bytes; a request's head has to be there in time (uvicorn itself waits for it for ever)."""
         super().data_received(data)
-        idle = self.cycle is None or self.cycle.response_complete
-        if not idle and self._head is not None:
-            self._head.cancel()
-            self._head = None
-        elif idle and self._head is None:
-            self._head = self.loop.call_later(SILENCE, self.transport.abort)
+        self._expect_head(self.cycle is None or self.cycle.response_complete)
 
     def on_response_complete(self) -> None:
         """End a request; the next one's head has its own time."""
         super().on_response_complete()
-        if self._head is not None:
-            self._head.cancel()
-            self._head = None
+        self._expect_head(False)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        if self._head is not None:
-            self._head.cancel()
+        self._expect_head(False)
         super().connection_lost(exc)
+
+    def _expect_head(self, expected: bool) -> None:
+        if self._head is not None and not expected:
+            self._head.cancel()
+            self._head = None
+        elif self._head is None and expected:
+            self._head = self.loop.call_later(SILENCE, self.transport.abort)
 
 
 class BodyRoom:
@@ -186,8 +185,9 @@ class App:
             return self._unread(self._core.refuse(errors.too_slow()))
         if response.about is not None and head(b"").method == "POST":
             # Half-way: most of what is canceled has been by then, and is drawn for nobody.
-            half = self._core.seconds_left(response.about) / 2
-            asyncio.get_running_loop().call_later(half, self._draw_ahead, response.about)
+            id, half = response.about, self._core.seconds_left(response.about) / 2
+            ahead = self._files.draw_ahead
+            asyncio.get_running_loop().call_later(half, lambda: ahead(self._core.files_ahead(id)))
         if response.ending in ("drop", "hang"):
             return response
         if response.hold is not None:
@@ -200,7 +200,11 @@ class App:
         if response.work is not None:
             response.body = await asyncio.to_thread(response.work)
         if response.asset is not None:
-            response = await self._drawn(response, response.asset)
+            wanted = response.asset.range
+            content = await self._unless_stopped(self._files.find(response.asset))
+            if content is None:
+                return HttpResponse(ending="drop")
+            response = serve_file(response, content, wanted)
         return response
 
     @contextlib.asynccontextmanager
@@ -228,11 +232,6 @@ class App:
     def _unread(self, response: HttpResponse) -> HttpResponse:
         response.unread = True
         return response
-
-    async def _drawn(self, response: HttpResponse, asset: Asset) -> HttpResponse:
-        """Fill a response with its file; a server that stops waits for no drawing."""
-        content = await self._unless_stopped(self._files.find(asset))
-        return HttpResponse(ending="drop") if content is None else serve_file(response, content, asset.range)
 
     async def _unless_stopped(self, work: Coroutine[Any, Any, T]) -> T | None:
         """Wait for something; None when the server stops meanwhile."""
@@ -268,13 +267,20 @@ class App:
                     if response.unread:
                         # an immediate close would be a reset, which takes the refusal out of the client's
                         # hands; so what is still sent is thrown away for a while
-                        await _thrown_away(receive)
+                        with contextlib.suppress(TimeoutError):
+                            async with asyncio.timeout(LINGER):
+                                while (await receive()).get("more_body"):
+                                    pass
                     await send({"type": "http.response.body", "body": b""})
                     return
                 if ending == "hang":
                     await self._unless_stopped(_gone(receive))
                 await _flushed(transport)
-        break_off(transport, reset=response.reset)
+        if response.reset:  # a TCP reset instead of an orderly close
+            connection: socket.socket | None = transport.get_extra_info("socket")
+            if connection is not None:
+                connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        transport.abort()
         await _gone(receive)
 
     async def _send_pieces(
@@ -286,9 +292,6 @@ class App:
                 return False
             await send({"type": "http.response.body", "body": piece, "more_body": True})
         return True
-
-    def _draw_ahead(self, id: str) -> None:
-        self._files.draw_ahead(self._core.files_ahead(id))
 
     async def _pause(self, seconds: float) -> bool:
         """Wait; False when the server stops meanwhile."""
@@ -330,15 +333,6 @@ def own_names(host: str) -> list[str]:
     return [name, short, f"{short}.local"]
 
 
-def break_off(transport: asyncio.Transport, *, reset: bool) -> None:
-    """Close a connection without another byte: orderly, or by a TCP reset."""
-    if reset:
-        connection: socket.socket | None = transport.get_extra_info("socket")
-        if connection is not None:
-            connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-    transport.abort()
-
-
 async def _read(receive: Receive, most: int, seconds: float) -> bytes | None:
     """Read a body of so many bytes, or the first that are too many; None when the client left before."""
     now = asyncio.get_running_loop().time
@@ -356,13 +350,6 @@ async def _read(receive: Receive, most: int, seconds: float) -> bytes | None:
             limit.reschedule(min(end, now() + SILENCE))
             message = await receive()
     return None
-
-
-async def _thrown_away(receive: Receive) -> None:
-    with contextlib.suppress(TimeoutError):
-        async with asyncio.timeout(LINGER):
-            while (await receive()).get("more_body"):
-                pass
 
 
 async def _gone(receive: Receive) -> None:

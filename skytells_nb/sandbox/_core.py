@@ -14,7 +14,6 @@ from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from email.utils import formatdate
-from functools import lru_cache
 from typing import Final, NamedTuple
 from urllib.parse import parse_qs
 
@@ -38,7 +37,7 @@ from ._messages import (
     as_json,
     find_route,
 )
-from ._models import SCHEMAS, Catalogue, standard_catalogue
+from ._models import Catalogue, standard_catalogue
 from ._options import Options
 from ._predictions import Predictions
 from ._rendering import Media, standard_media
@@ -105,6 +104,18 @@ class Core:
         #: Called whenever a webhook may have been scheduled.
         self.on_webhook: Callable[[], None] = lambda: None
         self._handlers = handlers or {}
+        self._routes: dict[str, Callable[[Call], HttpResponse]] = {
+            "create": self.predictions.create,
+            "read": self.predictions.read,
+            "list": self.predictions.list,
+            "cancel": self.predictions.cancel,
+            "delete": self.predictions.delete,
+            "stream": self.predictions.show,
+            "asset": self.predictions.asset,
+            "models": self._models,
+            "model": self._models,
+            **dict.fromkeys(TEXT_ROUTES, self.inference.answer),
+        }
         self._lock = threading.RLock()
 
     @property
@@ -120,7 +131,8 @@ class Core:
             try:
                 call.account = self._identify(route, request)
                 call.faults = self._check_limits(call)
-                response = self._handle_with_faults(call)
+                early = faults.early_response(call.faults)
+                response = early or faults.replace_response(call.faults, self._handle(call))
             except Refusal as refusal:
                 response = self._refuse(refusal, route)
             faults.modify_response(call.faults, response)
@@ -260,47 +272,26 @@ class Core:
         job = self.state.jobs.get(id)
         return self.accounts.anonymous if job is None else self.accounts.named(job.account)
 
-    def _handle_with_faults(self, call: Call) -> HttpResponse:
-        """Handle a request, unless a fault strikes before, and let a fault replace the response."""
-        early = faults.early_response(call.faults)
-        if early is not None:
-            return early
-        try:
-            response = self._handle(call)
-        except Refusal as refusal:
-            response = self._refuse(refusal, call.route)
-        return faults.replace_response(call.faults, response)
-
     def _handle(self, call: Call) -> HttpResponse:
-        match call.route.name:
-            case "create":
-                return self.predictions.create(call)
-            case "read":
-                return self.predictions.read(call)
-            case "list":
-                return self.predictions.list(call)
-            case "cancel":
-                return self.predictions.cancel(call)
-            case "delete":
-                return self.predictions.delete(call)
-            case "stream":
-                return self.predictions.show(call)
-            case "models":
-                wanted = _fields(call.request.query)
-                return as_json([entry.body(wanted) for entry in self.catalogue.values()])
-            case "model":
-                entry = self.catalogue.get(call.id)
-                if entry is None:
-                    raise errors.model_not_found(call.id)
-                return as_json(entry.body(_fields(call.request.query)))
-            case "chat" | "responses" | "embeddings":
-                return self.inference.answer(call)
-            case "asset":
-                return self.predictions.asset(call)
-        handler = self._handlers.get(call.route.name)
-        if handler is None:
+        try:
+            if call.route.name in self._routes:
+                return self._routes[call.route.name](call)
+            if call.route.name in self._handlers:
+                return self._handlers[call.route.name](self, call)
             raise errors.endpoint_not_found(call.request.method, call.request.target)
-        return handler(self, call)
+        except Refusal as refusal:
+            return self._refuse(refusal, call.route)
+
+    def _models(self, call: Call) -> HttpResponse:
+        """Show one model, or all, with the schemas that the query asks for (section 5.2)."""
+        asked = parse_qs(call.request.query).get("fields", [])
+        wanted = {name.strip() for each in asked for name in each.split(",")}
+        if call.route.name == "models":
+            return as_json([entry.body(wanted) for entry in self.catalogue.values()])
+        entry = self.catalogue.get(call.id)
+        if entry is None:
+            raise errors.model_not_found(call.id)
+        return as_json(entry.body(wanted))
 
     def _refuse(self, refusal: Refusal, route: Route = UNKNOWN) -> HttpResponse:
         request_id = f"req_sandbox_{len(self.log)}"
@@ -315,7 +306,7 @@ class Core:
     def _finish(self, response: HttpResponse, route: Route, account: UserAccount, now: int) -> None:
         headers = response.headers
         headers["x-skytells-sandbox"] = "1"
-        headers.setdefault("date", _date(now // SECOND))
+        headers.setdefault("date", formatdate(now // SECOND, usegmt=True))
         if not headers["date"]:
             del headers["date"]
         if route.name in API_ROUTES:
@@ -337,16 +328,3 @@ class Core:
                 tuple(each.name for each in call.faults),
             )
         )
-
-
-@lru_cache(maxsize=64)
-def _date(second: int) -> str:
-    return formatdate(second, usegmt=True)
-
-
-def _fields(query: str) -> frozenset[str]:
-    """Parse which schemas a query asks for (section 5.2)."""
-    if not query:
-        return frozenset()
-    asked = parse_qs(query).get("fields", [])
-    return frozenset(name.strip() for each in asked for name in each.split(",")) & frozenset(SCHEMAS)

@@ -208,7 +208,11 @@ class Inference:
         tokens_out = max(reasoning, written)
         id = self._charge(ask.model, call, prefix, tokens_in, tokens_out)
         if self.state.learners and call.account.name == OWNER and outputs[0].text:
-            self.state.keep_answer(_as_job(id, ask, outputs[0].text, call.now))
+            # to vote on beside the answers of others that were asked the same, on whichever route
+            turns = [[turn.role, turn.text] for turn in ask.turns]
+            asked = {"prompt": _question(ask), "said": turns}
+            times, text = (call.now,) * 4, outputs[0].text
+            self.state.keep_answer(Job(id, 0, ask.model.slug, "text", "text", asked, *times, text=text))
         model = ask.model.slug
         if "router" in ask.model.public["capabilities"] or "other-model" in quirks:
             model = "gpt-5.4" if model != "gpt-5.4" else "gpt-5-nano"
@@ -218,8 +222,8 @@ class Inference:
         if "length-empty" in ask.quirks:
             return Output(), "length"
         if tool is not None:
-            user = next((turn.text for turn in reversed(ask.turns) if turn.role == "user"), "")
-            value = language.example_of(tool.get("parameters") or {"type": "object"}, language.topic_of(user))
+            topic = language.topic_of(_question(ask))
+            value = language.example_of(tool.get("parameters") or {"type": "object"}, topic)
             arguments = json.dumps(value, ensure_ascii=False)
             return Output(tool=str(tool["name"]), arguments=arguments), "tool_calls"
         # Each model has words of its own, or there would be nothing to choose between two of them.
@@ -345,12 +349,9 @@ def _input_turns(given: str | list[dict[str, Any]]) -> list[Turn]:
     return turns
 
 
-def _as_job(id: str, ask: TextRequest, text: str, now: int) -> Job:
-    """Return an answer to vote on beside those of others that were asked the same, on whichever route."""
-    said = [[turn.role, turn.text] for turn in ask.turns]
-    prompt = next((words for role, words in reversed(said) if role == "user"), "")
-    asked = {"prompt": prompt, "said": said}
-    return Job(id, 0, ask.model.slug, "text", "text", asked, now, now, now, now, text=text)
+def _question(ask: TextRequest) -> str:
+    """Return what the user said last."""
+    return next((turn.text for turn in reversed(ask.turns) if turn.role == "user"), "")
 
 
 def _format(form: Mapping[str, Any]) -> tuple[bool, Mapping[str, Any] | None]:

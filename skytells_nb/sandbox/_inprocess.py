@@ -12,24 +12,15 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequenc
 from decimal import Decimal
 from typing import Any, Final, Self
 
-from . import _class_pages as class_pages
-from . import _control as control
-from ._accounts import Call, Learner
+from ._accounts import Learner
 from ._core import Core, Received
 from ._faults import Faults
 from ._messages import HttpRequest, HttpResponse
 from ._options import Options
+from ._own_routes import OWN_ROUTES, teachers_word
 from ._rendering import Media, RenderCache, serve_file
 from ._state import State, StateFile
 from ._webhooks import Delivery
-
-#: The routes that the real API does not have.
-OWN_ROUTES: Final[Mapping[str, Callable[[Core, Call], HttpResponse]]] = {
-    "control": control.answer,
-    "gallery": class_pages.answer_gallery,
-    "home": control.home,
-    "vote": class_pages.answer_vote,
-}
 
 
 class Sandbox:
@@ -96,7 +87,7 @@ class Sandbox:
     def vote_urls(self) -> tuple[str, str] | None:
         """Where a class votes, and where its teacher sees the ranking; None without a class."""
         state = self.core.state
-        words = (state.gallery, class_pages.teachers_word(state))
+        words = (state.gallery, teachers_word(state))
         return (
             (f"{self._origin}/class/{words[0]}/vote", f"{self._origin}/class/{words[1]}/vote")
             if state.learners

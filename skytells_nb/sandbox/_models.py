@@ -124,25 +124,26 @@ def resolve(entry: CatalogueEntry, input: Mapping[str, Any]) -> dict[str, Any]:
 
 def count(entry: CatalogueEntry, input: Mapping[str, Any]) -> int:
     """Return how many files the prediction makes."""
-    resolved = resolve(entry, input)
-    found = next((resolved[name] for name in COUNTS if is_number(resolved.get(name))), 1)
-    return max(1, int(found))
+    return max(1, int(_number(entry, input, *COUNTS) or 1))
 
 
 def length(entry: CatalogueEntry, input: Mapping[str, Any]) -> float:
     """Return how many seconds its clip or its sound has."""
-    resolved = resolve(entry, input)
-    found = next((resolved[name] for name in LENGTHS if is_number(resolved.get(name))), entry.plays)
-    return float(found)
+    found = _number(entry, input, *LENGTHS)
+    return float(entry.plays if found is None else found)
 
 
 def megapixels(entry: CatalogueEntry, input: Mapping[str, Any]) -> Decimal:
     """Return how many megapixels (of a million pixels) it makes, all pictures together."""
-    resolved = resolve(entry, input)
-    width, height = (
-        resolved[name] if is_number(resolved.get(name)) else OPEN_SIDE for name in ("width", "height")
-    )
+    sides = (_number(entry, input, name) for name in ("width", "height"))
+    width, height = (OPEN_SIDE if side is None else side for side in sides)
     return _decimal(width) * _decimal(height) * count(entry, input) / 1_000_000
+
+
+def _number(entry: CatalogueEntry, input: Mapping[str, Any], *names: str) -> float | None:
+    """Return the first number under one of these names, by default where the input says nothing."""
+    resolved = resolve(entry, input)
+    return next((resolved[name] for name in names if is_number(resolved.get(name))), None)
 
 
 def price(

@@ -180,9 +180,10 @@ class Options(Dialect):
 
     def __post_init__(self) -> None:
         Dialect.__post_init__(self)
-        _at_least_zero("retention", self.retention)
-        _at_least_zero("seconds", self.seconds)
-        _at_least_zero("delay", self.delay)
+        for name in ("retention", "seconds", "delay"):
+            value = getattr(self, name)
+            if value is not None and not (is_number(value) and value >= 0 and math.isfinite(value)):
+                raise ValueError(f"{name}={value!r}: seconds, zero or more, are needed")
         if not is_number(self.speed) or not self.speed > 0:
             raise ValueError(f"speed={self.speed!r}: a number above zero is needed")
         if not _is_whole(self.port) or not 0 <= self.port <= 65535:
@@ -220,11 +221,6 @@ class Options(Dialect):
                 f"it has {', '.join(sorted(known))}"
             )
         return cls(**given)
-
-
-def _at_least_zero(name: str, value: float | None) -> None:
-    if value is not None and not (is_number(value) and value >= 0 and math.isfinite(value)):
-        raise ValueError(f"{name}={value!r}: seconds, zero or more, are needed")
 
 
 def is_number(value: object) -> bool:

@@ -13,7 +13,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from itertools import islice
-from typing import Any, Final, NamedTuple, NoReturn
+from typing import Any, Final, NamedTuple
 from urllib.parse import parse_qsl, urlsplit
 
 from . import _errors as errors
@@ -314,7 +314,8 @@ class Predictions:
             id, event, attempt = taken
             job = self.state.jobs.get(id)
             secret = self.options.webhook_secret or (self._keys.get(job.key) if job is not None else None)
-            if job is None or secret is None or not webhooks.still_wanted(job, event):
+            # it may have been cancelled or deleted meanwhile
+            if job is None or secret is None or all(event != each for _, each in webhooks.due_times(job)):
                 continue
             body = prediction_bytes(job, now, origin or job.origin, self.options, self.catalogue)
             if self.options.webhook_payload == "envelope":
@@ -387,14 +388,12 @@ class Predictions:
 
     def _stop(self, job: Job, now: int) -> None:
         job.canceled = now
-        self.state.uncharge(job)
-        self.state.settle(job)
+        self.state.end_early(job)
 
     def _fail(self, job: Job, reason: str, now: int) -> None:
         job.outcome, job.reason, job.failed_as_502 = "failed", reason, True
         job.end = min(job.end, now)
-        self.state.uncharge(job)
-        self.state.settle(job)
+        self.state.end_early(job)
         self.state.save(job)
 
     def _show(self, job: Job, call: Call, status: int = 200) -> HttpResponse:
@@ -418,7 +417,7 @@ def refuse_beyond_budget(account: UserAccount, amount: Decimal, spent: Decimal) 
 def parse_body(raw: bytes) -> dict[str, Any]:
     """Parse a request's JSON object, refusing what JSON does not have (NaN, numbers beyond a float)."""
     try:
-        body = json.loads(raw, parse_constant=_no_constant, parse_float=_finite)
+        body = json.loads(raw, parse_constant=_finite, parse_float=_finite)
     except (ValueError, RecursionError) as error:
         raise errors.malformed(str(error)) from None
     if not isinstance(body, dict):
@@ -426,12 +425,8 @@ def parse_body(raw: bytes) -> dict[str, Any]:
     return body
 
 
-def _no_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is not JSON")
-
-
 def _finite(text: str) -> float:
     value = float(text)
     if not math.isfinite(value):
-        raise ValueError(f"{text} is too large a number")
+        raise ValueError(f"{text} is no finite number")
     return value

@@ -64,8 +64,7 @@ class Server(Sandbox):
             listener = listen(self.options.host, self.options.port, core.state.port)
             host, self._port = listener.getsockname()[:2]
             wildcard = host in WILDCARDS
-            name = "127.0.0.1" if wildcard else f"[{host}]" if ":" in host else host
-            self._origin = f"http://{name}:{self._port}"
+            self._origin = _origin("127.0.0.1" if wildcard else host, self._port)
             core.state.remember("port", str(self._port))
             self._core = core
             thread = _ServerThread(core, "" if wildcard else self._origin, listener)
@@ -217,7 +216,7 @@ def listen(host: str, port: int, last: int = 0) -> socket.socket:
 def addresses(host: str, port: int) -> list[str]:
     """Return the base URLs under which a socket bound to a host is reached, the likeliest first."""
     if host not in WILDCARDS:
-        return [_url(host, port)]
+        return [f"{_origin(host, port)}/v1"]
     found = []
     with contextlib.suppress(OSError), socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
         probe.connect(("192.0.2.1", 9))  # TEST-NET-1: a datagram socket only looks up the route
@@ -226,11 +225,11 @@ def addresses(host: str, port: int) -> list[str]:
         infos = socket.getaddrinfo(socket.gethostname(), None, socket.AF_INET, socket.SOCK_STREAM)
         found += [str(info[4][0]) for info in infos]
     others = [each for each in dict.fromkeys(found) if not is_loopback(each)]
-    return [_url(each, port) for each in (*others, "127.0.0.1")]
+    return [f"{_origin(each, port)}/v1" for each in (*others, "127.0.0.1")]
 
 
-def _url(host: str, port: int) -> str:
-    return f"http://{f'[{host}]' if ':' in host else host}:{port}/v1"
+def _origin(host: str, port: int) -> str:
+    return f"http://{f'[{host}]' if ':' in host else host}:{port}"
 
 
 def _bind(host: str, port: int) -> socket.socket:

@@ -271,9 +271,13 @@ class State:
         self.ledger[id] = amount
         self.spent[account] += amount
 
-    def uncharge(self, job: Job) -> None:
+    def end_early(self, job: Job) -> None:
+        """Take a job off the bill, and out of those that run."""
         self.spent[job.account] -= self.ledger.pop(job.id, Decimal(0))
         self._write(("DELETE FROM ledger WHERE id = ?", (job.id,)))
+        heap = [each for each in self._running[job.account] if each[1] != job.id]
+        heapq.heapify(heap)
+        self._running[job.account] = heap
 
     def remove(self, job: Job) -> None:
         """Forget a prediction; what it cost stays on the bill, and its number is never used again."""
@@ -286,7 +290,7 @@ class State:
     def running(self, now: int, account: str = OWNER) -> int:
         """Return how many jobs of an account have not ended."""
         heap = self._running[account]
-        while heap and (heap[0][0] <= now or self._over(heap[0][1], now)):
+        while heap and ((job := self.jobs.get(heap[0][1])) is None or min(heap[0][0], job.ends) <= now):
             heapq.heappop(heap)
         return len(heap)
 
@@ -303,12 +307,6 @@ class State:
         if not hidden:
             return everything, len(shelf)
         return (job for job in everything if job.id not in hidden), len(shelf) - len(hidden)
-
-    def settle(self, job: Job) -> None:
-        """Take a cancelled or deleted job out of those that run."""
-        heap = [each for each in self._running[job.account] if each[1] != job.id]
-        heapq.heapify(heap)
-        self._running[job.account] = heap
 
     def close(self) -> None:
         if self.file is not None:
@@ -360,7 +358,3 @@ class State:
             heapq.heappush(self._running[job.account], (job.end, job.id))
         if job.hidden_until:
             self._hidden.add(job.id)
-
-    def _over(self, id: str, now: int) -> bool:
-        job = self.jobs.get(id)
-        return job is None or job.ends <= now

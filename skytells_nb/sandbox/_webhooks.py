@@ -159,11 +159,6 @@ class Schedule:
         return self._heap[0][0] if self._heap else None
 
 
-def still_wanted(job: Job | None, event: str) -> bool:
-    """Return whether an event is still true: the job may have been cancelled or deleted meanwhile."""
-    return job is not None and any(event == each for _, each in due_times(job))
-
-
 def _events(names: Any, known: dict[str, tuple[str, ...]], usual: tuple[str, ...]) -> list[str]:
     if names is None:
         names = usual

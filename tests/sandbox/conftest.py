@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from skytells_nb.sandbox import Core, HttpRequest, Options, Server
-from skytells_nb.sandbox._inprocess import OWN_ROUTES
 from skytells_nb.sandbox._messages import HttpResponse
+from skytells_nb.sandbox._own_routes import OWN_ROUTES
 
 NOON = 1_790_000_000.0
 

@@ -6,8 +6,8 @@ from urllib.parse import urlencode
 
 import pytest
 
-from skytells_nb.sandbox._class_pages import strengths, teachers_word
 from skytells_nb.sandbox._jobs import Job
+from skytells_nb.sandbox._own_routes import strengths, teachers_word
 from skytells_nb.sandbox._state import ANSWERS, State, StateFile
 
 MODELS = ("truefusion", "truefusion-pro", "truefusion-edge")

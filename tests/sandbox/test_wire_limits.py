@@ -13,6 +13,7 @@ import pytest
 from skytells_nb.sandbox import Server
 from skytells_nb.sandbox import _app as app
 from skytells_nb.sandbox._app import is_own_name, own_names
+from skytells_nb.sandbox._messages import Asset
 from skytells_nb.sandbox._rendering import RenderCache
 
 CREATE = b"POST /v1/predictions HTTP/1.1\r\nhost: localhost\r\nx-api-key: sk-a\r\ncontent-length: %d\r\n\r\n"
@@ -180,7 +181,7 @@ def test_a_greedy_learner_does_not_keep_the_others_waiting_for_their_pictures():
             return b"x", "image/png"
 
     def file(who, number):
-        return app.Asset(f"{who}-{number}", "a.png", "image/png", "image", {"who": who}, 0, who)
+        return Asset(f"{who}-{number}", "a.png", "image/png", "image", {"who": who}, 0, who)
 
     async def run():
         loop = asyncio.get_running_loop()

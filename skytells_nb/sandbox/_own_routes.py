@@ -1,8 +1,9 @@
-"""The pages of a class: a gallery of everybody's latest pictures, and a vote on the teacher's.
+"""What the real API does not have: routes for another process, a front page, and the pages of a class.
 
-Their paths hold a word that nobody can guess; ``GET /class`` alone needs the teacher's key. The gallery is
-off unless it is asked for; it is plain HTML without a script, and loads nothing but its own thumbnails. They
-outlive the files of section 12, which are gone after five minutes, and go when their prediction is deleted.
+Routes under ``/__sandbox__/`` need the sandbox's own key, as ``GET /class`` does. The other paths of a class
+hold a word that nobody can guess. Its gallery of everybody's latest pictures is off unless it is asked for;
+it is plain HTML without a script, and loads nothing but its own thumbnails. They outlive the files of section
+12, which are gone after five minutes, and go when their prediction is deleted.
 
 Whatever the teacher has made of one input with several models is voted on, with the learner's key and without
 a word of the models; texts too. The votes are for the teacher, who sees the ranking grow on a page of their
@@ -16,20 +17,20 @@ import hashlib
 import hmac
 import math
 from collections import Counter, defaultdict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cache
 from html import escape
 from importlib.resources import files
 from itertools import combinations, islice
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 from urllib.parse import parse_qsl, quote
 
 from . import _errors as errors
-from ._accounts import OWNER, Call
-from ._control import require_owner
+from ._accounts import OWNER, Call, parse_key
 from ._core import Core
 from ._jobs import SECOND, Job
-from ._messages import HttpResponse, dump
+from ._messages import HttpRequest, HttpResponse, as_json, dump
+from ._predictions import parse_body
 from ._state import State
 
 #: Characters of a prompt that are shown, and that a thumbnail is described with.
@@ -40,36 +41,168 @@ EAGER: Final = 6
 RENEWED: Final = 15
 
 
+def answer_control(core: Core, call: Call) -> HttpResponse:
+    """Answer a request to one of the sandbox's own routes.
+
+    GET reads ``log``, ``billing``, ``predictions``, ``deliveries``, ``class``, ``votes`` or ``faults``; POST
+    to the last adds a fault, and DELETE takes all of them back, or with ``?name=`` those of one kind.
+    """
+    request = call.request
+    require_owner(core, request)
+    handler = _ROUTES.get((request.method, call.route.argument))
+    if handler is None:
+        raise errors.endpoint_not_found(request.method, request.target)
+    return as_json(handler(core, request))
+
+
+def require_owner(core: Core, request: HttpRequest) -> None:
+    """Refuse a request that does not carry the sandbox's own key, which in a class is the teacher's."""
+    key = parse_key(request.headers) or ""
+    if not hmac.compare_digest(key.encode("utf-8", "surrogatepass"), core.state.api_key.encode()):
+        raise errors.unauthorized()
+
+
+def _billing(core: Core, request: HttpRequest) -> Any:
+    billed = core.billed
+    amounts = {id: str(amount) for id, amount in billed.items()}
+    bill = {
+        "count": len(billed),
+        "amount": str(sum(billed.values())),
+        "currency": "credits",
+        "predictions": amounts,
+    }
+    return bill | ({"learners": _class(core, request)["learners"]} if core.has_class else {})
+
+
+def _predictions(core: Core, _: HttpRequest) -> Any:
+    shown = core.snapshot()
+    if core.has_class:
+        for each in shown:
+            each["learner"] = core.state.jobs[str(each["id"])].account or None
+    return shown
+
+
+def _class(core: Core, _: HttpRequest) -> Any:
+    """Return for each learner what was made, billed and is left; never a key."""
+    state = core.state
+    made = Counter(job.account for job in state.jobs.values())
+    return {
+        "learners": {
+            each.name: {
+                "predictions": made[each.name],
+                "amount": str(state.spent[each.name]),
+                "budget": None if each.budget is None else str(each.budget),
+                "rate_limit": each.rate_limit,
+            }
+            for each in state.learners
+        }
+    }
+
+
+def _votes(core: Core, _: HttpRequest) -> Any:
+    """Return what a class has voted on its page, oldest first."""
+    return {"votes": sorted(core.state.votes.values(), key=lambda vote: float(vote["at"]))}
+
+
+def _faults(core: Core, _: HttpRequest) -> Any:
+    return {"waiting": core.faults.waiting}
+
+
+def _add_fault(core: Core, request: HttpRequest) -> Any:
+    """Add a fault: the keywords of `Faults.next`, and ``"always": true`` for `Faults.always`."""
+    rule = parse_body(request.body)
+    add = core.faults.always if rule.pop("always", False) else core.faults.next
+    name = rule.pop("name", "")
+    learners, learner = core.accounts.learners, rule.get("learner")
+    try:
+        if learner is not None and learner not in learners:
+            there_are = f"there are {', '.join(learners)}" if learners else "there is no class"
+            raise ValueError(f"there is no learner {learner!r}; {there_are}")
+        add(name, **rule)
+    except (TypeError, ValueError) as error:
+        raise errors.invalid_field(str(error)) from None
+    return _faults(core, request)
+
+
+def _clear(core: Core, request: HttpRequest) -> Any:
+    core.faults.clear(dict(parse_qsl(request.query)).get("name"))
+    return _faults(core, request)
+
+
+_ROUTES: Final[dict[tuple[str, str], Callable[[Core, HttpRequest], Any]]] = {
+    ("GET", "log"): lambda core, _: {"requests": [each._asdict() for each in core.received]},
+    ("GET", "billing"): _billing,
+    ("GET", "predictions"): _predictions,
+    ("GET", "deliveries"): lambda core, _: {"deliveries": [each._asdict() for each in core.deliveries]},
+    ("GET", "class"): _class,
+    ("GET", "votes"): _votes,
+    ("GET", "faults"): _faults,
+    ("POST", "faults"): _add_fault,
+    ("DELETE", "faults"): _clear,
+}
+
+
+ABOUT: Final = (
+    "This is a local sandbox of the Skytells API, not the API itself. "
+    "Nothing here is generated by a model, and nothing costs money."
+)
+
+_ANY_KEY: Final = "Any key that starts with <code>sk-</code> is accepted."
+
+
 @cache
 def page_file(name: str) -> str:
     return files(__package__).joinpath("pages", name).read_text("utf-8")
 
 
-STYLE: Final = page_file("class.css")
+def home(core: Core, call: Call) -> HttpResponse:
+    """Answer ``GET /``, to a browser as a page and to a program as JSON."""
+    request = call.request
+    if "text/html" not in request.headers.get("accept", ""):
+        counts = {"models": len(core.catalogue), "predictions": len(core.state.jobs)}
+        return as_json({"sandbox": True, "about": ABOUT, "base_url": f"{request.origin}/v1", **counts})
+    closed = core.accounts.anonymous is not core.accounts.owner
+    page = page_file("home.html").format(
+        about=ABOUT,
+        origin=escape(request.origin),
+        keys="It accepts the keys that it has generated." if closed else _ANY_KEY,
+        models=len(core.catalogue),
+        predictions=len(core.state.jobs),
+        billed=len(core.state.ledger),
+    )
+    return HttpResponse(200, page.encode("utf-8", "replace"), {"content-type": "text/html; charset=utf-8"})
 
 
-def page_headers(style: str, script: str = "") -> dict[str, str]:
-    """Let a page show itself, its own pictures and forms, and nothing else; tell nobody its address."""
-    allowed = f"img-src 'self'; style-src '{_hash(style)}'"
-    if script:
-        allowed += f"; script-src '{_hash(script)}'; form-action 'self'"
-    else:
-        allowed += "; form-action 'none'"
-    return {
+def class_page(
+    title: str, heading: str, notes: str, main: str, foot: str, *, style: str = "", script: str = "",
+    every: int = 0,
+) -> HttpResponse:  # fmt: skip
+    """Answer with a page that may show itself, its own pictures and forms, and nothing else.
+
+    It tells nobody its address. With a `script` it may run that and send its forms; with `every` it is loaded
+    anew after so many seconds.
+    """
+    style = page_file("class.css") + style
+    page = page_file("class.html").format(
+        title=title, heading=heading, style=style, notes=notes, main=main, foot=foot
+    )
+    forms = f"; script-src '{_hash(script)}'; form-action 'self'" if script else "; form-action 'none'"
+    allowed = f"img-src 'self'; style-src '{_hash(style)}'{forms}"
+    headers = {
         "content-type": "text/html; charset=utf-8",
         "content-security-policy": f"default-src 'none'; {allowed}; base-uri 'none'; frame-ancestors 'none'",
         "referrer-policy": "no-referrer",
         "cache-control": "no-store",
         "x-content-type-options": "nosniff",
         "x-robots-tag": "noindex",
+        **({"refresh": str(every)} if every else {}),
     }
+    return HttpResponse(200, page.encode("utf-8", "replace"), headers)
 
 
 def _hash(text: str) -> str:
     return f"sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}"
 
-
-HEADERS: Final = page_headers(STYLE)
 
 DISCLAIMER: Final = (
     "Drawn by the Skytells sandbox on the teacher’s computer: no picture here was generated by a model, and "
@@ -77,12 +210,13 @@ DISCLAIMER: Final = (
 )
 
 
-def _page(core: Core, now: int, every: int) -> str:
-    """Write everybody's latest pictures, in the order of the class.
-
-    The teacher's come first, if there are any.
-    """
-    made = {name or "teacher": _latest(core, name, now) for name in (OWNER, *core.accounts.learners)}
+def _gallery(core: Core, now: int, every: int) -> HttpResponse:
+    """Show everybody's latest pictures, in the order of the class; the teacher's come first."""
+    made: dict[str, list[Job]] = {}
+    for name in (OWNER, *core.accounts.learners):
+        newest, _ = core.state.newest_first(now, name)
+        shown = (job for job in islice(newest, SOUGHT) if is_shown(job, now))
+        made[name or "teacher"] = list(islice(shown, SHOWN))
     full = {name: jobs for name, jobs in made.items() if jobs}
     idle = [escape(name) for name, jobs in made.items() if not jobs and name != "teacher"]
     items = "\n".join(
@@ -93,19 +227,14 @@ def _page(core: Core, now: int, every: int) -> str:
     renewal = f'<a href="{path}">Renew</a> or <a href="{path}?every={RENEWED}">every {RENEWED} seconds</a>'
     if every:
         renewal = f'Renewed every {every} seconds. <a href="{path}">Hold still</a>'
-    return page_file("class.html").format(
-        title="Class pictures",
-        heading="Class pictures",
-        style=STYLE,
-        notes=f"<p>{len(full)} of {len(full) + len(idle)} have made a picture</p><p>{renewal}</p>",
-        main=f'<ul class="gallery">\n{items}\n</ul>' if full else '<p class="none">No pictures yet.</p>',
-        foot=f"<footer>{nothing_yet}<p>{DISCLAIMER}</p></footer>",
+    return class_page(
+        "Class pictures",
+        "Class pictures",
+        f"<p>{len(full)} of {len(full) + len(idle)} have made a picture</p><p>{renewal}</p>",
+        f'<ul class="gallery">\n{items}\n</ul>' if full else '<p class="none">No pictures yet.</p>',
+        f"<footer>{nothing_yet}<p>{DISCLAIMER}</p></footer>",
+        every=every,
     )
-
-
-def _latest(core: Core, name: str, now: int) -> list[Job]:
-    jobs, _ = core.state.newest_first(now, name)
-    return list(islice((job for job in islice(jobs, SOUGHT) if is_shown(job, now)), SHOWN))
 
 
 def _card(core: Core, name: str, jobs: list[Job], now: int, *, eager: bool) -> str:
@@ -160,11 +289,7 @@ def answer_gallery(core: Core, call: Call) -> HttpResponse:
         return thumbnail(core, route.rest, now)
     text = dict(parse_qsl(request.query)).get("every", "")
     every = min(max(int(text), SOONEST), LATEST) if text.isascii() and text.isdigit() and len(text) < 6 else 0
-    page = _page(core, now, every)
-    headers = dict(HEADERS)
-    if every:
-        headers["refresh"] = str(every)
-    return HttpResponse(200, page.encode("utf-8", "replace"), headers)
+    return _gallery(core, now, every)
 
 
 def is_shown(job: Job, now: int) -> bool:
@@ -187,11 +312,6 @@ VOTE_EVERY: Final = 5
 #: Pixels of a picture's longer side.
 VOTE_EDGE: Final = 768
 _ROUNDS: Final = 200
-
-_VOTE_STYLE: Final = STYLE + page_file("vote.css")
-# Keys press buttons, once a page: a second press would be a vote on what nobody has seen.
-_VOTE_SCRIPT: Final = page_file("vote.js")
-VOTE_HEADERS: Final = page_headers(_VOTE_STYLE, _VOTE_SCRIPT)
 
 
 class Matchup(NamedTuple):
@@ -216,7 +336,7 @@ def answer_vote(core: Core, call: Call) -> HttpResponse:
     route, request, now = call.route, call.request, call.now
     word = route.argument.encode()
     if core.has_class and hmac.compare_digest(word, teachers_word(core.state).encode()) and not route.rest:
-        return _vote_page(*_ranking(core, now), refresh=True)
+        return _vote_page(*_ranking(core, now), every=VOTE_EVERY)
     if not core.has_class or not hmac.compare_digest(word, core.state.gallery.encode()):
         raise errors.endpoint_not_found(request.method, request.target)
     if route.rest:
@@ -364,14 +484,18 @@ def strengths(points: Mapping[tuple[str, str], float]) -> list[tuple[str, float]
     return sorted(((model, value / (1 + value)) for model, value in power.items()), key=lambda each: -each[1])
 
 
-def _vote_page(title: str, note: str, main: str, *, refresh: bool = False) -> HttpResponse:
-    page = page_file("class.html").format(
-        title="Class vote",
-        heading=title,
-        style=_VOTE_STYLE,
-        notes=f"<p>{note}</p>",
-        main=main,
-        foot=f"<script>{_VOTE_SCRIPT}</script>",
-    )
-    headers = {**VOTE_HEADERS, "refresh": str(VOTE_EVERY)} if refresh else dict(VOTE_HEADERS)
-    return HttpResponse(200, page.encode("utf-8", "replace"), headers)
+def _vote_page(heading: str, note: str, main: str, *, every: int = 0) -> HttpResponse:
+    # Keys press buttons, once a page: a second press would be a vote on what nobody has seen.
+    style, script = page_file("vote.css"), page_file("vote.js")
+    foot = f"<script>{script}</script>"
+    notes = f"<p>{note}</p>"
+    return class_page("Class vote", heading, notes, main, foot, style=style, script=script, every=every)
+
+
+#: Who answers the routes that the real API does not have.
+OWN_ROUTES: Final[Mapping[str, Callable[[Core, Call], HttpResponse]]] = {
+    "control": answer_control,
+    "gallery": answer_gallery,
+    "home": home,
+    "vote": answer_vote,
+}

@@ -208,10 +208,14 @@ def batches(
 def _read(db: sqlite3.Connection) -> list[BatchState]:
     if not db.execute("SELECT 1 FROM sqlite_master WHERE name = 'jobs_batches'").fetchone():
         return []
+    # A batch that was stopped does not hear of what ended while it was being canceled; the archive does.
     query = (
-        "SELECT b.n, b.name, b.model, b.origin, b.total, b.started, b.sandbox, i.state, 0, i.cost, "
-        "count(i.state) FROM jobs_batches b LEFT JOIN jobs_items i ON i.batch = b.n "
-        "GROUP BY b.n, i.state, i.cost ORDER BY b.started DESC, b.n DESC"
+        "SELECT b.n, b.name, b.model, b.origin, b.total, b.started, b.sandbox, "
+        "coalesce(p.status, i.state) state, 0, coalesce(p.cost, i.cost) cost, count(i.state) "
+        "FROM jobs_batches b LEFT JOIN jobs_items i ON i.batch = b.n LEFT JOIN predictions p "
+        "ON i.state = 'running' AND p.status IN ('succeeded', 'failed', 'canceled') "
+        "AND p.id = i.id AND p.origin = b.origin AND p.account = b.account "
+        "GROUP BY b.n, 8, 10 ORDER BY b.started DESC, b.n DESC"
     )
     return _overview(db.execute(query))
 

@@ -196,6 +196,11 @@ class BatchRunner:
                         again = False
                     else:
                         again = await self._try(item)
+                except asyncio.CancelledError:
+                    if not self._is_stopped_elsewhere:  # else it is reported when the rest is
+                        self._counts["done"] += 1
+                        self._counts["canceled"] += 1
+                    raise
                 except Exception as error:  # noqa: BLE001 - raised once everything under way has ended
                     self._fatal = self._fatal or error
                     self._answered.set()
@@ -222,6 +227,7 @@ class BatchRunner:
                     chunk = await asyncio.to_thread(self._sort, items)
                     for position, made in chunk.finished.items():
                         self._settle(position, made)
+                    self._update_bar()
                     self._ready.extend(chunk.ready)
                     await self._look_for([item for item in chunk.lost if item.row is not None])
                     await self._look_for_unwritten([item for item in chunk.lost if item.row is None])
@@ -522,7 +528,6 @@ class BatchRunner:
         self._count(made, 1)
         if paid_now and made.cost is not None:
             self.spent = added((made.cost, self.spent or Decimal(0)))
-        self._update_bar()
 
     def _count(self, made: Prediction, by: int) -> None:
         self._counts["reused"] += by * made.reused

@@ -8,11 +8,13 @@ import threading
 import time
 import warnings
 from collections.abc import Callable, Iterator
+from types import SimpleNamespace
 
 import pytest
 from background import settled
 
 import skytells_nb as sky
+from skytells_nb.aio import _progress
 from skytells_nb.archive import Archive
 from skytells_nb.jobs import abatch, batch, batches
 
@@ -59,17 +61,23 @@ def press_stop_when(condition: Callable[[], bool]) -> threading.Thread:
 
 
 @pytest.mark.filterwarnings("ignore:Stopped:skytells_nb.exceptions.SkytellsWarning")
-def test_an_interrupt_cancels_what_runs_and_begins_nothing_more(client, sandbox, creates, archive):
+def test_an_interrupt_cancels_what_runs_and_begins_nothing_more(
+    client, sandbox, creates, archive, monkeypatch
+):
+    drawn = []
+    view = SimpleNamespace(draw=lambda tally: drawn.append(tally.text.partition(" · took")[0]))
+    monkeypatch.setattr(_progress, "_view", lambda stream: view)
     pressed = press_stop_when(lambda: creates() == 8)
-    with pytest.raises(KeyboardInterrupt):
+    with pytest.raises(KeyboardInterrupt), sky.options(progress=True):
         batch(TEXTER, INPUTS, name="foxes", client=client)
     pressed.join()
+    assert drawn[-1] == "foxes: 8 of 40 · 8 canceled"
     wait_until(lambda: statuses(sandbox) == ["cancelled"] * 8)
     assert settled(5)
     assert creates() == 8
     assert sandbox.billed == 0
     (told,) = batches(archive)
-    assert told.waiting == 32
+    assert (told.canceled, told.waiting) == (8, 32)
 
 
 def test_one_note_says_how_many_and_what_they_had_cost(client, sandbox, creates):
@@ -113,7 +121,7 @@ def test_a_create_on_the_wire_is_written_down_and_canceled(client, sandbox, crea
     assert settled(5)
     assert creates() == 3
     (told,) = batches(archive)
-    assert (told.uncertain, told.running) == (0, 3)
+    assert (told.uncertain, told.running, told.canceled) == (0, 0, 3)
 
 
 @pytest.mark.filterwarnings("ignore:Stopped:skytells_nb.exceptions.SkytellsWarning")

@@ -327,7 +327,7 @@ class PromptForm(w.VBox):  # type: ignore[misc]  # ipywidgets has no types
     def as_anywidget(self) -> FormSkin:
         """Return the same form as an anywidget, for front ends without Jupyter widgets, such as marimo.
 
-        It shows and changes this form; lists and objects are typed as JSON in it. It needs anywidget, which
+        It shows and changes this form; lists of objects are typed as JSON in it. It needs anywidget, which
         the ``marimo`` extra brings.
 
         Returns

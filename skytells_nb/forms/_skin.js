@@ -3,8 +3,10 @@ const AGAIN = 500;   // milliseconds between two looks while something runs
 const STYLE = `.sky-skin{display:grid;gap:8px;max-width:640px;font:14px/1.4 system-ui,sans-serif}
 .sky-skin label{display:grid;gap:2px}.sky-skin textarea,.sky-skin input:not([type=checkbox]),.sky-skin select
 {font:inherit;padding:4px 6px;border:1px solid #8888;border-radius:4px;background:transparent;color:inherit}
-.sky-skin option{color:#111;background:#fff}
-.sky-skin small{opacity:.7}.sky-skin .wrong{color:#c62828;opacity:1}.sky-skin .row{display:flex;gap:8px;align-items:center}
+.sky-skin option{color:#111;background:#fff}.sky-skin ::placeholder{color:inherit;opacity:.55}
+.sky-skin fieldset{display:flex;flex-wrap:wrap;gap:4px 14px;margin:0;padding:0;border:0}
+.sky-skin fieldset label{display:flex;gap:5px;align-items:center}
+.sky-skin small{opacity:.7}.sky-skin .wrong{color:color-mix(in srgb,#f03a2e 65%,currentColor);opacity:1}.sky-skin .row{display:flex;gap:8px;align-items:center}
 .sky-skin input[type=checkbox]{justify-self:start}.sky-skin button{font:inherit;padding:4px 12px;cursor:pointer;border:1px solid #8888;border-radius:4px;background:#8882}
 .sky-skin button:disabled{opacity:.5;cursor:default}
 .sky-skin details>*{margin-top:8px}`;
@@ -18,14 +20,17 @@ function make(tag, more = {}, ...inside) {
 function control(field, tell) {
   const text = () => tell(box.value);
   let box;
-  if (field.kind === "choice" || field.kind === "choices") {
-    const none = field.kind === "choice" ? [make("option", { value: "", textContent: field.placeholder || "–" })] : [];
+  if (field.kind === "choice") {
     const options = field.choices.map((label, at) => make("option", { value: at, textContent: label }));
-    box = make("select", { multiple: field.kind === "choices" }, ...none, ...options);
-    box.onchange = () => tell([...box.selectedOptions].filter((each) => each.value !== "").map((each) => +each.value));
+    box = make("select", {}, make("option", { value: "", textContent: field.placeholder || "–" }), ...options);
+    box.onchange = () => tell(box.value === "" ? [] : [+box.value]);
+  } else if (field.kind === "choices") {
+    const ticked = () => tell([...box.querySelectorAll("input")].flatMap((each, at) => (each.checked ? [at] : [])));
+    const each = (label) => make("label", {}, make("input", { type: "checkbox", onchange: ticked }), label);
+    box = make("fieldset", {}, ...field.choices.map(each));
   } else if (field.kind === "checkbox") {
     box = make("input", { type: "checkbox", onchange: () => tell(box.checked) });
-  } else if (field.kind === "prose" || field.kind === "json") {
+  } else if (["prose", "json", "lines"].includes(field.kind)) {
     box = make("textarea", { rows: 3, dir: "auto", placeholder: field.placeholder, onchange: text });
   } else {
     const type = { secret: "password", slider: "number", number: "number", seed: "number" }[field.kind] || "text";
@@ -38,8 +43,8 @@ function control(field, tell) {
 function show(box, field, shown) {
   if (box === box.getRootNode().activeElement || shown === undefined) return;  // somebody is typing
   if (field.kind === "checkbox") box.checked = shown;
-  else if (box.tagName === "SELECT")
-    [...box.options].forEach((each) => (each.selected = shown.length ? shown.includes(+each.value) && each.value !== "" : each.value === ""));
+  else if (field.kind === "choice") box.value = shown.length ? shown[0] : "";
+  else if (field.kind === "choices") box.querySelectorAll("input").forEach((each, at) => (each.checked = shown.includes(at)));
   else box.value = shown.length > 5000 ? shown.slice(0, 60) + "…" : shown;
 }
 
@@ -65,7 +70,8 @@ function render({ model, el }) {
       };
       inside.push(file);
     }
-    return { field, box, note, row: make("label", {}, ...inside, note) };
+    const row = make(field.kind === "choices" ? "div" : "label", {}, ...inside, note);
+    return { field, box, note, row };
   });
   const heading = make("strong"), price = make("span"), wrong = make("small", { className: "wrong" });
   const generate = make("button", { textContent: "Generate", onclick: () => { model.send({ do: "generate" }); soon(3); } });

@@ -28,6 +28,11 @@ SCHEMA = {
         "upscale": {"type": "boolean", "default": False},
         "loras": {"type": "array", "items": {"type": "object", "properties": {"path": {"type": "string"}}}},
         "image": {"type": "string", "format": "uri"},
+        "size": {
+            "type": "object",
+            "properties": {"width": {"type": "integer"}, "height": {"type": "integer"}},
+        },
+        "stop": {"type": "array", "items": {"type": "string"}},
     },
 }
 
@@ -47,15 +52,18 @@ def test_what_is_typed_is_the_forms_value_with_its_types(form_of: FormOf):
         "upscale": True,
         "loras": '[{"path": "x"}]',
         "image": "https://x/a.png",
+        "size.width": "512",
+        "stop": "a\nb",
     }.items():
         tell(skin, "type", name, to)
     meant = {"prompt": "a fox", "style": "oil", "layers": ["a", "c"], "seed": 2**63, "guidance": 2.5}
-    whole = {**meant, "upscale": True, "loras": [{"path": "x"}], "image": "https://x/a.png"}
-    assert form.value == whole
-    assert skin.shown["style"], skin.shown["seed"] == ([1], str(2**63))
-    for name in ("style", "seed", "loras"):
+    objects = {"loras": [{"path": "x"}], "size": {"width": 512}, "stop": ["a", "b"]}
+    assert form.value == {**meant, **objects, "upscale": True, "image": "https://x/a.png"}
+    shown = [skin.shown[name] for name in ("style", "seed", "size.width", "stop")]
+    assert shown == [[1], str(2**63), "512", "a\nb"]
+    for name in ("style", "seed", "loras", "size.width"):
         tell(skin, "type", name, [] if name == "style" else "")
-        assert name not in form.value
+        assert name.partition(".")[0] not in form.value
     form.value = {"prompt": "an owl"}
     tell(skin, "look")
     assert (skin.shown["prompt"], skin.shown["seed"], skin.shown["layers"]) == ("an owl", "", [])
@@ -75,7 +83,10 @@ def test_what_cannot_be_read_is_said_and_the_value_stays(form_of: FormOf):
     for name, to in (("seed", "much"), ("loras", "[{"), ("style", [9])):
         assert "cannot be read" in tell(skin, "type", name, to)["problems"][name]
     assert form.value == {}
-    assert tell(skin, "generate")["problems"]["prompt"] == "This is needed."
+    view = tell(skin, "generate")
+    assert (view["problems"]["prompt"], view["error"]) == ("This is needed.", "")
+    form.value = {"prompt": "a fox", "size": {"width": "wide"}}
+    assert "size.width" in tell(skin, "look")["problems"]
 
 
 def test_it_generates_on_the_forms_controller(sandbox: sky.Sandbox, client: sky.Client):

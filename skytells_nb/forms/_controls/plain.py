@@ -96,18 +96,27 @@ class Lines(Control):
         self.widget.observe(lambda change: self._typed(change["new"]), "value")
 
     def _typed(self, text: str) -> None:
-        found = _list_of_texts(text)
-        if found is None:
-            found = [line.strip() for line in text.split("\n") if line.strip()]
-        self.edited(found or ([] if self.field.required or self.field.default is not UNSET else UNSET))
+        none = [] if self.field.required or self.field.default is not UNSET else UNSET
+        self.edited(lines_of(text) or none)
 
     def display(self, value: Any) -> None:
         items = [] if value is UNSET else value
         if not isinstance(items, list) or not all(isinstance(item, str) for item in items):
             raise UnsupportedValueError
-        plain = all(item and item == item.strip() and not _BREAKS & set(item) for item in items)
-        text = "\n".join(items)
-        self.widget.value = text if plain and _list_of_texts(text) is None else json.dumps(items)
+        self.widget.value = text_of_lines(items)
+
+
+def lines_of(text: str) -> list[str]:
+    """Read texts, one a line, or a JSON list of them."""
+    found = _list_of_texts(text)
+    return [line.strip() for line in text.split("\n") if line.strip()] if found is None else found
+
+
+def text_of_lines(items: list[str]) -> str:
+    """Write texts so that `lines_of` reads them."""
+    plain = all(item and item == item.strip() and not _BREAKS & set(item) for item in items)
+    text = "\n".join(items)
+    return text if plain and _list_of_texts(text) is None else json.dumps(items)
 
 
 def _list_of_texts(text: str) -> list[str] | None:

@@ -11,6 +11,7 @@ import json
 import re
 import warnings
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from contextlib import suppress
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from enum import Enum
@@ -164,7 +165,8 @@ def _is_writable(text: str) -> bool:
 
 
 def encode_name(name: str) -> str:
-    plain = name and _is_writable(name) and not FORMULA.search(name) and not set(name) & set('";\t')
+    plain = name and _is_writable(name) and not FORMULA.search(name) and not set(name) & set('";')
+    plain = plain and min(name) >= " "
     return name if plain else to_json(name)
 
 
@@ -200,7 +202,9 @@ def column(
     if decimal_comma and kind in ("number", "integer", "any"):
         given = _with_points(given, kind == "any")
     match kind:
-        case "text" | "category" | "status":
+        case "text":
+            return _text_column(name, _texts(given))
+        case "category" | "status":
             return dtypes.column_of(kind, _texts(given))
         case "number":
             return _checked(name, given, (int, float), dtypes.numbers)
@@ -211,7 +215,7 @@ def column(
         case "object":
             return dtypes.mixed([_plain(parse_json(cell)) for cell in given])
     restored = _of_dtype(given, dtype)
-    return _inferred(given) if restored is None else restored
+    return _inferred(given, name) if restored is None else restored
 
 
 def _plain(value: Any) -> Any:
@@ -303,7 +307,15 @@ def _of_dtype(given: Sequence[Any], dtype: Any) -> Any:
         return None
 
 
-def _inferred(given: Sequence[Any]) -> Any:
+def _text_column(name: str, texts: Sequence[str | None]) -> Any:
+    """Return a column of text; one that no server wrote as it is."""
+    if name not in COLUMNS and not name.startswith("input."):
+        with suppress(UnicodeEncodeError):  # halves of surrogates
+            return pd.array(dtypes.objects(texts), dtype=dtypes.TEXT)
+    return dtypes.text(texts)
+
+
+def _inferred(given: Sequence[Any], name: str = "") -> Any:
     full = [cell for cell in given if cell is not None and cell != ""]
     if full and all(
         isinstance(cell, datetime) or (isinstance(cell, str) and _TIME.fullmatch(cell)) for cell in full
@@ -319,7 +331,8 @@ def _inferred(given: Sequence[Any]) -> Any:
         except (ValueError, TypeError, OverflowError):
             pass
     values = [_plain(parse_json(cell)) for cell in given]
-    return dtypes.infer(values)
+    is_text = {type(value) for value in values} - {type(None)} == {str}
+    return _text_column(name, values) if is_text else dtypes.infer(values)
 
 
 def _misfit(row: int, name: str, value: Any, wanted: str) -> InvalidInputError:

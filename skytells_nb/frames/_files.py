@@ -24,6 +24,7 @@ import pandas as pd
 
 from ..checks import require_package
 from ..exceptions import InvalidInputError, SkytellsWarning, warn_user
+from ..filetypes import HEAD, file_type, sniff
 from ..models import STATUSES
 from . import _dtypes as dtypes
 from ._cells import (
@@ -297,6 +298,10 @@ def _require(package: str, path: Path) -> None:
 def _read_csv(source: Path) -> tuple[list[list[str]], bool]:
     """Return the rows of a file but for empty lines, and whether commas are between its cells."""
     data = source.read_bytes()
+    media_type = sniff(data[:HEAD])
+    if media_type == "text/html" or f"{media_type}".startswith("application/"):  # as a server answers errors
+        what = "JSON" if media_type == "application/json" else file_type(data[:HEAD]).name
+        raise _no_table(source, f"it is {what}")
     # Spreadsheets write "Unicode text" as UTF-16, and csv with a byte order mark.
     wide = data[:2] in (b"\xff\xfe", b"\xfe\xff")
     try:
@@ -397,7 +402,7 @@ _ABOUT: Final = "about"
 _LONGEST: Final = 32_767  # characters that a cell holds
 _LARGEST: Final = 1_000_000_000  # bytes of all parts; a hostile file of 1 MB unpacks to 1 GB and more
 _CHANGED: Final = ("\r", "\ufffe", "\uffff")
-"""Characters that XML changes or refuses, so they are written as JSON."""
+"""Characters that XML changes, and so are written as JSON, as are those that openpyxl refuses."""
 _DAY: Final = 86_400_000_000  # microseconds
 _1970: Final = 25_569  # days after a workbook's day 0
 _PLACES: Final = Decimal("1e-11")
@@ -481,13 +486,13 @@ def _number(value: Any) -> Any:
 
 
 def _text(illegal: Any, name: str, row: int, text: str, *, plain: bool) -> str | None:
-    if any(each in text for each in _CHANGED):
+    if illegal.search(text) or any(each in text for each in _CHANGED):
         text = json.dumps(text if plain and text[0] != '"' else parse_json(text))
-    if len(text) > _LONGEST or illegal.search(text):
-        why = "holds control characters, which a workbook cannot"
-        if len(text) > _LONGEST:
-            why = f"has {len(text)} characters, and a workbook's cell holds {_LONGEST}"
-        raise InvalidInputError(f"Row {row} of column {name!r} {why}. Use .parquet or .csv.")
+    if len(text) > _LONGEST:
+        raise InvalidInputError(
+            f"Row {row} of column {name!r} has {len(text)} characters, and a workbook's cell holds "
+            f"{_LONGEST}. Use .parquet or .csv."
+        )
     return text or None
 
 

@@ -121,7 +121,8 @@ def parse_outputs(value: object) -> list[str] | None:
 
     A list may hold lists. Of an object the files count (``{"url": …}``, or any other value that is a URL,
     at any depth), else its text; an object with neither, and numbers, are their JSON. A picture, clip or song
-    in base64 is a data URI. ``Prediction.raw`` keeps what came.
+    in base64 is a data URI, and the pieces in which a language model wrote its answer are one text.
+    ``Prediction.raw`` keeps what came.
 
     Examples
     --------
@@ -129,12 +130,16 @@ def parse_outputs(value: object) -> list[str] | None:
     ['https://cdn.example/a.png']
     >>> parse_outputs({"text": "Good morning.", "segments": [{"start": 0, "text": "Good morning."}]})
     ['Good morning.']
+    >>> parse_outputs(["A", " fo", "x", " sleeps", "."])
+    ['A fox sleeps.']
     """
     only = value[0] if isinstance(value, list) and len(value) == 1 else value
     if isinstance(only, str):
         return [_unpacked(only) or only]
     try:
         read = list(_items(value))
+        if _is_in_pieces(read):
+            return ["".join(read)]
         if read or value == []:
             return read
         return [json.dumps(value, ensure_ascii=False)] if _has_data(value) else None
@@ -166,6 +171,13 @@ def find_outputs(raw: Mapping[str, Any]) -> list[str] | None:
     except RecursionError:
         pass
     return None
+
+
+def _is_in_pieces(texts: list[str]) -> bool:
+    """Whether texts are short, and space between words was left at their edges: no answers of their own."""
+    if len(texts) < 3 or sum(map(len, texts)) > 20 * len(texts):
+        return False
+    return any(text != text.strip() for text in texts) and not any(map(is_address, texts))
 
 
 def is_address(value: str) -> bool:

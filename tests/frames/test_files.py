@@ -172,6 +172,8 @@ def test_a_csv_that_people_wrote_is_read_by_the_same_rules(tmp_path: Path):
         ("id,created_at\na,yesterday\n", "which is no time in ISO 8601"),
         ("id,cost\na\n", "a row has 1 cells where there are 2 columns"),
         ("id,id\na,b\n", "'id' names several columns"),
+        ("\n<!DOCTYPE html><title>Sign in</title>", "holds no table: it is a web page"),
+        ('{"error": "not found"}', "it is JSON"),
     ],
 )
 def test_a_file_that_is_no_table_is_a_clear_error(text: str, why: str, tmp_path: Path):
@@ -241,17 +243,13 @@ def test_another_ending_is_refused(tmp_path: Path):
             call()
 
 
-@pytest.mark.parametrize(
-    ("prompt", "why"), [("x" * 40_000, "40000 characters"), ("\x07", "control characters")]
-)
-def test_a_workbook_that_would_lose_text_is_not_written(prompt: str, why: str, tmp_path: Path):
+def test_a_workbook_that_would_lose_text_is_not_written(tmp_path: Path):
     frame = predictions_frame([{"id": "a"}])
-    frame["prompt"] = frame["prompt"].fillna(prompt)
-    with pytest.raises(InvalidInputError, match=why):
+    frame["prompt"] = frame["prompt"].fillna("x" * 40_000)
+    with pytest.raises(InvalidInputError, match="40000 characters"):
         write_frame(frame, tmp_path / "long.xlsx")
     assert list(tmp_path.iterdir()) == []
-    if prompt.isprintable():  # a frame that was read is as safe to print as any other
-        same(read_frame(write_frame(frame, tmp_path / "long.csv")), frame)
+    same(read_frame(write_frame(frame, tmp_path / "long.csv")), frame)
 
 
 # Columns of one's own.
@@ -267,6 +265,7 @@ KEPT = {  # by every kind of file
     "float": [0.1, np.nan],
     "truth": [True, False],
     "text": ["2026-01-01", "TRUE"],
+    "control\x01": ["a\x00\x0b\x1b[0m", "\r\n\t"],
     "day": pd.to_datetime(["2026-01-01T00:00:00", "2026-01-02T03:04:05.000006"], format="ISO8601").as_unit(
         "us"
     ),

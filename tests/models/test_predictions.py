@@ -208,6 +208,8 @@ PNG = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAW
         ({"image": PNG}, [f"data:image/png;base64,{PNG}"]),
         (f"{PNG[:76]}\n{PNG[76:]}\n", [f"data:image/png;base64,{PNG}"]),
         ([" https://cdn.example/a.png\n"], ["https://cdn.example/a.png"]),
+        (["A", " fo", "x", "\n\n"], ["A fox\n\n"]),
+        (["A fox.", " An owl."], ["A fox.", " An owl."]),
         ([PNG, "word" * 20], [f"data:image/png;base64,{PNG}", "word" * 20]),
         (["https://cdn.example/my fox.png"], ["https://cdn.example/my%20fox.png"]),
         ({"url": "https://cdn.example/my fox"}, ["https://cdn.example/my%20fox"]),

@@ -335,7 +335,7 @@ def file_of_url(db: sqlite3.Connection, account: Account, url: str) -> str | Non
     found = db.execute(
         "SELECT o.path FROM urls u JOIN predictions p ON p.rowid = u.prediction "
         "JOIN outputs o ON (o.prediction, o.position) = (u.prediction, u.position) "
-        "WHERE u.url = ? AND p.origin = ? AND p.account = ? ORDER BY p.moment DESC LIMIT 1",
+        "WHERE u.url = ? AND p.origin = ? AND p.account = ? ORDER BY p.rowid LIMIT 1",
         (replace_surrogates(url), account.origin, account.fingerprint),
     ).fetchone()
     return None if found is None else found[0]

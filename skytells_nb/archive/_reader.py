@@ -28,7 +28,7 @@ from . import _index as index
 from . import _reindex as reindex
 from ._database import archive_error
 from ._files import SIDECAR, THUMBNAILS, is_name
-from ._serialize import Rating, canonical, input_digest
+from ._serialize import Rating, canonical, digest, input_digest
 from ._writer import ArchiveWriter, defaults_of, read_record
 
 T = TypeVar("T")
@@ -96,18 +96,20 @@ class ArchiveReader:
             asked, as_sent = self.canonical(account, input), canonical(input)
         except (ValueError, RecursionError):
             return
-        schema = canonical(defaults_of(account, model))  # unread, perhaps, when the prediction was made
-        defaults, missing = schema or {}, ... if schema is None else None
-        alike = [input_digest(model, asked, schema)]
-        for each in (asked, as_sent):  # and as an earlier version noted it: URLs as text, null as a value
-            bare = {name: value for name, value in each.items() if value != defaults.get(name, missing)}
-            alike += [input_digest(model, given) for given in (each, bare, {**defaults, **each})]
-        wanted = [digest for digest in dict.fromkeys(alike) if digest is not None]
+        defaults: dict[str, Any] = canonical(defaults_of(account, model))
+        alike = [input_digest(model, asked, defaults)]  # and where the schema was unread when it was made:
+        alike += [input_digest(model, {n: v for n, v in asked.items() if v != defaults.get(n)})]
+        alike += [input_digest(model, asked)]
+        # As an earlier version noted it, URLs are text, and null is a value.
+        alike += [digest(model, given) for given in (as_sent, {**defaults, **as_sent})]
+        wanted = [each for each in dict.fromkeys(alike) if each is not None]
         rows = self.read(lambda db: index.equal_inputs(db, account, wanted), list[tuple[int, str]]())
         for rowid, identifier in reversed(rows) if oldest_first else rows:
             if identifier in without:
                 continue
             for prediction in self.of_rows([rowid], 1):
+                if _nulls(prediction.input, defaults) != _nulls(asked, defaults):
+                    continue
                 has_all = len(prediction.files) >= len(prediction.output or ())
                 if has_all and all(map(self._writer.store.has, prediction.files)):
                     yield prediction
@@ -165,6 +167,12 @@ class ArchiveReader:
                 "their outputs says what was in them; they are left out."
             )
         return found
+
+
+def _nulls(input: Mapping[str, Any] | None, defaults: Mapping[str, Any]) -> set[str]:
+    """Return the names of what is null on purpose: its default is another."""
+    given = (input or {}).items()
+    return {name for name, value in given if value is None and defaults.get(name) is not None}
 
 
 def rows_of(db: sqlite3.Connection, id: str, origin: str | None) -> list[int]:

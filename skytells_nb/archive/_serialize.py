@@ -160,17 +160,22 @@ def input_digest(
     """Digest what was asked of a model, alike for inputs that mean the same.
 
     Files count by their content, numbers as JSON compares them (1 is 1.0), the order of names not at
-    all. With ``defaults``, those of the model's schema, a value that is left out counts as its default,
-    and as null where it has none. None where it cannot be told any more, since a file was not kept.
+    all. With ``defaults``, those of the model's schema, a value that is left out counts as its default.
+    Null counts as left out, but where the default is known to be another. None where it cannot be told any
+    more, since a file was not kept.
     """
-    if not model or not input:  # an API that hides inputs shows {}
+    known = defaults or {}
+    meant = {**known, **(input or {})}
+    whole = {name: value for name, value in meant.items() if value is not None or known.get(name) is not None}
+    return digest(model, whole) if input else None  # an API that hides inputs shows {}
+
+
+def digest(model: str | None, input: Mapping[str, Any]) -> bytes | None:
+    """Digest an input as it is; None where it cannot be told, or there is none."""
+    if not model:
         return None
-    meant = dict(input)
-    if defaults is not None:
-        both = {**defaults, **input}.items()
-        meant = {name: value for name, value in both if not (value is None and defaults.get(name) is None)}
     try:
-        text = json.dumps(canonical(meant), sort_keys=True, separators=(",", ":"), default=str)
+        text = json.dumps(canonical(input), sort_keys=True, separators=(",", ":"), default=str)
     except (TypeError, ValueError, RecursionError):
         return None
     return hashlib.sha256(f"{model}\n{text}".encode("utf-8", "surrogatepass")).digest()[:16]

@@ -468,13 +468,13 @@ class ArchiveWriter:
             )
 
 
-def defaults_of(account: Account, model: str) -> dict[str, Any] | None:
-    """Return the defaults of a model's inputs; None where no client has read its schema."""
+def defaults_of(account: Account, model: str) -> dict[str, Any]:
+    """Return the defaults of a model's inputs; none where no client has read its schema."""
     for connection in connections():
         rules = connection.input_schemas.get(model)
         if rules is not None and connection.origin == account.origin:
             return {name: rule.default for name, rule in rules.items() if rule.default is not UNSET}
-    return None
+    return {}
 
 
 def read_record(beside: Path) -> dict[str, Any]:

@@ -258,6 +258,11 @@ def _flat(given: object) -> pd.DataFrame:
             "predictions, a client or an archive."
         )
     index = frame.index
+    columns = [name for name in index.names if list(frame.columns).count(name) == 1]
+    same = [name for name in columns if index.get_level_values(name).equals(pd.Index(frame[name]))]
+    if same:  # as in a grid, whose axes are inputs, too
+        frame = frame.reset_index(level=same, drop=True)
+        index = frame.index
     names = [str(name) for name in frame.columns]
     if index.nlevels > 1 or index.name is not None or not pd.api.types.is_integer_dtype(index.dtype):
         own = [str(name or f"index_{level}") for level, name in enumerate(index.names)]

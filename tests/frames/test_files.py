@@ -21,7 +21,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from skytells_nb.exceptions import InvalidInputError, SkytellsWarning
-from skytells_nb.frames import predictions_frame, pricing_frame, read_frame, spend, write_frame
+from skytells_nb.frames import grid, predictions_frame, pricing_frame, read_frame, spend, write_frame
 from skytells_nb.frames._dtypes import TEXT
 
 ENDINGS = [".parquet", ".csv", ".xlsx"]
@@ -222,13 +222,15 @@ def test_an_index_that_says_something_is_written_too(ending: str, tmp_path: Path
     pairs = pd.MultiIndex.from_product([["a"], days], names=["who", None])
     assert list(read_frame(write_frame(frame.set_axis(pairs), path))) == ["who", "index_1", "id", "cost"]
     assert list(read_frame(write_frame(frame[1:], path))) == ["id", "cost"]
+    swept = grid(prompt="a {animal}", animal=["fox"], seed=[1, 2])
+    assert list(read_frame(write_frame(swept, path))) == ["animal", "prompt", "seed"]
 
 
 def test_a_table_that_no_file_can_hold_is_refused(tmp_path: Path):
     frame = predictions_frame(ROWS)
     for table, why in (
         (pd.concat([frame, frame[["id"]]], axis=1), "'id' more than once"),
-        (frame.set_index("id", drop=False), "'id' more than once"),
+        (frame.set_index("id", drop=False).assign(id="a"), "'id' more than once"),
         (ROWS, "takes a DataFrame, not list"),
     ):
         with pytest.raises(InvalidInputError, match=why):

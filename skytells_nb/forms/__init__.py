@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from ._fields import Field, FieldKind, Property
-from ._rules import Rule, fields_from_schema
+from ._fields import Field, FieldKind, Property, Rule, fields_from_schema
 
 if TYPE_CHECKING:
     from ._chat import Chat

@@ -30,7 +30,7 @@ from ..formatting import format_cost, format_count, money_unit
 from ..models import AnsweringRoute, ChatCompletion, Model, Response
 from ..spending import Budget, as_observers, own_budget
 from ._codegen import Upload, connect_line, in_a_file, literal
-from ._results import StaticOutput, describe
+from ._results import StaticOutput, Summarized, describe
 from ._views import Layouts, click_hint, code_html, heading_html, ipykernel_version, style_sheet
 
 _PICTURE: Final = 96
@@ -70,7 +70,7 @@ class _Turn:
         return self.answer is not None and bool(self.answer.text or self.answer.tool_calls)
 
 
-class Chat(w.VBox):  # type: ignore[misc]  # ipywidgets has no types
+class Chat(Summarized, w.VBox):  # type: ignore[misc]  # ipywidgets has no types
     """A conversation with a text model, as a widget.
 
     What is typed is sent with *Send* or Ctrl+Enter, and the answer grows in place; *Stop* closes the stream
@@ -341,17 +341,17 @@ class Chat(w.VBox):  # type: ignore[misc]  # ipywidgets has no types
             stream = await open_stream(
                 connection, self._route, self.model.id, self.messages, observers=own, **self._sent
             )
-            await follow(stream, lambda answer, writing: self._draw(turn, answer, writing=writing))
+
+            def draw(answer: Any, writing: bool) -> None:
+                turn.answer, turn.html.value = answer, answer_html(answer, writing=writing)
+
+            await follow(stream, draw)
         except Exception as error:  # noqa: BLE001 - shown where the answer would stand
             turn.error = (
                 error if isinstance(error, SkytellsError) else SkytellsError(repr(error), charged=None)
             )
         finally:
             self._rest(turn)
-
-    def _draw(self, turn: _Turn, answer: Any, *, writing: bool) -> None:
-        turn.answer = answer
-        turn.html.value = answer_html(answer, writing=writing)
 
     def _rest(self, turn: _Turn) -> None:
         """End a turn: keep its answer, show its error, and be ready for the next."""
@@ -380,9 +380,10 @@ class Chat(w.VBox):  # type: ignore[misc]  # ipywidgets has no types
             tooltip="What to say",
             _dom_classes=("sky-prompt",),
         )
-        self._send_button = self._button("Send", "paper-plane", self._pressed, "sky-generate")
-        self._send_button.button_style = "primary"
-        self._stop_button = self._button("Stop", "stop", self.stop, "sky-cancel")
+        self._send_button = layouts.make_button(
+            self._pressed, ("sky-generate",), icon="paper-plane", button_style="primary"
+        )
+        self._stop_button = layouts.make_button(self.stop, ("sky-cancel",), description="Stop", icon="stop")
         self._upload = w.FileUpload(
             accept="image/*",
             description="Upload",
@@ -413,13 +414,6 @@ class Chat(w.VBox):  # type: ignore[misc]  # ipywidgets has no types
             self._panel,
         ]
         self._set_status("idle")
-
-    def _button(self, words: str, icon: str, pressed: Any, *classes: str) -> Any:
-        button = w.Button(
-            description=words, icon=icon, layout=self._layouts.button, _dom_classes=classes or ("sky-quiet",)
-        )
-        button.on_click(lambda _: pressed())
-        return button
 
     def _pressed(self) -> None:
         """Send what stands in the box, with what is attached."""
@@ -455,7 +449,9 @@ class Chat(w.VBox):  # type: ignore[misc]  # ipywidgets has no types
 
     def _show_turn(self, turn: _Turn) -> None:
         asked = self._layouts.html(_asked_html(turn), layout=self._layouts.growing)
-        edit = self._button("Edit", "pencil", lambda: self._begin_edit(turn), "sky-quiet", "sky-again")
+        edit = self._layouts.make_button(
+            lambda: self._begin_edit(turn), ("sky-quiet", "sky-again"), description="Edit", icon="pencil"
+        )
         top = w.HBox([asked, edit], layout=self._layouts.wide, _dom_classes=("sky-asked",))
         turn.html = self._layouts.html('<div class="sky-muted">Sending…</div>', layout=self._layouts.wide)
         turn.widgets = [w.VBox([top, turn.html], layout=self._layouts.wide), top, asked, edit, turn.html]
@@ -506,21 +502,10 @@ class Chat(w.VBox):  # type: ignore[misc]  # ipywidgets has no types
         """Return the conversation as HTML that needs no kernel."""
         return "".join(_asked_html(turn) + turn.html.value for turn in self._turns)
 
-    def _repr_mimebundle_(self, **_: Any) -> dict[str, Any] | None:
-        return self._bundle(self._transcript())
-
-    def _ipython_display_(self) -> None:
-        self._static.display(self._bundle(""))
-
-    def _bundle(self, transcript: str) -> dict[str, Any] | None:
-        bundle: dict[str, Any] | None = super()._repr_mimebundle_()
-        if bundle is not None:
-            name = escape(self.model.name or self.model.id)
-            about = '<span style="opacity:0.65"> · a chat; run this cell to use it</span>'
-            bundle["text/html"] = (
-                f'<div style="line-height:1.5"><div><b>{name}</b>{about}</div>{transcript}</div>'
-            )
-        return bundle
+    def _summary(self, *, whole: bool) -> str:
+        name, transcript = escape(self.model.name or self.model.id), self._transcript() if whole else ""
+        about = '<span style="opacity:0.65"> · a chat; run this cell to use it</span>'
+        return f'<div style="line-height:1.5"><div><b>{name}</b>{about}</div>{transcript}</div>'
 
     def __repr__(self) -> str:
         return f"Chat({self.model.id!r}, {format_count(len(self._turns), 'turn')}, {self.status})"

@@ -80,18 +80,13 @@ def to_python(model: str, input: Mapping[str, Any], *, connect: str = "sky.conne
     input = {str(name): in_a_file(value, str(name), without_path) for name, value in input.items()}
     lines = [f"        {literal(str(name))}: {literal(value, 8)}," for name, value in input.items()]
     body = "{\n" + "\n".join(lines) + "\n    }" if lines else "{}"
-    code = f"client = {connect}\nclient.predictions.create(\n    {literal(model)},\n    {body},\n)\n"
-    imports = ["import skytells_nb as sky"]
-    if "os.environ[" in code:
-        imports.insert(0, "import os\n")
-    if "Path(" in code:
-        imports.insert(-1, "from pathlib import Path\n")
-    note = (
-        f"# What has no path, since it was uploaded or in memory: save it as {', '.join(without_path)}.\n"
-        if without_path
-        else ""
-    )
-    return "\n".join(imports) + "\n\n" + note + code.rstrip()
+    code = f"client = {connect}\nclient.predictions.create(\n    {literal(model)},\n    {body},\n)"
+    if without_path:
+        names = ", ".join(without_path)
+        code = f"# What has no path, since it was uploaded or in memory: save it as {names}.\n{code}"
+    system = "import os\n\n" if "os.environ[" in code else ""
+    paths = "from pathlib import Path\n\n" if "Path(" in code else ""
+    return f"{system}{paths}import skytells_nb as sky\n\n{code}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,9 +158,12 @@ def literal(value: Any, indent: int = 0) -> str:
 
 def to_json(model: str, input: Mapping[str, Any]) -> str:
     """Write what will be sent as JSON; secrets are masked, and files and endless texts cut."""
-    return json.dumps(
-        {"model": model, "input": _shown(input)}, ensure_ascii=False, indent=2, default=_describe
-    )
+
+    def named(value: object) -> str:
+        return f"<the file {value}>" if isinstance(value, Path) else f"<{type(value).__name__}>"
+
+    sent = {"model": model, "input": _shown(input)}
+    return json.dumps(sent, ensure_ascii=False, indent=2, default=named)
 
 
 def _shown(value: Any) -> Any:
@@ -176,7 +174,3 @@ def _shown(value: Any) -> Any:
     if isinstance(value, Mapping):
         return {str(name): _shown(item) for name, item in value.items()}
     return [_shown(item) for item in value] if isinstance(value, list | tuple) else value
-
-
-def _describe(value: object) -> str:
-    return f"<the file {value}>" if isinstance(value, Path) else f"<{type(value).__name__}>"

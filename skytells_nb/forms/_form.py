@@ -24,10 +24,9 @@ from ..schema import Checker, as_record, as_text, is_same
 from ..spending import Budget, own_budget
 from ._codegen import connect_line, to_json, to_python
 from ._controller import FormController, FormState, unavailable
-from ._fields import Field
+from ._fields import Field, Rule, fields_from_schema, select_fields
 from ._fieldset import Fieldset
-from ._results import NOT_SENT, Results
-from ._rules import Rule, fields_from_schema, select_fields
+from ._results import NOT_SENT, Results, Summarized
 from ._views import (
     ActionBar,
     Layouts,
@@ -57,7 +56,7 @@ class _Value(traitlets.Dict):
         return super().validate(obj, dict(value))
 
 
-class PromptForm(w.VBox):  # type: ignore[misc]  # ipywidgets has no types
+class PromptForm(Summarized, w.VBox):  # type: ignore[misc]  # ipywidgets has no types
     """A form for a model's inputs, made from the model's own input schema.
 
     It is a widget: as a cell's last line it shows itself, and it can stand inside other widgets.
@@ -137,8 +136,7 @@ class PromptForm(w.VBox):  # type: ignore[misc]  # ipywidgets has no types
         results: Results | None = None,
     ) -> None:
         check_choice("reuse", reuse, (True, False, None))
-        if on_busy not in ("ignore", "queue"):
-            raise InvalidInputError(f'on_busy must be "ignore" or "queue", not {on_busy!r}.')
+        check_choice("on_busy", on_busy, ("ignore", "queue"))
         self._ready = False
         self._typing = False
         self._lock = threading.RLock()  # typing comes on the main thread or a subshell's
@@ -151,6 +149,7 @@ class PromptForm(w.VBox):  # type: ignore[misc]  # ipywidgets has no types
         self._checker = Checker(self.model.input_schema)
         self.fieldset = Fieldset(select_fields(schema.fields, fields), layouts, self._typed, self._applies)
         self._results = Results(layouts) if results is None else results
+        self._static = self._results.static
         super().__init__(_dom_classes=("sky-form",), predictions=PredictionList())
         self.controller = FormController(
             self._client,
@@ -161,16 +160,15 @@ class PromptForm(w.VBox):  # type: ignore[misc]  # ipywidgets has no types
             queue=on_busy == "queue",
             reuse=reuse,
         )
-        queue = on_busy == "queue"
         note = f'<div class="sky-muted">{schema.note}</div>' if schema.note else ""
-        style = style_sheet() + self._results.static.style
+        style = style_sheet() + self._static.style
         self._unplaced = layouts.html()
         self._actions = ActionBar(
             layouts,
             self._generate,
             self.cancel,
             self._render_panels,
-            queue=queue,
+            queue=on_busy == "queue",
             unavailable=self._unavailable,
         )
         unit = money_unit(self.is_sandbox)
@@ -394,21 +392,11 @@ class PromptForm(w.VBox):  # type: ignore[misc]  # ipywidgets has no types
         made = f", {self.predictions!r}" if self.predictions else ""
         return f"PromptForm({self.model.id!r}, {self.status}{made})"
 
-    def _repr_mimebundle_(self, **_: Any) -> dict[str, Any] | None:
-        return self._bundle(self._results.newest)
-
-    def _ipython_display_(self) -> None:
-        self._results.static.display(self._bundle(""))
-
-    def _bundle(self, newest: str) -> dict[str, Any] | None:
-        bundle: dict[str, Any] | None = super()._repr_mimebundle_()
-        if bundle is not None:
-            priced = self.controller.price(self.value)
-            known = priced is not None and priced.known and not self._unavailable
-            price = priced.price if priced is not None and known else ""
-            # Beside the widget's own view: what a saved notebook shows without its kernel, as on GitHub.
-            bundle["text/html"] = summary_html(self.model, self.value, price, newest)
-        return bundle
+    def _summary(self, *, whole: bool) -> str:
+        priced = self.controller.price(self.value)
+        known = priced is not None and priced.known and not self._unavailable
+        price = priced.price if priced is not None and known else ""
+        return summary_html(self.model, self.value, price, self._results.newest if whole else "")
 
 
 def _through(method: Callable[..., Any]) -> Any:

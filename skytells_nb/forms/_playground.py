@@ -23,13 +23,13 @@ from ..spending import Budget, own_budget
 from ._chat import Chat
 from ._controller import unavailable
 from ._form import PromptForm
-from ._results import Results, describe
+from ._results import Results, Summarized, describe
 from ._views import Layouts, style_sheet
 
 _ROWS: Final = 14
 
 
-class Playground(w.HBox):  # type: ignore[misc]  # ipywidgets has no types
+class Playground(Summarized, w.HBox):  # type: ignore[misc]  # ipywidgets has no types
     """A picker for all models, and the form of the one that is picked.
 
     Switching to another model keeps what both of them understand: the prompt, the seed, the sizes that were
@@ -90,7 +90,8 @@ class Playground(w.HBox):  # type: ignore[misc]  # ipywidgets has no types
             raise InvalidInputError(f"There is no model {model!r}. {self._nearest(model)}")
         self._layouts = Layouts()
         self._results = Results(self._layouts)
-        self._style = style_sheet() + self._results.static.style
+        self._static = self._results.static
+        self._style = style_sheet() + self._static.style
         self._forms: dict[str, PromptForm | Chat] = {}
         self._lock = threading.RLock()
         self._coming: Future[None] | None = None
@@ -117,11 +118,7 @@ class Playground(w.HBox):  # type: ignore[misc]  # ipywidgets has no types
 
     def _nearest(self, slug: str) -> str:
         _, near = closest_model(slug, self.models)
-        return (
-            "Set playground.model to one of playground.models."
-            if near is None
-            else f"Did you mean {near.id!r}?"
-        )
+        return f"Did you mean {near.id!r}?" if near else "Set playground.model to one of playground.models."
 
     @property
     def predictions(self) -> PredictionList:
@@ -195,33 +192,30 @@ class Playground(w.HBox):  # type: ignore[misc]  # ipywidgets has no types
     def _arrived(self, slug: str, model: Model) -> None:
         with self._lock:
             if slug not in self._forms:
-                self._forms[slug] = self._make(model)
+                shared: dict[str, Any] = {"client": self._client, "budget": self._budget}
+                chats = model.text_route in ("chat", "responses")
+                self._forms[slug] = (
+                    Chat(model, **shared)
+                    if chats
+                    else PromptForm(model, **shared, reuse=self._reuse, results=self._results)
+                )
             if slug == self.model:
                 self._show(self._forms[slug])
 
-    def _make(self, model: Model) -> PromptForm | Chat:
-        if model.text_route in ("chat", "responses"):
-            return Chat(model, client=self._client, budget=self._budget)
-        return PromptForm(
-            model, client=self._client, budget=self._budget, reuse=self._reuse, results=self._results
-        )
-
     def _show(self, form: PromptForm | Chat) -> None:
         with self._lock:
-            self.chat = form if isinstance(form, Chat) else None
             self._holder.children = [form]
             if isinstance(form, Chat):
-                self.form = None
+                self.chat, self.form = form, None
                 return
-            if form is self.form:
-                return
-            before, self.form, self._before = self._before, form, form
+            self.chat, self.form = None, form
+            before, self._before = self._before, form
             if before is not None and before is not form:
                 form.value = {**form.value, **form.understood(before.changed_values)}
 
-    def _ipython_display_(self) -> None:
-        html = f"<div>A playground of {len(self.models)} models; run this cell to use it.</div>"
-        self._results.static.display({**(super()._repr_mimebundle_() or {}), "text/html": html})
+    def _summary(self, *, whole: bool) -> str:
+        newest = self._results.newest if whole else ""
+        return f"<div>A playground of {len(self.models)} models; run this cell to use it.{newest}</div>"
 
     def __repr__(self) -> str:
         return f"Playground({self.model!r} of {len(self.models)} models)"

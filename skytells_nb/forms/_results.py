@@ -167,13 +167,9 @@ class Results:
             card, html, earlier = self._cards[0]
             html.value = earlier.small
             card._dom_classes = ("sky-card",)  # noqa: SLF001 - as in `_views.set_classes`
-        button = w.Button(
-            description="Use these inputs again",
-            icon="repeat",
-            layout=self._layouts.button,
-            _dom_classes=("sky-quiet", "sky-again"),
+        button = self._layouts.make_button(
+            again, ("sky-quiet", "sky-again"), description="Use these inputs again", icon="repeat"
         )
-        button.on_click(lambda _: again())
         html = self._layouts.html(drawings.large, layout=self._layouts.wide)
         card = w.VBox([html, button], layout=self._layouts.natural, _dom_classes=("sky-card", "sky-newest"))
         self._cards = [(card, html, drawings), *self._cards[: MOST_CARDS - 1]]
@@ -185,6 +181,28 @@ class Results:
     def newest(self) -> str:
         """The newest result as HTML; empty while there is none."""
         return self._cards[0][2].large if self._cards else ""
+
+
+class Summarized:
+    """A widget with a summary in HTML, for viewers without widgets, and with a copy of its results below it.
+
+    A summary that is ``whole`` has the results in it.
+    """
+
+    _static: StaticOutput
+
+    def _summary(self, *, whole: bool) -> str:
+        raise NotImplementedError
+
+    def _repr_mimebundle_(self, **_: Any) -> dict[str, Any] | None:
+        return self._bundle(whole=True)
+
+    def _ipython_display_(self) -> None:
+        self._static.display(self._bundle(whole=False))
+
+    def _bundle(self, *, whole: bool) -> dict[str, Any] | None:
+        bundle: dict[str, Any] | None = super()._repr_mimebundle_()  # type: ignore[misc]  # ipywidgets' own
+        return None if bundle is None else {**bundle, "text/html": self._summary(whole=whole)}
 
 
 class StaticOutput:

@@ -18,7 +18,7 @@ import ipywidgets as w
 
 from ..display import script_html
 from ..formatting import format_cost
-from ..models import Model, Prediction
+from ..models import Model
 from ..pricing import Estimate
 from ._codegen import literal
 from ._controller import FormState
@@ -68,6 +68,13 @@ class Layouts:
     def html(self, value: str = "", *, classes: tuple[str, ...] = (), layout: Any = None) -> Any:
         return w.HTML(value, layout=layout or self.natural, style=self.html_style, _dom_classes=classes)
 
+    def make_button(
+        self, pressed: Callable[[], object], classes: tuple[str, ...] = ("sky-quiet",), **traits: Any
+    ) -> Any:
+        button = w.Button(layout=self.button, _dom_classes=classes, **traits)
+        button.on_click(lambda _: pressed())
+        return button
+
 
 class ActionBar:
     """The row under the fields: *Generate*, *Cancel*, the price; and the code and the request on demand.
@@ -91,12 +98,12 @@ class ActionBar:
     ) -> None:
         self._queue = queue
         self._unavailable = unavailable
-        self.generate = w.Button(
+        self.generate = layouts.make_button(
+            generate,
+            ("sky-generate",),
             description="Generate",
             button_style="primary",
             tooltip="Generate (Ctrl+Enter)",
-            layout=layouts.button,
-            _dom_classes=("sky-generate",),
         )
         self.cancel = w.Button(
             description="Cancel", layout=w.Layout(width="auto", display="none"), _dom_classes=("sky-quiet",)
@@ -109,14 +116,12 @@ class ActionBar:
         self._panels = {name: layouts.html(layout=layouts.wide) for name in self.PANELS}
         toggles = w.HBox([*self._toggles.values()], layout=layouts.natural, _dom_classes=("sky-panels",))
         buttons = [] if unavailable else [self.generate, self.cancel]
-        row = w.HBox(
+        self.row = w.HBox(
             [*buttons, self.price, *([] if unavailable else [toggles])],
             layout=layouts.wide,
             _dom_classes=("sky-actions",),
         )
-        self._below = w.VBox(layout=layouts.wide)
-        self.row, self.panels = row, self._below
-        self.generate.on_click(lambda _: generate())
+        self.panels = w.VBox(layout=layouts.wide)
         self.cancel.on_click(lambda _: cancel())
         for toggle in self._toggles.values():
             toggle.observe(lambda _: toggled(), "value")
@@ -130,7 +135,7 @@ class ActionBar:
         """Show panels, as HTML by their names, and close the others."""
         for name, html in panels.items():
             self._panels[name].value = html
-        self._below.children = tuple(self._panels[name] for name in panels)
+        self.panels.children = tuple(self._panels[name] for name in panels)
 
     def render(self, state: FormState, left: str = "") -> None:
         """Show what can be pressed, and what it costs; ``left`` is what is left of a budget."""
@@ -138,15 +143,12 @@ class ActionBar:
             self.price.value = f'<div class="sky-unavailable">{escape(self._unavailable)}</div>'
             return
         self.price.value = price_html(state.estimate, left)
+        words, disabled = "Generate", False
         if state.running:
-            self.generate.description = "Generate another" if self._queue else "Generating…"
-            self.generate.disabled = not self._queue
+            words, disabled = "Generate another" if self._queue else "Generating…", not self._queue
         elif state.retry_in is not None:
-            self.generate.description = f"Generate in {max(1, round(state.retry_in))} s"
-            self.generate.disabled = True
-        else:
-            self.generate.description = "Generate"
-            self.generate.disabled = False
+            words, disabled = f"Generate in {max(1, round(state.retry_in))} s", True
+        self.generate.description, self.generate.disabled = words, disabled
         self.cancel.disabled = state.canceling
         _display(self.cancel, state.running)
 
@@ -169,22 +171,24 @@ class StatusBar:
     def render(self, state: FormState) -> None:
         """Show the progress of what runs, and the error or the note there is."""
         if state.running:
-            progress = None if state.prediction is None else state.prediction.metrics.progress
-            line = status_line(state.prediction, state.seconds, state.waiting)
-            line = f"Canceling · {line}" if state.canceling else line
-            self._line.value = f"<span>{escape(line)}</span>{self._hint}"
+            found = state.prediction
+            progress = None if found is None else found.metrics.progress
+            facts = [
+                "Canceling" if state.canceling else "",
+                "Sending" if found is None else found.status.capitalize(),
+                "" if progress is None else f"{progress:.0f} %",
+                f"{state.seconds:.0f} s",
+                f"{state.waiting} more waiting" if state.waiting else "",
+            ]
+            self._line.value = f"<span>{escape(' · '.join(filter(None, facts)))}</span>{self._hint}"
             self._bar.value = 100 if progress is None else max(0, min(100, round(progress)))
             set_classes(self._bar, ("sky-indeterminate",) if progress is None else ())
         _display(self._row, state.running)
         if state.spent:
             spent = format_cost(state.spent, self._unit)
             self.spent.value = f'<div class="sky-muted">This session so far: {escape(spent)}</div>'
-        if state.error is not None:
-            self.message.value = state.error.html
-        elif state.note:
-            self.message.value = f'<div class="sky-muted" role="status">{escape(state.note)}</div>'
-        else:
-            self.message.value = ""
+        note = f'<div class="sky-muted" role="status">{escape(state.note)}</div>' if state.note else ""
+        self.message.value = note if state.error is None else state.error.html
 
 
 def _display(widget: Any, shown: bool) -> None:
@@ -197,17 +201,6 @@ def set_classes(widget: Any, classes: tuple[str, ...]) -> None:
     """Set all classes of a widget in one message; ``add_class`` and ``remove_class`` take one each."""
     if tuple(widget._dom_classes) != classes:  # noqa: SLF001 - ipywidgets has no public way
         widget._dom_classes = classes  # noqa: SLF001 - ipywidgets has no public way
-
-
-def status_line(prediction: Prediction | None, seconds: float, waiting: int = 0) -> str:
-    """Describe a prediction that runs, in a line of plain text."""
-    if prediction is None:
-        status = "Sending"
-    else:
-        progress = prediction.metrics.progress
-        status = prediction.status.capitalize() + ("" if progress is None else f" · {progress:.0f} %")
-    more = f" · {waiting} more waiting" if waiting else ""
-    return f"{status} · {seconds:.0f} s{more}"
 
 
 def click_hint(version: tuple[Any, ...] | None) -> str:
@@ -277,21 +270,19 @@ def unplaced_html(problems: Mapping[str, str], unknown: Sequence[str]) -> str:
 def code_html(code: str, language: str) -> str:
     """Format code with a button that copies it, coloured where that takes no time."""
     shown = code if len(code) <= _LONGEST_CODE else code[:_LONGEST_CODE] + "\n…"
-    body = _highlighted(shown, language) if len(shown) < 20_000 else escape(shown)
+    body = escape(shown)
+    if len(shown) < 20_000:
+        from pygments import highlight
+        from pygments.formatters import HtmlFormatter
+        from pygments.lexers import get_lexer_by_name
+
+        lexer = get_lexer_by_name(language, stripnl=False, ensurenl=False)
+        body = highlight(shown, lexer, HtmlFormatter(nowrap=True))
     return (
         '<div class="sky-code jp-RenderedHTMLCommon"><div class="highlight">'
         f'<pre>{body}</pre></div><button type="button" class="sky-copy" '
         f'onclick="{escape(_COPY)}">Copy</button></div>'
     )
-
-
-def _highlighted(code: str, language: str) -> str:
-    from pygments import highlight
-    from pygments.formatters import HtmlFormatter
-    from pygments.lexers import get_lexer_by_name
-
-    lexer = get_lexer_by_name(language, stripnl=False, ensurenl=False)
-    return str(highlight(code, lexer, HtmlFormatter(nowrap=True)))
 
 
 def summary_html(model: Model, value: Mapping[str, Any], price: str, newest: str) -> str:

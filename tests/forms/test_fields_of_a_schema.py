@@ -10,8 +10,7 @@ import pytest
 
 from skytells_nb.exceptions import InvalidInputError
 from skytells_nb.forms import Rule, fields_from_schema
-from skytells_nb.forms._fields import UNSET, Field
-from skytells_nb.forms._rules import RULES, select_fields
+from skytells_nb.forms._fields import RULES, UNSET, Field, select_fields
 
 CATALOGUE = Path(__file__).parents[2] / "skytells_nb/sandbox/catalogue.json"
 

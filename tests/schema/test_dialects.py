@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from skytells_nb.display import input_rows
-from skytells_nb.forms._rules import fields_from_schema
+from skytells_nb.forms._fields import fields_from_schema
 from skytells_nb.models import Model
 from skytells_nb.pricing import estimate
 from skytells_nb.schema import check, parse

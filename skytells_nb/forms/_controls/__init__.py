@@ -8,8 +8,8 @@ from typing import Any, Final
 from .._fields import Field, FieldKind
 from .._views import Layouts
 from . import nested, plain
-from .base import Control
 from .media import MediaInput
+from .plain import Control
 
 __all__ = ["CONTROLS", "Control", "control_for"]
 

@@ -17,7 +17,7 @@ from ...formatting import format_bytes
 from ...models import Prediction
 from ...schema import UNSET
 from .._codegen import Upload
-from .base import Control, UnsupportedValueError
+from .plain import Control, UnsupportedValueError
 
 _IN_COLAB: Final = 1_000_000
 _LARGEST: Final = (LIMIT - 100) // 4 * 3  # what is left of a data URI after its beginning, decoded

@@ -11,8 +11,7 @@ import ipywidgets as w
 from ...schema import UNSET, is_same
 from .._fields import Field
 from .._views import label_html, note_html
-from .base import Control, UnsupportedValueError
-from .plain import chooser
+from .plain import Control, UnsupportedValueError, chooser
 
 
 class Group(Control):
@@ -52,10 +51,9 @@ class RowList(Control):
 
     def build(self) -> None:
         self._rows: list[tuple[Control, Any]] = []
-        self.more = w.Button(
-            description="Add", icon="plus", layout=self.layouts.button, _dom_classes=("sky-quiet", "sky-add")
+        self.more = self.layouts.make_button(
+            self.add, ("sky-quiet", "sky-add"), description="Add", icon="plus"
         )
-        self.more.on_click(lambda _: self.add())
         self.widget = w.VBox([self.more], layout=self.layouts.wide, _dom_classes=("sky-rows",))
 
     def add(self) -> None:
@@ -69,16 +67,11 @@ class RowList(Control):
         assert self.field.item is not None  # noqa: S101 - for the type checker
         item = replace(self.field.item, label=f"{self.field.item.label} {len(self._rows) + 1}")
         control = control_for(item, self.layouts, self._typed, self.applies)
-        less = w.Button(
-            icon="minus",
-            tooltip=f"Remove {item.label}",
-            layout=self.layouts.button,
-            _dom_classes=("sky-quiet",),
+        less = self.layouts.make_button(
+            lambda: self.remove(self.controls.index(control)), icon="minus", tooltip=f"Remove {item.label}"
         )
         row = w.HBox([control.widget, less], layout=self.layouts.wide, _dom_classes=("sky-row", "sky-item"))
-        entry = (control, row)
-        less.on_click(lambda _: self.remove(self._rows.index(entry)))
-        self._rows.append(entry)
+        self._rows.append((control, row))
         return control
 
     def remove(self, at: int) -> None:
@@ -188,11 +181,7 @@ class Places(Control):
 
     def _typed(self) -> None:
         problem = next((control.problem for control in self.controls if control.problem), "")
-        values = [control.value for control in self.controls]
-        values = [
-            control.field.default if value is UNSET else value
-            for control, value in zip(self.controls, values, strict=True)
-        ]
+        values = [each.field.default if each.value is UNSET else each.value for each in self.controls]
         if all(control.value is UNSET for control in self.controls):
             self.edited(UNSET, problem)
         elif UNSET in values:
@@ -241,11 +230,8 @@ class Variants(Control):
         self.edited(value, self.control.problem)
 
     def display(self, value: Any) -> None:
-        at = (
-            0
-            if value is UNSET
-            else next((at for at, field in enumerate(self.field.fields) if _may_be(field, value)), None)
-        )
+        fitting = (at for at, field in enumerate(self.field.fields) if _may_be(field, value))
+        at = 0 if value is UNSET else next(fitting, None)
         if at is None:
             raise UnsupportedValueError
         self.chooser.value = at
@@ -302,15 +288,16 @@ def _may_be(field: Field, value: Any) -> bool:
             and (inner.kind != "fixed" or value.get(inner.name, inner.default) == inner.default)
             for inner in field.fields
         )
-    if field.kind in ("slider", "number", "seed"):
-        whole = isinstance(value, int) or not field.integer
-        return isinstance(value, int | float) and not isinstance(value, bool) and whole
-    if field.kind == "checkbox":
-        return isinstance(value, bool)
-    if field.kind in ("lines", "choices"):
-        return isinstance(value, list) and all(isinstance(item, str) for item in value)
-    if field.kind in ("rows", "places"):
-        return isinstance(value, list)
-    if field.kind in ("json", "custom", "media"):
-        return not isinstance(value, list | Mapping) or field.kind != "media"
-    return isinstance(value, str)
+    match field.kind:
+        case "slider" | "number" | "seed":
+            kinds = int if field.integer else int | float
+            return isinstance(value, kinds) and not isinstance(value, bool)
+        case "checkbox":
+            return isinstance(value, bool)
+        case "lines" | "choices":
+            return isinstance(value, list) and all(isinstance(item, str) for item in value)
+        case "rows" | "places":
+            return isinstance(value, list)
+        case "media":
+            return not isinstance(value, list | Mapping)
+    return field.kind in ("json", "custom") or isinstance(value, str)

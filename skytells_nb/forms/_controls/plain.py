@@ -1,4 +1,6 @@
-"""Controls for one plain value: texts, secrets, colours, JSON, numbers, yes or no, and choices from a list.
+"""What every control is, and those for one plain value.
+
+Texts, secrets, colours, JSON, numbers, yes or no, and choices from a list.
 
 A number is typed into a text box on purpose, beside a slider where the range is known. A number box of
 ipywidgets clamps in silence, has no way to be empty, and sends whole numbers through JavaScript, which loses
@@ -10,19 +12,89 @@ from __future__ import annotations
 import json
 import math
 import random
-from collections.abc import Sequence
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal, InvalidOperation
 from typing import Any, Final
 
 import ipywidgets as w
 
 from ...schema import UNSET, is_same
-from .._codegen import Secret
-from .._rules import range_text
-from .._views import set_classes
-from .base import Control, UnsupportedValueError
+from .._codegen import Secret, literal
+from .._fields import Field, range_text
+from .._views import Layouts, set_classes
 
 _BREAKS = frozenset("\r\n\v\f\x1c\x1d\x1e\x85\u2028\u2029")
+
+
+class UnsupportedValueError(ValueError):
+    """A control cannot show this value as it is; the form keeps it all the same."""
+
+
+class Control(ABC):
+    """The widgets of one field. It shows a value that the form holds, and says what was typed instead.
+
+    Subclasses have two methods: ``build`` makes the widgets, and ``display`` shows a value in them. What
+    happens in a widget ends in `edited`.
+    """
+
+    widget: Any
+    hint = ""  # what is worth saying under it, whatever its value is
+
+    def __init__(
+        self,
+        field: Field,
+        layouts: Layouts,
+        changed: Callable[[], None],
+        applies: Callable[[Field, Mapping[str, Any]], bool] | None = None,
+    ) -> None:
+        self.field = field
+        self.layouts = layouts
+        self.applies = applies
+        self.value: Any = UNSET  # what was last shown or typed
+        self.problem = ""  # what is wrong with what was typed
+        self.remark = ""  # what is worth saying of its value
+        self._changed = changed
+        self._showing = 1
+        self.build()
+        self._showing = 0
+        self.show(UNSET)
+
+    @abstractmethod
+    def build(self) -> None:
+        """Make the widgets; ``widget`` is what stands in the form."""
+
+    @abstractmethod
+    def display(self, value: Any) -> None:
+        """Show a value, or with `UNSET` that there is none; `UnsupportedValueError` where that cannot be."""
+
+    def show(self, value: Any) -> None:
+        """Show a value that was set from elsewhere, or with `UNSET` the schema's default."""
+        self.value, self.problem, self.remark = value, "", ""
+        self._showing += 1
+        try:
+            self.display(self.field.default if value is UNSET else value)
+        except UnsupportedValueError:
+            self.display(UNSET)
+            if value is not UNSET:
+                text = "null" if value is None else literal(value)
+                self.remark = f"Set to {text if len(text) <= 60 else text[:59] + '…'}."
+        finally:
+            self._showing -= 1
+
+    def edited(self, value: Any, problem: str = "") -> None:
+        if not self._showing:
+            self.value, self.problem, self.remark = value, problem, ""
+            self._changed()
+
+    def accessible_traits(self, **more: Any) -> dict[str, Any]:
+        """Return the traits by which assistive technology knows the name of a control."""
+        return {
+            "description": self.field.label,
+            "style": self.layouts.text_style,
+            "_dom_classes": ("sky-labelled", *more.pop("classes", ())),
+            **more,
+        }
 
 
 class TextLine(Control):
@@ -193,8 +265,12 @@ class Json(Control):
         if not text.strip():
             self.edited(UNSET)
             return
+
+        def refuse(word: str) -> None:
+            raise ValueError(f"{word} is no number in JSON")
+
         try:
-            found = json.loads(text, parse_constant=_no_constant)
+            found = json.loads(text, parse_constant=refuse)
         except RecursionError:
             self.edited(UNSET, "This is nested too deep.")
         except json.JSONDecodeError as error:
@@ -218,10 +294,6 @@ class Json(Control):
             self.widget.value = flat if short else json.dumps(value, ensure_ascii=False, indent=2)
         except (TypeError, ValueError, RecursionError) as error:
             raise UnsupportedValueError from error
-
-
-def _no_constant(word: str) -> Any:
-    raise ValueError(f"{word} is no number in JSON")
 
 
 class Custom(Control):
@@ -336,10 +408,7 @@ class Seed(Number):
 
     def build(self) -> None:
         super().build()
-        dice = w.Button(
-            icon="dice", tooltip="Roll a seed", layout=self.layouts.button, _dom_classes=("sky-quiet",)
-        )
-        dice.on_click(lambda _: self.roll())
+        dice = self.layouts.make_button(self.roll, icon="dice", tooltip="Roll a seed")
         self.widget = w.HBox([self.box, dice], layout=self.layouts.wide, _dom_classes=("sky-row",))
 
     def roll(self) -> None:

@@ -15,6 +15,7 @@ from datetime import date, datetime, time
 from decimal import Decimal
 from functools import cache
 from importlib import import_module
+from itertools import islice
 from pathlib import Path
 from typing import Any, Final
 
@@ -22,7 +23,7 @@ from .._options import options
 from ._flatten import listed, modern_throughout
 from ._names import closest_input, unknown_inputs
 from ._property import UNSET, InputSchema, Property, parse
-from ._values import as_lists, to_plain
+from ._values import as_lists, is_same, to_plain
 
 NEEDED: Final = "This is needed."
 
@@ -106,11 +107,12 @@ class Checker:
         given = to_plain(input)
         plain = _with_links({name: as_lists(value, self.inputs.get(name)) for name, value in given.items()})
         defaults = {name: p.default for name, p in self.inputs.items()}
-        for error in self._errors(plain):
+        errors = _run(self._validator(self.inputs.root), plain)
+        for error in sorted(errors, key=lambda error: len(error.absolute_path)):
             if partial and not error.absolute_path and error.validator in _OF_THE_WHOLE:
                 continue
             for name, words in _by_field(error, self.inputs, plain):
-                if name in meant or (name in plain and _same(plain[name], defaults.get(name, UNSET))):
+                if name in meant or (name in plain and is_same(plain[name], defaults.get(name, UNSET))):
                     continue  # said already; or the model's own default, which the model must take
                 if name not in found:
                     found[name] = words
@@ -124,16 +126,9 @@ class Checker:
         """
         value = _with_links(to_plain(input))
         return not field.conditions or any(
-            all(self._fits(part, value) is holds for part, holds in alternative)
+            all((not _run(self._validator(part), value)) is holds for part, holds in alternative)
             for alternative in field.conditions
         )
-
-    def _errors(self, value: Any) -> list[Any]:
-        errors = list(_run(self._validator(self.inputs.root), value))
-        return sorted(errors, key=lambda error: len(error.absolute_path))
-
-    def _fits(self, part: Mapping[str, Any], value: Any) -> bool:
-        return not list(_run(self._validator(part), value))
 
     def _validator(self, part: Mapping[str, Any]) -> Any:
         if id(part) not in self._validators:
@@ -166,17 +161,12 @@ class _TooManyError(Exception):
     """There is no end to it."""
 
 
-def _run(validator: Any, value: Any) -> Iterator[Any]:
+def _run(validator: Any, value: Any) -> list[Any]:
     token = _current.set(_Run())
     try:
-        found = []
-        for error in validator.iter_errors(value):
-            found.append(error)
-            if len(found) >= _MOST_PROBLEMS:
-                break
-        return iter(found)
+        return list(islice(validator.iter_errors(value), _MOST_PROBLEMS))
     except _TooManyError:
-        return iter(())
+        return []
     finally:
         _current.reset(token)
 
@@ -292,10 +282,6 @@ def _with_links(value: Any) -> Any:
     return _LINK if becomes_link else value
 
 
-def _same(value: Any, default: Any) -> bool:
-    return default is not UNSET and type(value) is type(default) and bool(value == default)
-
-
 def _by_field(error: Any, inputs: InputSchema, value: Any) -> Iterator[tuple[str, str]]:
     """Return under which field an error stands, and its words."""
     if error.instance == _LINK and error.validator != "type":
@@ -345,8 +331,7 @@ def _of_variants(error: Any, inputs: InputSchema, value: Any) -> Iterator[tuple[
         names = list(dict.fromkeys(names[0] for names in missing))
         yield "", f"{names[0]} is needed." if len(names) == 1 else f"One of {', '.join(names)} is needed."
         return
-    fewest = min(by_variant.values(), key=len)
-    for inner in fewest:
+    for inner in min(by_variant.values(), key=len):
         yield from _by_field(inner, inputs, value)
 
 

@@ -7,9 +7,11 @@ it is, and nothing here raises.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 from urllib.parse import unquote
+
+from ._values import is_same
 
 MOST_STEPS: Final = 2_000
 """Parts that are looked at for one property. Real ones take a dozen; ``allOf`` of references to ``allOf`` of
@@ -166,12 +168,14 @@ def types_of(flat: Mapping[str, Any]) -> frozenset[str]:
     if _STRING_KEYS & flat.keys():
         return frozenset({"string"})
     default = flat.get("default")
-    for kind, word in ((bool, "boolean"), (int, "integer"), (float, "number"), (str, "string")):
-        if isinstance(default, kind):
-            return frozenset({word})
-    return frozenset(
-        {"array"} if isinstance(default, list) else {"object"} if isinstance(default, dict) else ()
-    )
+    return frozenset() if default is None else frozenset({type_of(default)})
+
+
+def type_of(value: object) -> str:
+    """Return the JSON type of a value."""
+    names = {bool: "boolean", int: "integer", float: "number", str: "string", list: "array"}
+    found = (name for kind, name in names.items() if isinstance(value, kind))
+    return "null" if value is None else next(found, "object")
 
 
 def listed(value: object) -> list[Any]:
@@ -208,7 +212,7 @@ def _alternatives(
         kind = {"type": sorted(types)[0]} if len(types) == 1 else {}
         union = list[Any]()
         for value in (value for each in enums for value in each):
-            if not _among(value, union):
+            if not any(is_same(value, other) for other in union):
                 union.append(value)
         return {**kind, "enum": union, **null}
     if lists == {str} and types <= {"string"}:
@@ -275,7 +279,7 @@ def _merged(base: Mapping[str, Any], more: Mapping[str, Any], *, own: bool = Fal
         if key in _NARROWING and _is_number(one) and _is_number(other):
             merged[key] = _NARROWING[key](one, other)
         elif key == "enum" and isinstance(one, list) and isinstance(other, list):
-            merged[key] = [value for value in one if _among(value, other)] or other
+            merged[key] = [value for value in one if any(is_same(value, each) for each in other)] or other
         elif key == "properties" and isinstance(one, Mapping) and isinstance(other, Mapping):
             merged[key] = {**one, **other}
         elif key in ("required", "allOf", "anyOf") and isinstance(one, list) and isinstance(other, list):
@@ -283,10 +287,6 @@ def _merged(base: Mapping[str, Any], more: Mapping[str, Any], *, own: bool = Fal
     if own and "enum" in more:
         merged.pop(_OPEN, None)
     return merged
-
-
-def _among(value: object, values: Sequence[object]) -> bool:
-    return any(value == other and type(value) is type(other) for other in values)
 
 
 def _is_number(value: object) -> bool:
@@ -307,7 +307,10 @@ def _at(root: Mapping[str, Any], reference: str) -> object:
         return None
     pointer = unquote(reference[1:])
     if pointer and not pointer.startswith("/"):
-        return next(_anchored(root, pointer), None)
+        homes = (_mapping(root.get(home)).values() for home in ("$defs", "definitions"))
+        parts = (part for home in homes for part in home if isinstance(part, Mapping))
+        named = (p for p in parts if p.get("$anchor") == pointer or p.get("$id") == f"#{pointer}")
+        return next(named, None)
     place: Any = root
     for step in pointer.split("/")[1:]:
         name = step.replace("~1", "/").replace("~0", "~")
@@ -318,10 +321,3 @@ def _at(root: Mapping[str, Any], reference: str) -> object:
         else:
             return None
     return place
-
-
-def _anchored(root: Mapping[str, Any], name: str) -> Iterator[object]:
-    for home in ("$defs", "definitions"):
-        for part in _mapping(root.get(home)).values():
-            if isinstance(part, Mapping) and (part.get("$anchor") == name or part.get("$id") == f"#{name}"):
-                yield part

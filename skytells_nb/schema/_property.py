@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal, NamedTuple, Self, TypeVar
 
-from ._flatten import MOST_STEPS, Steps, flatten, listed, types_of
+from ._flatten import MOST_STEPS, Steps, flatten, listed, type_of, types_of
 
 
 class Unset(enum.Enum):
@@ -207,13 +207,9 @@ class Property:
             return False
         if _NO_MEDIA & set(self.words):
             return False
-        if (
-            self.text("format").lower() in _LINKS
-            or self.text("contentMediaType")
-            or self.text("contentEncoding")
-        ):
-            return True
-        if self.ui.get("field") in ("image", "audio", "video", "file"):
+        encoded = self.text("contentMediaType") or self.text("contentEncoding")
+        hinted = self.ui.get("field") in ("image", "audio", "video", "file")
+        if encoded or hinted or self.text("format").lower() in _LINKS:
             return True
         last = self.words[-1:] and self.words[-1]
         return (last in ("url", "uri", "urls", "uris") and len(self.words) > 1) or last in _MEDIA_NAMES
@@ -293,25 +289,12 @@ class InputSchema(Mapping[str, Property]):
     def open(self) -> bool:
         """Whether it says that it takes names that it does not list."""
         more = self.flat.get("additionalProperties")
-        return more is True or (isinstance(more, Mapping)) or "patternProperties" in self.flat
+        return more is True or isinstance(more, Mapping) or "patternProperties" in self.flat
 
 
 def parse(schema: object) -> InputSchema:
     """Read an input schema, whatever it looks like; nothing here raises. None and nonsense list no inputs."""
     return InputSchema(schema)
-
-
-def type_of(value: object) -> str:
-    for kind, word in (
-        (bool, "boolean"),
-        (int, "integer"),
-        (float, "number"),
-        (str, "string"),
-        (list, "array"),
-    ):
-        if isinstance(value, kind):
-            return word
-    return "null" if value is None else "object"
 
 
 def _title_of(value: object) -> str:

@@ -73,7 +73,9 @@ def _plain(value: Any, room: int) -> Any:
     if isinstance(value, list | tuple | set | frozenset | range | deque | KeysView | ValuesView):
         return [_plain(item, room - 1) for item in value]
     if isinstance(value, Decimal):
-        return _number(value)
+        # 1E+999 would fill the memory
+        whole = value.is_finite() and value == value.to_integral_value() and value.adjusted() < 30
+        return int(value) if whole else float(value)
     if isinstance(value, Fraction):
         return float(value)
     if kind.__module__.partition(".")[0] in _LIBRARIES:
@@ -97,27 +99,18 @@ def as_lists(value: Any, wanted: Any) -> Any:
     return value.tolist() if listed and hasattr(value, "ndim") and hasattr(value, "tolist") else value
 
 
-def _number(value: Decimal) -> int | float | Decimal:
-    if not value.is_finite():
-        return float(value)
-    whole = value == value.to_integral_value()
-    return int(value) if whole and value.adjusted() < 30 else float(value)  # 1E+999 would fill the memory
-
-
 def _of_a_library(value: Any, room: int) -> Any:
     """Convert what numpy or pandas made; recognised by its shape, so that neither is imported here."""
     name = type(value).__name__
-    if name in ("NAType", "NaTType"):
+    if name in ("NAType", "NaTType") or (name in ("datetime64", "timedelta64") and str(value) == "NaT"):
         return None
-    if name == "datetime64":
-        return None if str(value) == "NaT" else str(value)
     if name == "timedelta64":
-        return None if str(value) == "NaT" else float(value / type(value)(1, "s"))
+        return float(value / type(value)(1, "s"))
     if isinstance(value, datetime.timedelta):
         return value.total_seconds()
     if isinstance(value, datetime.date):  # a Timestamp
         return value.isoformat()
-    if name in ("Period", "Interval"):
+    if name in ("datetime64", "Period", "Interval"):
         return str(value)
     shape = getattr(value, "shape", None)
     if shape == ():
@@ -188,17 +181,14 @@ class _FrameRows:
 
 
 def _filled(cells: Iterable[tuple[Any, Any]]) -> dict[Any, Any]:
-    values = ((name, _python_value(value)) for name, value in cells)
-    return {name: value for name, value in values if not _is_missing(value)}
-
-
-def _python_value(value: Any) -> Any:
-    """Turn a numpy value into Python's own; a whole float is an int, since a gap makes a column float."""
-    if type(value).__module__.partition(".")[0] == "numpy":
-        value = value.tolist()
-    if isinstance(value, float) and value.is_integer():
-        return int(value)
-    return value
+    """Return the cells that are not empty, with numpy's values as Python's own."""
+    found = {}
+    for name, value in cells:
+        if type(value).__module__.partition(".")[0] == "numpy":
+            value = value.tolist()
+        if not _is_missing(value):  # and a whole float is an int, since a gap makes a column float
+            found[name] = int(value) if isinstance(value, float) and value.is_integer() else value
+    return found
 
 
 def _is_missing(value: Any) -> bool:

@@ -258,8 +258,12 @@ def _flat(given: object) -> pd.DataFrame:
             "predictions, a client or an archive."
         )
     index = frame.index
-    columns = [name for name in index.names if list(frame.columns).count(name) == 1]
-    same = [name for name in columns if index.get_level_values(name).equals(pd.Index(frame[name]))]
+    columns: list[Any] = list(frame.columns)
+    same = [
+        level
+        for level, name in enumerate(index.names)
+        if columns.count(name) == 1 and index.get_level_values(level).equals(pd.Index(frame[name]))
+    ]
     if same:  # as in a grid, whose axes are inputs, too
         frame = frame.reset_index(level=same, drop=True)
         index = frame.index

@@ -117,12 +117,17 @@ class TextCall:
                 self._tickets.append((observer, ticket))
             request, tries = self.request.request, 0
             while True:
-                exchange = self.connection.begin(request)
+                exchange = self.connection.http.begin(request)
                 answer, reply = await self._answer(exchange)
                 if answer is not None:
                     return answer
                 error = failure_in(reply, "the answer is no JSON object")
-                pause = self._pause(reply, error, tries)
+                # None where it may have been accepted, or is refused.
+                if isinstance(error, TransportFailure):
+                    may_resend = not error.sent
+                else:
+                    may_resend = error.status == 429 and self.connection.asked_wait(reply) is not None
+                pause = pause_before(self.connection, reply, error, tries) if may_resend else None
                 plainer = self.request.plainer
                 # Refused, and not billed, for ``stream_options``, which no source documents.
                 if (
@@ -161,14 +166,6 @@ class TextCall:
             if error is None and isinstance(body, dict):
                 return body, reply
         return None, reply
-
-    def _pause(self, reply: Reply, error: ErrorBody | TransportFailure, tries: int) -> float | None:
-        """Return the seconds before it is sent again; None where it may have been accepted, or is refused."""
-        if isinstance(error, TransportFailure):
-            again = not error.sent
-        else:
-            again = error.status == 429 and self.connection.asked_wait(reply) is not None
-        return pause_before(self.connection, reply, error, tries) if again else None
 
     async def _refusal(self, reply: Reply, error: ErrorBody | TransportFailure) -> SkytellsError:
         doubtful = may_be_accepted(error)

@@ -26,8 +26,8 @@ from ..schema import InputSchema, parse
 from . import _observers
 from ._credentials import Key, make_route, resolve_api_key, resolve_base_url
 from ._download import Downloader, downloader
-from ._http import Exchange, HttpSession, as_async_transport
-from ._observers import Account, CancelSummary, Observer
+from ._http import HttpSession, as_async_transport
+from ._observers import Account, CancelSummary, Observer, tell
 from ._pending import CreateRegistry, forget_pending, registry_of
 from ._requests import Call, Request
 from ._responses import Reply, Response
@@ -182,10 +182,6 @@ class Connection:
         self.learn_from(reply)
         return reply
 
-    def begin(self, request: Request) -> Exchange:
-        """Start an exchange that goes on when its caller is cancelled: a create."""
-        return self.http.begin(request)
-
     def learn_from(self, reply: Reply) -> None:
         """Learn from an answer's headers: the API's clock, its rate limit, whether it is a sandbox."""
         if not isinstance(reply, Response):
@@ -270,12 +266,9 @@ class Connection:
     async def _tell_ended(self, prediction: Prediction) -> Prediction:
         downloader.set(Downloader(self.route, self.transport))  # for this task alone
         for observer in self.listeners():
-            try:
-                kept = await observer.ended(self.account, prediction)
-            except Exception as error:  # noqa: BLE001 - an observer's failure must not lose the prediction
-                warn_user(f"{type(observer).__name__} failed on prediction {prediction.id}: {error}")
-            else:
-                prediction = kept if isinstance(kept, Prediction) else prediction
+            hear = observer.ended(self.account, prediction)
+            kept = await tell(observer, hear, f" on prediction {prediction.id}")
+            prediction = kept if isinstance(kept, Prediction) else prediction
         return prediction
 
     async def listed(self, predictions: PredictionList) -> PredictionList:
@@ -285,13 +278,8 @@ class Connection:
     async def _tell_listed(self, predictions: PredictionList) -> PredictionList:
         downloader.set(Downloader(self.route, self.transport))
         for observer in self.listeners():
-            try:
-                kept = await observer.listed(self.account, predictions)
-            except Exception as error:  # noqa: BLE001 - a listing is worth having without its files
-                warn_user(f"{type(observer).__name__} failed on a listing: {error}")
-            else:
-                if kept:
-                    predictions = PredictionList(kept.get(each.id, each) for each in predictions)
+            if kept := await tell(observer, observer.listed(self.account, predictions), " on a listing"):
+                predictions = PredictionList(kept.get(each.id, each) for each in predictions)
         return predictions
 
     def tell(self, prediction: Prediction) -> None:

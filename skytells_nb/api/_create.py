@@ -35,6 +35,7 @@ from ._responses import (
     ErrorBody,
     Reply,
     TransportFailure,
+    as_shown,
     failure_in,
     may_be_accepted,
     parse_reply,
@@ -108,7 +109,8 @@ async def _accept(
     except asyncio.CancelledError:
         if attempt.exchange is not None and attempt.made is None and attempt.exchange.withdraw():
             attempt.exchange = None  # not one byte of it was sent
-        if attempt.is_unfinished:
+        # There is someone to tell, or something to cancel.
+        if attempt.tickets or attempt.exchange is not None or attempt.made is not None:
             attempt.is_abandoned = True
             connection.in_background(attempt.abandon())
         raise
@@ -137,11 +139,6 @@ class _Attempt:
         self.made: Prediction | None = None
         self.failure: BaseException | None = None
 
-    @property
-    def is_unfinished(self) -> bool:
-        """Whether an interrupt leaves something to do: someone to tell, or something to cancel."""
-        return bool(self.tickets) or self.exchange is not None or self.made is not None
-
     async def announce(self, observers: Sequence[Observer]) -> None:
         """Ask every observer before anything is sent; a refusal ends the create, and the others are told."""
         for observer in (*observers, *self.connection.listeners()):
@@ -163,7 +160,7 @@ class _Attempt:
                 self.pending = await start_when_clear(connection, self.request)
             request = connection.request_for(self.request.call)
             # A task of its own: an interrupt that cut it off half-way would leave unknown what the API has.
-            self.exchange = connection.begin(request)
+            self.exchange = connection.http.begin(request)
             reply = await self.exchange.reply()
             connection.learn_from(reply)
             if (made := self._take(reply)) is not None:
@@ -183,13 +180,16 @@ class _Attempt:
                 # late: it takes an error of the API's own as well.
                 self._require_failure_of_the_api(error, self.pending)
                 self.is_doubtful, self.exchange = True, None
-                pause = self._pause_before_resend(reply, error, tries)
+                failed = isinstance(error, ErrorBody) and error.status >= 500
+                pause = pause_before(connection, reply, error, tries) if failed else None
             else:
                 self.exchange = None
                 pause = pause_before(connection, reply, error, tries)
             # The API may ask for a longer pause than its caller has time.
             if pause is None or connection.now() + pause > self.deadline:
-                raise self._refusal(reply, error)
+                doubt: dict[str, Any] = {"billed": _NOT_FOUND, "charged": None} if self.is_doubtful else {}
+                subject, wait = f"a prediction of {self.request.model!r}", rate_limit_wait(connection, reply)
+                raise to_exception(error, subject=subject, wait=wait, **doubt)
             # During the pause it is neither on the wire nor
             # searched for, so equal creates need not wait for it.
             connection.creates.close(self.pending)
@@ -217,23 +217,6 @@ class _Attempt:
             connection.note_lag(made, connection.earliest(self.pending.started, self.pending.wall))
         connection.note_created(made)
         return made
-
-    def _pause_before_resend(
-        self, reply: Reply, error: ErrorBody | TransportFailure, tries: int
-    ) -> float | None:
-        """Return the seconds before a create is sent again of which nothing was found; None for never."""
-        asked, policy = self.connection.asked_wait(reply), self.connection.policy
-        again = isinstance(error, ErrorBody) and error.status >= 500 and error.is_transient
-        if not again or tries >= policy.max_retries or not policy.accepts(asked):
-            return None
-        return policy.pause(tries, asked, self.connection.chance)
-
-    def _refusal(self, reply: Reply, error: ErrorBody | TransportFailure) -> SkytellsError:
-        wait = rate_limit_wait(self.connection, reply)
-        subject = f"a prediction of {self.request.model!r}"
-        if self.is_doubtful:
-            return to_exception(error, subject=subject, billed=_NOT_FOUND, charged=None, wait=wait)
-        return to_exception(error, subject=subject, wait=wait)
 
     def _require_failure_of_the_api(
         self, error: ErrorBody | TransportFailure, pending: PendingCreate
@@ -366,27 +349,20 @@ async def cancel_remotely(connection: Connection, prediction: Prediction) -> Non
                 await send_with_retry(connection, _requests.get(prediction.id), subject),
                 False,
             )
-            if not _updated(connection, body, prediction).done:
+            if not as_shown(body, prediction, connection.origin).done:
                 raise
     except BaseException as error:
         connection.cancel_summary.goes_on(prediction.id, str(error) or _NO_TIME)
         if isinstance(error, SkytellsError):
             return
         raise
-    read = _updated(connection, body, prediction)
+    read = as_shown(body, prediction, connection.origin)
     if is_canceled:
         connection.cancel_summary.canceled(read)
     else:
         connection.cancel_summary.ended(read)
     if read.done:
         await connection.ended(read)
-
-
-def _updated(connection: Connection, body: Any, earlier: Prediction) -> Prediction:
-    """Parse an answer about a prediction; as it was known before, where it says nothing about it."""
-    if not isinstance(body, dict) or body.get("id") != earlier.id:
-        return earlier
-    return Prediction.from_api(body, origin=connection.origin).remembering(earlier)
 
 
 async def create_or_reuse(

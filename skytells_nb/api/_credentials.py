@@ -14,7 +14,7 @@ import os
 import re
 import ssl
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
@@ -58,7 +58,11 @@ class Key:
         letter = rb"(?:%s|\\{1,4}[ux](?:00)?%02x|%%(?:25){0,2}%02x|&#x0{0,4}%02x;|&#0{0,4}%d;)"
         spellings = (letter % (re.escape(c.encode()), *[ord(c)] * 4) for c in value)
         self._echo = re.compile(b"".join(spellings), re.IGNORECASE)
-        packed = [value.encode().hex().encode(), *_in_base64(value.encode())]
+        raw = value.encode()
+        packed = [raw.hex().encode()]
+        # As base64 writes it, wherever in a text it begins, without what its neighbours share.
+        for before, start in enumerate((0, 2, 3)):
+            packed.append(base64.b64encode(bytes(before) + raw)[start : (before + len(raw)) * 8 // 6])
         packed += [packed[0].upper(), *(each.translate(_FOR_URLS) for each in packed)]
         self._packed = dict.fromkeys([*packed, *(each.replace(b"/", rb"\/") for each in packed)])
         # Salted with a name of ours, so that it matches no
@@ -98,12 +102,6 @@ def _unescaped(found: re.Match[bytes]) -> bytes:
 
 
 _FOR_URLS: Final = bytes.maketrans(b"+/", b"-_")
-
-
-def _in_base64(key: bytes) -> Iterator[bytes]:
-    """Yield how base64 writes a key, wherever in a text it begins, without what its neighbours share."""
-    for before, start in enumerate((0, 2, 3)):
-        yield base64.b64encode(bytes(before) + key)[start : (before + len(key)) * 8 // 6]
 
 
 def hides_arguments(call: Callable[P, R]) -> Callable[P, R]:

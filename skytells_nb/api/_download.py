@@ -51,29 +51,25 @@ def kind_of_address(address: str) -> str | None:
         read = ip_address(address.partition("%")[0])
     except ValueError:
         return "reserved"
-    return _kind(read)
-
-
-def _kind(address: IPv4Address | IPv6Address) -> str | None:
-    if address.is_unspecified:
+    if read.is_unspecified:
         return "unspecified"
-    if address.is_loopback:
+    if read.is_loopback:
         return "loopback"
-    if isinstance(address, IPv6Address):
-        inner = _embedded(address)
+    if isinstance(read, IPv6Address):
+        inner = _embedded(read)
         if inner is not None:
-            return _kind(inner)
-        if address in _SITE_LOCAL or address in _NAT64_LOCAL:
+            return kind_of_address(str(inner))
+        if read in _SITE_LOCAL or read in _NAT64_LOCAL:
             return "private"
-    if address.is_multicast:
+    if read.is_multicast:
         return "multicast"
-    if address.is_link_local:
+    if read.is_link_local:
         return "link-local"
-    if any(address in block for block in _PRIVATE):
+    if any(read in block for block in _PRIVATE):
         return "private"
-    if address in _SHARED:
+    if read in _SHARED:
         return "shared"
-    return None if address.is_global and not address.is_reserved else "reserved"
+    return None if read.is_global and not read.is_reserved else "reserved"
 
 
 def _embedded(address: IPv6Address) -> IPv4Address | None:

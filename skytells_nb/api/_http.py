@@ -248,7 +248,9 @@ class HttpSession:
 
     def failure(self, exchange: Exchange, error: Exception) -> TransportFailure:
         """Sort what the network raised by whether the API may have received the request whole."""
-        said = self.blank(str(error).encode("utf-8", "replace")).decode()  # it quotes a header that is none
+        said = self._key.blank(
+            str(error).encode("utf-8", "replace")
+        ).decode()  # it quotes a header that is none
         message = f"{type(error).__name__}: {said}".rstrip(": ")
         if isinstance(error, httpx.ConnectTimeout):
             message = f"no connection within {min(CONNECT_SECONDS, exchange.seconds):g} s"
@@ -270,18 +272,14 @@ class HttpSession:
             if size > MAX_BODY:
                 return TransportFailure("dropped", sent=True, message=_TOO_LARGE)
             parts.append(part)
-        return Response(response.status_code, self.headers_of(response), self.blank(b"".join(parts)))
+        return Response(response.status_code, self.headers_of(response), self._key.blank(b"".join(parts)))
 
     def headers_of(self, response: httpx.Response) -> dict[str, str]:
         """Return an answer's headers, their names in small letters."""
         return {
-            name.decode("latin-1").lower(): self.blank(value).decode("latin-1")
+            name.decode("latin-1").lower(): self._key.blank(value).decode("latin-1")
             for name, value in response.headers.raw
         }
-
-    def blank(self, data: bytes) -> bytes:
-        """Return bytes of an answer without the key, should it echo it."""
-        return self._key.blank(data)
 
     def _failed(self, exchange: Exchange, reason: Any, message: str) -> TransportFailure:
         """Sort a failure by whether the API may have received the request whole."""
@@ -380,7 +378,8 @@ class OpenAnswer:
         self._response, self._connection = response, connection
         self.status = response.status_code
         self.headers = session.headers_of(response)
-        self._secret = session._key.reveal().lower()  # noqa: SLF001 - one idea in two classes
+        self._key = session._key  # noqa: SLF001 - one idea in two classes
+        self._secret = self._key.reveal().lower()
 
     async def read(self) -> Reply:
         """Read the body whole, and close; a body that breaks off is a failure."""
@@ -415,7 +414,7 @@ class OpenAnswer:
             lowered = text.lower()
             if not any(mark in lowered for mark in marks):
                 return text
-        return self._session.blank(text.encode("utf-8", "replace")).decode()
+        return self._key.blank(text.encode("utf-8", "replace")).decode()
 
     async def aclose(self) -> None:
         """Close it; the server sees that nobody reads any more."""

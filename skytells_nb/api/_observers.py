@@ -15,12 +15,14 @@ from dataclasses import dataclass
 from decimal import Decimal
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from .. import _lazy
 from ..exceptions import SkytellsError, warn_user
 from ..formatting import format_cost, money_unit
 from ..models import Prediction
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,12 +69,13 @@ class Observer:
         return {}
 
 
-async def tell(observer: Observer, hear: Awaitable[object]) -> None:
-    """Await what an observer does on hearing something; where that fails it becomes a warning."""
+async def tell(observer: Observer, hear: Awaitable[T], of: str = "") -> T | None:
+    """Return what an observer answers on hearing something; where that fails it becomes a warning."""
     try:
-        await hear
+        return await hear
     except Exception as error:  # noqa: BLE001 - an observer's failure must not lose the prediction
-        warn_user(f"{type(observer).__name__} failed: {error}")
+        warn_user(f"{type(observer).__name__} failed{of}: {error}")
+        return None
 
 
 global_observers: list[Observer] = []

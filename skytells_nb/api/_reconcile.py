@@ -16,6 +16,7 @@ from ._models import models_in
 from ._pending import BUSY, PendingCreate, matches, may_match
 from ._poller import page_items
 from ._requests import CreateRequest
+from ._responses import as_shown
 from ._send import send_all_with_retry, send_with_retry
 
 LOOKS: Final = (0.0, 1.0, 2.0)
@@ -153,12 +154,7 @@ async def _clear_up(
         bodies = await send_all_with_retry(connection, calls, "the newest predictions")
     except SkytellsError:
         return unclear
-    return [
-        Prediction.from_api(body, origin=connection.origin).remembering(p)
-        if isinstance(body, dict) and body.get("id") == p.id
-        else p
-        for p, body in zip(unclear, bodies, strict=True)
-    ]
+    return [as_shown(body, p, connection.origin) for p, body in zip(unclear, bodies, strict=True)]
 
 
 async def _complete(connection: Connection, pending: PendingCreate, found: Prediction) -> Prediction:
@@ -174,10 +170,9 @@ async def _complete(connection: Connection, pending: PendingCreate, found: Predi
         except BaseException:
             connection.creates.release(found.id)
             raise
-        if isinstance(body, dict) and body.get("id") == found.id:
-            found = Prediction.from_api(body, origin=connection.origin).remembering(found)
-        else:
-            found = replace(found, status="processing")  # whoever waits for it will read it whole
+        shown = as_shown(body, found, connection.origin)
+        # Whoever waits for it will read it whole.
+        found = replace(found, status="processing") if shown is found else shown
     asked = Prediction(id=found.id, status=found.status, model=pending.model, input=pending.input)
     connection.note_created(found, just_now=False)
     return found.remembering(asked)
@@ -215,36 +210,45 @@ def _blind(
     return uncertain_error(connection, pending, f"the newest predictions could not be read: {why}")
 
 
-def ambiguous(connection: Connection, pending: PendingCreate, candidates: list[str]) -> UncertainCreateError:
-    """Return the error of a create that may have made any of these predictions."""
-    why = f"one of these may be it: {', '.join(candidates)}"
-    return uncertain_error(connection, pending, why, candidates)
+def ambiguous(
+    connection: Connection,
+    pending: PendingCreate,
+    candidates: list[str],
+    earlier: UncertainCreateError | None = None,
+) -> UncertainCreateError:
+    """Return the error of a create that may have made any of these; ``earlier`` where it was told before."""
+    listed = ", ".join(candidates)
+    return uncertain_error(
+        connection,
+        pending,
+        f"one of these may be it: {listed}",
+        f"Could not confirm the create of {pending.model!r}: of the predictions {listed} one may be "
+        "it, but the API does not show enough of them. You may have been billed: check them with "
+        "client.predictions.get(id) before creating it again.",
+        earlier,
+    )
 
 
 def uncertain_error(
-    connection: Connection, pending: PendingCreate, why: str, candidates: Sequence[str] = ()
+    connection: Connection,
+    pending: PendingCreate,
+    why: str,
+    message: str = "",
+    earlier: UncertainCreateError | None = None,
 ) -> UncertainCreateError:
-    """Return the error of a create whose outcome is unknown; ``candidates`` are ids that may be it."""
+    """Return the error of a create whose outcome is unknown."""
     return UncertainCreateError(
-        _many_may_match(pending.model, candidates)
-        if candidates
-        else f"No usable answer to the create of {pending.model!r} ({why}). You may have been billed, so it "
+        message
+        or f"No usable answer to the create of {pending.model!r} ({why}). You may have been billed, so it "
         "was not sent again: in a minute run client.predictions.reconcile(error), and create it again only "
         "if that returns None.",
         detail=why,
         charged=None,
         model=pending.model,
         input=pending.input,
-        since=connection.earliest(pending.started, pending.wall),
-        known=connection.creates.known_before(pending),
-    )
-
-
-def _many_may_match(model: str, candidates: Sequence[str]) -> str:
-    return (
-        f"Could not confirm the create of {model!r}: of the predictions {', '.join(candidates)} one may be "
-        "it, but the API does not show enough of them. You may have been billed: check them with "
-        "client.predictions.get(id) before creating it again."
+        since=earlier.since if earlier else connection.earliest(pending.started, pending.wall),
+        known=earlier.known if earlier else connection.creates.known_before(pending),
+        attempt=earlier.attempt if earlier else None,
     )
 
 
@@ -312,7 +316,7 @@ async def look_again(
                 found = creates.claim(pending, matching, names, last=True)
                 doubts = [p for p in doubts if _may_be(connection, pending, p, since - _DOUBT)]
                 if found is None and doubts:
-                    raise _still_ambiguous(error, doubts)
+                    raise ambiguous(connection, pending, [p.id for p in doubts], error)
                 if found is None:
                     return creates.found(error.attempt)
             if found is not BUSY:
@@ -326,17 +330,3 @@ async def look_again(
                 return found
     finally:
         creates.close(pending)
-
-
-def _still_ambiguous(error: UncertainCreateError, doubts: list[Prediction]) -> UncertainCreateError:
-    candidates = [p.id for p in doubts]
-    return UncertainCreateError(
-        _many_may_match(error.model, candidates),
-        detail=f"one of these may be it: {', '.join(candidates)}",
-        charged=None,
-        model=error.model,
-        input=error.input,
-        since=error.since,
-        known=error.known,
-        attempt=error.attempt,
-    )

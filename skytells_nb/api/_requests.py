@@ -117,13 +117,15 @@ def _extra(extra: object) -> dict[str, Any]:
         return {}
     if not isinstance(extra, Mapping) or not all(isinstance(name, str) for name in extra):
         raise _refusal("extra must be a dict of further body fields", 'such as {"priority": "low"}')
-    try:
-        encode(extra)
-    except (TypeError, ValueError, RecursionError) as error:
-        raise _refusal(
-            f"extra cannot be sent as JSON ({error})", "use strings, numbers, lists, dicts"
-        ) from None
+    _require_json("extra", extra, "use strings, numbers, lists, dicts")
     return dict(extra)
+
+
+def _require_json(name: str, value: Mapping[str, Any], remedy: str) -> None:
+    try:
+        encode(value)
+    except (TypeError, ValueError, RecursionError) as error:
+        raise _refusal(f"{name} cannot be sent as JSON ({error})", remedy) from None
 
 
 def _require_string_keys(value: object) -> None:
@@ -153,10 +155,7 @@ def _webhook(webhook: object, events: object) -> dict[str, Any]:
     body: dict[str, Any] = {"webhook": dict(webhook) if isinstance(webhook, Mapping) else webhook}
     if isinstance(events, list | tuple):
         body["webhook_events_filter"] = list(events)
-    try:
-        encode(body)
-    except (TypeError, ValueError, RecursionError) as error:
-        raise _refusal(f"webhook cannot be sent as JSON ({error})", "use strings and lists") from None
+    _require_json("webhook", body, "use strings and lists")
     return body
 
 

@@ -223,12 +223,14 @@ def _error_in(body: Any, response: Response) -> ErrorBody | None:
     detail = error.get("details")
     if isinstance(detail, dict) and message and detail.keys() == {"category"}:
         detail = None  # of a text model's route: no words
+    if detail and not isinstance(detail, str):
+        detail = json.dumps(detail, ensure_ascii=False)
     own_id = _first(error, "error_id") or _first(body, "error_id")
     error_id = own_id or (_first(error, "code") or "").upper() or None
     return ErrorBody(
         status=_status(error, response.status, error_id),
         message=message or f"HTTP {response.status}",
-        detail=_words(detail) or message or f"HTTP {response.status}",
+        detail=detail or message or f"HTTP {response.status}",
         error_id=error_id,
         request_id=_first(error, "request_id") or response.headers.get("x-request-id"),
         enveloped=bool(own_id or body.get("status") is False or "http_status" in error),
@@ -251,12 +253,6 @@ def _first(body: Mapping[str, Any], *keys: str) -> str | None:
     return next((body[key] for key in keys if isinstance(body.get(key), str) and body[key]), None)
 
 
-def _words(value: object) -> str | None:
-    if isinstance(value, str):
-        return value or None
-    return json.dumps(value, ensure_ascii=False) if value else None
-
-
 def _plain(body: bytes) -> str:
     """Return the text of an HTML or text page, at most 500 characters of them."""
     page = re.sub(rb"(?is)<(script|style).*?</\1>", b" ", body[:20_000])
@@ -270,6 +266,13 @@ def is_missing_prediction(error: ErrorBody) -> bool:
     named = f"{error.error_id or ''} {error.message} {error.detail}"
     said = error.enveloped and bool(_MISSING.search(named))
     return error.status == 502 and error.error_id != "PREDICTION_FAILED" and said
+
+
+def as_shown(body: Any, earlier: Prediction, origin: str) -> Prediction:
+    """Return a prediction as an answer shows it; as it was known before, where that says nothing about it."""
+    if not isinstance(body, dict) or body.get("id") != earlier.id:
+        return earlier
+    return Prediction.from_api(body, origin=origin).remembering(earlier)
 
 
 def failed_prediction(

@@ -124,9 +124,7 @@ def chat(
 ) -> TextRequest:
     """Build ``POST /chat/completions``."""
     found = _listed(messages, "messages")
-    body = {
-        "messages": [_message(each, f"messages[{n}]", _chat_part, origin) for n, each in enumerate(found)]
-    }
+    body = {"messages": [_message(each, f"messages[{n}]", "chat", origin) for n, each in enumerate(found)]}
     return _request("chat", model, body, stream, timeout, params)
 
 
@@ -207,12 +205,11 @@ def _request(
         name = as_tool(params["tool_choice"])["function"]["name"]
         params["tool_choice"] = {"type": "function", "function": {"name": name}}
     body = {**body, **params}
-    _check_json(body)
     whole = {"model": model, **body, **({"stream": True} if stream else {})}
     request = Request("POST", _PATHS[route], body=_encoded(whole), timeout=seconds, streamed=True)
     if stream and route == "chat" and "stream_options" not in body:
         counted = {**whole, "stream_options": {"include_usage": True}}  # else nobody says what it costs
-        return TextRequest(route, model, body, replace(request, body=_encoded(counted)), request)
+        return TextRequest(route, model, body, replace(request, body=encode(counted)), request)
     return TextRequest(route, model, body, request)
 
 
@@ -239,25 +236,20 @@ def _parameter_meant(name: str) -> str | None:
 
 
 def _encoded(body: Mapping[str, Any]) -> bytes:
-    try:
-        return encode(body)
-    except UnicodeEncodeError as error:
-        raise InvalidInputError(
-            f"This cannot be sent: it holds half of a character ({error}). Repair the text."
-        ) from None
-
-
-def _check_json(body: Mapping[str, Any]) -> None:
+    """Encode a body; where that fails, say of which of its parameters."""
     for name, value in body.items():
         try:
             encode({name: value})
-        except UnicodeEncodeError:
-            continue  # told with the whole
+        except UnicodeEncodeError as error:
+            raise InvalidInputError(
+                f"This cannot be sent: it holds half of a character ({error}). Repair the text."
+            ) from None
         except (TypeError, ValueError, RecursionError) as error:
             raise InvalidInputError(
                 f"{name} cannot be sent as JSON ({error}). Use texts, finite numbers, booleans, lists and "
                 "dicts."
             ) from None
+    return encode(body)
 
 
 def _is_token(value: object) -> bool:
@@ -278,23 +270,12 @@ def _listed(messages: object, name: str) -> Sequence[object]:
     raise expected(name, _MESSAGES, messages)
 
 
-_Part: TypeAlias = Callable[[str, str], dict[str, Any]]
-
-
-def _chat_part(kind: str, value: str) -> dict[str, Any]:
-    return (
-        {"type": "text", "text": value}
-        if kind == "text"
-        else {"type": "image_url", "image_url": {"url": value}}
-    )
-
-
-def _response_part(kind: str, value: str) -> dict[str, Any]:
-    return (
-        {"type": "input_text", "text": value}
-        if kind == "text"
-        else {"type": "input_image", "image_url": value}
-    )
+def _made_part(route: TextRoute, kind: str, value: str) -> dict[str, Any]:
+    if kind == "text":
+        return {"type": "text" if route == "chat" else "input_text", "text": value}
+    if route == "chat":
+        return {"type": "image_url", "image_url": {"url": value}}
+    return {"type": "input_image", "image_url": value}
 
 
 def _items(item: object, where: str, origin: str | None) -> list[Any]:
@@ -312,10 +293,10 @@ def _items(item: object, where: str, origin: str | None) -> list[Any]:
         if item.get("role") == "tool" and isinstance(item.get("content"), str) and "tool_call_id" in item:
             output = {"call_id": item["tool_call_id"], "output": item["content"]}
             return [{"type": "function_call_output", **output}]
-    return [_message(item, where, _response_part, origin)]
+    return [_message(item, where, "responses", origin)]
 
 
-def _message(message: object, where: str, part: _Part, origin: str | None) -> dict[str, Any]:
+def _message(message: object, where: str, route: TextRoute, origin: str | None) -> dict[str, Any]:
     if isinstance(message, ChatCompletion):
         return message.message
     if isinstance(message, Response):
@@ -331,23 +312,24 @@ def _message(message: object, where: str, part: _Part, origin: str | None) -> di
     if content is None or isinstance(content, str):
         return {name: to_plain(value) for name, value in message.items()}
     listed = content if isinstance(content, list | tuple) else [content]
-    parts = [_part(each, f"{where}.content[{n}]", part, origin) for n, each in enumerate(listed)]
+    parts = [_part(each, f"{where}.content[{n}]", route, origin) for n, each in enumerate(listed)]
     return {**{name: to_plain(value) for name, value in message.items()}, "content": parts}
 
 
-def _part(value: object, where: str, part: _Part, origin: str | None) -> dict[str, Any]:
+def _part(value: object, where: str, route: TextRoute, origin: str | None) -> dict[str, Any]:
     """Turn one part of a message into what the route takes: a text, a picture, or a dict as it is."""
     if isinstance(value, str):
         if is_path_like(value) and path_of(value).is_file():
             value = path_of(value)
         else:
-            return part("text", value)
+            return _made_part(route, "text", value)
     if isinstance(value, Mapping):
         return _with_picture(value, where, origin)
     is_file = isinstance(value, bytes | bytearray | memoryview) or callable(getattr(value, "read", None))
     if is_file or isinstance(value, Prediction) or is_picture(value) or hasattr(value, "__fspath__"):
         found = _picture(value, where, origin)
-        return part("picture" if found.startswith(("data:", "http://", "https://")) else "text", found)
+        kind = "picture" if found.startswith(("data:", "http://", "https://")) else "text"
+        return _made_part(route, kind, found)
     raise expected(where, "a text, a picture (a path, a Pillow image, a prediction), or a dict", value)
 
 

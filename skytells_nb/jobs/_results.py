@@ -130,9 +130,6 @@ class BatchList(list[BatchState]):
     BatchList of 0
     """
 
-    def __init__(self, batches: Iterable[BatchState] = ()) -> None:
-        super().__init__(batches)
-
     def __repr__(self) -> str:
         rows = align([_HEAD, *map(_cells, self)], widest=200) if self else []
         return "\n".join([f"BatchList of {len(self)}", *rows])

@@ -7,11 +7,11 @@ type becomes None and stays in ``raw``, a word that nobody knows yet is kept as 
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from typing import Any, Literal, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Self
 
 from ..exceptions import InvalidInputError, SkytellsError
 from ..plaintext import clean
@@ -19,6 +19,9 @@ from ._finished import Drawn, Finished
 from ._parse import parse_content, parse_count, parse_mapping, parse_number, parse_text
 from ._prediction import Metrics, Prediction
 from ._status import Status
+
+if TYPE_CHECKING:
+    from ._response import Response
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,10 +176,6 @@ class ToolCall:
         text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
         return {"role": "tool", "tool_call_id": self.id, "content": text}
 
-    def _as_message(self) -> dict[str, Any]:
-        function = {"name": self.name, "arguments": self.arguments}
-        return {"id": self.id, "type": "function", "function": function}
-
 
 class Piece(NamedTuple):
     """A piece of a stream, as it arrived.
@@ -267,29 +266,74 @@ class Choice:
         """The message that stands for it in the next request's ``messages``."""
         message: dict[str, Any] = {"role": "assistant", "content": self.text or None}
         if self.tool_calls:
-            message["tool_calls"] = [call._as_message() for call in self.tool_calls]  # noqa: SLF001 - same file
+            message["tool_calls"] = [
+                {
+                    "id": call.id,
+                    "type": "function",
+                    "function": {"name": call.name, "arguments": call.arguments},
+                }
+                for call in self.tool_calls
+            ]
         elif not self.text:
             message["content"] = self.refusal or ""
         return message
 
 
+@dataclass(frozen=True, slots=True, repr=False)
 class TextAnswer(Finished):
     """What a text model answered at once, which can be kept and counted as a prediction."""
 
-    __slots__ = ()
-
     id: str
-    model: str | None
-    requested_model: str | None
-    cost: Decimal | None
-    created_at: datetime | None
-    seconds: float | None
-    input: dict[str, Any]
-    origin: str | None
-    raw: dict[str, Any]
+    model: str | None = None
+    requested_model: str | None = None
+    usage: Usage | None = None
+    cost: Decimal | None = None
+    created_at: datetime | None = None
+    seconds: float | None = None
+    input: dict[str, Any] = field(default_factory=dict)
+    origin: str | None = None
+    raw: dict[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def from_api(
+        cls,
+        raw: Mapping[str, Any],
+        *,
+        requested_model: str | None = None,
+        input: Mapping[str, Any] | None = None,
+        origin: str | None = None,
+    ) -> Self:
+        """Read an answer of its route.
+
+        Parameters
+        ----------
+        raw : mapping
+            A decoded JSON object.
+        requested_model, input, origin : optional
+            What was asked, and where.
+        """
+        asked = dict(input or {})
+        common: dict[str, Any] = {
+            "id": parse_text(raw.get("id")) or "",
+            "model": parse_text(raw.get("model")),
+            "requested_model": requested_model,
+            "usage": Usage.from_api(raw.get("usage")),
+            "created_at": _parse_epoch(raw.get("created")) or _parse_epoch(raw.get("created_at")),
+            "input": asked,
+            "origin": origin,
+            "raw": dict(raw),
+        }
+        return cls(**common | cls._own_fields(raw, asked))
+
+    @classmethod
+    def _own_fields(cls, raw: Mapping[str, Any], asked: dict[str, Any]) -> dict[str, Any]:
+        raise NotImplementedError
 
     def _kept(self) -> list[str]:
         return []
+
+    def __hash__(self) -> int:
+        return hash((self.origin, self.id))
 
     def to_prediction(self, status: Status = "succeeded", error: str | None = None) -> Prediction:
         """Return the same call as an archive keeps it and a frame counts it, without vectors.
@@ -366,61 +410,27 @@ class ChatCompletion(TextAnswer, Drawn):
     ('stop', 'gpt-5', True, True)
     """
 
-    id: str
     choices: tuple[Choice, ...] = ()
-    model: str | None = None
-    requested_model: str | None = None
-    usage: Usage | None = None
     filters: tuple[Filter, ...] = ()
-    cost: Decimal | None = None
-    created_at: datetime | None = None
-    seconds: float | None = None
-    input: dict[str, Any] = field(default_factory=dict)
-    origin: str | None = None
-    raw: dict[str, Any] = field(default_factory=dict)
+
+    __hash__ = TextAnswer.__hash__  # else dataclasses would make one of the dicts
 
     @classmethod
-    def from_api(
-        cls,
-        raw: Mapping[str, Any],
-        *,
-        requested_model: str | None = None,
-        input: Mapping[str, Any] | None = None,
-        origin: str | None = None,
-    ) -> Self:
-        """Read an answer of the chat route.
-
-        Parameters
-        ----------
-        raw : mapping
-            A decoded JSON object.
-        requested_model, input, origin : optional
-            What was asked, and where.
-        """
+    def _own_fields(cls, raw: Mapping[str, Any], asked: dict[str, Any]) -> dict[str, Any]:  # noqa: ARG003 - as of other routes
         listed = raw.get("choices")
         found = [each for each in listed if isinstance(each, Mapping)] if isinstance(listed, list) else []
         choices = sorted(
             (Choice.from_api(each, place) for place, each in enumerate(found)), key=lambda each: each.index
         )
         prompts = raw.get("prompt_filter_results")
-        asked = [
+        filters = [
             filter
             for each in (prompts if isinstance(prompts, list) else [])
             if isinstance(each, Mapping)
             for filter in parse_filters(each.get("content_filter_results"), "prompt")
         ]
-        return cls(
-            id=parse_text(raw.get("id")) or "",
-            choices=tuple(choices),
-            model=parse_text(raw.get("model")),
-            requested_model=requested_model,
-            usage=Usage.from_api(raw.get("usage")),
-            filters=(*asked, *(filter for choice in choices for filter in choice.filters)),
-            created_at=parse_epoch(raw.get("created")),
-            input=dict(input or {}),
-            origin=origin,
-            raw=dict(raw),
-        )
+        filters += [filter for choice in choices for filter in choice.filters]
+        return {"choices": tuple(choices), "filters": tuple(filters)}
 
     @property
     def text(self) -> str:
@@ -447,22 +457,19 @@ class ChatCompletion(TextAnswer, Drawn):
         """The message that stands for it in the next request's ``messages``."""
         return self.choices[0].message if self.choices else {"role": "assistant", "content": ""}
 
-    @property
-    def note(self) -> str | None:
-        """What whoever reads it should know: cut off, filtered, refused; None where all is well."""
-        return note_on(self.text, self.finish_reason, self.refusal, bool(self.tool_calls), self.filters)
-
     def _kept(self) -> list[str]:
         return [each.text for each in self.choices if each.text]
 
-    def __hash__(self) -> int:
-        return hash((self.origin, self.id))
+    @property
+    def note(self) -> str | None:
+        """What whoever reads it should know: cut off, filtered, refused; None where all is well."""
+        return note_on(self, "max_tokens")
 
     def __str__(self) -> str:
         return clean(self.text)
 
     def __repr__(self) -> str:
-        return described(self, self.finish_reason)
+        return described(self, f"finish_reason={self.finish_reason!r}")
 
 
 # What the answers of several routes have in common
@@ -504,7 +511,7 @@ def parse_filters(value: object, side: Literal["prompt", "completion"]) -> tuple
     )
 
 
-def parse_epoch(value: object) -> datetime | None:
+def _parse_epoch(value: object) -> datetime | None:
     """Parse Unix seconds as an aware UTC datetime."""
     seconds = parse_number(value)
     try:
@@ -513,47 +520,45 @@ def parse_epoch(value: object) -> datetime | None:
         return None
 
 
-def note_on(
-    text: str, finish: str | None, refusal: str | None, calls: bool, filters: Collection[Filter]
-) -> str | None:
-    """Say what whoever reads an answer should know; None where all is well."""
-    struck = [each for each in filters if each.filtered]
+def _first_count(found: Mapping[str, Any], *names: str) -> int | None:
+    counts = (parse_number(found.get(name)) for name in names)
+    return next((int(count) for count in counts if count is not None and 0 <= count == int(count)), None)
+
+
+def note_on(answer: ChatCompletion | Response, limit: str) -> str | None:
+    """Say what whoever reads an answer should know; ``limit`` is what bounds how much is written."""
+    finish, is_empty = answer.finish_reason, not answer.text and not answer.tool_calls
+    struck = [each for each in answer.filters if each.filtered]
     why = f" ({', '.join(map(str, struck))})" if struck else ""
     if finish == "content_filter":
         return f"The content filter cut it off{why}."
-    if finish == "length" and not text and not calls:
-        return "Cut off before the first word: raise max_tokens. It was billed all the same."
+    if finish == "length" and is_empty:
+        return f"Cut off before the first word: raise {limit}. It was billed all the same."
     if finish == "length":
-        return "Cut off by the limit of tokens: raise max_tokens for more."
-    if refusal and not text:
-        return f"The model refused: {refusal}"
+        return f"Cut off by the limit of tokens: raise {limit} for more."
+    if answer.refusal and not answer.text:
+        return f"The model refused: {answer.refusal}"
     if struck:
         sides = " and the ".join(dict.fromkeys(each.side for each in struck))
         return f"The content filter flagged the {sides}{why}."
     if finish is None:
         return "Cut off before its end."
-    if finish == "stop" and not text and not calls:
-        return "It is empty. It was billed all the same."
-    return None
+    return "It is empty. It was billed all the same." if finish == "stop" and is_empty else None
 
 
-def described(value: Any, ended: str | None) -> str:
+def described(answer: ChatCompletion | Response, ended: str) -> str:
     """Write an answer for a terminal: what it says, and what it took."""
-    parts = [repr(value.text if len(value.text) <= 80 else value.text[:79] + "…"), f"model={value.model!r}"]
-    if value.requested_model not in (None, value.model):
-        parts.append(f"requested_model={value.requested_model!r}")
-    parts.append(f"finish_reason={ended!r}" if isinstance(value, ChatCompletion) else f"status={ended!r}")
-    if value.tool_calls:
-        parts.append(f"tool_calls={[call.name for call in value.tool_calls]}")
-    if value.usage is not None:
-        parts.append(f"tokens={value.usage.total_tokens}")
-    if value.cost is not None:
-        parts.append(f"cost={value.cost}")
-    if value.note:
-        parts.append(f"note={value.note!r}")
-    return f"{type(value).__name__}({', '.join(parts)})"
-
-
-def _first_count(found: Mapping[str, Any], *names: str) -> int | None:
-    counts = (parse_number(found.get(name)) for name in names)
-    return next((int(count) for count in counts if count is not None and 0 <= count == int(count)), None)
+    text = answer.text if len(answer.text) <= 80 else answer.text[:79] + "…"
+    parts = [repr(text), f"model={answer.model!r}"]
+    if answer.requested_model not in (None, answer.model):
+        parts.append(f"requested_model={answer.requested_model!r}")
+    parts.append(ended)
+    if answer.tool_calls:
+        parts.append(f"tool_calls={[call.name for call in answer.tool_calls]}")
+    if answer.usage is not None:
+        parts.append(f"tokens={answer.usage.total_tokens}")
+    if answer.cost is not None:
+        parts.append(f"cost={answer.cost}")
+    if answer.note:
+        parts.append(f"note={answer.note!r}")
+    return f"{type(answer).__name__}({', '.join(parts)})"

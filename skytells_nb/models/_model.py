@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final, Literal, Self, SupportsIndex, TypeAlias, overload
@@ -246,9 +246,6 @@ class ModelList(Finished, Drawn, list[Model]):
     >>> models["truefusion"].type
     'image'
     """
-
-    def __init__(self, models: Iterable[Model] = ()) -> None:
-        super().__init__(models)
 
     @overload
     def __getitem__(self, index: SupportsIndex | str) -> Model: ...

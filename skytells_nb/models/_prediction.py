@@ -331,9 +331,6 @@ class PredictionList(Finished, Drawn, list[Prediction]):
     PredictionList of 1: 1 succeeded
     """
 
-    def __init__(self, predictions: Iterable[Prediction] = ()) -> None:
-        super().__init__(predictions)
-
     @overload
     def __getitem__(self, index: SupportsIndex) -> Prediction: ...
     @overload

@@ -6,14 +6,12 @@ import base64
 import binascii
 import struct
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from datetime import datetime
-from decimal import Decimal
-from typing import TYPE_CHECKING, Any, Literal, Self
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Literal
 
 from .. import _lazy
 from ..plaintext import clean
-from ._chat import Filter, TextAnswer, ToolCall, Usage, described, note_on, parse_epoch, parse_filters
+from ._chat import Filter, TextAnswer, ToolCall, Usage, described, note_on, parse_filters
 from ._finished import Drawn
 from ._parse import parse_count, parse_mapping, parse_text
 
@@ -35,24 +33,8 @@ class Response(TextAnswer, Drawn):
         ``completed``, ``in_progress``, ``failed``, ``cancelled``, ``incomplete``, or one that is newer.
     output : tuple of dict
         Its items as they came: messages, tool calls, whatever else.
-    model, requested_model : str or None
-        The model that answered, and the one that was asked, whose price counts.
-    usage : Usage or None
-        Tokens; None where the API did not say.
-    filters : tuple of Filter
-        What the content filters said of prompt and answer.
-    cost : Decimal or None
-        By usage and price list; None is unknown, which is not zero.
-    created_at : datetime or None
-        Aware, in UTC.
-    seconds : float or None
-        From the request to the whole answer, as measured here.
-    input : dict
-        What was sent, but for the model.
-    origin : str or None
-        The base URL of the API that it came from.
-    raw : dict
-        The answer, untouched.
+    model, requested_model, usage, filters, cost, created_at, seconds, input, origin, raw
+        As those of a `ChatCompletion`.
 
     Examples
     --------
@@ -64,30 +46,14 @@ class Response(TextAnswer, Drawn):
     ('completed', True)
     """
 
-    id: str
     status: str | None = None
     output: tuple[dict[str, Any], ...] = ()
-    model: str | None = None
-    requested_model: str | None = None
-    usage: Usage | None = None
     filters: tuple[Filter, ...] = ()
-    cost: Decimal | None = None
-    created_at: datetime | None = None
-    seconds: float | None = None
-    input: dict[str, Any] = field(default_factory=dict)
-    origin: str | None = None
-    raw: dict[str, Any] = field(default_factory=dict)
+
+    __hash__ = TextAnswer.__hash__  # else dataclasses would make one of the dicts
 
     @classmethod
-    def from_api(
-        cls,
-        raw: Mapping[str, Any],
-        *,
-        requested_model: str | None = None,
-        input: Mapping[str, Any] | None = None,
-        origin: str | None = None,
-    ) -> Self:
-        """Read an answer of the responses route; parameters are those of `ChatCompletion.from_api`."""
+    def _own_fields(cls, raw: Mapping[str, Any], asked: dict[str, Any]) -> dict[str, Any]:  # noqa: ARG003 - as of other routes
         items, said = raw.get("output"), raw.get("content_filters")
         filters: list[Filter] = []
         for each in said if isinstance(said, list) else []:
@@ -99,19 +65,8 @@ class Response(TextAnswer, Drawn):
                 if each.get("blocked") is True and not any(one.filtered for one in found):
                     found = (*found, Filter("blocked", side, filtered=True))
                 filters += found
-        return cls(
-            id=parse_text(raw.get("id")) or "",
-            status=parse_text(raw.get("status")),
-            output=tuple(each for each in items if isinstance(each, dict)) if isinstance(items, list) else (),
-            model=parse_text(raw.get("model")),
-            requested_model=requested_model,
-            usage=Usage.from_api(raw.get("usage")),
-            filters=tuple(filters),
-            created_at=parse_epoch(raw.get("created_at")),
-            input=dict(input or {}),
-            origin=origin,
-            raw=dict(raw),
-        )
+        output = tuple(each for each in items if isinstance(each, dict)) if isinstance(items, list) else ()
+        return {"status": parse_text(raw.get("status")), "output": output, "filters": tuple(filters)}
 
     @property
     def text(self) -> str:
@@ -158,12 +113,6 @@ class Response(TextAnswer, Drawn):
         written, thought = (self.usage.output_tokens, self.usage.reasoning_tokens) if self.usage else (0, 0)
         return "length" if thought and thought >= (written or 0) else "stop"
 
-    @property
-    def note(self) -> str | None:
-        """What whoever reads it should know: cut off, filtered, refused; None where all is well."""
-        note = note_on(self.text, self.finish_reason, self.refusal, bool(self.tool_calls), self.filters)
-        return None if note is None else note.replace("max_tokens", "max_output_tokens")
-
     def _parts(self) -> list[Mapping[str, Any]]:
         contents = [item.get("content") for item in self.output if item.get("type", "message") == "message"]
         found: list[Mapping[str, Any]] = []
@@ -177,14 +126,16 @@ class Response(TextAnswer, Drawn):
     def _kept(self) -> list[str]:
         return [self.text] if self.text else []
 
-    def __hash__(self) -> int:
-        return hash((self.origin, self.id))
+    @property
+    def note(self) -> str | None:
+        """What whoever reads it should know: cut off, filtered, refused; None where all is well."""
+        return note_on(self, "max_output_tokens")
 
     def __str__(self) -> str:
         return clean(self.text)
 
     def __repr__(self) -> str:
-        return described(self, self.status)
+        return described(self, f"status={self.status!r}")
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -197,24 +148,14 @@ class Embeddings(TextAnswer):
         One for each text, empty where none came; they came as numbers or as base64, and by their ``index``.
     texts : tuple of str
         What was embedded; empty where it was token ids.
-    model, requested_model : str or None
-        The model that answered, and the one that was asked, whose price counts.
-    usage : Usage or None
-        Tokens; None where the API did not say.
-    cost : Decimal or None
-        By usage and price list; None is unknown, which is not zero.
     id : str
         The API gives it none, so this is made up here, for the archive.
     created_at : datetime or None
         When the answer came, aware, in UTC.
-    seconds : float or None
-        From the request to the whole answer, as measured here.
-    input : dict
-        What was sent, but for the model.
-    origin : str or None
-        The base URL of the API that it came from.
     raw : dict
         The answer, but for its ``data``, which are the vectors.
+    model, requested_model, usage, cost, seconds, input, origin
+        As those of a `ChatCompletion`.
 
     Examples
     --------
@@ -227,33 +168,17 @@ class Embeddings(TextAnswer):
 
     vectors: tuple[tuple[float, ...], ...] = ()
     texts: tuple[str, ...] = ()
-    model: str | None = None
-    requested_model: str | None = None
-    usage: Usage | None = None
-    cost: Decimal | None = None
-    id: str = ""
-    created_at: datetime | None = None
-    seconds: float | None = None
-    input: dict[str, Any] = field(default_factory=dict)
-    origin: str | None = None
-    raw: dict[str, Any] = field(default_factory=dict)
+
+    __hash__ = TextAnswer.__hash__
 
     @classmethod
-    def from_api(
-        cls,
-        raw: Mapping[str, Any],
-        *,
-        requested_model: str | None = None,
-        input: Mapping[str, Any] | None = None,
-        origin: str | None = None,
-    ) -> Self:
-        """Read an answer of the embeddings route; parameters are those of `ChatCompletion.from_api`."""
+    def _own_fields(cls, raw: Mapping[str, Any], asked: dict[str, Any]) -> dict[str, Any]:
         listed = raw.get("data")
         found = [each for each in listed if isinstance(each, Mapping)] if isinstance(listed, list) else []
         numbered = [(parse_count(each.get("index")), place, each) for place, each in enumerate(found)]
         numbered.sort(key=lambda each: each[1] if each[0] is None else each[0])
         vectors = [_vector(each.get("embedding")) for _, _, each in numbered]
-        usage, given = Usage.from_api(raw.get("usage")), (input or {}).get("input")
+        usage, given = Usage.from_api(raw.get("usage")), asked.get("input")
         if usage is not None and usage.output_tokens is None:  # it writes none
             read = usage.total_tokens if usage.input_tokens is None else usage.input_tokens
             usage = replace(usage, input_tokens=read, output_tokens=0, total_tokens=read)
@@ -264,17 +189,12 @@ class Embeddings(TextAnswer):
         if len(places) == len(vectors) < len(texts) and places <= set(range(len(texts))):
             by_place = dict(zip(sorted(places), vectors, strict=True))
             vectors = [by_place.get(place, ()) for place in range(len(texts))]
-        return cls(
-            vectors=tuple(vectors),
-            texts=tuple(each for each in texts if isinstance(each, str)),
-            model=parse_text(raw.get("model")),
-            requested_model=requested_model,
-            usage=usage,
-            id=parse_text(raw.get("id")) or "",
-            input=dict(input or {}),
-            origin=origin,
-            raw={name: value for name, value in raw.items() if name != "data"},
-        )
+        return {
+            "vectors": tuple(vectors),
+            "texts": tuple(each for each in texts if isinstance(each, str)),
+            "usage": usage,
+            "raw": {name: value for name, value in raw.items() if name != "data"},
+        }
 
     def to_numpy(self) -> NDArray[float64]:
         """Return the vectors as an array of shape (texts, dimensions); what did not come is NaN."""
@@ -298,9 +218,6 @@ class Embeddings(TextAnswer):
 
     def __getitem__(self, index: int) -> tuple[float, ...]:
         return self.vectors[index]
-
-    def __hash__(self) -> int:
-        return hash((self.origin, self.id))
 
     def __repr__(self) -> str:
         size = max(map(len, self.vectors), default=0)

@@ -78,12 +78,7 @@ def open_storage(place: str | Path, *, endpoint: str | None = None) -> Storage:
 def require_write_once(store: Storage, name: str, data: bytes) -> bool:
     """Put a file if absent, and return whether it was there already.
 
-    Not all that speak S3 know conditional writes. Those that do not overwrite what is there, without a word.
-
-    Raises
-    ------
-    SkytellsError
-        The place is one of them.
+    Not all that speak S3 know conditional writes, and those that do not overwrite without a word: they raise.
     """
     if store.put(name, data) is None:
         return True
@@ -135,12 +130,10 @@ class Folder:
                 part.unlink(missing_ok=True)
 
     def open(self, name: str) -> BinaryIO:
-        """Open a file for reading."""
         with self._errors("read"):
             return open(self._at(name), "rb")
 
     def exists(self, name: str) -> bool:
-        """Whether there is such a file."""
         return self._at(name).is_file()
 
     def list(self, folder: str = "") -> Iterator[Listed]:
@@ -215,7 +208,6 @@ class Bucket:
             raise _refused(url, "used", str(error), error) from error
 
     def put(self, name: str, data: bytes | Path, *, replace: bool = False) -> str | None:
-        """Write a whole object."""
         mode = "overwrite" if replace else "create"
         try:
             with self._errors("written"):
@@ -226,12 +218,10 @@ class Bucket:
             return None
 
     def open(self, name: str) -> BinaryIO:
-        """Read a whole object."""
         with self._errors("read"):
             return io.BytesIO(self._obstore.get(self._store, name).bytes().to_bytes())
 
     def exists(self, name: str) -> bool:
-        """Ask for an object's head."""
         try:
             with self._errors("read"):
                 self._obstore.head(self._store, name)
@@ -256,7 +246,6 @@ class Bucket:
         return sorted(Listed(each["path"], str(each["e_tag"]), each["size"]) for each in found)
 
     def delete(self, name: str) -> None:
-        """Delete an object."""
         with contextlib.suppress(FileNotFoundError), self._errors("changed"):
             self._obstore.delete(self._store, name)
 

@@ -304,17 +304,8 @@ def run(coro: Coroutine[Any, Any, T]) -> T:
     """Run a coroutine to its end from ordinary code, whether or not a loop runs in this thread.
 
     It runs on the toolkit's own loop in the background, with this code's context variables. An interrupt
-    cancels it, and raises KeyboardInterrupt within 0.4 s even when it does not react.
-
-    Parameters
-    ----------
-    coro : coroutine
-        What calling an ``async def`` function returns.
-
-    Returns
-    -------
-    object
-        What the coroutine returns; what it raises is raised as it is.
+    cancels it, and raises KeyboardInterrupt within 0.4 s even when it does not react. What the coroutine
+    returns is returned, and what it raises is raised as it is.
 
     Raises
     ------

@@ -26,12 +26,7 @@ class AsyncModels(Resource):
     """List models, and read one with its schemas; every method is a coroutine."""
 
     async def list(self) -> ModelList:
-        """List the models that the key may use, with live pricing.
-
-        Returns
-        -------
-        ModelList
-            A real list, which also finds a model by its slug.
+        """List the models that the key may use, with live pricing: a list that also finds one by its slug.
 
         Examples
         --------
@@ -44,11 +39,6 @@ class AsyncModels(Resource):
 
     async def get(self, slug: str) -> Model:
         """Read one model, with its input and output schemas.
-
-        Parameters
-        ----------
-        slug : str
-            The model's slug, such as ``"truefusion-pro"``.
 
         Raises
         ------
@@ -192,7 +182,6 @@ class InputNames(Observer):
             self._reading = asyncio.get_running_loop().create_task(self._read())
 
     async def finish(self) -> None:
-        """Wait a moment for what is being read, and stop it then."""
         if self._reading is not None:
             await asyncio.wait([self._reading], timeout=_PATIENCE)
             self.stop()

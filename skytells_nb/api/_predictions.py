@@ -118,17 +118,7 @@ class AsyncPredictions(Resource):
         )
 
     async def get(self, id: str | Prediction) -> Prediction:
-        """Read a prediction as it stands now.
-
-        Parameters
-        ----------
-        id : str or Prediction
-            The prediction, or its id.
-
-        Returns
-        -------
-        Prediction
-            Whatever its status, failed ones too.
+        """Read a prediction as it stands now, whatever its status; also by its id alone.
 
         Raises
         ------
@@ -154,21 +144,14 @@ class AsyncPredictions(Resource):
         timeout: float | None = None,
         on_progress: Callable[[Prediction], object] | None = None,
     ) -> Prediction:
-        """Wait until a prediction ends. An interrupt leaves it running.
+        """Wait until a prediction has succeeded; also by its id alone. An interrupt leaves it running.
 
         Parameters
         ----------
-        prediction : Prediction or str
-            The prediction, or its id.
         timeout : float, optional
             Seconds to wait at most, half an hour when None.
         on_progress : callable, optional
             Called with the `Prediction` each time it is read.
-
-        Returns
-        -------
-        Prediction
-            Succeeded.
 
         Raises
         ------
@@ -190,19 +173,9 @@ class AsyncPredictions(Resource):
         )
 
     async def cancel(self, id: str | Prediction) -> Prediction:
-        """Cancel a prediction that has not ended.
+        """Cancel a prediction that has not ended, also by its id alone; return it as it stands after that.
 
         Whether the API bills what was canceled is not documented.
-
-        Parameters
-        ----------
-        id : str or Prediction
-            The prediction, or its id.
-
-        Returns
-        -------
-        Prediction
-            As it stands after that.
 
         Examples
         --------
@@ -215,12 +188,7 @@ class AsyncPredictions(Resource):
         return await self._on_loop(cancel_prediction(self._connection, id))
 
     async def delete(self, id: str | Prediction) -> None:
-        """Delete a prediction and its outputs at the API, for good. Local copies stay.
-
-        Parameters
-        ----------
-        id : str or Prediction
-            The prediction, or its id.
+        """Delete a prediction, also by its id alone, and its outputs at the API, for good. Local copies stay.
 
         Examples
         --------
@@ -253,10 +221,6 @@ class AsyncPredictions(Resource):
         since, until : date, datetime or str, optional
             Bounds of ``created_at``, inclusive. A day alone, such as ``"2026-11-22"``, means the whole
             day in UTC.
-
-        Returns
-        -------
-        PredictionList
 
         Examples
         --------

@@ -116,6 +116,8 @@ class AsyncResponses(Resource):
     ) -> Response | AsyncTextStream[Response]:
         """Ask a text model for one turn, perhaps after one that the API has kept. It is billed once.
 
+        Errors are those of ``chat.completions.create``.
+
         Parameters
         ----------
         model : str
@@ -132,11 +134,6 @@ class AsyncResponses(Resource):
         -------
         Response, or AsyncTextStream (TextStream of a blocking client)
             With ``stream=True`` as soon as the API has begun to answer.
-
-        Raises
-        ------
-        SkytellsError
-            As ``chat.completions.create`` does.
 
         Examples
         --------
@@ -166,6 +163,8 @@ class AsyncEmbeddings(Resource):
     ) -> Vectors:
         """Turn texts into vectors in which like texts lie close. It is billed once.
 
+        The vectors come in the order of the texts; errors are those of ``chat.completions.create``.
+
         Parameters
         ----------
         model : str
@@ -178,16 +177,6 @@ class AsyncEmbeddings(Resource):
             Seconds to wait for the answer; the client's own when None.
         **params
             Whatever else the route takes, such as ``encoding_format="base64"``, which is decoded here.
-
-        Returns
-        -------
-        Embeddings
-            In the order of the texts.
-
-        Raises
-        ------
-        SkytellsError
-            As ``chat.completions.create`` does.
 
         Examples
         --------

@@ -186,7 +186,8 @@ class Archive(Observer):
         A bucket that cannot be written raises, so that nothing is paid for whose outputs have no place.
         """
         self._writer.resume(account)
-        await asyncio.to_thread(self._writer.check)
+        if self._writer.shared is not None:
+            await asyncio.to_thread(self._writer.shared.check)
         try:
             return model, await asyncio.to_thread(self._reader.canonical, account, input)
         except (ValueError, RecursionError):
@@ -250,12 +251,7 @@ class Archive(Observer):
     def get(self, id: str, origin: str | None = None) -> Prediction | None:
         """Return one prediction by its id, the newest where several accounts have it; None if unknown.
 
-        Parameters
-        ----------
-        id : str
-            The prediction's id.
-        origin : str, optional
-            The base URL of the API it came from, where several have such an id.
+        ``origin`` is the base URL of the API it came from, where several have such an id.
 
         Examples
         --------
@@ -282,11 +278,6 @@ class Archive(Observer):
             Words of a prompt, in any order. There are no operators: whatever is typed is looked for.
         limit : int, optional
             How many at most; None for all.
-
-        Raises
-        ------
-        InvalidInputError
-            Either makes no sense.
 
         Examples
         --------
@@ -319,17 +310,13 @@ class Archive(Observer):
         "completed"), ``cost`` is a text, exact; ``input``, ``output`` and ``tags`` are decoded. A frame is
         made of this, since a dict for each of 100,000 rows takes longer than all the rest.
         """
-        return self._reader.columns(origin)
+        where, values = conditions({"p.origin = ?": origin})
+        return self._reader.read_mended(
+            lambda db, damaged: index.columns(db, where, values, damaged), list[dict[str, Sequence[Any]]]()
+        )
 
     def outputs(self, id: str, origin: str | None = None) -> list[Stored]:
-        """List what is kept of each output of a prediction, and why one is missing.
-
-        Parameters
-        ----------
-        id : str
-            The prediction's id.
-        origin : str, optional
-            The base URL of the API it came from, where several have such an id.
+        """List what is kept of each output of a prediction, and why one is missing; parameters as for `get`.
 
         Examples
         --------
@@ -447,30 +434,14 @@ class Archive(Observer):
     ) -> Iterator[Prediction]:
         """Find what this account has made of an equal input and whose files are there, newest first.
 
-        Parameters
-        ----------
-        account : Account
-            Whose they are.
-        model, input : str, mapping
-            Plain JSON, with files as data URIs, which are compared by their content. Where a client of this
-            account has read the model's schema, what is left out counts as its default.
-        without : container of str
-            Ids that are passed over.
-        oldest_first : bool
-            Whether they come the other way round.
+        ``input`` is plain JSON, with files as data URIs, which are compared by their content. Where a client
+        of this account has read the model's schema, what is left out counts as its default. ``without`` are
+        ids that are passed over.
         """
         return self._reader.equal_inputs(account, model, input, without, oldest_first)
 
     def by_ids(self, ids: Sequence[str], account: Account) -> dict[str, Prediction]:
-        """Return those of an account's predictions that are here, by their id; `ids` of others are no error.
-
-        Parameters
-        ----------
-        ids : sequence of str
-            Their ids.
-        account : Account
-            Whose they are.
-        """
+        """Return those of an account's predictions that are here, by their id; ids of others are no error."""
         where = "p.origin = ? AND p.account = ? AND p.id IN (SELECT value FROM json_each(?))"
         values = (account.origin, account.fingerprint, json.dumps([*map(index.replace_surrogates, ids)]))
         return {prediction.id: prediction for prediction in self._reader.predictions(where, values, None)}
@@ -487,12 +458,8 @@ class Archive(Observer):
     ) -> list[Path]:
         """Copy outputs to a folder of your own, with a table of what they are, and return the copies' paths.
 
-        Parameters
-        ----------
-        folder : str or Path
-            Where to; it is made where it is missing. Files of the same names are replaced.
-        min_rating, tag, model, since, until
-            Which, as for `predictions`.
+        The folder is made where it is missing, and files of the same names are replaced. Which outputs is
+        said as for `predictions`.
 
         Raises
         ------
@@ -539,13 +506,8 @@ class Archive(Observer):
     def adopt(self, client: Client | AsyncClient) -> PredictionList:
         """Record everything that the API still lists, and fetch every output that is still to be had.
 
-        What is archived already is not asked for again. An asyncio client is used through its
-        blocking face.
-
-        Returns
-        -------
-        PredictionList
-            What was not here before, or has files now that were missing; newest first.
+        What is archived already is not asked for again. Returned is what was not here before, or has files
+        now that were missing, newest first.
 
         Examples
         --------

@@ -179,28 +179,24 @@ class Database:
             self.close()
             if damaged != self._identity_on_disk():
                 return  # another process has set it aside already
+            name = f"{self.path.stem}-damaged-{time.strftime('%Y%m%d-%H%M%S')}"
+            target = self.path.with_name(name + self.path.suffix)
+            while target.exists():  # twice within a second; this name sorts behind it
+                target = target.with_name(f"{target.stem}_again{target.suffix}")
             try:
-                target = self._renamed()
+                os.replace(self.path, target)
             except OSError as error:
                 if error.errno not in _FORBIDDEN:
                     raise
                 self._is_useless = True
                 return
+            for suffix in ("-wal", "-shm"):
+                with suppress(FileNotFoundError):
+                    os.replace(f"{self.path}{suffix}", f"{target}{suffix}")
         warn_user(
             f"The archive's index {self.path} was damaged. No output is lost: it was set aside as "
             f"{target.name}, and an index is made anew from the JSON files beside the outputs."
         )
-
-    def _renamed(self) -> Path:
-        name = f"{self.path.stem}-damaged-{time.strftime('%Y%m%d-%H%M%S')}"
-        target = self.path.with_name(name + self.path.suffix)
-        while target.exists():  # twice within a second; this name sorts behind it
-            target = target.with_name(f"{target.stem}_again{target.suffix}")
-        os.replace(self.path, target)
-        for suffix in ("-wal", "-shm"):
-            with suppress(FileNotFoundError):
-                os.replace(f"{self.path}{suffix}", f"{target}{suffix}")
-        return target
 
     def _open(self, for_writing: bool, patience: float) -> sqlite3.Connection:
         if self._connection is not None:
@@ -375,14 +371,9 @@ def is_locked(error: BaseException) -> bool:
     return _is_busy(error) or (error.__cause__ is not None and _is_busy(error.__cause__))
 
 
-def reason(error: OSError | sqlite3.Error) -> str:
-    """Describe in a few words why a disk or an index cannot be written."""
-    return _reason_and_remedy(error)[0]
-
-
 def archive_error(error: OSError | sqlite3.Error, folder: Path) -> SkytellsError:
     """Turn an error of the disk or of SQLite into one that says what to do."""
-    what, remedy = _reason_and_remedy(error)
+    what, remedy = reason_and_remedy(error)
     return SkytellsError(
         f"Cannot write to the archive in {folder}: {what}. Outputs stay at the API for about 5 minutes: "
         f"{remedy}.",
@@ -390,7 +381,8 @@ def archive_error(error: OSError | sqlite3.Error, folder: Path) -> SkytellsError
     )
 
 
-def _reason_and_remedy(error: OSError | sqlite3.Error) -> tuple[str, str]:
+def reason_and_remedy(error: OSError | sqlite3.Error) -> tuple[str, str]:
+    """Describe in a few words why a disk or an index cannot be written, and what to do."""
     code = _primary(error)
     number = error.errno if isinstance(error, OSError) else None
     if code == sqlite3.SQLITE_FULL or number in _FULL:

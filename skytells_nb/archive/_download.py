@@ -17,7 +17,7 @@ from typing import Any, Final, Literal, TypeAlias
 from ..api import Download, download
 from ..filetypes import HEAD, sniff, sniff_file
 from ..models import Prediction
-from ._database import reason
+from ._database import reason_and_remedy
 from ._files import FileStore, write_to
 from ._metadata import BrokenImageError, embed, measure
 from ._serialize import decode_data_uri, is_data_uri
@@ -130,7 +130,7 @@ async def download_output(
                         position, problem=problem, expired=got.expired and not late, again=again
                     )
         except OSError as error:
-            result = DownloadResult(position, problem=reason(error))
+            result = DownloadResult(position, problem=reason_and_remedy(error)[0])
         finally:
             if result.temporary is None and path is not None:
                 path.unlink(missing_ok=True)

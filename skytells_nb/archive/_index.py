@@ -534,36 +534,24 @@ def _decoded(rows: Sequence[tuple[Any, ...]]) -> dict[str, Sequence[Any]]:
     return found
 
 
+_SAME: Final = (
+    *("id", "model", "model_type", "status", "predict_s", "total_s", "n_outputs", "output", "error"),
+    *("prompt", "source", "origin", "input", "account", "rating", "note", "tokens_in", "tokens_out"),
+)
+
+
 def plain_rows(chunk: dict[str, Sequence[Any]]) -> Iterator[dict[str, Any]]:
     """Turn `columns` into rows with the names of a predictions frame."""
     for values in zip(*chunk.values(), strict=True):
         row = dict(zip(chunk, values, strict=True))
         created, started = row["created"], row["started"]
-        yield {
-            "id": row["id"],
-            "model": row["model"],
-            "model_type": row["model_type"],
-            "status": row["status"],
+        yield {name: row[name] for name in _SAME} | {
             "created_at": from_micros(created),
             "started_at": from_micros(started),
             "completed_at": from_micros(row["completed"]),
             "queue_s": None if created is None or started is None else (started - created) / 1e6,
-            "predict_s": row["predict_s"],
-            "total_s": row["total_s"],
             "cost": None if row["cost"] is None else Decimal(row["cost"]),
             "currency": None if row["cost"] is None else CREDITS if row["sandbox"] else "USD",
-            "n_outputs": row["n_outputs"],
-            "output": row["output"],
-            "error": row["error"],
-            "prompt": row["prompt"],
-            "source": row["source"],
-            "origin": row["origin"],
-            "input": row["input"],
-            "account": row["account"],
             "sandbox": bool(row["sandbox"]),
-            "rating": row["rating"],
             "tags": row["tags"] or [],
-            "note": row["note"],
-            "tokens_in": row["tokens_in"],
-            "tokens_out": row["tokens_out"],
         }

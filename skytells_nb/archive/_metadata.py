@@ -49,10 +49,32 @@ class BrokenImageError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class _Format:
+    """A kind of file: its parts, of which one kind holds a record, and another content credentials."""
+
+    parts: Callable[[bytes], Iterator[tuple[int | bytes, int, int]]]
     measure: Callable[[bytes], tuple[int, int]]
     embed: Callable[[bytes, str, str], bytes]
-    extract: Callable[[bytes], str | None]
-    has_credentials: Callable[[bytes], bool]
+    metadata: int | bytes
+    before: bytes  # what such a part begins with where it holds a record
+    credentials: int | bytes
+    marked: bytes = b""
+
+    def extract(self, data: bytes) -> str | None:
+        for kind, at, end in self.parts(data):
+            if kind == self.metadata and data.startswith(self.before, at):
+                body = data[at + len(self.before) : end]
+                if kind == b"iTXt":
+                    return body.decode("utf-8", "replace")
+                if (found := _xmp_extract(body)) is not None:
+                    return found
+        return None
+
+    def has_credentials(self, data: bytes) -> bool:
+        return any(
+            (kind == self.credentials and data.startswith(self.marked, at))
+            or (kind == self.metadata and _XMP_CREDENTIALS in data[at:end])
+            for kind, at, end in self.parts(data)
+        )
 
 
 def embed(data: bytes, record: dict[str, Any]) -> bytes:
@@ -157,14 +179,14 @@ def _fitting(record: dict[str, Any]) -> str:
 
 
 def _png_chunks(data: bytes) -> Iterator[tuple[bytes, int, int]]:
-    """Each chunk's type, where it begins, and where the next one does."""
+    """Each chunk's type, and where its body begins and ends, with four bytes behind it."""
     at = len(_PNG_SIGNATURE)
     while at + 12 <= len(data):
         length, kind = struct.unpack_from(">I4s", data, at)
         end = at + 12 + length
         if end > len(data):
             break
-        yield kind, at, end
+        yield kind, at + 8, end - 4
         if kind == b"IEND":
             return
         at = end
@@ -190,38 +212,23 @@ def _png_embed(data: bytes, text: str, caption: str) -> bytes:
     kept, start = [], len(_PNG_SIGNATURE)
     header = b""
     end = start
-    for kind, at, end in _png_chunks(data):
+    for kind, at, stop in _png_chunks(data):
+        end = stop + 4
         if kind == b"IHDR":
             header = data[start:end]
-        elif not (kind == b"iTXt" and data.startswith(_PNG_KEYWORD + b"\x00", at + 8)):
-            kept.append(data[at:end])
+        elif not (kind == b"iTXt" and data.startswith(_PNG_KEYWORD + b"\x00", at)):
+            kept.append(data[at - 8 : end])
     added = _png_text(_PNG_KEYWORD, text)
     if caption and b"iTXtDescription\x00" not in data:
         added += _png_text(b"Description", caption[:2000])
     return b"".join([_PNG_SIGNATURE, header, added, *kept, data[end:]])
 
 
-def _png_extract(data: bytes) -> str | None:
-    for kind, at, end in _png_chunks(data):
-        if kind == b"iTXt" and data.startswith(_PNG_KEYWORD + b"\x00\x00\x00\x00\x00", at + 8):
-            return data[at + 8 + len(_PNG_KEYWORD) + 5 : end - 4].decode("utf-8", "replace")
-        if kind == b"IDAT":
-            return None
-    return None
-
-
-def _png_has_credentials(data: bytes) -> bool:
-    return any(
-        kind == b"caBX" or (kind == b"iTXt" and _XMP_CREDENTIALS in data[at:end])
-        for kind, at, end in _png_chunks(data)
-    )
-
-
 # JPEG: an XMP packet in an APP1 segment of its own, behind JFIF and EXIF.
 
 
 def _jpeg_segments(data: bytes) -> Iterator[tuple[int, int, int]]:
-    """Each segment's marker, where it begins, and where the next one does, up to the image data."""
+    """Each segment's marker, and where its body begins and ends, up to the image data."""
     at = 2
     while at + 4 <= len(data) and data[at] == 0xFF:
         marker = data[at + 1]
@@ -231,7 +238,7 @@ def _jpeg_segments(data: bytes) -> Iterator[tuple[int, int, int]]:
         end = at + 2 + struct.unpack_from(">H", data, at + 2)[0]
         if end > len(data) or end < at + 4:
             break
-        yield marker, at, end
+        yield marker, at + 4, end
         if marker == 0xDA:
             return
         at = end
@@ -247,7 +254,7 @@ def _jpeg_measure(data: bytes) -> tuple[int, int]:
     size = None
     for marker, at, _ in _jpeg_segments(data):
         if marker in _JPEG_FRAMES and size is None:
-            height, width = struct.unpack_from(">HH", data, at + 5)
+            height, width = struct.unpack_from(">HH", data, at + 1)
             size = (width, height)
     if size is None or data.rfind(b"\xff\xd9") < 0:
         raise BrokenImageError("the JPEG stops before its end")
@@ -259,34 +266,17 @@ def _jpeg_embed(data: bytes, text: str, caption: str) -> bytes:
     # JFIF has to come first, and readers look for EXIF right behind it.
     place = 2
     for marker, at, end in _jpeg_segments(data):
-        if marker == 0xE1 and data.startswith(_JPEG_XMP, at + 4):
-            grown = _xmp_extended(data[at + 4 + len(_JPEG_XMP) : end], text)
+        if marker == 0xE1 and data.startswith(_JPEG_XMP, at):
+            grown = _xmp_extended(data[at + len(_JPEG_XMP) : end], text)
             if grown is None or len(grown) + len(_JPEG_XMP) > _JPEG_LARGEST:
                 return data
-            return data[:at] + _jpeg_segment(grown) + data[end:]
-        if marker == 0xE0 or (marker == 0xE1 and data.startswith(b"Exif\x00", at + 4)):
+            return data[: at - 4] + _jpeg_segment(grown) + data[end:]
+        if marker == 0xE0 or (marker == 0xE1 and data.startswith(b"Exif\x00", at)):
             place = end
     new = _xmp_packet(text, caption)
     if len(new) + len(_JPEG_XMP) > _JPEG_LARGEST:
         return data
     return data[:place] + _jpeg_segment(new) + data[place:]
-
-
-def _jpeg_extract(data: bytes) -> str | None:
-    for marker, at, end in _jpeg_segments(data):
-        if marker == 0xE1 and data.startswith(_JPEG_XMP, at + 4):
-            found = _xmp_extract(data[at + 4 + len(_JPEG_XMP) : end])
-            if found is not None:
-                return found
-    return None
-
-
-def _jpeg_has_credentials(data: bytes) -> bool:
-    return any(  # JUMBF in an APP11 segment, or a packet that points to credentials elsewhere
-        (marker == 0xEB and data.startswith(b"JP", at + 4))
-        or (marker == 0xE1 and _XMP_CREDENTIALS in data[at:end])
-        for marker, at, end in _jpeg_segments(data)
-    )
 
 
 # WebP: an XMP chunk needs the extended form, so a simple file is given its VP8X header first.
@@ -353,20 +343,6 @@ def _webp_embed(data: bytes, text: str, caption: str) -> bytes:
     return b"RIFF" + struct.pack("<I", len(body)) + body + tail
 
 
-def _webp_extract(data: bytes) -> str | None:
-    for kind, at, end in _webp_chunks(data):
-        if kind == b"XMP ":
-            return _xmp_extract(data[at:end])
-    return None
-
-
-def _webp_has_credentials(data: bytes) -> bool:
-    return any(
-        kind == b"C2PA" or (kind == b"XMP " and _XMP_CREDENTIALS in data[at:end])
-        for kind, at, end in _webp_chunks(data)
-    )
-
-
 # XMP: the record as one attribute, the prompt as a caption. Packets are read by looking for our
 # attribute, never by an XML parser: a packet in a file from elsewhere is not to be trusted with entities.
 
@@ -403,9 +379,12 @@ def _xmp_extract(packet: bytes) -> str | None:
 
 
 _FORMATS: Final = {
-    "image/png": _Format(_png_measure, _png_embed, _png_extract, _png_has_credentials),
-    "image/jpeg": _Format(_jpeg_measure, _jpeg_embed, _jpeg_extract, _jpeg_has_credentials),
+    "image/png": _Format(
+        _png_chunks, _png_measure, _png_embed, b"iTXt", _PNG_KEYWORD + b"\x00\x00\x00\x00\x00", b"caBX"
+    ),
+    # Credentials are JUMBF in an APP11 segment, or a packet points to some elsewhere.
+    "image/jpeg": _Format(_jpeg_segments, _jpeg_measure, _jpeg_embed, 0xE1, _JPEG_XMP, 0xEB, b"JP"),
     "image/webp": _Format(
-        lambda data: _webp_canvas(data)[:2], _webp_embed, _webp_extract, _webp_has_credentials
+        _webp_chunks, lambda data: _webp_canvas(data)[:2], _webp_embed, b"XMP ", b"", b"C2PA"
     ),
 }

@@ -51,11 +51,9 @@ class ArchiveReader:
         return int(self.read(lambda db: db.execute(query).fetchone()[0], 0))
 
     def rows(self, id: str, origin: str | None = None) -> list[int]:
-        """Return the rows of a prediction, the newest first; of any origin where none is named."""
         return self.read(lambda db: rows_of(db, id, origin), list[int]())
 
     def of_rows(self, rowids: list[int], limit: int | None = None) -> PredictionList:
-        """Return the predictions of these rows."""
         return self.predictions("p.rowid IN (SELECT value FROM json_each(?))", (json.dumps(rowids),), limit)
 
     def predictions(self, where: str, values: Sequence[Any], limit: int | None = None) -> PredictionList:
@@ -91,7 +89,6 @@ class ArchiveReader:
         without: Container[str],
         oldest_first: bool,
     ) -> Iterator[Prediction]:
-        """Yield what an account has made of an equal input and whose files are there."""
         try:
             asked, as_sent = self.canonical(account, input), canonical(input)
         except (ValueError, RecursionError):
@@ -127,16 +124,7 @@ class ArchiveReader:
         found: dict[str, Any] = canonical(input, read)
         return found
 
-    def columns(self, origin: str | None) -> list[dict[str, Sequence[Any]]]:
-        """Return everything as plain columns, newest first, some thousand rows at a time."""
-        where, values = conditions({"p.origin = ?": origin})
-        return self.read_mended(
-            lambda db, damaged: index.columns(db, where, values, damaged), list[dict[str, Sequence[Any]]]()
-        )
-
     def outputs(self, id: str, origin: str | None) -> list[index.Stored]:
-        """Return what is stored of each output of a prediction."""
-
         def read(db: sqlite3.Connection) -> list[index.Stored]:
             rows = rows_of(db, id, origin)
             found = index.outputs_of(db, rows[0]) if rows else {}

@@ -23,11 +23,6 @@ from ._serialize import UNREADABLE, Rating, merge, restore
 LARGEST: Final = 64 * 2**20
 
 
-def has_records(files: FileStore) -> bool:
-    """Whether any JSON file lies in a day's folder."""
-    return next(files.names(SIDECAR), None) is not None
-
-
 def database(files: FileStore, fill: Callable[[sqlite3.Connection], object] | None = None) -> Database:
     """Return the index of a folder; ``fill`` makes a new one, in the place of `create`."""
     return Database(
@@ -36,7 +31,7 @@ def database(files: FileStore, fill: Callable[[sqlite3.Connection], object] | No
         create=fill or partial(create, files),
         upgrade=index.upgrade,
         check=index.check,
-        expected=partial(has_records, files),
+        expected=lambda: next(files.names(SIDECAR), None) is not None,
     )
 
 

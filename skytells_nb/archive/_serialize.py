@@ -109,7 +109,6 @@ def elide_data_uris(value: Any) -> Any:
 
 
 def is_data_uri(text: str) -> bool:
-    """Whether a text is a data URI."""
     return _DATA.match(text) is not None
 
 

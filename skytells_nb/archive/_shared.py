@@ -129,7 +129,6 @@ class SharedFiles(FileStore):
         return CachedPath.of(self._at(name), partial(self.fetch, name))
 
     def exists(self, name: str | None) -> bool:
-        """Whether there is such a file, here or there."""
         return super().exists(name) or (name is not None and is_name(name) and self.remote.exists(name))
 
     def fetch(self, name: str) -> None:

@@ -26,7 +26,7 @@ from ..models import Prediction
 from ..schema import UNSET
 from . import _index as index
 from . import _reindex as reindex
-from ._database import Database, archive_error, is_locked, reason
+from ._database import Database, archive_error, is_locked, reason_and_remedy
 from ._download import KEPT, DownloadResult, download_output, embed_record, form_of
 from ._files import SIDECAR, FileStore, file_name
 from ._index import Stored
@@ -277,7 +277,7 @@ class ArchiveWriter:
             draft.beside[result.position] = self._sidecar(draft, result.position, result)
         except OSError as error:
             _clear([result])
-            result.temporary, result.problem = None, reason(error)
+            result.temporary, result.problem = None, reason_and_remedy(error)[0]
 
     def _sidecar(
         self, draft: _Draft, position: int | None, file: DownloadResult | Stored | None = None
@@ -435,11 +435,6 @@ class ArchiveWriter:
                 raise
 
     # Where several machines share it
-
-    def check(self) -> None:
-        """Make sure, once, that the shared place can be written: before anything is paid for."""
-        if self.shared is not None:
-            self.shared.check()
 
     def catch_up(self) -> None:
         """Bring the index up to date with what was kept without it, and with what other machines kept."""

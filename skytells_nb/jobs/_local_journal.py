@@ -166,7 +166,6 @@ class LocalJournal(Journal):
         return items or None
 
     def ids(self, since: int, *, own: bool = False) -> frozenset[str]:  # noqa: ARG002 - they are few enough
-        """Return every id that an item of this account has, in whichever batch, or in this one alone."""
         query = (
             "SELECT i.id FROM jobs_items i JOIN jobs_batches b ON b.n = i.batch "
             "WHERE b.origin = ? AND b.account = ? AND (NOT ? OR b.n = ?) AND i.id IS NOT NULL"
@@ -176,11 +175,9 @@ class LocalJournal(Journal):
         return frozenset(row[0] for row in found)
 
     def wind_up(self) -> None:
-        """Let the next run in this process know that the lock is released in a moment."""
         _winding_up.add(self._place_of_lock)
 
     def release(self) -> None:
-        """Release the lock."""
         _winding_up.discard(self._place_of_lock)
         self._lock_file.release()
 

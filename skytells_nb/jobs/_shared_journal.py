@@ -164,7 +164,6 @@ class SharedJournal(Journal):
             time.sleep(_TURN)
 
     def end_look(self) -> None:
-        """Let the next one look."""
         looker, self._looker = self._looker, None
         if looker is not None:
             looker.close()
@@ -185,7 +184,6 @@ class SharedJournal(Journal):
         return Counts(*self._counts, stopped_by if stops != self.stops else None)
 
     def hurry(self) -> None:
-        """Wait no longer than a moment for a database that is away."""
         self._database.hurry(_MOMENT)
 
     def is_open(self) -> bool:

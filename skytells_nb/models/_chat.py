@@ -166,13 +166,7 @@ class ToolCall:
         )
 
     def result(self, value: object) -> dict[str, Any]:
-        """Return the message that tells the model what the function returned.
-
-        Parameters
-        ----------
-        value : object
-            A text as it is, anything else as JSON.
-        """
+        """Return the message that tells the model what the function returned: a text, or anything as JSON."""
         text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
         return {"role": "tool", "tool_call_id": self.id, "content": text}
 
@@ -336,13 +330,7 @@ class TextAnswer(Finished):
         return hash((self.origin, self.id))
 
     def to_prediction(self, status: Status = "succeeded", error: str | None = None) -> Prediction:
-        """Return the same call as an archive keeps it and a frame counts it, without vectors.
-
-        Parameters
-        ----------
-        status, error : str, optional
-            How it ended, where not well.
-        """
+        """Return the same call as an archive keeps it and a frame counts it, without vectors."""
         if not self.id:
             raise SkytellsError("This answer has no id, so nothing can keep it.", charged=False)
         return Prediction(

@@ -261,15 +261,7 @@ class Prediction(Finished, Drawn):
         _lazy.show(self, full=full)
 
     def save(self, path: str | os.PathLike[str], index: int | None = None) -> list[Path]:
-        """Copy its outputs to a file or a folder, and return the paths (``sky.save``).
-
-        Parameters
-        ----------
-        path : str or Path
-            A file such as ``fox.png``, whose ending says the format, or a folder.
-        index : int, optional
-            Only this output.
-        """
+        """Copy its outputs, or one of them, to a file or a folder, and return the paths (``sky.save``)."""
         saved: list[Path] = _lazy.save(self, path, index)
         return saved
 
@@ -279,29 +271,14 @@ class Prediction(Finished, Drawn):
         return found
 
     def rate(self, stars: int | None = None, tags: Iterable[str] = (), note: str = "") -> None:
-        """Keep what you think of it, in the archive that has it.
+        """Keep what you think of it, in the archive that has it: ``stars`` are 1 to 5, or 0 to reject it.
 
-        Parameters
-        ----------
-        stars : int or None
-            1 to 5; 0 rejects it; None takes the rating back.
-        tags : iterable of str
-            Words to find it by: ``archive.predictions(tag="cover")``.
-        note : str
-            Anything else.
+        None takes the rating back. It is found again by its tags: ``archive.predictions(tag="cover")``.
         """
         _lazy.rate(self, stars, tags=tags, note=note)
 
     def again(self, *, reuse: bool | None = None, **changes: Any) -> Prediction:
-        """Create one like it, with changes (``sky.again``).
-
-        Parameters
-        ----------
-        reuse : bool, optional
-            Whether to look in the archive first; None leaves it to ``sky.options.reuse``.
-        **changes
-            Inputs to change or add; None leaves one out.
-        """
+        """Create one like it, with inputs changed or added; None leaves one out (``sky.again``)."""
         made: Prediction = _lazy.again(self, reuse=reuse, **changes)
         return made
 

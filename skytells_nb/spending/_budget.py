@@ -273,7 +273,6 @@ class Budget(Observer):
         return self._reserve(known, model, estimate)
 
     async def created(self, account: Account, ticket: object, prediction: Prediction) -> None:  # noqa: ARG002 - as Observer has it
-        """Tie the reservation to the prediction."""
         if isinstance(ticket, Entry):
             self._ledger.tie(ticket, prediction.id)
 
@@ -284,7 +283,6 @@ class Budget(Observer):
         error: BaseException,  # noqa: ARG002 - as Observer has it
         sent: bool,
     ) -> None:
-        """Release the reservation, unless the prediction may have been made after all."""
         if isinstance(ticket, Entry):
             if sent:
                 self._ledger.doubt(ticket)
@@ -292,7 +290,6 @@ class Budget(Observer):
                 self._ledger.give_back(ticket)
 
     async def ended(self, account: Account, prediction: Prediction) -> Prediction:
-        """Put the real cost in the place of the reservation."""
         self._ledger.settle(account.origin, prediction.id, _paid(prediction))
         return prediction
 

@@ -87,10 +87,6 @@ def verify(body: bytes | str, signature: str | None, secret: str | Iterable[str]
         The account's API key in general mode, the dashboard's webhook secret in enterprise mode; several
         while a secret is being changed.
 
-    Returns
-    -------
-    bool
-
     Raises
     ------
     InvalidInputError
@@ -141,10 +137,6 @@ def parse(
         body that was checked before.
     origin : str, optional
         The base URL of the API that it came from.
-
-    Returns
-    -------
-    Prediction
 
     Raises
     ------
@@ -276,12 +268,7 @@ class Receiver:
     def wait(self, prediction: Prediction | str, *, timeout: float | None = None) -> Prediction:
         """Wait until a delivery says that a prediction has ended; returns it as delivered.
 
-        Parameters
-        ----------
-        prediction : Prediction or str
-            The prediction, or its id.
-        timeout : float, optional
-            Seconds to wait at most, half an hour when None.
+        ``timeout`` are the seconds to wait at most, half an hour when None.
 
         Raises
         ------

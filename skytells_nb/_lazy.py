@@ -6,7 +6,7 @@ go through here: this is the one place where a function is named by a text, and 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from importlib import import_module
 from typing import Any
 
@@ -48,12 +48,14 @@ connect = Upward("_connect", "connect")
 UPWARD = tuple(found for found in vars().copy().values() if isinstance(found, Upward))
 
 
-def on_demand(package: str, homes: Mapping[str, str]) -> Callable[[str], Any]:
-    """Return a package's ``__getattr__``, which imports names from their modules when they are asked for."""
+def on_demand(package: str, *modules: str) -> Callable[[str], Any]:
+    """Return a package's ``__getattr__``: it imports these modules once a name of theirs is asked for."""
 
     def find(name: str) -> Any:
-        if name not in homes:
-            raise AttributeError(f"module {package!r} has no attribute {name!r}")
-        return getattr(import_module(f"{package}.{homes[name]}"), name)
+        for module in modules if name[0] != "_" else ():
+            found = getattr(import_module(f"{package}.{module}"), name, None)
+            if found is not None:
+                return found
+        raise AttributeError(f"module {package!r} has no attribute {name!r}")
 
     return find

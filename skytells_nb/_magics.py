@@ -113,8 +113,15 @@ def parse(line: str) -> MagicArgs:
             reuse = word == "--reuse"
         elif word.startswith("--") and len(word) > 2:
             name, given_here, value = word[2:].partition("=")
-            taken: Any = value if given_here else _value(words)
-            _add(given, name.replace("-", "_"), taken)
+            taken: Any = value
+            if not given_here:
+                is_flag = not words or (words[0].startswith("-") and not _NUMBER.match(words[0]))
+                taken = True if is_flag else words.pop(0)
+            name = name.replace("-", "_")
+            if name in given:
+                earlier = given[name]
+                taken = [*(earlier if isinstance(earlier, list) else [earlier]), taken]
+            given[name] = taken
         elif model or word.startswith("-"):
             raise MagicError(f"{word!r} is not understood. Nothing was sent. {_USAGE}")
         else:
@@ -149,20 +156,6 @@ def fill_in(text: str, variables: Mapping[str, Any]) -> str:
         return str(variables[name])
 
     return _FILL.sub(fill, text)
-
-
-def _value(words: list[str]) -> Any:
-    if not words or (words[0].startswith("-") and not _NUMBER.match(words[0])):
-        return True
-    return words.pop(0)
-
-
-def _add(given: dict[str, Any], name: str, value: Any) -> None:
-    if name in given:
-        earlier = given[name]
-        given[name] = [*(earlier if isinstance(earlier, list) else [earlier]), value]
-    else:
-        given[name] = value
 
 
 def _with_short_errors(work: Callable[[], object]) -> object:

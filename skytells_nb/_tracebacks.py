@@ -169,16 +169,13 @@ def short_traceback(error: BaseException, shell: Any = None) -> list[str]:
         lines += [where, f"----> {(frame.line or '').strip()}"]
     text = [str(error), *getattr(error, "__notes__", ())]
     text += [f"{type(each).__name__}: {each}" for each in getattr(error, "exceptions", ())]
-    message = [part for each in text for line in each.splitlines() for part in _wrapped(line)]
+    wrap = textwrap.TextWrapper(_WIDTH, break_long_words=False, break_on_hyphens=False).wrap
+    message = [part for each in text for line in each.splitlines() for part in wrap(line)]
     message[:1] = [f"{red}{name}{plain}: {message[0]}" if message else name]
     room = MOST_LINES - len(lines) - 1
     if len(message) > room:
         message = [*message[: room - 1], "… str(error) has the whole of it."]
     return [*lines, "", *message]
-
-
-def _wrapped(line: str) -> list[str]:
-    return textwrap.wrap(line, _WIDTH, break_long_words=False, break_on_hyphens=False)
 
 
 def _user_frames(error: BaseException) -> list[traceback.FrameSummary]:

@@ -105,12 +105,10 @@ def encodable(text: str, stream: TextIO | None = None) -> str:
     try:
         text.encode(charset)
     except UnicodeEncodeError:
-        known = (letter if _fits(letter, charset) else _IN_ASCII.get(letter, letter) for letter in text)
+        known = (
+            letter if letter.encode(charset, "ignore") else _IN_ASCII.get(letter, letter) for letter in text
+        )
         return "".join(known).encode(charset, "replace").decode(charset)
     except LookupError:  # a stream of somebody's own
         return text
     return text
-
-
-def _fits(letter: str, charset: str) -> bool:
-    return letter.encode(charset, "ignore") != b""

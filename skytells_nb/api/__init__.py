@@ -85,15 +85,5 @@ __all__ = [
     "watch_created",
 ]
 
-_TEXT = {
-    "AsyncTextStream": "_stream",
-    "TextStream": "_stream",
-    "as_text_input": "_text_requests",
-    "check_text_names": "_text_requests",
-    "check_text_input": "_text_requests",
-    "ask_for_prediction": "_ask",
-    "open_stream": "_text",
-}
-"""What only text models need, and who asks no text model shall not wait for."""
-
-__getattr__ = _lazy.on_demand(__name__, _TEXT)
+# What only text models need, and who asks no text model shall not wait for.
+__getattr__ = _lazy.on_demand(__name__, "_text_requests", "_stream", "_ask", "_text")

@@ -6,7 +6,6 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
-from typing import Any
 
 from .. import __version__
 from ..exceptions import SkytellsError
@@ -68,23 +67,13 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"skytells-nb {__version__}")
     commands = parser.add_subparsers(dest="command", metavar="command")
-    for add in (_add_demo, _add_lab, _add_models, _add_predictions, _add_spend, _add_sandbox, _add_faults):
-        add(commands)
-    return parser
 
-
-_Commands = Any  # argparse has no public name for what add_subparsers returns
-
-
-def _add_demo(commands: _Commands) -> None:
     demo = commands.add_parser("demo", help="make four variations of a picture in parallel, and keep them")
     demo.add_argument("prompt", nargs="?", default="A red fox in snow", help="what to picture")
     demo.add_argument("--model", default="truefusion-pro", help="the model's slug (default: %(default)s)")
     demo.add_argument("--size", type=int, default=512, help="width and height in pixels (default: 512)")
     demo.add_argument("--folder", default="skytells_outputs", help="where pictures go (default: %(default)s)")
 
-
-def _add_lab(commands: _Commands) -> None:
     lab = commands.add_parser(
         "lab",
         help="open the lessons in JupyterLab, on the sandbox",
@@ -95,16 +84,12 @@ def _add_lab(commands: _Commands) -> None:
     lab.add_argument("--folder", default="notebooks", help="where they are put (default: ./notebooks)")
     lab.add_argument("--real", action="store_true", help="keep SKYTELLS_API_KEY: predictions are billed")
 
-
-def _add_models(commands: _Commands) -> None:
     models = commands.add_parser("models", help="print the live price list, or one model with its inputs")
     models.add_argument("name", nargs="?", metavar="NAME", help="its inputs, prices, and a call that runs")
     models.add_argument("--criteria", action="store_true", help="a line for every rule of a price")
 
-
-def _add_predictions(commands: _Commands) -> None:
-    parser = commands.add_parser("predictions", help="list predictions; get, wait for, cancel or save one")
-    actions = parser.add_subparsers(dest="action", metavar="action", required=True)
+    one_of = commands.add_parser("predictions", help="list predictions; get, wait for, cancel or save one")
+    actions = one_of.add_subparsers(dest="action", metavar="action", required=True)
     listing = actions.add_parser("list", help="the newest first")
     listing.add_argument("--model", metavar="NAME", help="only of this model")
     listing.add_argument("--status", choices=STATUSES, help="only with this status")
@@ -130,8 +115,6 @@ def _add_predictions(commands: _Commands) -> None:
         if name != "save":
             action.add_argument("--json", action="store_true", help="as JSON, as the API gave it")
 
-
-def _add_spend(commands: _Commands) -> None:
     spend = commands.add_parser("spend", help="print what was spent, on what")
     spend.add_argument("--by", action="append", default=[], metavar="COLUMN", help="model, status, input.…")
     spend.add_argument("--freq", metavar="F", help="a pandas frequency, such as D for days")
@@ -139,14 +122,10 @@ def _add_spend(commands: _Commands) -> None:
     spend.add_argument("--folder", default="skytells_outputs", help="the archive (default: %(default)s)")
     spend.add_argument("--api", action="store_true", help="read the API's own listing instead")
 
-
-def _add_sandbox(commands: _Commands) -> None:
     commands.add_parser(
         "sandbox", help="serve the sandbox API until interrupted", add_help=False, prefix_chars="\0"
     )
 
-
-def _add_faults(commands: _Commands) -> None:
     faults = commands.add_parser(
         "faults", help="make something go wrong in a running sandbox, for a minute or until it is cleared"
     )
@@ -168,3 +147,4 @@ def _add_faults(commands: _Commands) -> None:
     faults.add_argument("--clear", action="store_true", help="switch this fault off, or all of them")
     faults.add_argument("--url", help="the sandbox's base URL (default: that of the last one started here)")
     faults.add_argument("--key", help="its own key; in a class, the teacher's")
+    return parser

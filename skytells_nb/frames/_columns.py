@@ -355,7 +355,7 @@ def from_frame(frame: pd.DataFrame) -> Chunk:
         row = next(at for at, each in enumerate(chunk["id"]) if not each)
         raise InvalidInputError(f"Row {row} is no prediction: it has no 'id'.")
     if all(each is None for each in chunk["output"]) and "n_outputs" in chunk:
-        chunk["n_outputs"] = [None if np.isnan(each) else int(each) for each in chunk["n_outputs"]]
+        chunk["n_outputs"] = _whole(chunk["n_outputs"])
     else:
         chunk.pop("n_outputs", None)
     chunk["currency"] = [
@@ -368,20 +368,21 @@ def from_frame(frame: pd.DataFrame) -> Chunk:
     }
     if RATED.keys() <= set(frame.columns):
         chunk["rated"] = {
-            "rating": [
-                None if np.isnan(each) else int(each) for each in as_numbers(frame["rating"], "rating")
-            ],
+            "rating": _whole(as_numbers(frame["rating"], "rating")),
             "tags": [each if isinstance(each, list) else [] for each in plain_values(frame["tags"])],
             "note": [None if each is None else str(each) for each in plain_values(frame["note"])],
         }
     if COUNTED.keys() <= set(frame.columns):
-        counts = [as_numbers(frame[name], name) for name in COUNTED]
-        chunk |= _counted(*([None if np.isnan(each) else int(each) for each in count] for count in counts))
+        chunk |= _counted(*(_whole(as_numbers(frame[name], name)) for name in COUNTED))
     known = {*COLUMNS, *(RATED if "rated" in chunk else ()), *COUNTED}
     chunk["left_out"] = [
         str(name) for name in frame.columns if name not in known and not str(name).startswith("input.")
     ]
     return _completed(chunk)
+
+
+def _whole(figures: Iterable[float]) -> list[int | None]:
+    return [None if np.isnan(each) else int(each) for each in figures]
 
 
 def require_distinct(frame: pd.DataFrame) -> None:

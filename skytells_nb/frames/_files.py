@@ -39,7 +39,7 @@ from ._cells import (
     to_json,
     written_as_text,
 )
-from ._sources import pandas_frame
+from ._predictions import pandas_frame
 
 _ENDINGS: Final = (".parquet", ".csv", ".xlsx")
 _MOST_COLUMNS: Final = 16_384

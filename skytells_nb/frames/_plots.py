@@ -214,7 +214,7 @@ def _without_gaps(wide: pd.DataFrame, freq: str) -> pd.DataFrame:
 
 def _named(table: pd.DataFrame) -> pd.Series:
     keys = [table[name] for name in table.attrs["by"]]
-    words = [", ".join("unknown" if pd.isna(v) else str(v) for v in row) for row in zip(*keys, strict=True)]
+    words = [", ".join(map(_word, row)) for row in zip(*keys, strict=True)]
     return pd.Series(words if keys else ["all"] * len(table), index=table.index, name="group", dtype=object)
 
 
@@ -239,7 +239,7 @@ def models_table(source: Any, criteria: bool = False) -> str:
     frame = pricing_frame(source, criteria=criteria)
     rows = [["model", "type", "price", "status", *(["when"] if criteria else [])]]
     for row in frame.to_dict("records"):
-        cells = [str(row["model"]), _word(row["type"]), row["price"], _word(row["status"])]
+        cells = [str(row["model"]), _word(row["type"], ""), row["price"], _word(row["status"], "")]
         if criteria:
             value = row["value"]
             shown = str(value).lower() if isinstance(value, bool) else str(value)
@@ -266,7 +266,7 @@ def spend_table(
     for row in table.to_dict("records"):
         code = str(row["currency"]) if several else currency
         share = "" if several or pd.isna(row["share"]) else f"{100 * row['share']:.0f} %"
-        cells = [format_period(row[key], freq) if key == "period" else _key(row[key]) for key in keys]
+        cells = [format_period(row[key], freq) if key == "period" else _word(row[key]) for key in keys]
         rows.append([*cells, str(row["count"]), _money(row["cost"], code), _money(row["mean"], code), share])
     if len(rows) == 1:
         return "\n".join(["No predictions.", *table.attrs["notes"]])
@@ -280,12 +280,8 @@ def spend_table(
     return "\n".join([*align(rows, right=range(len(keys), len(rows[0]))), *notes])
 
 
-def _word(value: Any) -> str:
-    return "" if pd.isna(value) else str(value)
-
-
-def _key(value: Any) -> str:
-    return "unknown" if pd.isna(value) else str(value)
+def _word(value: Any, missing: str = "unknown") -> str:
+    return missing if pd.isna(value) else str(value)
 
 
 _RANKING: Final[Mapping[str, Any]] = {

@@ -1,6 +1,7 @@
 """``predictions_frame``: one row per prediction, the same columns whatever it is made from.
 
-Then ``pricing_frame``: one row per model with its price, or one row per rule of its price.
+Then ``pricing_frame``: one row per model with its price, or one row per rule of its price. And where rows
+come from: a client's listing, an archive, a frame, a list, or anything that can be iterated.
 """
 
 from __future__ import annotations
@@ -9,23 +10,26 @@ import gc
 import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from itertools import islice
 from typing import Any, Final
 
 import numpy as np
 import pandas as pd
 
-from ..checks import did_you_mean
+from .._options import options
+from ..aio import bar, run
+from ..api import AsyncClient, Client, list_predictions
+from ..checks import did_you_mean, require_package
 from ..exceptions import InvalidInputError, SkytellsWarning
 from ..formatting import CREDITS, format_count
-from ..models import SANDBOX_ID, STATUSES, Criterion, Model, Pricing, is_done
+from ..models import SANDBOX_ID, STATUSES, Criterion, Model, ModelList, Prediction, Pricing, is_done
 from ..pricing import PLAUSIBLE, list_price
 from . import _dtypes as dtypes
 from ._columns import COLUMNS, COUNTED, RATED, Chunk, InputColumns, from_frame, from_index, read_rows
 from ._datasets import RowFilter, is_dataset, parse_filter, read_dataset
 from ._dtypes import Categories, Kind, column_of
-from ._sources import RowSource, chunks, models, open_source
 
 _FURTHER = {**RATED, **COUNTED}
 
@@ -102,7 +106,8 @@ def predictions_frame(
             with _no_collector():
                 table.add(from_index(part))
     else:
-        for rows in chunks(opened.rows):
+        left = iter(opened.rows)
+        while rows := list(islice(left, _SIZE)):
             with _no_collector():
                 for chunk in read_rows(rows, table.length):
                     table.add(chunk)
@@ -220,7 +225,6 @@ def _finished(table: _Table, opened: RowSource) -> pd.DataFrame:
     if sandbox.any():  # or a groupby would add dollars that nobody paid
         words = frame["currency"].astype(object).mask(sandbox & frame["cost"].notna(), CREDITS)
         frame["currency"] = dtypes.column_of("category", [None if pd.isna(each) else each for each in words])
-    currencies = sorted(frame["currency"].dropna().unique())
     if table.left_out:
         notes.append(f"columns that are no prediction's were left out: {', '.join(table.left_out)}")
     truncated = opened.missing > 0
@@ -228,19 +232,26 @@ def _finished(table: _Table, opened: RowSource) -> pd.DataFrame:
         rows = format_count(opened.missing, "row")
         notes.append(f"{rows} of the source are not here")
         _warn(f"{rows} could not be listed; totals of this frame are too low.")
+    frame.attrs.update(
+        **_attrs(frame, opened.name, truncated),
+        sandbox=bool(len(frame)) and bool(sandbox.all()),
+        sandbox_origins=origins,
+        notes=notes,
+    )
+    return frame
+
+
+def _attrs(frame: pd.DataFrame, source: str, truncated: bool = False) -> dict[str, Any]:
     from .. import __version__
 
-    frame.attrs = {
-        "source": opened.name,
+    currencies = sorted(frame["currency"].dropna().unique())
+    return {
+        "source": source,
         "fetched_at": datetime.now(UTC).isoformat(timespec="seconds"),
         "currency": currencies[0] if len(currencies) == 1 else "mixed" if currencies else None,
         "truncated": truncated,
         "package_version": __version__,
-        "sandbox": bool(len(frame)) and bool(sandbox.all()),
-        "sandbox_origins": origins,
-        "notes": notes,
     }
-    return frame
 
 
 def impossible(costs: pd.Series) -> pd.Series:
@@ -361,18 +372,9 @@ def pricing_frame(source: object, criteria: bool = False) -> pd.DataFrame:
         rows += [_row(model, rule) for rule in rules or (None,)]
     kinds = {**PRICING_COLUMNS, **(RULE_COLUMNS if criteria else {})}
     frame = pd.DataFrame({each: column_of(kind, [row[each] for row in rows]) for each, kind in kinds.items()})
-    currencies = sorted(frame["currency"].dropna().unique())
     odd = frame.loc[(frame["amount"] < 0) | (frame["amount"] > float(PLAUSIBLE)), "model"].unique()
-    from .. import __version__
-
-    frame.attrs.update(
-        source=name,
-        fetched_at=datetime.now(UTC).isoformat(timespec="seconds"),
-        currency=currencies[0] if len(currencies) == 1 else "mixed" if currencies else None,
-        truncated=False,
-        package_version=__version__,
-        notes=[f"the listed price of {slug} can be none" for slug in odd],
-    )
+    notes = [f"the listed price of {slug} can be none" for slug in odd]
+    frame.attrs.update(**_attrs(frame, name), notes=notes)
     return frame
 
 
@@ -420,3 +422,116 @@ def _formula(pricing: Pricing) -> str | None:
         return None
     words = [pricing.formula.get(key) for key in ("description", "type")]
     return next((word for word in words if isinstance(word, str) and word), "undocumented")
+
+
+_LISTS: Final = ("data", "models", "predictions")
+_SIZE: Final = 1_000
+"""Rows that are read at a time, so that what an iterator yields can be let go of."""
+
+
+@dataclass(slots=True)
+class RowSource:
+    """Rows, and what is known of where they come from: `name` says that in words, for ``attrs["source"]``.
+
+    `rows` are predictions, models, raw objects, an archive's rows, or a DataFrame; an archive's as `columns`
+    take their place. `missing` is how many the source has that are not in them.
+    """
+
+    name: str
+    rows: Iterable[Any] | pd.DataFrame
+    sandbox_origins: set[str] = field(default_factory=set)
+    missing: int = 0
+    columns: list[Mapping[str, Sequence[Any]]] | None = None
+
+
+def open_source(given: object, what: str) -> RowSource:
+    """Find out what was given, and start to read it."""
+    if isinstance(given, Client | AsyncClient):
+        return _listed(given)
+    if isinstance(given, Prediction | Model):
+        return RowSource("list", [given])
+    frame = pandas_frame(given)
+    if frame is not None:
+        origins = frame.attrs.get("sandbox_origins")
+        known = {each for each in origins if isinstance(each, str)} if isinstance(origins, list) else set()
+        return RowSource("frame", frame, known)
+    if isinstance(given, Mapping):  # one answer of the API: a page of a listing, or a single object
+        found = next((given[key] for key in _LISTS if isinstance(given.get(key), list)), None)
+        if found is None:
+            return RowSource("list", [given])
+        pages = given.get("pagination")
+        total = pages.get("total") if isinstance(pages, Mapping) else None
+        return RowSource("list", found, missing=total - len(found) if isinstance(total, int) else 0)
+    rows, columns = getattr(given, "rows", None), getattr(given, "columns", None)
+    if callable(rows):
+        name = f"archive {getattr(given, 'path', '')}".strip()
+        return RowSource(name, rows(), columns=columns() if callable(columns) else None)
+    if isinstance(given, str | bytes) or not isinstance(given, Iterable):
+        raise InvalidInputError(
+            f"{what} takes a client, an archive, a frame, or a list of what the API returned, not "
+            f"{type(given).__name__}. A file is read with read_frame(path), a folder with Archive(path)."
+        )
+    return RowSource("list" if isinstance(given, list | tuple) else "iterable", given)
+
+
+def pandas_frame(given: object) -> pd.DataFrame | None:
+    """Return a DataFrame as it is, one of polars, Arrow and their like as pandas'; None for anything else."""
+    if isinstance(given, pd.DataFrame):
+        index = [name for name in given.index.names if name in COLUMNS and name not in given.columns]
+        return given.reset_index(level=index) if index else given
+    if hasattr(given, "__arrow_c_stream__") and hasattr(given, "columns"):
+        maker = type(given).__module__.partition(".")[0]
+        arrow: Any = require_package("pyarrow", f"Reading a {maker} frame")
+        table = arrow.table(given)
+        plain = [each.with_type(_without_views(arrow, each.type)) for each in table.schema]
+        whole = {
+            arrow.int64(): pd.Int64Dtype(),
+            arrow.bool_(): pd.BooleanDtype(),
+        }  # or gaps would make floats
+        table = table.cast(arrow.schema(plain, metadata=table.schema.metadata))
+        converted: pd.DataFrame = table.to_pandas(types_mapper=whole.get)
+        return converted
+    if hasattr(given, "__dataframe__"):
+        return pd.api.interchange.from_dataframe(given)
+    return None
+
+
+def _without_views(arrow: Any, kind: Any) -> Any:
+    """Return a type without string views, which polars writes and pyarrow cannot hand to pandas in lists."""
+    types = arrow.types
+    if types.is_string_view(kind):
+        return arrow.large_string()
+    if types.is_binary_view(kind):
+        return arrow.large_binary()
+    if types.is_list(kind) or types.is_large_list(kind):
+        return arrow.large_list(_without_views(arrow, kind.value_type))
+    if types.is_struct(kind):
+        return arrow.struct([each.with_type(_without_views(arrow, each.type)) for each in kind])
+    return kind
+
+
+def _listed(client: Client | AsyncClient) -> RowSource:
+    """Read every page of a client's listing, several at a time, with a bar when it takes a while."""
+    connection = client.connection
+    connection.require_open()
+    totals: list[int | None] = [None]
+    with bar(None, "predictions", enabled=bool(options.progress)) as shown:
+
+        def on_page(read: int, total: int | None) -> None:
+            totals[0] = total if totals[0] is None or (total or 0) > totals[0] else totals[0]
+            shown.update(done=read, total=total)
+
+        found = run(list_predictions(connection, limit=None, on_page=on_page))
+    sandboxes = {connection.origin} if connection.account.sandbox else set()
+    missing = (totals[0] or 0) - len(found)
+    return RowSource(f"client {connection.origin}", found, sandboxes, missing=max(0, missing))
+
+
+def models(given: object) -> tuple[str, Iterable[Any]]:
+    """Return where models come from, and the models: a client's, or those that were given."""
+    if isinstance(given, Client | AsyncClient):
+        return f"client {given.base_url}", given.as_sync().models.list()
+    if isinstance(given, ModelList):
+        return "list", given
+    source = open_source(given, "pricing_frame")
+    return source.name, source.rows

@@ -19,8 +19,7 @@ from ..models import STATUSES, is_done, parse_amount
 from ..pricing import EXACT, Estimate, added, checked_count
 from ._columns import as_numbers, require_distinct
 from ._datasets import RowFilter, aggregate, is_dataset
-from ._predictions import impossible, predictions_frame, sandbox_rows
-from ._sources import pandas_frame
+from ._predictions import impossible, pandas_frame, predictions_frame, sandbox_rows
 
 
 @dataclass(slots=True)

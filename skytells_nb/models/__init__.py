@@ -73,12 +73,5 @@ __all__ = [
     "status_from_wire",
 ]
 
-_TEXT = {
-    **dict.fromkeys(("ChatCompletion", "Choice", "Filter", "Piece", "ToolCall", "Usage"), "_chat"),
-    "parse_tool_calls": "_chat",
-    "Embeddings": "_response",
-    "Response": "_response",
-}
-"""What only text models need, and who asks no text model shall not wait for."""
-
-__getattr__ = _lazy.on_demand(__name__, _TEXT)
+# What only text models need, and who asks no text model shall not wait for.
+__getattr__ = _lazy.on_demand(__name__, "_chat", "_response")

@@ -55,7 +55,10 @@ def match_rates(pricing: Pricing, input: ResolvedInput) -> MatchedRates:
     rate = {id(rule): Rate(rule.amount, rule.unit or pricing.unit) for rule in pricing.criteria}
     if first is None:
         others = tuple(dict.fromkeys(rate.values()))
-        because = f"no rule matches {_values(pricing, input)}, so the base price is taken"
+        fields = dict.fromkeys(rule.field for rule in pricing.criteria if rule.field)
+        met = [one for one in map(input.find, fields) if one is not None]
+        values = " and ".join(f"{one.name} {shown(one.value)!r}" for one in met)
+        because = f"no rule matches {values}, so the base price is taken"
         return MatchedRates((base, *others), base, because, exact=False)
     if first in open_rules:
         left_out = (
@@ -68,7 +71,8 @@ def match_rates(pricing: Pricing, input: ResolvedInput) -> MatchedRates:
         return MatchedRates(rates, rates[0] if len(rates) == 1 else None, because, exact=len(rates) == 1)
     mine = rate[id(first)]
     rates = tuple(dict.fromkeys([mine, *(rate[id(rule)] for rule in (*matching, *open_rules))]))
-    because = _because(first, input)
+    found = input.find(first.field or "")
+    because = "" if found is None else f"{first.field} is {shown(found.value)}{found.default_note}"
     if len(rates) > 1:
         because += f", the first of {len(matching) + len(open_rules)} rules that may match"
     return MatchedRates(rates, mine, because, exact=len(rates) == 1)
@@ -105,11 +109,6 @@ def _same(value: Any, wanted: Any) -> bool | None:
     return None if None not in numbers and numbers[0] == numbers[1] else False
 
 
-def _because(rule: Criterion, input: ResolvedInput) -> str:
-    found = input.find(rule.field or "")
-    return "" if found is None else f"{rule.field} is {shown(found.value)}{found.default_note}"
-
-
 def _open_because(rule: Criterion, input: ResolvedInput) -> str:
     if rule.field is None:
         return "a rule names no input that it looks at"
@@ -119,12 +118,6 @@ def _open_because(rule: Criterion, input: ResolvedInput) -> str:
     if (rule.operator or "equals").strip().lower() in _EQUALS:
         return f"{rule.field} is {shown(found.value)!r}, and the price list names {shown(rule.value)!r}"
     return f"a rule on {rule.field} uses {shown(rule.operator)!r}, which this version does not know"
-
-
-def _values(pricing: Pricing, input: ResolvedInput) -> str:
-    fields = dict.fromkeys(rule.field for rule in pricing.criteria if rule.field)
-    found = [input.find(name) for name in fields]
-    return " and ".join(f"{one.name} {shown(one.value)!r}" for one in found if one is not None)
 
 
 _TOKEN_FIELDS: Final = frozenset({"token_type", "token_kind", "tokens", "direction"})

@@ -11,7 +11,7 @@ from ._create import cancel_remotely, create, create_or_reuse, find_reusable, re
 from ._credentials import DEFAULT_BASE_URL, Key, has_key, hides_arguments, resolve_api_key
 from ._download import Download, download, download_bytes, kind_of_address, literal
 from ._http import HandlerTransport
-from ._listing import check_limit, list_predictions, parse_bound
+from ._listing import check_limit, list_predictions, parse_bounds
 from ._models import AsyncModels, Models, get_model
 from ._observers import Account, Observer, announced_as, global_observers, ledger_folder, session_costs
 from ._predictions import AsyncPredictions, Predictions, is_ready, prepare_input
@@ -75,7 +75,7 @@ __all__ = [
     "look_for",
     "newest",
     "open_stream",
-    "parse_bound",
+    "parse_bounds",
     "patience",
     "prepare_input",
     "resolve_api_key",

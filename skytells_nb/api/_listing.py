@@ -150,7 +150,7 @@ class _ListingFilter:
                 f"status must be one of {', '.join(STATUSES)}, not {status!r}. Nothing was sent."
             )
         self.model = model if isinstance(model, str) else None
-        self.since, self.until = parse_bound("since", since, time.min), parse_bound("until", until, time.max)
+        self.since, self.until = parse_bounds(since, until)
         if self.since and self.until and self.since > self.until:
             raise InvalidInputError("since lies after until. Nothing was sent.")
 
@@ -182,8 +182,12 @@ class _ListingFilter:
         )
 
 
-def parse_bound(name: str, value: Moment, of_day: time) -> datetime | None:
-    """Read a bound of a listing; a day alone means the whole of it, in UTC as the API counts days."""
+def parse_bounds(since: Moment, until: Moment) -> tuple[datetime | None, datetime | None]:
+    """Read bounds of a time, both inclusive; a day alone means the whole of it, in UTC as the API counts."""
+    return _parse_bound("since", since, time.min), _parse_bound("until", until, time.max)
+
+
+def _parse_bound(name: str, value: Moment, of_day: time) -> datetime | None:
     read: object = value
     if isinstance(value, str):
         try:

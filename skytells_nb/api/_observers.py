@@ -204,8 +204,15 @@ class CancelSummary:
             parts.append(f"{_count(self._canceled)} canceled at the API ({', '.join(self._canceled)}).")
         if self._ended:
             parts.append(f"{_count(self._ended, ('', ''))} finished before that ({', '.join(self._ended)}).")
-        if self._canceled or self._ended:
-            parts.append(self._price(money_unit(sandbox)))
+        costs = [*self._canceled.values(), *self._ended.values()]
+        known = [cost for cost in costs if cost is not None]
+        if known:
+            said = (
+                "" if len(known) == len(costs) else f", as far as the API said ({len(known)} of {len(costs)})"
+            )
+            parts.append(f"Cost: {format_cost(sum(known, Decimal(0)), money_unit(sandbox))}{said}.")
+        elif costs:
+            parts.append("Cost: unknown.")
         if self._running:
             verb = "goes" if len(self._running) == 1 else "go"
             parts.append(
@@ -219,16 +226,6 @@ class CancelSummary:
         self._canceled: dict[str, Decimal | None] = {}
         self._ended: dict[str, Decimal | None] = {}
         self._running: dict[str, str] = {}
-
-    def _price(self, unit: str) -> str:
-        costs = [*self._canceled.values(), *self._ended.values()]
-        known = [cost for cost in costs if cost is not None]
-        if not known:
-            return "Cost: unknown."
-        partly = (
-            "" if len(known) == len(costs) else f", as far as the API said ({len(known)} of {len(costs)})"
-        )
-        return f"Cost: {format_cost(sum(known, Decimal(0)), unit)}{partly}."
 
 
 def _count(counted: Mapping[str, object], verbs: tuple[str, str] = (" was", " were")) -> str:

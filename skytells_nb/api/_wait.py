@@ -90,7 +90,12 @@ class Watch:
                     return waiter.outcome.result()
         finally:
             expiry.cancel()
-            self._leave(prediction.id, waiter)
+            others = self._waiters[prediction.id]
+            others.remove(waiter)
+            if not others:
+                del self._waiters[prediction.id]
+                self.poller.remove(prediction.id)
+            self._changed.set()
 
     def tell(self, prediction: Prediction, now: float) -> None:
         self._distribute(self.poller.tell(prediction, now))
@@ -152,14 +157,6 @@ class Watch:
             )
             for waiter in waiters:
                 waiter.fail(error or SkytellsError(closed))
-
-    def _leave(self, identifier: str, waiter: _Waiter) -> None:
-        others = self._waiters[identifier]
-        others.remove(waiter)
-        if not others:
-            del self._waiters[identifier]
-            self.poller.remove(identifier)
-        self._changed.set()
 
 
 class _Waiter:

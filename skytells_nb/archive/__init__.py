@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ._archive import Archive
-from ._as_input import LIMIT, as_input, prepare
+from ._as_input import LIMIT, prepare
 from ._database import DamagedIndexError
 from ._download import form_of, is_gone
 from ._files import INDEX, THUMBNAILS
@@ -25,7 +25,6 @@ __all__ = [
     "Vote",
     "again",
     "archive_of",
-    "as_input",
     "decode_data_uri",
     "elide_data_uris",
     "form_of",

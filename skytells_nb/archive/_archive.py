@@ -6,7 +6,7 @@ import asyncio
 import json
 import os
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
-from datetime import date, datetime, time
+from datetime import date, datetime
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -15,7 +15,7 @@ from weakref import WeakValueDictionary
 from .. import _lazy
 from .._options import options
 from .._storage import is_url, open_storage
-from ..api import Account, Observer, parse_bound
+from ..api import Account, Observer, parse_bounds
 from ..checks import check_whole, expected
 from ..exceptions import InvalidInputError, SkytellsError
 from ..models import Prediction, PredictionList, parse_status
@@ -235,13 +235,14 @@ class Archive(Observer):
             _check_text(name, value, optional=True)
         if min_rating is not None:
             check_whole("min_rating", min_rating, 0, 5)
+        first, last = map(index.to_micros, parse_bounds(since, until))
         where, values = conditions(
             {
                 "p.model = ?": model,
                 "p.status = ?": status and (parse_status(status) or status),
                 "p.origin = ?": origin,
-                "p.moment >= ?": index.to_micros(parse_bound("since", since, time.min)),
-                "p.moment <= ?": index.to_micros(parse_bound("until", until, time.max)),
+                "p.moment >= ?": first,
+                "p.moment <= ?": last,
                 "p.rating >= ?": min_rating,
                 "? IN (SELECT value FROM json_each(p.tags))": tag,
             }

@@ -32,28 +32,20 @@ _SENT_BY_NAME: Final = frozenset({"image", "video", "audio", "model"})
 """Kinds of file that a text may name. Others need a Path: a table from elsewhere could name anything."""
 
 
-def as_input(
-    value: Any, schema_property: Mapping[str, Any] | None = None, *, origin: str | None = None
-) -> Any:
-    """Turn one value into what a model's input takes.
+def prepare(
+    input: Mapping[str, Any], schema: Mapping[str, Any] | None = None, *, origin: str | None = None
+) -> dict[str, Any]:
+    """Convert every value of what ``predictions.create`` was given to what a model takes, by its schema.
 
     A Prediction becomes the URL of its first output while that lives for another minute, else a data URI from
     its archived file, or its text. A Path, an open file, bytes, and a picture (of Pillow, or an array) become
     data URIs whose type is recognised by content; pictures are sent upright. Lists and dicts are converted
     inside, and so is what stands for plain JSON, such as numpy's numbers.
 
-    By ``schema_property``, the parameter's JSON schema, one value becomes a list of one where an array is
-    taken, a Prediction the list of its outputs, and a text a file's path where a file is. An output of
-    another API than ``origin`` is sent as data, since that API's URLs may be out of its reach.
+    Where the schema takes an array, one value becomes a list of one and a Prediction the list of its outputs,
+    and where it takes a file, a text is a file's path. An output of another API than ``origin`` is sent as
+    data, since that API's URLs may be out of its reach.
     """
-    rule = None if schema_property is None else parse({"properties": {"input": schema_property}}).get("input")
-    return to_plain(_converted(value, rule, origin))
-
-
-def prepare(
-    input: Mapping[str, Any], schema: Mapping[str, Any] | None = None, *, origin: str | None = None
-) -> dict[str, Any]:
-    """Convert every value of what ``predictions.create`` was given, by the model's schema; see `as_input`."""
     rules = parse(schema)
     return {name: to_plain(_converted(value, rules.get(name), origin)) for name, value in input.items()}
 

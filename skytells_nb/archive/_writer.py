@@ -44,8 +44,9 @@ _LOCKED_FOR: Final = 30.0
 
 @dataclass(slots=True)
 class _Todo:
-    """What there is to do: ``prediction`` with all that is known, its outputs to fetch, records to renew."""
+    """What there is to do of a prediction with all that is known: outputs to fetch, records to renew."""
 
+    account: Account
     prediction: Prediction
     files: tuple[Path, ...]
     wanted: list[int]
@@ -53,19 +54,9 @@ class _Todo:
     changed: bool
     rating: Rating | None
     digest: bytes | None
-    is_recorded: bool
     is_new: bool
-
-
-@dataclass(slots=True)
-class _Draft:
-    """What is about to be kept of a prediction: files that were fetched, and the records beside files."""
-
-    account: Account
-    own: Prediction
-    todo: _Todo
-    results: list[DownloadResult]
-    beside: dict[int | None, Path] = field(default_factory=dict)
+    results: list[DownloadResult] = field(default_factory=list)
+    beside: dict[int | None, Path] = field(default_factory=dict)  # records that are about to be kept
 
 
 @dataclass(slots=True)
@@ -102,13 +93,13 @@ class ArchiveWriter:
         todo = await asyncio.to_thread(self._guarded, self._look, account, prediction)
         if not todo.changed and not todo.wanted:
             return replace(prediction, files=todo.files)
-        results: list[DownloadResult] = []
+        results = todo.results
         claim = threading.Lock()  # whoever gets it, this coroutine or the last step, clears up
         try:
             # Recorded first and fetched then: a kernel that dies
             # in between leaves a row that says what is owed.
-            if not todo.is_recorded and any(form_of(todo.prediction, n) == "url" for n in todo.wanted):
-                await asyncio.to_thread(self._guarded, self._keep, account, todo, [], threading.Lock())
+            if todo.changed and any(form_of(todo.prediction, n) == "url" for n in todo.wanted):
+                await asyncio.to_thread(self._guarded, self._keep, todo, threading.Lock())
             free = asyncio.Semaphore(_AT_ONCE)
 
             async def fetch(position: int) -> None:
@@ -129,7 +120,7 @@ class ArchiveWriter:
                     group.create_task(fetch(position))
             # They came as they were ready; files and rows are in the order of the outputs.
             results.sort(key=lambda result: result.position)
-            files = await asyncio.to_thread(self._guarded, self._keep, account, todo, results, claim)
+            files = await asyncio.to_thread(self._guarded, self._keep, todo, claim)
         finally:
             if claim.acquire(blocking=False):
                 _clear(results)
@@ -191,16 +182,15 @@ class ArchiveWriter:
         expected = None if found is None else replace(found[0], files=whole.files, origin=whole.origin)
         renewed = found is not None and record_of(found[0]) != record_of(whole)
         outdated = {n: entry for n, entry in stored.items() if renewed and self.store.exists(entry.path)}
-        changed = whole != expected
         return _Todo(
-            current,
+            account,
+            replace(current, origin=account.origin),
             self._files(stored),
             wanted,
             outdated,
-            changed,
+            whole != expected,
             rating,
             digest,
-            not changed,
             found is None,
         )
 
@@ -238,65 +228,62 @@ class ArchiveWriter:
 
     # Writing it down
 
-    def _keep(
-        self, account: Account, todo: _Todo, results: list[DownloadResult], claim: threading.Lock
-    ) -> tuple[Path, ...]:
+    def _keep(self, todo: _Todo, claim: threading.Lock) -> tuple[Path, ...]:
         if not claim.acquire(blocking=False):
             return ()  # the coroutine was cancelled before this began
         if not self._cleared:
             self._cleared = True
             self.store.clear_leftovers()
-        draft = _Draft(account, replace(todo.prediction, origin=account.origin), todo, results)
-        beside = draft.beside
+        beside = todo.beside = {}
         try:
-            for result in results:
+            for result in todo.results:
                 if result.temporary is not None:
-                    self._add_record(draft, result)
+                    self._add_record(todo, result)
             for position, entry in todo.outdated.items():
-                beside[position] = self._sidecar(draft, position, entry)
+                beside[position] = self._sidecar(todo, position, entry)
             if not beside and not todo.files:
-                beside[None] = self._sidecar(draft, None)
+                beside[None] = self._sidecar(todo, None)
             try:
-                return self.database.writing(lambda db: self._committed(draft, db), self._patience())
+                return self.database.writing(lambda db: self._committed(todo, db), self._patience())
             except SkytellsError as error:
                 if not is_locked(error):
                     raise
                 self._locked_until = time.monotonic() + _LOCKED_FOR
                 # The API deletes outputs after five minutes (section 12): a locked index must not cost one.
-                return todo.files + self._place_without_index(draft)
+                return todo.files + self._place_without_index(todo)
         finally:
-            _clear(results)
+            _clear(todo.results)
             for path in beside.values():
                 with suppress(OSError):
                     path.unlink(missing_ok=True)
 
-    def _add_record(self, draft: _Draft, result: DownloadResult) -> None:
+    def _add_record(self, todo: _Todo, result: DownloadResult) -> None:
         """Write a file's record; without one the file is not kept, which makes room for the others."""
-        embed_record(self.store, result, record_of(draft.own, result.position))
+        embed_record(self.store, result, record_of(todo.prediction, result.position))
         try:
-            draft.beside[result.position] = self._sidecar(draft, result.position, result)
+            todo.beside[result.position] = self._sidecar(todo, result.position, result)
         except OSError as error:
             _clear([result])
             result.temporary, result.problem = None, reason_and_remedy(error)[0]
 
     def _sidecar(
-        self, draft: _Draft, position: int | None, file: DownloadResult | Stored | None = None
+        self, todo: _Todo, position: int | None, file: DownloadResult | Stored | None = None
     ) -> Path:
-        digest = draft.todo.digest or input_digest(draft.own.model, draft.own.input)
+        digest = todo.digest or input_digest(todo.prediction.model, todo.prediction.input)
         about = {} if file is None else {"media_type": file.media_type}
-        record = sidecar_of(draft.account, draft.own, position, draft.todo.rating, digest) | about
+        record = sidecar_of(todo.account, todo.prediction, position, todo.rating, digest) | about
         return self.store.write_temporary(json.dumps(record, indent=1, default=str).encode())
 
-    def _committed(self, draft: _Draft, db: sqlite3.Connection) -> tuple[Path, ...]:
+    def _committed(self, todo: _Todo, db: sqlite3.Connection) -> tuple[Path, ...]:
         """Rename what is whole and write the rows, all within one transaction."""
-        account, prediction, todo, beside = draft.account, draft.own, draft.todo, draft.beside
+        account, prediction, beside = todo.account, todo.prediction, todo.beside
         # Looked up again: another process may have recorded the same prediction since it was looked up.
         found = _look_up(db, account, prediction, forget=True)
         stored = {} if found is None else found[2]
         whole = prediction if found is None else merge(found[1], prediction)
         rowid = index.save_prediction(db, account, whole, datetime.now(UTC), todo.digest)
-        stem = self._stem(draft, db, rowid)
-        for result in draft.results:
+        stem = self._stem(todo, db, rowid)
+        for result in todo.results:
             have = stored.get(result.position)
             if have is not None and self.store.exists(have.path):
                 continue  # somebody else was faster; what this call fetched is dropped
@@ -337,27 +324,27 @@ class ArchiveWriter:
         if self.shared is not None:
             self.shared.note(db, rowid, name)
 
-    def _stem(self, draft: _Draft, db: sqlite3.Connection, rowid: int) -> str:
+    def _stem(self, todo: _Todo, db: sqlite3.Connection, rowid: int) -> str:
         """Return what the names of a prediction's files begin with; another where that is taken."""
         known = db.execute("SELECT stem FROM predictions WHERE rowid = ?", (rowid,)).fetchone()[0]
-        if known and self.store.path(known) and not self._is_taken(known, draft):
+        if known and self.store.path(known) and not self._is_taken(known, todo):
             return str(known)
-        stem = self.store.stem(draft.own, draft.account.fingerprint)
+        stem = self.store.stem(todo.prediction, todo.account.fingerprint)
         same = "SELECT 1 FROM predictions WHERE stem = ? AND rowid != ?"
-        if db.execute(same, (stem, rowid)).fetchone() or self._is_taken(stem, draft):
-            stem = self.store.stem(draft.own, draft.account.fingerprint, distinct=True)
+        if db.execute(same, (stem, rowid)).fetchone() or self._is_taken(stem, todo):
+            stem = self.store.stem(todo.prediction, todo.account.fingerprint, distinct=True)
         db.execute("UPDATE predictions SET stem = ? WHERE rowid = ?", (stem, rowid))
         if not (self.store.root / stem).parent.exists():
             (self.store.root / stem).parent.mkdir(parents=True, exist_ok=True)
             self.store.sync()
         return stem
 
-    def _is_taken(self, stem: str, draft: _Draft) -> bool:
+    def _is_taken(self, stem: str, todo: _Todo) -> bool:
         """Whether a name on disk belongs to something else than this prediction."""
-        for name in (stem, *(file_name(stem, each.position, each.media_type) for each in draft.results)):
+        for name in (stem, *(file_name(stem, each.position, each.media_type) for each in todo.results)):
             beside = self.store.root / (name + SIDECAR)
             is_there = (self.store.root / name).exists() or beside.exists()
-            if is_there and not _is_record_of(read_record(beside), draft.account, draft.own):
+            if is_there and not _is_record_of(read_record(beside), todo.account, todo.prediction):
                 return True
         return False
 
@@ -381,15 +368,15 @@ class ArchiveWriter:
 
     # While another program keeps the index locked
 
-    def _place_without_index(self, draft: _Draft) -> tuple[Path, ...]:
+    def _place_without_index(self, todo: _Todo) -> tuple[Path, ...]:
         """Give files and records their names, and leave a mark for `index_the_rest`."""
-        beside = draft.beside
-        stem = self.store.stem(draft.own, draft.account.fingerprint)
-        if self._is_taken(stem, draft):
-            stem = self.store.stem(draft.own, draft.account.fingerprint, distinct=True)
+        beside = todo.beside
+        stem = self.store.stem(todo.prediction, todo.account.fingerprint)
+        if self._is_taken(stem, todo):
+            stem = self.store.stem(todo.prediction, todo.account.fingerprint, distinct=True)
         placed: list[Path] = []
         records: list[str] = []
-        for result in draft.results:
+        for result in todo.results:
             if result.temporary is not None:
                 name = file_name(stem, result.position, result.media_type)
                 self.store.place_file(beside[result.position], name + SIDECAR)
@@ -402,10 +389,10 @@ class ArchiveWriter:
             self.store.place_file(beside[None], stem + SIDECAR)
             records.append(stem + SIDECAR)
         self.store.mark_unindexed(records)
-        if draft.results:
+        if todo.results:
             warn_user(
                 f"Another program keeps the index of the archive in {self.store.root} locked. Prediction "
-                f"{draft.own.id} is kept all the same, and is listed once the lock is gone."
+                f"{todo.prediction.id} is kept all the same, and is listed once the lock is gone."
             )
         return tuple(placed)
 

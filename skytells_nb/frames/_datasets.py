@@ -15,7 +15,7 @@ import re
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime, time, timedelta
+from datetime import UTC, datetime, timedelta
 from fnmatch import fnmatch
 from importlib import import_module
 from importlib.util import find_spec
@@ -25,7 +25,7 @@ from typing import Any, Final
 import numpy as np
 import pandas as pd
 
-from ..api import parse_bound
+from ..api import parse_bounds
 from ..checks import require_package
 from ..exceptions import InvalidInputError, SkytellsError
 from ..models import SANDBOX_ID, STATUSES, is_done
@@ -107,7 +107,7 @@ class RowFilter:
 
 def parse_filter(since: Any = None, until: Any = None, model: str | None = None) -> RowFilter:
     """Return bounds of ``created_at``, inclusive; a day alone means the whole day in UTC."""
-    return RowFilter(parse_bound("since", since, time.min), parse_bound("until", until, time.max), model)
+    return RowFilter(*parse_bounds(since, until), model)
 
 
 # Reading.

@@ -58,7 +58,13 @@ def grid(**inputs: Any) -> pd.DataFrame:
     """
     if not inputs:
         raise InvalidInputError('A grid needs inputs, such as grid(prompt="a fox", seed=range(4)).')
-    values = {name: _values(name, value) if _is_axis(value) else [value] for name, value in inputs.items()}
+    values: dict[str, Sequence[Any]] = {name: [value] for name, value in inputs.items()}
+    for name, given in inputs.items():
+        if _is_axis(given):  # of a generator at most so many that there are seen to be too many
+            is_whole = isinstance(given, list | tuple | range)
+            values[name] = given if is_whole else [*islice(given, _MOST + 1)]
+            if not values[name]:
+                raise InvalidInputError(f"The axis {name} is empty: give it a value at least.")
     count = math.prod(map(len, values.values()))
     if count > _MOST:
         shape = " × ".join(f"{name} {len(found):,}" for name, found in values.items() if len(found) > 1)
@@ -94,14 +100,6 @@ def _is_axis(value: object) -> bool:
     if isinstance(value, str | bytes | Mapping | os.PathLike | Prediction) or is_picture(value):
         return False
     return isinstance(value, Iterable)
-
-
-def _values(name: str, given: Any) -> Sequence[Any]:
-    """Return the values of an axis; of a generator at most so many that there are seen to be too many."""
-    found: Sequence[Any] = given if isinstance(given, list | tuple | range) else [*islice(given, _MOST + 1)]
-    if not found:
-        raise InvalidInputError(f"The axis {name} is empty: give it a value at least.")
-    return found
 
 
 def _fillers(values: Mapping[str, Sequence[Any]]) -> set[str]:

@@ -22,7 +22,7 @@ from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from contextlib import suppress
 from typing import Any, Final, Self
 
-from ..api import AsyncClient, Client, Key, check_identifier, hides_arguments, patience
+from ..api import AsyncClient, Client, Key, check_identifier, client_of, hides_arguments, patience
 from ..exceptions import InvalidInputError, SkytellsError, WaitTimeoutError, WebhookSignatureError, warn_user
 from ..models import Prediction
 
@@ -241,12 +241,8 @@ class Receiver:
         host: str = "127.0.0.1",
         port: int = 0,
     ) -> None:
-        if client is not None and not isinstance(client, Client | AsyncClient):
-            raise InvalidInputError(
-                f"client must be a Client or an AsyncClient, not {type(client).__name__}."
-            )
-        self._secret = Secrets(secret, None if client is None else client.connection.key)
-        self._client = client
+        self._client = None if client is None else client_of(client)
+        self._secret = Secrets(secret, None if self._client is None else self._client.connection.key)
         # The signature is the proof. A path that cannot be guessed only keeps strangers' noise away.
         self._path = f"/skytells-{secrets.token_urlsafe(12)}"
         self._known: OrderedDict[tuple[str, str], None] = OrderedDict()

@@ -7,13 +7,14 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
 from archive.scenery import Assets, Keep, made, picture
 from PIL import Image
 
-from skytells_nb.archive import LIMIT, as_input, decode_data_uri, prepare
+from skytells_nb.archive import LIMIT, decode_data_uri, prepare
 from skytells_nb.exceptions import InvalidInputError, OutputExpiredError
 from skytells_nb.models import Prediction
 from skytells_nb.schema import check
@@ -25,6 +26,12 @@ CDN = "https://delivery.skytells.cloud/a.png"
 def _elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("SKYTELLS_ARCHIVE", raising=False)
+
+
+def as_input(value: object, schema: dict[str, object] | None = None, *, origin: str | None = None) -> Any:
+    """Return one value as a model takes it whose input has this schema."""
+    whole = None if schema is None else {"properties": {"input": schema}}
+    return prepare({"input": value}, whole, origin=origin)["input"]
 
 
 def opened(uri: object) -> Image.Image:

@@ -144,10 +144,12 @@ class AsyncPredictions(Resource):
         timeout: float | None = None,
         on_progress: Callable[[Prediction], object] | None = None,
     ) -> Prediction:
-        """Wait until a prediction has succeeded; also by its id alone. An interrupt leaves it running.
+        """Wait until a prediction has succeeded. An interrupt leaves it running.
 
         Parameters
         ----------
+        prediction : Prediction or str
+            The prediction, or its id.
         timeout : float, optional
             Seconds to wait at most, half an hour when None.
         on_progress : callable, optional

@@ -252,7 +252,12 @@ class Archive(Observer):
     def get(self, id: str, origin: str | None = None) -> Prediction | None:
         """Return one prediction by its id, the newest where several accounts have it; None if unknown.
 
-        ``origin`` is the base URL of the API it came from, where several have such an id.
+        Parameters
+        ----------
+        id : str
+            The prediction's id.
+        origin : str, optional
+            The base URL of the API it came from, where several have such an id.
 
         Examples
         --------
@@ -317,7 +322,7 @@ class Archive(Observer):
         )
 
     def outputs(self, id: str, origin: str | None = None) -> list[Stored]:
-        """List what is kept of each output of a prediction, and why one is missing; parameters as for `get`.
+        """List what is kept of each output of a prediction, and why one is missing; see `get`.
 
         Examples
         --------
@@ -435,14 +440,30 @@ class Archive(Observer):
     ) -> Iterator[Prediction]:
         """Find what this account has made of an equal input and whose files are there, newest first.
 
-        ``input`` is plain JSON, with files as data URIs, which are compared by their content. Where a client
-        of this account has read the model's schema, what is left out counts as its default. ``without`` are
-        ids that are passed over.
+        Parameters
+        ----------
+        account : Account
+            Whose they are.
+        model, input : str, mapping
+            Plain JSON, with files as data URIs, which are compared by their content. Where a client of this
+            account has read the model's schema, what is left out counts as its default.
+        without : container of str
+            Ids that are passed over.
+        oldest_first : bool
+            Whether they come the other way round.
         """
         return self._reader.equal_inputs(account, model, input, without, oldest_first)
 
     def by_ids(self, ids: Sequence[str], account: Account) -> dict[str, Prediction]:
-        """Return those of an account's predictions that are here, by their id; ids of others are no error."""
+        """Return those of an account's predictions that are here, by their id.
+
+        Parameters
+        ----------
+        ids : sequence of str
+            Their ids; one that is not here is no error.
+        account : Account
+            Whose they are.
+        """
         where = "p.origin = ? AND p.account = ? AND p.id IN (SELECT value FROM json_each(?))"
         values = (account.origin, account.fingerprint, json.dumps([*map(index.replace_surrogates, ids)]))
         return {prediction.id: prediction for prediction in self._reader.predictions(where, values, None)}
@@ -459,8 +480,8 @@ class Archive(Observer):
     ) -> list[Path]:
         """Copy outputs to a folder of your own, with a table of what they are, and return the copies' paths.
 
-        The folder is made where it is missing, and files of the same names are replaced. Which outputs is
-        said as for `predictions`.
+        The folder is made where it is missing, and files of the same names are replaced. Which outputs: see
+        `predictions`.
 
         Raises
         ------

@@ -534,9 +534,10 @@ def _decoded(rows: Sequence[tuple[Any, ...]]) -> dict[str, Sequence[Any]]:
     return found
 
 
-_SAME: Final = (
-    *("id", "model", "model_type", "status", "predict_s", "total_s", "n_outputs", "output", "error"),
-    *("prompt", "source", "origin", "input", "account", "rating", "note", "tokens_in", "tokens_out"),
+_ROW: Final = (
+    *("id", "model", "model_type", "status", "created_at", "started_at", "completed_at", "queue_s"),
+    *("predict_s", "total_s", "cost", "currency", "n_outputs", "output", "error", "prompt", "source"),
+    *("origin", "input", "account", "sandbox", "rating", "tags", "note", "tokens_in", "tokens_out"),
 )
 
 
@@ -545,7 +546,7 @@ def plain_rows(chunk: dict[str, Sequence[Any]]) -> Iterator[dict[str, Any]]:
     for values in zip(*chunk.values(), strict=True):
         row = dict(zip(chunk, values, strict=True))
         created, started = row["created"], row["started"]
-        yield {name: row[name] for name in _SAME} | {
+        row |= {
             "created_at": from_micros(created),
             "started_at": from_micros(started),
             "completed_at": from_micros(row["completed"]),
@@ -555,3 +556,4 @@ def plain_rows(chunk: dict[str, Sequence[Any]]) -> Iterator[dict[str, Any]]:
             "sandbox": bool(row["sandbox"]),
             "tags": row["tags"] or [],
         }
+        yield {name: row[name] for name in _ROW}

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import gc
 import warnings
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -232,16 +232,16 @@ def _finished(table: _Table, opened: RowSource) -> pd.DataFrame:
         rows = format_count(opened.missing, "row")
         notes.append(f"{rows} of the source are not here")
         _warn(f"{rows} could not be listed; totals of this frame are too low.")
-    frame.attrs.update(
+    frame.attrs = {
         **_attrs(frame, opened.name, truncated),
-        sandbox=bool(len(frame)) and bool(sandbox.all()),
-        sandbox_origins=origins,
-        notes=notes,
-    )
+        "sandbox": bool(len(frame)) and bool(sandbox.all()),
+        "sandbox_origins": origins,
+        "notes": notes,
+    }
     return frame
 
 
-def _attrs(frame: pd.DataFrame, source: str, truncated: bool = False) -> dict[str, Any]:
+def _attrs(frame: pd.DataFrame, source: str, truncated: bool = False) -> dict[Hashable | None, Any]:
     from .. import __version__
 
     currencies = sorted(frame["currency"].dropna().unique())
@@ -374,7 +374,7 @@ def pricing_frame(source: object, criteria: bool = False) -> pd.DataFrame:
     frame = pd.DataFrame({each: column_of(kind, [row[each] for row in rows]) for each, kind in kinds.items()})
     odd = frame.loc[(frame["amount"] < 0) | (frame["amount"] > float(PLAUSIBLE)), "model"].unique()
     notes = [f"the listed price of {slug} can be none" for slug in odd]
-    frame.attrs.update(**_attrs(frame, name), notes=notes)
+    frame.attrs = {**_attrs(frame, name), "notes": notes}
     return frame
 
 

@@ -330,7 +330,13 @@ class TextAnswer(Finished):
         return hash((self.origin, self.id))
 
     def to_prediction(self, status: Status = "succeeded", error: str | None = None) -> Prediction:
-        """Return the same call as an archive keeps it and a frame counts it, without vectors."""
+        """Return the same call as an archive keeps it and a frame counts it, without vectors.
+
+        Parameters
+        ----------
+        status, error : str, optional
+            How it ended, where not well.
+        """
         if not self.id:
             raise SkytellsError("This answer has no id, so nothing can keep it.", charged=False)
         return Prediction(

@@ -261,7 +261,7 @@ class Prediction(Finished, Drawn):
         _lazy.show(self, full=full)
 
     def save(self, path: str | os.PathLike[str], index: int | None = None) -> list[Path]:
-        """Copy its outputs, or one of them, to a file or a folder, and return the paths (``sky.save``)."""
+        """Copy its outputs, or one of them, to a file or a folder, and return the paths; see `sky.save`."""
         saved: list[Path] = _lazy.save(self, path, index)
         return saved
 
@@ -271,14 +271,11 @@ class Prediction(Finished, Drawn):
         return found
 
     def rate(self, stars: int | None = None, tags: Iterable[str] = (), note: str = "") -> None:
-        """Keep what you think of it, in the archive that has it: ``stars`` are 1 to 5, or 0 to reject it.
-
-        None takes the rating back. It is found again by its tags: ``archive.predictions(tag="cover")``.
-        """
+        """Keep what you think of it, in the archive that has it; see `Archive.rate`."""
         _lazy.rate(self, stars, tags=tags, note=note)
 
     def again(self, *, reuse: bool | None = None, **changes: Any) -> Prediction:
-        """Create one like it, with inputs changed or added; None leaves one out (``sky.again``)."""
+        """Create one like it, with inputs changed or added; see `sky.again`."""
         made: Prediction = _lazy.again(self, reuse=reuse, **changes)
         return made
 

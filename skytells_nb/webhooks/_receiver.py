@@ -264,7 +264,12 @@ class Receiver:
     def wait(self, prediction: Prediction | str, *, timeout: float | None = None) -> Prediction:
         """Wait until a delivery says that a prediction has ended; returns it as delivered.
 
-        ``timeout`` are the seconds to wait at most, half an hour when None.
+        Parameters
+        ----------
+        prediction : Prediction or str
+            The prediction, or its id.
+        timeout : float, optional
+            Seconds to wait at most, half an hour when None.
 
         Raises
         ------

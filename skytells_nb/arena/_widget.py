@@ -15,19 +15,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 import ipywidgets as w
 
+from .. import display
 from .._options import options
 from ..archive import Preference
-from ..display import (
-    DisplayItem,
-    FileContent,
-    Frame,
-    draw,
-    fetch,
-    key_script,
-    media_html,
-    prediction_items,
-    text_html,
-)
 from ..exceptions import SkytellsError
 from ..formatting import format_cost, format_count, format_seconds
 from ..models import Prediction
@@ -52,7 +42,7 @@ _KEYS: Final = {"ArrowLeft": "left", "ArrowRight": "right", "ArrowUp": "both", "
 def _style_sheet() -> str:
     style = files(__package__).joinpath("_arena.css").read_text("utf-8")
     keys = {key: f".sky-votes button.sky-{choice}" for key, choice in _KEYS.items()}
-    return f"<style>{style}</style>{key_script('.sky-arena', keys, '.sky-votes button')}"
+    return f"<style>{style}</style>{display.key_script('.sky-arena', keys, '.sky-votes button')}"
 
 
 class ArenaWidget(w.VBox):  # type: ignore[misc]  # ipywidgets has no types
@@ -149,7 +139,7 @@ class ArenaWidget(w.VBox):  # type: ignore[misc]  # ipywidgets has no types
         pair = self._arena.pair
         if pair is None:
             return f'<div class="sky-head"><b>That was every pair.</b>{quiet}</div>'
-        prompt = text_html(clip(one_line(pair.left.prompt or ""), _LONGEST_PROMPT))
+        prompt = display.text_html(clip(one_line(pair.left.prompt or ""), _LONGEST_PROMPT))
         keys = '<span class="sky-quiet-words">click here once, then use the arrow keys</span>'
         return (
             f'<div class="sky-head"><b>Which is better?</b>{quiet}{keys}'
@@ -164,17 +154,17 @@ def _blind_html(prediction: Prediction) -> str:
     """Draw what was made, without a word of where it comes from."""
     nobody = Prediction(id="", status="succeeded", input={"prompt": prediction.prompt or ""})
     items = []
-    for item in fetch(prediction_items(prediction)):
+    for item in display.fetch(display.prediction_items(prediction)):
         content, path = item.content, item.path
-        if isinstance(content, FileContent) and path is not None and path.is_file():
-            content = FileContent(data=content.read())  # a path would name its model
+        if isinstance(content, display.FileContent) and path is not None and path.is_file():
+            content = display.FileContent(data=content.read())  # a path would name its model
         items.append(replace(item, content=content, subject=nobody))
-    frame = Frame(options.thumbnail_size, alone=True)
+    frame = display.Frame(options.thumbnail_size, alone=True)
 
-    def html(drawn: Sequence[DisplayItem]) -> str:
-        return "".join(media_html(item, frame) for item in drawn)
+    def html(drawn: Sequence[display.DisplayItem]) -> str:
+        return "".join(display.media_html(item, frame) for item in drawn)
 
-    drawing = draw(items, size=options.thumbnail_size, budget=options.cell_budget // 2, page=html)
+    drawing = display.draw(items, size=options.thumbnail_size, budget=options.cell_budget // 2, page=html)
     return html(drawing.items)
 
 
@@ -195,6 +185,7 @@ def _ranking_html(arena: Arena) -> str:
                 format_cost(row["cost_per_win"], unit, digits=3) if row["wins"] else "–",
             )
         )
-    table = "".join(f"<tr>{''.join(f'<td>{text_html(cell)}</td>' for cell in row)}</tr>" for row in rows)
-    top = "".join(f"<th>{head}</th>" for head in heads)
-    return f'<div>{text_html(arena.verdict)}</div><table class="sky-table"><tr>{top}</tr>{table}</table>'
+    lines = ("".join(f"<td>{display.text_html(cell)}</td>" for cell in row) for row in rows)
+    table = "".join(f"<tr>{line}</tr>" for line in lines)
+    top, verdict = "".join(f"<th>{head}</th>" for head in heads), display.text_html(arena.verdict)
+    return f'<div>{verdict}</div><table class="sky-table"><tr>{top}</tr>{table}</table>'

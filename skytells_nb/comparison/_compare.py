@@ -9,23 +9,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final, cast
 
+from .. import api
 from .._options import options
 from ..aio import gather, on_loop, one_call, run
-from ..api import (
-    Account,
-    AsyncClient,
-    Client,
-    Connection,
-    Observer,
-    as_text_input,
-    ask_for_prediction,
-    client_of,
-    create,
-    find_reusable,
-    prepare_input,
-    reuse_wanted,
-    watch_created,
-)
+from ..api import Account, AsyncClient, Client, Connection, Observer
 from ..checks import check_texts, check_variations, meant_as
 from ..display import REUSED
 from ..exceptions import InvalidInputError, SkytellsError, UncertainCreateError
@@ -103,7 +90,7 @@ def compare(
     else:
         texts, variations = check_texts("prompts", prompts), check_variations(inputs)
         count = len(texts) * len(variations) * len(names)
-    used = client_of(client)
+    used = api.client_of(client)
     known = run(gather(*(used.models.get(name) for name in names), progress=False))
     if count > MOST:
         raise _too_many(known, prompts, count, used)
@@ -136,11 +123,11 @@ def _too_many(models: Sequence[Model], given: Any, count: int, client: AsyncClie
 
 async def _look_up(connection: Connection, planned: Plan, reuse: bool | None) -> list[Prediction | None]:
     """Find what the archive has of each cell."""
-    if not reuse_wanted(connection, reuse):
+    if not api.reuse_wanted(connection, reuse):
         return [None] * len(planned.slots)
     return [
-        await find_reusable(
-            connection, slot.model, await prepare_input(connection, slot.model, slot.input), reuse
+        await api.find_reusable(
+            connection, slot.model, await api.prepare_input(connection, slot.model, slot.input), reuse
         )
         for slot in planned.slots
     ]
@@ -204,10 +191,11 @@ class _Created(Observer):
 
 
 async def _create(connection: Connection, slot: Slot, seen: Observer) -> Prediction:
+    watching = api.watch_created([seen])
     if slot.route is not None:
-        return await ask_for_prediction(connection, slot.route, slot.model, slot.input, watch_created([seen]))
-    sent = await prepare_input(connection, slot.model, slot.input)
-    return await create(connection, slot.model, sent, observers=watch_created([seen]))
+        return await api.ask_for_prediction(connection, slot.route, slot.model, slot.input, watching)
+    sent = await api.prepare_input(connection, slot.model, slot.input)
+    return await api.create(connection, slot.model, sent, observers=watching)
 
 
 MOST: Final = 1_000
@@ -390,7 +378,7 @@ def _slot(row: int, column: int, model: Model, input: dict[str, Any]) -> Slot:
         raise InvalidInputError(
             f"A comparison does not ask {model.id!r}. Use client.embeddings.create. Nothing was sent."
         )
-    asked = input if route is None else as_text_input(route, input)
+    asked = input if route is None else api.as_text_input(route, input)
     return Slot(row, column, model.id, asked, route)
 
 

@@ -9,24 +9,8 @@ from functools import cached_property
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
+from .. import display
 from .._options import options
-from ..display import (
-    REUSED,
-    ROOT,
-    DisplayItem,
-    Frame,
-    Message,
-    bundle_of,
-    draw,
-    fetch,
-    labelled_sheet,
-    media_html,
-    png_budget,
-    prediction_items,
-    seconds_text,
-    spans,
-    text_html,
-)
 from ..exceptions import InvalidInputError, SkytellsError
 from ..formatting import format_bytes, format_cost, format_count, money_unit
 from ..models import Drawn, Finished, Prediction, is_sandbox_id
@@ -177,21 +161,21 @@ class Comparison(Finished, Drawn):
         return self._drawn[0]
 
     @cached_property
-    def _drawn(self) -> tuple[str, list[DisplayItem]]:
+    def _drawn(self) -> tuple[str, list[display.DisplayItem]]:
         shown = [_items(cell) for cell in self.cells]
-        frame = Frame(self._width)
+        frame = display.Frame(self._width)
         budget = options.cell_budget
 
-        def html(items: Sequence[DisplayItem], note: str = "") -> str:
-            pieces = iter([media_html(item, frame) for item in items])
+        def html(items: Sequence[display.DisplayItem], note: str = "") -> str:
+            pieces = iter([display.media_html(item, frame) for item in items])
             inside = [_STACK.join(islice(pieces, len(outputs))) for outputs in shown]
             drawn = iter([self._inside(*pair) for pair in zip(self.cells, inside, strict=True)])
             return self._table([next(drawn) if cell else "" for cell in self._places], note)
 
-        drawing = draw(
-            fetch([item for outputs in shown for item in outputs]),
+        drawing = display.draw(
+            display.fetch([item for outputs in shown for item in outputs]),
             size=frame.width,
-            budget=budget - png_budget(budget),
+            budget=budget - display.png_budget(budget),
             page=html,
         )
         small = f"Shown small, to keep this cell under {format_bytes(budget)} (sky.options.cell_budget)."
@@ -207,7 +191,7 @@ class Comparison(Finished, Drawn):
             the first is drawn.
         """
         items = [None if cell is None else _items(cell)[0] for cell in self._places]
-        return labelled_sheet(items, self._rows, self._columns, size=size)
+        return display.labelled_sheet(items, self._rows, self._columns, size=size)
 
     def to_pandas(self) -> DataFrame:
         """Return a DataFrame with a row for every cell, failed ones too; on the index of a frame's rows."""
@@ -218,7 +202,7 @@ class Comparison(Finished, Drawn):
 
     def _table(self, cells: Sequence[str], note: str) -> str:
         wide, deep = len(self.columns), len(self._rows[0])
-        across, down = spans(self._columns), spans(self._rows)
+        across, down = display.spans(self._columns), display.spans(self._rows)
         breaks = {start for level in across[:-1] for start, _, _ in level} - {0}  # where another grid begins
         breaks_down = {start for level in down[:-1] for start, _, _ in level} - {0}
         cell = f"{_CELL};padding:{4 if wide > _MANY else 8}px;min-width:{self._width}px"
@@ -245,7 +229,7 @@ class Comparison(Finished, Drawn):
             lines.append(sides + inside)
         rows = "".join(f'<tr style="background:none">{line}</tr>' for line in lines)
         return (
-            f'<div {ROOT}><div style="overflow-x:auto"><table style="{_TABLE}">{rows}</table></div>'
+            f'<div {display.ROOT}><div style="overflow-x:auto"><table style="{_TABLE}">{rows}</table></div>'
             f'<div style="padding:0 8px">{_muted(self._foot())}{_muted(note)}</div></div>'
         )
 
@@ -254,8 +238,8 @@ class Comparison(Finished, Drawn):
 
     def _facts(self, cell: Cell) -> list[str]:
         cost = "" if cell.cost is None else format_cost(cell.cost, self._unit)
-        reused = REUSED if cell.prediction.reused else ""
-        return [fact for fact in (seconds_text(cell.seconds), cost, reused) if fact]
+        reused = display.REUSED if cell.prediction.reused else ""
+        return [fact for fact in (display.seconds_text(cell.seconds), cost, reused) if fact]
 
     def _foot(self) -> str:
         cost = (
@@ -263,7 +247,7 @@ class Comparison(Finished, Drawn):
         )
         failed = f"{self._failed} failed" if self._failed else ""
         kept = sum(cell.prediction.reused for cell in self.cells)
-        reused = f"{kept} {REUSED}" if kept else ""
+        reused = f"{kept} {display.REUSED}" if kept else ""
         parts = (format_count(len(self.cells), "prediction"), failed, reused, cost)
         return ", ".join(part for part in parts if part)
 
@@ -276,29 +260,29 @@ class Comparison(Finished, Drawn):
 
     def _draw(self) -> dict[str, str]:
         html, items = self._drawn
-        return bundle_of(html, self._text(), items, png_budget(options.cell_budget))
+        return display.bundle_of(html, self._text(), items, display.png_budget(options.cell_budget))
 
 
-def _items(cell: Cell) -> list[DisplayItem]:
+def _items(cell: Cell) -> list[display.DisplayItem]:
     """List what there is to draw of a cell; never empty."""
     made, error = cell.prediction, cell.raised
     if made.id.startswith("not-created"):
-        return [DisplayItem(Message("Not created", made.error or ""), made)]
+        return [display.DisplayItem(display.Message("Not created", made.error or ""), made)]
     if made.id.startswith("uncertain"):
-        return [DisplayItem(Message("In doubt", made.error or ""), made)]
+        return [display.DisplayItem(display.Message("In doubt", made.error or ""), made)]
     if error is not None and not made.done:
-        return [DisplayItem(Message("Not followed to its end", error.message), made)]
-    return prediction_items(made)
+        return [display.DisplayItem(display.Message("Not followed to its end", error.message), made)]
+    return display.prediction_items(made)
 
 
 def _label(words: str, style: str) -> str:
     """Return the style and the words of an axis; a long label is cut, and whole in its tooltip."""
     line = one_line(words)
     shown = clip(line, _LONGEST_LABEL)
-    whole = f' title="{text_html(clip(line, 1_000))}"' if shown != line else ""
-    return f' dir="auto"{whole} style="{style}">{text_html(shown)}'
+    whole = f' title="{display.text_html(clip(line, 1_000))}"' if shown != line else ""
+    return f' dir="auto"{whole} style="{style}">{display.text_html(shown)}'
 
 
 def _muted(words: str) -> str:
     style = "opacity:0.65;font-size:12px;margin-top:4px"
-    return f'<div style="{style}">{text_html(words)}</div>' if words else ""
+    return f'<div style="{style}">{display.text_html(words)}</div>' if words else ""

@@ -20,17 +20,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Final, Literal, NamedTuple
 
 from ..exceptions import InvalidInputError
-from ..schema import (
-    COUNT_NAMES,
-    LENGTH_NAMES,
-    PROMPT_NAMES,
-    TIMES,
-    UNSET,
-    Number,
-    input_hint,
-    is_same,
-    parse,
-)
+from ..schema import COUNT_NAMES, LENGTH_NAMES, PROMPT_NAMES, TIMES, UNSET, Number, input_hint, is_same, parse
 from ..schema import Property as SchemaProperty
 
 FieldKind = (

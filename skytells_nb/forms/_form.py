@@ -22,23 +22,12 @@ from ..models import Model, Prediction, PredictionList
 from ..pricing import Estimate, estimate
 from ..schema import Checker, as_record, as_text, is_same
 from ..spending import Budget, own_budget
+from . import _views as views
 from ._codegen import connect_line, to_json, to_python
 from ._controller import FormController, FormState, unavailable
 from ._fields import Field, Rule, fields_from_schema, select_fields
 from ._fieldset import Fieldset
 from ._results import NOT_SENT, Results, Summarized
-from ._views import (
-    ActionBar,
-    Layouts,
-    StatusBar,
-    click_hint,
-    code_html,
-    heading_html,
-    ipykernel_version,
-    style_sheet,
-    summary_html,
-    unplaced_html,
-)
 
 if TYPE_CHECKING:
     from ._skin import FormSkin
@@ -145,7 +134,7 @@ class PromptForm(Summarized, w.VBox):  # type: ignore[misc]  # ipywidgets has no
         self._unavailable = unavailable(self.model)
         priced_by = [rule.field for rule in self.model.pricing.criteria if rule.field]
         schema = fields_from_schema(self.model.input_schema, rules=rules, important=priced_by)
-        layouts = Layouts()
+        layouts = views.Layouts()
         self._checker = Checker(self.model.input_schema)
         self.fieldset = Fieldset(select_fields(schema.fields, fields), layouts, self._typed, self._applies)
         self._results = Results(layouts) if results is None else results
@@ -161,9 +150,9 @@ class PromptForm(Summarized, w.VBox):  # type: ignore[misc]  # ipywidgets has no
             reuse=reuse,
         )
         note = f'<div class="sky-muted">{schema.note}</div>' if schema.note else ""
-        style = style_sheet() + self._static.style
+        style = views.style_sheet() + self._static.style
         self._unplaced = layouts.html()
-        self._actions = ActionBar(
+        self._actions = views.ActionBar(
             layouts,
             self._generate,
             self.cancel,
@@ -172,9 +161,9 @@ class PromptForm(Summarized, w.VBox):  # type: ignore[misc]  # ipywidgets has no
             unavailable=self._unavailable,
         )
         unit = money_unit(self.is_sandbox)
-        self._status = StatusBar(layouts, unit, click_hint(ipykernel_version()))
+        self._status = views.StatusBar(layouts, unit, views.click_hint(views.ipykernel_version()))
         self.children = [
-            layouts.html(style + heading_html(self.model, self.is_sandbox) + note, layout=layouts.wide),
+            layouts.html(style + views.heading_html(self.model, self.is_sandbox) + note, layout=layouts.wide),
             *self.fieldset.widgets,
             self._unplaced,
             self._actions.row,
@@ -363,7 +352,9 @@ class PromptForm(Summarized, w.VBox):  # type: ignore[misc]  # ipywidgets has no
         if new.problems != old.problems or new.reveal:
             with self._lock:
                 self.fieldset.mark(new.problems, reveal=new.reveal)
-        self._unplaced.value = unplaced_html(self.fieldset.unplaced(new.problems), self.fieldset.unknown)
+        self._unplaced.value = views.unplaced_html(
+            self.fieldset.unplaced(new.problems), self.fieldset.unknown
+        )
         if new.estimate is not old.estimate:
             self._render_panels()
         if new.newest is not None and new.newest is not old.newest:
@@ -383,8 +374,8 @@ class PromptForm(Summarized, w.VBox):  # type: ignore[misc]  # ipywidgets has no
 
     def _render_panels(self) -> None:
         html: dict[str, Callable[[], str]] = {
-            "Code": lambda: code_html(self.code, "python"),
-            "Request": lambda: code_html(to_json(self.model.id, self.value), "json"),
+            "Code": lambda: views.code_html(self.code, "python"),
+            "Request": lambda: views.code_html(to_json(self.model.id, self.value), "json"),
         }
         self._actions.show_panels({name: html[name]() for name in self._actions.open})
 
@@ -396,7 +387,7 @@ class PromptForm(Summarized, w.VBox):  # type: ignore[misc]  # ipywidgets has no
         priced = self.controller.price(self.value)
         known = priced is not None and priced.known and not self._unavailable
         price = priced.price if priced is not None and known else ""
-        return summary_html(self.model, self.value, price, self._results.newest if whole else "")
+        return views.summary_html(self.model, self.value, price, self._results.newest if whole else "")
 
 
 def _through(method: Callable[..., Any]) -> Any:

@@ -20,45 +20,30 @@ from uuid import uuid4
 
 import ipywidgets as w
 
+from .. import exceptions as errors
 from .._options import options
 from ..display import to_html
-from ..exceptions import (
-    AuthenticationError,
-    BudgetExceeded,
-    ContentPolicyError,
-    InsufficientCreditsError,
-    InvalidInputError,
-    NetworkError,
-    NotFoundError,
-    OutputExpiredError,
-    PermissionDeniedError,
-    PredictionError,
-    RateLimitError,
-    ServerError,
-    SkytellsError,
-    UncertainCreateError,
-    WaitTimeoutError,
-)
+from ..exceptions import SkytellsError
 from ..models import Prediction, PredictionList
 
 if TYPE_CHECKING:
     from ._views import Layouts
 
 _TITLES: Final[tuple[tuple[type[SkytellsError], str], ...]] = (
-    (AuthenticationError, "Key refused"),
-    (PermissionDeniedError, "Permission denied"),
-    (InsufficientCreditsError, "No credit left"),
-    (ContentPolicyError, "Content refused"),
-    (BudgetExceeded, "Over budget"),
-    (InvalidInputError, "Input refused"),
-    (NotFoundError, "Model not found"),
-    (RateLimitError, "Too many requests"),
-    (UncertainCreateError, "Outcome unknown"),
-    (NetworkError, "API unreachable"),
-    (WaitTimeoutError, "Still running"),
-    (PredictionError, "Prediction failed"),
-    (OutputExpiredError, "Output expired"),
-    (ServerError, "API error"),
+    (errors.AuthenticationError, "Key refused"),
+    (errors.PermissionDeniedError, "Permission denied"),
+    (errors.InsufficientCreditsError, "No credit left"),
+    (errors.ContentPolicyError, "Content refused"),
+    (errors.BudgetExceeded, "Over budget"),
+    (errors.InvalidInputError, "Input refused"),
+    (errors.NotFoundError, "Model not found"),
+    (errors.RateLimitError, "Too many requests"),
+    (errors.UncertainCreateError, "Outcome unknown"),
+    (errors.NetworkError, "API unreachable"),
+    (errors.WaitTimeoutError, "Still running"),
+    (errors.PredictionError, "Prediction failed"),
+    (errors.OutputExpiredError, "Output expired"),
+    (errors.ServerError, "API error"),
 )
 
 
@@ -90,15 +75,16 @@ def describe(error: BaseException, names: Iterable[str] = ()) -> ErrorMessage:
         text = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
         return ErrorMessage("Error", f"{text}. Whether anything was billed is not known.")
     title = next((title for kind, title in _TITLES if isinstance(error, kind)), "Error")
-    if isinstance(error, PredictionError) and error.prediction and error.prediction.status == "canceled":
+    ended = error.prediction if isinstance(error, errors.PredictionError) else None
+    if ended is not None and ended.status == "canceled":
         title = "Canceled"
-    detail = error.detail.strip()
+    detail, refused = error.detail.strip(), isinstance(error, errors.InvalidInputError)
     return ErrorMessage(
         title,
         error.message,
         detail if detail and detail.rstrip(".") not in error.message else "",
-        error.retry_after if isinstance(error, RateLimitError) else None,
-        _refused_field(f"{detail} {error.message}", names) if isinstance(error, InvalidInputError) else None,
+        error.retry_after if isinstance(error, errors.RateLimitError) else None,
+        _refused_field(f"{detail} {error.message}", names) if refused else None,
     )
 
 

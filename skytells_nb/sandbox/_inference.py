@@ -20,18 +20,7 @@ from . import _errors as errors
 from . import _language as language
 from ._accounts import OWNER, Call, retry_after
 from ._jobs import SECOND, Job
-from ._language import (
-    USUAL_TOKENS,
-    Completion,
-    Output,
-    TextRequest,
-    Turn,
-    chat_events,
-    chat_usage,
-    completion_json,
-    response_events,
-    response_json,
-)
+from ._language import Completion, Output, TextRequest, Turn
 from ._messages import Ending, HttpResponse, as_json, dump
 from ._models import (
     CHARACTERS_A_TOKEN,
@@ -101,10 +90,10 @@ class Inference:
             raise errors.invalid_parameter("Unknown parameter: stream_options.", param="stream_options")
         ask.as_json, ask.schema = _format(body.get("response_format") or {})
         answer = self._reply(ask, call, "chatcmpl-sandbox-", int(body.get("n") or 1))
-        usage = chat_usage(answer)
+        usage = language.chat_usage(answer)
         last = "no-usage" not in quirks and (body.get("stream_options") or {}).get("include_usage")
-        events = chat_events(answer, ask, usage if last else None)
-        whole = completion_json(answer, ask, usage)
+        events = language.chat_events(answer, ask, usage if last else None)
+        whole = language.completion_json(answer, ask, usage)
         return self._answer(ask, answer, whole, events, done="no-done" not in quirks)
 
     def _responses(self, ask: TextRequest, call: Call) -> HttpResponse:
@@ -127,8 +116,8 @@ class Inference:
             shelf[answer.id] = [*turns, Turn("assistant", outputs.text or outputs.tool)]
             while len(shelf) > STORED:
                 shelf.popitem(last=False)
-        whole = response_json(answer, ask, "completed")
-        return self._answer(ask, answer, whole, response_events(answer, ask), done=False)
+        whole = language.response_json(answer, ask, "completed")
+        return self._answer(ask, answer, whole, language.response_events(answer, ask), done=False)
 
     def _embeddings(self, ask: TextRequest, call: Call) -> HttpResponse:
         """Answer ``POST /v1/embeddings`` (text 4)."""
@@ -193,7 +182,7 @@ class Inference:
             if ask.choice not in [tool["name"] for tool in ask.tools]:
                 said = "tool_choice names a tool that is not given."
                 raise errors.invalid_parameter(said, param="tool_choice")
-        ask.most = int(body.get("max_tokens") or body.get("max_output_tokens") or USUAL_TOKENS)
+        ask.most = int(body.get("max_tokens") or body.get("max_output_tokens") or language.USUAL_TOKENS)
         tokens_in = language.count_prompt(ask.turns, ask.tools)
         if tokens_in > CONTEXT:
             said = "The prompt is longer than the model can read."

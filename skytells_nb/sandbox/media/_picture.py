@@ -19,18 +19,7 @@ from PIL import Image, ImageChops, ImageDraw, ImageFilter, ImageFont, ImageOps
 
 from ._canvas import Canvas, Plane, blur, clouds, enlarge
 from ._painting import Painting, start_painting
-from ._params import (
-    RGB,
-    SMALLEST,
-    Scene,
-    clip_size,
-    dice,
-    load,
-    number,
-    picture_size,
-    read_scene,
-    seconds_of,
-)
+from ._params import RGB, SMALLEST, Scene, clip_size, dice, load, number, picture_size, read_scene, seconds_of
 from ._places import paint_place
 from ._sky import falling, paint_fog, paint_weather
 from ._subjects import paint_abstract, paint_portrait, paint_subject, paint_table

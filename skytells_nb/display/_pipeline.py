@@ -27,10 +27,9 @@ from ..exceptions import NetworkError, OutputExpiredError, SkytellsError
 from ..filetypes import FILE_TYPES, file_type, sniff_file
 from ..pictures import Picture, PictureError, encode
 from ..plaintext import clean, clip, one_line
-from ._av import listening_copy, probe
 from ._items import EXPIRED, Content, DisplayItem, FileContent, Message, RemoteOutput, Text, from_data_uri
 from ._text import format_path
-from ._thumbnails import CACHE, Thumbnail, make_thumbnail
+from ._thumbnails import CACHE, Thumbnail, listening_copy, make_thumbnail, probe
 
 T = TypeVar("T")
 R = TypeVar("R")

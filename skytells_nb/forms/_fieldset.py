@@ -199,11 +199,6 @@ class Fieldset:
         """What was typed that can be no value, by the name of its field."""
         return {name: control.problem for name, control in self._controls.items() if control.problem}
 
-    @property
-    def required(self) -> tuple[str, ...]:
-        """Which of its fields must be filled in."""
-        return tuple(field.name for field in self.fields if field.required)
-
     def mark(self, problems: Mapping[str, str], *, reveal: bool = False) -> None:
         """Put each problem under its field, and take away those that are gone.
 

@@ -142,8 +142,8 @@ class Inputs:
 
     def _normalize(self, given: object) -> tuple[dict[str, Any], bytes]:
         if isinstance(given, str):
-            if self._checker.takes and "prompt" not in self._checker.takes:
-                raise InvalidInputError(f"the model takes no prompt, but {', '.join(self._checker.takes)}")
+            if self._checker.inputs and "prompt" not in self._checker.inputs:
+                raise InvalidInputError(f"the model takes no prompt, but {', '.join(self._checker.inputs)}")
             given = {"prompt": given}
         given = to_plain(as_record(given))
         if not isinstance(given, Mapping):

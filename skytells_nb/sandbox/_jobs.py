@@ -242,8 +242,13 @@ def _add_end(body: dict[str, Any], job: Job, now: int, origin: str, options: Opt
     kept = _kept(job, now, options)
     if not kept or (succeeded and not available and job.files):
         body["data_removed"] = True
-    if body["status"] == "failed":
-        body.update(_failure(job))
+    if body["status"] == "failed":  # in `error` and `response`, or a rarer form (contradiction 10)
+        said: dict[str, Any] = {"error": job.reason, "response": job.reason}
+        if job.failure_shape == "response":
+            said["error"] = None
+        elif job.failure_shape == "error_message":
+            said = {"error": None, "error_id": "INFERENCE_ERROR", "error_message": job.reason}
+        body |= said
         if not kept:
             body["urls"] = {}
 
@@ -259,12 +264,3 @@ def _files(job: Job, origin: str) -> list[dict[str, Any]]:
         {"name": name, "type": mime, "size": job.sizes.get(name), "url": file_url(job, name, origin)}
         for name, mime in job.files
     ]
-
-
-def _failure(job: Job) -> dict[str, Any]:
-    """Write why it failed: in ``error`` and ``response``, or in one of the rarer forms (contradiction 10)."""
-    if job.failure_shape == "response":
-        return {"error": None, "response": job.reason}
-    if job.failure_shape == "error_message":
-        return {"error": None, "error_id": "INFERENCE_ERROR", "error_message": job.reason}
-    return {"error": job.reason, "response": job.reason}

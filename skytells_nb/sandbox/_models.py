@@ -153,8 +153,12 @@ def price(
     pricing = entry.public["pricing"]
     if pricing.get("formula"):
         return _formula(entry, input, pricing["formula"]).quantize(SMALLEST_UNIT)
-    amount, unit = _rate(entry, input, pricing)
-    return (amount * _quantity(entry, input, unit, computing, text)).quantize(SMALLEST_UNIT)
+    resolved, amount, unit = resolve(entry, input), pricing["amount"], pricing["unit"]
+    for criterion in pricing.get("criterias") or []:
+        if resolved.get(criterion["field"]) == criterion["value"]:
+            amount, unit = criterion["billable_price"], criterion["unit"]
+            break
+    return (_decimal(amount) * _quantity(entry, input, unit, computing, text)).quantize(SMALLEST_UNIT)
 
 
 def token_price(entry: CatalogueEntry, tokens_in: int, tokens_out: int) -> Decimal:
@@ -164,14 +168,6 @@ def token_price(entry: CatalogueEntry, tokens_in: int, tokens_out: int) -> Decim
     usual = pricing["amount"]
     read, written = (_decimal(rates.get(kind, usual)) for kind in ("input", "output"))
     return (read * tokens_in + written * tokens_out) / 1_000_000
-
-
-def _rate(entry: CatalogueEntry, input: Mapping[str, Any], pricing: Mapping[str, Any]) -> tuple[Decimal, str]:
-    resolved = resolve(entry, input)
-    for criterion in pricing.get("criterias") or []:
-        if resolved.get(criterion["field"]) == criterion["value"]:
-            return _decimal(criterion["billable_price"]), criterion["unit"]
-    return _decimal(pricing["amount"]), pricing["unit"]
 
 
 def _quantity(

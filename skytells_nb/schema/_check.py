@@ -83,11 +83,6 @@ class Checker:
         self._needed = tuple(needed)
         self._validators: dict[int, Any] = {}
 
-    @property
-    def takes(self) -> tuple[str, ...]:
-        """Which inputs there are; empty where the schema does not say."""
-        return tuple(self.inputs)
-
     def problems(self, input: Mapping[str, Any], *, partial: bool = False) -> dict[str, str]:
         """Return what is wrong with an input, by field; under ``""`` what concerns the whole.
 

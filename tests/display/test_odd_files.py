@@ -14,8 +14,8 @@ from PIL import Image
 
 from skytells_nb._options import options
 from skytells_nb.display import Gallery, gallery, mimebundle
-from skytells_nb.display._av import probe
 from skytells_nb.display._pipeline import notebook_bytes
+from skytells_nb.display._thumbnails import probe
 from skytells_nb.models import Prediction, PredictionList
 
 from .pictures import encoded, noise, photograph

@@ -13,8 +13,8 @@ from PIL import Image
 
 from skytells_nb._options import options
 from skytells_nb.display import mimebundle
-from skytells_nb.display._av import listening_copy, probe
 from skytells_nb.display._pipeline import notebook_bytes
+from skytells_nb.display._thumbnails import listening_copy, probe
 from skytells_nb.models import PredictionList
 
 from .pictures import encoded, noise

@@ -17,8 +17,7 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageChops, ImageDraw, ImageFilter, ImageFont, ImageOps
 
-from ._canvas import Canvas, Plane, blur, clouds, enlarge
-from ._painting import Painting, start_painting
+from ._painting import Canvas, Painting, Plane, blur, clouds, enlarge, start_painting
 from ._params import RGB, SMALLEST, Scene, clip_size, dice, load, number, picture_size, read_scene, seconds_of
 from ._places import paint_place
 from ._sky import falling, paint_fog, paint_weather

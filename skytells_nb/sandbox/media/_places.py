@@ -11,8 +11,20 @@ from typing import Any
 import numpy as np
 
 from . import _sky as sky
-from ._canvas import Plane, clouds, enlarge, outline, ramp, summits
-from ._painting import Painting, Placed, Sheet, drawing, plant, stamp
+from ._painting import (
+    Painting,
+    Placed,
+    Plane,
+    Sheet,
+    clouds,
+    drawing,
+    enlarge,
+    outline,
+    plant,
+    ramp,
+    stamp,
+    summits,
+)
 from ._params import RGB, dim, load, mix, parse_color
 
 _NEON: tuple[RGB, ...] = ((255, 70, 140), (60, 220, 240), (255, 170, 60), (160, 100, 255), (110, 240, 150))

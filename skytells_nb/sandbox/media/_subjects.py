@@ -10,8 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from ._canvas import clouds, outline
-from ._painting import Painting, Placed, Sheet, drawing, plant, stamp
+from ._painting import Painting, Placed, Sheet, clouds, drawing, outline, plant, stamp
 from ._params import RGB, dim, load, mix, parse_color
 from ._places import holds
 

@@ -40,7 +40,7 @@ from ._responses import (
     to_exception,
 )
 from ._send import pause_before, rate_limit_wait
-from ._stream import TextSource, ended_as, failed, says_failed
+from ._stream import TextSource, failed, says_failed
 from ._text_requests import TextRequest, Value, chat, responses
 
 _UNLISTED: Final = "It may have been billed; nothing lists such calls, so it was not sent again."
@@ -81,7 +81,11 @@ async def ask_for_prediction(
         raise UncertainCreateError(
             error.message, detail=error.detail, charged=None, model=model, input=dict(input)
         ) from error
-    return answer.to_prediction()
+    made = answer.to_prediction()
+    if not made.done:
+        words = f"Answer {made.id} is still {made.status}, and the API has no route to fetch it later."
+        raise UncertainCreateError(words, charged=None, model=model, input=dict(input))
+    return made
 
 
 async def ask_for_stream(
@@ -207,7 +211,7 @@ class TextCall:
         if says_failed(raw):
             await self.tell(value, "failed", str(raw.get("error")))
             raise failed(raw, self.request.subject)
-        await self.tell(value, ended_as(value))
+        await self.tell(value)
         return value
 
     async def value(self, raw: Mapping[str, Any]) -> Value:
@@ -229,7 +233,7 @@ class TextCall:
             seconds=self.connection.now() - self._began,
         )
 
-    async def tell(self, value: Value, status: Status, error: str | None = None) -> None:
+    async def tell(self, value: Value, status: Status | None = None, error: str | None = None) -> None:
         """Tell every observer what was made, to the end also after an interrupt."""
         await self.connection.to_the_end(self._tell(value.to_prediction(status, error)))
 

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Final, Generic, Self, TypeVar, cast
 
 from ..aio import Bell, is_toolkit_thread, on_loop, run, submit
 from ..exceptions import SkytellsError, StreamInterruptedError, warn_user
-from ..models import ChatCompletion, Embeddings, Piece, Status
+from ..models import ChatCompletion, Embeddings, Piece
 from ..models import Response as TextResponse
 from ..plaintext import clip, one_line
 from ._deltas import ChatJoiner, EventParser, ResponseJoiner
@@ -158,7 +158,7 @@ class TextSource:
         joiner = self._joined()
         value = await self.call.value(self._raw(joiner))
         if joiner.finished:
-            await self.call.tell(value, ended_as(value))
+            await self.call.tell(value)
             self.final = value
             return
         text = "" if isinstance(value, Embeddings) else value.text
@@ -406,11 +406,6 @@ class AsyncTextStream(_Stream[A]):
 def says_failed(raw: Mapping[str, Any]) -> bool:
     """Whether an answer is an error, though it came with 200."""
     return raw.get("status") == "failed" or bool(raw.get("error"))
-
-
-def ended_as(value: object) -> Status:
-    """Return how an answer that came whole ended, as an archive calls it."""
-    return "canceled" if getattr(value, "status", None) in ("cancelled", "canceled") else "succeeded"
 
 
 def failed(raw: Mapping[str, Any], subject: str) -> SkytellsError:

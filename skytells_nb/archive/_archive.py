@@ -174,7 +174,9 @@ class Archive(Observer):
     async def ended(self, account: Account, prediction: Prediction) -> Prediction:
         """Record a prediction that has ended and fetch its outputs; the client calls this."""
         self._writer.resume(account)
-        return await self._writer.ended(account, prediction) if prediction.done else prediction
+        # A text model's answer that is still queued cannot be asked for again: this is all there will be.
+        is_last = prediction.done or prediction.raw.get("object") == "response"
+        return await self._writer.ended(account, prediction) if is_last else prediction
 
     async def listed(self, account: Account, predictions: Sequence[Prediction]) -> dict[str, Prediction]:
         """Fetch what is owed of a listing; the client calls this."""

@@ -329,19 +329,22 @@ class TextAnswer(Finished):
     def __hash__(self) -> int:
         return hash((self.origin, self.id))
 
-    def to_prediction(self, status: Status = "succeeded", error: str | None = None) -> Prediction:
+    def _status(self) -> Status:
+        return "succeeded"
+
+    def to_prediction(self, status: Status | None = None, error: str | None = None) -> Prediction:
         """Return the same call as an archive keeps it and a frame counts it, without vectors.
 
         Parameters
         ----------
         status, error : str, optional
-            How it ended, where not well.
+            How it ended, where it does not say so itself.
         """
         if not self.id:
             raise SkytellsError("This answer has no id, so nothing can keep it.", charged=False)
         return Prediction(
             id=self.id,
-            status=status,
+            status=status or self._status(),
             model=self.requested_model or self.model,
             model_type="text",
             input=self.input,

@@ -14,6 +14,7 @@ from ..plaintext import clean
 from ._chat import Filter, TextAnswer, ToolCall, Usage, described, note_on, parse_filters
 from ._finished import Drawn
 from ._parse import parse_count, parse_mapping, parse_text
+from ._status import Status
 
 if TYPE_CHECKING:
     from numpy import float64
@@ -130,6 +131,11 @@ class Response(TextAnswer, Drawn):
     def note(self) -> str | None:
         """What whoever reads it should know: cut off, filtered, refused; None where all is well."""
         return note_on(self, "max_output_tokens")
+
+    def _status(self) -> Status:
+        going: dict[str | None, Status] = {"queued": "queued", "in_progress": "processing"}
+        canceled = self.status in ("cancelled", "canceled")
+        return "canceled" if canceled else going.get(self.status, "succeeded")
 
     def __str__(self) -> str:
         return clean(self.text)

@@ -113,3 +113,11 @@ def test_a_damaged_answer_costs_its_tokens_alone(client, archive):
     client.chat.completions.create("gpt-5", "hello")
     archive.database.writing(lambda db: db.execute("UPDATE documents SET raw = '{'"), 1.0)
     assert len(sky.predictions_frame(archive)) == 1
+
+
+def test_an_answer_that_is_still_queued_is_kept_as_that(client, archive):
+    answer = sky.Response.from_api({"id": "resp_1", "object": "response", "status": "queued", "output": []})
+    sky.run(archive.ended(client.connection.account, answer.to_prediction()))
+    (kept,) = archive.predictions()
+    assert (kept.status, kept.cost) == ("queued", None)
+    assert archive.predictions(status="succeeded") == []

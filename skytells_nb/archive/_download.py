@@ -157,11 +157,12 @@ def _written(position: int, path: Path, output: str, form: OutputForm) -> Downlo
 def _examined(position: int, path: Path, got: Download, model_type: str | None) -> DownloadResult:
     """Look at what was fetched: wrongly typed and cut files are refused, huge pictures kept shut."""
     media_type, size = got.media_type, got.size
-    if media_type == "text/html":
-        return DownloadResult(position, problem="its server sent a web page and no output")
+    if media_type == "text/html":  # as some say with 200 that a file has not reached them yet
+        return DownloadResult(position, problem="its server sent a web page and no output", again=True)
     is_textual = (media_type or "").startswith(("text/", "application/json", "application/xml"))
     if is_textual and model_type in _VISIBLE:
-        return DownloadResult(position, problem=f"its server sent {media_type} and no {model_type}")
+        words = f"its server sent {media_type} and no {model_type}"
+        return DownloadResult(position, problem=words, again=True)
     if media_type == "video/mp4":
         media_type = sniff_file(path)  # a song, perhaps: only the whole file says so
     problem = None

@@ -375,11 +375,11 @@ def test_what_an_earlier_process_was_stopped_in_is_fetched_with_the_next_create(
     asyncio.run(asyncio.wait_for(started(), 10))
 
 
-@pytest.mark.parametrize("status", [404, 403, 410])
+@pytest.mark.parametrize("status", [404, 403, 410, 203])
 def test_a_404_right_after_the_end_is_tried_again(
     keep: Keep, assets: Assets, slept: list[float], status: int
 ) -> None:
-    """A store without leave to list says 403 of what it has not got yet."""
+    """A store without leave to list says 403 of what it has not got yet; others send words for a picture."""
     kept = keep(made(ID, assets.put("x.png", picture(), status, status)))
     assert len(kept.files) == 1
     assert slept == [0.5, 1.0]

@@ -22,7 +22,7 @@ from .._options import options
 from ..aio import Together, together
 from ..checks import check_callable, check_choice, check_flag
 from ..exceptions import InvalidInputError, SkytellsError, UncertainCreateError, warn_user
-from ..models import Prediction
+from ..models import Prediction, lacks_output
 from . import _requests
 from ._connection import Connection
 from ._http import Exchange
@@ -79,9 +79,10 @@ async def create(
         check_callable("on_progress", on_progress, takes="a Prediction")
     request = _requests.create(model, input, webhook=webhook, events=webhook_events_filter, extra=extra)
     prediction = await _accept(connection, request, observers, deadline)
-    if wait and not prediction.done:
+    if wait and (not prediction.done or lacks_output(prediction)):
+        going = replace(prediction, status="processing") if prediction.done else prediction
         try:
-            prediction = await follow(connection, prediction, deadline, on_progress)
+            prediction = await follow(connection, going, deadline, on_progress)
         except asyncio.CancelledError:
             # Nobody waits for it any more, and it goes on costing money. In the background,
             # because the prompt is promised within 0.4 s and an exchange may take longer.

@@ -18,7 +18,7 @@ from typing import Any, Final, TypeAlias
 from urllib.parse import unquote
 
 from ..exceptions import SkytellsError
-from ..models import Prediction
+from ..models import Prediction, lacks_output
 from . import _requests
 from ._requests import Request
 from ._responses import (
@@ -45,6 +45,8 @@ Event: TypeAlias = Prediction | Broken
 """A prediction as it was read, which may have ended; or a wait that has."""
 
 _GRACE: Final = 10.0
+_OUTPUT_IN: Final = (0.25, 0.5, 1.0)
+"""Seconds before each further look at one that has succeeded and shows no output yet."""
 _SLOW: Final = frozenset({"video", "audio", "music"})
 _SWEEP_GAP: Final = 0.03
 _ALIKE: Final = 1.5
@@ -73,6 +75,8 @@ class _Watched:
     """Whether the last sweep did not show it, since newer creates moved it down the listing meanwhile."""
     delayed: bool = False
     """Whether its reads were held back: when it ended is then not known well enough to learn from."""
+    empty: int = 0
+    """How often it was read as succeeded without an output."""
 
 
 class Poller:
@@ -218,6 +222,9 @@ class Poller:
         sweeps = self._sweeps()
         times = []
         for entry in self._entries.values():
+            if entry.empty:
+                times.append((entry.again, entry.started))
+                continue
             window = entry.window
             if sweeps and window is not None and window[1] > _ALIKE * window[0]:
                 window = None  # read step by step, as new ones are: one sweep serves all lengths
@@ -268,7 +275,7 @@ class Poller:
             if identifier not in self._entries:
                 continue
             prediction = self._newer(item)
-            if prediction.status == "succeeded" and prediction.output is None:
+            if lacks_output(prediction):
                 continue  # a short form; by its id it is shown whole
             self._wanted.discard(prediction.id)
             events += self._news(prediction, now)
@@ -296,6 +303,10 @@ class Poller:
             entry.window = self._durations.window(self._base_url, prediction.model)
         entry.prediction = prediction
         entry.again, entry.failures, entry.failing_since, entry.missed = 0.0, 0, None, False
+        if lacks_output(prediction) and entry.empty < len(_OUTPUT_IN):
+            entry.again, entry.delayed = now + _OUTPUT_IN[entry.empty], True
+            entry.empty += 1
+            return []
         if prediction.done:
             self.remove(prediction.id)
             if prediction.status == "succeeded" and not entry.delayed:

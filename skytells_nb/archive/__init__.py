@@ -5,7 +5,7 @@ from __future__ import annotations
 from ._archive import Archive
 from ._as_input import LIMIT, prepare
 from ._database import DamagedIndexError
-from ._download import form_of, is_gone
+from ._download import form_of
 from ._files import INDEX, THUMBNAILS
 from ._index import Stored, from_micros, replace_surrogates, to_micros
 from ._load_save import again, archive_of, load, local_file, rate_prediction, rating_of, save
@@ -29,7 +29,6 @@ __all__ = [
     "elide_data_uris",
     "form_of",
     "from_micros",
-    "is_gone",
     "load",
     "local_file",
     "prepare",

@@ -18,10 +18,10 @@ from ..api import download_bytes, kind_of_address, literal
 from ..exceptions import InvalidInputError, OutputExpiredError
 from ..filetypes import HEAD, file_type, is_path_like, path_of, sniff
 from ..formatting import format_bytes
-from ..models import Prediction
+from ..models import Prediction, is_gone
 from ..pictures import PictureError, encode, is_array, is_picture
 from ..schema import Property, as_lists, parse, to_plain
-from ._download import form_of, is_gone, is_young
+from ._download import form_of, is_young
 from ._load_save import local_file, position_of
 from ._serialize import decode_data_uri
 

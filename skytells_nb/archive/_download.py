@@ -16,7 +16,7 @@ from typing import Any, Final, Literal, TypeAlias
 
 from ..api import Download, download
 from ..filetypes import HEAD, sniff, sniff_file
-from ..models import Prediction
+from ..models import Prediction, is_gone
 from ._database import reason_and_remedy
 from ._files import FileStore, write_to
 from ._metadata import BrokenImageError, embed, measure
@@ -71,13 +71,6 @@ def form_of(prediction: Prediction, position: int) -> OutputForm:
         is_stored = any(isinstance(file, Mapping) and file.get("url") == output for file in listed)
         return "text" if is_textual and not is_stored else "url"
     return "data" if not is_textual and is_data_uri(output) else "text"
-
-
-def is_gone(prediction: Prediction) -> bool:
-    """Whether the API says that it has deleted the outputs (skytells-api.md section 12)."""
-    metadata = prediction.raw.get("metadata")
-    kept = metadata.get("data_available") if isinstance(metadata, Mapping) else None
-    return prediction.raw.get("data_removed") is True or kept is False
 
 
 def is_young(prediction: Prediction, margin: float = 60.0) -> bool:

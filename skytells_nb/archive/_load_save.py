@@ -29,10 +29,10 @@ from ..api import (
 from ..checks import check_path, check_whole
 from ..exceptions import InvalidInputError, NetworkError, OutputExpiredError, SkytellsError
 from ..filetypes import FILE_TYPES, extension, file_type, sniff
-from ..models import Prediction
+from ..models import Prediction, is_gone
 from ..pictures import FORMATS, PictureError, encode
 from ._archive import Archive
-from ._download import form_of, is_gone
+from ._download import form_of
 from ._files import SIDECAR, day_and_stem, write_to
 from ._metadata import BrokenImageError, embed, read_provenance
 from ._serialize import Rating, canonical, decode_data_uri, record_of

@@ -16,10 +16,10 @@ from pathlib import Path
 from types import CoroutineType
 from typing import TYPE_CHECKING, Any, BinaryIO, Final, Literal, assert_never, cast
 
-from ..archive import decode_data_uri, form_of, is_gone
+from ..archive import decode_data_uri, form_of
 from ..exceptions import InvalidInputError
 from ..filetypes import FileType
-from ..models import STATUSES, ChatCompletion, Model, Prediction, Response
+from ..models import STATUSES, ChatCompletion, Model, Prediction, Response, is_gone
 from ..pictures import PictureError, encode, is_array, is_picture
 from ..plaintext import clip, one_line
 

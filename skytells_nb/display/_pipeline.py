@@ -22,9 +22,10 @@ from dataclasses import replace
 from typing import Final, NamedTuple, TypeVar
 from urllib.parse import urlsplit
 
-from ..archive import form_of, is_gone, local_file
+from ..archive import form_of, local_file
 from ..exceptions import NetworkError, OutputExpiredError, SkytellsError
 from ..filetypes import FILE_TYPES, file_type, sniff_file
+from ..models import is_gone
 from ..pictures import Picture, PictureError, encode
 from ..plaintext import clean, clip, one_line
 from ._items import EXPIRED, Content, DisplayItem, FileContent, Message, RemoteOutput, Text, from_data_uri

@@ -20,7 +20,7 @@ from ._parse import (
     parse_text,
     parse_time,
 )
-from ._prediction import SANDBOX_ID, Metrics, Prediction, PredictionList, is_sandbox_id
+from ._prediction import SANDBOX_ID, Metrics, Prediction, PredictionList, is_gone, is_sandbox_id, lacks_output
 from ._status import STATUSES, Status, count_statuses, is_done, parse_status, status_from_wire
 from ._units import BilledQuantity, Unit, parse_unit
 
@@ -55,7 +55,9 @@ __all__ = [
     "count_statuses",
     "find_outputs",
     "is_done",
+    "is_gone",
     "is_sandbox_id",
+    "lacks_output",
     "parse_amount",
     "parse_billing",
     "parse_content",

@@ -295,6 +295,17 @@ class Prediction(Finished, Drawn):
         return encodable(f"Prediction({', '.join(parts)})")  # people print it
 
 
+def is_gone(prediction: Prediction) -> bool:
+    """Whether the API says that it has deleted the outputs (skytells-api.md section 12)."""
+    metadata = parse_mapping(prediction.raw.get("metadata")) or {}
+    return prediction.raw.get("data_removed") is True or metadata.get("data_available") is False
+
+
+def lacks_output(prediction: Prediction) -> bool:
+    """Whether it succeeded and shows no output: in a short form, or a moment before its output is there."""
+    return prediction.status == "succeeded" and prediction.output is None and not is_gone(prediction)
+
+
 class PredictionList(Finished, Drawn, list[Prediction]):
     """Predictions in order, newest first where they come from a listing. A real list.
 

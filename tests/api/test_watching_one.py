@@ -80,6 +80,26 @@ def test_a_length_far_from_the_remembered_one_is_still_noticed(factor):
     assert late <= max(0.2 * 20 * factor, 0.85 * 20)
 
 
+@pytest.mark.parametrize("seconds", [0.0, 3.0])
+@pytest.mark.parametrize("late", [0.6, 60.0])
+def test_an_output_that_shows_a_moment_after_the_end_is_waited_for(seconds, late):
+    """In the create's own answer, or in a read; one that never shows is waited for 2 s."""
+    api = Api(seconds=seconds)
+    whole = api.view
+
+    def view(job, now, *, listed=False):
+        bare = {"output": None} if now < job.ends + late else {}
+        return whole(job, now, listed=listed) | bare
+
+    api.view = view
+    stage = Stage(api)
+    connection = stage.connection()
+    made = stage.begin(connection, create(connection, "truefusion", FOX))
+    stage.play()
+    assert bool(made.result.output) == (late < 1)
+    assert made.ended - api.jobs["p1"].ends < 0.2 * seconds + 3.1
+
+
 def test_lengths_are_remembered_by_base_url_and_model():
     durations = Durations(keep=3)
     for seconds in (1.0, 2.0, 9.0, 2.0, 3.0):

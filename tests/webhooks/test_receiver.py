@@ -80,16 +80,15 @@ def test_a_repeated_delivery_is_dropped(sandbox, receiver):
 
 
 class Pictures(BaseHTTPRequestHandler):
-    """Serves a web page at first, and then a picture."""
+    """Refuses at first, and then serves a picture."""
 
-    pages = 1
+    refused = 1
 
     def do_GET(self):
-        file = io.BytesIO(b"<!doctype html><title>Busy</title>")
-        if not type(self).pages:
-            Image.new("RGB", (2, 1)).save(file, "PNG")
-        type(self).pages = 0
-        self.send_response(200)
+        file = io.BytesIO()
+        Image.new("RGB", (2, 1)).save(file, "PNG")
+        self.send_response(401 if type(self).refused else 200)
+        type(self).refused = 0
         self.end_headers()
         self.wfile.write(file.getvalue())
 

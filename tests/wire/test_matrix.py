@@ -49,9 +49,9 @@ late         | good                1| good               | good               | 
 stale        | good                1| good               | good               | good                1| kept
 answers twice| good                1| good               | good               | good                1| kept
 early hints  | good                1| good               | good               | good                1| kept
-login page   | good                1| good               | good               | Server?             1| owed
-nothing in it| good                1| Server             | good               | good                1| owed
-another kind | good                1| Server             | good               | Server?             1| owed
+login page   | good                1| good               | good               | Server?             1| kept
+nothing in it| good                1| Server             | good               | good                1| kept
+another kind | good                1| Server             | good               | Server?             1| kept
 gateway      | good                1| good               | good               | Server?             1| kept
 429          | good                1| good               | good               | good                1| kept
 500          | good                1| good               | good               | Server?             0| kept

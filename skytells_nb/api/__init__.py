@@ -11,7 +11,7 @@ from ._create import cancel_remotely, create, create_or_reuse, find_reusable, re
 from ._credentials import DEFAULT_BASE_URL, Key, has_key, hides_arguments, resolve_api_key
 from ._download import Download, download, download_bytes, kind_of_address, literal
 from ._http import HandlerTransport
-from ._listing import check_limit, list_predictions, parse_bounds
+from ._listing import check_limit, check_status, list_predictions, parse_bounds
 from ._models import AsyncModels, Models, get_model
 from ._observers import Account, Observer, announced_as, global_observers, ledger_folder, session_costs
 from ._predictions import AsyncPredictions, Predictions, is_ready, prepare_input
@@ -50,6 +50,7 @@ __all__ = [
     "cancel_remotely",
     "check_identifier",
     "check_limit",
+    "check_status",
     "check_text_input",
     "check_text_names",
     "client_of",

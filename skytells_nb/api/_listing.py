@@ -9,10 +9,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import UTC, date, datetime, time
 from math import inf
-from typing import Any, Final
+from typing import Any, Final, cast
 
+from ..checks import check_whole
 from ..exceptions import InvalidInputError, NotFoundError, ServerError
-from ..models import STATUSES, Prediction, PredictionList, parse_status, slugs_of
+from ..models import STATUSES, Prediction, PredictionList, Status, parse_status, slugs_of
 from . import _requests
 from ._connection import Connection
 from ._models import slug_meant
@@ -44,7 +45,7 @@ async def list_predictions(
 
     ``on_page`` is told how many were read, and how many there are in all where the API says.
     """
-    check_limit(limit)
+    limit = check_limit(limit)
     keep = _ListingFilter(connection, status, slugs_of(model), since, until)
     found: dict[str, Prediction] = {}
     if limit == 0:
@@ -125,13 +126,22 @@ def _ahead(number: int, last: int | None, limit: int | None, found: int, size: i
     return min(_WAVE, wanted, last - number if last is not None else _GUESS)
 
 
-def check_limit(limit: object) -> None:
-    """Refuse what cannot be how many of a listing are wanted at most."""
-    if limit is not None and (isinstance(limit, bool) or not isinstance(limit, int) or limit < 0):
+def check_limit(limit: object) -> int | None:
+    """Return how many of a listing are wanted at most, None for all; refuse what cannot be that."""
+    try:
+        return None if limit is None else check_whole("limit", limit, 0, none="all")
+    except InvalidInputError as error:
+        raise InvalidInputError(f"{error.message} Nothing was sent or changed.") from None
+
+
+def check_status(status: object) -> Status | None:
+    """Return the status that a listing is asked for; refuse a misspelt one, which would find nothing."""
+    found = parse_status(status) if isinstance(status, str) else None
+    if status is not None and found is None:
         raise InvalidInputError(
-            f"limit must be a whole number, 0 or more, or None for all, not {limit!r}. "
-            "Nothing was sent or changed."
+            f"status must be one of {', '.join(STATUSES)}, not {status!r}. Nothing was sent."
         )
+    return found
 
 
 class _ListingFilter:
@@ -140,15 +150,10 @@ class _ListingFilter:
     def __init__(
         self, connection: Connection, status: object, model: object, since: Moment, until: Moment
     ) -> None:
-        for name, value in (("status", status), ("model", model)):
-            if value is not None and (not isinstance(value, str) or not value.strip()):
-                raise InvalidInputError(f"{name} must be a word or None, not {value!r}. Nothing was sent.")
+        if model is not None and (not isinstance(model, str) or not model.strip()):
+            raise InvalidInputError(f"model must be a word or None, not {model!r}. Nothing was sent.")
         self._names = connection.display_names
-        self.status = parse_status(status) if isinstance(status, str) else None
-        if status is not None and self.status is None:  # a misspelt one would find nothing
-            raise InvalidInputError(
-                f"status must be one of {', '.join(STATUSES)}, not {status!r}. Nothing was sent."
-            )
+        self.status = check_status(status)
         self.model = model if isinstance(model, str) else None
         self.since, self.until = parse_bounds(since, until)
         if self.since and self.until and self.since > self.until:
@@ -189,6 +194,8 @@ def parse_bounds(since: Moment, until: Moment) -> tuple[datetime | None, datetim
 
 def _parse_bound(name: str, value: Moment, of_day: time) -> datetime | None:
     read: object = value
+    if type(value).__name__ == "datetime64":  # numpy's, which need not be there
+        read = cast("Any", value).astype("datetime64[us]").item()
     if isinstance(value, str):
         try:
             read = date.fromisoformat(value) if len(value) <= 10 else datetime.fromisoformat(value)

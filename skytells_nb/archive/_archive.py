@@ -15,10 +15,10 @@ from weakref import WeakValueDictionary
 from .. import _lazy
 from .._options import options
 from .._storage import is_url, open_storage
-from ..api import Account, Observer, parse_bounds
+from ..api import Account, Observer, check_status, parse_bounds
 from ..checks import check_whole, expected
 from ..exceptions import InvalidInputError, SkytellsError
-from ..models import Prediction, PredictionList, parse_status
+from ..models import Prediction, PredictionList, slugs_of
 from . import _index as index
 from . import _reindex as reindex
 from ._files import FileStore
@@ -233,15 +233,16 @@ class Archive(Observer):
         >>> Archive("no-such-folder").predictions(status="succeeded", since="2026-11-01")
         PredictionList of 0
         """
-        for name, value in (("model", model), ("status", status), ("origin", origin), ("tag", tag)):
+        model = slugs_of(model)
+        for name, value in (("model", model), ("origin", origin), ("tag", tag)):
             _check_text(name, value, optional=True)
         if min_rating is not None:
-            check_whole("min_rating", min_rating, 0, 5)
+            min_rating = check_whole("min_rating", min_rating, 0, 5)
         first, last = map(index.to_micros, parse_bounds(since, until))
         where, values = conditions(
             {
                 "p.model = ?": model,
-                "p.status = ?": status and (parse_status(status) or status),
+                "p.status = ?": check_status(status),
                 "p.origin = ?": origin,
                 "p.moment >= ?": first,
                 "p.moment <= ?": last,
@@ -251,13 +252,13 @@ class Archive(Observer):
         )
         return self._reader.predictions(where, values, limit)
 
-    def get(self, id: str, origin: str | None = None) -> Prediction | None:
+    def get(self, id: str | Prediction, origin: str | None = None) -> Prediction | None:
         """Return one prediction by its id, the newest where several accounts have it; None if unknown.
 
         Parameters
         ----------
-        id : str
-            The prediction's id.
+        id : str or Prediction
+            The prediction's id, or itself as it was seen earlier.
         origin : str, optional
             The base URL of the API it came from, where several have such an id.
 
@@ -267,6 +268,7 @@ class Archive(Observer):
         >>> Archive("no-such-folder").get("p1") is None
         True
         """
+        id = id.id if isinstance(id, Prediction) else id
         _check_text("id", id)
         found = self._reader.predictions(
             "p.id = ? AND (? IS NULL OR p.origin = ?)", (index.replace_surrogates(id), origin, origin), 1
@@ -403,8 +405,8 @@ class Archive(Observer):
             The stars are none, or there is no such prediction here.
         """
         if stars is not None:
-            check_whole("stars", stars, 0, 5, none="taking it back")
-        words = (tags,) if isinstance(tags, str) else tuple(tags)
+            stars = check_whole("stars", stars, 0, 5, none="taking it back")
+        words = (tags,) if isinstance(tags, str) else tuple(() if tags is None else tags)
         for word in words:
             _check_text("a tag", word)
         _check_text("note", note)

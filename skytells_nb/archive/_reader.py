@@ -58,8 +58,7 @@ class ArchiveReader:
 
     def predictions(self, where: str, values: Sequence[Any], limit: int | None = None) -> PredictionList:
         """Return the predictions that a condition selects, newest first."""
-        check_limit(limit)
-        most = None if limit is None else min(limit, sys.maxsize)
+        most = None if (wanted := check_limit(limit)) is None else min(wanted, sys.maxsize)
         files = self._writer.store
         return PredictionList(
             self.read_mended(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -248,7 +248,7 @@ def caption_of(thing: Prediction | DisplayItem, kind: str = "prompt") -> str | N
 def _captions(captions: Captions, things: Sequence[Prediction | DisplayItem]) -> list[str | None]:
     if captions is None:
         return [None] * len(things)
-    if isinstance(captions, str):
+    if isinstance(captions, str) or not (callable(captions) or isinstance(captions, Iterable)):
         kind = check_choice("captions", captions, tuple(_CAPTIONS))
         return [caption_of(thing, kind) for thing in things]
     if callable(captions):

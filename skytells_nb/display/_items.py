@@ -184,6 +184,10 @@ def things_in(x: object) -> list[Prediction | Model | DisplayItem]:
     raw = _sdk_json(x)
     if raw is not None:
         return things_in(raw)
+    if hasattr(x, "__dataframe__"):  # whose columns' names it would go through
+        raise InvalidInputError(
+            "A table cannot be shown as pictures: display() draws it, and archive.get(id) has the outputs."
+        )
     if isinstance(x, Iterable) or is_array(x):  # an array of four dimensions is several pictures
         return [thing for item in cast("Iterable[object]", x) for thing in things_in(item)]
     wanted = "It needs `await` before it." if isinstance(x, CoroutineType) else _TAKEN
@@ -299,6 +303,10 @@ def from_data_uri(address: str) -> FileContent | Message:
 def _from_path(path: Path) -> DisplayItem:
     if not is_file(path):
         shown = clip(one_line(str(path)), 200)
+        if path.is_dir():
+            raise InvalidInputError(
+                f"{shown!r} is a folder. Pass its files, such as Path({shown!r}).glob('*.png')."
+            )
         raise InvalidInputError(f"{shown!r} is neither a file nor a URL. Use print() for text.")
     return DisplayItem(FileContent(path=path), path)
 

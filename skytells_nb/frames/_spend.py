@@ -214,7 +214,7 @@ def _groupable(values: pd.Series) -> pd.Series:
 
     def key(value: Any) -> Any:
         if isinstance(value, list | tuple | dict):
-            return json.dumps(value, default=str)
+            return json.dumps(value, ensure_ascii=False, default=str)
         missing = value is None or (isinstance(value, float) and value != value)
         return None if missing else value if isinstance(value, str | int | float) else str(value)
 

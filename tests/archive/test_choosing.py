@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from archive.scenery import Assets, Carry, Keep, made, picture
 
@@ -74,6 +75,17 @@ def test_stars_that_make_no_sense_are_refused(stars: Any, keep: Keep, archive: A
     with pytest.raises(InvalidInputError, match="from 0 to 5"):
         archive.rate("p1", stars)
     assert archive.rating("p1") == Rating()
+
+
+def test_what_people_pass_for_stars_tags_and_ids_is_taken(keep: Keep, archive: Archive) -> None:
+    kept = keep(made("p1", "x", **TEXT))
+    assert archive.rate(kept, np.int64(4), tags=np.array(["a"])) == Rating(4, ("a",))  # type: ignore[arg-type]  # what it is about
+    kept.rate(4, tags=None)  # type: ignore[arg-type]  # what it is about
+    wanted: Any = {"limit": np.int64(2), "min_rating": np.int64(3), "model": Model(id="scribe")}
+    assert [p.id for p in archive.predictions(since=np.datetime64("2026-01-01"), **wanted)] == ["p1"]
+    assert getattr(archive.get(kept), "id", None) == "p1"
+    with pytest.raises(InvalidInputError, match="status must be one of queued"):
+        archive.predictions(status="success")
 
 
 def test_what_is_not_in_the_archive_cannot_be_rated(archive: Archive) -> None:

@@ -66,6 +66,7 @@ def test_an_error_in_a_caption_function_is_the_caller_s_to_see(three):
     [
         ({"captions": "prompts"}, "'model', 'cost', 'rating' or 'none', not 'prompts'"),
         ({"captions": ["only one"]}, "1 captions for 3"),
+        ({"captions": False}, "or 'none', not False"),
         ({"columns": 0}, "columns"),
         ({"columns": 2.5}, "columns"),
         ({"columns": True}, "columns"),

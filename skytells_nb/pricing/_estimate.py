@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import statistics
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from decimal import Decimal, localcontext
@@ -25,6 +26,7 @@ PLAUSIBLE: Final = Decimal(1_000_000)
 _MOST: Final = 1_000_000_000
 _SMALLEST: Final = Decimal(1).scaleb(-12)
 _FEWEST: Final = 3
+_SHOWN: Final = 3  # parts of a sum that are written out
 """Earlier predictions that it takes before their costs mean anything."""
 
 
@@ -126,8 +128,8 @@ def together(estimates: Iterable[Estimate]) -> Estimate:
     if unknown:
         basis = f"{len(unknown)} of {len(parts)} cannot be known beforehand, such as: {unknown[0].basis}"
         return Estimate(None, None, None, currencies[0], basis)
-    bases = list(dict.fromkeys(part.basis for part in parts))
-    basis = bases[0] if len(bases) == 1 else f"{bases[0]}; and {len(bases) - 1} more"
+    bases = [f"{n} × ({basis})" if n > 1 else basis for basis, n in Counter(p.basis for p in parts).items()]
+    more = len(bases) - _SHOWN
     amount, low, high = (
         None if None in found else _tidy(added(value for value in found if value is not None))
         for found in ([p.amount for p in parts], [p.low for p in parts], [p.high for p in parts])
@@ -137,7 +139,7 @@ def together(estimates: Iterable[Estimate]) -> Estimate:
         low=low,
         high=high,
         currency=currencies[0],
-        basis=basis if len(parts) == 1 else f"{len(parts)} estimates: {basis}",
+        basis=" + ".join([*bases[:_SHOWN], *([f"{more} more"] if more > 0 else [])]),
         exact=all(part.exact for part in parts),
     )
 

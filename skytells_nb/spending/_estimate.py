@@ -252,7 +252,12 @@ def estimate(
     _require_possible(known, inputs)
 
     async def estimate_all() -> list[Estimate]:
-        return [await estimate_on_loop(connection, known, each, times) for each, times in inputs]
+        alike: dict[Estimate, tuple[Any, int]] = {}
+        for each, times in inputs if len(inputs) > 1 else ():
+            one = await estimate_on_loop(connection, known, each, 1)
+            alike[one] = (each, times + alike.get(one, (each, 0))[1])
+        counted = alike.values() or inputs
+        return [await estimate_on_loop(connection, known, each, times) for each, times in counted]
 
     return _summed(run(estimate_all()))
 

@@ -82,6 +82,8 @@ def client(tmp_path: Path) -> Iterator[sky.Client]:
 def test_an_estimate_sums_the_rows(client: sky.Client):
     frame = sky.grid(prompt="a {animal}", animal=["fox", "owl"], number_of_images=[1, 3], seed=range(5))
     assert sky.estimate("truefusion", frame, client=client).price == "1.2 credits"
+    prompts = sky.grid(prompt=["a fox", "an owl in a forest"], seed=range(2))
+    assert sky.estimate("truefusion-edge", prompts, client=client).basis == "4 predictions × 0.01 credits"
     assert sky.estimate("truefusion", frame, count=2, client=client).price == "2.4 credits"
     assert sky.estimate(client.models.get("truefusion"), frame).price == "1.2 credits"
     with pytest.raises(InvalidInputError, match="truefusion does not take this"):

@@ -393,6 +393,8 @@ def test_estimates_are_added_up():
     one, two = estimate(listed(0.05, "prediction")), estimate(listed(0.1, "prediction"), {}, 2)
     both = together([one, two])
     assert (both.amount, both.exact, both.price) == (Decimal("0.25"), True, "$0.25")
+    assert both.basis == "1 prediction × $0.05 + 2 predictions × $0.10"
+    assert together([one] * 3).basis == "3 × (1 prediction × $0.05)"
     assert together([one]) == one
     assert "2 of 3 cannot be known beforehand" in together([one, *[estimate(listed(1, "gpu"))] * 2]).basis
     assert together([one, estimate(listed(1, "second", {"duration": {"enum": [1, 2]}}))]).amount is None

@@ -294,7 +294,9 @@ def _misfit(
         if len(odd) == 1 and inputs not in given and isinstance(only, Mapping):
             odd = dict(only)  # params={…}
         given[inputs] = {**own, **odd} if isinstance(own, Mapping) else odd
-        if many:
+        if many and list(odd) == ["prompts"]:  # as compare() calls them
+            given[inputs] = only
+        elif many:
             columns = [each if isinstance(each, list | tuple) else [each] for each in odd.values()]
             given[inputs] = [dict(zip(odd, row, strict=True)) for row in zip(*columns, strict=False)]
     elif "Did you" in words:

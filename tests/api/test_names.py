@@ -165,6 +165,10 @@ def test_a_sandbox_lists_its_prices_in_credits(client: Client):
             "batch() takes no 'prompt'. Write sky.batch('truefusion', [{'prompt': 'a'}, {'prompt': 'b'}]).",
         ),
         (
+            lambda c: sky.batch("truefusion", prompts=["a", "b"], client=c),
+            "batch() takes no 'prompts'. Write sky.batch('truefusion', ['a', 'b']).",
+        ),
+        (
             lambda c: sky.run(sky.abatch("truefusion", prompt="a fox", client=c)),
             "abatch() takes no 'prompt'. Write await sky.abatch('truefusion', [{'prompt': 'a fox'}]).",
         ),

@@ -20,8 +20,9 @@ from ._status import status_from_wire
 
 _ADDRESS: Final = re.compile(r"(?:[a-z][a-z0-9+.-]{1,20}://|data:)\S+", re.IGNORECASE)
 _BASE64: Final = re.compile(r"[A-Za-z0-9+/]+={0,2}")
+# Nothing before its question mark may be one, or a long text takes seconds.
+_SPACED_ADDRESS: Final = re.compile(r"https?://[^\s/?]+/[^\t\r\n?]*\.[a-z0-9]{2,5}(?:\?\S*)?", re.IGNORECASE)
 # Addresses beside an output that lead to something else.
-_SPACED_ADDRESS: Final = re.compile(r"https?://[^\s/]+/[^\t\r\n]*\.[a-z0-9]{2,5}(?:\?\S*)?", re.IGNORECASE)
 _NO_OUTPUTS: Final = frozenset(
     {"thumbnail", "thumbnail_url", "preview_url", "webhook", "webhook_url", "status_url", "response_url"}
     | {"cancel_url", "urls", "$schema", "input", "prompt"}

@@ -19,6 +19,7 @@ from skytells_nb import _lazy
 from skytells_nb.exceptions import InvalidInputError, SkytellsError, SkytellsWarning
 from skytells_nb.models import Metrics, Prediction, PredictionList
 
+LONG = "https://a.example/" + ".ab?" * 50_000 + " x"
 FOX = "https://cdn.example/a.png"
 CREATED = {  # skytells-api.md section 4.1
     "id": "3b0c1f0a-5f0e-4a53-9c53-0d7d5f1f2a10",
@@ -213,6 +214,7 @@ PNG = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAW
         ([PNG, "word" * 20], [f"data:image/png;base64,{PNG}", "word" * 20]),
         (["https://cdn.example/my fox.png"], ["https://cdn.example/my%20fox.png"]),
         ({"url": "https://cdn.example/my fox"}, ["https://cdn.example/my%20fox"]),
+        pytest.param(LONG, [LONG], id="a long text that begins like an address"),
         ("https://cdn.example/a.png is a fox.", ["https://cdn.example/a.png is a fox."]),
     ],
 )

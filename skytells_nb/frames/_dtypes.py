@@ -181,9 +181,8 @@ def _value(value: Any) -> Any:
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
-_SHAPE: Final = np.frombuffer(b"0000-00-00T00:00:00.000000", dtype=np.uint8)
-_IS_DIGIT: Final[Any] = ord("0") == _SHAPE
-_ZONES: Final = (b"Z", b"+00:00")
+_SHAPE: Final = b"0000-00-00T00:00:00.000000"
+_ZONES: Final = (b"+00:00", b"Z")
 
 
 def read_times(values: Sequence[Any]) -> Array:
@@ -191,48 +190,44 @@ def read_times(values: Sequence[Any]) -> Array:
 
     Those of one length are looked at as a table of bytes: 100,000 times take 30 ms so, and 1.2 s one by one.
     """
+    if set(map(type, values)) == {str} and len(set(map(len, values))) == 1:
+        return _of_one_length(values, len(values[0]))
     found = np.full(len(values), "NaT", dtype="datetime64[us]")
     by_length: dict[int, list[int]] = {}
-    alike = set(map(type, values)) == {str} and len(set(map(len, values))) == 1
-    if alike:
-        by_length[len(values[0])] = list(range(len(values)))
-    for at, value in enumerate(values if not alike else ()):
+    for at, value in enumerate(values):
         if type(value) is str:
             by_length.setdefault(len(value), []).append(at)
     for length, places in by_length.items():
-        texts = [values[at] for at in places]
-        read, plain = _of_one_length(texts, length)
-        found[places] = read
-        if not plain.all():
-            for at in np.flatnonzero(~plain).tolist():
-                found[places[at]] = to_micros(parse_time(texts[at]))
+        found[places] = _of_one_length([values[at] for at in places], length)
     return found
 
 
-def _of_one_length(texts: Sequence[Any], length: int) -> tuple[Array, Array]:
-    """Read what is ISO 8601 in UTC, with up to six decimals; also return which of them that were."""
+def _of_one_length(texts: Sequence[Any], length: int) -> Array:
+    """Read together what is ISO 8601 in UTC, with up to six decimals, and the others one by one."""
     read = np.full(len(texts), "NaT", dtype="datetime64[us]")
-    plain = np.zeros(len(texts), dtype=bool)
+    left = np.ones(len(texts), dtype=bool)
     joined = "".join(texts)
-    if not joined.isascii():
-        return read, plain
-    table = np.frombuffer(joined.encode(), dtype=np.uint8).reshape(len(texts), length)
+    table = np.frombuffer(joined.encode() if joined.isascii() else b"", dtype=np.uint8).reshape(
+        -1, length or 1
+    )
     for zone in _ZONES:
         size = length - len(zone)
-        if size != 19 and not 21 <= size <= 26:
+        if not len(table) or not left.any() or (size != 19 and not 21 <= size <= 26):
             continue
-        digits = _IS_DIGIT[:size]
-        fits = (table[:, :size][:, digits] - np.uint8(48) <= 9).all(axis=1)
-        fits &= (table[:, :size][:, ~digits] == _SHAPE[:size][~digits]).all(axis=1)
-        fits &= (table[:, size:] == np.frombuffer(zone, dtype=np.uint8)).all(axis=1)
+        shape = np.frombuffer(_SHAPE[:size] + zone, dtype=np.uint8)
+        is_digit = shape == ord("0")
+        is_digit[size:] = False
+        fits = np.where(is_digit, table - np.uint8(48) <= 9, table == shape).all(axis=1)
         fits &= (table[:, :4] != 48).any(axis=1)  # numpy has a year 0, Python has not
         try:
             stamps = np.ascontiguousarray(table[fits, :size]).view(f"S{size}").ravel()
             read[fits] = stamps.astype("datetime64[us]")
-            plain |= fits
+            left &= ~fits
         except ValueError:  # such as a month 13: these go one by one
             pass
-    return read, plain
+    for at in np.flatnonzero(left).tolist():
+        read[at] = to_micros(parse_time(texts[at]))
+    return read
 
 
 def to_micros(moment: datetime | None) -> Any:

@@ -44,7 +44,6 @@ def install() -> None:
 
 
 def register(shell: Any, match: Callable[[Any], object]) -> None:
-    """Add a matcher to a shell, once."""
     matchers = getattr(getattr(shell, "Completer", None), "custom_matchers", None)
     if matchers is not None and match not in matchers:
         matchers.append(match)

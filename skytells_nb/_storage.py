@@ -48,14 +48,12 @@ class Storage(Protocol):
     def open(self, name: str) -> BinaryIO:
         """Open a file for reading; FileNotFoundError where there is none."""
 
-    def exists(self, name: str) -> bool:
-        """Whether there is such a file."""
+    def exists(self, name: str) -> bool: ...
 
     def list(self, folder: str = "") -> Iterator[Listed]:
         """List the files of one folder, or of all folders."""
 
-    def delete(self, name: str) -> None:
-        """Delete a file; a missing one is no error."""
+    def delete(self, name: str) -> None: ...
 
 
 def is_url(place: object) -> bool:

@@ -45,7 +45,6 @@ together: ContextVar[Together | None] = ContextVar("skytells_together", default=
 
 @contextmanager
 def one_call() -> Iterator[None]:
-    """Let the creates within belong together."""
     begun = together.set(Together()) if together.get() is None else None
     try:
         yield
@@ -147,7 +146,7 @@ async def gather(
     except BaseException:
         source.close()
         raise
-    run = _Gather(source, most, stop_on_error=stops, cancel_on_error=cancels)
+    run = _Gather(source, most, stops, cancels)
     shows = options.progress if progress is None else progress
     reusing = nullcontext() if reuse is None else options(reuse=reuse)
     shown_from = 0.0 if shows is True else 1.0
@@ -247,22 +246,23 @@ def _require_awaitable(item: object) -> None:
     raise InvalidInputError(f"gather() was given {type(item).__name__}, which cannot be awaited. {hint}")
 
 
+@dataclass(eq=False, repr=False)
 class _Gather:
-    def __init__(
-        self, source: _Source, most: int | None, *, stop_on_error: bool, cancel_on_error: bool
-    ) -> None:
-        self.results: list[Any] = []
-        self._source = source
-        self._most = most
-        self._stop_on_error = stop_on_error
-        self._cancel_on_error = cancel_on_error
-        self._under_way: dict[asyncio.Future[Any], list[int]] = {}
-        self._first: BaseException | None = None
-        self._wake: asyncio.Future[None] | None = None
-        self._exhausted = False
-        self._done = self._failed = self._canceled = self._reused = 0
-        self._spent: Decimal | None = None
-        self._sandbox = False
+    source: _Source
+    most: int | None
+    stop_on_error: bool
+    cancel_on_error: bool
+    results: list[Any] = field(default_factory=list)
+    _under_way: dict[asyncio.Future[Any], list[int]] = field(default_factory=dict)
+    _first: BaseException | None = None
+    _wake: asyncio.Future[None] | None = None
+    _exhausted: bool = False
+    _done: int = 0
+    _failed: int = 0
+    _canceled: int = 0
+    _reused: int = 0
+    _spent: Decimal | None = None
+    _sandbox: bool = False
 
     async def until_done(self, shown: Bar) -> None:
         """Start, wait and collect until nothing is left; raise what went wrong first."""
@@ -292,16 +292,16 @@ class _Gather:
             self._show(shown)
         first, self._first = self._first, None
         if first is not None:
-            self._note_results(first, self._source.close())
+            self._note_results(first, self.source.close())
             try:
                 raise first
             finally:
                 del first  # else its traceback would hold this frame, and this frame the exception
 
     def _start_what_fits(self) -> None:
-        while not self._exhausted and (self._most is None or len(self._under_way) < self._most):
+        while not self._exhausted and (self.most is None or len(self._under_way) < self.most):
             try:
-                future = self._source.start_next()
+                future = self.source.start_next()
             except (KeyboardInterrupt, SystemExit):
                 raise
             except BaseException as error:  # noqa: BLE001  the caller's own generator failed: the first error
@@ -331,7 +331,7 @@ class _Gather:
                 self._canceled += 1
             else:
                 self._failed += 1
-            if self._stop_on_error or isinstance(error, KeyboardInterrupt | SystemExit):
+            if self.stop_on_error or isinstance(error, KeyboardInterrupt | SystemExit):
                 self._end_with(error)
         if self._wake is not None and not self._wake.done():
             self._wake.set_result(None)
@@ -341,7 +341,7 @@ class _Gather:
         if self._first is not None:
             return
         self._first = error
-        if self._cancel_on_error:
+        if self.cancel_on_error:
             for future in self._under_way:
                 future.cancel()
 
@@ -350,7 +350,7 @@ class _Gather:
         under_way = tuple(self._under_way)
         for future in under_way:
             future.cancel()
-        never = self._source.close(cancel=True)
+        never = self.source.close(cancel=True)
         try:
             # Bounded, as everywhere: the prompt comes back within
             # 0.4 s, and what does not react ends by itself.

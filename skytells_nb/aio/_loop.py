@@ -53,8 +53,7 @@ interrupt end one by one on a busy machine, and each that is given up is a bill.
 class Closable(Protocol):
     """What holds sockets of the toolkit's loop, and is closed before that loop ends."""
 
-    async def aclose(self) -> None:
-        """Close them."""
+    async def aclose(self) -> None: ...
 
 
 class _ToolkitLoop:
@@ -501,12 +500,10 @@ class Bell:
         self._rung.clear()
 
     def wait(self) -> None:
-        """Wait in this thread until it rings."""
         while not self._rung.wait(_SLICE):
             continue
 
     async def heard(self) -> None:
-        """Wait on this event loop until it rings."""
         loop, heard = asyncio.get_running_loop(), asyncio.Event()
         self._listener = (loop, heard)
         try:

@@ -12,7 +12,7 @@ import asyncio
 import logging
 import uuid
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from ..exceptions import (
@@ -98,23 +98,23 @@ async def ask_for_stream(
     return source
 
 
+@dataclass(eq=False, repr=False)
 class TextCall:
     """One call of a text model, and who has yet to be told what became of it."""
 
-    def __init__(
-        self, connection: Connection, request: TextRequest, observers: Sequence[Observer] = ()
-    ) -> None:
-        self.connection = connection
-        self.request = request
-        self._observers = observers
-        self._tickets: list[tuple[Observer, object]] = []
-        self._began = connection.now()
+    connection: Connection
+    request: TextRequest
+    observers: Sequence[Observer] = ()
+    _tickets: list[tuple[Observer, object]] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self._began = self.connection.now()
 
     async def send(self) -> Mapping[str, Any] | OpenAnswer:
         """Ask the observers, and send until answered: with the body, or with a stream that has begun."""
         exchange: Exchange | None = None
         try:
-            for observer in (*self._observers, *self.connection.listeners()):
+            for observer in (*self.observers, *self.connection.listeners()):
                 ticket = await observer.before_create(
                     self.connection.account, self.request.model, self.request.input
                 )
@@ -238,7 +238,7 @@ class TextCall:
         await self.connection.to_the_end(self._tell(value.to_prediction(status, error)))
 
     async def _tell(self, prediction: Prediction) -> None:
-        connection, own = self.connection, self._observers
+        connection, own = self.connection, self.observers
         while self._tickets:
             observer, ticket = self._tickets.pop(0)
             hears = observer.created(connection.account, ticket, prediction)

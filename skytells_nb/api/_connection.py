@@ -144,7 +144,6 @@ class Connection:
         )
 
     def require_open(self) -> None:
-        """Refuse work on a closed connection."""
         if self.closed:
             raise SkytellsError(
                 "Client is closed. Create a new Client(), or make the call inside its `with` block.",

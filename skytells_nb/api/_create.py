@@ -15,7 +15,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from .._options import options
@@ -121,6 +121,7 @@ async def _accept(
     return prediction
 
 
+@dataclass(eq=False, repr=False)
 class _Attempt:
     """One create under way, and who has yet to be told what became of it (`tickets`, with their notes).
 
@@ -129,16 +130,16 @@ class _Attempt:
     though it was not found. `made` or `failure` is what came of it.
     """
 
-    def __init__(self, connection: Connection, request: CreateRequest, deadline: float) -> None:
-        self.connection = connection
-        self.request = request
-        self.deadline = deadline
-        self.tickets: list[tuple[Observer, object]] = []
-        self.pending: PendingCreate | None = None
-        self.exchange: Exchange | None = None
-        self.is_doubtful = self.is_abandoned = False
-        self.made: Prediction | None = None
-        self.failure: BaseException | None = None
+    connection: Connection
+    request: CreateRequest
+    deadline: float
+    tickets: list[tuple[Observer, object]] = field(default_factory=list)
+    pending: PendingCreate | None = None
+    exchange: Exchange | None = None
+    is_doubtful: bool = False
+    is_abandoned: bool = False
+    made: Prediction | None = None
+    failure: BaseException | None = None
 
     async def announce(self, observers: Sequence[Observer]) -> None:
         """Ask every observer before anything is sent; a refusal ends the create, and the others are told."""
@@ -206,7 +207,6 @@ class _Attempt:
             connection.creates.resume(self.pending)
 
     def _take(self, reply: Reply) -> Prediction | None:
-        """Take the prediction that an answer names, if it names one."""
         body, error = parse_reply(reply)
         if error or not isinstance(body, dict) or not isinstance(body.get("id"), str) or not body["id"]:
             return None

@@ -144,7 +144,6 @@ def resolve_api_key(given: str | Key | None) -> Key:
 
 
 def has_key() -> bool:
-    """Return whether there is a key to be found when none is given."""
     return bool((os.environ.get("SKYTELLS_API_KEY") or _colab_secret() or "").strip())
 
 
@@ -269,7 +268,6 @@ class ProxyRoute:
 
 
 def make_route(verify: object = True, proxy: object = None, headers: object = None) -> ProxyRoute:
-    """Check a client's ``verify``, ``proxy`` and ``headers``."""
     if not isinstance(verify, bool | str | os.PathLike | ssl.SSLContext):
         raise InvalidInputError("verify must be True, False, a path of certificates or an SSLContext.")
     if proxy is not None and not isinstance(proxy, str):

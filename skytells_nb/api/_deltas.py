@@ -29,7 +29,6 @@ class EventParser:
         self._is_fresh = True  # whether an event begins with the next byte
 
     def feed(self, chunk: bytes) -> list[tuple[str, str]]:
-        """Return the events that end in this chunk."""
         one_line = self._is_fresh and chunk.find(b"\n") == len(chunk) - 2 and chunk[:6] == b"data: "
         if one_line and chunk[-1:] == b"\n" and b"\r" not in chunk:
             return [("", chunk[6:-2].decode("utf-8", "replace"))]  # one event and no more: in half the time
@@ -154,7 +153,6 @@ class ChatJoiner:
                 whole["message"][name] = _joined(whole["message"].get(name), value)
 
     def raw(self) -> dict[str, Any]:
-        """Return the completion so far."""
         choices = []
         for index, whole in sorted(self._choices.items()):
             text, refusal = _whole_letters("".join(whole["text"])), "".join(whole["refusal"])
@@ -297,7 +295,6 @@ class ResponseJoiner:
             self._arguments.setdefault(place, []).append(parse_text(event.get("delta")) or "")
 
     def raw(self) -> dict[str, Any]:
-        """Return the response so far."""
         if self._head.get("output") and self.finished:
             return self._head
         items = {place: dict(item) for place, item in self._items.items()}

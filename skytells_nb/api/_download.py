@@ -132,7 +132,6 @@ def literal(host: str) -> tuple[str, ...]:
 
 
 def host_of(url: str | None) -> str:
-    """Return the host of a URL, or the empty string."""
     try:
         return (urlsplit(url).hostname or "") if url else ""
     except ValueError:

@@ -167,7 +167,6 @@ class HttpSession:
         self._places = asyncio.Semaphore(_IN_FLIGHT)
 
     def begin(self, request: Request) -> Exchange:
-        """Start an exchange, and return at once."""
         exchange = Exchange(request)
         exchange.task = self.loop.create_task(self._carry_out(exchange))
         return exchange
@@ -275,7 +274,6 @@ class HttpSession:
         return Response(response.status_code, self.headers_of(response), self._key.blank(b"".join(parts)))
 
     def headers_of(self, response: httpx.Response) -> dict[str, str]:
-        """Return an answer's headers, their names in small letters."""
         return {
             name.decode("latin-1").lower(): self._key.blank(value).decode("latin-1")
             for name, value in response.headers.raw
@@ -342,7 +340,6 @@ class _ConnectionPool:
                 self._idle.appendleft((connection, -math.inf))
 
     async def aclose(self) -> None:
-        """Close all, also those in use."""
         connections = [*self._busy, *(connection for connection, _ in self._idle)]
         self._busy.clear()
         self._idle.clear()
@@ -417,7 +414,6 @@ class OpenAnswer:
         return self._key.blank(text.encode("utf-8", "replace")).decode()
 
     async def aclose(self) -> None:
-        """Close it; the server sees that nobody reads any more."""
         whole = False
         try:
             with suppress(*_WIRE_ERRORS, RuntimeError):
@@ -572,7 +568,6 @@ class _Pieces(httpx.AsyncByteStream):
 
 @contextmanager
 def _wire_errors(request: httpx.Request) -> Iterator[None]:
-    """Raise what a network's transport would."""
     try:
         yield
     except TimeoutError as error:

@@ -171,7 +171,6 @@ class SessionCosts(Observer):
         return prediction
 
     def spent(self, origin: str) -> Decimal:
-        """Return what was spent at one API, as far as it told."""
         return self._spent.get(origin, Decimal(0))
 
 
@@ -186,7 +185,6 @@ class CancelSummary:
         self._reset()
 
     def canceled(self, prediction: Prediction) -> None:
-        """Count one that the API has canceled."""
         self._canceled[prediction.id] = prediction.cost
 
     def ended(self, prediction: Prediction) -> None:

@@ -225,7 +225,6 @@ class CreateRegistry:
         self._searching.add(create)
 
     def close(self, create: PendingCreate) -> None:
-        """Forget a create, however it ended."""
         self._on_wire.discard(create)
         self._searching.discard(create)
 
@@ -282,7 +281,6 @@ class CreateRegistry:
         return identifier not in self._claimed and self._known.get(identifier, inf) > create.number
 
     def known_before(self, create: PendingCreate) -> frozenset[str]:
-        """Return the ids that cannot be this create's own."""
         return frozenset(self._claimed) | {i for i, at in self._known.items() if at < create.number}
 
     def release(self, identifier: str) -> None:
@@ -300,7 +298,6 @@ class CreateRegistry:
         self._found.pop(attempt, None)
 
     def leave_in_doubt(self, attempt: str, observer: Observer, ticket: object) -> None:
-        """Note who was told that the outcome of a create is unknown."""
         self._in_doubt.setdefault(attempt, []).append((observer, ticket))
 
     def left_in_doubt(self, attempt: str) -> list[tuple[Observer, object]]:

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final, TypeAlias
 from urllib.parse import unquote
 
@@ -79,36 +79,28 @@ class _Watched:
     """How often it was read as succeeded without an output."""
 
 
+@dataclass(slots=True, eq=False)
 class Poller:
     """The predictions that one connection waits for.
 
     `age` returns the seconds since a prediction was made, at a moment, or None where that is not known.
     """
 
-    def __init__(
-        self,
-        base_url: str,
-        *,
-        rate_limit: RateLimit,
-        durations: Durations,
-        policy: Policy,
-        age: Callable[[Prediction, float], float | None],
-    ) -> None:
-        self._base_url = base_url
-        self._age = age
-        self._rate_limit = rate_limit
-        self._durations = durations
-        self._policy = policy
-        self._entries: dict[str, _Watched] = {}
-        self._queue: deque[Request] = deque()
-        self._flying: set[Request] = set()
-        self._wanted: set[str] = set()
-        self._listing = True
-        self._swept = -1.0
-        self._swept_to = 0
-        self._failures = 0
-        self._listing_failures = 0
-        self._not_before = 0.0
+    base_url: str
+    rate_limit: RateLimit
+    durations: Durations
+    policy: Policy
+    age: Callable[[Prediction, float], float | None]
+    _entries: dict[str, _Watched] = field(default_factory=dict)
+    _queue: deque[Request] = field(default_factory=deque)
+    _flying: set[Request] = field(default_factory=set)
+    _wanted: set[str] = field(default_factory=set)
+    _listing: bool = True
+    _swept: float = -1.0
+    _swept_to: int = 0
+    _failures: int = 0
+    _listing_failures: int = 0
+    _not_before: float = 0.0
 
     def __len__(self) -> int:
         return len(self._entries)
@@ -119,8 +111,8 @@ class Poller:
     def add(self, prediction: Prediction, now: float, *, number: int = 0) -> None:
         """Wait for a prediction; ``number`` counts this connection's creates."""
         if prediction.id not in self._entries:
-            age = self._age(prediction, now)
-            window = self._durations.window(self._base_url, prediction.model)
+            age = self.age(prediction, now)
+            window = self.durations.window(self.base_url, prediction.model)
             self._entries[prediction.id] = _Watched(
                 prediction, now - (age or 0.0), number, window, aged=age is not None
             )
@@ -134,7 +126,6 @@ class Poller:
         return entry.prediction if entry else None
 
     def tell(self, prediction: Prediction, now: float) -> list[Event]:
-        """Take news that came by itself, such as a webhook's."""
         return self._news(prediction, now) if prediction.id in self._entries else []
 
     def due(self, now: float) -> float | None:
@@ -142,21 +133,20 @@ class Poller:
         if not self._entries or (self._flying and not self._queue):
             return None
         at = now if self._queue else self._look()
-        return max(at, self._not_before, self._rate_limit.ready(now))
+        return max(at, self._not_before, self.rate_limit.ready(now))
 
     def requests(self, now: float) -> tuple[Request, ...]:
-        """Return the reads to send now; none if it is not time yet."""
         at = self.due(now)
         if at is None or at > now:
             return ()
         if not self._queue:
             self._plan(now)
         sent: list[Request] = []
-        while self._queue and self._rate_limit.ready(now) <= now:
+        while self._queue and self.rate_limit.ready(now) <= now:
             request = self._queue.popleft()
             if not request.query and _identifier(request) not in self._entries:
                 continue
-            self._rate_limit.read(now)
+            self.rate_limit.read(now)
             self._flying.add(request)
             sent.append(request)
         return tuple(sent)
@@ -291,16 +281,16 @@ class Poller:
         return self._news(self._newer(body), now)
 
     def _newer(self, raw: dict[str, Any]) -> Prediction:
-        read = Prediction.from_api(raw, origin=self._base_url)
+        read = Prediction.from_api(raw, origin=self.base_url)
         return read.remembering(self._entries[read.id].prediction)
 
     def _news(self, prediction: Prediction, now: float) -> list[Event]:
         entry = self._entries[prediction.id]
         if not entry.aged:
-            entry.started, entry.aged = now - (self._age(prediction, now) or 0.0), True
+            entry.started, entry.aged = now - (self.age(prediction, now) or 0.0), True
         unfinished, entry.looked = entry.looked, now - entry.started
         if entry.prediction.model is None:  # waited for by its id alone
-            entry.window = self._durations.window(self._base_url, prediction.model)
+            entry.window = self.durations.window(self.base_url, prediction.model)
         entry.prediction = prediction
         entry.again, entry.failures, entry.failing_since, entry.missed = 0.0, 0, None, False
         if lacks_output(prediction) and entry.empty < len(_OUTPUT_IN):
@@ -311,7 +301,7 @@ class Poller:
             self.remove(prediction.id)
             if prediction.status == "succeeded" and not entry.delayed:
                 seconds = length(prediction, entry.looked, unfinished)
-                self._durations.remember(self._base_url, prediction.model, seconds, entry.started)
+                self.durations.remember(self.base_url, prediction.model, seconds, entry.started)
         return [prediction]
 
     def _failed(
@@ -337,7 +327,7 @@ class Poller:
             elif request not in self._queue:
                 self._queue.append(request)
             self._not_before = max(self._not_before, until)
-            self._rate_limit.hold(until)
+            self.rate_limit.hold(until)
             return []
         self._failures += 1
         if request.query:
@@ -360,7 +350,7 @@ class Poller:
                 continue
             entry.delayed = True
             entry.failing_since = now if entry.failing_since is None else entry.failing_since
-            if now - entry.failing_since > self._policy.patience:
+            if now - entry.failing_since > self.policy.patience:
                 broken.append(self._break(identifier, found))
             else:
                 entry.again = now + _pause(entry.failures, wait)
@@ -381,7 +371,7 @@ class Poller:
         entry.looked = now - entry.started
         if found.error_id == "PREDICTION_FAILED":
             failed = failed_prediction(
-                identifier, found.text, found.error_id, last=entry.prediction, origin=self._base_url
+                identifier, found.text, found.error_id, last=entry.prediction, origin=self.base_url
             )
             return self._news(failed, now)
         if is_missing_prediction(found) and entry.number and entry.looked < _GRACE:

@@ -179,7 +179,6 @@ async def _complete(connection: Connection, pending: PendingCreate, found: Predi
 
 
 async def newest(connection: Connection, since: datetime) -> list[Prediction]:
-    """Read the listing back to ``since``."""
     listed: dict[str, Prediction] = {}
     for number in range(1, _PAGES + 1):
         body = await send_with_retry(connection, _requests.page(number), "the newest predictions")

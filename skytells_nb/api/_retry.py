@@ -39,7 +39,6 @@ class RateLimit:
 
     @property
     def limit(self) -> float | None:
-        """Requests allowed in a window, once the API has said."""
         return self._limit
 
     def read(self, now: float) -> None:

@@ -222,7 +222,6 @@ class TextSource:
         return self.call.read(self._raw(self._joiner))
 
     async def whole(self) -> Any:
-        """Wait for its end, and return all of it."""
         try:
             await asyncio.shield(self.task)
         except asyncio.CancelledError:
@@ -232,7 +231,6 @@ class TextSource:
         return self.final
 
     async def aclose(self) -> None:
-        """Close the connection, and keep what came."""
         self.closed = True
         if not self.task.done():
             self.task.cancel()

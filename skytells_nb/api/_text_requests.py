@@ -109,7 +109,6 @@ def as_text_input(route: AnsweringRoute, input: Mapping[str, Any]) -> dict[str, 
 
 
 def check_text_input(route: AnsweringRoute, model: str, input: Mapping[str, Any]) -> None:
-    """Refuse an input that its route cannot be sent."""
     (chat if route == "chat" else responses)(model, **input)
 
 

@@ -19,6 +19,7 @@ import time
 import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, TypeVar
 
@@ -36,6 +37,7 @@ class DamagedIndexError(sqlite3.DatabaseError):
     """The file is sound to SQLite, and yet not the index it should be: a table or a column is gone."""
 
 
+@dataclass(eq=False, repr=False)
 class Database:
     """A small SQLite database with a schema version, opened when it is first needed.
 
@@ -50,31 +52,20 @@ class Database:
     names. After damage the file is made anew by ``create``, so those tables start empty.
     """
 
-    def __init__(
-        self,
-        path: Path,
-        *,
-        version: int = 1,
-        create: Callable[[sqlite3.Connection], object] = lambda _db: None,
-        upgrade: Callable[[sqlite3.Connection, int], object] = lambda _db, _version: None,
-        check: Callable[[sqlite3.Connection], object] = lambda _db: None,
-        expected: Callable[[], bool] = lambda: False,
-        vfs: str | None = None,
-    ) -> None:
-        self.path = path
-        self.version = version
-        self.readonly = False
-        self._is_useless = False
-        self._create = create
-        self._upgrade = upgrade
-        self._check = check
-        self._expected = expected
-        self._vfs = vfs
-        self._lock = threading.RLock()
-        self._pid = os.getpid()
-        self._connection: sqlite3.Connection | None = None
-        self._finalizer: weakref.finalize[..., Database] | None = None
-        self._identity: tuple[int, int] | None = None
+    path: Path
+    version: int = 1
+    create: Callable[[sqlite3.Connection], object] = lambda _db: None
+    upgrade: Callable[[sqlite3.Connection, int], object] = lambda _db, _version: None
+    check: Callable[[sqlite3.Connection], object] = lambda _db: None
+    expected: Callable[[], bool] = lambda: False
+    vfs: str | None = None
+    readonly: bool = False
+    _is_useless: bool = False
+    _lock: threading.RLock = field(default_factory=threading.RLock)
+    _pid: int = field(default_factory=os.getpid)
+    _connection: sqlite3.Connection | None = None
+    _finalizer: weakref.finalize[..., Database] | None = None
+    _identity: tuple[int, int] | None = None
 
     def writing(self, function: Callable[[sqlite3.Connection], T], patience: float = _PATIENCE) -> T:
         """Call a function within one write transaction, once more after the file was damaged.
@@ -92,7 +83,7 @@ class Database:
 
     def exists(self) -> bool:
         """Whether there is a file, or was one that can be made good."""
-        return self.path.exists() or self._expected()
+        return self.path.exists() or self.expected()
 
     def close(self) -> None:
         """Close the connection; the next use opens another."""
@@ -162,7 +153,7 @@ class Database:
             if _primary(error) != sqlite3.SQLITE_ERROR or self._connection is None:
                 return False
             try:  # "no such table": the file may have lost it while it was open
-                self._check(self._connection)
+                self.check(self._connection)
             except DamagedIndexError:
                 return True
             return False
@@ -244,7 +235,7 @@ class Database:
             )
 
     def _connect(self, mode: str) -> sqlite3.Connection:
-        uri = f"{self.path.absolute().as_uri()}?{mode}" + (f"&vfs={self._vfs}" if self._vfs else "")
+        uri = f"{self.path.absolute().as_uri()}?{mode}" + (f"&vfs={self.vfs}" if self.vfs else "")
         return sqlite3.connect(
             uri, uri=True, timeout=_PATIENCE, isolation_level=None, check_same_thread=False
         )
@@ -268,7 +259,7 @@ class Database:
                     self._bring_up(connection, version)
             # SQLite forgets it with each connection, and what belongs to a deleted row would stay.
             connection.execute("PRAGMA foreign_keys=ON")
-            self._check(connection)
+            self.check(connection)
         except BaseException:
             connection.close()
             raise
@@ -281,9 +272,9 @@ class Database:
         self._refuse(version)
         try:
             if version == 0:  # or one that has lost its number, whose tables are there already
-                self._create(connection)
+                self.create(connection)
             else:
-                self._upgrade(connection, version)
+                self.upgrade(connection, version)
         except (sqlite3.IntegrityError, sqlite3.ProgrammingError, ValueError, TypeError) as error:
             raise DamagedIndexError(f"the index cannot be upgraded: {error}") from error
         except sqlite3.OperationalError as error:
@@ -307,7 +298,7 @@ class Database:
                         copy = self._in_memory(connection, version)
                         connection.close()
                         connection = copy
-                    self._check(connection)
+                    self.check(connection)
                 except BaseException:
                     connection.close()
                     raise

@@ -68,7 +68,6 @@ class FileStore(Folder):
         yield  # what this disk refuses is worded where something was to be kept
 
     def exists(self, name: str | None) -> bool:
-        """Whether there is such a file."""
         return name is not None and is_name(name) and super().exists(name)
 
     def names(self, ending: str = "", *, start: str = "", since: str = "") -> Iterator[str]:

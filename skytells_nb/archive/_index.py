@@ -206,7 +206,6 @@ def to_micros(moment: datetime | None) -> int | None:
 
 
 def from_micros(value: int | None) -> datetime | None:
-    """Return the moment that so many microseconds since 1970 are."""
     return None if value is None else _EPOCH + timedelta(microseconds=value)
 
 
@@ -342,7 +341,6 @@ def file_of_url(db: sqlite3.Connection, account: Account, url: str) -> str | Non
 
 
 def put_output(db: sqlite3.Connection, rowid: int, stored: Stored) -> None:
-    """Write what became of one output."""
     db.execute(
         "INSERT OR REPLACE INTO outputs VALUES (?, ?, ?, ?, ?, ?, ?)",
         (rowid, stored.position, stored.path, stored.media_type, stored.size, stored.problem, stored.expired),
@@ -364,7 +362,6 @@ def put_rating(db: sqlite3.Connection, rowid: int, rating: Rating | None) -> Non
 
 
 def rating_of(db: sqlite3.Connection, rowid: int) -> Rating:
-    """Read what somebody thought of a prediction."""
     stars, tags, words = db.execute(
         "SELECT rating, tags, note FROM predictions WHERE rowid = ?", (rowid,)
     ).fetchone()
@@ -441,7 +438,6 @@ def predictions(
 
 
 def _bodies(db: sqlite3.Connection, *documents: str, known: Mapping[str, str] = {}) -> dict[str, str]:
-    """Read the data URIs that were taken out of these documents."""
     found = {}
     for sha in {sha for text in documents for sha in attachments_in(text)} - known.keys():
         row = db.execute("SELECT body FROM attachments WHERE sha = ?", (sha,)).fetchone()

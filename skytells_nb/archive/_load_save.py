@@ -124,7 +124,6 @@ async def _made_again(
 
 
 def _described(path: str | os.PathLike[str]) -> Prediction:
-    """Return what a file says of the prediction that it is of."""
     if not isinstance(path, str | os.PathLike):
         raise InvalidInputError(
             f"again takes a prediction, or the path of a file, not a {type(path).__name__}."

@@ -47,7 +47,6 @@ class ArchiveReader:
         return self._writer.database.reading(query, missing)
 
     def count(self, query: str) -> int:
-        """Return the one number that a query asks for; 0 where there is no index."""
         return int(self.read(lambda db: db.execute(query).fetchone()[0], 0))
 
     def rows(self, id: str, origin: str | None = None) -> list[int]:
@@ -169,7 +168,6 @@ def rows_of(db: sqlite3.Connection, id: str, origin: str | None) -> list[int]:
 
 
 def conditions(chosen: dict[str, Any]) -> tuple[str, tuple[Any, ...]]:
-    """Join the conditions whose value is not None."""
     used = {condition: value for condition, value in chosen.items() if value is not None}
     return " AND ".join(used) or "1", tuple(used.values())
 

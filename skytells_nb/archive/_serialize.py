@@ -141,7 +141,6 @@ def dumps(value: Any, taken_out: dict[str, str]) -> str:
 
 
 def attachments_in(text: str) -> list[str]:
-    """List the digests of what `dumps` took out of this JSON."""
     return re.findall(re.escape(_MARK_IN_JSON) + "([0-9a-f]{64})", text) if _MARK_IN_JSON in text else []
 
 
@@ -227,7 +226,6 @@ def extra_fields(prediction: Prediction) -> dict[str, Any]:
 def restore(
     identifier: str, origin: str, raw: str, filled: str, bodies: Mapping[str, str] | None = None
 ) -> Prediction:
-    """Build a prediction again from what was stored of it."""
     answer = loads(raw, bodies or {})
     if answer.get("id") == identifier:
         prediction = Prediction.from_api(answer, origin=origin)

@@ -76,7 +76,6 @@ class CachedPath(_PlainPath):
 
     @classmethod
     def of(cls, path: Path, fetch: Callable[[], None]) -> CachedPath:
-        """Return the path of a file that a function fetches."""
         made = cls(path)
         made._fetch = fetch
         return made
@@ -223,7 +222,6 @@ class SharedFiles(FileStore):
     # What others have sent
 
     def pull(self, database: Database) -> None:
-        """Bring the index up to date with what is at the place."""
         with self._lock:
             if not self._has_listed:
                 self._check_format()

@@ -121,7 +121,6 @@ def _reader(row: object, position: int) -> Callable[[Sequence[Any]], Chunk]:
 
 
 def _completed(chunk: Chunk) -> Chunk:
-    """Add the columns that follow from others."""
     created, started, completed = chunk["created_at"], chunk["started_at"], chunk["completed_at"]
     if "queue_s" not in chunk:
         chunk["queue_s"] = _seconds_between(created, started)
@@ -145,7 +144,6 @@ def _seconds_between(begin: Array, end: Array) -> Array:
 
 
 def from_raws(raws: Sequence[Mapping[str, Any]]) -> Chunk:
-    """Read objects of the API in any documented shape."""
     try:  # one look into each object, where all have every documented field
         fields: dict[str, Any] = dict(zip(_FIELDS, zip(*map(_PICK, raws), strict=True), strict=True))
     except KeyError:

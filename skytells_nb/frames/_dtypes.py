@@ -52,7 +52,6 @@ def text(values: Sequence[str | None]) -> Array:
 
 
 def objects(values: Sequence[Any]) -> Array:
-    """Return a column of anything, lists too."""
     made = np.empty(len(values), dtype=object)
     made[:] = values
     return made
@@ -79,7 +78,6 @@ def _neutralised(value: Any) -> Any:
 
 
 def numbers(values: Sequence[float | None]) -> Array:
-    """Return a column of floats; None becomes NaN."""
     return np.array(values, dtype="float64")
 
 
@@ -105,7 +103,6 @@ class Categories:
         self.codes(list(known))
 
     def codes(self, words: Sequence[str | None]) -> Array:
-        """Return the number of each word; new ones are counted on."""
         known, words = self._codes, printable(words)
         for word in dict.fromkeys(words):
             known.setdefault(word, len(known) - 1)
@@ -165,7 +162,6 @@ def _plain(part: Array) -> Iterable[Any]:
 
 
 def plain_values(values: pd.Series) -> list[Any]:
-    """Return a column's plain values, None for its gaps."""
     return [_value(each) for each in values.astype(object)]
 
 

@@ -174,7 +174,6 @@ class _Table:
         self.length += length
 
     def frame(self) -> pd.DataFrame:
-        """Return the frame; lets go of the parts as it goes."""
         if not self.length:
             self.add(from_frame(pd.DataFrame({"id": dtypes.text([])})))
         columns: dict[str, Any] = {}
@@ -445,7 +444,6 @@ class RowSource:
 
 
 def open_source(given: object, what: str) -> RowSource:
-    """Find out what was given, and start to read it."""
     if isinstance(given, Client | AsyncClient):
         return _listed(given)
     if isinstance(given, Prediction | Model):

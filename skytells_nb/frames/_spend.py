@@ -142,7 +142,6 @@ def _of_dataset(
 
 
 def _sums(rows: pd.DataFrame, keys: Mapping[str, pd.Series]) -> pd.DataFrame:
-    """Add up, for each group, what `figures` needs."""
     failed = pd.Series(False, index=rows.index)
     if "status" in rows.columns:
         failed = rows["status"].astype(object).eq("failed")

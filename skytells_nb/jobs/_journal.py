@@ -320,22 +320,24 @@ class TakenError(SkytellsError):
     """Another worker has the item by now, because this one was not heard of for too long."""
 
 
+@dataclass(eq=False, repr=False)
 class ItemObserver(Observer):
-    """Writes into the journal what becomes of one item's create."""
+    """Writes into the journal what becomes of one item's create.
 
-    def __init__(self, journal: Journal, connection: Connection, key: ItemKey, made: set[str]) -> None:
-        self._journal = journal
-        self._connection = connection
-        self._key = key
-        self._made = made
-        self.id: str | None = None
-        """Of the prediction that was made, once that is known."""
-        self.refusal: SkytellsError | None = None
-        """Why the journal could not be written; nothing was sent then."""
+    `id` is that of the prediction that was made, once it is known, and `refusal` why the journal could not be
+    written; nothing was sent then.
+    """
+
+    journal: Journal
+    connection: Connection
+    key: ItemKey
+    made: set[str]
+    id: str | None = None
+    refusal: SkytellsError | None = None
 
     async def before_create(self, account: Account, model: str, input: dict[str, Any]) -> object:
         """Write the item before anything is sent."""
-        connection, journal = self._connection, self._journal
+        connection, journal = self.connection, self.journal
         price: Estimate | None = None
         while True:
             if journal.budget is not None and price is None:
@@ -345,9 +347,9 @@ class ItemObserver(Observer):
             since = connection.earliest(connection.now(), connection.wall())
             most = None if price is None else price.high
             try:
-                write = await asyncio.to_thread(journal.sent, self._key, since, most)
+                write = await asyncio.to_thread(journal.sent, self.key, since, most)
             except BaseException as error:
-                journal.withdrawn(self._key)
+                journal.withdrawn(self.key)
                 self.refusal = error if isinstance(error, SkytellsError) else None
                 raise
             if write.refused == "taken":
@@ -363,22 +365,22 @@ class ItemObserver(Observer):
 
     async def created(self, account: Account, ticket: object, prediction: Prediction) -> None:
         self.id = prediction.id
-        self._made.add(prediction.id)
-        await self._flush(self._journal.running(self._key, prediction.id))
+        self.made.add(prediction.id)
+        await self._flush(self.journal.running(self.key, prediction.id))
 
     async def not_created(self, account: Account, ticket: object, error: BaseException, sent: bool) -> None:
         """Write that it was not accepted, or that nobody knows."""
         write: Write | None = None
         if not sent:
-            write = self._journal.withdrawn(self._key)
+            write = self.journal.withdrawn(self.key)
         elif isinstance(error, UncertainCreateError):
-            write = self._journal.settled(self._key, "uncertain", error.message)
+            write = self.journal.settled(self.key, "uncertain", error.message)
         await self._flush(write)
 
     async def _flush(self, write: Write | None) -> None:
         try:
             if write is not None:
-                await asyncio.to_thread(self._journal.flush, write)
+                await asyncio.to_thread(self.journal.flush, write)
         finally:
-            if self._journal.end_create():
-                await asyncio.to_thread(self._journal.release)
+            if self.journal.end_create():
+                await asyncio.to_thread(self.journal.release)

@@ -64,7 +64,6 @@ class Address:
         return cls(value.strip())
 
     def reveal(self) -> str:
-        """Return the URL itself, for the connection."""
         return self._url
 
     def __str__(self) -> str:
@@ -149,7 +148,6 @@ class Postgres:
         return self._connection
 
     def _wait(self, begun: float, tries: int, error: Exception) -> bool:
-        """Wait a little; False when that was long enough."""
         now = time.monotonic()
         if now >= min(begun + PATIENCE, self._until):
             return False

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from math import inf
 from typing import Final
 
@@ -11,31 +12,32 @@ _PATIENCE: Final = 120.0
 _LONGEST: Final = 30.0
 
 
+@dataclass(eq=False, repr=False)
 class RateLimiter:
     """Lets creates begin: it halves their number after a rate limit, and adds one a round while all is well.
 
     ``limit`` is how many may be under way at most, ``now`` returns monotonic seconds.
     """
 
-    def __init__(self, limit: int, now: Callable[[], float]) -> None:
-        self._limit = limit
-        self._now = now
-        self._room = float(limit)
-        self._not_before = -inf
-        self._lowered = -inf
-        self._failing_since: float | None = None
-        self._failures = 0
-        self._freed = asyncio.Event()
-        self.running = 0
+    limit: int
+    now: Callable[[], float]
+    running: int = 0
+    _not_before: float = -inf
+    _lowered: float = -inf
+    _failing_since: float | None = None
+    _failures: int = 0
+    _freed: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def __post_init__(self) -> None:
+        self._room = float(self.limit)
 
     @property
     def room(self) -> int:
-        """How many may be under way now."""
         return max(1, int(self._room))
 
     async def enter(self) -> None:
         while True:
-            wait = self._not_before - self._now()
+            wait = self._not_before - self.now()
             if self.running < self.room and wait <= 0:
                 self.running += 1
                 return
@@ -50,9 +52,8 @@ class RateLimiter:
         self._freed.set()
 
     def went_well(self) -> None:
-        """Note a create that was accepted."""
         self._failures, self._failing_since = 0, None
-        self._room = min(float(self._limit), self._room + 1 / self._room)
+        self._room = min(float(self.limit), self._room + 1 / self._room)
         self._freed.set()
 
     def limited(self, seconds: float) -> None:
@@ -60,7 +61,7 @@ class RateLimiter:
 
         Refusals that come together count once.
         """
-        now = self._now()
+        now = self.now()
         if now >= self._lowered:
             # Half after a refusal, one more after each round that went well, as TCP
             # does: the limit is the account's, and other programs may use it, too.
@@ -69,7 +70,7 @@ class RateLimiter:
 
     def unreachable(self) -> bool:
         """Note that the API could not be reached; False when it has been so for two minutes."""
-        now = self._now()
+        now = self.now()
         if self._failing_since is None:
             self._failing_since = now
         if now - self._failing_since > _PATIENCE:

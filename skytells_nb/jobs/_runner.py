@@ -236,7 +236,6 @@ class BatchRunner:
             return self._ready.popleft() if self._ready and self._fatal is None else None
 
     def _sort(self, items: list[Item]) -> _Chunk:
-        """Sort items by what was written of them. It blocks."""
         rows = [item.row for item in items if item.row is not None]
         ids = [row.id for row in rows if row.id is not None]
         kept = self._archive.by_ids(ids, self._connection.account) if ids else {}

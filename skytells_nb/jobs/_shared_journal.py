@@ -187,7 +187,6 @@ class SharedJournal(Journal):
         self._database.hurry(_MOMENT)
 
     def is_open(self) -> bool:
-        """Whether anything is left to create or to follow."""
         return bool(self._ask("open")[0])
 
     def _ask(self, question: str) -> tuple[Any, ...]:
@@ -342,7 +341,6 @@ class SharedJournal(Journal):
         return self.budget[1]
 
     def _within(self, writes: list[Write], left: Decimal | None) -> tuple[list[Write], Decimal | None]:
-        """Keep those that the budget covers, one after the other."""
         if left is None:
             return writes, None
         kept = []

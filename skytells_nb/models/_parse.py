@@ -91,7 +91,6 @@ def parse_number(value: object) -> float | None:
 
 
 def parse_count(value: object) -> int | None:
-    """Parse a whole number; a boolean is not one."""
     return value if isinstance(value, int) and not isinstance(value, bool) else None
 
 
@@ -187,7 +186,6 @@ def is_address(value: str) -> bool:
 
 
 def _items(value: object) -> Iterator[str]:
-    """Yield what a list or an object holds, in order."""
     if isinstance(value, str):
         yield _unpacked(value) or value
     elif isinstance(value, list):

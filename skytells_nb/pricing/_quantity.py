@@ -164,7 +164,6 @@ class Interval:
 
 
 def quantity(slug: str, unit: Unit, input: ResolvedInput) -> Interval:
-    """Count what one prediction makes, in the unit's own measure."""
     match unit.quantity:
         case BilledQuantity.PREDICTION:
             return Interval.exactly(_ONE, "1")
@@ -239,7 +238,6 @@ def _numbered(input: ResolvedInput, text: Callable[[Decimal], str]) -> Interval:
 
 
 def _between(counts: Sequence[Interval], text: Callable[[Decimal], str]) -> Interval:
-    """Return what covers several counts, any of which may hold."""
     first = counts[0]
     if all((count.low, count.high) == (first.low, first.high) for count in counts):
         return first

@@ -79,7 +79,6 @@ def match_rates(pricing: Pricing, input: ResolvedInput) -> MatchedRates:
 
 
 def _applies(rule: Criterion, input: ResolvedInput) -> bool | None:
-    """Return whether a rule holds; None where that cannot be known."""
     if rule.field is None or (rule.operator or "equals").strip().lower() not in _EQUALS:
         return None
     found = input.find(rule.field)

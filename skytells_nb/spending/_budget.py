@@ -258,7 +258,6 @@ class Budget(Observer):
     # What an observer does.
 
     async def before_create(self, account: Account, model: str, input: dict[str, Any]) -> object:
-        """Reserve the most that a create may cost, or refuse it."""
         connection = connection_for(account)
         estimate = await self._estimate(connection, model, input)
         known = account if connection is None else connection.account
@@ -508,7 +507,6 @@ def _paid(prediction: Prediction) -> Decimal | None:
 
 
 def _cents(amount: Decimal) -> Decimal:
-    """Show at least two decimals."""
     exponent = amount.as_tuple().exponent
     short = isinstance(exponent, int) and exponent > -2
     return amount.quantize(Decimal("0.01"), context=EXACT) if short else amount

@@ -15,7 +15,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
-from threading import Lock
+from math import inf
 from typing import TYPE_CHECKING, Any, Final, cast
 from weakref import WeakKeyDictionary
 
@@ -36,9 +36,7 @@ _MOST: Final = 200
 _AGE: Final = 600.0
 _AGE_OF_AN_ERROR: Final = 2.0
 _AGE_OF_HISTORY: Final = 30.0
-_TURN: Final = 0.05
 
-_lock = Lock()
 _known: dict[tuple[str, str, str], tuple[float, Past]] = {}
 
 
@@ -62,8 +60,7 @@ def past(connection: Connection, model: Model) -> Past:
     if archive is None:
         return Past()
     key = (str(getattr(archive, "path", id(archive))), connection.origin, model.id)
-    with _lock:
-        known = _known.get(key)
+    known = _known.get(key)
     if known is not None and known[0] > time.monotonic():
         return known[1]
     names = {name.casefold() for name in (model.id, model.name) if name}
@@ -80,8 +77,7 @@ def past(connection: Connection, model: Model) -> Past:
         if max(len(costs), len(durations)) >= _MOST:
             break
     found = Past(tuple(costs), tuple(durations))
-    with _lock:
-        _known[key] = (time.monotonic() + _AGE_OF_HISTORY, found)
+    _known[key] = (time.monotonic() + _AGE_OF_HISTORY, found)
     return found
 
 
@@ -111,76 +107,52 @@ def spent_since(
     return added(costs), unknown
 
 
-@dataclass(frozen=True, slots=True)
-class _CachedModel:
-    until: float
-    model: Model | None = None
-    error: SkytellsError | None = None
+@dataclass(slots=True, eq=False)
+class _Known:
+    """What was read of one model, or the error in its place, and until when that holds."""
 
-
-@dataclass(slots=True)
-class _World:
-    models: dict[str, _CachedModel] = field(default_factory=dict)
-    reading: set[str] = field(default_factory=set)
+    loop: asyncio.AbstractEventLoop
+    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+    until: float = -inf
+    found: Model | SkytellsError | None = None
 
 
 class PriceList:
-    """What was read of models, by account and slug; safe to use from several threads and loops."""
+    """What was read of models, by account and slug. All of it runs on the toolkit's loop."""
 
     def __init__(self, now: Callable[[], float] = time.monotonic) -> None:
         self._now = now
-        self._lock = Lock()
-        self._worlds: WeakKeyDictionary[object, _World] = WeakKeyDictionary()
+        self._worlds: WeakKeyDictionary[object, dict[str, _Known]] = WeakKeyDictionary()
         self._sandboxes: set[str] = set()
 
     async def model(self, connection: Connection, slug: str) -> Model:
         """Return a model, from the API when it is not known or older than ten minutes."""
-        while True:
-            with self._lock:
-                # What accounts share: a transport of one's own is a world of its own.
-                world = self._worlds.setdefault(connection.creates, _World())
-                cached = world.models.get(slug)
-                fresh = cached is not None and cached.until > self._now()
-                mine = not fresh and slug not in world.reading
-                if mine:
-                    world.reading.add(slug)
-            if mine:
-                return await self._read(connection, world, slug)
-            if cached is not None and fresh:
-                if cached.model is not None:
-                    return cached.model
-                if cached.error is not None:
-                    # A copy: an exception keeps the traceback of whoever
-                    # raised it last, and with it their variables.
-                    raise copy.copy(cached.error)
-            await asyncio.sleep(_TURN)
-
-    async def _read(self, connection: Connection, world: _World, slug: str) -> Model:
-        cached: _CachedModel | None = None
-        try:
-            model = await get_model(connection, slug)
-            cached = _CachedModel(self._now() + _AGE, model)
-            return model
-        except SkytellsError as error:
-            cached = _CachedModel(self._now() + _AGE_OF_AN_ERROR, error=copy.copy(error))
-            raise
-        finally:
-            with self._lock:
-                world.reading.discard(slug)
+        # What accounts share: a transport of one's own is a world of its own.
+        world, loop = self._worlds.setdefault(connection.creates, {}), asyncio.get_running_loop()
+        known = world.get(slug)
+        if known is None or known.loop is not loop:  # as in a forked child
+            known = world[slug] = _Known(loop)
+        async with known.lock:
+            if known.until <= self._now():
+                try:
+                    known.found = await get_model(connection, slug)
+                except SkytellsError as error:
+                    known.found = copy.copy(error)
+                is_error = isinstance(known.found, SkytellsError)
+                known.until = self._now() + (_AGE_OF_AN_ERROR if is_error else _AGE)
                 if connection.account.sandbox:
                     self._sandboxes.add(connection.origin)
-                if cached is not None:
-                    world.models[slug] = cached
+        if isinstance(known.found, Model):
+            return known.found
+        # A copy: an exception keeps the traceback of whoever raised it last, and with it their variables.
+        raise cast("SkytellsError", copy.copy(known.found))
 
     def is_sandbox(self, origin: str) -> bool:
         """Return whether an origin called itself a sandbox, to whichever client."""
-        with self._lock:
-            return origin in self._sandboxes
+        return origin in self._sandboxes
 
     def forget(self) -> None:
-        """Let the next question go to the API again."""
-        with self._lock:
-            self._worlds.clear()
+        self._worlds.clear()
 
 
 PRICES: Final = PriceList()
@@ -308,7 +280,6 @@ def _require_possible(model: Model, inputs: list[tuple[Any, int]]) -> None:
 async def estimate_on_loop(
     connection: Connection, model: str | Model, input: Mapping[str, Any] | None, count: int = 1
 ) -> Estimate:
-    """Estimate as a coroutine, on the toolkit's loop."""
     found = await _model_with_schema(connection, model)
     first = pricing.estimate(found, input, count)
     if first.exact or connection.archive is None:

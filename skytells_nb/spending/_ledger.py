@@ -133,7 +133,6 @@ class Ledger:
             self.give_back(entry)
 
     def give_back(self, entry: Entry) -> None:
-        """Take an entry out again: nothing was made."""
         with self._books() as books:
             row = _find(books, "key = ? AND NOT settled", (entry.key,))
             if row is not None:
@@ -162,7 +161,6 @@ class Ledger:
             return frozenset(identifier for (identifier,) in found)
 
     def balance(self, sandbox: bool, day: date | None) -> Balance:
-        """Add up one day, or all of them."""
         with self._books() as books:
             return _balance(books, sandbox, day)
 
@@ -276,7 +274,6 @@ def _balance(books: sqlite3.Connection, sandbox: bool, day: date | None) -> Bala
 
 
 def discard(file: Path, made_by: int) -> None:
-    """Delete a file, in the process that made it."""
     if made_by == os.getpid():
         file.unlink(missing_ok=True)
 

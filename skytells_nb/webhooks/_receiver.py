@@ -64,7 +64,6 @@ class Secrets:
         return any(matches)
 
     def blank(self, body: bytes) -> bytes:
-        """Return a body without any of them, should it repeat one."""
         for key in self._keys:
             body = key.blank(body)
         return body
@@ -354,7 +353,6 @@ class Receiver:
         self.close()
 
     async def _answer(self, scope: Scope, receive: Channel, send: Channel) -> None:
-        """Answer one HTTP request, as an ASGI application."""
         if scope["type"] != "http":
             return
         status, text = await self._receive(scope, receive)

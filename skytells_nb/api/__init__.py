@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from .. import _lazy
 from ._client import AsyncClient, Client, client_of
-from ._connection import Connection, connection_for, connections, latest
+from ._connection import Connection, ask_sandbox, connection_for, connections, latest
 from ._create import cancel_remotely, create, create_or_reuse, find_reusable, reuse_wanted, watch_created
 from ._credentials import DEFAULT_BASE_URL, Key, has_key, hides_arguments, resolve_api_key
 from ._download import Download, download, download_bytes, kind_of_address, literal
@@ -18,7 +18,6 @@ from ._predictions import AsyncPredictions, Predictions, is_ready, prepare_input
 from ._reconcile import look_for, newest
 from ._requests import check_identifier, encode
 from ._requests import create as create_request
-from ._send import ask_sandbox
 from ._wait import patience, wait
 
 if TYPE_CHECKING:

@@ -25,7 +25,7 @@ from ..exceptions import (
 )
 from ..models import AnsweringRoute, Prediction, Pricing, Status
 from ..pricing import cost_of_usage
-from ._connection import Connection
+from ._connection import Connection, pause_before, rate_limit_wait
 from ._http import Exchange, OpenAnswer
 from ._models import explain_route, get_model, slug_meant
 from ._observers import Observer, tell
@@ -39,7 +39,6 @@ from ._responses import (
     parse,
     to_exception,
 )
-from ._send import pause_before, rate_limit_wait
 from ._stream import TextSource, failed, says_failed
 from ._text_requests import TextRequest, Value, chat, responses
 

@@ -24,7 +24,7 @@ from ..checks import check_callable, check_choice, check_flag
 from ..exceptions import InvalidInputError, SkytellsError, UncertainCreateError, warn_user
 from ..models import Prediction, lacks_output
 from . import _requests
-from ._connection import Connection
+from ._connection import Connection, is_older_spelling, pause_before, rate_limit_wait, send_with_retry
 from ._http import Exchange
 from ._models import get_model
 from ._observers import Account, Observer, tell
@@ -41,7 +41,6 @@ from ._responses import (
     parse_reply,
     to_exception,
 )
-from ._send import is_older_spelling, pause_before, rate_limit_wait, send_with_retry
 from ._wait import conclude, follow, patience
 
 _LISTEN: Final = 1.2

@@ -15,11 +15,10 @@ from ..checks import check_whole
 from ..exceptions import InvalidInputError, NotFoundError, ServerError
 from ..models import STATUSES, Prediction, PredictionList, Status, parse_status, slugs_of
 from . import _requests
-from ._connection import Connection
+from ._connection import Connection, send_all_with_retry
 from ._models import slug_meant
 from ._pending import same_model
 from ._poller import page_items
-from ._send import send_all_with_retry
 
 _SENT_STATUSES: Final = frozenset({"succeeded", "failed", "processing"})
 _WAVE: Final = 48

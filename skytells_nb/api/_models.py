@@ -13,10 +13,9 @@ from ..exceptions import InvalidInputError, NotFoundError, ServerError, Skytells
 from ..models import Model, ModelList, Prediction
 from ..schema import closest_model, misspelt, unknown_inputs
 from . import _requests
-from ._connection import Connection, Resource, blocking
+from ._connection import Connection, Resource, blocking, send_with_retry
 from ._observers import Account, Observer
 from ._responses import NAMED_BY
-from ._send import send_with_retry
 
 if TYPE_CHECKING:
     from ._text_requests import TextRoute

@@ -22,13 +22,12 @@ from ..filetypes import is_path_like
 from ..models import Prediction, PredictionList, slugs_of
 from ..schema import as_record, to_plain
 from . import _requests
-from ._connection import Connection, Resource, blocking
+from ._connection import Connection, Resource, blocking, send_with_retry
 from ._create import create, find_reusable, tell_created, watch_created
 from ._listing import Moment, list_predictions
 from ._models import InputNames, get_model, slug_meant
 from ._reconcile import look_again
 from ._responses import failed_prediction
-from ._send import send_with_retry
 from ._wait import wait
 
 

@@ -11,13 +11,12 @@ from typing import Final
 from ..exceptions import ServerError, SkytellsError, UncertainCreateError
 from ..models import Prediction
 from . import _requests
-from ._connection import Connection
+from ._connection import Connection, send_all_with_retry, send_with_retry
 from ._models import models_in
 from ._pending import BUSY, PendingCreate, matches, may_match
 from ._poller import page_items
 from ._requests import CreateRequest
 from ._responses import as_shown
-from ._send import send_all_with_retry, send_with_retry
 
 LOOKS: Final = (0.0, 1.0, 2.0)
 """Seconds before each look of a search."""

@@ -6,7 +6,17 @@ from typing import TYPE_CHECKING
 
 from .. import _lazy
 from ._finished import Drawn, Finished
-from ._model import AnsweringRoute, Criterion, Model, ModelList, Pricing, slugs_of
+from ._model import (
+    AnsweringRoute,
+    BilledQuantity,
+    Criterion,
+    Model,
+    ModelList,
+    Pricing,
+    Unit,
+    parse_unit,
+    slugs_of,
+)
 from ._parse import (
     find_outputs,
     parse_amount,
@@ -22,7 +32,6 @@ from ._parse import (
 )
 from ._prediction import SANDBOX_ID, Metrics, Prediction, PredictionList, is_gone, is_sandbox_id, lacks_output
 from ._status import STATUSES, Status, count_statuses, is_done, parse_status, status_from_wire
-from ._units import BilledQuantity, Unit, parse_unit
 
 if TYPE_CHECKING:
     from ._chat import ChatCompletion, Choice, Filter, Piece, ToolCall, Usage, parse_tool_calls

@@ -22,9 +22,11 @@ from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from contextlib import suppress
 from typing import Any, Final, Self
 
-from ..api import AsyncClient, Client, Key, check_identifier, client_of, hides_arguments, patience
-from ..exceptions import InvalidInputError, SkytellsError, WaitTimeoutError, WebhookSignatureError, warn_user
-from ..models import Prediction
+from .api import AsyncClient, Client, Key, check_identifier, client_of, hides_arguments, patience
+from .exceptions import InvalidInputError, SkytellsError, WaitTimeoutError, WebhookSignatureError, warn_user
+from .models import Prediction
+
+__all__ = ["Receiver", "parse", "verify"]
 
 _BROKEN: Final = re.compile("[\ud800-\udfff]")
 """Halves of characters, which no encoding has."""

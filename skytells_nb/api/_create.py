@@ -29,7 +29,7 @@ from ._http import Exchange
 from ._models import get_model
 from ._observers import Account, Observer, tell
 from ._pending import PendingCreate
-from ._reconcile import ambiguous, search, search_once, start_when_clear, uncertain_error
+from ._reconcile import Search, start_when_clear
 from ._requests import CreateRequest
 from ._responses import (
     ErrorBody,
@@ -173,7 +173,7 @@ class _Attempt:
                 continue
             if may_be_accepted(error):
                 _log.debug("create of %s: in doubt (%s); searching", self.request.model, error)
-                self.made = await search(connection, self.pending)
+                self.made = await Search(connection, self.pending).run()
                 if self.made is not None:
                     _log.debug("create of %s: found as %s", self.request.model, self.made.id)
                     return self.made
@@ -200,7 +200,7 @@ class _Attempt:
             if not self.is_doubtful:
                 self.pending = None
                 continue
-            self.made = await search_once(connection, self.pending)
+            self.made = await Search(connection, self.pending).once()
             if self.made is not None:
                 return self.made
             connection.creates.resume(self.pending)
@@ -228,9 +228,9 @@ class _Attempt:
             message = error.message
             is_known = error.tells_outcome and (error.enveloped or error.status == 503)
         if not is_known:
-            raise uncertain_error(self.connection, pending, message)
+            raise Search(self.connection, pending).uncertain(message)
         if pending.older:
-            raise ambiguous(self.connection, pending, pending.older)
+            raise Search(self.connection, pending).ambiguous(pending.older)
 
     def release(self) -> None:
         """Leave the registry: nothing is on the wire and nothing is searched for any more."""
@@ -294,7 +294,7 @@ class _Attempt:
             self.exchange = None
             return
         try:
-            self.made = await search(self.connection, self.pending)
+            self.made = await Search(self.connection, self.pending).run()
         except SkytellsError as error:
             self.failure = error
             self._warn_of_doubt(f" ({error.detail})")

@@ -19,7 +19,6 @@ import weakref
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from enum import Enum
 from html import unescape
 from math import inf
 from typing import Any, Final, Literal, TypeAlias
@@ -152,14 +151,10 @@ def _number(value: object) -> float | None:
 Key = tuple[str, str]
 
 
-class Busy(Enum):
-    """A create that could be mistaken for this one went on the wire meanwhile: search again later."""
+BUSY: Final = "busy"
+"""A create that could be mistaken for this one went on the wire meanwhile: search again later."""
 
-    BUSY = "busy"
-
-
-BUSY: Final = Busy.BUSY
-Claim: TypeAlias = Prediction | Literal[Busy.BUSY] | None
+Claim: TypeAlias = Prediction | Literal["busy"] | None
 
 
 @dataclass(slots=True, eq=False, weakref_slot=True)

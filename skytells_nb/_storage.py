@@ -89,6 +89,17 @@ def require_write_once(store: Storage, name: str, data: bytes) -> bool:
     return False
 
 
+@contextlib.contextmanager
+def replacing(target: Path) -> Iterator[Path]:
+    """Yield a path to write to, which takes the target's place once all of it is written."""
+    part = target.with_name(f".{target.name[:40]}.{secrets.token_hex(8)}.part")
+    try:
+        yield part
+        os.replace(part, target)
+    finally:
+        part.unlink(missing_ok=True)
+
+
 class Folder:
     """Files in a folder, which may be on a disk of the network; it is made with the first `put`.
 

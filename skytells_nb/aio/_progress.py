@@ -119,18 +119,13 @@ class Bar:
         delay: float,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._tally = tally
+        self.tally = tally
         self._view = view
         self._delay = delay
         self._clock = clock
         self._began = clock()
         self._drawn: float | None = None
         self._lock = threading.Lock()
-
-    @property
-    def tally(self) -> Tally:
-        """How far the work is, by the last update."""
-        return self._tally
 
     def update(self, **changes: Any) -> None:
         """Set fields of the tally, such as ``done=3``; None and what is left out stay as they are."""
@@ -148,13 +143,13 @@ class Bar:
 
     def _change(self, changes: dict[str, Any]) -> None:
         with self._lock:
-            if self._tally.over:
+            if self.tally.over:
                 return
             now = self._clock() - self._began
-            self._tally = replace(self._tally, elapsed=now, **changes)
+            self.tally = replace(self.tally, elapsed=now, **changes)
             if self._view is None:
                 return
-            if self._tally.over:
+            if self.tally.over:
                 due = self._drawn is not None
             else:
                 due = now >= self._delay if self._drawn is None else now - self._drawn >= _REDRAW
@@ -162,7 +157,7 @@ class Bar:
                 return
             self._drawn = now
             try:
-                self._view.draw(self._tally)
+                self._view.draw(self.tally)
             except Exception:  # noqa: BLE001  the work matters, its bar does not
                 self._view = None
                 _log.debug("The progress bar could not be drawn; the work goes on.", exc_info=True)

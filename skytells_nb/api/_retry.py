@@ -32,14 +32,10 @@ class RateLimit:
     """
 
     def __init__(self) -> None:
-        self._limit: float | None = None
+        self.limit: float | None = None  # requests allowed in a window, once the API has said
         self._window = _MINUTE
         self._reads: deque[float] = deque(maxlen=4096)
         self._not_before = 0.0
-
-    @property
-    def limit(self) -> float | None:
-        return self._limit
 
     def read(self, now: float) -> None:
         self._reads.append(now)
@@ -55,7 +51,7 @@ class RateLimit:
         window = min(_figure(headers, "x-skytells-ratelimit-window") or _MINUTE, _MINUTE)
         remaining = _figure(headers, "x-skytells-ratelimit-remaining-requests", "x-ratelimit-remaining-rpm")
         reset = _figure(headers, "x-ratelimit-reset")
-        self._limit, self._window = limit, window
+        self.limit, self._window = limit, window
         if remaining is not None and remaining <= 0:
             left = max(0.0, reset - wall) if reset is not None else window / limit
             self._not_before = max(self._not_before, now + (left if left <= _MINUTE else _LONGEST))
@@ -67,16 +63,16 @@ class RateLimit:
         are seen to end, the second quarter evenly spread.
         """
         at = max(now, self._not_before)
-        if self._limit is None:
+        if self.limit is None:
             return at
         while self._reads and self._reads[0] <= now - self._window:
             self._reads.popleft()
-        allowed = max(1, int(self._limit / 2))
+        allowed = max(1, int(self.limit / 2))
         used = len(self._reads)
         if used >= allowed:
             return max(at, self._reads[-allowed] + self._window)
         if used >= allowed / 2:
-            return max(at, self._reads[-1] + 2 * self._window / self._limit)
+            return max(at, self._reads[-1] + 2 * self._window / self.limit)
         return at
 
 

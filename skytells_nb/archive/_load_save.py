@@ -8,13 +8,13 @@ from __future__ import annotations
 import io
 import logging
 import os
-import secrets
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from .._storage import replacing
 from ..aio import run
 from ..api import (
     AsyncClient,
@@ -452,12 +452,8 @@ def _converted(data: bytes, suffix: str) -> bytes:
 def _write(path: Path, data: bytes) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = path.with_name(f".{path.name[:40]}.{secrets.token_hex(8)}.part")
-        try:
+        with replacing(path) as temporary:
             write_to(temporary, data)
-            os.replace(temporary, path)
-        finally:
-            temporary.unlink(missing_ok=True)
     except (OSError, ValueError) as error:
         why = getattr(error, "strerror", None) or error
         raise InvalidInputError(

@@ -17,8 +17,6 @@ import contextlib
 import hashlib
 import io
 import json
-import os
-import secrets
 import threading
 from collections import OrderedDict
 from collections.abc import Iterator
@@ -26,6 +24,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Final
 
+from .._storage import replacing
 from ..archive import INDEX, THUMBNAILS
 from ..pictures import Picture, decode, flatten
 
@@ -209,12 +208,8 @@ def _write(place: Path, thumbnail: Thumbnail) -> None:
     """Write one line of JSON and the picture, under a temporary name first."""
     facts = {name: getattr(thumbnail, name) for name in _FACTS} | {"size": len(thumbnail.data)}
     place.parent.mkdir(parents=True, exist_ok=True)
-    temporary = place.with_name(f".{secrets.token_hex(8)}.part")
-    try:
+    with replacing(place) as temporary:
         temporary.write_bytes(json.dumps(facts).encode() + b"\n" + thumbnail.data)
-        os.replace(temporary, place)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 # Clips and songs

@@ -6,7 +6,6 @@ import csv
 import io
 import json
 import math
-import os
 import warnings
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -22,6 +21,7 @@ from zipfile import ZipFile
 import numpy as np
 import pandas as pd
 
+from .._storage import replacing
 from ..checks import require_package
 from ..exceptions import InvalidInputError, SkytellsWarning, warn_user
 from ..filetypes import HEAD, file_type, sniff
@@ -95,7 +95,11 @@ def write_frame(frame: Any, path: Any) -> Path:
     ending, table = _ending(target), _flat(frame)
     if ending != ".csv":
         _require("pyarrow" if ending == ".parquet" else "openpyxl", target)
-    with _replacing(target) as part:
+    place = target.resolve()
+    if not place.parent.is_dir():
+        raise InvalidInputError(f"There is no folder {place.parent}.")
+    # A table that is written over an older one must not lose both.
+    with replacing(place) as part:
         if ending == ".parquet":
             _write_parquet(table, part)
         else:
@@ -280,21 +284,6 @@ def _flat(given: object) -> pd.DataFrame:
     table = table.set_axis(names, axis=1)
     table.attrs.update(frame.attrs)
     return table
-
-
-@contextmanager
-def _replacing(target: Path) -> Iterator[Path]:
-    """Yield a path to write to, which takes the target's place when all went well."""
-    place = target.resolve()
-    if not place.parent.is_dir():
-        raise InvalidInputError(f"There is no folder {place.parent}.")
-    # Under another name until it is whole: a table that is written over an older one must not lose both.
-    part = place.with_name(f".{place.name}.{os.getpid()}.part")
-    try:
-        yield part
-        part.replace(place)
-    finally:
-        part.unlink(missing_ok=True)
 
 
 def _require(package: str, path: Path) -> None:

@@ -255,11 +255,10 @@ def spend_table(
     by: str | Sequence[str] = "model",
     freq: str | None = None,
     *,
-    rates: Mapping[str, float] | None = None,
     tz: str | tzinfo | None = None,
 ) -> str:
-    """Format the spend as lines of text, with what is not in it below; parameters are those of ``spend``."""
-    table = spend(source, by, freq, rates=rates, tz=tz)
+    """Format the spend as lines of text, with what is not in it below; see ``spend``."""
+    table = spend(source, by, freq, tz=tz)
     currency, keys = table.attrs["currency"], [*(["period"] if freq else []), *table.attrs["by"]]
     several = currency == "mixed"
     rows = [[*keys, "count", "cost", "mean", "share"]]

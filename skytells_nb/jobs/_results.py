@@ -17,8 +17,7 @@ from ..formatting import format_cost, money_unit
 from ..models import Prediction, PredictionList
 from ..plaintext import align
 from ..pricing import EXACT
-from ._postgres import Address
-from ._shared_tables import read_overview
+from ._postgres import Address, read_overview
 
 if TYPE_CHECKING:
     from pandas import DataFrame

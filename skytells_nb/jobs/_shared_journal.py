@@ -27,8 +27,7 @@ from ..checks import did_you_mean
 from ..exceptions import AuthenticationError, InvalidInputError, SkytellsError
 from ._inputs import Inputs, ItemKey
 from ._journal import Counts, Item, Journal, Row, Write
-from ._postgres import Address, Database, Postgres
-from ._shared_tables import STATEMENTS, require_tables
+from ._postgres import STATEMENTS, Address, Database, Postgres, require_tables
 
 MARGIN: Final = 30.0
 """Seconds that a lease is longer than one exchange with the API may take."""

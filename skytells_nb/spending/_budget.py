@@ -24,6 +24,7 @@ from time import monotonic
 from typing import Any, Final, Literal, Self
 from uuid import uuid4
 
+from .._storage import replacing
 from ..api import Account, Connection, Observer, announced_as, connection_for, global_observers, latest
 from ..checks import check_amount, check_choice, check_flag, check_text
 from ..exceptions import (
@@ -212,9 +213,8 @@ class Budget(Observer):
         terms = {"ledger": str(self._ledger.file), "amount": str(self.limit), "per": self.per}
         terms |= {"allow_unknown": self.allow_unknown, "shared": self.shared}
         made = self._ledger.file.with_name(f"{announced_as(os.getpid())}{uuid4().hex}.json")
-        draft = made.with_suffix(".part")
-        draft.write_text(json.dumps(terms), encoding="utf-8")
-        draft.replace(made)
+        with replacing(made) as draft:
+            draft.write_text(json.dumps(terms), encoding="utf-8")
         self.announcement, self.announced_by = made, os.getpid()
         self._withdraw = weakref.finalize(self, discard, made, os.getpid())
 

@@ -63,51 +63,60 @@ def billable(
     matter.
     """
     require_columns(frame, ["id", "cost"])
-    worth = checked_rates(rates)
     notes: list[str] = []
     keys = [name for name in ("origin", "id") if name in frame.columns]
     repeated = frame.duplicated(keys)
     if repeated.any():
         frame = frame[~repeated]
         notes.append(f"{format_count(int(repeated.sum()), 'repeated row')} left out")
-    on_sandbox = sandbox_rows(frame)
-    frame, sandbox = _money_or_credits(frame, on_sandbox, int(on_sandbox.sum()), notes)
     # From a file or a notebook, perhaps: what can be no cost is unknown.
     costs = as_numbers(frame["cost"], "cost")
     wrong = impossible(costs)
-    if wrong.any():
-        notes.append(_impossible(int(wrong.sum())))
     frame = frame.assign(cost=costs.mask(wrong))
-    currency = CREDITS
-    if not sandbox:
-        frame, currency = _one_currency(frame, worth, notes, by_currency=by_currency)
-    elif "currency" in frame.columns:
-        frame = frame.assign(currency=frame["currency"].astype(object).where(frame["cost"].isna(), CREDITS))
-    unknown = int(frame["cost"].isna().sum())
-    if unknown:
-        still = 0
-        if "status" in frame.columns:
-            going = frame["status"].isin([each for each in STATUSES if not is_done(each)])
-            still = int((going & frame["cost"].isna()).sum())
-        notes.append(unknown_costs(unknown, len(frame), still))
-    if frame.attrs.get("truncated"):
-        notes.append("the frame lacks rows that its source has")
-    return Billable(frame, currency, sandbox, notes)
+    known, attrs = frame["cost"].notna(), frame.attrs
+    missing = pd.Series(None, index=frame.index, dtype=object)
+    going = [each for each in STATUSES if not is_done(each)]
+    sums = pd.DataFrame(
+        {
+            "sandbox": sandbox_rows(frame),
+            "currency": frame.get("currency", missing).astype(object),
+            "rows": 1,
+            "known": known.astype(int),
+            "impossible": wrong.astype(int),
+            "running": (frame.get("status", missing).isin(going) & ~known).astype(int),
+        }
+    ).reset_index(drop=True)
+    sums, currency, sandbox, more = billable_sums(sums, rates, by_currency=by_currency)
+    frame = frame.iloc[sums.index]
+    frame.attrs.update(attrs)
+    factor = sums["factor"].to_numpy()
+    frame = frame.assign(cost=frame["cost"] * factor)
+    if "currency" in frame.columns:
+        codes = sums["currency"].set_axis(frame.index)
+        frame = frame.assign(currency=codes.where(frame["cost"].isna(), CREDITS) if sandbox else codes)
+    if attrs.get("truncated"):
+        more.append("the frame lacks rows that its source has")
+    return Billable(frame, currency, sandbox, [*notes, *more])
 
 
 def billable_sums(
     sums: pd.DataFrame, rates: Mapping[str, float] | None = None, *, by_currency: bool = False
 ) -> tuple[pd.DataFrame, str, bool, list[str]]:
-    """Pick what may be added of the sums of a dataset, by the rules of `billable`.
+    """Pick what may be added of sums, a dataset's or of a frame's rows: never money and credits together.
 
     Returns the sums, each with its ``factor``, their currency, whether they are a sandbox's, and notes.
     """
     worth = checked_rates(rates)
     notes: list[str] = []
     on_sandbox = sums["sandbox"].astype(bool)
-    sums, sandbox = _money_or_credits(sums, on_sandbox, int(sums.loc[on_sandbox, "rows"].sum()), notes)
+    sandbox = bool(len(sums)) and bool(on_sandbox.all())
+    if sandbox:
+        notes.append("sandbox rows: their costs are credits, not money")
+    elif played := int(sums.loc[on_sandbox, "rows"].sum()):
+        notes.append(f"{format_count(played, 'sandbox row')} left out: they cost no money")
+        sums = sums[~on_sandbox]
     if wrong := int(sums["impossible"].sum()):
-        notes.append(_impossible(wrong))
+        notes.append(f"{format_count(wrong, 'cost')} negative or absurd, so unknown")
     named = sorted(sums.loc[sums["known"] > 0, "currency"].dropna().unique())
     currency = CREDITS if sandbox else single_currency(named, worth, notes, by_currency=by_currency)
     factor = pd.Series(1.0, index=sums.index)
@@ -116,31 +125,11 @@ def billable_sums(
         sums = sums.assign(currency="USD")
     rows, known = int(sums["rows"].sum()), int(sums["known"].sum())
     if rows > known:
-        notes.append(unknown_costs(rows - known, rows, int(sums["running"].sum())))
+        running = int(sums["running"].sum())
+        still = f", {running:,} of them not ended yet" if running else ""
+        lacking = f"{rows - known:,} of {format_count(rows, 'row')}"
+        notes.append(f"{lacking} without a known cost{still}: not in the sums")
     return sums.assign(factor=factor), currency, sandbox, notes
-
-
-def _money_or_credits(
-    frame: pd.DataFrame, on_sandbox: pd.Series, rows: int, notes: list[str]
-) -> tuple[pd.DataFrame, bool]:
-    """Leave out the ``rows`` of a sandbox where there are others; returns whether there are no others."""
-    if len(frame) and on_sandbox.all():
-        notes.append("sandbox rows: their costs are credits, not money")
-        return frame, True
-    if rows:
-        notes.append(f"{format_count(rows, 'sandbox row')} left out: they cost no money")
-        frame = frame[~on_sandbox]
-    return frame, False
-
-
-def _impossible(costs: int) -> str:
-    return f"{format_count(costs, 'cost')} negative or absurd, so unknown"
-
-
-def unknown_costs(unknown: int, rows: int, running: int) -> str:
-    """Return the note on rows that are in no sum."""
-    still = f", {running:,} of them not ended yet" if running else ""
-    return f"{unknown:,} of {format_count(rows, 'row')} without a known cost{still}: not in the sums"
 
 
 def checked_rates(rates: Mapping[str, float] | None) -> dict[str, float]:
@@ -156,20 +145,6 @@ def checked_rates(rates: Mapping[str, float] | None) -> dict[str, float]:
             )
         read[name] = float(worth)
     return read
-
-
-def _one_currency(
-    frame: pd.DataFrame, rates: dict[str, float], notes: list[str], *, by_currency: bool
-) -> tuple[pd.DataFrame, str]:
-    if "currency" not in frame.columns:
-        return frame, "USD"
-    paid = frame.loc[frame["cost"].notna(), "currency"].astype(object)
-    named = sorted(paid.dropna().unique())
-    currency = single_currency(named, rates, notes, by_currency=by_currency)
-    if not (currency == "USD" and set(named) - {"USD"}):
-        return frame, currency
-    factors = frame["currency"].astype(object).map({"USD": 1.0, **rates}).astype("float64").fillna(1.0)
-    return frame.assign(cost=frame["cost"] * factors, currency="USD"), "USD"
 
 
 def single_currency(

@@ -37,7 +37,7 @@ class AsyncModels(Resource):
         return await self._on_loop(list_models(self._connection))
 
     async def get(self, slug: str) -> Model:
-        """Read one model, with its input and output schemas.
+        """Read one model by its slug, with its input and output schemas.
 
         Raises
         ------

@@ -182,8 +182,8 @@ def parse_json(cell: Any) -> Any:
     """Return what a cell of any kind holds."""
     if not isinstance(cell, str):
         return cell
-    if cell in ("TRUE", "FALSE"):  # as a spreadsheet writes them
-        return cell == "TRUE"
+    if cell in ("TRUE", "FALSE", "True", "False"):  # as spreadsheets and pandas write them
+        return cell.upper() == "TRUE"
     try:
         return json.loads(cell) if cell else None
     except (ValueError, RecursionError):

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from datetime import date, time
 from decimal import Decimal
 from importlib import import_module
+from itertools import compress, takewhile
 from pathlib import Path
 from typing import Any, Final
 from zipfile import ZipFile
@@ -175,6 +176,8 @@ def _table(source: Path, found: _Cells) -> pd.DataFrame:
     if not found.rows:
         raise _no_table(source, "its first row is missing")
     names = [decode_name(name) for name in found.rows[0]]
+    if None in found.rows[0]:
+        raise _no_table(source, "a column has values and no name")
     if len(set(names)) < len(names):
         raise _no_table(source, f"{_twice(names)} names several columns")
     if len(names) > _MOST_COLUMNS:
@@ -431,11 +434,13 @@ def _write_workbook(frame: pd.DataFrame, columns: Mapping[str, Sequence[str]], t
             plain = is_plain(kind_of(name, columns, types))
             written.append([_text(illegal, name, row, text, plain=plain) for row, text in enumerate(texts)])
     sheet.append([encode_name(name) for name in columns])
-    for row in zip(*written, strict=True):
+    rows = list(zip(*written, strict=True))
+    for row in rows:
         sheet.append(row)
     about = book.create_sheet(_ABOUT)
     about.append([to_json(frame.attrs)])
     about.append([json.dumps(types)])
+    about.append([sum(1 for _ in takewhile(_is_empty, reversed(rows)))])  # which a sheet has no end for
     book.save(target)
 
 
@@ -505,8 +510,9 @@ def _read_workbook(source: Path) -> tuple[list[tuple[Any, ...]], dict[str, Any],
         book = openpyxl.load_workbook(file, read_only=True)
         about: list[Any] = []
         if _ABOUT in book.sheetnames:
-            about = [parse_json(row[0]) for row in book[_ABOUT].iter_rows(max_row=2, values_only=True) if row]
-        rows = _rows(book)
+            about = [parse_json(row[0]) for row in book[_ABOUT].iter_rows(max_row=3, values_only=True) if row]
+        gaps = about[2] if len(about) > 2 and isinstance(about[2], int) else None
+        rows = _rows(book, gaps)
         attrs, types = (each if isinstance(each, dict) else {} for each in (*about, None, None)[:2])
         types = {name: kind for name, kind in types.items() if isinstance(kind, str)}
         names = rows[0] if rows else ()
@@ -516,7 +522,7 @@ def _read_workbook(source: Path) -> tuple[list[tuple[Any, ...]], dict[str, Any],
         if dates:
             # openpyxl rounds a date to milliseconds. Without its formats it yields the number that is there.
             book._date_formats = set()  # noqa: SLF001 - there is no public way
-            exact = _rows(book)
+            exact = _rows(book, gaps)
             for place, (row, number) in enumerate(zip(rows, exact, strict=True)):
                 found = {
                     at: _exact(number[at], kind)
@@ -534,10 +540,25 @@ def _exact(serial: float, dtype: str) -> Any:
     return (moment.tz_localize(zone) if zone else moment).isoformat()
 
 
-def _rows(book: Any) -> list[tuple[Any, ...]]:
-    """Return the rows that hold something: a file may claim a million that do not."""
+def _rows(book: Any, gaps: int | None) -> list[tuple[Any, ...]]:
+    """Return the rows that hold something: a file may claim a million that do not.
+
+    One of ours has rows without a value, too: between the others, and ``gaps`` at its end.
+    """
     sheet = book.worksheets[0]
     sheet.reset_dimensions()
-    rows = [row for row in sheet.iter_rows(values_only=True) if any(cell is not None for cell in row)]
+    found = map(tuple, sheet.iter_rows(values_only=True))
+    rows = [row for row in found if gaps is not None or not _is_empty(row)]
+    while rows and _is_empty(rows[-1]):
+        rows.pop()
+    rows += [()] * min(gaps or 0, 2**20)
     width = len(rows[0]) if rows else 0
-    return [row + (None,) * (width - len(row)) for row in rows]
+    rows = [row + (None,) * (width - len(row)) for row in rows]
+    if rows and None in rows[0]:  # columns left empty between others
+        used = [any(row[at] is not None for row in rows) for at in range(width)]
+        rows = [tuple(compress(row, used)) for row in rows]
+    return rows
+
+
+def _is_empty(row: Sequence[Any]) -> bool:
+    return all(cell is None for cell in row)

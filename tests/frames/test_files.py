@@ -267,6 +267,7 @@ KEPT = {  # by every kind of file
     "float": [0.1, np.nan],
     "truth": [True, False],
     "text": ["2026-01-01", "TRUE"],
+    "more_text": ["True", "False"],
     "control\x01": ["a\x00\x0b\x1b[0m", "\r\n\t"],
     "day": pd.to_datetime(["2026-01-01T00:00:00", "2026-01-02T03:04:05.000006"], format="ISO8601").as_unit(
         "us"
@@ -321,6 +322,12 @@ def test_what_json_has_only_text_for_is_said_of_parquet_too(tmp_path: Path):
         kind = rf"no place for the type of mine \({type(value).__name__}\)"
         with pytest.warns(SkytellsWarning, match=kind):
             write_frame(own(mine=[value, value]), tmp_path / "own.parquet")
+
+
+@pytest.mark.parametrize("ending", ENDINGS)
+def test_rows_without_a_value_stay_rows(ending: str, tmp_path: Path):
+    frame = pd.DataFrame({"mine": ["a", None, "b", None, None]})
+    same(read_frame(write_frame(frame, tmp_path / f"gaps{ending}")), frame)
 
 
 def test_bytes_are_parquet_s_alone(tmp_path: Path):
@@ -514,6 +521,18 @@ def test_a_workbook_that_claims_a_million_rows_has_those_it_has(tmp_path: Path):
     book.active.cell(1_000_000, 1).value = "far"
     book.save(path)
     assert read_frame(path)["id"].tolist() == ["far"]
+
+
+def test_a_workbook_that_people_left_columns_free_in_is_read(tmp_path: Path):
+    path, book = tmp_path / "free.xlsx", openpyxl.Workbook()
+    for row in (["id", None, "note"], [None] * 3, ["a", None, "x"]):
+        book.active.append(row)
+    book.save(path)
+    assert read_frame(path).to_dict("list") == {"id": ["a"], "note": ["x"]}
+    book.active.cell(3, 2).value = 1
+    book.save(path)
+    with pytest.raises(InvalidInputError, match="a column has values and no name"):
+        read_frame(path)
 
 
 def test_numbers_too_large_for_their_column_are_a_typed_error(tmp_path: Path):

@@ -198,6 +198,12 @@ def load(prediction: Prediction, index: int = 0, *, archive: ArchiveLike = None)
     path = local_file(prediction, position, archive)
     data = _fetch(prediction, position) if path is None else _read(path)
     media_type = sniff(data[:4096])
+    if (
+        media_type is None
+        and position < len(prediction.output or ())
+        and form_of(prediction, position) == "text"
+    ):
+        media_type = "text/plain"  # of no word, or with a control character
     if media_type in ("image/svg+xml", "application/json") or (media_type or "").startswith("text/"):
         return data.decode("utf-8-sig", "replace")
     if (media_type or "").startswith("image/"):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import cached_property
@@ -131,6 +131,13 @@ class Comparison(Finished, Drawn):
             raise InvalidInputError("Nothing was asked for this row and column.")
         return found
 
+    def __iter__(self) -> Iterator[Prediction]:
+        """Yield its predictions, as they were asked for: for a gallery, a frame, or to rate them."""
+        return iter([cell.prediction for cell in self._given])
+
+    def __len__(self) -> int:
+        return len(self._given)
+
     def __repr__(self) -> str:
         failed = f", {self._failed} failed" if self._failed else ""
         return encodable(f"<Comparison of {self._shape}{failed}>")
@@ -197,7 +204,7 @@ class Comparison(Finished, Drawn):
         """Return a DataFrame with a row for every cell, failed ones too; on the index of a frame's rows."""
         from ..frames import predictions_frame
 
-        frame = predictions_frame([cell.prediction for cell in self._given])
+        frame = predictions_frame(list(self))
         return frame if self._index is None else frame.set_axis(self._index, axis=0)
 
     def _table(self, cells: Sequence[str], note: str) -> str:

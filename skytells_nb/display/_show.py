@@ -5,11 +5,11 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from itertools import groupby
-from typing import Any
+from typing import Any, cast
 
 from .._options import options
 from ..api import AsyncTextStream, TextStream
-from ..models import ChatCompletion, Model, Prediction, Response
+from ..models import ChatCompletion, Drawn, Model, Prediction, Response
 from ..plaintext import encodable
 from ._answers import answer_bundle, answer_html, answer_text, show_stream
 from ._contact_sheet import bundle_of, png_budget
@@ -29,11 +29,19 @@ def mimebundle(x: object, *, full: bool = False) -> dict[str, str]:
         return x.mimebundle()
     if isinstance(x, ChatCompletion | Response):
         return answer_bundle(x)
+    if _draws_itself(x):
+        return cast("Drawn", x)._repr_mimebundle_()
     things = things_in(x)
     budget = None if full else options.cell_budget
     reserve = png_budget(options.cell_budget)
     html, items = _draw(things, budget, reserve)
     return bundle_of(html, things_text(things), items, reserve)
+
+
+def _draws_itself(x: object) -> bool:
+    """Whether it is a comparison, an arena or the like, and no value of the API."""
+    is_value = isinstance(x, Prediction | Model | ChatCompletion | Response | list)
+    return isinstance(x, Drawn) and not is_value
 
 
 def to_html(x: object, *, full: bool = False) -> str:
@@ -80,8 +88,8 @@ def show(x: object, *, full: bool = False) -> None:
     if in_notebook:
         shell.display_pub.publish(mimebundle(x, full=full))
         return
-    if isinstance(x, Gallery):
-        text = x.text
+    if _draws_itself(x):
+        text = x.text if isinstance(x, Gallery) else repr(x)
     else:
         text = answer_text(x) if isinstance(x, ChatCompletion | Response) else things_text(things_in(x))
     print(encodable(text, sys.stdout))  # noqa: T201 - nothing where there is no stdout, as under pythonw

@@ -18,7 +18,7 @@ import pytest
 from archive.scenery import Assets, Carry, Keep, made, picture
 
 from skytells_nb.api import Account
-from skytells_nb.archive import Archive, read_provenance
+from skytells_nb.archive import Archive, load, read_provenance
 from skytells_nb.archive import _index as index
 from skytells_nb.archive._download import download_output
 from skytells_nb.archive._files import FileStore
@@ -144,6 +144,11 @@ def test_texts_and_data_uris_become_files(keep: Keep, archive: Archive) -> None:
     assert [p.suffix for p in kept.files] == [".ogg"]
     assert kept.files[0].read_bytes() == b"OggS\x00abc"
     assert "stops" in str(archive.outputs("d1")[0].problem)
+
+
+def test_a_text_is_loaded_as_a_text_whatever_is_in_it(keep: Keep) -> None:
+    kept = keep(made("p1", "", "a\0b"))
+    assert [load(kept), load(kept, 1)] == ["", "a\0b"]
 
 
 def test_a_text_that_is_nothing_but_a_url_stays_a_text(keep: Keep, assets: Assets) -> None:

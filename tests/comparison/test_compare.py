@@ -198,6 +198,15 @@ def test_it_shows_itself_with_text_on_both_axes_and_pictures_with_alt_text(clien
     assert len(bundle["text/html"]) < sky.options.cell_budget
 
 
+def test_it_is_its_predictions_wherever_those_are_taken(client, capsys):
+    grid = sky.compare(models=MODELS[1], prompts=["a fox", "an owl"], client=client)
+    assert [made.prompt for made in grid] == ["a fox", "an owl"]
+    assert (len(grid), len(sky.predictions_frame(grid)), repr(sky.gallery(grid))) == (2, 2, "<Gallery of 2>")
+    capsys.readouterr()
+    sky.show(grid)
+    assert capsys.readouterr().out == f"{grid!r}\n"
+
+
 def test_hostile_words_stay_words(client):
     grid = sky.compare(models="truefusion", prompts='"><script>alert(1)</script>', client=client)
     assert "<script" not in grid.html

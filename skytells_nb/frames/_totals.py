@@ -91,9 +91,10 @@ def billable(
     frame.attrs.update(attrs)
     factor = sums["factor"].to_numpy()
     frame = frame.assign(cost=frame["cost"] * factor)
-    if "currency" in frame.columns:
-        codes = sums["currency"].set_axis(frame.index)
-        frame = frame.assign(currency=codes.where(frame["cost"].isna(), CREDITS) if sandbox else codes)
+    if "currency" in frame.columns and sandbox:
+        frame = frame.assign(currency=frame["currency"].astype(object).where(frame["cost"].isna(), CREDITS))
+    elif "currency" in frame.columns and sums["currency"].eq("USD").all():  # by their rates, perhaps
+        frame = frame.assign(currency="USD")
     if attrs.get("truncated"):
         more.append("the frame lacks rows that its source has")
     return Billable(frame, currency, sandbox, [*notes, *more])

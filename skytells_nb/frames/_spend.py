@@ -129,16 +129,10 @@ def _of_dataset(
     for name in keys:
         values = [None if pd.isna(each) else each for each in sums[name]]
         parts[name] = pd.Series(column_of(kinds[name], values), index=sums.index)
-    for name in ("cost", "failed", "timed_cost"):
-        parts[f"_{name}"] = sums[name].astype("float64") * sums["factor"]
-    parts["_failed"] = parts["_failed"].fillna(0.0)
-    for name in ("rows", "known", "seconds"):
-        parts[f"_{name}"] = sums[name].astype("float64")
-    keys = [name for name in parts if not name.startswith("_")]
-    added = [name for name in parts if name.startswith("_")]
-    table = _added(pd.DataFrame(parts, index=sums.index), keys, added)
+    money = sums[["cost", "failed", "timed_cost"]].astype("float64").mul(sums["factor"], axis=0)
+    table = _added(parts, money.join(sums[["rows", "known", "seconds"]].astype("float64")))
     attrs = {"currency": currency, "sandbox": sandbox, "timezone": str(zone), "notes": notes}
-    return figures(table, keys, {**attrs, "by": names, "freq": freq})
+    return figures(table, parts, {**attrs, "by": names, "freq": freq})
 
 
 def _sums(rows: pd.DataFrame, keys: Mapping[str, pd.Series]) -> pd.DataFrame:
@@ -150,27 +144,25 @@ def _sums(rows: pd.DataFrame, keys: Mapping[str, pd.Series]) -> pd.DataFrame:
     )
     timed = rows["cost"].notna() & seconds.notna()
     cost = rows["cost"].astype("float64")
-    parts = pd.DataFrame(
-        {
-            "_rows": 1,
-            "_cost": cost,
-            "_failed": cost.where(failed, 0.0).fillna(0.0),
-            "_known": cost.notna().astype("int64"),
-            "_timed_cost": cost.where(timed),
-            "_seconds": seconds.where(timed),
-        },
-        index=rows.index,
-    )
-    table = pd.concat([pd.DataFrame(dict(keys), index=rows.index), parts], axis=1)
-    return _added(table, list(keys), list(parts.columns))
+    parts = {
+        "rows": 1,
+        "cost": cost,
+        "failed": cost.where(failed),
+        "known": cost.notna().astype("int64"),
+        "timed_cost": cost.where(timed),
+        "seconds": seconds.where(timed),
+    }
+    return _added(keys, pd.DataFrame(parts, index=rows.index))
 
 
-def _added(table: pd.DataFrame, keys: list[str], columns: list[str]) -> pd.DataFrame:
-    """Add up columns of each group; all rows are one where there are no keys."""
+def _added(keys: Mapping[str, pd.Series], parts: pd.DataFrame) -> pd.DataFrame:
+    """Add up the parts of each group; all rows are one where there are no keys."""
+    parts = parts.add_prefix("_")
     if not keys:
-        return table[columns].sum(min_count=1).to_frame().T
-    groups = table.groupby(keys, observed=True, dropna=False, sort=True)
-    return groups[columns].sum(min_count=1).reset_index()
+        return parts.sum(min_count=1).to_frame().T
+    table = pd.concat([pd.DataFrame(dict(keys), index=parts.index), parts], axis=1)
+    groups = table.groupby(list(keys), observed=True, dropna=False, sort=True)
+    return groups[list(parts.columns)].sum(min_count=1).reset_index()
 
 
 def figures(sums: pd.DataFrame, keys: Iterable[str], attrs: dict[str, Any]) -> pd.DataFrame:

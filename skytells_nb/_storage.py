@@ -89,6 +89,18 @@ def require_write_once(store: Storage, name: str, data: bytes) -> bool:
     return False
 
 
+def write_to(path: Path, data: bytes) -> None:
+    """Write bytes to a file of this name, made anew, and down to the disk; on failure there is none."""
+    try:
+        with open(path, "xb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+    except BaseException:
+        path.unlink(missing_ok=True)
+        raise
+
+
 @contextlib.contextmanager
 def replacing(target: Path) -> Iterator[Path]:
     """Yield a path to write to, which takes the target's place once all of it is written."""
@@ -117,10 +129,7 @@ class Folder:
             target.parent.mkdir(parents=True, exist_ok=True)
             part = target.with_name(f".{target.name[:40]}.{secrets.token_hex(8)}.part")
             try:
-                with open(part, "xb") as file:
-                    file.write(data if isinstance(data, bytes) else data.read_bytes())
-                    file.flush()
-                    os.fsync(file.fileno())
+                write_to(part, data if isinstance(data, bytes) else data.read_bytes())
                 version = _version(part.stat())
                 if not replace:
                     try:

@@ -104,16 +104,11 @@ def warn_user(text: str) -> None:
 
 
 def _format_warning(
-    otherwise: Callable[..., str],
-    message: Warning | str,
-    category: type[Warning],
-    filename: str,
-    lineno: int,
-    line: str | None = None,
+    otherwise: Callable[..., str], message: Warning | str, category: type[Warning], *place: Any
 ) -> str:
-    if lineno == 0 and issubclass(category, SkytellsWarning):
+    if place[1] == 0 and issubclass(category, SkytellsWarning):
         return f"{category.__name__}: {message}\n"
-    return otherwise(message, category, filename, lineno, line)
+    return otherwise(message, category, *place)
 
 
 _formats_warnings = False

@@ -148,6 +148,15 @@ def _toolkit_loop() -> _ToolkitLoop:
         return _current
 
 
+def call_soon(loop: asyncio.AbstractEventLoop, function: Callable[..., object]) -> bool:
+    """Call a function on a loop, from any thread; False where that has ended, and nobody waits any more."""
+    try:
+        loop.call_soon_threadsafe(function)
+    except RuntimeError:
+        return False
+    return True
+
+
 _Caller: TypeAlias = "_BlockedCaller | _AwaitingCaller"
 """Whoever waits for a coroutine on the toolkit's loop: callbacks of theirs are called where they wait."""
 
@@ -373,9 +382,7 @@ class _AwaitingCaller:
             _calls.add(task)
             task.add_done_callback(_calls.discard)
 
-        try:
-            self._loop.call_soon_threadsafe(begin)
-        except RuntimeError:  # that loop has ended, and nobody waits any more
+        if not call_soon(self._loop, begin):
             outcome.cancel()
 
 
@@ -410,14 +417,7 @@ async def on_loop(coro: Coroutine[Any, Any, T]) -> T:
         return await coro
     call = _LoopCall(coro, toolkit, _AwaitingCaller(loop))
     over = asyncio.Event()
-
-    def wake(_: object) -> None:
-        try:
-            loop.call_soon_threadsafe(over.set)
-        except RuntimeError:
-            return  # that loop has ended, and nobody waits any more
-
-    call.future.add_done_callback(wake)
+    call.future.add_done_callback(lambda _: call_soon(loop, over.set))
     # ipykernel's handler does not wake the loop: without a heartbeat an interrupt
     # of an `await` of 6 s took effect 5.1 s late (measured, ipykernel 7.4).
     with heartbeat(loop):
@@ -490,11 +490,7 @@ class Bell:
         self._rung.set()
         listener = self._listener
         if listener is not None:
-            loop, heard = listener
-            try:
-                loop.call_soon_threadsafe(heard.set)
-            except RuntimeError:
-                return  # that loop has ended, and nobody waits any more
+            call_soon(listener[0], listener[1].set)
 
     def hush(self) -> None:
         self._rung.clear()

@@ -14,11 +14,12 @@ from mimetypes import guess_type
 from pathlib import Path
 from typing import Any, Final, Literal, TypeAlias
 
+from .._storage import write_to
 from ..api import Download, download
 from ..filetypes import HEAD, sniff, sniff_file
 from ..models import Prediction, is_gone
 from ._database import reason_and_remedy
-from ._files import FileStore, write_to
+from ._files import FileStore
 from ._metadata import BrokenImageError, embed, measure
 from ._serialize import decode_data_uri, is_data_uri
 

@@ -17,7 +17,7 @@ from datetime import datetime, tzinfo
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from .._storage import Folder
+from .._storage import Folder, write_to
 from ..filetypes import extension
 
 if TYPE_CHECKING:
@@ -174,18 +174,6 @@ def is_name(name: str) -> bool:
     return len(parts) == 2 and not any(
         part in ("", ".", "..") or "\\" in part or ":" in part for part in parts
     )
-
-
-def write_to(path: Path, data: bytes) -> None:
-    """Write bytes to a file of this name, made anew, and down to the disk; on failure there is none."""
-    try:
-        with open(path, "xb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-    except BaseException:
-        path.unlink(missing_ok=True)
-        raise
 
 
 def slug(text: str | None) -> str:

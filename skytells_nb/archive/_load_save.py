@@ -14,7 +14,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from .._storage import replacing
+from .._storage import replacing, write_to
 from ..aio import run
 from ..api import (
     AsyncClient,
@@ -33,7 +33,7 @@ from ..models import Prediction, is_gone
 from ..pictures import FORMATS, PictureError, encode
 from ._archive import Archive
 from ._download import form_of
-from ._files import SIDECAR, day_and_stem, write_to
+from ._files import SIDECAR, day_and_stem
 from ._metadata import BrokenImageError, embed, read_provenance
 from ._serialize import Rating, canonical, decode_data_uri, record_of
 from ._writer import read_record

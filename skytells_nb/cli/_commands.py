@@ -105,15 +105,12 @@ def predictions(parsed: argparse.Namespace) -> int:
         match parsed.action:
             case "list":
                 _list(client, parsed)
-            case "get":
-                print(_lines(client.predictions.get(parsed.id), parsed.json))
-            case "wait":
-                print(_lines(client.predictions.wait(parsed.id, timeout=parsed.timeout), parsed.json))
-            case "cancel":
-                print(_lines(client.predictions.cancel(parsed.id), parsed.json))
             case "save":
                 for path in save(client.predictions.get(parsed.id), parsed.path):
                     print(path)
+            case action:  # get, wait or cancel
+                options = {"timeout": parsed.timeout} if action == "wait" else {}
+                print(_lines(getattr(client.predictions, action)(parsed.id, **options), parsed.json))
     return 0
 
 

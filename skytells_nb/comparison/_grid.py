@@ -176,7 +176,12 @@ class Comparison(Finished, Drawn):
         def html(items: Sequence[display.DisplayItem], note: str = "") -> str:
             pieces = iter([display.media_html(item, frame) for item in items])
             inside = [_STACK.join(islice(pieces, len(outputs))) for outputs in shown]
-            drawn = iter([self._inside(*pair) for pair in zip(self.cells, inside, strict=True)])
+            drawn = iter(
+                [
+                    part + _muted(" · ".join(self._facts(cell)))
+                    for cell, part in zip(self.cells, inside, strict=True)
+                ]
+            )
             return self._table([next(drawn) if cell else "" for cell in self._places], note)
 
         drawing = display.draw(
@@ -239,9 +244,6 @@ class Comparison(Finished, Drawn):
             f'<div {display.ROOT}><div style="overflow-x:auto"><table style="{_TABLE}">{rows}</table></div>'
             f'<div style="padding:0 8px">{_muted(self._foot())}{_muted(note)}</div></div>'
         )
-
-    def _inside(self, cell: Cell, inside: str) -> str:
-        return inside + _muted(" · ".join(self._facts(cell)))
 
     def _facts(self, cell: Cell) -> list[str]:
         cost = "" if cell.cost is None else format_cost(cell.cost, self._unit)

@@ -11,6 +11,7 @@ from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import cache
+from itertools import groupby
 from typing import TYPE_CHECKING, Any, Final
 
 from ..formatting import format_clock
@@ -122,22 +123,15 @@ def labelled_sheet(
 
 
 def spans(labels: Sequence[Sequence[str]]) -> list[list[tuple[int, int, str]]]:
-    """Return the labels of each axis, the outermost first: where each begins, over how many, and its word.
-
-    Examples
-    --------
-    >>> spans([("fox", "snow"), ("fox", "fog"), ("owl", "snow")])
-    [[(0, 2, 'fox'), (2, 1, 'owl')], [(0, 1, 'snow'), (1, 1, 'fog'), (2, 1, 'snow')]]
-    """
+    """Return the labels of each axis, the outermost first: where each begins, over how many, and its word."""
     found: list[list[tuple[int, int, str]]] = []
     for level in range(len(labels[0]) if labels else 0):
-        begins = [
-            n for n in range(len(labels)) if not n or labels[n][: level + 1] != labels[n - 1][: level + 1]
-        ]
-        ends = [*begins[1:], len(labels)]
-        found.append(
-            [(start, end - start, labels[start][level]) for start, end in zip(begins, ends, strict=True)]
-        )
+        runs: list[tuple[int, int, str]] = []
+        for _, group in groupby(labels, key=lambda label: label[: level + 1]):
+            start = sum(runs[-1][:2]) if runs else 0
+            alike = list(group)
+            runs.append((start, len(alike), alike[0][level]))
+        found.append(runs)
     return found
 
 

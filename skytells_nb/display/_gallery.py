@@ -225,14 +225,7 @@ def _rated(
 
 
 def rating_text(rating: Rating) -> str:
-    """Format a rating as stars and tags.
-
-    Examples
-    --------
-    >>> from skytells_nb.archive import Rating
-    >>> rating_text(Rating(4, ("cover", "snow"))), rating_text(Rating(0)), rating_text(Rating())
-    ('★★★★☆ cover, snow', 'rejected', 'not rated')
-    """
+    """Format a rating as stars and tags."""
     stars = rating.stars
     shown = "not rated" if stars is None else "★" * stars + "☆" * (5 - stars) if stars else "rejected"
     return " ".join([shown, ", ".join(rating.tags)]).strip()

@@ -171,12 +171,18 @@ def _read(item: DisplayItem, content: FileContent, side: int, size: int, longest
         width, height = _svg_size(content.read())
         return replace(item, width=width, height=height, shown=_scaled(width, height, size))
     if found.kind == "image" and media_type != _SVG:
+        key = CACHE.key(content.path, side)
+        thumbnail = CACHE.get(key, content.path)
         try:
-            return _with_picture(item, content, side, size)
+            if thumbnail is None:
+                with content.open() as file:
+                    thumbnail = make_thumbnail(file, side)
+                CACHE.put(key, thumbnail, content.path)
         except PictureError:
             if found.pillow:
                 raise
             return item  # a format that no decoder here reads: its file is named and linked
+        return _drawn_at(item, thumbnail, size)
     if found.kind in ("video", "audio"):
         return _with_media(item, content, side, size)
     if found.kind == "text":
@@ -186,16 +192,6 @@ def _read(item: DisplayItem, content: FileContent, side: int, size: int, longest
     if not content.size():
         raise PictureError("Not shown", f"the file holds {found.name}.")
     return item
-
-
-def _with_picture(item: DisplayItem, content: FileContent, side: int, size: int) -> DisplayItem:
-    key = CACHE.key(content.path, side)
-    thumbnail = CACHE.get(key, content.path)
-    if thumbnail is None:
-        with content.open() as file:
-            thumbnail = make_thumbnail(file, side)
-        CACHE.put(key, thumbnail, content.path)
-    return _drawn_at(item, thumbnail, size)
 
 
 def _drawn_at(item: DisplayItem, thumbnail: Thumbnail, size: int) -> DisplayItem:

@@ -63,14 +63,7 @@ class Received(NamedTuple):
 
 
 class Core:
-    """The sandbox without its socket; `handlers` answer the routes that are not the API's, by their names.
-
-    Examples
-    --------
-    >>> core = Core()
-    >>> core.answer(HttpRequest("GET", "/v1/models", headers={"x-api-key": core.state.api_key})).status
-    200
-    """
+    """The sandbox without its socket; `handlers` answer the routes that are not the API's, by their names."""
 
     def __init__(
         self,

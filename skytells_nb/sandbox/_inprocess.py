@@ -161,15 +161,6 @@ class InProcess(Sandbox):
     `sleep` waits out the seconds by which an answer comes later (``slow``, ``delay``, ``await: true``): with
     an event loop on virtual time nothing is waited. The `options` are those of `skytells_nb.sandbox.Options`;
     ``clock`` moves jobs and webhooks along.
-
-    Examples
-    --------
-    >>> sandbox = InProcess(seconds=0)
-    >>> status, headers, body = asyncio.run(
-    ...     sandbox.handle("GET", "/v1/models", {"x-api-key": sandbox.api_key})
-    ... )
-    >>> status, headers["content-type"], headers["x-skytells-sandbox"]
-    (200, 'application/json', '1')
     """
 
     def __init__(

@@ -99,11 +99,6 @@ def _class(core: Core, _: HttpRequest) -> Any:
     }
 
 
-def _votes(core: Core, _: HttpRequest) -> Any:
-    """Return what a class has voted on its page, oldest first."""
-    return {"votes": sorted(core.state.votes.values(), key=lambda vote: float(vote["at"]))}
-
-
 def _faults(core: Core, _: HttpRequest) -> Any:
     return {"waiting": core.faults.waiting}
 
@@ -135,7 +130,7 @@ _ROUTES: Final[dict[tuple[str, str], Callable[[Core, HttpRequest], Any]]] = {
     ("GET", "predictions"): _predictions,
     ("GET", "deliveries"): lambda core, _: {"deliveries": [each._asdict() for each in core.deliveries]},
     ("GET", "class"): _class,
-    ("GET", "votes"): _votes,
+    ("GET", "votes"): lambda core, _: {"votes": sorted(core.state.votes.values(), key=lambda it: it["at"])},
     ("GET", "faults"): _faults,
     ("POST", "faults"): _add_fault,
     ("DELETE", "faults"): _clear,

@@ -39,12 +39,6 @@ class Server(Sandbox):
     The options are those of `skytells_nb.sandbox.Options`; with none of them it speaks as the published
     Python SDK expects. Start it with ``with`` or `start`; it can be started again after `stop`, on the same
     port, and then still knows its predictions, as an API after an outage.
-
-    Examples
-    --------
-    >>> with Server(seconds=0) as server:
-    ...     server.url.endswith("/v1"), server.billed
-    (True, 0)
     """
 
     def __init__(self, *, media: Media | None = None, **options: Any) -> None:

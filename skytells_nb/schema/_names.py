@@ -76,15 +76,7 @@ _WORD: Final = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])")
 
 
 def is_count(field: Property) -> bool:
-    """Return whether a property asks how many outputs are made: by its name, title or description.
-
-    Examples
-    --------
-    >>> from skytells_nb.schema import is_count, parse
-    >>> schema = parse({"properties": {"numberOfPictures": {"type": "integer"}, "num_frames": {}}})
-    >>> [is_count(field) for field in schema.values()]
-    [True, False]
-    """
+    """Return whether a property asks how many outputs are made: by its name, title or description."""
     if not field.types <= {"integer", "number", "string"} or field.media:
         return False
     if _letters(field.name) in _COUNT_LETTERS:

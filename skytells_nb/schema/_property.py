@@ -254,18 +254,7 @@ class Property:
 
 
 class InputSchema(Mapping[str, Property]):
-    """The inputs of a model, by name, in the order in which they are shown; made by `parse`.
-
-    Examples
-    --------
-    >>> from skytells_nb.schema import parse
-    >>> schema = parse({
-    ...     "properties": {"seconds": {"anyOf": [{"$ref": "#/$defs/Length"}, {"type": "null"}]}},
-    ...     "$defs": {"Length": {"type": "integer", "enum": [4, 6, 8], "default": 4}}})
-    >>> seconds = schema["seconds"]
-    >>> seconds.kind, seconds.enum, seconds.default, seconds.nullable
-    ('integer', [4, 6, 8], 4, True)
-    """
+    """The inputs of a model, by name, in the order in which they are shown; made by `parse`."""
 
     def __init__(self, schema: object) -> None:
         self.root: Mapping[str, Any] = schema if isinstance(schema, Mapping) else {}

@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 
 import skytells_nb as sky
+from skytells_nb.display import spans
 from skytells_nb.exceptions import InvalidInputError
 
 SMALL = {"width": 64, "height": 64}
@@ -60,6 +61,11 @@ def test_more_axes_are_a_grid_of_grids_with_labels_that_stand_once(client: sky.C
     assert len(grid.to_pandas()) == 16
     assert repr(grid) == "<Comparison of animal 2 × light 2 × seed 2 × model 2>"
     grid.to_image(size=60)
+
+
+def test_labels_span_what_they_have_in_common():
+    found = spans([("fox", "snow"), ("fox", "fog"), ("owl", "snow")])
+    assert found == [[(0, 2, "fox"), (2, 1, "owl")], [(0, 1, "snow"), (1, 1, "fog"), (2, 1, "snow")]]
 
 
 def test_what_does_not_fit_across_goes_down(client: sky.Client):

@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from skytells_nb.archive import Rating
 from skytells_nb.display import Gallery, gallery
+from skytells_nb.display._gallery import rating_text
 from skytells_nb.exceptions import InvalidInputError
 from skytells_nb.models import Model
 
@@ -248,3 +250,8 @@ def test_a_file_s_name_in_hebrew_keeps_its_ending_behind():
     path = Path("1955-שועל-אדום.png")
     path.write_bytes(encoded(photograph(1, (60, 40))))
     assert '<bdi dir="ltr">1955-<bdi>שועל-אדום</bdi>.png</bdi>' in gallery([path]).html
+
+
+def test_a_rating_is_stars_and_tags():
+    given = Rating(4, ("cover", "snow")), Rating(0), Rating()
+    assert [rating_text(each) for each in given] == ["★★★★☆ cover, snow", "rejected", "not rated"]

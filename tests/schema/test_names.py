@@ -9,7 +9,7 @@ import pytest
 
 from skytells_nb.exceptions import InvalidInputError, SkytellsWarning
 from skytells_nb.models import Model
-from skytells_nb.schema import as_text, check, closest_input, closest_model, parse, unknown_inputs
+from skytells_nb.schema import as_text, check, closest_input, closest_model, is_count, parse, unknown_inputs
 
 INPUTS = ["prompt", "width", "height", "seed", "number_of_images", "negative_prompt", "num_inference_steps"]
 
@@ -38,6 +38,11 @@ INPUTS = ["prompt", "width", "height", "seed", "number_of_images", "negative_pro
 )
 def test_the_nearest_name_is_found(name: Any, meant: str | None):
     assert closest_input(name, INPUTS) == meant
+
+
+def test_counts_of_outputs_are_known_by_their_words():
+    schema = parse({"properties": {"numberOfPictures": {"type": "integer"}, "num_frames": {}}})
+    assert [is_count(field) for field in schema.values()] == [True, False]
 
 
 def test_an_unknown_name_is_refused_with_what_was_meant():

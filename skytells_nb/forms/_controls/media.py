@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import sys
+from contextlib import suppress
 from html import escape
 from pathlib import Path
 from typing import Any, Final
@@ -15,6 +16,7 @@ from ...archive import LIMIT, decode_data_uri
 from ...filetypes import HEAD, path_of, sniff
 from ...formatting import format_bytes
 from ...models import Prediction
+from ...pictures import PictureError, decode
 from ...schema import UNSET
 from .._codegen import Upload
 from .plain import Control, UnsupportedValueError
@@ -87,14 +89,24 @@ class MediaInput(Control):
         text = ""
         if isinstance(value, str | os.PathLike) and not isinstance(value, Upload):
             text = str(os.fspath(value))
-        elif value is not UNSET and not _is_file(value):
+        elif not (
+            value is UNSET
+            or isinstance(value, str | bytes | os.PathLike | Prediction)
+            or any(hasattr(value, name) for name in ("read", "mode", "shape"))  # a file, picture or array
+        ):
             raise UnsupportedValueError
         self.box.value = text if len(text) <= _LONGEST_TEXT else ""
         self._preview(value)
 
     def _preview(self, value: Any) -> None:
+        from ...display import data_uri, make_thumbnail
+
         name, data = ("", b"") if value is UNSET else _described(value)
-        picture = _thumbnail(data) if data else ""
+        picture = ""
+        with suppress(PictureError, OSError):
+            if data:
+                small = make_thumbnail(decode(data, _SIDE), limit=12_000)
+                picture = data_uri(small.data, small.mime)
         if isinstance(value, str) and value.lower().startswith("http") and self.field.accept == "image/*":
             picture = value
         image = f'<img src="{escape(picture)}" alt="{escape(self.field.label)}">' if picture else ""
@@ -131,13 +143,6 @@ def _megabytes(size: int) -> str:
     return f"{size // 100_000 / 10:g}"
 
 
-def _is_file(value: Any) -> bool:
-    """Whether it becomes a file on its way: bytes, an open file, a prediction, a picture or an array."""
-    return isinstance(value, str | bytes | os.PathLike | Prediction) or any(
-        hasattr(value, name) for name in ("mode", "read", "shape")
-    )
-
-
 def _described(value: Any) -> tuple[str, Any]:
     """Return what is said of a file, and what a thumbnail can be made of; nothing where there is none."""
     if isinstance(value, Upload):
@@ -161,14 +166,3 @@ def _described(value: Any) -> tuple[str, Any]:
         return f"A picture · {value.width} × {value.height}", value
     shape: tuple[int, ...] = getattr(value, "shape", ())
     return f"A picture · {shape[1]} × {shape[0]}" if len(shape) > 1 else str(value)[:80], b""
-
-
-def _thumbnail(source: Any) -> str:
-    from ...display import data_uri, make_thumbnail
-    from ...pictures import PictureError, decode
-
-    try:
-        small = make_thumbnail(decode(source, _SIDE), limit=12_000)
-    except (PictureError, OSError):
-        return ""
-    return data_uri(small.data, small.mime)

@@ -25,11 +25,11 @@ from ..api import AsyncClient, Client, as_text_input, check_text_names, client_o
 from ..checks import expected
 from ..display import answer_html, follow, to_html
 from ..exceptions import InvalidInputError, SkytellsError
-from ..filetypes import sniff
+from ..filetypes import HEAD, sniff
 from ..formatting import format_cost, format_count, money_unit
 from ..models import AnsweringRoute, ChatCompletion, Model, Response
 from ..spending import Budget, as_observers, own_budget
-from ._codegen import Upload, connect_line, in_a_file, literal
+from ._codegen import Upload, connect_line, in_a_file, literal, take_files
 from ._results import StaticOutput, Summarized, describe
 from ._views import Layouts, click_hint, code_html, heading_html, ipykernel_version, style_sheet
 
@@ -485,13 +485,10 @@ class Chat(Summarized, w.VBox):  # type: ignore[misc]  # ipywidgets has no types
     def _uploaded(self, change: Any) -> None:
         if not change["new"]:
             return
-        files = [(bytes(each["content"]), Path(str(each["name"])).name) for each in change["new"]]
-        self._upload.value = ()  # else the saved widget state would hold the file
+        files = take_files(self._upload)
         with self._lock:
-            for data, name in files:
-                mime = sniff(data[:4096]) or ""
-                if mime.startswith("image/"):
-                    self._attached.append(Upload.of(data, mime, name or "picture"))
+            pictures = [each for each in files if (sniff(each[0][:HEAD]) or "").startswith("image/")]
+            self._attached += [Upload.of(*each) for each in pictures]
             self._show_attached()
 
     def _show_attached(self) -> None:

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, Final, Self
 
 from ..api import DEFAULT_BASE_URL, Connection
-from ..filetypes import sniff
+from ..filetypes import HEAD, sniff
 from ..models import Prediction
 
 _WIDTH: Final = 88
@@ -69,6 +69,16 @@ class Upload(MaskedStr):
         masked.data = data
         masked.name = masked.caption = name
         return masked
+
+
+def take_files(widget: Any) -> list[tuple[bytes, str, str]]:
+    """Take content, MIME type and name of what was uploaded out of a widget, whose saved state has it."""
+    files, widget.value = widget.value, ()
+    found = [(bytes(file["content"]), file) for file in files]
+    return [
+        (data, sniff(data[:HEAD]) or str(file.get("type") or ""), Path(str(file["name"])).name or "upload")
+        for data, file in found
+    ]
 
 
 def to_python(model: str, input: Mapping[str, Any], *, connect: str = "sky.connect()") -> str:

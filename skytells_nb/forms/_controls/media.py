@@ -13,12 +13,12 @@ from typing import Any, Final
 import ipywidgets as w
 
 from ...archive import LIMIT, decode_data_uri
-from ...filetypes import HEAD, path_of, sniff
+from ...filetypes import path_of
 from ...formatting import format_bytes
 from ...models import Prediction
 from ...pictures import PictureError, decode
 from ...schema import UNSET
-from .._codegen import Upload
+from .._codegen import Upload, take_files
 from .plain import Control, UnsupportedValueError
 
 _IN_COLAB: Final = 1_000_000
@@ -70,14 +70,11 @@ class MediaInput(Control):
     def _uploaded(self, change: Any) -> None:
         if not change["new"]:
             return
-        file = change["new"][0]
-        data, name = bytes(file["content"]), Path(str(file["name"])).name or "upload"
-        self.upload.value = ()  # else the saved widget state would hold the file
+        ((data, mime, name),) = take_files(self.upload)
         if len(data) > (most := largest_upload()):
             self.edited(self.value, f"{_too_large(name, len(data), most)} Make it smaller, or give a URL.")
             return
-        mime = sniff(data[:HEAD]) or str(file.get("type") or "") or "application/octet-stream"
-        value = Upload.of(data, mime, name)
+        value = Upload.of(data, mime or "application/octet-stream", name)
         self._showing += 1
         try:
             self.display(value)

@@ -93,18 +93,12 @@ class Chat(Summarized, w.VBox):  # type: ignore[misc]  # ipywidgets has no types
 
     Attributes
     ----------
-    messages : list of dict
-        The conversation as the API takes it: what was asked and answered, the system's words first.
     answers : list of ChatCompletion or Response
         The answers, oldest first, also one that was stopped.
     status : str
         ``idle`` or ``writing``.
-    cost : Decimal or None
-        Of all answers, also of those that were edited away: they were paid for. None where one is unknown.
     budget : Budget or None
         Its own budget, with what is left of it.
-    code : str
-        The Python that asks the same.
 
     Raises
     ------
@@ -168,7 +162,7 @@ class Chat(Summarized, w.VBox):  # type: ignore[misc]  # ipywidgets has no types
 
     @property
     def messages(self) -> list[dict[str, Any]]:
-        """The conversation as the API takes it."""
+        """The conversation as the API takes it: what was asked and answered, the system's words first."""
         with self._lock:
             found = [{"role": "system", "content": self.system}] if self.system else []
             for turn in self._turns:
@@ -189,7 +183,7 @@ class Chat(Summarized, w.VBox):  # type: ignore[misc]  # ipywidgets has no types
 
     @property
     def cost(self) -> Decimal | None:
-        """What all answers cost, also those that were edited away."""
+        """What all answers cost, also those edited away, which were paid for; None where one is unknown."""
         costs = [answer.cost for answer in self.answers]
         known = [cost for cost in costs if cost is not None]
         return sum(known, Decimal(0)) if len(known) == len(costs) else None

@@ -130,10 +130,6 @@ class Property(SchemaProperty):
             Which control it gets, one of `FieldKind`.
         **more : object
             Further attributes of `Field`, or others in the place of those that the schema gives.
-
-        Returns
-        -------
-        Field
         """
         stated: dict[str, Any] = {
             "label": self.title,

@@ -54,8 +54,6 @@ class Playground(Summarized, w.HBox):  # type: ignore[misc]  # ipywidgets has no
         Its form; None while it is on its way, for a text model, or when the model is gone.
     chat : Chat or None
         The conversation with it, where it is a text model.
-    predictions : PredictionList
-        What all models made, newest first.
 
     Examples
     --------

@@ -55,15 +55,7 @@ def rate(predictions: Prediction | Iterable[Prediction], *, archive: Archive | N
 
 
 class Rater(Drawn):
-    """Predictions to rate, one after the other; made by ``sky.rate``.
-
-    Attributes
-    ----------
-    predictions : PredictionList
-        All of them.
-    current : Prediction or None
-        The one to be rated now; None after the last.
-    """
+    """Predictions to rate, one after the other; made by ``sky.rate``. All are in ``predictions``."""
 
     def __init__(
         self, predictions: Prediction | Iterable[Prediction], *, archive: Archive | None = None

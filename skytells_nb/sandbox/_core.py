@@ -37,7 +37,7 @@ from ._messages import (
     as_json,
     find_route,
 )
-from ._models import Catalogue, standard_catalogue
+from ._models import standard_catalogue
 from ._options import Options
 from ._predictions import Predictions
 from ._rendering import Media, standard_media
@@ -71,14 +71,13 @@ class Core:
         *,
         state: State | None = None,
         faults: Faults | None = None,
-        catalogue: Catalogue | None = None,
         media: Media | None = None,
         handlers: Mapping[str, Callable[[Core, Call], HttpResponse]] | None = None,
     ) -> None:
         self.options = options or Options()
         self.state = state or State(seed=self.options.seed)
         self.faults = faults or Faults(self.options.clock)
-        self.catalogue = catalogue or standard_catalogue()
+        self.catalogue = standard_catalogue()
         self.media = media or standard_media()
         enrol(self.state, self.options)
         #: Whether there is a class: learners with accounts of their own.

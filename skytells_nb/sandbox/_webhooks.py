@@ -21,9 +21,9 @@ import socket
 import ssl
 from collections import defaultdict
 from concurrent.futures import ThreadPoolExecutor
-from http.client import HTTPS_PORT, HTTPConnection, HTTPException
+from http.client import HTTP_PORT, HTTPS_PORT, HTTPConnection, HTTPException
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, Self
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import SplitResult, urlsplit, urlunsplit
 
 from . import _errors as errors
 from ._jobs import Job
@@ -253,9 +253,7 @@ def post(event: WebhookEvent) -> tuple[int | None, str | None]:
     headers = {**event.headers, "user-agent": "skytells-sandbox", "connection": "close"}
     try:
         parts = urlsplit(event.url)
-        kind = _SecureConnection if parts.scheme == "https" else _Connection
-        connection = kind(parts.hostname or "", parts.port, event.asker)
-        with contextlib.closing(connection):
+        with contextlib.closing(_Connection(parts, event.asker)) as connection:
             connection.request(
                 "POST", urlunsplit(("", "", parts.path or "/", parts.query, "")), event.body, headers
             )
@@ -266,29 +264,24 @@ def post(event: WebhookEvent) -> tuple[int | None, str | None]:
 
 
 class _Connection(HTTPConnection):
-    """A connection to where the asker may send something; to anywhere when there is no asker."""
+    """A connection to where the asker may send something; to anywhere when there is no asker.
 
-    def __init__(self, host: str, port: int | None, asker: str | None) -> None:
-        super().__init__(host, port, timeout=PATIENCE)
-        self._asker = asker
+    Under TLS the certificate has to be the host's that was named.
+    """
+
+    def __init__(self, url: SplitResult, asker: str | None) -> None:
+        self._asker, self._secure = asker, url.scheme == "https"
+        self.default_port = HTTPS_PORT if self._secure else HTTP_PORT
+        super().__init__(url.hostname or "", url.port, timeout=PATIENCE)
 
     def connect(self) -> None:
         if self._asker is None:
-            self.sock = socket.create_connection((self.host, self.port), PATIENCE)
+            plain = socket.create_connection((self.host, self.port), PATIENCE)
         else:
-            self.sock = connect_target(self.host, self.port, self._asker, PATIENCE)
-
-
-class _SecureConnection(_Connection):
-    """The same under TLS; the certificate has to be the host's that was named."""
-
-    default_port = HTTPS_PORT
-
-    def connect(self) -> None:
-        super().connect()
-        plain = self.sock
+            plain = connect_target(self.host, self.port, self._asker, PATIENCE)
         try:
-            self.sock = ssl.create_default_context().wrap_socket(plain, server_hostname=self.host)
+            context = ssl.create_default_context() if self._secure else None
+            self.sock = context.wrap_socket(plain, server_hostname=self.host) if context else plain
         except BaseException:
             plain.close()
             raise

@@ -160,21 +160,16 @@ def png_within(items: Sequence[DisplayItem], limit: int) -> str | None:
         digest.update(
             item.thumbnail.data if item.thumbnail else repr(item.content).encode("utf-8", "replace")
         )
-    path = pictured[0].path
-    key = CACHE.key(path, "sheet", digest.hexdigest())
-    kept = CACHE.get(key, path)
-    if kept is None:
-        if len(items) == 1:
-            image = _opened(pictured[0])
-        else:
-            across = math.ceil(math.sqrt(len(items)))
-            image = _sheet(items, across, max(_LEAST_SIDE, min(256, 1_024 // across)))
+
+    def make() -> Thumbnail | None:
+        across = math.ceil(math.sqrt(len(items)))
+        side = max(_LEAST_SIDE, min(256, 1_024 // across))
+        image = _opened(pictured[0]) if len(items) == 1 else _sheet(items, across, side)
         made = _png(image, limit // 4 * 3)
-        if made is None:
-            return None
-        kept = Thumbnail(made, "image/png", *image.size)
-        CACHE.put(key, kept, path)
-    return b64encode(kept.data).decode("ascii")
+        return None if made is None else Thumbnail(made, "image/png", *image.size)
+
+    kept = CACHE.find(pictured[0].path, "sheet", digest.hexdigest(), make=make)
+    return None if kept is None else b64encode(kept.data).decode("ascii")
 
 
 def _png(image: Image.Image, limit: int) -> bytes | None:

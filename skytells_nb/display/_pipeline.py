@@ -171,18 +171,17 @@ def _read(item: DisplayItem, content: FileContent, side: int, size: int, longest
         width, height = _svg_size(content.read())
         return replace(item, width=width, height=height, shown=_scaled(width, height, size))
     if found.kind == "image" and media_type != _SVG:
-        key = CACHE.key(content.path, side)
-        thumbnail = CACHE.get(key, content.path)
+
+        def make() -> Thumbnail:
+            with content.open() as file:
+                return make_thumbnail(file, side)
+
         try:
-            if thumbnail is None:
-                with content.open() as file:
-                    thumbnail = make_thumbnail(file, side)
-                CACHE.put(key, thumbnail, content.path)
+            return _drawn_at(item, CACHE.find(content.path, side, make=make), size)
         except PictureError:
             if found.pillow:
                 raise
             return item  # a format that no decoder here reads: its file is named and linked
-        return _drawn_at(item, thumbnail, size)
     if found.kind in ("video", "audio"):
         return _with_media(item, content, side, size)
     if found.kind == "text":
@@ -324,14 +323,10 @@ def _within(item: DisplayItem, side: int, limit: int) -> str | None:
     thumbnail = item.thumbnail
     if thumbnail is None:
         return None
-    if len(thumbnail.data) > limit:
+    data = thumbnail.data
+    if len(data) > limit:
         path = item.path if item.kind == "image" else None
-        key = CACHE.key(path, side, limit)
-        smaller = CACHE.get(key, path)
-        if smaller is None:
-            smaller = make_thumbnail(thumbnail.data, side, limit)
-            CACHE.put(key, smaller, path)
-        thumbnail = smaller
+        thumbnail = CACHE.find(path, side, limit, make=lambda: make_thumbnail(data, side, limit))
     return data_uri(thumbnail.data, thumbnail.mime)
 
 
@@ -376,18 +371,15 @@ def _copy(item: DisplayItem, content: FileContent, limit: int) -> str | None:
     """Return a copy of a song to listen to, in at most so many characters; None for anything else."""
     if item.kind != "audio":
         return None
-    key = CACHE.key(content.path, "song", limit)
-    copy = CACHE.get(key, content.path)
-    if copy is None:
+
+    def make() -> Thumbnail | None:
+        usual, most = raw_length(limit // 2 - 40), raw_length(limit - 40)
         with content.open() as file:
-            made = listening_copy(
-                file, item.seconds, raw_length(limit // 2 - 40), at_most=raw_length(limit - 40)
-            )
-        if made is None:
-            return None
-        copy = Thumbnail(made, "audio/mpeg", 0, 0)
-        CACHE.put(key, copy, content.path)
-    return data_uri(copy.data, copy.mime)
+            made = listening_copy(file, item.seconds, usual, at_most=most)
+        return None if made is None else Thumbnail(made, "audio/mpeg", 0, 0)
+
+    copy = CACHE.find(content.path, "song", limit, make=make)
+    return None if copy is None else data_uri(copy.data, copy.mime)
 
 
 # The budget: arithmetic only

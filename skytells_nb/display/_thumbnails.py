@@ -19,10 +19,10 @@ import io
 import json
 import threading
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO, Final
+from typing import TYPE_CHECKING, Any, BinaryIO, Final, TypeVar
 
 from .._storage import replacing
 from ..archive import INDEX, THUMBNAILS
@@ -118,6 +118,9 @@ def _encoded(image: Image.Image, quality: int, webp: bool | None) -> tuple[bytes
     return file.getvalue(), "image/jpeg"
 
 
+Made = TypeVar("Made", bound=Thumbnail | None)
+
+
 class ThumbnailCache:
     """Thumbnails that were made before, by file, size and time of change, side and limit.
 
@@ -164,6 +167,17 @@ class ThumbnailCache:
         if place is not None:
             with contextlib.suppress(OSError):  # a folder that is read-only, or full
                 _write(place, thumbnail)
+
+    def find(self, path: Path | None, *details: object, make: Callable[[], Made]) -> Thumbnail | Made:
+        """Return what was kept of a file, or make it, and keep that."""
+        key = self.key(path, *details)
+        found = self.get(key, path)
+        if found is not None:
+            return found
+        made = make()
+        if made is not None:
+            self.put(key, made, path)
+        return made
 
     def _remember(self, key: str, thumbnail: Thumbnail) -> None:
         with self._lock:

@@ -6,36 +6,29 @@ Source: skytells-api.md, sections 9.1 and 9.2. What no source documents is marke
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Final
 
 
+@dataclass(eq=False)
 class Refusal(Exception):
     """A request that is answered with an error, named by its `error_id`.
 
-    `details` say what exactly was wrong, and repeat the message unless given, as the documented bodies do;
-    `response` is the envelope's own sentence. Only the inference routes name a `param`.
+    `details` say what exactly was wrong, and `response` is the envelope's own sentence; both repeat the
+    message unless given, as the documented bodies do. Only the inference routes name a `param`.
     """
 
-    def __init__(
-        self,
-        status: int,
-        error_id: str,
-        message: str,
-        details: str | dict[str, Any] | None = None,
-        *,
-        response: str | None = None,
-        headers: Mapping[str, str] | None = None,
-        param: str | None = None,
-    ) -> None:
-        super().__init__(message)
-        self.status = status
-        self.error_id = error_id
-        self.message = message
-        self.details = message if details is None else details
-        self.response = message if response is None else response
-        self.headers = dict(headers or {})
-        self.param = param
+    status: int
+    error_id: str
+    message: str
+    details: str | dict[str, Any] = ""
+    response: str = field(default="", kw_only=True)
+    headers: Mapping[str, str] = field(default_factory=dict, kw_only=True)
+    param: str | None = field(default=None, kw_only=True)
+
+    def __post_init__(self) -> None:
+        self.details, self.response = self.details or self.message, self.response or self.message
 
 
 class StateError(RuntimeError):

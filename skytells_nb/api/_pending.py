@@ -33,6 +33,7 @@ _MASK: Final = re.compile(
     r"\S{0,8}[*•]{3,}\S{0,8}|[\[<(*]+\s*(redacted|hidden|removed|filtered|secret)\s*[\])>*]+", re.I
 )
 _SHORTEST_STEM: Final = 20
+_WORD: Final = re.compile(r"\w+")
 
 Names = Mapping[str, str]
 
@@ -136,7 +137,13 @@ def _alike_text(echoed: str, sent: str) -> bool:
         return True
     stem = one.rstrip(".… ")
     shortest = 1 if one.endswith(("...", "…")) else _SHORTEST_STEM
-    return len(stem) >= shortest and other.startswith(stem)
+    if len(stem) >= shortest and other.startswith(stem):
+        return True
+    # A prompt that the API has made richer keeps what was asked for: every word of it, in its order.
+    echoed_words = iter(_WORD.findall(one))
+    sent_words = _WORD.findall(other)
+    is_kept = bool(sent_words) and all(word in echoed_words for word in sent_words)
+    return is_kept or (len(other) > 2 and other in one)  # some scripts have no space between words
 
 
 def _number(value: object) -> float | None:

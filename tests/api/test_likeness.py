@@ -104,6 +104,8 @@ def test_what_is_hidden_masked_or_tidied_up_may_be_it_and_is_not_certain(echo):
         ([1, 2], "1,2"),
         ({"a": 1}, '{"a": 1}'),
         ([2, 1], [1, 2]),
+        ("a red fox", "A photograph of a small, red fox in snow, 35 mm"),
+        ("\u96ea\u4e2d\u7684\u72d0", "\u4e00\u5f20\u96ea\u4e2d\u7684\u72d0\u7684\u7167\u7247"),
     ],
 )
 def test_values_that_the_api_rewrote_may_be_it(sent, echo):
@@ -116,6 +118,7 @@ def test_values_that_the_api_rewrote_may_be_it(sent, echo):
     [
         ("a red fox", "a red dog"),
         ("a red fox", "a red"),
+        ("a red fox", "a fox that is red"),
         ("wait... what", "other..."),
         (1, 2),
         (True, False),

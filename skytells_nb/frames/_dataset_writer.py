@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import secrets
 from collections.abc import Sequence
 from importlib import import_module
@@ -60,7 +61,7 @@ def append_table(table: Any, path: Any) -> int:
     """Append the rows of an Arrow table with the columns of a dataset; return how many were new."""
     load_arrow()
     compute = import_module("pyarrow.compute")
-    url = str(path)
+    url = os.path.expanduser(str(path))
     store = open_storage(url)
     # Of two keys of one account an archive has a prediction twice.
     best = best_rows(table)

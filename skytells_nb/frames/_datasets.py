@@ -118,6 +118,7 @@ def is_dataset(source: object) -> bool:
     text = os.fspath(source) if isinstance(source, str | os.PathLike) else None
     if not isinstance(text, str) or not text:
         return False
+    text = os.path.expanduser(text)
     folder = Path(text).is_dir() and not (Path(text) / "index.sqlite").exists()
     return "://" in text or folder or text.endswith(".parquet") or _WILD.search(text) is not None
 
@@ -151,7 +152,7 @@ class _Part:
 
 
 def _find(source: Any) -> _Files:
-    text = os.fspath(source)
+    text = os.path.expanduser(os.fspath(source))
     load_arrow()
     fs = import_module("pyarrow.fs")
     address, _, query = text.partition("?") if "://" in text else (text, "", "")

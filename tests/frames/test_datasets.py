@@ -176,6 +176,12 @@ def test_paths_globs_and_urls_are_alike(tmp_path: Path):
         predictions_frame("")
 
 
+def test_a_folder_at_home_is_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    append([row(1)], "~/dataset")
+    assert len(predictions_frame("~/dataset")) == len(predictions_frame(tmp_path / "dataset")) == 1
+
+
 def test_a_bucket_is_appended_to_as_a_folder_is(tmp_path: Path):
     url = f"file://{tmp_path}"
     assert append([row(1)], url) == 1

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -52,7 +53,7 @@ async def ask(connection: Connection, request: TextRequest, observers: Sequence[
     """Send a request, and return its whole answer; ``observers`` hear of this call alone."""
     call = TextCall(connection, request, observers)
     answer = await call.send()
-    if isinstance(answer, OpenAnswer):  # a stream, though nobody asked for one
+    if not isinstance(answer, Mapping):  # a stream, though nobody asked for one
         source = TextSource(call, answer)
         source.start()
         whole: Value = await source.whole()
@@ -109,7 +110,7 @@ class TextCall:
     def __post_init__(self) -> None:
         self._began = self.connection.now()
 
-    async def send(self) -> Mapping[str, Any] | OpenAnswer:
+    async def send(self) -> Mapping[str, Any] | OpenAnswer | Response:
         """Ask the observers, and send until answered: with the body, or with a stream that has begun."""
         exchange: Exchange | None = None
         try:
@@ -153,7 +154,9 @@ class TextCall:
             await self.connection.to_the_end(self._not_created(error, sent=sent))
             raise
 
-    async def _answer(self, exchange: Exchange) -> tuple[Mapping[str, Any] | OpenAnswer | None, Reply]:
+    async def _answer(
+        self, exchange: Exchange
+    ) -> tuple[Mapping[str, Any] | OpenAnswer | Response | None, Reply]:
         """Return what was answered, None where that is an error, and the reply."""
         reply = await exchange.reply()
         self.connection.learn_from(reply)
@@ -168,6 +171,9 @@ class TextCall:
             body, error = parse(reply)
             if error is None and isinstance(body, dict):
                 return body, reply
+            # Events by another name, such as text/plain: they are what was paid for.
+            if 200 <= reply.status < 300 and re.match(rb"\s*(data|event|id|retry)?:", reply.body):
+                return reply, reply
         return None, reply
 
     async def _refusal(self, reply: Reply, error: ErrorBody | TransportFailure) -> SkytellsError:

@@ -172,7 +172,7 @@ class ChatJoiner:
 
 
 _TELLING: Final = frozenset({"usage", "prompt_filter_results"})
-_READ: Final = frozenset({"index", "delta", "message", "finish_reason", "content_filter_results"})
+_READ: Final = frozenset({"index", "delta", "message", "text", "finish_reason", "content_filter_results"})
 _USUAL: Final = frozenset({"index", "delta", "finish_reason", "content_filter_results"})
 _SAID: Final = frozenset({"role", "content", "refusal", "tool_calls"})
 
@@ -187,11 +187,14 @@ def _words(choice: dict[str, Any]) -> str | None:
 
 
 def _delta(choice: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return what a choice of a chunk adds; a whole answer in a stream's place adds its message."""
+    """Return what a choice of a chunk adds; a whole answer in a stream's place adds its message.
+
+    Older servers have a ``text`` instead.
+    """
     delta = choice.get("delta")
     if not isinstance(delta, Mapping):
         delta = choice.get("message")
-    return delta if isinstance(delta, Mapping) else {}
+    return delta if isinstance(delta, Mapping) else {"content": choice.get("text")}
 
 
 def _index(choice: Mapping[str, Any], place: int) -> int:

@@ -48,7 +48,7 @@ class TextSource:
     something new.
     """
 
-    def __init__(self, call: TextCall, answer: Mapping[str, Any] | OpenAnswer) -> None:
+    def __init__(self, call: TextCall, answer: Mapping[str, Any] | OpenAnswer | Response) -> None:
         self.call = call
         self.events: list[dict[str, Any]] = []
         self.ended = self.closed = self._is_to_ring = False
@@ -96,15 +96,18 @@ class TextSource:
     async def _arrive(self) -> None:
         """Take in events until the last; raises the error that comes as one."""
         answer = self._answer
-        if not isinstance(answer, OpenAnswer):  # whole, though a stream was asked for
+        if isinstance(answer, Mapping):  # whole, though a stream was asked for
             self.events.append(dict(answer))
             if says_failed(answer):
                 raise failed(answer, self.call.request.subject)
             return
-        parser, parts, is_last = EventParser(), answer.parts(), False
+        parts, blank = (
+            (_at_once(answer), str) if isinstance(answer, Response) else (answer.parts(), answer.blank)
+        )
+        parser, is_last = EventParser(), False
         async for part in parts:
             for name, data in parser.feed(part):
-                is_last = is_last or self._add(name, answer.blank(data))
+                is_last = is_last or self._add(name, blank(data))
             if not self._is_to_ring:  # once for all that has arrived: each waking costs as much as a piece
                 self._is_to_ring = True
                 self._loop.call_soon(self._ring)
@@ -113,7 +116,7 @@ class TextSource:
             if len(self.events) % _FAIR == 0:
                 await asyncio.sleep(0)
         for name, data in () if is_last else parser.close():
-            self._add(name, answer.blank(data))
+            self._add(name, blank(data))
         with suppress(TimeoutError, BrokenAnswerError):
             async with asyncio.timeout(_LAST_BYTES):
                 async for _ in parts:
@@ -126,6 +129,8 @@ class TextSource:
     def _add(self, name: str, data: str) -> bool:
         """Keep an event; returns whether it says that it is the last."""
         data = data.strip()
+        if not data:
+            return False
         try:
             event, end = _decode(data)
         except (ValueError, RecursionError):
@@ -399,6 +404,10 @@ class AsyncTextStream(_Stream[A]):
 
     async def __aexit__(self, *error: object) -> None:
         await self.close()
+
+
+async def _at_once(answer: Response) -> AsyncIterator[bytes]:
+    yield answer.body
 
 
 def says_failed(raw: Mapping[str, Any]) -> bool:

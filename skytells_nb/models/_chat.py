@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Self
 from ..exceptions import InvalidInputError, SkytellsError
 from ..plaintext import clean
 from ._finished import Drawn, Finished
-from ._parse import parse_content, parse_count, parse_mapping, parse_number, parse_text
+from ._parse import parse_amount, parse_content, parse_count, parse_mapping, parse_number, parse_text
 from ._prediction import Metrics, Prediction
 from ._status import Status
 
@@ -243,14 +243,15 @@ class Choice:
     @classmethod
     def from_api(cls, raw: Mapping[str, Any], place: int = 0) -> Self:
         """Read one entry of ``choices``."""
-        message = parse_mapping(raw.get("message")) or {}
+        message = parse_mapping(raw.get("message")) or {"content": raw.get("text")}
+        called = parse_mapping(message.get("function_call"))  # as it was before there were tools
         index = parse_count(raw.get("index"))
         return cls(
             index=place if index is None else index,
             text=parse_content(message.get("content")),
             finish_reason=parse_text(raw.get("finish_reason")),
             refusal=parse_text(message.get("refusal")) or None,
-            tool_calls=parse_tool_calls(message.get("tool_calls")),
+            tool_calls=parse_tool_calls(message.get("tool_calls") or (called and [{"function": called}])),
             filters=parse_filters(raw.get("content_filter_results"), "completion"),
             logprobs=raw.get("logprobs"),
         )
@@ -518,7 +519,7 @@ def _parse_epoch(value: object) -> datetime | None:
 
 
 def _first_count(found: Mapping[str, Any], *names: str) -> int | None:
-    counts = (parse_number(found.get(name)) for name in names)
+    counts = (parse_amount(found.get(name)) for name in names)
     return next((int(count) for count in counts if count is not None and 0 <= count == int(count)), None)
 
 

@@ -29,6 +29,7 @@ class Server:
         self.listening = socket.create_server(("127.0.0.1", 0))
         self.url = f"http://127.0.0.1:{self.listening.getsockname()[1]}/v1"
         self.left = threading.Event()
+        self.media_type = b"text/event-stream"
         self.requests = []
         self._next: list[socket.socket] = []
         self._asked = threading.Event()
@@ -51,7 +52,8 @@ class Server:
             connection.sendall(b"HTTP/1.1 404 Not Found\r\ncontent-length: 2\r\nconnection: close\r\n\r\n{}")
             connection.close()
             return
-        connection.sendall(b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\nconnection: close\r\n\r\n")
+        head = b"HTTP/1.1 200 OK\r\ncontent-type: " + self.media_type + b"\r\nconnection: close\r\n\r\n"
+        connection.sendall(head)
         self._next.append(connection)
         self._asked.set()
         try:
@@ -98,6 +100,15 @@ def test_a_piece_is_handed_over_before_the_next_is_written(client, server):
         server.send(event("", "stop") + b"data: [DONE]\n\n")
         assert [piece.finish_reason for piece in stream] == ["stop"]
         assert stream.completion.text == "onetwothree"
+
+
+def test_events_that_are_not_said_to_be_a_stream_are_the_answer_all_the_same(client, server):
+    server.media_type = b"text/plain"
+    sending = threading.Thread(target=lambda: (server.send(event("one") + event("", "stop")), server.end()))
+    sending.start()
+    with opened(client) as stream:
+        assert [piece.text for piece in stream] == ["one", ""]
+    sending.join()
 
 
 def test_a_stream_of_a_task_is_handed_over_as_soon(server):

@@ -79,6 +79,22 @@ def test_content_of_any_form_is_read(content, text):
     assert ChatCompletion.from_api(raw).text == text
 
 
+def test_older_servers_forms_are_read():
+    """Words in ``text``, one call in ``function_call``, counts as texts."""
+    usage = {"prompt_tokens": "5", "completion_tokens": "7"}
+    ended = {"choices": [{"text": "e", "finish_reason": "stop"}], "usage": usage}
+    joiner = ChatJoiner()
+    joiner.add({"id": "c", "choices": [{"text": "Ay"}]})
+    joiner.add(ended)
+    for raw, text in ((ended, "e"), (joiner.raw(), "Aye")):
+        made = ChatCompletion.from_api(raw)
+        assert (made.text, made.usage.total_tokens) == (text, 12)
+    called = {"choices": [{"message": {"function_call": {"name": "f", "arguments": '{"x": 1}'}}}]}
+    assert [(call.name, call.parsed) for call in ChatCompletion.from_api(called).tool_calls] == [
+        ("f", {"x": 1})
+    ]
+
+
 def test_unknown_reasons_and_filters_are_kept():
     raw = {
         "choices": [

@@ -209,10 +209,10 @@ def _groupable(values: pd.Series) -> pd.Series:
         missing = value is None or (isinstance(value, float) and value != value)
         return None if missing else value if isinstance(value, str | int | float) else str(value)
 
-    keyed: Any = values.map(key).astype(object)
+    keyed = [key(value) for value in values]  # `map` would make a gap among texts NaN, which is no text
     if len({type(value) for value in keyed if value is not None}) > 1:
-        keyed = keyed.map(lambda value: None if value is None else str(value))
-    return pd.Series(keyed, dtype=object)
+        keyed = [None if value is None else str(value) for value in keyed]
+    return pd.Series(keyed, index=values.index, dtype=object)
 
 
 def _note_missing(rows: int, notes: list[str]) -> None:

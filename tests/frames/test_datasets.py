@@ -343,9 +343,11 @@ def test_an_archive_with_two_keys_of_an_account_appends_a_prediction_once(tmp_pa
     assert len(predictions_frame(tmp_path)) == 2
 
 
+@pytest.mark.filterwarnings("ignore:1 of 3 rows")
 def test_currencies_are_not_added(tmp_path: Path, engine: str):
-    append([row(1), row(2, currency="EUR")], tmp_path)
+    append([row(1), row(2, currency="EUR"), row(3, None)], tmp_path)
     one, other = (spend(source, by="currency") for source in (tmp_path, predictions_frame(tmp_path)))
+    assert one["currency"].isna().sum() == other["currency"].isna().sum() == 1
     assert one["currency"].dtype == other["currency"].dtype == "category"
     for ask in (spend, total, lambda path: forecast(path, None, 1)):
         with pytest.raises(InvalidInputError, match="costs in EUR and USD"):

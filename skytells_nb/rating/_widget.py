@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 _BYTES: Final = 400_000
 _PICTURE: Final = 768
-
+_HELP: Final = "click here once, then: 1 to 5, x rejects, u undoes, arrows"
 _KEYS: Final = {
     "x": "reject",
     "u": "undo",
@@ -92,7 +92,14 @@ class RaterWidget(w.VBox):  # type: ignore[misc]  # ipywidgets has no types
             with options(thumbnail_size=_PICTURE, cell_budget=min(_BYTES, options.cell_budget)):
                 self._picture.value = "" if current is None else to_html(current)
         self._count += 1
-        self._head.value = self._head_html()
+        done, total = self._rater.progress
+        facts = f"{done:,} of {format_count(total, 'prediction')} rated"
+        title = "That was the last one." if current is None else "How good is it?"
+        self._head.value = (
+            f'<div class="sky-head"><b>{title}</b>'
+            f'<span class="sky-quiet-words" data-shown="{self._count}">{facts}</span>'
+            f'<span class="sky-quiet-words">{_HELP}</span></div>'
+        )
         for n, star in enumerate(self._stars, start=1):
             lit = rating.stars is not None and n <= rating.stars
             star._dom_classes = (*star._dom_classes[:3], *(("sky-lit",) if lit else ()))  # noqa: SLF001 - as in forms
@@ -126,14 +133,3 @@ class RaterWidget(w.VBox):  # type: ignore[misc]  # ipywidgets has no types
         except SkytellsError as error:
             self._said.value = f'<div role="alert">{escape(error.message)}</div>'
             self.render()  # the buttons take the next press
-
-    def _head_html(self) -> str:
-        done, total = self._rater.progress
-        facts = f"{done:,} of {format_count(total, 'prediction')} rated"
-        title = "That was the last one." if self._rater.current is None else "How good is it?"
-        keys = "click here once, then: 1 to 5, x rejects, u undoes, arrows"
-        return (
-            f'<div class="sky-head"><b>{title}</b>'
-            f'<span class="sky-quiet-words" data-shown="{self._count}">{facts}</span>'
-            f'<span class="sky-quiet-words">{keys}</span></div>'
-        )

@@ -15,7 +15,7 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Sequence
-from typing import Final
+from typing import Any, Final
 
 from . import _accounts as accounts
 from . import _runfile as runfile
@@ -53,6 +53,9 @@ _PLAIN: Final[dict[str, tuple[Callable[[str], object], str, str]]] = {
 }
 
 
+_CLASS: Final = "how many learners, or their names with commas between them"
+
+
 def parser() -> argparse.ArgumentParser:
     """Make the command's parser; every option of the server is one of its flags."""
     made = argparse.ArgumentParser(
@@ -69,27 +72,13 @@ def parser() -> argparse.ArgumentParser:
         "a class",
         "Everybody has a key, a quota, a budget and predictions of their own; no other key will do.",
     )
-    group.add_argument(
-        "--class",
-        dest="learners",
-        type=_explained(_learners),
-        metavar="30",
-        default=argparse.SUPPRESS,
-        help="how many learners, or their names with commas between them",
-    )
-    group.add_argument(
-        "--budget",
-        type=_explained(parse_budget),
-        metavar="CREDITS",
-        default=argparse.SUPPRESS,
-        help=f"what each learner may spend (default: {accounts.USUAL_BUDGET}); --rate-limit is of each, too",
-    )
-    group.add_argument(
-        "--gallery",
-        action="store_true",
-        default=argparse.SUPPRESS,
-        help="serve a page with everybody's latest pictures",
-    )
+    names, credits = _explained(_learners), _explained(parse_budget)
+    spend = f"what each learner may spend (default: {accounts.USUAL_BUDGET}); --rate-limit is of each, too"
+    pictures = "serve a page with everybody's latest pictures"
+    unset: Any = argparse.SUPPRESS
+    group.add_argument("--class", dest="learners", type=names, metavar="30", default=unset, help=_CLASS)
+    group.add_argument("--budget", type=credits, metavar="CREDITS", default=unset, help=spend)
+    group.add_argument("--gallery", action="store_true", default=unset, help=pictures)
     group.add_argument("--keys", metavar="FILE", help="write the keys to a CSV file instead of showing them")
     forms = made.add_argument_group(
         "forms of the answers",

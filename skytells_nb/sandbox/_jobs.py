@@ -144,6 +144,7 @@ def prediction_json(
     """Return the prediction object as it is at a moment."""
     phase, base = job.phase(now), f"{origin}/v1/predictions/{quote(job.id, safe='')}"
     early, late = ("zulu", "offset") if options.timestamps == "mixed" else (options.timestamps,) * 2
+    begun = {"starting": job.starting, "processing": job.processing}.get(phase, job.created)
     body: dict[str, Any] = {
         "id": job.id,
         "status": status_name(phase, options),
@@ -152,7 +153,7 @@ def prediction_json(
         "input": job.input if options.inputs == "echoed" else {},
         "output": _output(job, origin, options) if phase == "succeeded" else None,
         "created_at": format_time(job.created, early),
-        "updated_at": format_time(_changed(job, phase), early),
+        "updated_at": format_time(job.ends if phase in ENDED else begun, early),
         "started_at": None,
         "completed_at": None,
         "privacy": "private",
@@ -197,12 +198,6 @@ def format_time(moment: int, style: str = "zulu") -> str:
 def file_url(job: Job, name: str, origin: str) -> str:
     """Return where one of its files is; the address stays when the file has gone."""
     return f"{origin}/assets/{quote(job.id, safe='')}/{quote(name, safe='')}"
-
-
-def _changed(job: Job, phase: str) -> int:
-    if phase in ENDED:
-        return job.ends
-    return {"starting": job.starting, "processing": job.processing}.get(phase, job.created)
 
 
 def _model(job: Job, options: Options, catalogue: Catalogue) -> Any:

@@ -216,7 +216,10 @@ class Predictions:
         job = self.find(call)
         for name, details in call.faults:
             if name == "failed_as_502":
-                self._fail(job, details["reason"], call.now)
+                job.outcome, job.reason, job.failed_as_502 = "failed", details["reason"], True
+                job.end = min(job.end, call.now)
+                self.state.end_early(job)
+                self.state.save(job)
         if job.failed_as_502 and job.phase(call.now) == "failed":
             raise errors.prediction_failed(job.reason)
         return self._show(job, call)
@@ -358,7 +361,12 @@ class Predictions:
         return entry, input
 
     def _plan(self, entry: CatalogueEntry, input: dict[str, Any], created: int) -> Job:
-        starting, processing, end = plan_times(created, self._seconds(entry, input))
+        seconds = self.options.seconds
+        if seconds is None:
+            chance = self.state.digest("seconds", self.state.number + 1)[0] / 255
+            further = 1 + FURTHER_FILE * (count(entry, input) - 1)
+            seconds = entry.seconds * (1 + SPREAD * (2 * chance - 1)) * further / self.options.speed
+        starting, processing, end = plan_times(created, seconds)
         text = self.media.write_text(input) if entry.kind == "text" else None
         amount = price(entry, input, computing=(end - processing) / SECOND, text=text)
         return Job(
@@ -378,23 +386,9 @@ class Predictions:
             credits=str(amount),
         )
 
-    def _seconds(self, entry: CatalogueEntry, input: dict[str, Any]) -> float:
-        if self.options.seconds is not None:
-            return self.options.seconds
-        chance = self.state.digest("seconds", self.state.number + 1)[0] / 255
-        stray = 1 + SPREAD * (2 * chance - 1)
-        further = 1 + FURTHER_FILE * (count(entry, input) - 1)
-        return entry.seconds * stray * further / self.options.speed
-
     def _stop(self, job: Job, now: int) -> None:
         job.canceled = now
         self.state.end_early(job)
-
-    def _fail(self, job: Job, reason: str, now: int) -> None:
-        job.outcome, job.reason, job.failed_as_502 = "failed", reason, True
-        job.end = min(job.end, now)
-        self.state.end_early(job)
-        self.state.save(job)
 
     def _show(self, job: Job, call: Call, status: int = 200) -> HttpResponse:
         body = prediction_bytes(job, call.now, call.request.origin, self.options, self.catalogue)

@@ -196,23 +196,17 @@ class Property:
     @property
     def media(self) -> MediaKind:
         """Which kind of file it takes a link to, by its format, a hint or its name; empty for none."""
-        if not self._takes_link():
+        text = self.is_only("string") or (not self.types and self.text("format"))
+        if not text or self.enum or _NO_MEDIA & set(self.words):
             return ""
-        stated = self.text("contentMediaType") or str(self.ui.get("field") or "")
-        words = {*self.words, *stated.replace("/", " ").split()}
+        stated, hint = self.text("contentMediaType"), str(self.ui.get("field") or "")
+        encoded = stated or self.text("contentEncoding") or self.text("format").lower() in _LINKS
+        last = self.words[-1] if self.words else ""
+        named = (last in ("url", "uri", "urls", "uris") and len(self.words) > 1) or last in _MEDIA_NAMES
+        if not (encoded or named or hint in ("image", "audio", "video", "file")):
+            return ""
+        words = {*self.words, *(stated or hint).replace("/", " ").split()}
         return next((kind for kind, names in _MEDIA_WORDS.items() if words & names), "file")
-
-    def _takes_link(self) -> bool:
-        if not (self.is_only("string") or (not self.types and self.text("format"))) or self.enum:
-            return False
-        if _NO_MEDIA & set(self.words):
-            return False
-        encoded = self.text("contentMediaType") or self.text("contentEncoding")
-        hinted = self.ui.get("field") in ("image", "audio", "video", "file")
-        if encoded or hinted or self.text("format").lower() in _LINKS:
-            return True
-        last = self.words[-1:] and self.words[-1]
-        return (last in ("url", "uri", "urls", "uris") and len(self.words) > 1) or last in _MEDIA_NAMES
 
     @property
     def item(self) -> Self | None:

@@ -109,7 +109,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             _announce(server, keys)
             while not stopped.wait(None if parent is None else 1.0) and os.getppid() == parent:
                 pass
-    except (OSError, StateError, ValueError, accounts.KeysFileError) as error:
+    except (OSError, StateError, ValueError) as error:
         sys.stderr.write(f"The sandbox did not start: {error}\n")
         return 1
     return 0
@@ -118,7 +118,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _announce(server: Server, keys: str | None) -> None:
     """Write where it is: for a teacher in words, for a program as a line of JSON."""
     if keys is not None and not server.learners:
-        raise accounts.KeysFileError("--keys is for a class; say how large it is with --class")
+        raise ValueError("--keys is for a class; say how large it is with --class")
     if keys is not None:
         accounts.write_keys(keys, server.learners, server.addresses[0])
     if server.learners:

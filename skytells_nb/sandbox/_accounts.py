@@ -286,12 +286,11 @@ PLAIN: Final = (
 LOOPBACK: Final = "Only this computer can reach it. --host 0.0.0.0 opens it to the network."
 
 
-class KeysFileError(RuntimeError):
-    """A file for the keys that cannot be written; the message says why, and what to do."""
-
-
 def write_keys(path: str | os.PathLike[str], learners: Sequence[Learner], url: str) -> None:
-    """Write everybody's key as CSV, readable by the user alone; an earlier such file is replaced."""
+    """Write everybody's key as CSV, readable by the user alone; an earlier such file is replaced.
+
+    ValueError says why it cannot be written, and what to do.
+    """
     place = Path(path)
     file = io.StringIO()
     rows = csv.writer(file)
@@ -303,13 +302,13 @@ def write_keys(path: str | os.PathLike[str], learners: Sequence[Learner], url: s
         if place.exists():
             with place.open("rb") as there:
                 if there.read(len(head)) != head:
-                    raise KeysFileError(
+                    raise ValueError(
                         f"{place} is there already, and holds no keys of a class. Nothing was changed; "
                         "choose another file."
                     )
         write_private(place, file.getvalue())
     except OSError as error:
-        raise KeysFileError(
+        raise ValueError(
             f"the keys cannot be written to {place} ({error.strerror or error}). Choose another file, or "
             "leave --keys out to see them here."
         ) from error

@@ -29,10 +29,6 @@ ACCEPTING: Final = 0.01
 PATIENCE: Final = 10.0
 
 
-class ListenError(OSError):
-    """An address or port that cannot be had; the message says why, and what to do."""
-
-
 class Server(Sandbox):
     """A running stand-in for the Skytells API; `media` draws the files.
 
@@ -197,14 +193,17 @@ def _painter(core: Core) -> Iterator[tuple[Media, ThreadPoolExecutor]]:
 
 
 def listen(host: str, port: int, last: int = 0) -> socket.socket:
-    """Bind a socket: to the port asked for, else to the one used last time, else to a free one."""
+    """Bind a socket: to the port asked for, else to the one used last time, else to a free one.
+
+    OSError says why that cannot be, and what to do.
+    """
     if port == 0 and last:
         with contextlib.suppress(OSError):
             return _bind(host, last)
     try:
         return _bind(host, port)
     except OSError as error:
-        raise ListenError(_explained(error, host, port)) from error
+        raise OSError(_explained(error, host, port)) from error
 
 
 def addresses(host: str, port: int) -> list[str]:

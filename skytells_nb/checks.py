@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any, Final, ParamSpec, TypeVar, cast
 
 from .exceptions import InvalidInputError, SkytellsError
+from .plaintext import clip
 
 C = TypeVar("C", bound=Callable[..., Any])
 P = ParamSpec("P")
@@ -51,8 +52,7 @@ def expected(
 ) -> InvalidInputError:
     """Return the error for an argument that is not what was wanted."""
     shown = re.sub(r"sk[-_][\w-]{12,}", "sk-…", repr(value))  # a key in the wrong place
-    shown = shown if len(shown) <= 80 else shown[:79] + "…"
-    return error(f"{name} must be {wanted}, not {shown}.")
+    return error(f"{name} must be {wanted}, not {clip(shown, 80)}.")
 
 
 def closest(word: str, choices: Iterable[str], *, cutoff: float = 0.6) -> str | None:
@@ -310,13 +310,8 @@ def _misfit(
         return ""
     usual = {name: None if each.default is None else _USUAL.get(name) for name, each in known.items()}
     usual = {inputs: _USUAL["input"], **usual}
-    shown = {name: _shown(value) for name, value in {**usual, **given}.items()}
+    shown = {name: clip(repr(value), 120) for name, value in {**usual, **given}.items()}
     return f"{words} Write {re.sub(rf', ({inputs}=)?None', '', example.format_map(shown))}."
-
-
-def _shown(value: object) -> str:
-    text = repr(value)
-    return text if len(text) <= 120 else f"{text[:119]}…"
 
 
 def _folded(word: str) -> str:

@@ -22,6 +22,7 @@ from decimal import Decimal
 from typing import Any, Final, Self, TextIO
 
 from ..formatting import format_cost, format_seconds, money_unit
+from ..plaintext import clip
 
 _REDRAW: Final = 0.1  # seconds
 _log = logging.getLogger(__name__)
@@ -81,8 +82,7 @@ class TerminalLine:
 
     def draw(self, tally: Tally) -> None:
         columns = max(shutil.get_terminal_size().columns - 1, 20)
-        line = tally.text
-        line = line if len(line) <= columns else line[: columns - 1] + "…"
+        line = clip(tally.text, columns)
         self._stream.write("\r" + line.ljust(self._width) + ("\n" if tally.over else ""))
         self._stream.flush()
         self._width = len(line)

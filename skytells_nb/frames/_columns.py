@@ -76,6 +76,11 @@ _FIELDS: Final = (
     "metrics", "metadata",
 )  # fmt: skip
 _PICK: Final = itemgetter(*_FIELDS)
+_TIMES: Final = ("created_at", "started_at", "completed_at")
+_UNCHANGED: Final = (
+    "id", "model", "model_type", "status", "output", "error", "prompt", "origin", "input"
+)  # fmt: skip
+"""What a `Prediction` has under a column's own name, and as the column holds it."""
 _OF_ARCHIVE: Final = frozenset({"account", "sandbox", "input"})
 _OF_FRAME: Final = frozenset({"queue_s", "predict_s", "total_s", "cost", "currency", "n_outputs", "prompt"})
 """Names that a row of a frame has and the API's own objects never do."""
@@ -162,9 +167,7 @@ def from_raws(raws: Sequence[Mapping[str, Any]]) -> Chunk:
         "model": model,
         "model_type": model_type,
         "status": status,
-        "created_at": read_times(field("created_at")),
-        "started_at": read_times(field("started_at")),
-        "completed_at": read_times(field("completed_at")),
+        **{name: read_times(field(name)) for name in _TIMES},
         "predict_s": _numbers(each.get("predict_time") for each in metrics),
         "total_s": _numbers(each.get("total_time") for each in metrics),
         "cost": cost,
@@ -262,24 +265,18 @@ def from_predictions(predictions: Sequence[Prediction]) -> Chunk:
     usages = [Usage.from_api(each) or Usage() for each in answers]
     return {
         **_counted([each.input_tokens for each in usages], [each.output_tokens for each in usages]),
-        "id": [p.id for p in predictions],
-        "model": [p.model for p in predictions],
-        "model_type": [p.model_type for p in predictions],
-        "status": [p.status for p in predictions],
-        "created_at": np.array([to_micros(p.created_at) for p in predictions], dtype="datetime64[us]"),
-        "started_at": np.array([to_micros(p.started_at) for p in predictions], dtype="datetime64[us]"),
-        "completed_at": np.array([to_micros(p.completed_at) for p in predictions], dtype="datetime64[us]"),
+        **{name: [getattr(p, name) for p in predictions] for name in _UNCHANGED},
+        **{name: _moments([getattr(p, name) for p in predictions]) for name in _TIMES},
         "predict_s": np.array([p.metrics.predict_time for p in predictions], dtype="float64"),
         "total_s": np.array([p.metrics.total_time for p in predictions], dtype="float64"),
         "cost": cost,
-        "currency": _currencies([each.metrics.billing for each in predictions], cost),
-        "output": [p.output for p in predictions],
-        "error": [p.error for p in predictions],
-        "prompt": [p.prompt for p in predictions],
-        "source": _texts([each.raw.get("source") for each in predictions]),
-        "origin": [p.origin for p in predictions],
-        "input": [p.input for p in predictions],
+        "currency": _currencies([p.metrics.billing for p in predictions], cost),
+        "source": _texts([p.raw.get("source") for p in predictions]),
     }
+
+
+def _moments(times: Sequence[Any]) -> Array:
+    return np.array([to_micros(moment) for moment in times], dtype="datetime64[us]")
 
 
 def _counted(read: Sequence[int | None], written: Sequence[int | None]) -> Chunk:
@@ -292,8 +289,8 @@ def from_archive(rows: Sequence[Mapping[str, Any]]) -> Chunk:
     chunk: Chunk = {
         name: [row.get(name) for row in rows] for name in (*COLUMNS, "input") if name != "queue_s"
     }
-    for name in ("created_at", "started_at", "completed_at"):
-        chunk[name] = np.array([to_micros(moment) for moment in chunk[name]], dtype="datetime64[us]")
+    for name in _TIMES:
+        chunk[name] = _moments(chunk[name])
     for name in ("predict_s", "total_s"):
         chunk[name] = np.array(chunk[name], dtype="float64")
     chunk["cost"] = [None if cost is None else float(cost) for cost in chunk["cost"]]

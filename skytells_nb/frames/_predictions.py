@@ -253,9 +253,9 @@ def _attrs(frame: pd.DataFrame, source: str, truncated: bool = False) -> dict[Ha
     }
 
 
-def impossible(costs: pd.Series) -> pd.Series:
-    """Return which costs cannot be; a gap can."""
-    return (costs < 0) | (costs > float(PLAUSIBLE))
+def impossible(amounts: pd.Series) -> pd.Series:
+    """Return which costs or prices cannot be; a gap can."""
+    return (amounts < 0) | (amounts > float(PLAUSIBLE))
 
 
 def sandboxes(frame: pd.DataFrame, known: Iterable[str] = ()) -> list[str]:
@@ -371,7 +371,7 @@ def pricing_frame(source: object, criteria: bool = False) -> pd.DataFrame:
         rows += [_row(model, rule) for rule in rules or (None,)]
     kinds = {**PRICING_COLUMNS, **(RULE_COLUMNS if criteria else {})}
     frame = pd.DataFrame({each: column_of(kind, [row[each] for row in rows]) for each, kind in kinds.items()})
-    odd = frame.loc[(frame["amount"] < 0) | (frame["amount"] > float(PLAUSIBLE)), "model"].unique()
+    odd = frame.loc[impossible(frame["amount"]), "model"].unique()
     notes = [f"the listed price of {slug} can be none" for slug in odd]
     frame.attrs = {**_attrs(frame, name), "notes": notes}
     return frame

@@ -25,8 +25,8 @@ PLAUSIBLE: Final = Decimal(1_000_000)
 
 _MOST: Final = 1_000_000_000
 _SMALLEST: Final = Decimal(1).scaleb(-12)
-_FEWEST: Final = 3
 _SHOWN: Final = 3  # parts of a sum that are written out
+_FEWEST: Final = 3
 """Earlier predictions that it takes before their costs mean anything."""
 
 

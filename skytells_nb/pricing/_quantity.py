@@ -12,6 +12,7 @@ from typing import Any, Final, Self
 
 from ..formatting import format_number
 from ..models import BilledQuantity, Unit, parse_amount
+from ..plaintext import clip
 from ..schema import LENGTH_NAMES, UNSET, InputSchema, Property, count_names, is_count, parse, to_plain
 
 
@@ -79,8 +80,7 @@ def shown(value: object) -> str:
     if isinstance(value, bool):
         return str(value).lower()
     text = str(value) if isinstance(value, str | int | float) else repr(value)
-    text = " ".join(text.split())
-    return text if len(text) <= 40 else f"{text[:39]}…"
+    return clip(" ".join(text.split()), 40)
 
 
 EXACT: Final = Context(prec=200)

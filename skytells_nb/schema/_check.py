@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from .._options import options
+from ..plaintext import clip
 from ._flatten import listed, modern_throughout
 from ._names import closest_input, unknown_inputs
 from ._property import UNSET, InputSchema, Property, parse
@@ -401,5 +402,4 @@ def _by_keyword(keyword: str, limit: Any, value: Any) -> str:
 
 def _short(value: object, length: int = 80) -> str:
     text = value if isinstance(value, str) else repr(value)
-    text = " ".join(text.split())
-    return text if len(text) <= length else text[: length - 1] + "…"
+    return clip(" ".join(text.split()), length)

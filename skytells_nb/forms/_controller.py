@@ -68,14 +68,14 @@ def unavailable(model: Model) -> str:
     return f"This model answers at once, not as a prediction: use {use}."
 
 
+@dataclass(eq=False, slots=True)
 class _Submission:
     """One press of *Generate*."""
 
-    def __init__(self, input: Mapping[str, Any]) -> None:
-        self.input = dict(input)
-        self.prediction: Prediction | None = None
-        self.began = 0.0
-        self.task: asyncio.Task[dict[str, Any]] | None = None
+    input: dict[str, Any]
+    prediction: Prediction | None = None
+    began: float = 0.0
+    task: asyncio.Task[dict[str, Any]] | None = None
 
 
 class FormController(traitlets.HasTraits):
@@ -123,7 +123,7 @@ class FormController(traitlets.HasTraits):
 
     def press(self, input: Mapping[str, Any]) -> None:
         """Send an input, let it wait for its turn, or do nothing while something runs; returns at once."""
-        submit(self._press(_Submission(input)))
+        submit(self._press(_Submission(dict(input))))
 
     def cancel(self) -> None:
         """Cancel what runs, remotely, and forget what waits behind it; returns at once."""

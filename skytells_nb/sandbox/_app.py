@@ -98,32 +98,6 @@ class BreakableProtocol(H11Protocol):
             self._head = self.loop.call_later(SILENCE, self.transport.abort)
 
 
-class BodyRoom:
-    """How many bytes of unfinished bodies are held, all together and by account."""
-
-    def __init__(self, of_an_account: int) -> None:
-        self._of_an_account = of_an_account
-        self._held: defaultdict[str, int] = defaultdict(int)
-        self._changed = asyncio.Condition()
-
-    @contextlib.asynccontextmanager
-    async def hold(self, account: str, size: int) -> AsyncIterator[None]:
-        """Wait until there is room for a whole body, and keep it: one that was begun can always end."""
-        async with self._changed:
-            await self._changed.wait_for(lambda: self._fits(account, size))
-            self._held[account] += size
-        try:
-            yield
-        finally:
-            async with self._changed:
-                self._held[account] -= size
-                self._changed.notify_all()
-
-    def _fits(self, account: str, size: int) -> bool:
-        own = account == OWNER or self._held[account] + size <= self._of_an_account
-        return own and sum(self._held.values()) + size <= UNFINISHED
-
-
 class App:
     """One running sandbox, as an ASGI application on one event loop."""
 
@@ -132,7 +106,9 @@ class App:
         self._files = files
         self._origin = origin
         self._names = frozenset(name.lower() for name in names)
-        self._room = BodyRoom(UNFINISHED_OF_A_LEARNER)
+        #: Bytes of unfinished bodies that are held, by account, and who waits for there to be fewer.
+        self._held: defaultdict[str, int] = defaultdict(int)
+        self._held_less = asyncio.Condition()
         #: Set when the server stops: whoever waits lets go of its connection.
         self.stopping = asyncio.Event()
 
@@ -225,9 +201,27 @@ class App:
             return
         size = most if size is None else size
         limit = SILENCE * 2 + size / SLOWEST
-        async with asyncio.timeout(limit), self._room.hold(account.name, size):
+        async with asyncio.timeout(limit), self._room_for(account.name, size):
             body = await _read(receive, size, limit)
             yield self._core.refuse(errors.too_large(most)) if body is not None and len(body) > size else body
+
+    @contextlib.asynccontextmanager
+    async def _room_for(self, account: str, size: int) -> AsyncIterator[None]:
+        """Wait until there is room for a whole body, and keep it: one that was begun can always end."""
+
+        def fits() -> bool:
+            own = account == OWNER or self._held[account] + size <= UNFINISHED_OF_A_LEARNER
+            return own and sum(self._held.values()) + size <= UNFINISHED
+
+        async with self._held_less:
+            await self._held_less.wait_for(fits)
+            self._held[account] += size
+        try:
+            yield
+        finally:
+            async with self._held_less:
+                self._held[account] -= size
+                self._held_less.notify_all()
 
     def _unread(self, response: HttpResponse) -> HttpResponse:
         response.unread = True

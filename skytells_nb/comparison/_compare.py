@@ -10,7 +10,6 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from .. import api
-from .._options import options
 from ..aio import gather, on_loop, one_call, run
 from ..api import Account, AsyncClient, Client, Connection, Observer
 from ..checks import check_texts, check_variations, meant_as
@@ -21,7 +20,7 @@ from ..models import AnsweringRoute, Model, Prediction, slugs_of
 from ..plaintext import encodable
 from ..pricing import Estimate, together
 from ..pricing import estimate as estimate_by_list
-from ..schema import Checker, as_text, is_frame, labels_of, parse, rows_of, unknown_inputs
+from ..schema import Checker, as_text, is_frame, labels_of, rows_of
 from ..spending import estimate
 from ._grid import Cell, Comparison, Label
 
@@ -210,6 +209,7 @@ _IN_A_ROW: Final = 6
 class Slot:
     """One cell to be filled: where it stands, what is asked for it, and the route of a model that answers."""
 
+    label: str  # what it is called where its input is refused
     row: int
     column: int
     model: str
@@ -252,14 +252,14 @@ def plan(models: Sequence[Model], prompts: Sequence[str], variations: Sequence[M
         for variation in variations
     ]
     slots = [
-        (label, _slot(row, column, model, {**variation, "prompt": prompt}))
+        _slot(label, row, column, model, {**variation, "prompt": prompt})
         for row, prompt in enumerate(prompts)
         for column, (model, label, variation) in enumerate(columns)
     ]
     return Plan(
         tuple((prompt,) for prompt in prompts),
         tuple((label,) for _, label, _ in columns),
-        tuple(slot for _, slot in slots),
+        tuple(slots),
         _prices(models, slots),
         f"{format_count(len(prompts), 'prompt')} × {format_count(len(columns), 'column')}",
     )
@@ -288,11 +288,11 @@ def plan_frame(models: Sequence[Model], frame: Any, inputs: object) -> Plan:
         for model in models:
             place = (*key, model.id) if several else key
             at = _place(axes, down, place), _place(axes, across, place)
-            slots.append((f"{model.id} · {', '.join(map(str, key))}", _slot(*at, model, row)))
+            slots.append(_slot(f"{model.id} · {', '.join(map(str, key))}", *at, model, row))
     return Plan(
         _labels(axes, down),
         _labels(axes, across),
-        tuple(slot for _, slot in slots),
+        tuple(slots),
         _prices(models, slots),
         " × ".join(f"{axis.name} {len(axis.values)}" for axis in axes),
         None if index is None else index.repeat(len(models)),
@@ -345,20 +345,16 @@ def _labels(axes: Sequence[_Axis], chosen: Sequence[int]) -> tuple[Label, ...]:
     return tuple(labels)
 
 
-def _prices(models: Sequence[Model], slots: Sequence[tuple[str, Slot]]) -> tuple[Estimate, ...]:
+def _prices(models: Sequence[Model], slots: Sequence[Slot]) -> tuple[Estimate, ...]:
     """Check the inputs and price them, or refuse with everything that is wrong."""
     known = {model.id: model for model in models}
-    schemas = {model.id: parse(model.input_schema) for model in models}
     checkers = {model.id: Checker(model.input_schema) for model in models}
     prices: list[Estimate] = []
     problems: dict[str, None] = {}
-    for label, slot in slots:
-        found: dict[str, str] = {}
-        if slot.route is None:  # whose route takes more than the schema says
-            policy = options.unknown_inputs or "refuse"
-            unknown = unknown_inputs(schemas[slot.model], slot.input, policy=policy)
-            found = {**checkers[slot.model].problems(slot.input), **unknown}
-        problems |= {f"{label}: {as_text({name: words})}": None for name, words in found.items()}
+    for slot in slots:
+        # a text model's route takes more than its schema says
+        found = checkers[slot.model].problems(slot.input) if slot.route is None else {}
+        problems |= {f"{slot.label}: {as_text({name: words})}": None for name, words in found.items()}
         if not found:
             prices.append(estimate_by_list(known[slot.model], slot.input))
     if problems:
@@ -371,7 +367,7 @@ def _prices(models: Sequence[Model], slots: Sequence[tuple[str, Slot]]) -> tuple
     return tuple(prices)
 
 
-def _slot(row: int, column: int, model: Model, input: dict[str, Any]) -> Slot:
+def _slot(label: str, row: int, column: int, model: Model, input: dict[str, Any]) -> Slot:
     """Return a cell with its input as its model's route takes it: one that answers is sent messages."""
     route = model.text_route
     if route == "embeddings":
@@ -379,7 +375,7 @@ def _slot(row: int, column: int, model: Model, input: dict[str, Any]) -> Slot:
             f"A comparison does not ask {model.id!r}. Use client.embeddings.create. Nothing was sent."
         )
     asked = input if route is None else api.as_text_input(route, input)
-    return Slot(row, column, model.id, asked, route)
+    return Slot(label, row, column, model.id, asked, route)
 
 
 def _label(model: str, variation: Mapping[str, Any], variations: Sequence[Mapping[str, Any]]) -> str:

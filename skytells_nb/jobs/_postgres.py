@@ -11,6 +11,7 @@ seen to when it is listed, under the lock of its batch.
 
 from __future__ import annotations
 
+import re
 import threading
 import time
 from collections.abc import Callable
@@ -60,13 +61,16 @@ class Address:
         if isinstance(value, Address):
             return value
         form = "a URL such as 'postgresql://user@host/database'"
+        if not isinstance(value, str):
+            raise expected("journal", form, type(value).__name__)
+        url = re.sub(r"^postgres(ql)?(\+\w+)?(?=:)", "postgresql", value.strip())  # also as SQLAlchemy has it
         try:
-            if not isinstance(value, str) or urlsplit(value.strip()).scheme not in ("postgresql", "postgres"):
-                raise expected("journal", form, value if isinstance(value, str) and "@" not in value else ...)
-            urlsplit(value.strip()).port  # noqa: B018 - which refuses what is no number
-        except ValueError:
-            raise expected("journal", form, ...) from None
-        return cls(value.strip())
+            is_url = urlsplit(url).scheme == "postgresql" and (urlsplit(url).port or True)
+        except ValueError:  # a port that is no number
+            is_url = False
+        if not is_url:
+            raise expected("journal", form, re.sub(r"(?is)^.*@|(?<=password=)\S+", "…", value))
+        return cls(url)
 
     def reveal(self) -> str:
         return self._url
@@ -143,12 +147,14 @@ class Postgres:
                 raise InvalidInputError(f"journal= is no URL that PostgreSQL takes: {words}.") from None
             settings = {name: value for name, value in _SETTINGS.items() if name not in chosen}
             db: Database = psycopg.connect(url, autocommit=True, **settings)
+            # Whatever the database's default is: what waits for a lock must see then what others wrote.
+            db.isolation_level = psycopg.IsolationLevel.READ_COMMITTED
             if _value(db, "SELECT pg_backend_pid()") != db.info.backend_pid:
                 # A pooler such as PgBouncer, which may give each transaction another of its sessions: what
                 # one has prepared, another lacks, or has something else of that name.
                 db.prepare_threshold = None
             if self._holds:
-                db.execute("BEGIN")
+                db.execute("BEGIN ISOLATION LEVEL READ COMMITTED")
             self._connection = db
         return self._connection
 

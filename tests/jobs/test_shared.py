@@ -103,11 +103,15 @@ class TestGoingOn:
         assert ids(night(INPUTS, name=None)) == ids(night(INPUTS, name=None))
         assert creates() == 4
 
-    def test_several_at_once_share_the_work(self, night, sandbox, tmp_path):
+    def test_several_at_once_share_the_work(self, night, journal, sandbox, tmp_path):
+        """Also where the database's default is to see nothing of what others write meanwhile."""
+        alone = "ALTER ROLE tests IN DATABASE postgres {} default_transaction_isolation {}"
+        execute(journal, alone.format("SET", "= 'serializable'"))
         made: list[BatchResult] = []
         with another_machine(sandbox, tmp_path / "there") as there, ThreadPoolExecutor(2) as pool:
             runs = [pool.submit(night, MANY, limit=3), pool.submit(night, MANY, limit=3, client=there)]
             made = [run.result() for run in runs]
+        execute(journal, alone.format("RESET", ""))
         assert ids(made[0]) == ids(made[1])
         assert len(set(ids(made[0]))) == len(MANY) == sandbox.billed
         assert statuses(made[0]) == ["succeeded"] * len(MANY)
@@ -567,6 +571,9 @@ class TestBadInput:
             "Address('postgresql://db:5433/night')",
         )
         assert pickle.loads(pickle.dumps(address)).reveal() == address.reveal()
+        assert Address.of("postgresql+psycopg://db/night").reveal() == "postgresql://db/night"
+        with pytest.raises(InvalidInputError, match=r"not 'host=db password=…'"):
+            Address.of("host=db password=s3cret")
 
 
 class TestOverview:

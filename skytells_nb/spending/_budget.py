@@ -289,7 +289,8 @@ class Budget(Observer):
                 self._ledger.give_back(ticket)
 
     async def ended(self, account: Account, prediction: Prediction) -> Prediction:
-        self._ledger.settle(account.origin, prediction.id, _paid(prediction))
+        if self._ledger.settle(account.origin, prediction.id, _paid(prediction)):
+            PRICES.doubt()  # it was raised, perhaps, since it was read: the next create shall know
         return prediction
 
     async def _estimate(self, connection: Connection | None, model: str, input: dict[str, Any]) -> Estimate:

@@ -115,6 +115,7 @@ class _Known:
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
     until: float = -inf
     found: Model | SkytellsError | None = None
+    is_doubted: bool = False
 
 
 class PriceList:
@@ -134,6 +135,7 @@ class PriceList:
             known = world[slug] = _Known(loop)
         async with known.lock:
             if known.until <= self._now():
+                known.is_doubted = known.is_doubted and known.until == -inf
                 try:
                     known.found = await get_model(connection, slug)
                 except SkytellsError as error:
@@ -150,6 +152,12 @@ class PriceList:
     def is_sandbox(self, origin: str) -> bool:
         """Return whether an origin called itself a sandbox, to whichever client."""
         return origin in self._sandboxes
+
+    def doubt(self) -> None:
+        """Read what is known once more, as something cost more than it was to: once until it is old."""
+        for world in self._worlds.values():
+            for known in world.values():
+                known.until, known.is_doubted = (known.until if known.is_doubted else -inf), True
 
     def forget(self) -> None:
         self._worlds.clear()

@@ -143,10 +143,13 @@ class Ledger:
         """Keep an entry of which nobody knows whether it was made."""
         self._change("key = ?", (entry.key,), settled=1)
 
-    def settle(self, origin: str, identifier: str, paid: Decimal | None) -> None:
-        """Replace a reservation by the real cost; an unknown one keeps it."""
+    def settle(self, origin: str, identifier: str, paid: Decimal | None) -> bool:
+        """Replace a reservation by the real cost; an unknown one keeps it. Return if it was too small."""
         known = {} if paid is None else {"paid": str(paid)}
-        self._change("origin = ? AND id = ?", (origin, identifier), settled=1, **known)
+        row = self._change("origin = ? AND id = ?", (origin, identifier), settled=1, **known)
+        if paid is None or row is None:
+            return False
+        return bool(row["priced"]) and paid > Decimal(row["reserved"])
 
     def earlier(self, origin: str, sandbox: bool, day: date, spent: Decimal) -> None:
         """Note what was spent on a day without this budget."""
@@ -175,13 +178,14 @@ class Ledger:
         """Make a lock of its own, in a child: another thread may have held the parent's."""
         self._lock = RLock()
 
-    def _change(self, where: str, values: tuple[str, ...], **changes: Any) -> None:
+    def _change(self, where: str, values: tuple[str, ...], **changes: Any) -> dict[str, Any] | None:
         with self._books() as books:
             row = _find(books, where, values)
             if row is not None:
                 _count(books, row, -1)
                 _save(books, {**row, **changes})
                 _count(books, {**row, **changes}, 1)
+            return row
 
     @contextmanager
     def _books(self) -> Iterator[sqlite3.Connection]:

@@ -134,6 +134,38 @@ def test_a_range_reserves_its_high_end_and_settles_for_the_truth():
         assert (b.reserved, b.estimated) == (0, 0)
 
 
+def test_a_price_that_was_raised_is_read_anew_and_once():
+    price, reads = ["0.1"], []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        reads.append(request.url.path)
+        listed = {"namespace": "m", "pricing": {"amount": price[0], "unit": "prediction", "currency": "USD"}}
+        return httpx.Response(200, json=listed)
+
+    with (
+        Client(
+            "sk-" + "y" * 40, base_url="http://dearer.localhost/v1", transport=httpx.MockTransport(answer)
+        ) as client,
+        budget(10) as b,
+    ):
+        account = client.connection.account
+
+        def pay(number: int, cost: str) -> Decimal:
+            ticket = sky.run(b.before_create(account, "m", {}))
+            reserved = b.reserved
+            made = Prediction(f"p{number}", "succeeded", cost=Decimal(cost))
+            _through(b.created(account, ticket, made))
+            _through(b.ended(account, made))
+            return reserved
+
+        price[0] = "0.4"
+        assert pay(0, "0.4") == Decimal("0.40")
+        price[0] = "0.6"
+        assert [pay(n, "0.6") for n in (1, 2)] == [Decimal("0.40"), Decimal("0.60")]
+        assert [pay(n, "0.7") for n in (3, 4)] == [Decimal("0.60")] * 2
+        assert len(reads) == 2, "what costs more than is listed is not asked for each time"
+
+
 def test_what_the_api_refuses_gives_its_reservation_back(sandbox: Sandbox, client: Client):
     sandbox.faults.next("content_policy")
     with budget(1) as b, pytest.raises(ContentPolicyError):

@@ -263,21 +263,26 @@ class _Stream(Generic[A]):
         """Whether nothing more will come."""
         return self._source.closed or self._source.ended
 
-    def _read_already(self) -> SkytellsError:
-        return SkytellsError(
-            "This stream is being read already, by another task or thread. Read it in one place, and hand "
-            "its pieces on."
-        )
+    def _begin(self) -> None:
+        if not self._reading.acquire(blocking=False):
+            raise SkytellsError(
+                "This stream is being read already, by another task or thread. Read it in one place, and "
+                "hand its pieces on."
+            )
 
-    def _is_over(self) -> bool:
-        """Return whether no piece will come; raises what ended it."""
+    def _next(self, over: type[Exception]) -> Piece | None:
+        """Return the next piece, None where it has not come yet; raises ``over`` or what ended it."""
         source = self._source
-        source.bell.hush()
-        ended = source.ended  # before looking, since the last pieces come before the end
-        if source.closed or (not source.look() and ended):
-            source.end()
-            return True
-        return False
+        if source.closed or not source.pieces:
+            source.bell.hush()
+            ended = source.ended  # before looking, since the last pieces come before the end
+            if source.closed or (not source.look() and ended):
+                source.end()
+                raise over
+            if not source.pieces:
+                return None
+        source.last = source.pieces.popleft()
+        return source.last
 
     def __repr__(self) -> str:
         state = "ended" if self._source.ended else "closed" if self._source.closed else "open"
@@ -317,21 +322,15 @@ class TextStream(_Stream[A]):
         SkytellsError
             The typed error that the API sent in its place.
         """
-        if not self._reading.acquire(blocking=False):
-            raise self._read_already()
-        source = self._source
+        self._begin()
         try:
-            while not source.pieces or source.closed:
-                if self._is_over():
-                    raise StopIteration
-                if not source.pieces:
-                    try:
-                        source.bell.wait()
-                    except BaseException:
-                        source.abandon()
-                        raise
-            source.last = source.pieces.popleft()
-            return source.last
+            while (piece := self._next(StopIteration)) is None:
+                try:
+                    self._source.bell.wait()
+                except BaseException:
+                    self._source.abandon()
+                    raise
+            return piece
         finally:
             self._reading.release()
 
@@ -375,21 +374,15 @@ class AsyncTextStream(_Stream[A]):
 
     async def __anext__(self) -> Piece:
         """Return the next piece, as soon as it is there; raises as `TextStream` does."""
-        if not self._reading.acquire(blocking=False):
-            raise self._read_already()
-        source = self._source
+        self._begin()
         try:
-            while not source.pieces or source.closed:
-                if self._is_over():
-                    raise StopAsyncIteration
-                if not source.pieces:
-                    try:
-                        await source.bell.heard()
-                    except BaseException:
-                        source.abandon()
-                        raise
-            source.last = source.pieces.popleft()
-            return source.last
+            while (piece := self._next(StopAsyncIteration)) is None:
+                try:
+                    await self._source.bell.heard()
+                except BaseException:
+                    self._source.abandon()
+                    raise
+            return piece
         finally:
             self._reading.release()
 

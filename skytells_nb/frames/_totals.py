@@ -8,11 +8,11 @@ import warnings
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
-from difflib import get_close_matches
 from typing import Any, Final
 
 import pandas as pd
 
+from ..checks import did_you_mean
 from ..exceptions import InvalidInputError, SkytellsWarning
 from ..formatting import CREDITS, format_cost, format_count, format_number
 from ..models import STATUSES, is_done, parse_amount
@@ -45,11 +45,10 @@ def require_columns(frame: pd.DataFrame, names: Iterable[str]) -> None:
     """Refuse a frame without these columns, and name the near ones."""
     for name in names:
         if name not in frame.columns:
-            near = get_close_matches(str(name), [str(column) for column in frame.columns], n=1)
-            hint = f" Did you mean {near[0]!r}?" if near else ""
+            known = [str(column) for column in frame.columns]
             raise InvalidInputError(
-                f"This frame has no column {name!r}.{hint} Its columns are "
-                f"{', '.join(map(str, frame.columns))}."
+                f"This frame has no column {name!r}.{did_you_mean(str(name), known)} Its columns are "
+                f"{', '.join(known)}."
             )
 
 

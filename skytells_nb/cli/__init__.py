@@ -17,7 +17,12 @@ __all__ = ["main"]
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command, the words of the command line unless given, and return the exit code."""
     parser = _parser()
-    parsed, rest = parser.parse_known_args(arguments)
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    if words == ["predictions"] or (
+        words[:1] == ["predictions"] and words[1].startswith("--") and words[1] != "--help"
+    ):
+        words.insert(1, "list")  # which is what it is without an action
+    parsed, rest = parser.parse_known_args(words)
     if parsed.command is None:
         parser.print_help()
         return 0

@@ -282,7 +282,7 @@ def test_predictions_are_listed_by_model_status_and_time(kept, capsys):
         (["--limit", "1"], 1),
         (["--limit", "0"], 2),
     ):
-        assert main(["predictions", "list", *words]) == 0
+        assert main(["predictions", *(["list"] * (seen < 2)), *words]) == 0
         lines = capsys.readouterr().out.splitlines()[1:]
         assert (f"{seen} prediction" in lines[-1]) if seen else (lines == ["No predictions."])
         assert len([line for line in lines if line.startswith("sandbox-")]) == seen

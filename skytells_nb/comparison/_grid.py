@@ -123,10 +123,14 @@ class Comparison(Finished, Drawn):
         self._given, self._index = self.cells if given is None else tuple(given), index
 
     def __getitem__(self, place: tuple[int, int]) -> Cell:
-        row, column = place
-        found = self._places[
-            range(len(self.prompts))[row] * len(self.columns) + range(len(self.columns))[column]
-        ]
+        deep, wide = len(self.prompts), len(self.columns)
+        try:
+            row, column = place
+            found = self._places[range(deep)[row] * wide + range(wide)[column]]
+        except (TypeError, ValueError, IndexError):
+            raise InvalidInputError(
+                f"There is no cell [{place!r:.60}]. It takes a row below {deep} and a column below {wide}."
+            ) from None
         if found is None:
             raise InvalidInputError("Nothing was asked for this row and column.")
         return found

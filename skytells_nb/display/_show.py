@@ -53,7 +53,7 @@ def to_html(x: object, *, full: bool = False) -> str:
     return _draw(things_in(x), None if full else options.cell_budget, 0)[0]
 
 
-def show(x: object, *, full: bool = False) -> None:
+def show(x: object, *more: object, full: bool = False) -> None:
     """Show something where you are: drawn in a notebook, as text in a terminal.
 
     Parameters
@@ -62,6 +62,8 @@ def show(x: object, *, full: bool = False) -> None:
         A prediction or a model, a list of them, the API's JSON for one, a result of the ``skytells`` package,
         a URL, a path, bytes, a Pillow image, an array of numbers, or a mixed list of all of these. A text
         model's answer is shown as Markdown; its stream is read to its end, and grows in place meanwhile.
+    *more : object
+        Others, shown together with it.
     full : bool
         Embed the originals, whatever they take, instead of thumbnails within ``sky.options.cell_budget``.
 
@@ -78,6 +80,7 @@ def show(x: object, *, full: bool = False) -> None:
     truefusion · queued · p1
       Queued: Waiting for its turn; client.predictions.wait(prediction) follows it.
     """
+    x = [x, *more] if more else x
     # In a notebook's kernel somebody has imported IPython already.
     ipython = sys.modules.get("IPython")
     shell: Any = None if ipython is None else ipython.get_ipython()

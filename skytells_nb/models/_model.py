@@ -344,6 +344,11 @@ class ModelList(Finished, Drawn, list[Model]):
             return type(self)(super().__getitem__(index))
         return super().__getitem__(index)
 
+    def __contains__(self, model: object) -> bool:
+        return (
+            any(each.id == model for each in self) if isinstance(model, str) else super().__contains__(model)
+        )
+
     def __repr__(self) -> str:
         return one_line(f"ModelList of {len(self)}: {', '.join(model.id for model in self)}")
 

@@ -202,6 +202,9 @@ def test_it_is_its_predictions_wherever_those_are_taken(client, capsys):
     grid = sky.compare(models=MODELS[1], prompts=["a fox", "an owl"], client=client)
     assert [made.prompt for made in grid] == ["a fox", "an owl"]
     assert (len(grid), len(sky.predictions_frame(grid)), repr(sky.gallery(grid))) == (2, 2, "<Gallery of 2>")
+    for place in ("a fox", (2, 0), 0):
+        with pytest.raises(exceptions.InvalidInputError, match="a row below 2 and a column below 1"):
+            grid[place]
     capsys.readouterr()
     sky.show(grid)
     assert capsys.readouterr().out == f"{grid!r}\n"

@@ -136,6 +136,14 @@ def test_in_a_terminal_it_writes_text(make, capsys):
     assert "“an owl”" in capsys.readouterr().out
 
 
+def test_several_are_shown_together(make, capsys):
+    one, other = make(prompt="a fox"), make(prompt="an owl")
+    show([one, other])
+    told = capsys.readouterr().out
+    show(one, other)
+    assert capsys.readouterr().out == told
+
+
 def test_in_a_kernel_it_publishes_both_kinds(make, monkeypatch):
     published = []
     shell = types.SimpleNamespace(

@@ -190,6 +190,7 @@ class TestAList:
         models = ModelList([Model("a"), Model("b")])
         assert isinstance(models, list)
         assert models["b"] is models[1]
+        assert ["b" in models, "c" in models, models[1] in models] == [True, False, True]
         assert isinstance(models[:1], ModelList)
         assert repr(models) == "ModelList of 2: a, b"
 

@@ -33,7 +33,11 @@ _SENT_BY_NAME: Final = frozenset({"image", "video", "audio", "model"})
 
 
 def prepare(
-    input: Mapping[str, Any], schema: Mapping[str, Any] | None = None, *, origin: str | None = None
+    input: Mapping[str, Any],
+    schema: Mapping[str, Any] | None = None,
+    *,
+    origin: str | None = None,
+    lasting: bool = False,
 ) -> dict[str, Any]:
     """Convert every value of what ``predictions.create`` was given to what a model takes, by its schema.
 
@@ -44,30 +48,31 @@ def prepare(
 
     Where the schema takes an array, one value becomes a list of one and a Prediction the list of its outputs,
     and where it takes a file, a text is a file's path. An output of another API than ``origin`` is sent as
-    data, since that API's URLs may be out of its reach.
+    data, since that API's URLs may be out of its reach. What is to be ``lasting`` has a file's data also
+    while its URL lives.
     """
-    rules = parse(schema)
-    return {name: to_plain(_converted(value, rules.get(name), origin)) for name, value in input.items()}
+    rules, how = parse(schema), (origin, lasting)
+    return {name: to_plain(_converted(value, rules.get(name), *how)) for name, value in input.items()}
 
 
-def _converted(value: Any, rule: Property | None, origin: str | None) -> Any:
+def _converted(value: Any, rule: Property | None, origin: str | None, lasting: bool) -> Any:
     wants_list = rule is not None and "array" in rule.types and "string" not in rule.types
     value = as_lists(value, rule)
     if is_array(value) and value.ndim == 4 and (wants_list or len(value) == 1):
         value = list(value) if wants_list else value[0]  # pictures as models of one's own give them
     if isinstance(value, Prediction):
         amount = len(value.output or ()) if wants_list else 1
-        found = [_from_prediction(value, position, origin) for position in range(max(1, amount))]
+        found = [_from_prediction(value, at, origin, lasting) for at in range(max(1, amount))]
         of = rule.item if rule is not None and wants_list else rule
         if of is not None and of.media and value.output and form_of(value, 0) == "text":
             raise InvalidInputError(f"{of.name or 'This'} takes a file, and prediction {value.id} is text.")
         return found if wants_list else found[0]
     if isinstance(value, Mapping):
         inner = {} if rule is None else {each.name: each for each in rule.properties}
-        return {key: _converted(item, inner.get(key), origin) for key, item in value.items()}
+        return {key: _converted(item, inner.get(key), origin, lasting) for key, item in value.items()}
     item_rule = None if rule is None else rule.item
     if isinstance(value, list | tuple):
-        return [_converted(item, item_rule, origin) for item in value]
+        return [_converted(item, item_rule, origin, lasting) for item in value]
     if isinstance(value, str):
         uri = _from_text(value, item_rule if wants_list else rule)
     elif is_picture(value) and rule is not None and not rule.media and not (item_rule and item_rule.media):
@@ -105,7 +110,7 @@ def _from_text(text: str, rule: Property | None) -> str | None:
     return _from_path(path)
 
 
-def _from_prediction(prediction: Prediction, position: int, origin: str | None) -> str:
+def _from_prediction(prediction: Prediction, position: int, origin: str | None, lasting: bool) -> str:
     outputs = prediction.output or []
     if prediction.status != "succeeded" or not is_gone(prediction):
         position_of(prediction, position)
@@ -121,7 +126,7 @@ def _from_prediction(prediction: Prediction, position: int, origin: str | None) 
         # A sandbox's own pictures only a sandbox can reach.
         hosts = [urlsplit(text).hostname or "" for text in (outputs[position], prediction.origin or "")]
         is_public = all(kind_of_address(address) is None for address in literal(hosts[0]))
-        if is_public or hosts[0] == hosts[1]:
+        if (is_public or hosts[0] == hosts[1]) and not (lasting and local_file(prediction, position)):
             return outputs[position]
     path = local_file(prediction, position)
     if path is not None:

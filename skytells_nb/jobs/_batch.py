@@ -144,7 +144,7 @@ def batch(
     if inputs is None:
         return run(job.run(None))
     schema = job.take(job.client.as_sync().models.get(job.model)) if _is_many(inputs) else None
-    given = Inputs(job.model, inputs, schema, job.client.base_url, route=job.route)
+    given = Inputs(job.model, inputs, schema, job.client.base_url, route=job.route, kept=bool(job.address))
     try:
         while given.read(_AT_ONCE):
             continue
@@ -201,7 +201,7 @@ async def abatch(
     if inputs is None:
         return await on_loop(job.run(None))
     schema = job.take(await job.client.models.get(job.model)) if _is_many(inputs) else None
-    given = Inputs(job.model, inputs, schema, job.client.base_url, route=job.route)
+    given = Inputs(job.model, inputs, schema, job.client.base_url, route=job.route, kept=bool(job.address))
     try:
         more = True
         while more:

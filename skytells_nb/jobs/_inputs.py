@@ -11,6 +11,7 @@ import json
 import tempfile
 from array import array
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from hashlib import blake2b
 from itertools import islice
 from typing import Any, Final
@@ -18,7 +19,7 @@ from typing import Any, Final
 from ..api import as_text_input, check_text_input, create_request, is_ready
 from ..archive import prepare
 from ..exceptions import InvalidInputError, SkytellsError
-from ..models import AnsweringRoute, Model
+from ..models import AnsweringRoute, Model, Prediction
 from ..schema import Checker, as_record, as_text, is_frame, labels_of, rows_of, to_plain
 
 MOST: Final = 10_000_000
@@ -35,7 +36,8 @@ class Inputs:
     """The inputs of one batch, in order: dicts, prompts, or a DataFrame whose columns are inputs.
 
     Files and predictions among them become what the API at ``origin`` can read. With the
-    ``route`` of a text model a prompt, and a ``system``, become what that takes.
+    ``route`` of a text model a prompt, and a ``system``, become what that takes. What is ``kept`` until its
+    turn, in a database or in a file here, has no URL in it that lives for minutes alone.
     """
 
     def __init__(
@@ -46,6 +48,7 @@ class Inputs:
         origin: str,
         *,
         route: AnsweringRoute | None = None,
+        kept: bool = False,
     ) -> None:
         if isinstance(given, str | bytes | Mapping | Model) or not (
             is_frame(given) or isinstance(given, Iterable)
@@ -60,6 +63,7 @@ class Inputs:
         self._checker, self._route = Checker(schema), route
         self._given: Iterable[object] = rows_of(given)
         self._once = iter(self._given) is self._given
+        self._kept = kept or self._once
         self._source = iter(self._given)
         self._spool = tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY) if self._once else None  # noqa: SIM115 - open as long as the batch reads
         self._digests = bytearray()
@@ -150,13 +154,19 @@ class Inputs:
             raise InvalidInputError(f"it is {type(given).__name__}, and neither a dict nor a prompt")
         if self._route is not None:
             given = as_text_input(self._route, given)
+        lasting = None
         if not is_ready(given):
+            if _holds_prediction(given):
+                with suppress(InvalidInputError):  # too large for anything but a URL
+                    lasting = prepare(given, self._schema, origin=self._origin, lasting=True)
             given = prepare(given, self._schema, origin=self._origin)
         order = create_request(self._model, given)
         if self._route is not None:
             check_text_input(self._route, self._model, order.input)
-        digest = blake2b("\n".join(order.key).encode("utf-8", "surrogatepass"), digest_size=16).digest()
-        return order.input, digest
+        if lasting is None:
+            return order.input, _digest(order.key)
+        kept = create_request(self._model, lasting)  # by which an item is known, whenever it is asked for
+        return (kept if self._kept else order).input, _digest(kept.key)
 
     def _label(self, position: int) -> str:
         if self.labels is None:
@@ -184,3 +194,13 @@ class Inputs:
                 ]
             )
         )
+
+
+def _holds_prediction(value: object) -> bool:
+    if isinstance(value, Mapping | list | tuple):
+        return any(map(_holds_prediction, value.values() if isinstance(value, Mapping) else value))
+    return isinstance(value, Prediction)
+
+
+def _digest(key: Iterable[str]) -> bytes:
+    return blake2b("\n".join(key).encode("utf-8", "surrogatepass"), digest_size=16).digest()

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import itertools
 from contextlib import closing
-from dataclasses import make_dataclass
+from dataclasses import make_dataclass, replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ import pytest
 
 from skytells_nb.exceptions import InvalidInputError
 from skytells_nb.jobs._inputs import Inputs
+from skytells_nb.models import Prediction
 from skytells_nb.schema import labels_of, rows_of
 
 SCHEMA = {
@@ -134,6 +136,26 @@ def test_files_become_what_the_api_can_read(tmp_path: Path, given: type):
     picture.write_bytes(b"GIF89a")
     inputs = read([{"prompt": "bigger", "image": given(picture)}], WITH_PICTURE)
     assert next(inputs.reread())["image"] == "data:image/gif;base64,R0lGODlh"
+
+
+def test_an_output_is_one_item_before_and_after_its_url_is_gone(tmp_path: Path):
+    picture, url = tmp_path / "dot.gif", "https://delivery.example/a.gif"
+    picture.write_bytes(b"GIF89a")
+    data = "data:image/gif;base64,R0lGODlh"
+    made = Prediction("p1", "succeeded", output=[url], files=(picture,), completed_at=datetime.now(UTC))
+    old = replace(made, completed_at=made.completed_at - timedelta(hours=1))  # type: ignore[operator]  # it has one
+    keys = set()
+    for named, sent in ((made, url), (old, data), (picture, data)):
+        inputs = read([{"image": named}], WITH_PICTURE)
+        assert next(inputs.reread())["image"] == sent
+        keys.add(inputs.key(0))
+    assert len(keys) == 1
+    with closing(read(iter([{"image": made}]), WITH_PICTURE)) as spooled:
+        assert (next(spooled.reread())["image"], spooled.key(0)) == (data, *keys)
+    given = [{"image": made}]
+    inputs = read(given, WITH_PICTURE)
+    given[0]["image"] = old  # as it is by the time that its turn comes
+    assert next(inputs.reread())["image"] == data
 
 
 @pytest.mark.parametrize("given", [Path, str])

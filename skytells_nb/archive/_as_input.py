@@ -20,7 +20,7 @@ from ..filetypes import HEAD, file_type, is_path_like, path_of, sniff
 from ..formatting import format_bytes
 from ..models import Prediction, is_gone
 from ..pictures import PictureError, encode, is_array, is_picture
-from ..schema import Property, as_lists, parse, to_plain
+from ..schema import PROMPT_NAMES, Property, as_lists, parse, to_plain
 from ._download import form_of, is_young
 from ._load_save import local_file, position_of
 from ._serialize import decode_data_uri
@@ -62,10 +62,15 @@ def _converted(value: Any, rule: Property | None, origin: str | None, lasting: b
         value = list(value) if wants_list else value[0]  # pictures as models of one's own give them
     if isinstance(value, Prediction):
         amount = len(value.output or ()) if wants_list else 1
-        found = [_from_prediction(value, at, origin, lasting) for at in range(max(1, amount))]
         of = rule.item if rule is not None and wants_list else rule
-        if of is not None and of.media and value.output and form_of(value, 0) == "text":
-            raise InvalidInputError(f"{of.name or 'This'} takes a file, and prediction {value.id} is text.")
+        if of is not None and value.output and bool(of.media) == (form_of(value, 0) == "text"):
+            if of.media:
+                raise InvalidInputError(
+                    f"{of.name or 'This'} takes a file, and prediction {value.id} is text."
+                )
+            if of.name in PROMPT_NAMES:
+                raise InvalidInputError(f"{of.name} takes words, and prediction {value.id} is a file.")
+        found = [_from_prediction(value, at, origin, lasting) for at in range(max(1, amount))]
         return found if wants_list else found[0]
     if isinstance(value, Mapping):
         inner = {} if rule is None else {each.name: each for each in rule.properties}

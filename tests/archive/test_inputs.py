@@ -86,6 +86,12 @@ def test_a_prediction_without_an_output_or_of_text_is_no_file() -> None:
             as_input(Prediction.from_api({"id": "p1", **facts}), wanted)
 
 
+def test_a_picture_is_no_prompt() -> None:
+    fox = Prediction.from_api({"id": "p1", "status": "succeeded", "output": ["https://cdn.example/a.png"]})
+    with pytest.raises(InvalidInputError, match="prompt takes words, and prediction p1 is a file"):
+        prepare({"prompt": fox}, {"properties": {"prompt": {"type": "string"}}})
+
+
 def test_a_text_output_is_sent_as_its_text() -> None:
     assert as_input(made("p1", "a poem", model={"name": "s", "type": "text"})) == "a poem"
 

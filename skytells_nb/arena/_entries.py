@@ -14,8 +14,8 @@ from decimal import Decimal
 from typing import Any, Final
 
 from ..aio import gather, on_loop, run
-from ..api import AsyncClient, as_text_input, ask_for_prediction, find_reusable
-from ..archive import Archive
+from ..api import AsyncClient, as_text_input, ask_for_prediction, find_reusable, is_ready
+from ..archive import Archive, prepare
 from ..checks import check_texts, check_variations
 from ..exceptions import InvalidInputError, SkytellsError, warn_user
 from ..formatting import format_cost, format_count
@@ -68,7 +68,9 @@ def parse_tasks(prompts: object, inputs: object) -> list[Task]:
     tasks = []
     for prompt in check_texts("prompts", prompts):
         for variation in variations:
-            text = json.dumps({**variation, "prompt": prompt}, sort_keys=True, default=str)
+            # By their content: a picture's repr has an address, an output's URL is renewed.
+            known = variation if is_ready(variation) else prepare(variation, lasting=True)
+            text = json.dumps({**known, "prompt": prompt}, sort_keys=True, default=str)
             seen[text] += 1  # an equal task is another: two takes of one prompt
             digest = hashlib.blake2b(f"{seen[text]} {text}".encode(), digest_size=12).hexdigest()
             tasks.append(Task(prompt, variation, digest))

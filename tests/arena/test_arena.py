@@ -9,9 +9,11 @@ from types import SimpleNamespace
 
 import httpx
 import pytest
+from PIL import Image
 
 import skytells_nb as sky
 from skytells_nb import exceptions
+from skytells_nb.arena._entries import parse_tasks
 from skytells_nb.arena._widget import _blind_html
 from skytells_nb.sandbox import media
 
@@ -54,6 +56,13 @@ def better(pair):
 def vote_on_everything(arena, choose=better):
     while arena.pair is not None:
         arena.vote(choose(arena.pair))
+
+
+def test_a_task_is_known_again_by_the_picture_that_it_begins_with():
+    picture = Image.new("RGB", (8, 8), "teal")
+    given = (picture, picture.copy(), Image.new("RGB", (8, 8)))
+    keys = [parse_tasks("a fox", {"image": each})[0].key for each in given]
+    assert keys[0] == keys[1] != keys[2]
 
 
 def test_pictures_are_priced_made_once_and_taken_from_the_archive_then(sandbox, client, capsys):

@@ -61,6 +61,14 @@ def is_url(place: object) -> bool:
     return isinstance(place, str) and re.match(r"[A-Za-z][A-Za-z0-9+.-]+://", place) is not None
 
 
+def as_text(place: str | os.PathLike[str]) -> str:
+    """Return a path or a URL as text, and a URL that was made a path, ``s3:/bucket``, as one again."""
+    slashes = {"file": ":///"}
+    return re.sub(
+        r"^(s3|gs|az|file):/(?!/)", lambda found: found[1] + slashes.get(found[1], "://"), os.fspath(place)
+    )
+
+
 def open_storage(place: str | Path, *, endpoint: str | None = None) -> Storage:
     """Return the place that a path or a URL names; nothing is asked of it yet."""
     if not is_url(place):

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from buckets import Bucket
 
-from skytells_nb._storage import Folder, Storage, open_storage
+from skytells_nb._storage import Folder, Storage, as_text, open_storage
 from skytells_nb.exceptions import InvalidInputError, SkytellsError
 
 
@@ -122,6 +122,13 @@ def test_a_folder_that_refuses_says_what_to_do(tmp_path: Path):
 def test_what_is_no_place_is_refused(url: str):
     with pytest.raises(InvalidInputError, match="s3://bucket/prefix"):
         open_storage(url)
+
+
+def test_a_url_that_was_made_a_path_is_one_again(tmp_path: Path):
+    for url in ("s3://bucket/team", "gs://b", "file:///disk/team"):
+        assert as_text(Path(url)) == as_text(url) == url
+    for path in (tmp_path, "s3", "./file:/x"):
+        assert as_text(path) == str(path)
 
 
 def test_credentials_are_read_as_amazons_tools_read_them(

@@ -14,7 +14,7 @@ from weakref import WeakValueDictionary
 
 from .. import _lazy
 from .._options import options
-from .._storage import is_url, open_storage
+from .._storage import as_text, is_url, open_storage
 from ..api import Account, Observer, check_status, parse_bounds
 from ..checks import check_whole, expected
 from ..exceptions import InvalidInputError, SkytellsError
@@ -104,7 +104,7 @@ class Archive(Observer):
             raise expected("path", "the path of a folder, or the URL of a bucket", path)
         _check_text("endpoint", endpoint, optional=True)
         check_whole("cache_size", cache_size, 0)
-        self.url = path if isinstance(path, str) and is_url(path) else None
+        self.url = as_text(path) if is_url(as_text(path)) else None
         if self.url is None and (endpoint is not None or cache is not None):
             raise expected("path", "the URL of a bucket where endpoint or cache is given", path)
         self._options: dict[str, Any] = {"endpoint": endpoint, "cache": cache, "cache_size": cache_size}

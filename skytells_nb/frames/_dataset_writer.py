@@ -18,7 +18,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from .._storage import Storage, open_storage, require_write_once
+from .._storage import Storage, as_text, open_storage, require_write_once
 from ..exceptions import InvalidInputError
 from ..models import is_sandbox_id
 from ..pricing import PLAUSIBLE
@@ -61,7 +61,7 @@ def append_table(table: Any, path: Any) -> int:
     """Append the rows of an Arrow table with the columns of a dataset; return how many were new."""
     load_arrow()
     compute = import_module("pyarrow.compute")
-    url = os.path.expanduser(str(path))
+    url = os.path.expanduser(as_text(str(path)))
     store = open_storage(url)
     # Of two keys of one account an archive has a prediction twice.
     best = best_rows(table)

@@ -25,6 +25,7 @@ from typing import Any, Final
 import numpy as np
 import pandas as pd
 
+from .._storage import as_text
 from ..api import parse_bounds
 from ..checks import require_package
 from ..exceptions import InvalidInputError, SkytellsError
@@ -118,7 +119,7 @@ def is_dataset(source: object) -> bool:
     text = os.fspath(source) if isinstance(source, str | os.PathLike) else None
     if not isinstance(text, str) or not text:
         return False
-    text = os.path.expanduser(text)
+    text = os.path.expanduser(as_text(text))
     folder = Path(text).is_dir() and not (Path(text) / "index.sqlite").exists()
     return "://" in text or folder or text.endswith(".parquet") or _WILD.search(text) is not None
 
@@ -152,7 +153,7 @@ class _Part:
 
 
 def _find(source: Any) -> _Files:
-    text = os.path.expanduser(os.fspath(source))
+    text = os.path.expanduser(as_text(source))
     load_arrow()
     fs = import_module("pyarrow.fs")
     address, _, query = text.partition("?") if "://" in text else (text, "", "")

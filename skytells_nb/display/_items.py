@@ -179,8 +179,12 @@ def things_in(x: object) -> list[Prediction | Model | DisplayItem]:
         return [_from_path(Path(x))]
     if isinstance(x, bytes | bytearray | memoryview):
         return [DisplayItem(FileContent(data=bytes(x)), x)]
-    if is_picture(x):
-        return [DisplayItem(_encoded(x), x)]
+    if is_picture(x):  # as the file that it would be, without loss
+        try:
+            return [DisplayItem(FileContent(data=encode(x, "PNG", fast=True)), x)]
+        except PictureError as error:
+            words = error.detail[:1].upper() + error.detail[1:]
+            return [DisplayItem(Message(error.title, words), x)]
     raw = _sdk_json(x)
     if raw is not None:
         return things_in(raw)
@@ -309,14 +313,6 @@ def _from_path(path: Path) -> DisplayItem:
             )
         raise InvalidInputError(f"{shown!r} is neither a file nor a URL. Use print() for text.")
     return DisplayItem(FileContent(path=path), path)
-
-
-def _encoded(picture: Any) -> Content:
-    """Encode a Pillow image or an array without loss, as the file that it would be."""
-    try:
-        return FileContent(data=encode(picture, "PNG", fast=True))
-    except PictureError as error:
-        return Message(error.title, error.detail[:1].upper() + error.detail[1:])
 
 
 def _sdk_json(x: object) -> object:

@@ -110,25 +110,16 @@ def _draw(
         run: list[Any] = list(group)
         if models:
             parts.append(model_card(run[0]) if len(run) == 1 else models_table(run))
-        else:
-            html, drawn = _draw_outputs(run, budget, reserve)
-            parts.append(html)
-            items += drawn
+            continue
+        several = len(run) > 1 and all(isinstance(thing, Prediction) for thing in run)
+        html, drawn = page(
+            items_of(run, map(caption_of, run)),
+            size=options.thumbnail_size,
+            budget=budget,
+            reserve=reserve,
+            head=" · ".join(filter(None, (count_text(run), total_text(run)))) if several else "",
+            together=len(run) == 1,
+        )
+        parts.append(html)
+        items += drawn
     return "".join(parts), items
-
-
-def _draw_outputs(
-    things: Sequence[Prediction | DisplayItem], budget: int | None, reserve: int
-) -> tuple[str, list[DisplayItem]]:
-    predictions = [thing for thing in things if isinstance(thing, Prediction)]
-    head = ""
-    if len(predictions) == len(things) > 1:
-        head = " · ".join(part for part in (count_text(predictions), total_text(predictions)) if part)
-    return page(
-        items_of(things, map(caption_of, things)),
-        size=options.thumbnail_size,
-        budget=budget,
-        reserve=reserve,
-        head=head,
-        together=len(things) == 1,
-    )

@@ -213,7 +213,8 @@ def column(
         case "time":
             return _times(name, given)
         case "object":
-            return dtypes.mixed([_plain(parse_json(cell)) for cell in given])
+            values = [_plain(parse_json(cell)) for cell in given]
+            return dtypes.objects(values) if is_own(name) else dtypes.mixed(values)
     restored = _of_dtype(given, dtype)
     return _inferred(given, name) if restored is None else restored
 
@@ -307,9 +308,14 @@ def _of_dtype(given: Sequence[Any], dtype: Any) -> Any:
         return None
 
 
+def is_own(name: str) -> bool:
+    """Whether somebody has put the column beside those of predictions, so that no server wrote it."""
+    return name not in COLUMNS and not name.startswith("input.")
+
+
 def _text_column(name: str, texts: Sequence[str | None]) -> Any:
     """Return a column of text; one that no server wrote as it is."""
-    if name not in COLUMNS and not name.startswith("input."):
+    if is_own(name):
         with suppress(UnicodeEncodeError):  # halves of surrogates
             return pd.array(dtypes.objects(texts), dtype=dtypes.TEXT)
     return dtypes.text(texts)

@@ -337,33 +337,24 @@ def response_json(answer: Completion, ask: TextRequest, status: str) -> dict[str
         "input_tokens_details": {"cached_tokens": 0},
         "output_tokens_details": {"reasoning_tokens": answer.reasoning},
     }
-    sides = ((side, _filters(side, ask)) for side in ("prompt", "completion"))
+    filters = []
+    for side in ("prompt", "completion"):
+        found = _filters(side, ask)
+        blocked = any(each["filtered"] for each in found.values())
+        about = {"blocked": blocked, "source_type": side, "content_filter_results": found}
+        filters.append({**about, **_SHAPES["filter"]})
     return {
         "id": answer.id,
-        "object": "response",
         "created_at": answer.created,
         "completed_at": answer.created if ended else None,
         "status": status,
-        "background": False,
         "model": answer.model,
-        "error": None,
-        "incomplete_details": None,
+        **_SHAPES["response"],
         **_SHAPES["echoes"],
         **echoes,
         "output": [_item(answer, "completed")] if ended else [],
         "usage": usage if ended and "no-usage" not in ask.quirks else None,
-        "content_filters": [
-            {
-                "blocked": any(each["filtered"] for each in found.values()),
-                "source_type": side,
-                "content_filter_raw": [],
-                "content_filter_results": found,
-                "content_filter_offsets": {"start_offset": 0, "end_offset": 0, "check_offset": 0},
-            }
-            for side, found in sides
-        ]
-        if ended
-        else None,
+        "content_filters": filters if ended else None,
     }
 
 
@@ -375,14 +366,8 @@ def _item(answer: Completion, status: str) -> dict[str, Any]:
     outputs, id = answer.outputs[0], answer.id[-12:]
     done = status == "completed"
     if outputs.tool:
-        arguments = outputs.arguments if done else ""
-        call = {
-            "type": "function_call",
-            "call_id": f"call_{id}",
-            "name": outputs.tool,
-            "arguments": arguments,
-        }
-        return {"id": f"fc_{id}", "status": status, **call}
+        call = {"name": outputs.tool, "arguments": outputs.arguments if done else ""}
+        return {"id": f"fc_{id}", "type": "function_call", "status": status, "call_id": f"call_{id}", **call}
     content = [_part(outputs.text)] if done else []
     return {"id": f"msg_{id}", "type": "message", "status": status, "role": "assistant", "content": content}
 

@@ -234,21 +234,25 @@ def _gallery(core: Core, now: int, every: int) -> HttpResponse:
 
 def _card(core: Core, name: str, jobs: list[Job], now: int, *, eager: bool) -> str:
     latest, *earlier = jobs
-    more = "".join(f"<li>{_image(core, name, each, eager=False)}</li>" for each in earlier)
+
+    def image(job: Job, *, eager: bool) -> str:
+        alt = f"Picture by {name}: {_short(str(job.input.get('prompt', '')), ALT) or 'no prompt'}"
+        return _image(core, job, alt, EDGE, "" if eager else ' loading="lazy"')
+
+    more = "".join(f"<li>{image(each, eager=False)}</li>" for each in earlier)
     strip = f'<ul class="earlier" aria-label="Earlier pictures by {escape(name)}">{more}</ul>' if more else ""
     prompt, age = str(latest.input.get("prompt", "")), _ago((now - latest.ends) / SECOND)
     return (
-        f'<li class="card"><figure>{_image(core, name, latest, eager=eager)}'
+        f'<li class="card"><figure>{image(latest, eager=eager)}'
         f"<figcaption><h2>{escape(name)} <time>{age}</time></h2>"
         f'<p class="prompt">{escape(_short(prompt, CAPTION))}</p></figcaption></figure>{strip}</li>'
     )
 
 
-def _image(core: Core, name: str, job: Job, *, eager: bool) -> str:
-    path = f"/class/{core.state.gallery}/{quote(job.id, safe='')}/{quote(job.files[0][0], safe='')}"
-    alt = f"Picture by {name}: {_short(str(job.input.get('prompt', '')), ALT) or 'no prompt'}"
-    lazily = "" if eager else ' loading="lazy"'
-    return f'<img src="{escape(path)}" alt="{escape(alt)}" width="384" height="384"{lazily} decoding="async">'
+def _image(core: Core, job: Job, alt: str, edge: int, more: str = "", below: str = "") -> str:
+    path = f"/class/{core.state.gallery}{below}/{quote(job.id, safe='')}/{quote(job.files[0][0], safe='')}"
+    sizes = f'width="{edge}" height="{edge}"{more} decoding="async"'
+    return f'<img src="{escape(path)}" alt="{escape(alt)}" {sizes}>'
 
 
 def _short(text: str, size: int) -> str:
@@ -412,10 +416,7 @@ def _next(core: Core, voter: str, key: str, pairs: list[Matchup]) -> tuple[str, 
 def _side(core: Core, job: Job, name: str) -> str:
     if job.text is not None:
         return f'<blockquote dir="auto">{escape(job.text)}</blockquote>'
-    path = f"/class/{core.state.gallery}/vote/{quote(job.id, safe='')}/{quote(job.files[0][0], safe='')}"
-    return (
-        f'<img src="{escape(path)}" alt="{name}" width="{VOTE_EDGE}" height="{VOTE_EDGE}" decoding="async">'
-    )
+    return _image(core, job, name, VOTE_EDGE, below="/vote")
 
 
 def _key_form(label: str) -> str:

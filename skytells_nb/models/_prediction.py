@@ -303,7 +303,7 @@ def is_gone(prediction: Prediction) -> bool:
 
 def lacks_output(prediction: Prediction) -> bool:
     """Whether it succeeded and shows no output: in a short form, or a moment before its output is there."""
-    return prediction.status == "succeeded" and prediction.output is None and not is_gone(prediction)
+    return prediction.status == "succeeded" and not prediction.output and not is_gone(prediction)
 
 
 class PredictionList(Finished, Drawn, list[Prediction]):

@@ -12,6 +12,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -310,3 +311,24 @@ begun.wait()
     with script(sandbox, code) as running:
         assert running.ends() == []
     assert sandbox.statuses == ["cancelled"]
+
+
+def test_a_thread_that_outlives_the_script_s_last_line_keeps_what_it_pays_for(
+    served: Callable[..., Served], tmp_path: Path
+) -> None:
+    code = f"""
+import concurrent.futures.thread, os
+
+client = sky.Client(archive={str(tmp_path)!r})
+
+def work():
+    while not concurrent.futures.thread._shutdown:  # Python has ended every pool
+        os.sched_yield()
+    made = client.predictions.create("truefusion-edge", {{"prompt": "x", "width": 64}})
+    print(len(made.files), "kept", flush=True)
+
+threading.Thread(target=work).start()
+"""
+    with script(served(seconds=0), code) as running:
+        running.says("1 kept")
+        assert running.ends() == []

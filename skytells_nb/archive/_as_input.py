@@ -164,6 +164,8 @@ def _from_open_file(file: Any) -> str:
         data = file.read(LIMIT + 1)
         if at is not None:
             file.seek(at)
+    except UnicodeDecodeError:
+        data = ""  # read as text, and none
     except Exception as error:
         raise InvalidInputError(
             f"{name} cannot be read: {str(error).rstrip('.')}. Open it again, or pass its path."

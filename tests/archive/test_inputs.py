@@ -237,6 +237,13 @@ def test_an_open_file_is_sent_whole_and_can_be_sent_again(tmp_path: Path) -> Non
         as_input(text)
 
 
+def test_a_file_that_is_open_as_text_is_said_to_be(tmp_path: Path) -> None:
+    (tmp_path / "fox.png").write_bytes(picture())
+    for file in ((tmp_path / "fox.png").open(encoding="utf-8"), io.StringIO("a fox")):
+        with file, pytest.raises(InvalidInputError, match="is open as text"):
+            as_input(file)
+
+
 def test_a_photo_from_a_phone_is_sent_upright() -> None:
     photo = Image.open(io.BytesIO(picture("JPEG", exif=_turned(6))))
     assert opened(as_input(photo)).size == (48, 64)

@@ -113,9 +113,12 @@ class ArchiveReader:
         """Return an input as it is compared: an output that is here counts by its file, also by its URL."""
 
         def read(url: str) -> bytes | None:
-            name = self.read(lambda db: index.file_of_url(db, account, url), None)
-            path = self._writer.store.path(name)
-            with suppress(OSError):
+            writer = self._writer
+            with suppress(SkytellsError, OSError):  # while the index is locked, or where the file is gone
+                name = writer.database.reading(
+                    lambda db: index.file_of_url(db, account, url), None, writer.patience
+                )
+                path = writer.store.path(name)
                 return None if path is None else path.read_bytes()
             return None
 

@@ -9,8 +9,9 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
-from archive.scenery import Assets, Keep, made, picture
+from archive.scenery import Assets, Carry, Keep, made, picture
 
+from skytells_nb.api import Account
 from skytells_nb.archive import Archive, Rating
 from skytells_nb.exceptions import SkytellsError, SkytellsWarning
 
@@ -52,6 +53,16 @@ def test_a_locked_index_loses_no_picture(how: str, keep: Keep, hasty: Archive, a
     assert len(hasty) == 2
     assert [stored.path is not None for stored in hasty.outputs(ID)] == [True, True]
     assert list((hasty.path / ".unindexed").iterdir()) == []
+
+
+def test_a_create_with_a_url_does_not_fail_for_it(
+    keep: Keep, hasty: Archive, account: Account, carry: Carry
+) -> None:
+    keep(made("before", "x", **TEXT))
+    hasty.close()
+    asked = {"image": "https://delivery.example/a.png"}
+    with locked(hasty.path, "EXCLUSIVE"):
+        assert carry(hasty.before_create(account, "painter", asked)) == ("painter", asked)
 
 
 def test_what_was_kept_while_it_was_locked_is_not_fetched_again(

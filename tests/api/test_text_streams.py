@@ -8,7 +8,8 @@ import json
 import signal
 import socket
 import threading
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 
 import pytest
 
@@ -157,13 +158,18 @@ def test_breaking_off_a_loop_over_a_stream_that_nobody_holds_closes_it(client, s
     assert server.left.wait(20)
 
 
+@contextmanager
+def interrupted_in(seconds: float) -> Iterator[None]:
+    """Interrupt the main thread so long after the block has begun, as the stop button does."""
+    threading.Timer(seconds, signal.pthread_kill, (threading.main_thread().ident, signal.SIGINT)).start()
+    yield
+
+
 def test_an_interrupt_closes_the_connection(client, server):
     stream = opened(client)
     server.send(event("one"))
     assert next(stream).text == "one"
-    main = threading.main_thread().ident
-    threading.Timer(0.05, signal.pthread_kill, (main, signal.SIGINT)).start()
-    with pytest.raises(KeyboardInterrupt):
+    with pytest.raises(KeyboardInterrupt), interrupted_in(0.05):
         next(stream)
     assert server.left.wait(20)
 

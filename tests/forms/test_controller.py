@@ -154,8 +154,8 @@ def interrupts() -> Iterator[Callable[[float], None]]:
 def test_an_interrupt_while_waiting_leaves_a_form_that_comes_to_rest(
     form: PromptForm, interrupts: Callable[[float], None]
 ):
-    interrupts(0.02)
     with suppress(KeyboardInterrupt):
+        interrupts(0.02)
         while True:
             form._actions.generate.click()
             form.wait(PATIENCE)

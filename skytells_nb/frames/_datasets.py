@@ -214,11 +214,20 @@ def _counted(fragments: Sequence[Any]) -> Iterator[tuple[Any, Any]]:
         for at, fragment in enumerate(fragments)
         if months[at] in doubtful
     }
-    best = best_rows(load_arrow().concat_tables(tables.values())) if tables else None
+    best = None
+    if tables:
+        rows, compute = load_arrow().concat_tables(tables.values()), import_module("pyarrow.compute")
+        anew = [table["id"] for at, table in tables.items() if marks[at].get("changes")]
+        if is_one:  # whose row was not written anew counts: the rest need not be sorted
+            ids = load_arrow().chunked_array([part for column in anew for part in column.chunks])
+            at_issue, best = compute.is_in(rows["id"], ids), np.ones(len(rows), dtype=bool)
+            best[at_issue.to_numpy()] = best_rows(rows.filter(at_issue))
+        else:
+            best = best_rows(rows)
     begin = 0
     for at, fragment in enumerate(fragments):
-        rows = len(tables.get(at, ()))
-        own, begin = None if best is None else best[begin : begin + rows], begin + rows
+        size = len(tables.get(at, ()))
+        own, begin = None if best is None else best[begin : begin + size], begin + size
         yield fragment, None if own is None or own.all() else own
 
 

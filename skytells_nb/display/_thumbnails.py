@@ -242,7 +242,10 @@ def probe(file: BinaryIO) -> MediaInfo:
     except ImportError:
         return MediaInfo()
     try:
-        with av.open(file, metadata_errors="ignore") as container:
+        # PyAV 19 bears any metadata, and has no word for it any more
+        tolerant: Any = {} if int(av.__version__.partition(".")[0]) >= 19 else {"metadata_errors": "ignore"}
+        container: Any
+        with av.open(file, **tolerant) as container:
             return _probe(container)
     except Exception:  # noqa: BLE001 - whatever a decoder trips over, the player can still be tried
         return MediaInfo()

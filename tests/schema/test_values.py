@@ -51,7 +51,7 @@ NOON = datetime.datetime(2026, 11, 26, 12, tzinfo=datetime.UTC)
         (np.array([1, 2]), [1, 2]),
         (np.array(["a", "b"]), ["a", "b"]),
         (np.datetime64("2026-11-26"), "2026-11-26"),
-        (np.datetime64("NaT"), None),
+        (np.datetime64("NaT", "ns"), None),
         (np.timedelta64(90, "s"), 90.0),
         (pd.NA, None),
         (pd.NaT, None),

@@ -34,7 +34,10 @@ def _f32(values: Any) -> Plane:
     return np.asarray(values, np.float32)
 
 
-def _grid(p: Painting, top: float, low: float) -> tuple[int, Plane, Plane]:
+Number = float | np.floating[Any]
+
+
+def _grid(p: Painting, top: Number, low: Number) -> tuple[int, Plane, Plane]:
     """Return the first row on the canvas between two, and the rows and columns from there on."""
     first, last = max(0, int(top)), min(p.canvas.h, int(low))
     rows = np.arange(first, max(first, last), dtype=np.float32)[:, None]

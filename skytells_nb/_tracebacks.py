@@ -256,7 +256,8 @@ def _arguments(qualname: str, odd: str | None, caller: dict[str, Any]) -> str:
     function = attrgetter(qualname)(home) if home else None
     if function is None or (not rest and caller.get(first, function) is not function):
         return ""
-    known = [each for each in signature(function).parameters if each != "self"]
+    takes = signature(function).parameters.items()
+    known = [each for each, it in takes if each != "self" and it.kind is not it.VAR_POSITIONAL]
     meant = did_you_mean(odd, known).strip() if odd else ""
     return meant or f"It takes {', '.join(known) or 'no arguments'}."
 

@@ -27,6 +27,7 @@ from typing import Any, Final, Generic, Protocol, TypeAlias, TypeVar
 
 from ..exceptions import InvalidInputError, SkytellsError
 from ..models import Finished
+from ._executor import Executor
 
 T = TypeVar("T")
 
@@ -56,40 +57,12 @@ class Closable(Protocol):
     async def aclose(self) -> None: ...
 
 
-class _Executor(concurrent.futures.ThreadPoolExecutor):
-    """The threads that write to disk, also when a script's last line was reached.
-
-    Python ends every pool then, before it waits for the script's own threads: what those have paid for, and
-    what is canceled while a script exits, is still to be kept.
-    """
-
-    def submit(self, fn: Callable[..., T], /, *args: Any, **named: Any) -> concurrent.futures.Future[T]:
-        try:
-            return super().submit(fn, *args, **named)
-        except RuntimeError as error:
-            if "cannot schedule new futures" not in str(error):
-                raise
-        future: concurrent.futures.Future[T] = concurrent.futures.Future()
-
-        def work() -> None:
-            try:
-                future.set_result(fn(*args, **named))
-            except BaseException as error:  # noqa: BLE001 - raised where it is waited for
-                future.set_exception(error)
-
-        try:
-            threading.Thread(target=work, daemon=True).start()
-        except RuntimeError:  # later still no thread can be started
-            work()
-        return future
-
-
 class _ToolkitLoop:
     """A running event loop and the daemon thread that runs it."""
 
     def __init__(self) -> None:
         self.loop = asyncio.new_event_loop()
-        self.loop.set_default_executor(_Executor())
+        self.loop.set_default_executor(Executor())
         self.submitted: set[asyncio.Task[Any]] = set()
         self.spawned: set[asyncio.Task[Any]] = set()
         self.latest_end = 0.0

@@ -213,8 +213,7 @@ def column(
         case "time":
             return _times(name, given)
         case "object":
-            values = [_plain(parse_json(cell)) for cell in given]
-            return dtypes.objects(values) if is_own(name) else dtypes.mixed(values)
+            return object_column(name, [_plain(parse_json(cell)) for cell in given])
     restored = _of_dtype(given, dtype)
     return _inferred(given, name) if restored is None else restored
 
@@ -308,14 +307,19 @@ def _of_dtype(given: Sequence[Any], dtype: Any) -> Any:
         return None
 
 
-def is_own(name: str) -> bool:
+def object_column(name: str, values: Sequence[Any]) -> Any:
+    """Return a column of lists, or of whatever has no type of its own; one that no server wrote as it is."""
+    return dtypes.objects(values) if _is_own(name) else dtypes.mixed(values)
+
+
+def _is_own(name: str) -> bool:
     """Whether somebody has put the column beside those of predictions, so that no server wrote it."""
     return name not in COLUMNS and not name.startswith("input.")
 
 
 def _text_column(name: str, texts: Sequence[str | None]) -> Any:
     """Return a column of text; one that no server wrote as it is."""
-    if is_own(name):
+    if _is_own(name):
         with suppress(UnicodeEncodeError):  # halves of surrogates
             return pd.array(dtypes.objects(texts), dtype=dtypes.TEXT)
     return dtypes.text(texts)

@@ -21,7 +21,6 @@ import numpy as np
 from .._storage import Storage, as_text, open_storage, require_write_once
 from ..exceptions import InvalidInputError
 from ..models import is_sandbox_id
-from ..pricing import PLAUSIBLE
 from ._columns import RATED, Chunk, from_index
 from ._datasets import (
     FURTHER,
@@ -36,6 +35,7 @@ from ._datasets import (
     typed_errors,
 )
 from ._dtypes import mixed
+from ._predictions import impossible
 
 _ABOUT: Final = ".skytells_nb/dataset.json"
 _UNKNOWN: Final = "unknown"  # the month of what has no time
@@ -196,7 +196,7 @@ def table_of(arrow: Any, chunk: Chunk) -> Any:
     """Return a chunk as an Arrow table; gaps are null, since one NaN makes every sum one."""
     origins = chunk.get("sandbox_origins", set())
     cost = np.array(chunk["cost"], dtype="float64")
-    cost[(cost < 0) | (cost > float(PLAUSIBLE))] = np.nan  # what cannot be is unknown, as in a frame
+    cost[impossible(cost)] = np.nan  # what cannot be is unknown, as in a frame
     chunk = {
         **dict.fromkeys(FURTHER, [None] * len(cost)),
         **chunk,

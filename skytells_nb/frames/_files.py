@@ -33,10 +33,10 @@ from ._cells import (
     column,
     decode_name,
     encode_name,
-    is_own,
     is_plain,
     kind_of,
     lost_types,
+    object_column,
     parse_json,
     to_json,
     written_as_text,
@@ -385,7 +385,7 @@ def _read_parquet(source: Path) -> pd.DataFrame:
             frame[name] = frame[name].astype("category")  # arrow forgets those of numbers
         if isinstance(in_json, list) and name in in_json:
             values = [parse_json(v) if isinstance(v, str) else None for v in frame[name]]
-            frame[name] = dtypes.objects(values) if is_own(str(name)) else dtypes.mixed(values)
+            frame[name] = object_column(str(name), values)
     for name in frame.columns:
         kind = frame[name].dtype
         if isinstance(kind, pd.CategoricalDtype) and all(isinstance(each, str) for each in kind.categories):

@@ -253,8 +253,8 @@ def _attrs(frame: pd.DataFrame, source: str, truncated: bool = False) -> dict[Ha
     }
 
 
-def impossible(amounts: pd.Series) -> pd.Series:
-    """Return which costs or prices cannot be; a gap can."""
+def impossible(amounts: Any) -> Any:
+    """Return which costs or prices of a column or an array cannot be; a gap can."""
     return (amounts < 0) | (amounts > float(PLAUSIBLE))
 
 

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from ..exceptions import ServerError, SkytellsError, UncertainCreateError
-from ..models import Prediction
+from ..models import Prediction, lacks_output
 from . import _requests
 from ._connection import Connection, send_all_with_retry, send_with_retry
 from ._models import models_in
@@ -106,9 +106,8 @@ class Search:
             found = self.claim(listed, since, last=last)
             if found is None:
                 unclear = self.unclear(listed, since)
-                if (
-                    not connection.created_at
-                ):  # else a create's own answer has told how the API's clocks differ
+                # Else a create's own answer has told how the API's clocks differ.
+                if not connection.created_at:
                     equal = self.matching(listed, since - _DAY)
                     pending.older = [p.id for p in equal if creates.is_free(pending, p.id)]
                 if not unclear:
@@ -165,7 +164,7 @@ class Search:
         When it is interrupted nobody has heard of what was found, so that it can be found again.
         """
         connection, pending = self.connection, self.pending
-        if found.status == "succeeded" and found.output is None:
+        if lacks_output(found):
             try:
                 body = await send_with_retry(connection, _requests.get(found.id), f"prediction {found.id!r}")
             except SkytellsError:

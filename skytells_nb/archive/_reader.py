@@ -88,7 +88,8 @@ class ArchiveReader:
         oldest_first: bool,
     ) -> Iterator[Prediction]:
         try:
-            asked, as_sent = self.canonical(account, input), canonical(input)
+            as_sent: dict[str, Any] = canonical(input)
+            asked = self.canonical(account, as_sent)  # its files are digests by now, not read again
         except (ValueError, RecursionError):
             return
         defaults: dict[str, Any] = canonical(defaults_of(account, model))

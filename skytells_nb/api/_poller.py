@@ -15,7 +15,7 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Final, TypeAlias
-from urllib.parse import unquote
+from urllib.parse import parse_qs, unquote
 
 from ..exceptions import SkytellsError
 from ..models import Prediction, lacks_output
@@ -53,6 +53,8 @@ _ALIKE: Final = 1.5
 _TOGETHER: Final = 1.2
 """Several are first looked at when a good part of them should have ended: so much after the window begins."""
 
+_PAGES_DOWN: Final = 3
+
 _GIVE_UP_LISTING: Final = 3
 _LONGEST_HOLD: Final = 10.0
 """Seconds that an answer holds reads back at first, whatever it asks for; each further one twice as long."""
@@ -71,6 +73,11 @@ class _Watched:
     again: float = 0.0
     failures: int = 0
     failing_since: float | None = None
+    place: int = 0
+    """Where in the listing it was, once this connection's newest create was ``below``."""
+    below: int = 0
+    unseen: int = 0
+    """On how many pages in a row it was not seen."""
     missed: bool = False
     """Whether the last sweep did not show it, since newer creates moved it down the listing meanwhile."""
     delayed: bool = False
@@ -96,6 +103,7 @@ class Poller:
     _flying: set[Request] = field(default_factory=set)
     _wanted: set[str] = field(default_factory=set)
     _listing: bool = True
+    _newest: int = 0
     _swept: float = -1.0
     _swept_to: int = 0
     _failures: int = 0
@@ -110,11 +118,17 @@ class Poller:
 
     def add(self, prediction: Prediction, now: float, *, number: int = 0) -> None:
         """Wait for a prediction; ``number`` counts this connection's creates."""
+        self._newest = max(self._newest, number)  # that one may end: it stays where it is in the listing
         if prediction.id not in self._entries:
             age = self.age(prediction, now)
             window = self.durations.window(self.base_url, prediction.model)
             self._entries[prediction.id] = _Watched(
-                prediction, now - (age or 0.0), number, window, aged=age is not None
+                prediction,
+                now - (age or 0.0),
+                number,
+                window,
+                below=number or self._newest,
+                aged=age is not None,
             )
 
     def remove(self, identifier: str) -> Prediction | None:
@@ -157,7 +171,7 @@ class Poller:
         body, found = parse_reply(reply)
         if found is None:
             self._failures = 0
-            events = self._listed(body, now) if request.query else self._read(request, body, now)
+            events = self._listed(request, body, now) if request.query else self._read(request, body, now)
         elif isinstance(found, TransportFailure) or self._may_pass(found, request):
             events = self._failed(found, request, now, wait)
         else:
@@ -180,20 +194,20 @@ class Poller:
         sweep shows it then, and a hundred are not read one by one.
         """
         missed, self._wanted = self._wanted, set()
-        has_moved = self._newest() > self._swept_to
+        has_moved = self._newest > self._swept_to
         read: list[str] = []
         for identifier in missed & self._entries.keys():
             entry = self._entries[identifier]
             if entry.again > now:
                 continue
+            # As others create, too, it may have moved a page down, or two; or it is not listed yet.
+            entry.unseen = (entry.unseen + 1) % _PAGES_DOWN
+            entry.place += _requests.PAGE_SIZE * (1 if entry.unseen else 1 - _PAGES_DOWN)
             if has_moved and not entry.missed:
                 entry.missed = True
             else:
                 read.append(identifier)
         return read
-
-    def _newest(self) -> int:
-        return max((entry.number for entry in self._entries.values()), default=0)
 
     def _look(self) -> float:
         """When the next round of reads is worth it: for one its own time, for several when half are due.
@@ -239,11 +253,11 @@ class Poller:
             self._queue.extend(_requests.get(entry.prediction.id).newest for entry in due)
             return
         soon = {e.prediction.id for e, (at, started) in times if at <= now + max(0.25, 0.1 * (now - started))}
-        self._swept, self._swept_to = now, self._newest()
+        self._swept, self._swept_to = now, self._newest
         pages: dict[int, list[str]] = {}
         for entry in entries:
-            page = (self._swept_to - entry.number) // _requests.PAGE_SIZE if entry.number else 0
-            pages.setdefault(page, []).append(entry.prediction.id)
+            place = entry.place + self._newest - entry.below
+            pages.setdefault(place // _requests.PAGE_SIZE, []).append(entry.prediction.id)
         for page, listed in sorted(pages.items()):
             if not soon.intersection(listed):
                 continue
@@ -253,17 +267,20 @@ class Poller:
             else:
                 self._queue.append(_requests.get(listed[0]).newest)
 
-    def _listed(self, body: Any, now: float) -> list[Event]:
+    def _listed(self, request: Request, body: Any, now: float) -> list[Event]:
         events: list[Event] = []
+        first = (int(parse_qs(request.query)["page"][0]) - 1) * _requests.PAGE_SIZE
         items = page_items(body)
         if items is None:
             self._listing = False
             return events
         self._listing_failures = 0
-        for item in items:
+        for place, item in enumerate(items, first):
             identifier = item.get("id")
             if identifier not in self._entries:
                 continue
+            entry = self._entries[identifier]
+            entry.place, entry.below, entry.unseen = place, self._swept_to, 0
             prediction = self._newer(item)
             if lacks_output(prediction):
                 continue  # a short form; by its id it is shown whole

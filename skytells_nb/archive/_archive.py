@@ -530,10 +530,10 @@ class Archive(Observer):
         return self._reader.count("SELECT coalesce(sum(size), 0) FROM outputs WHERE path NOT NULL")
 
     def adopt(self, client: Client | AsyncClient) -> PredictionList:
-        """Record everything that the API still lists, and fetch every output that is still to be had.
+        """Record all that has ended and the API still lists, and fetch every output that is still to be had.
 
-        What is archived already is not asked for again. Returned is what was not here before, or has files
-        now that were missing, newest first.
+        What is archived already is not asked for again, and what still runs is left to whoever waits for
+        it. Returned is what was not here before, or has files now that were missing, newest first.
 
         Examples
         --------

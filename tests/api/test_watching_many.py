@@ -76,7 +76,7 @@ def test_those_that_start_one_after_another_share_their_reads():
     assert len(api.requests) / 300 <= 1.25
 
 
-@pytest.mark.parametrize("count", [40, 100, 300])
+@pytest.mark.parametrize("count", [40, 60, 100, 300])
 def test_those_that_take_from_half_a_second_to_a_minute_take_few_requests_each(count):
     dice = random.Random(4)
     api = Api()
@@ -128,6 +128,16 @@ def test_a_hundred_that_are_moved_down_the_listing_while_it_is_read_are_not_read
     stage = Stage(api, latency=0.4)
     finish(stage, start(stage, 300))
     assert sum(not request.query for request in reads(api)) < 40
+
+
+def test_what_another_program_creates_moves_them_down_and_they_are_read_where_they_are():
+    api = Api(seconds=60)
+    stage = Stage(api)
+    parts, other = start(stage, 30), stage.connection()
+    for n in range(45):
+        stage.begin(other, create(other, "truefusion", {"prompt": f"wolf {n}"}, wait=False), after=5)
+    finish(stage, parts)
+    assert sum(not request.query for request in reads(api)) <= 30, "once: then it is known where they are"
 
 
 def test_it_reads_as_many_pages_as_lie_between_the_newest_and_the_oldest():

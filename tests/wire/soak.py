@@ -135,6 +135,10 @@ def run(seed: int, folder: Path, *, seconds: float = 0.0, creates: int = 0) -> S
             for doubt in soak.doubts:
                 found = client.predictions.reconcile(doubt)
                 soak.ids += [found.id] if found is not None else []
+            with sky.Client(KEY, base_url=api.url) as onlooker:  # adopted is what has ended
+                for prediction in onlooker.predictions.list(limit=None):
+                    if not prediction.done:
+                        onlooker.predictions.wait(prediction)
             archive.adopt(client)
         soak.billed = list(api.billed)
         ended = [id for id, job in api.jobs.items() if not job.get("canceled")]

@@ -21,6 +21,7 @@ _BREAKS: Final = re.compile("\r\n?|[\u2028\u2029\x85\x0b\x0c]")
 _HOSTILE: Final = re.compile(
     "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]"
 )
+_HOSTILE_ASCII: Final = bytes(code for code in range(128) if _HOSTILE.match(chr(code)))
 _CONTROLS: Final = re.compile("[\x00-\x08\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff]")
 
 # What a spreadsheet takes for a formula: at the start of a cell, and after what it may take for its end. A
@@ -45,7 +46,12 @@ def printable(texts: Sequence[str | None]) -> Sequence[str | None]:
 
     For columns: breaks of lines, tabs and marks of direction, which people write, are left alone.
     """
-    if _HOSTILE.search("".join(filter(None, texts))) is None:
+    joined = "".join(filter(None, texts))
+    if joined.isascii():  # as nearly all ids, names and addresses are: five times as fast as the pattern
+        is_clean = len(joined.encode().translate(None, _HOSTILE_ASCII)) == len(joined)
+    else:
+        is_clean = _HOSTILE.search(joined) is None
+    if is_clean:
         return texts
     return [None if text is None else _HOSTILE.sub("\N{REPLACEMENT CHARACTER}", text) for text in texts]
 

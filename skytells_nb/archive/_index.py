@@ -518,9 +518,8 @@ def _decoded(rows: Sequence[tuple[Any, ...]]) -> dict[str, Sequence[Any]]:
         for name in of:
             if not {*map(type, found[name])} <= {*kinds, type(None)}:
                 raise TypeError(f"{name} holds a value of another type")
-    for cost in found["cost"]:
-        if cost is not None:
-            float(cost)
+    for cost in set(found["cost"]) - {None}:
+        float(cost)
     for name in ("input", "output", "tags"):
         # Many JSON texts as one, which takes half the time of one by one.
         texts = ["null" if text is None else text for text in found[name]]

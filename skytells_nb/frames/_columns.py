@@ -168,8 +168,8 @@ def from_raws(raws: Sequence[Mapping[str, Any]]) -> Chunk:
         "model_type": model_type,
         "status": status,
         **{name: read_times(field(name)) for name in _TIMES},
-        "predict_s": _numbers(each.get("predict_time") for each in metrics),
-        "total_s": _numbers(each.get("total_time") for each in metrics),
+        "predict_s": _numbers([each.get("predict_time") for each in metrics]),
+        "total_s": _numbers([each.get("total_time") for each in metrics]),
         "cost": cost,
         "currency": currency,
         "output": [
@@ -244,8 +244,10 @@ def _texts(values: Sequence[object]) -> list[str | None]:
     return [each if isinstance(each, str) else None for each in values]
 
 
-def _numbers(values: Iterable[object]) -> Array:
-    found = np.array([v if type(v) is float else parse_number(v) for v in values], dtype="float64")
+def _numbers(values: Sequence[object]) -> Array:
+    if set(map(type, values)) != {float}:
+        values = [each if type(each) is float else parse_number(each) for each in values]
+    found = np.array(values, dtype="float64")
     found[~np.isfinite(found)] = np.nan
     return found
 
@@ -253,6 +255,9 @@ def _numbers(values: Iterable[object]) -> Array:
 def _outputs(raw: Mapping[str, Any], value: Any, status: Status) -> list[str] | None:
     if value is None:
         return find_outputs(raw) if status == "succeeded" else None
+    only = value[0] if type(value) is list and len(value) == 1 else None
+    if type(only) is str and only.startswith("http") and " " not in only and only.strip() == only:
+        return [only]
     return parse_outputs(value)
 
 
@@ -303,11 +308,14 @@ def from_index(columns: Mapping[str, Sequence[Any]]) -> Chunk:
     """Read some thousand rows of an archive, which gives them as columns; see `Archive.columns`."""
     chunk: Chunk = {name: columns[name] for name in (*COLUMNS, "input") if name in columns}
     for name in ("created", "started", "completed"):
-        micros = [_NO_TIME if each is None else each for each in columns[name]]
+        micros = columns[name]
+        if None in micros:
+            micros = [_NO_TIME if each is None else each for each in micros]
         chunk[f"{name}_at"] = np.array(micros, dtype="int64").view("datetime64[us]")
     for name in ("predict_s", "total_s"):
         chunk[name] = np.array(columns[name], dtype="float64")
-    chunk["cost"] = [None if cost is None else float(cost) for cost in columns["cost"]]
+    costs = {each: None if each is None else float(each) for each in set(columns["cost"])}
+    chunk["cost"] = [costs[each] for each in columns["cost"]]
     chunk["currency"] = [
         None if cost is None else CREDITS if sandbox else "USD"
         for cost, sandbox in zip(columns["cost"], columns["sandbox"], strict=True)

@@ -99,19 +99,24 @@ class Categories:
     """The words of a category column that grows: known ones first, others as they come."""
 
     def __init__(self, known: Iterable[str] = ()) -> None:
+        self._words: list[str] = []
         self._codes: dict[str | None, int] = {None: -1}
         self.codes(list(known))
 
     def codes(self, words: Sequence[str | None]) -> Array:
-        known, words = self._codes, printable(words)
+        known = self._codes
         for word in dict.fromkeys(words):
-            known.setdefault(word, len(known) - 1)
+            if word is not None and word not in known:
+                shown = printable([word])[0] or ""
+                if shown not in known:
+                    known[shown] = len(self._words)
+                    self._words.append(shown)
+                known[word] = known[shown]
         return np.array([known[word] for word in words], dtype="int32")
 
     def column(self, codes: Array) -> pd.Categorical:
         """Return the column of all the numbers so far."""
-        words = [word for word in self._codes if word is not None]
-        return pd.Categorical.from_codes(codes, categories=pd.Index(text(words), dtype=TEXT))
+        return pd.Categorical.from_codes(codes, categories=pd.Index(text(self._words), dtype=TEXT))
 
 
 def infer(values: Sequence[Any]) -> Array:
@@ -120,7 +125,7 @@ def infer(values: Sequence[Any]) -> Array:
     Text, integers, floats and booleans have columns of their own; whatever is mixed, or a list, stays as
     it is.
     """
-    kinds = {type(value) for value in values}
+    kinds = set(map(type, values))
     kinds.discard(type(None))
     if kinds == {str}:
         return text(values)

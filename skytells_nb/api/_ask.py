@@ -52,13 +52,14 @@ _log = logging.getLogger("skytells_nb")
 async def ask(connection: Connection, request: TextRequest, observers: Sequence[Observer] = ()) -> Value:
     """Send a request, and return its whole answer; ``observers`` hear of this call alone."""
     call = TextCall(connection, request, observers)
-    answer = await call.send()
-    if not isinstance(answer, Mapping):  # a stream, though nobody asked for one
-        source = TextSource(call, answer)
-        source.start()
-        whole: Value = await source.whole()
-        return whole
-    return await call.answered(answer)
+    with connection.creating():
+        answer = await call.send()
+        if not isinstance(answer, Mapping):  # a stream, though nobody asked for one
+            source = TextSource(call, answer)
+            source.start()
+            whole: Value = await source.whole()
+            return whole
+        return await call.answered(answer)
 
 
 async def ask_for_prediction(
@@ -121,6 +122,7 @@ class TextCall:
                 self._tickets.append((observer, ticket))
             request, tries = self.request.request, 0
             while True:
+                self.connection.require_open()
                 exchange = self.connection.http.begin(request)
                 answer, reply = await self._answer(exchange)
                 if answer is not None:

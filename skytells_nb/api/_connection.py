@@ -12,8 +12,8 @@ import os
 import random
 import time
 import weakref
-from collections.abc import Callable, Coroutine
-from contextlib import suppress
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from functools import update_wrapper
 from typing import Any, Concatenate, Final, NoReturn, ParamSpec, TypeVar
@@ -134,6 +134,7 @@ class Connection:
         self.closed = False
         self._http: HttpSession | None = None
         self._background: set[asyncio.Task[None]] = set()
+        self._creating = 0
         _made[:] = [*(made for made in _made if made() is not None), weakref.ref(self)]
 
     def __repr__(self) -> str:
@@ -163,13 +164,13 @@ class Connection:
     @property
     def http(self) -> HttpSession:
         """The sockets on the running loop, made on first use, and anew in a forked child."""
+        # Remote cancels of a client that was closed may still be on their way, and need a socket.
+        if self._is_over:
+            self.require_open()
         session = self._http
         # A pool of httpx belongs to one event loop; used from another it
         # fails with "bound to a different event loop" (measured, httpx 0.28).
         if session is None or session.closed or session.loop is not asyncio.get_running_loop():
-            # Remote cancels of a client that was closed may still be on their way, and need a socket.
-            if self.closed and not self._background:
-                self.require_open()
             session = HttpSession(self.origin, self.key, self.timeout, self.route, self.transport)
             self._http = session
             close_at_exit(session)
@@ -335,10 +336,25 @@ class Connection:
         sentence = self.cancel_summary.sentence(sandbox=self.account.sandbox)
         if sentence is not None:
             warn_user(sentence)
-        if self.closed:
+        if self._is_over:
             await self._close_sockets()
 
     # The end
+
+    @property
+    def _is_over(self) -> bool:
+        return self.closed and not self._background and not self._creating
+
+    @contextmanager
+    def creating(self) -> Iterator[None]:
+        """Keep the sockets while something that is paid for is asked for, also where the client is closed."""
+        self._creating += 1
+        try:
+            yield
+        finally:
+            self._creating -= 1
+            if self._is_over:
+                spawn(self._close_sockets(), BACKGROUND_SECONDS)
 
     def close(self) -> None:
         """Close every socket, from any thread; what runs remotely goes on."""
@@ -354,8 +370,8 @@ class Connection:
     async def aclose(self) -> None:
         self.closed = True
         self.watch.close()
-        # Else the last of the background closes them (`_sum_up`).
-        if not self._background:
+        # Else the last of the background closes them (`_sum_up`), or of the creates.
+        if self._is_over:
             await self._close_sockets()
 
     async def _close_sockets(self) -> None:
@@ -367,7 +383,7 @@ class Connection:
         """Forget every socket and task, as a forked child must; the parent uses them still."""
         # Kept, because collecting them here would shut down sockets that the parent still uses.
         _of_parents.append((self._http, self.watch, self._background))
-        self.watch, self._http, self._background = Watch(self), None, set()
+        self.watch, self._http, self._background, self._creating = Watch(self), None, set(), 0
 
 
 _of_parents: list[object] = []

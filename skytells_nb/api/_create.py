@@ -77,7 +77,8 @@ async def create(
     if on_progress is not None:
         check_callable("on_progress", on_progress, takes="a Prediction")
     request = _requests.create(model, input, webhook=webhook, events=webhook_events_filter, extra=extra)
-    prediction = await _accept(connection, request, observers, deadline)
+    with connection.creating():
+        prediction = await _accept(connection, request, observers, deadline)
     if wait and (not prediction.done or lacks_output(prediction)):
         going = replace(prediction, status="processing") if prediction.done else prediction
         try:
@@ -157,6 +158,9 @@ class _Attempt:
         """Send the create, and again where that can bill nothing twice."""
         connection, tries = self.connection, 0
         while True:
+            if connection.closed and self.is_doubtful and self.pending is not None:
+                raise Search(connection, self.pending).uncertain("the client was closed meanwhile")
+            connection.require_open()
             if self.pending is None:
                 self.pending = await start_when_clear(connection, self.request)
             request = connection.request_for(self.request.call)

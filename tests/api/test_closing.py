@@ -10,8 +10,10 @@ import sys
 import weakref
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
+from background import settled
 
 import skytells_nb as sky
 
@@ -60,6 +62,29 @@ def test_closing_from_another_thread_closes_what_a_running_loop_holds(sandbox: s
         return client.closed
 
     assert asyncio.run(main())
+
+
+def test_what_is_paid_for_when_a_client_is_closed_is_heard_to_the_end(sandbox: sky.Sandbox) -> None:
+    """A picture's create and a text's call are on the wire: closing waits for neither, and loses neither."""
+
+    async def closed_during(on: str) -> None:
+        client = sandbox.async_client()
+        sandbox.faults.next("slow", on=on, seconds=0.1)
+        if on == "create":
+            asked: Any = asyncio.ensure_future(client.predictions.create("truefusion", INPUT, wait=False))
+        else:
+            asked = asyncio.ensure_future(client.chat.completions.create("gpt-5", "hi"))
+        while not any(request.route == on for request in sandbox.log):
+            await asyncio.sleep(0.005)
+        await client.aclose()
+        assert not asked.done()
+        assert (await asked).id
+        assert await asyncio.to_thread(settled)
+        assert client.connection._http is None
+
+    for each in ("create", "chat"):
+        asyncio.run(closed_during(each))
+    assert sandbox.billed == 2
 
 
 def test_closing_after_the_loop_has_ended_is_fine(sandbox: sky.Sandbox) -> None:

@@ -18,6 +18,7 @@ import contextvars
 import inspect
 import os
 import queue
+import sys
 import threading
 import weakref
 from collections.abc import Callable, Coroutine, Iterator
@@ -147,6 +148,11 @@ def _toolkit_loop() -> _ToolkitLoop:
                 if hasattr(os, "register_at_fork"):
                     os.register_at_fork(after_in_child=_forget_after_fork)
             _current = _ToolkitLoop()
+            process = sys.modules.get("multiprocessing.process")
+            if process is not None and process.parent_process() is not None:
+                # Children of multiprocessing end without `atexit`, with finalizers of their own.
+                multiprocessing_util: Any = sys.modules["multiprocessing.util"]
+                multiprocessing_util.Finalize(None, _leave_at_exit, exitpriority=0)
         return _current
 
 

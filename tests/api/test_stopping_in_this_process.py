@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import multiprocessing
+import os
 import signal
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from typing import Any
 
 import httpx
@@ -66,6 +69,24 @@ def test_a_blocking_create_that_is_interrupted_is_canceled(slow_sandbox: sky.San
     assert statuses(slow_sandbox) == ["cancelled"]
     assert slow_sandbox.billed == 0
     assert client.connection._http is None, "the socket of the cancel is closed too"
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
+@pytest.mark.filterwarnings("ignore:.*use of fork:DeprecationWarning")
+def test_a_child_of_multiprocessing_cancels_what_it_leaves_under_way(slow_sandbox: sky.Sandbox) -> None:
+    """Such a child ends without atexit's functions, as a pool's worker does that Ctrl-C ends."""
+    client = slow_sandbox.client()
+
+    def work() -> None:
+        seen = threading.Event()
+        create = partial(client.predictions.create, on_progress=lambda _: seen.set())
+        threading.Thread(target=create, args=("truefusion", INPUT), daemon=True).start()
+        seen.wait(10)
+
+    child = multiprocessing.get_context("fork").Process(target=work)
+    child.start()
+    child.join()
+    assert statuses(slow_sandbox) == ["cancelled"]
 
 
 def test_a_client_is_as_good_as_new_after_an_interrupt(slow_sandbox: sky.Sandbox) -> None:

@@ -20,11 +20,12 @@ import time
 from collections import OrderedDict, deque
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from contextlib import suppress
+from dataclasses import replace
 from typing import Any, Final, Self
 
 from .api import AsyncClient, Client, Key, check_identifier, client_of, hides_arguments, patience
 from .exceptions import InvalidInputError, SkytellsError, WaitTimeoutError, WebhookSignatureError, warn_user
-from .models import Prediction
+from .models import Prediction, lacks_output
 
 __all__ = ["Receiver", "parse", "verify"]
 
@@ -196,6 +197,8 @@ def _unwrapped(body: bytes) -> dict[str, Any]:
 _SLICE: Final = 0.25
 _LARGEST: Final = 10 * 2**20
 _REMEMBERED: Final = 10_000
+_OUTPUT_WITHIN: Final = 5.0
+"""Seconds in which the output of what has succeeded must show."""
 
 Scope = MutableMapping[str, Any]
 Channel = Callable[..., Awaitable[Any]]
@@ -246,7 +249,7 @@ class Receiver:
         self._secret = Secrets(secret, None if self._client is None else self._client.connection.key)
         # The signature is the proof. A path that cannot be guessed only keeps strangers' noise away.
         self._path = f"/skytells-{secrets.token_urlsafe(12)}"
-        self._known: OrderedDict[tuple[str, str], None] = OrderedDict()
+        self._known: OrderedDict[tuple[str, str], asyncio.Task[bool]] = OrderedDict()
         self._latest: OrderedDict[str, Prediction] = OrderedDict()
         self._arrived: deque[Prediction] = deque(maxlen=_REMEMBERED)
         self._askers: deque[tuple[asyncio.AbstractEventLoop, asyncio.Future[Prediction]]] = deque()
@@ -392,18 +395,26 @@ class Receiver:
         # The API delivers again what it thinks was missed: the same news may come several times (section 7).
         key = (prediction.id, prediction.status)
         with self._changed:
-            if key in self._known:
+            keeping = self._known.get(key)
+            if keeping is not None:
                 self.duplicates += 1
-                return 200, '{"received":true}'
-            self._known[key] = None
-            while len(self._known) > _REMEMBERED:
-                self._known.popitem(last=False)
-        # In a thread: `see_end` waits for the toolkit's loop, and this server has a loop of its own.
-        if await asyncio.to_thread(self._keep, prediction):
+            else:
+                # In a thread: `see_end` waits for the toolkit's loop, and this server has a loop of its own.
+                keeping = asyncio.ensure_future(asyncio.to_thread(self._keep, prediction))
+                self._known[key] = keeping
+                while len(self._known) > _REMEMBERED:
+                    self._known.popitem(last=False)
+        is_kept = False
+        try:
+            # What comes again while the first is being kept is told what becomes of that one.
+            is_kept = await asyncio.shield(keeping)
+        finally:
+            # Forgotten again, or the next delivery would pass for a duplicate and its output be lost.
+            if not is_kept:
+                with self._changed:
+                    self._known.pop(key, None)
+        if is_kept:
             return 200, '{"received":true}'
-        # Forgotten again, or the next delivery would pass for a duplicate and its output be lost.
-        with self._changed:
-            self._known.pop(key, None)
         return 503, '{"error":"not archived; deliver it again"}'
 
     def _keep(self, prediction: Prediction) -> bool:
@@ -412,8 +423,14 @@ class Receiver:
         if self._client is not None:
             connection = self._client.connection
             connection.tell(prediction)
-            if prediction.done and not connection.closed:
+            if prediction.done:
                 try:
+                    if lacks_output(prediction) and not connection.closed:  # it shows a moment after the end
+                        going = replace(prediction, status="processing")
+                        with suppress(WaitTimeoutError):
+                            prediction = self._client.as_sync().predictions.wait(
+                                going, timeout=_OUTPUT_WITHIN
+                            )
                     prediction = connection.see_end(prediction)
                 except SkytellsError as error:
                     is_archived = False

@@ -6,6 +6,7 @@ import hmac
 import io
 import json
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -80,11 +81,13 @@ def test_a_repeated_delivery_is_dropped(sandbox, receiver):
 
 
 class Pictures(BaseHTTPRequestHandler):
-    """Refuses at first, and then serves a picture."""
+    """Refuses at first, once told to, and then serves a picture."""
 
     refused = 1
+    may_refuse = threading.Event()
 
     def do_GET(self):
+        assert type(self).may_refuse.wait(10)
         file = io.BytesIO()
         Image.new("RGB", (2, 1)).save(file, "PNG")
         self.send_response(401 if type(self).refused else 200)
@@ -96,22 +99,39 @@ class Pictures(BaseHTTPRequestHandler):
         pass
 
 
-def test_what_comes_again_after_a_failure_is_no_duplicate(sandbox, tmp_path):
+def test_what_comes_again_during_or_after_a_failure_is_no_duplicate(sandbox, tmp_path):
     with (
         ThreadingHTTPServer(("127.0.0.1", 0), Pictures) as server,
+        ThreadPoolExecutor(2) as pool,
         sandbox.client(archive=tmp_path) as client,
         sky.webhooks.Receiver(sandbox.api_key, client=client) as receiver,
     ):
         threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
         link = f"http://127.0.0.1:{server.server_address[1]}/fox.png"
         ended = {"id": "a", "status": "succeeded", "output": [link]}
+        both = [pool.submit(deliver, receiver, ended, sandbox.api_key) for _ in range(2)]
+        while not receiver.duplicates:
+            time.sleep(0.005)
+        Pictures.may_refuse.set()
         with pytest.warns(sky.SkytellsWarning, match="could not be archived"):
-            assert deliver(receiver, ended, sandbox.api_key).status_code == 503
+            assert [each.result().status_code for each in both] == [503, 503]
+        client.close()  # what ends after that is kept all the same
         assert [deliver(receiver, ended, sandbox.api_key).status_code for _ in range(2)] == [200, 200]
         server.shutdown()
-        assert receiver.duplicates == 1
+        assert receiver.duplicates == 2
         assert len(receiver.wait("a", timeout=1).files) == 1
         assert (sky.run(receiver.get()).id, len(receiver._arrived)) == ("a", 0)
+
+
+def test_an_output_that_is_not_in_the_delivery_is_read_and_kept(sandbox, tmp_path):
+    with (
+        sandbox.client() as maker,
+        sandbox.client(archive=tmp_path) as client,
+        sky.webhooks.Receiver(sandbox.api_key, client=client) as receiver,
+    ):
+        made = maker.predictions.create("sandbox-scribe", {"prompt": "a fox"})
+        deliver(receiver, {"id": made.id, "status": "succeeded"}, sandbox.api_key)
+        assert len(receiver.wait(made, timeout=1).files) == 1
 
 
 def test_another_path_another_method_and_no_prediction_are_told_so(sandbox, receiver):

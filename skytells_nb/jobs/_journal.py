@@ -316,6 +316,16 @@ class Journal(ABC):
         """Write all of them in one transaction, in order."""
 
 
+def unwritten(why: SkytellsError) -> SkytellsError:
+    """Return the error of a batch that ends since its journal cannot be written."""
+    what = why.message.partition(". ")[0].removesuffix(".")  # without the archive's own remedy
+    return SkytellsError(
+        f"Batch stopped, since its journal cannot be written: {what}. Put that right and run it again; "
+        "nothing is paid for twice.",
+        detail=why.detail,
+    )
+
+
 class TakenError(SkytellsError):
     """Another worker has the item by now, because this one was not heard of for too long."""
 

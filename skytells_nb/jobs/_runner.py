@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from decimal import Decimal
@@ -37,7 +38,7 @@ from ..exceptions import (
 from ..formatting import format_cost, money_unit
 from ..models import AnsweringRoute, Prediction, Status, parse_status
 from ..pricing import added
-from ._journal import Counts, Item, ItemObserver, Journal, Row, TakenError
+from ._journal import Counts, Item, ItemObserver, Journal, Row, TakenError, unwritten
 from ._rate_limiter import RateLimiter
 from ._results import slim
 
@@ -225,8 +226,10 @@ class BatchRunner:
                         await asyncio.sleep(_PAUSE)
                         continue
                     chunk = await asyncio.to_thread(self._sort, items)
+                    bare = [each for each in chunk.finished.values() if not each.files]
+                    owed = await self._archive.listed(self._connection.account, bare) if bare else {}
                     for position, made in chunk.finished.items():
-                        self._settle(position, made)
+                        self._settle(position, slim(owed[made.id]) if made.id in owed else made)
                     self._update_bar()
                     self._ready.extend(chunk.ready)
                     await self._look_for([item for item in chunk.lost if item.row is not None])
@@ -411,7 +414,7 @@ class BatchRunner:
             return False
         except SkytellsError as error:
             if observer.refusal is not None:
-                raise _unwritten(observer.refusal) from error
+                raise unwritten(observer.refusal) from error
             return await self._on_error(item, observer.id or item.id, error, answers)
         self._note_answer()
         self._limiter.went_well()
@@ -419,8 +422,19 @@ class BatchRunner:
             item.id = None  # an earlier run was stopped, and had it canceled
             self._journal.again(item.key)
             return True
-        self._journal.ended(item.key, ended)
+        if await self._is_kept(item, ended):
+            self._journal.ended(item.key, ended)
+        else:
+            self._gave_up = True
         self._settle(item.position, slim(ended), paid_now=True)
+        return False
+
+    async def _is_kept(self, item: Item, ended: Prediction) -> bool:
+        """Return whether the archive has it; else, as with a full disk, the next run fetches it by its id."""
+        if ended.files or ended.status != "succeeded" or await self._text_route(item) is not None:
+            return True
+        with suppress(SkytellsError):
+            return bool(await asyncio.to_thread(self._archive.by_ids, [ended.id], self._connection.account))
         return False
 
     async def _run_item(self, item: Item, observer: ItemObserver) -> Prediction:
@@ -487,7 +501,7 @@ class BatchRunner:
             if self._limiter.unreachable():
                 return True
             self._stop(item, error)
-        elif isinstance(error, _FOR_ALL):
+        elif isinstance(error, _FOR_ALL) or self._connection.closed:
             self._stop(item, error)
         else:
             self._limiter.went_well()
@@ -572,13 +586,9 @@ class BatchRunner:
         return self._placeholder(item, name, "not_sent", f"Not sent: {self.reason}")
 
     def _placeholder(self, item: Item, identifier: str, status: Status, error: str | None) -> Prediction:
+        origin = self._connection.origin
         return Prediction(
-            id=identifier,
-            status=status,
-            model=self._model,
-            input=item.input,
-            error=error,
-            origin=self._connection.origin,
+            id=identifier, status=status, model=self._model, input=item.input, error=error, origin=origin
         )
 
     def _update_bar(self) -> None:
@@ -588,12 +598,3 @@ class BatchRunner:
             for word in ("done", "failed", "canceled"):
                 counts[word] += getattr(self._others, word)
             self._bar.update(running=self._limiter.running, spent=self.spent, sandbox=sandbox, **counts)
-
-
-def _unwritten(why: SkytellsError) -> SkytellsError:
-    what = why.message.partition(". ")[0].removesuffix(".")  # without the archive's own remedy
-    return SkytellsError(
-        f"Batch stopped, since its journal cannot be written: {what}. Put that right and run it again; "
-        "nothing is paid for twice.",
-        detail=why.detail,
-    )

@@ -213,6 +213,21 @@ class TestBudgets:
         assert statuses(run(INPUTS)) == ["succeeded"] * 12
 
 
+def test_a_client_that_is_closed_ends_it_and_another_goes_on(run, client, sandbox, archive):
+    class Close(Observer):
+        async def created(self, account: Account, ticket: object, prediction: Any) -> None:
+            if sandbox.billed >= 4:
+                client.close()
+
+    client.connection.observers.append(Close())
+    with pytest.warns(SkytellsWarning, match="Client is closed"):
+        made = run(INPUTS, limit=1)
+    assert "not_sent" in statuses(made)
+    with sandbox.client(archive=archive) as another:
+        assert statuses(run(INPUTS, client=another)) == ["succeeded"] * 12
+    assert sandbox.billed == 12
+
+
 class TestTheArchive:
     def test_an_index_that_cannot_be_written_any_more_stops_the_batch_before_anything_is_sent(
         self, run, archive, sandbox, creates
@@ -245,7 +260,17 @@ class TestTheArchive:
         archive.close()
         again = run(INPUTS)
         assert statuses(again) == ["succeeded"] * 12
+        assert all(made.files for made in again), "also what the archive could not keep then"
         assert sandbox.billed == 12
+
+    def test_what_it_owes_is_fetched_by_the_next_run(self, sandbox, client):
+        sandbox.faults.always("unauthorized", on="asset")
+        with pytest.warns(SkytellsWarning, match="could not be archived"):
+            (made,) = batch("truefusion-edge", ["a fox"], client=client)
+        assert not made.files
+        sandbox.faults.clear()
+        (again,) = batch("truefusion-edge", ["a fox"], client=client)
+        assert (again.id, len(again.files)) == (made.id, 1)
 
     def test_a_folder_that_is_a_file_is_told_before_anything_is_sent(self, sandbox, tmp_path, creates):
         (tmp_path / "file").write_text("in the way")

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 from .._options import options
 from ..exceptions import InvalidInputError, NotFoundError, ServerError, SkytellsError, reword
 from ..models import Model, ModelList, Prediction
-from ..schema import closest_model, misspelt, unknown_inputs
+from ..schema import as_text, closest_model, misspelt, unknown_inputs
 from . import _requests
 from ._connection import Connection, Resource, blocking, send_with_retry
 from ._observers import Account, Observer
@@ -172,7 +172,7 @@ class InputNames(Observer):
             return  # which the create itself refuses
         known = self._connection.input_schemas.get(self._model)
         if known is not None and (found := unknown_inputs(known, self._input, policy=self._policy)):
-            raise InvalidInputError(" ".join(found.values()))
+            raise InvalidInputError(as_text(found))
 
     async def created(self, account: Account, ticket: object, prediction: Prediction) -> None:  # noqa: ARG002 - as Observer has it
         """Begin to read the schema, now that the create is on its way."""
@@ -202,7 +202,7 @@ class InputNames(Observer):
                 await get_model(self._connection, self._model)
         known = self._connection.input_schemas.get(self._model)
         if known is not None and (found := misspelt(known, self._input)):
-            reword(error, f"{error.message} {' '.join(found.values())}")
+            reword(error, f"{error.message} {as_text(found)}")
 
     def _is_new(self) -> bool:
         return self._model not in self._connection.input_schemas

@@ -10,11 +10,12 @@ bounded number of steps, however it is nested.
 
 from __future__ import annotations
 
-from ._check import NEEDED, TIMES, Checker, as_text, check
+from ._check import NEEDED, TIMES, Checker, check
 from ._names import (
     COUNT_NAMES,
     LENGTH_NAMES,
     PROMPT_NAMES,
+    as_text,
     closest_input,
     closest_model,
     count_names,

@@ -66,13 +66,6 @@ def check(input: Mapping[str, Any], schema: object) -> dict[str, str]:
     return Checker(schema).problems(input)
 
 
-def as_text(problems: Mapping[str, str]) -> str:
-    """Format what is wrong with several fields as one text."""
-    return " ".join(
-        words if not name or f"{name!r}" in words else f"{name}: {words}" for name, words in problems.items()
-    )
-
-
 class Checker:
     """Checks inputs against one schema, which is read once; one that is None, or no schema, allows anything.
 
@@ -92,7 +85,8 @@ class Checker:
         found: dict[str, str] = dict(
             unknown_inputs(self.inputs, input, policy=options.unknown_inputs or "refuse")
         )
-        meant = {closest_input(name, [n for n in self.inputs if n not in input]) for name in found}
+        free = [name for name in self.inputs if name not in input]
+        meant = {closest_input(name, free) for name in found if name not in self.inputs}
         required = [name for name, p in self.inputs.items() if p.required and not p.conditions]
         also = [name for name in listed(self.inputs.flat.get("required")) if isinstance(name, str)]
         for name in dict.fromkeys([*self._needed, *required, *also]):
@@ -103,7 +97,7 @@ class Checker:
         given = to_plain(input)
         plain = _with_links({name: as_lists(value, self.inputs.get(name)) for name, value in given.items()})
         defaults = {name: p.default for name, p in self.inputs.items()}
-        errors = _run(self._validator(self.inputs.root), plain)
+        errors = _run(self._validator(self.inputs.root), plain, defaults)
         for error in sorted(errors, key=lambda error: len(error.absolute_path)):
             if partial and not error.absolute_path and error.validator in _OF_THE_WHOLE:
                 continue
@@ -146,8 +140,10 @@ class Checker:
 class _Run:
     """How far one check has come: parts that it may still look at, how deep it is, what could not be used."""
 
-    def __init__(self) -> None:
+    def __init__(self, whole: Any, defaults: Mapping[str, Any]) -> None:
         self.left, self.depth, self.unusable = _MOST_STEPS, 0, 0
+        self.whole = whole
+        self.defaults = {name: value for name, value in defaults.items() if value is not UNSET}
 
 
 _current: ContextVar[_Run] = ContextVar("skytells_nb_check")
@@ -157,8 +153,8 @@ class _TooManyError(Exception):
     """There is no end to it."""
 
 
-def _run(validator: Any, value: Any) -> list[Any]:
-    token = _current.set(_Run())
+def _run(validator: Any, value: Any, defaults: Mapping[str, Any] | None = None) -> list[Any]:
+    token = _current.set(_Run(value, defaults or {}))
     try:
         return list(islice(validator.iter_errors(value), _MOST_PROBLEMS))
     except _TooManyError:
@@ -182,7 +178,7 @@ def _validator_class() -> Any:
 
     extend: Any = validators.extend  # which has no annotations
     base = validators.Draft202012Validator
-    own = {"multipleOf": _multiple_of, "pattern": _pattern, "format": _format, "oneOf": _one_of}
+    own = {"multipleOf": _multiple_of, "pattern": _pattern, "format": _format, "oneOf": _one_of, "if": _if}
     keywords = {**base.VALIDATORS, **own}
     return extend(base, {name: _guarded(name, keyword) for name, keyword in keywords.items()})
 
@@ -231,6 +227,15 @@ def _one_of(validator: Any, variants: Any, value: Any, schema: Any) -> Iterator[
         if len(met) > 1 and not any(set(one) < set(other) for one in met for other in met):
             names = [" and ".join(each) for each in met]
             yield ValidationError(f"Only one of {', '.join(names)} can be given")
+
+
+def _if(validator: Any, condition: Any, value: Any, schema: Any) -> Iterator[Any]:
+    """Decide by what the model will take: without its default `mode` is anything, an image's mode, too."""
+    run = _current.get()
+    known = {**run.defaults, **value} if value is run.whole else value
+    branch = "then" if validator.evolve(schema=condition).is_valid(known) else "else"
+    if branch in schema:
+        yield from validator.descend(value, schema[branch], schema_path=branch)
 
 
 def _multiple_of(validator: Any, step: Any, value: Any, _: Any) -> Iterator[Exception]:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from .. import checks
 from ..exceptions import InvalidInputError, warn_user
-from ._property import InputSchema, Property
+from ._property import InputSchema, Property, is_open
 
 if TYPE_CHECKING:
     from ..models import Model
@@ -132,14 +132,19 @@ def input_hint(name: object, known: Iterable[str]) -> str:
 def misspelt(schema: InputSchema, input: Mapping[str, Any]) -> dict[str, str]:
     """Return what to say of each name in an input that the schema does not have.
 
-    Nothing is said of a schema that lists no inputs, or that takes any name.
+    Nothing is said of a schema that lists no inputs, or that takes any name. In an object or a list of them
+    only what is near to a name that is free there is one: what lies deep is often described in part.
     """
-    if not schema.known or schema.open:
+    if not schema.known:
         return {}
     free = [name for name in schema if name not in input]
     found = {}
-    for name in input:
+    for name, value in input.items():
         if name in schema:
+            if words := next(_misspelt_inside(schema[name], value), ""):
+                found[name] = words
+            continue
+        if schema.open:
             continue
         hint = input_hint(name, free)
         if not hint and isinstance(name, str) and name.startswith("Unnamed:"):
@@ -148,6 +153,27 @@ def misspelt(schema: InputSchema, input: Mapping[str, Any]) -> dict[str, str]:
         hint = hint or f"It has {', '.join([*schema][:12])}{more}."
         found[name] = f"This model has no input {name!r}. {hint}"
     return found
+
+
+def _misspelt_inside(field: Property, value: object, where: str = "") -> Iterator[str]:
+    if isinstance(value, list | tuple):
+        items = [each.item for each in (field, *field.variants) if each.item is not None]
+        for at, inside in enumerate(value) if len(items) == 1 else ():
+            yield from _misspelt_inside(items[0], inside, f"{where}[{at}]")
+    elif isinstance(value, Mapping) and not any(is_open(each.schema) for each in (field, *field.variants)):
+        known = {inner.name: inner for inner in field.properties}
+        for name, inside in value.items():
+            if name in known:
+                yield from _misspelt_inside(known[name], inside, f"{where}[{name!r}]")
+            elif hint := input_hint(name, [each for each in known if each not in value]):
+                yield f"{where or 'This'} has no {name!r}. {hint}"
+
+
+def as_text(problems: Mapping[str, str]) -> str:
+    """Format what is wrong with several fields as one text."""
+    return " ".join(
+        words if not name or f"{name!r}" in words else f"{name}: {words}" for name, words in problems.items()
+    )
 
 
 def unknown_inputs(
@@ -161,7 +187,7 @@ def unknown_inputs(
         return {}
     found = misspelt(schema, input)
     if policy == "warn" and found:
-        warn_user(f"{' '.join(found.values())} It is sent as it is.")
+        warn_user(f"{as_text(found)} It is sent as it is.")
         return {}
     return found
 

@@ -271,8 +271,13 @@ class InputSchema(Mapping[str, Property]):
     @property
     def open(self) -> bool:
         """Whether it says that it takes names that it does not list."""
-        more = self.flat.get("additionalProperties")
-        return more is True or isinstance(more, Mapping) or "patternProperties" in self.flat
+        return is_open(self.flat)
+
+
+def is_open(flat: Mapping[str, Any]) -> bool:
+    """Return whether an object's schema says that it takes names that it does not list."""
+    more = flat.get("additionalProperties")
+    return more is True or isinstance(more, Mapping) or "patternProperties" in flat
 
 
 def parse(schema: object) -> InputSchema:

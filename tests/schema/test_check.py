@@ -92,6 +92,16 @@ def test_conditions_on_the_whole_stand_under_no_field():
     assert check({"b": 1}, schema) == {}
 
 
+def test_a_condition_on_what_is_left_out_is_decided_by_the_default():
+    mode = {"enum": ["text", "image"], "default": "text"}
+    schema: dict[str, Any] = {"properties": {"mode": mode, "image": {}}}
+    schema |= {"if": {"properties": {"mode": {"const": "image"}}}, "then": {"required": ["image"]}}
+    assert check({}, schema) == {}, "without the default any mode would be an image's"
+    assert check({"mode": "image"}, schema) == {"image": "This is needed."}
+    del mode["default"]
+    assert check({}, schema) == {"image": "This is needed."}
+
+
 @pytest.mark.parametrize("schema", [None, [], 7, {}, {"properties": None}, {"required": "prompt"}])
 def test_no_schema_allows_anything(schema: Any):
     assert check({"x": 1}, schema) == {}

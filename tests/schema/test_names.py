@@ -64,6 +64,19 @@ def test_a_misspelt_one_that_is_needed_is_said_once():
     )
 
 
+def test_a_misspelt_name_inside_an_object_is_refused_where_something_near_is_free():
+    lora = {"properties": {"path": {"type": "string"}, "scale": {}}, "required": ["path"]}
+    size = {"anyOf": [{"enum": ["wide"]}, {"properties": {"width": {"type": "integer"}}}]}
+    schema = {"properties": {"loras": {"type": "array", "items": lora}, "size": size}}
+    assert check({"loras": [{"path": "a"}, {"pth": "b"}], "size": {"widht": 5}}, schema) == {
+        "loras": "[1] has no 'pth'. Did you mean 'path'?",
+        "size": "This has no 'widht'. Did you mean 'width'?",
+    }
+    assert not check({"loras": [{"path": "a", "note": 1}]}, schema), "often described in part"
+    lora["additionalProperties"] = {}
+    assert not check({"loras": [{"path": "a", "scael": 1}]}, schema)
+
+
 @pytest.mark.parametrize(
     "schema",
     [

@@ -147,7 +147,13 @@ async def _carry_out(
     for slot, cell in zip(planned.slots, made, strict=True):
         cells[slot.row * len(planned.columns) + slot.column] = cell
     return Comparison(
-        planned.rows, planned.columns, cells, shape=planned.shape, given=made, index=planned.index
+        planned.rows,
+        planned.columns,
+        cells,
+        shape=planned.shape,
+        given=made,
+        index=planned.index,
+        sandbox=client.connection.account.sandbox,
     )
 
 

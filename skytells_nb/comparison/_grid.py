@@ -94,6 +94,8 @@ class Comparison(Finished, Drawn):
         The cells in the order of the frame that was given.
     index : Index, optional
         That frame's own.
+    sandbox : bool, optional
+        Whether it was asked of a sandbox, although perhaps nothing was created there.
 
     Attributes
     ----------
@@ -112,7 +114,9 @@ class Comparison(Finished, Drawn):
         shape: str = "",
         given: Sequence[Cell] | None = None,
         index: Any = None,
+        sandbox: bool = False,
     ) -> None:
+        self._sandbox = sandbox
         self._rows = [(row,) if isinstance(row, str) else row for row in rows]
         self._columns = [(column,) if isinstance(column, str) else column for column in columns]
         self.prompts = tuple(" · ".join(row) for row in self._rows)
@@ -152,7 +156,7 @@ class Comparison(Finished, Drawn):
 
     @property
     def _unit(self) -> str:
-        return money_unit(any(is_sandbox_id(cell.prediction.id) for cell in self.cells))
+        return money_unit(self._sandbox or any(is_sandbox_id(cell.prediction.id) for cell in self.cells))
 
     @property
     def cost(self) -> Decimal | None:

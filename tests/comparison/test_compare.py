@@ -108,6 +108,13 @@ def test_a_failed_cell_stays_a_cell_and_the_others_go_on(sandbox, client):
     assert "2 failed" in repr(grid)
 
 
+def test_a_sandbox_s_grid_speaks_of_credits_although_nothing_was_created(client):
+    with sky.budget(0):
+        grid = sky.compare(MODELS, "a fox", client=client)
+    assert "2 failed, 0 credits in all" in grid.html
+    assert "$" not in grid.html
+
+
 def test_a_cell_that_could_not_be_followed_keeps_the_id_that_may_be_billed(sandbox, client):
     sandbox.faults.next("unauthorized", on="read", times=50)
     cell = sky.compare(models="truefusion-edge", prompts="a fox", client=client)[0, 0]

@@ -378,6 +378,9 @@ def _sentence_of_alternatives(error: Any) -> str:
         names = [name for kind in kinds for name in ([kind] if isinstance(kind, str) else kind)]
         return _by_keyword("type", list(dict.fromkeys(names)), error.instance)
     best = [each for each in inner if each.validator != "type"] or inner or list(error.context)
+    if len(best) > 1 and all(each.validator == "required" for each in best):
+        missing = (name for each in best for name in each.validator_value if name not in each.instance)
+        return f"One of {', '.join(dict.fromkeys(missing))} is needed."
     return _sentence(best[0])
 
 

@@ -99,6 +99,7 @@ def test_what_is_typed_into_rows_groups_and_variants_is_what_is_sent(form_of: Fo
     size: Any = form.fieldset._controls["image_size"]
     assert [label for label, _ in size.chooser.options] == ["Custom", "Preset"]
     size.chooser.value = 0
+    assert form.value["image_size"] == {}, "what was chosen is sent, else the preset would be taken"
     size.control.fieldset._controls["width"].box.value = "640"
     assert form.value == {"loras": [{"path": "a.safetensors"}], "image_size": {"width": 640}}
     size.chooser.value = 1

@@ -92,6 +92,11 @@ def test_conditions_on_the_whole_stand_under_no_field():
     assert check({"b": 1}, schema) == {}
 
 
+def test_of_objects_that_need_this_or_that_both_are_named():
+    place = {"anyOf": [{"type": "object", "required": ["x"]}, {"type": "object", "required": ["w"]}]}
+    assert check({"place": {}}, {"properties": {"place": place}}) == {"place": "One of x, w is needed."}
+
+
 def test_a_condition_on_what_is_left_out_is_decided_by_the_default():
     mode = {"enum": ["text", "image"], "default": "text"}
     schema: dict[str, Any] = {"properties": {"mode": mode, "image": {}}}

@@ -227,11 +227,17 @@ class Variants(Control):
     def _typed(self) -> None:
         field = self.control.field
         value = field.default if field.kind == "fixed" else self.control.value
+        chosen = self.chooser.value != self._place_of(self.field.default)
+        if value is UNSET and field.kind == "group" and chosen:
+            value = replace(field, required=True).implied
         self.edited(value, self.control.problem)
 
-    def display(self, value: Any) -> None:
+    def _place_of(self, value: Any) -> int | None:
         fitting = (at for at, field in enumerate(self.field.fields) if _may_be(field, value))
-        at = 0 if value is UNSET else next(fitting, None)
+        return 0 if value is UNSET else next(fitting, None)
+
+    def display(self, value: Any) -> None:
+        at = self._place_of(value)
         if at is None:
             raise UnsupportedValueError
         self.chooser.value = at

@@ -180,6 +180,10 @@ class PromptForm(Summarized, w.VBox):  # type: ignore[misc]  # ipywidgets has no
     def __setattr__(self, name: str, value: Any) -> None:
         if name != "value" and name[0] != "_" and (name in ("input", "inputs") or closest(name, ["value"])):
             raise UnknownNameError(f"A form has no {name!r}. Did you mean 'value'?", charged=False)
+        fields = self.fieldset.fields if self.__dict__.get("_ready") else ()
+        if any(field.name == name for field in fields) and not hasattr(self, name):
+            said = f"A form has no {name!r}. Write form.value[{name!r}] = …, which is shown and sent."
+            raise UnknownNameError(said, charged=False)
         super().__setattr__(name, value)
 
     def _with_schema(self, model: str | Model) -> Model:

@@ -50,6 +50,8 @@ class TestValue:
         before = form.value
         form.value = before
         assert form.value == before
+        with pytest.raises(AttributeError, match=r"Write form\.value\['prompt'\] = "):
+            form.prompt = "an owl"
         form.value = {}
         assert form.value == PromptForm("truefusion-pro", client=client).value
 

@@ -23,7 +23,7 @@ import numpy as np
 import pandas as pd
 
 from .._storage import replacing
-from ..checks import require_package
+from ..checks import check_path, require_package
 from ..exceptions import InvalidInputError, SkytellsWarning, warn_user
 from ..filetypes import HEAD, file_type, sniff
 from ..models import STATUSES
@@ -93,7 +93,7 @@ def write_frame(frame: Any, path: Any) -> Path:
     ...     sky.read_frame(path).dtypes.equals(frame.dtypes)
     True
     """
-    target = Path(path)
+    target = check_path("path", path)
     ending, table = _ending(target), _flat(frame)
     if ending != ".csv":
         _require("pyarrow" if ending == ".parquet" else "openpyxl", target)
@@ -149,7 +149,7 @@ def read_frame(path: Any) -> pd.DataFrame:
     ...     str(sky.read_frame(path)["created_at"].dtype)
     'datetime64[us, UTC]'
     """
-    source = Path(path)
+    source = check_path("path", path)
     ending = _ending(source)
     if not source.is_file():
         raise InvalidInputError(f"There is no file {source}.")
@@ -287,7 +287,14 @@ def _flat(given: object) -> pd.DataFrame:
     table = frame if len(names) == len(frame.columns) else frame.reset_index()
     table = table.set_axis(names, axis=1)
     table.attrs.update(frame.attrs)
-    return table
+    # Of lists of Arrow's own type pandas writes a file that it cannot read, and of sparse columns none.
+    others: dict[Any, Any] = {}
+    for name, kind in table.dtypes.items():
+        if isinstance(kind, pd.SparseDtype):
+            others[name] = kind.subtype
+        elif isinstance(kind, pd.ArrowDtype) and kind.type in (list, dict):
+            others[name] = object
+    return table.astype(others) if others else table
 
 
 def _require(package: str, path: Path) -> None:
@@ -346,8 +353,14 @@ def _write_parquet(table: pd.DataFrame, target: Path) -> None:
                     "make it one of a single type."
                 ) from None
             packed[name] = dtypes.text(values)
-    _warn_of(".parquet", [f"{name} ({kind})" for name in in_json for kind in written_as_text(table[name])])
+    lost = [f"{name} ({kind})" for name in in_json for kind in written_as_text(table[name])]
     categories = [name for name in table.columns if isinstance(table[name].dtype, pd.CategoricalDtype)]
+    for name in categories:
+        words = table[name].cat.categories
+        if isinstance(words.dtype, pd.IntervalDtype | pd.PeriodDtype):  # as cut and qcut make them
+            packed[name] = table[name].cat.rename_categories(list(words.astype(str)))
+            lost.append(f"{name} (of {words.dtype})")
+    _warn_of(".parquet", lost)
     own: dict[Any, Any] = {"json_columns": in_json, "category_columns": categories}
     packed.attrs = {**parse_json(to_json(table.attrs)), **own}
     try:
@@ -376,7 +389,10 @@ def _read_parquet(source: Path) -> pd.DataFrame:
         raise ValueError(
             f"{about.num_rows:,} rows and {about.num_columns:,} columns are too many for a frame"
         )
-    frame = pd.read_parquet(source)
+    try:
+        frame = pd.read_parquet(source)
+    except TypeError:  # pandas has written lists of Arrow's own type, and cannot read that name
+        frame = import_module("pyarrow.parquet").read_table(source).to_pandas(ignore_metadata=True)
     attrs = dict(frame.attrs)
     frame.attrs = {}
     in_json, categories = attrs.pop("json_columns", []), attrs.pop("category_columns", [])

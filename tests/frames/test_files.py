@@ -16,6 +16,7 @@ from uuid import UUID
 import numpy as np
 import openpyxl
 import pandas as pd
+import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -237,6 +238,25 @@ def test_a_table_that_no_file_can_hold_is_refused(tmp_path: Path):
             write_frame(table, tmp_path / "x.csv")
     with pytest.raises(InvalidInputError, match="There is no folder"):
         write_frame(frame, tmp_path / "no" / "x.csv")
+
+
+def test_columns_that_pandas_cannot_bring_back_are_kept_in_a_type_that_it_can(tmp_path: Path):
+    parts = pd.Series([[1, 2], None], dtype=pd.ArrowDtype(pa.list_(pa.int64())))
+    table = pd.DataFrame({"bin": pd.cut([1, 2], [0, 1, 2]), "parts": parts, "dense": [0, 3]})
+    with pytest.warns(SkytellsWarning, match=r"place for the type of bin \(of interval"):
+        back = read_frame(write_frame(table.astype({"dense": "Sparse[int]"}), tmp_path / "a.parquet"))
+    assert list(back["bin"]) == ["(0, 1]", "(1, 2]"]
+    assert back["bin"].cat.ordered
+    assert [list(back["parts"][0]), back["parts"][1], list(back["dense"])] == [[1, 2], None, [0, 3]]
+    table[["parts"]].to_parquet(tmp_path / "theirs.parquet")
+    assert list(read_frame(tmp_path / "theirs.parquet")["parts"][0]) == [1, 2]
+
+
+def test_a_table_s_place_may_be_in_the_home_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert read_frame(write_frame(pd.DataFrame({"a": [1]}), "~/a.csv"))["a"].item() == 1
+    with pytest.raises(InvalidInputError, match="path must be a path"):
+        write_frame("a.csv", pd.DataFrame())
 
 
 def test_another_ending_is_refused(tmp_path: Path):

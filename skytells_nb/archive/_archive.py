@@ -17,8 +17,9 @@ from .._options import options
 from .._storage import as_text, is_url, open_storage
 from ..api import Account, Observer, check_status, parse_bounds
 from ..checks import check_whole, expected
-from ..exceptions import InvalidInputError, SkytellsError
-from ..models import Prediction, PredictionList, slugs_of
+from ..exceptions import InvalidInputError, SkytellsError, warn_user
+from ..models import Model, Prediction, PredictionList, slugs_of
+from ..schema import closest_model
 from . import _index as index
 from . import _reindex as reindex
 from ._files import FileStore
@@ -219,7 +220,7 @@ class Archive(Observer):
         limit : int or None
             How many at most; None is all.
         model, status, origin : str, optional
-            Only these.
+            Only these. A model's name may be written otherwise; one that is misspelt is warned of.
         since, until : date, datetime or str, optional
             Bounds of the time of creation, both inclusive. A day alone means the whole of it, in UTC.
         min_rating : int, optional
@@ -250,7 +251,16 @@ class Archive(Observer):
                 "? IN (SELECT value FROM json_each(p.tags))": tag,
             }
         )
-        return self._reader.predictions(where, values, limit)
+        found = self._reader.predictions(where, values, limit)
+        if found or model is None:
+            return found
+        kept = [Model.from_api({"namespace": name}) for name in self._reader.models()]
+        meant, near = closest_model(model, kept)
+        if meant is None and near is not None:
+            warn_user(f"This archive has nothing of a model {model!r}. Did you mean {near.id!r}?")
+        if meant is None or meant.id == model:
+            return found
+        return self._reader.predictions(where, [meant.id if v == model else v for v in values], limit)
 
     def get(self, id: str | Prediction, origin: str | None = None) -> Prediction | None:
         """Return one prediction by its id, the newest where several accounts have it; None if unknown.

@@ -66,6 +66,11 @@ class ArchiveReader:
             )
         )
 
+    def models(self) -> list[str]:
+        """Return of which models something is kept."""
+        query = "SELECT DISTINCT model FROM predictions WHERE model IS NOT NULL"
+        return self.read(lambda db: [name for (name,) in db.execute(query)], list[str]())
+
     def find(self, text: str, limit: int | None) -> PredictionList:
         """Return the predictions whose words match a text; where none does, those that hold it anywhere."""
         self.read(index.require_words, None)

@@ -16,7 +16,7 @@ from archive.scenery import Assets, Keep, made, picture
 
 from skytells_nb._options import options
 from skytells_nb.archive import Archive
-from skytells_nb.exceptions import InvalidInputError, SkytellsError
+from skytells_nb.exceptions import InvalidInputError, SkytellsError, SkytellsWarning
 from skytells_nb.models import Prediction, PredictionList
 
 
@@ -56,7 +56,10 @@ def test_days_are_whole_days_of_utc_and_both_bounds_count(filled: Archive) -> No
 def test_status_model_and_origin_narrow_it_down(filled: Archive) -> None:
     assert ids(filled.predictions(status="failed")) == ["p4"]
     assert ids(filled.predictions(status="cancelled")) == []
-    assert ids(filled.predictions(model="scribe", limit=None)) == ["p4", "p2", "p3", "p1"]
+    for written in ("scribe", "Scribe", "lumo/scribe"):
+        assert ids(filled.predictions(model=written, limit=None)) == ["p4", "p2", "p3", "p1"]
+    with pytest.warns(SkytellsWarning, match="nothing of a model 'scrbe'. Did you mean 'scribe'"):
+        assert ids(filled.predictions(model="scrbe")) == []
     assert ids(filled.predictions(origin="https://api.skytells.ai/v1")) == []
 
 

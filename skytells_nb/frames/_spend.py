@@ -9,11 +9,12 @@ from datetime import tzinfo
 from importlib import import_module
 from pathlib import Path
 from typing import Any, Final
-from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfo, available_timezones
 
 import numpy as np
 import pandas as pd
 
+from ..checks import did_you_mean
 from ..exceptions import InvalidInputError
 from ._columns import COLUMNS, RATED
 from ._datasets import RowFilter, aggregate, is_dataset
@@ -319,8 +320,9 @@ def zone_of(tz: object) -> tzinfo:
             return tz
         return ZoneInfo(tz)  # type: ignore[arg-type]  # whatever it is: a TypeError is answered below
     except (KeyError, ValueError, TypeError, OSError):
+        meant = did_you_mean(str(tz), (zone for zone in available_timezones() if "/" in zone))
         raise InvalidInputError(
-            f'tz must be a time zone such as "Europe/Berlin" or "UTC", not {tz!r}.'
+            f'tz must be a time zone such as "Europe/Berlin" or "UTC", not {tz!r}.{meant}'
         ) from None
 
 

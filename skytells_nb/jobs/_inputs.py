@@ -151,7 +151,8 @@ class Inputs:
             given = {"prompt": given}
         given = to_plain(as_record(given))
         if not isinstance(given, Mapping):
-            raise InvalidInputError(f"it is {type(given).__name__}, and neither a dict nor a prompt")
+            hint = ": pass its .input" if isinstance(given, Prediction) else ""
+            raise InvalidInputError(f"it is {type(given).__name__}, and neither a dict nor a prompt{hint}")
         if self._route is not None:
             given = as_text_input(self._route, given)
         lasting = None

@@ -14,6 +14,7 @@ from enum import Enum
 from typing import TYPE_CHECKING, Any, Final, Literal, Self, SupportsIndex, TypeAlias, overload
 
 from .. import _lazy
+from ..checks import did_you_mean
 from ..exceptions import SkytellsError
 from ..formatting import CREDITS
 from ..plaintext import one_line
@@ -339,7 +340,9 @@ class ModelList(Finished, Drawn, list[Model]):
             for model in self:
                 if model.id == index:
                     return model
-            raise KeyError(f"no model {index!r} among {', '.join(model.id for model in self)}")
+            slugs = [model.id for model in self]
+            hint = did_you_mean(index, slugs)
+            raise KeyError(f"no model {index!r}{'.' + hint if hint else ' among ' + ', '.join(slugs)}")
         if isinstance(index, slice):
             return type(self)(super().__getitem__(index))
         return super().__getitem__(index)

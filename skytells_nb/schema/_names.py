@@ -104,7 +104,7 @@ def count_names(schema: InputSchema, input: Mapping[str, Any]) -> list[str]:
 def closest_input(name: object, known: Iterable[str]) -> str | None:
     """Return which known name was probably meant: written otherwise, misspelt, or another word for it."""
     names = list(known)
-    plain = _letters(name)
+    plain = _letters(str(name).removeprefix("input."))  # as a frame of predictions has it
     if not plain:
         return None
     same = next((each for each in names if _letters(each) == plain), None)
@@ -150,8 +150,9 @@ def misspelt(schema: InputSchema, input: Mapping[str, Any]) -> dict[str, str]:
         if not hint and isinstance(name, str) and name.startswith("Unnamed:"):
             hint = "It is the index of a CSV file: read that with index_col=0."
         more = f" and {len(schema) - 12} more" if len(schema) > 12 else ""
-        hint = hint or f"It has {', '.join([*schema][:12])}{more}."
-        found[name] = f"This model has no input {name!r}. {hint}"
+        if not hint and not any("It has" in words for words in found.values()):  # once is enough
+            hint = f"It has {', '.join([*schema][:12])}{more}."
+        found[name] = f"This model has no input {name!r}. {hint}".rstrip()
     return found
 
 

@@ -169,7 +169,7 @@ def test_the_local_zone_knows_summer_from_winter(monkeypatch: pytest.MonkeyPatch
         (lambda: spend(pd.DataFrame({"x": [1]})), "no column"),
         (lambda: spend(SOME, freq="0D"), "cannot part these predictions"),
         (lambda: spend(MONTHS, [], "1ms"), "more than 1,000,000"),
-        (lambda: spend(SOME, freq="D", tz="Mars/Base"), "tz must be a time zone"),
+        (lambda: spend(SOME, freq="D", tz="Europe/Berln"), "time zone.*Did you mean 'Europe/Berlin'"),
         (lambda: spend(SOME, freq="D", tz=5), "tz must be a time zone"),  # type: ignore[arg-type]
         (lambda: spend(SOME, "cost"), "by cannot be 'cost'"),
         (lambda: spend(predictions_frame(SOME).assign(period=1), "period", "D"), "by cannot be 'period'"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from contextlib import closing
 from dataclasses import make_dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -70,12 +71,13 @@ def test_the_fingerprint_tells_models_orders_and_inputs_apart():
 
 
 def test_everything_that_is_wrong_is_told_at_once():
+    made = Prediction("p1", None, "queued")
     with pytest.raises(InvalidInputError) as told:
-        read(["fine", 3, None, {"width": 64}, {"prompt": 5, "width": 4096}, {"prompt": float("nan")}], SCHEMA)
+        read(["fine", made, None, {"width": 64}, {"prompt": 5, "width": 4096}, {"prompt": math.nan}], SCHEMA)
     assert told.value.charged is False
     assert told.value.message.splitlines() == [
         "5 of 6 inputs cannot be used, and nothing was sent. Correct them and run the batch again:",
-        "  input 1: it is int, and neither a dict nor a prompt",
+        "  input 1: it is Prediction, and neither a dict nor a prompt: pass its .input",
         "  input 2: it is NoneType, and neither a dict nor a prompt",
         "  input 3: prompt: This is needed.",
         "  input 4: prompt: This takes text, not 5. width: At most 2,048, not 4,096.",

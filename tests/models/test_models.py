@@ -197,6 +197,8 @@ class TestAList:
     def test_a_slug_that_is_not_there_is_a_key_error_that_names_those_that_are(self):
         with pytest.raises(KeyError, match="no model 'c' among a, b"):
             ModelList([Model("a"), Model("b")])["c"]
+        with pytest.raises(KeyError, match="Did you mean 'lumo'"):
+            ModelList([Model("lumo"), Model("b")])["lummo"]
 
     def test_it_can_be_pickled(self):
         models = ModelList([Model.from_api(TRUEFUSION)])

@@ -54,7 +54,10 @@ def test_an_unknown_name_is_refused_with_what_was_meant():
         "Unnamed: 0": "This model has no input 'Unnamed: 0'. It is the index of a CSV file: read that with "
         "index_col=0."
     }
-    assert check({"cfg": 1}, schema) == {"cfg": "This model has no input 'cfg'. It has prompt, width."}
+    assert check({"cfg": 1, "zoom": 1}, schema) == {
+        "cfg": "This model has no input 'cfg'. It has prompt, width.",
+        "zoom": "This model has no input 'zoom'.",
+    }
 
 
 def test_a_misspelt_one_that_is_needed_is_said_once():

@@ -56,6 +56,7 @@ def prepare(
 
 
 def _converted(value: Any, rule: Property | None, origin: str | None, lasting: bool) -> Any:
+    rule = _kind_meant(rule, value)
     wants_list = rule is not None and "array" in rule.types and "string" not in rule.types
     value = as_lists(value, rule)
     if is_array(value) and value.ndim == 4 and (wants_list or len(value) == 1):
@@ -93,6 +94,14 @@ def _converted(value: Any, rule: Property | None, origin: str | None, lasting: b
     if uri is None:
         return value
     return [uri] if wants_list else uri
+
+
+def _kind_meant(rule: Property | None, value: Any) -> Property | None:
+    """Return, of an input that may be a file or a list of them, say, what a value is to be."""
+    kind = "object" if isinstance(value, Mapping) else "string"
+    kind = "array" if isinstance(value, list | tuple) else kind
+    fitting = [each for each in (() if rule is None else rule.variants) if kind in each.types]
+    return next((each for each in fitting if each.media), fitting[0] if fitting else rule)
 
 
 def _from_text(text: str, rule: Property | None) -> str | None:

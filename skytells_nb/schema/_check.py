@@ -393,7 +393,7 @@ def _by_keyword(keyword: str, limit: Any, value: Any) -> str:
             kinds = [limit] if isinstance(limit, str) else [kind for kind in limit if kind != "null"]
             wanted = " or ".join(_TYPE_NAMES.get(kind, str(kind)) for kind in kinds)
             # The text 512 looks like the number that is asked for, unless it stands in quotes.
-            ambiguous = isinstance(value, str) and not value.isalpha()
+            ambiguous = isinstance(value, str) and value != _LINK and not value.isalpha()
             return f"This takes {wanted}, not {_short(repr(value) if ambiguous else value)}."
         case "enum":
             choices = ", ".join(str(choice) for choice in limit if choice is not None)
@@ -402,6 +402,8 @@ def _by_keyword(keyword: str, limit: Any, value: Any) -> str:
             return f"This must be {_short(limit)}."
         case "format":
             return f"A {limit} such as {TIMES[limit]}, not {_short(value)}."
+        case "not" if isinstance(limit, Mapping) and (names := listed(limit.get("required"))):
+            return f"{' and '.join(map(str, names))} cannot be given {'together' if names[1:] else 'here'}."
         case "pattern":
             return f"This does not have the form {_short(limit)}."
     size = len(value) if isinstance(value, str | list) else 0
@@ -410,4 +412,5 @@ def _by_keyword(keyword: str, limit: Any, value: Any) -> str:
 
 def _short(value: object, length: int = 80) -> str:
     text = value if isinstance(value, str) else repr(value)
+    text = "a file" if text == _LINK else text
     return clip(" ".join(text.split()), length)

@@ -186,6 +186,9 @@ def test_the_path_of_a_file_as_text_is_uploaded_where_a_file_is_wanted(tmp_path:
         "loras": [{"mask_image": uri, "scale": 0.5}],
     }
     assert prepare({"images": "fox.png"}, SCHEMA) == {"images": [uri]}
+    one_or_many = {"properties": {"image": {"anyOf": [PICTURE, {"type": "array", "items": PICTURE}]}}}
+    for given, found in (("fox.png", uri), (["fox.png"], [uri])):
+        assert prepare({"image": given}, one_or_many) == {"image": found}
 
 
 @pytest.mark.parametrize(

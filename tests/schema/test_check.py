@@ -92,6 +92,14 @@ def test_conditions_on_the_whole_stand_under_no_field():
     assert check({"b": 1}, schema) == {}
 
 
+def test_what_cannot_be_given_together_and_a_file_are_named_in_words(tmp_path: Path):
+    schema = {"properties": {"a": {"type": "object"}, "b": {}}, "not": {"required": ["a", "b"]}}
+    assert check({"a": tmp_path, "b": 1}, schema) == {
+        "a": "This takes an object, not a file.",
+        "": "a and b cannot be given together.",
+    }
+
+
 def test_of_objects_that_need_this_or_that_both_are_named():
     place = {"anyOf": [{"type": "object", "required": ["x"]}, {"type": "object", "required": ["w"]}]}
     assert check({"place": {}}, {"properties": {"place": place}}) == {"place": "One of x, w is needed."}

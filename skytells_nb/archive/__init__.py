@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ._archive import Archive
-from ._as_input import LIMIT, prepare
+from ._as_input import LIMIT, prepare, read_open_file
 from ._database import DamagedIndexError
 from ._download import form_of
 from ._files import INDEX, THUMBNAILS
@@ -34,6 +34,7 @@ __all__ = [
     "prepare",
     "rate_prediction",
     "rating_of",
+    "read_open_file",
     "read_provenance",
     "replace_surrogates",
     "save",

@@ -163,14 +163,22 @@ def _from_picture(picture: Any) -> str:
 
 
 def _from_open_file(file: Any) -> str:
-    """Read an open file whole, and leave it where it was: the same input may be sent again."""
+    name = str(getattr(file, "name", "") or f"this {type(file).__name__}")
+    return _data_uri(_not_text(read_open_file(file, LIMIT + 1)), name)
+
+
+def read_open_file(file: Any, most: int = -1) -> bytes:
+    """Read an open file whole, and leave it where it was: the same input may be sent again.
+
+    InvalidInputError for one that is closed, or open as text.
+    """
     name = str(getattr(file, "name", "") or f"this {type(file).__name__}")
     try:
         seekable = getattr(file, "seekable", None)
         at = file.tell() if seekable is not None and seekable() else None
         if at is not None:
             file.seek(0)
-        data = file.read(LIMIT + 1)
+        data = file.read(most)
         if at is not None:
             file.seek(at)
     except UnicodeDecodeError:
@@ -183,7 +191,7 @@ def _from_open_file(file: Any) -> str:
         raise InvalidInputError(
             f'{name} is open as text. Open it with open(…, "rb"), or pass its path; pass a prompt as a str.'
         )
-    return _data_uri(_not_text(bytes(data)), name)
+    return bytes(data)
 
 
 def _not_text(data: bytes) -> bytes:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import sys
 from collections.abc import Sequence
+from typing import NoReturn
 
 from .. import __version__
+from ..checks import did_you_mean
 from ..exceptions import SkytellsError
 from ..models import STATUSES
 
@@ -63,8 +66,17 @@ def _run(parsed: argparse.Namespace, rest: list[str]) -> int:
     return {"models": models, "predictions": predictions, "spend": spend}[parsed.command](parsed)
 
 
+class _Parser(argparse.ArgumentParser):
+    """Says which word was meant in place of a misspelt one; Python itself does from 3.14 on."""
+
+    def error(self, message: str) -> NoReturn:
+        if found := re.search(r"invalid choice: '(.*)' \(choose from (.*)\)$", message):
+            message += "." + did_you_mean(found[1], re.findall(r"[\w-]+", found[2]))
+        super().error(message)
+
+
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="skytells-nb",
         description="A Jupyter toolkit for the Skytells generative-AI API. Without a key everything runs on "
         "an embedded sandbox, and costs nothing.",

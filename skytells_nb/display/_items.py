@@ -16,7 +16,7 @@ from pathlib import Path
 from types import CoroutineType
 from typing import TYPE_CHECKING, Any, BinaryIO, Final, Literal, assert_never, cast
 
-from ..archive import decode_data_uri, form_of
+from ..archive import decode_data_uri, form_of, read_open_file
 from ..exceptions import InvalidInputError
 from ..filetypes import FileType
 from ..models import STATUSES, ChatCompletion, Model, Prediction, Response, is_gone
@@ -30,8 +30,8 @@ EXPIRED: Final = (
     "The API deletes files about five minutes after completion, and no archive at hand has a copy."
 )
 _TAKEN: Final = (
-    "show and gallery take predictions and models, lists of them, the API's JSON, URLs, paths, bytes, Pillow "
-    "images and arrays."
+    "show and gallery take predictions and models, lists of them, the API's JSON, URLs, paths, open files, "
+    "bytes, Pillow images and arrays."
 )
 _PLAYED: Final = frozenset(
     f"{kind}/{name}"
@@ -185,6 +185,8 @@ def things_in(x: object) -> list[Prediction | Model | DisplayItem]:
         except PictureError as error:
             words = error.detail[:1].upper() + error.detail[1:]
             return [DisplayItem(Message(error.title, words), x)]
+    if callable(getattr(x, "read", None)):  # else it would be its lines
+        return [DisplayItem(FileContent(data=read_open_file(x)), x)]
     raw = _sdk_json(x)
     if raw is not None:
         return things_in(raw)

@@ -330,6 +330,9 @@ def test_a_status_is_one_of_five(capsys):
     with pytest.raises(SystemExit):
         main(["predictions", "list", "--status", "done"])
     assert "succeeded" in capsys.readouterr().err
+    with pytest.raises(SystemExit):
+        main(["predictions", "lsit"])
+    assert "Did you mean 'list'?" in capsys.readouterr().err
 
 
 def test_every_model_has_an_example_that_runs(kept, capsys):

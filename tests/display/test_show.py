@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import io
 import sys
 import types
 from pathlib import Path
@@ -37,7 +38,13 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / "fox.png"
 
 
-@pytest.mark.parametrize("kind", [bytes, bytearray, memoryview])
+def just_written(data: bytes) -> io.BytesIO:
+    file = io.BytesIO()
+    file.write(data)
+    return file
+
+
+@pytest.mark.parametrize("kind", [bytes, bytearray, memoryview, just_written])
 def test_bytes_are_a_file(kind):
     page = drawn(kind(PIXELS))
     assert page.pictures()[0].size == (80, 60)

@@ -117,7 +117,7 @@ def parse_filter(since: Any = None, until: Any = None, model: str | None = None)
 def is_dataset(source: object) -> bool:
     """Whether a folder that is no archive, one of its files, a glob or a URL is given."""
     text = os.fspath(source) if isinstance(source, str | os.PathLike) else None
-    if not isinstance(text, str) or not text:
+    if not isinstance(text, str) or not text or text.lstrip().startswith(("{", "[{")):  # JSON is no glob
         return False
     text = os.path.expanduser(as_text(text))
     folder = Path(text).is_dir() and not (Path(text) / "index.sqlite").exists()

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import pandas as pd
 
-from ..checks import did_you_mean
+from ..checks import closest
 from ..exceptions import InvalidInputError, SkytellsWarning
 from ..formatting import CREDITS, format_cost, format_count, format_number
 from ..models import STATUSES, is_done, parse_amount
@@ -46,9 +46,11 @@ def require_columns(frame: pd.DataFrame, names: Iterable[str]) -> None:
     for name in names:
         if name not in frame.columns:
             known = [str(column) for column in frame.columns]
+            inputs = {column.removeprefix("input."): column for column in reversed(known)}
+            near = closest(str(name), inputs)
+            hint = "" if near is None else f" Did you mean {inputs[near]!r}?"
             raise InvalidInputError(
-                f"This frame has no column {name!r}.{did_you_mean(str(name), known)} Its columns are "
-                f"{', '.join(known)}."
+                f"This frame has no column {name!r}.{hint} Its columns are {', '.join(known)}."
             )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import pickle
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal, localcontext
@@ -165,6 +166,8 @@ def test_the_local_zone_knows_summer_from_winter(monkeypatch: pytest.MonkeyPatch
     ("call", "why"),
     [
         (lambda: spend(SOME, "modle"), "no column 'modle'. Did you mean 'model'"),
+        (lambda: spend([{"id": "a", "input": {"seed": 1}}], "seed"), "Did you mean 'input.seed'"),
+        (lambda: predictions_frame(json.dumps([{"id": "a" * 999}])), "read_frame"),
         (lambda: spend(SOME, freq="fortnight-ish"), "cannot part these predictions"),
         (lambda: spend(pd.DataFrame({"x": [1]})), "no column"),
         (lambda: spend(SOME, freq="0D"), "cannot part these predictions"),

@@ -156,6 +156,7 @@ def connect(api_key: str | None = None, **options: Any) -> Client:
     key = resolve_api_key(None if blank else api_key)
     client = Client.of(Connection(key, **options))
     if key.reveal().startswith("sk-sandbox-") and not is_skytells(client.base_url):
+        client.connection.note_sandbox()
         _say(f"Sandbox at {client.base_url}: nothing here is real and nothing costs money.")
     elif client.base_url == DEFAULT_BASE_URL:
         _say(f"Skytells API at {client.base_url}: predictions are real, and billed to your key.")

@@ -226,6 +226,10 @@ def _ask(client: Any, model: Model, args: MagicArgs, cell: str) -> object:
     if model.text_route == "embeddings":
         return client.embeddings.create(model.id, prompt, **params)
     text = client.chat.completions if model.text_route == "chat" else client.responses
+    if options.reuse if args.reuse is None else args.reuse:
+        answer: ChatCompletion | Response = text.create(model.id, messages, reuse=args.reuse, **params)
+        show(answer)
+        return answer
     stream = text.create(model.id, messages, stream=True, **params)
     show(stream)
     return stream.completion

@@ -136,7 +136,12 @@ def test_model_names_and_their_inputs_are_completed(shell: Shell, sandbox: sky.S
         assert complete("%%skytells t") == []
 
 
-def test_what_was_spent_is_summed_up(shell: Shell, capsys: pytest.CaptureFixture[str]):
+def test_what_was_spent_is_summed_up(
+    shell: Shell,
+    sandbox: sky.Sandbox,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+):
     shell.cell("truefusion-edge")
     shell.magics["skytells_spend"]("")
     shell.magics["skytells_spend"]("status D")
@@ -144,6 +149,9 @@ def test_what_was_spent_is_summed_up(shell: Shell, capsys: pytest.CaptureFixture
     assert "truefusion-edge" in told
     assert "succeeded" in told
     assert told.count("This session so far: 0.01 credits") == 2
+    monkeypatch.setenv("SKYTELLS_BASE_URL", sandbox.url)
+    monkeypatch.setenv("SKYTELLS_API_KEY", sandbox.api_key)
+    assert sky.connect(archive=False).connection.account.sandbox, "before the first answer says so, too"
     with pytest.raises(MagicError, match="colour"):
         shell.magics["skytells_spend"]("colour")
 
@@ -215,6 +223,8 @@ def test_a_text_model_streams_its_answer_and_keeps_it_under_a_name(
         {"role": "user", "content": "Why is the sea blue?"},
     ]
     assert (answer.input["temperature"], answer.input["max_tokens"]) == (0.2, 500)
+    with pytest.raises(MagicError, match="needs an archive"):
+        shell.cell(f"{line} --reuse", "Why is {what} blue?\n")
 
 
 def test_a_text_models_cell_can_be_estimated_or_become_a_chat(shell: Shell, sandbox: sky.Sandbox):

@@ -8,11 +8,13 @@ from typing import Any, Literal, TypeAlias, overload
 
 from ..aio import run
 from ..checks import check_flag
+from ..exceptions import InvalidInputError
 from ..models import AnsweringRoute, ChatCompletion, Response
 from ..models import Embeddings as Vectors
 from . import _text_requests as requests
 from ._ask import ask, ask_for_stream
 from ._connection import Connection, Resource, blocking
+from ._create import find_reusable, watch_created
 from ._observers import Observer
 from ._stream import AsyncTextStream, TextSource, TextStream
 from ._text_requests import TextRequest
@@ -45,6 +47,7 @@ class AsyncCompletions(Resource):
         *,
         stream: bool = False,
         timeout: float | None = None,
+        reuse: bool | None = None,
         **params: Any,
     ) -> ChatCompletion | AsyncTextStream[ChatCompletion]:
         """Ask a text model for the next turn of a conversation. It is asked once, and billed once.
@@ -64,6 +67,9 @@ class AsyncCompletions(Resource):
         timeout : float, optional
             Seconds without a byte from the API after which it is given up; the client's own when None. An
             answer that is not streamed comes in one piece, so long ones may need more, or a stream.
+        reuse : bool, optional
+            Take the newest answer to an equal request from the archive, at no cost, where there is one. None
+            leaves it to ``sky.options.reuse``; a stream is always new.
         **params
             Whatever else the route takes: ``max_tokens`` (hidden reasoning counts, too), ``temperature``,
             ``top_p``, ``n``, ``stop``, ``tools`` (Python functions with type hints, or dicts),
@@ -92,7 +98,8 @@ class AsyncCompletions(Resource):
         >>> made.text.splitlines()[0]
         '1. owls at dawn, soft light'
         """
-        found = await _create(self, requests.chat, model, messages, stream=stream, timeout=timeout, **params)
+        how = {"stream": stream, "timeout": timeout, "reuse": reuse}
+        found = await _create(self, requests.chat, model, messages, **how, **params)
         return AsyncTextStream(found) if isinstance(found, TextSource) else found
 
 
@@ -112,7 +119,14 @@ class AsyncResponses(Resource):
         self, model: str, input: Input, *, stream: bool, **params: Any
     ) -> Response | AsyncTextStream[Response]: ...
     async def create(
-        self, model: str, input: Input, *, stream: bool = False, timeout: float | None = None, **params: Any
+        self,
+        model: str,
+        input: Input,
+        *,
+        stream: bool = False,
+        timeout: float | None = None,
+        reuse: bool | None = None,
+        **params: Any,
     ) -> Response | AsyncTextStream[Response]:
         """Ask a text model for one turn, perhaps after one that the API has kept. It is billed once.
 
@@ -124,7 +138,7 @@ class AsyncResponses(Resource):
             The model's slug, such as ``"skytells-3"``.
         input : str or list
             What the user says, or messages and other items; pictures as in ``chat.completions.create``.
-        stream, timeout
+        stream, timeout, reuse
             As in ``chat.completions.create``.
         **params
             Whatever else the route takes: ``instructions``, ``store=True`` and ``previous_response_id`` to
@@ -142,9 +156,8 @@ class AsyncResponses(Resource):
         ...     client.responses.create("skytells-3", "hello", instructions="Be brief.").status
         'completed'
         """
-        found = await _create(
-            self, requests.responses, model, input, stream=stream, timeout=timeout, **params
-        )
+        how = {"stream": stream, "timeout": timeout, "reuse": reuse}
+        found = await _create(self, requests.responses, model, input, **how, **params)
         return AsyncTextStream(found) if isinstance(found, TextSource) else found
 
 
@@ -192,11 +205,20 @@ class AsyncEmbeddings(Resource):
 
 
 async def _create(
-    resource: Resource, build: Callable[..., TextRequest], *asked: object, stream: bool = False, **params: Any
+    resource: Resource,
+    build: Callable[..., TextRequest],
+    *asked: object,
+    stream: object = False,
+    reuse: object = False,
+    **params: Any,
 ) -> Any:
     """Build a request, send it, and return its answer, or what reads its stream."""
     streams = check_flag("stream", stream)
-    sending = _send(resource._connection, build, *asked, stream=streams, **params)  # noqa: SLF001 - the same idea
+    if streams or build is requests.embeddings:
+        if reuse:
+            raise InvalidInputError("Streams and embeddings are always asked anew. Leave reuse=True out.")
+        reuse = False
+    sending = _send(resource._connection, build, *asked, stream=streams, reuse=reuse, **params)  # noqa: SLF001 - the same idea
     return await resource._on_loop(sending)  # noqa: SLF001 - the same idea
 
 
@@ -205,12 +227,18 @@ async def _send(
     build: Callable[..., TextRequest],
     *asked: object,
     stream: bool,
+    reuse: Any = False,
     observers: Sequence[Observer] = (),
     **params: Any,
 ) -> Any:
     # In a thread, since pictures may be read and encoded: a loop that does so holds up everybody.
     request = await asyncio.to_thread(build, *asked, stream=stream, origin=connection.origin, **params)
-    return await (ask_for_stream if stream else ask)(connection, request, observers)
+    if stream:
+        return await ask_for_stream(connection, request, observers)
+    kept = await find_reusable(connection, request.model, request.input, reuse)
+    if kept is not None:
+        return request.restored(kept)
+    return await ask(connection, request, watch_created(observers))
 
 
 async def open_stream(
@@ -250,9 +278,11 @@ class Completions(Resource):
         *,
         stream: bool = False,
         timeout: float | None = None,
+        reuse: bool | None = None,
         **params: Any,
     ) -> ChatCompletion | TextStream[ChatCompletion]:
-        found = run(_create(self, requests.chat, model, messages, stream=stream, timeout=timeout, **params))
+        how = {"stream": stream, "timeout": timeout, "reuse": reuse}
+        found = run(_create(self, requests.chat, model, messages, **how, **params))
         return TextStream(found) if isinstance(found, TextSource) else found
 
     create.__doc__ = AsyncCompletions.create.__doc__
@@ -274,9 +304,17 @@ class Responses(Resource):
         self, model: str, input: Input, *, stream: bool, **params: Any
     ) -> Response | TextStream[Response]: ...
     def create(
-        self, model: str, input: Input, *, stream: bool = False, timeout: float | None = None, **params: Any
+        self,
+        model: str,
+        input: Input,
+        *,
+        stream: bool = False,
+        timeout: float | None = None,
+        reuse: bool | None = None,
+        **params: Any,
     ) -> Response | TextStream[Response]:
-        found = run(_create(self, requests.responses, model, input, stream=stream, timeout=timeout, **params))
+        how = {"stream": stream, "timeout": timeout, "reuse": reuse}
+        found = run(_create(self, requests.responses, model, input, **how, **params))
         return TextStream(found) if isinstance(found, TextSource) else found
 
     create.__doc__ = AsyncResponses.create.__doc__

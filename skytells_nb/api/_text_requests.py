@@ -79,6 +79,17 @@ class TextRequest:
     def parse(self, raw: Mapping[str, Any], origin: str) -> Value:
         return _VALUES[self.route].from_api(raw, requested_model=self.model, input=self.input, origin=origin)
 
+    def restored(self, kept: Prediction) -> Value:
+        """Return the answer of which an archive has kept a prediction."""
+        return replace(
+            self.parse(kept.raw, str(kept.origin)),
+            id=kept.id,
+            created_at=kept.created_at,
+            seconds=kept.metrics.total_time,
+            cost=kept.cost,
+            reused=True,
+        )
+
 
 def as_text_input(route: AnsweringRoute, input: Mapping[str, Any]) -> dict[str, Any]:
     """Return the input of a model that answers, as its route takes it: prompt and system become messages.

@@ -22,6 +22,7 @@ from ..formatting import CREDITS
 from ..models import (
     Prediction,
     Status,
+    TextAnswer,
     Usage,
     find_outputs,
     parse_amount,
@@ -110,6 +111,8 @@ def read_rows(rows: Sequence[Any], before: int) -> Iterable[Chunk]:
 def _reader(row: object, position: int) -> Callable[[Sequence[Any]], Chunk]:
     if isinstance(row, Prediction):
         return from_predictions
+    if isinstance(row, TextAnswer):
+        return _from_answers
     if isinstance(row, Mapping):
         identifier = row.get("id")
         if isinstance(identifier, str) and identifier:
@@ -278,6 +281,10 @@ def from_predictions(predictions: Sequence[Prediction]) -> Chunk:
         "currency": _currencies([p.metrics.billing for p in predictions], cost),
         "source": _texts([p.raw.get("source") for p in predictions]),
     }
+
+
+def _from_answers(answers: Sequence[TextAnswer]) -> Chunk:
+    return from_predictions([answer.to_prediction() for answer in answers])
 
 
 def _moments(times: Sequence[Any]) -> Array:

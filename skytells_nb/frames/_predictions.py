@@ -24,7 +24,17 @@ from ..api import AsyncClient, Client, list_predictions
 from ..checks import did_you_mean, require_package
 from ..exceptions import InvalidInputError, SkytellsWarning
 from ..formatting import CREDITS, format_count
-from ..models import SANDBOX_ID, STATUSES, Criterion, Model, ModelList, Prediction, Pricing, is_done
+from ..models import (
+    SANDBOX_ID,
+    STATUSES,
+    Criterion,
+    Model,
+    ModelList,
+    Prediction,
+    Pricing,
+    TextAnswer,
+    is_done,
+)
 from ..pricing import PLAUSIBLE, list_price
 from . import _dtypes as dtypes
 from ._columns import COLUMNS, COUNTED, RATED, Chunk, InputColumns, from_frame, from_index, read_rows
@@ -446,7 +456,7 @@ class RowSource:
 def open_source(given: object, what: str) -> RowSource:
     if isinstance(given, Client | AsyncClient):
         return _listed(given)
-    if isinstance(given, Prediction | Model):
+    if isinstance(given, Prediction | Model | TextAnswer):
         return RowSource("list", [given])
     frame = pandas_frame(given)
     if frame is not None:

@@ -238,7 +238,7 @@ def _overview(rows: Iterable[tuple[Any, ...]]) -> list[BatchState]:
     return list(found.values())
 
 
-_KEPT: Final = ("source", "error_id", "data_removed")
+_KEPT: Final = ("source", "error_id", "data_removed", "usage")
 
 
 def slim(prediction: Prediction) -> Prediction:

@@ -34,7 +34,7 @@ from ._prediction import SANDBOX_ID, Metrics, Prediction, PredictionList, is_gon
 from ._status import STATUSES, Status, count_statuses, is_done, parse_status, status_from_wire
 
 if TYPE_CHECKING:
-    from ._chat import ChatCompletion, Choice, Filter, Piece, ToolCall, Usage, parse_tool_calls
+    from ._chat import ChatCompletion, Choice, Filter, Piece, TextAnswer, ToolCall, Usage, parse_tool_calls
     from ._response import Embeddings, Response
 
 __all__ = [
@@ -58,6 +58,7 @@ __all__ = [
     "Pricing",
     "Response",
     "Status",
+    "TextAnswer",
     "ToolCall",
     "Unit",
     "Usage",

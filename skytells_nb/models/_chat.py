@@ -288,6 +288,7 @@ class TextAnswer(Finished):
     input: dict[str, Any] = field(default_factory=dict)
     origin: str | None = None
     raw: dict[str, Any] = field(default_factory=dict)
+    reused: bool = False
 
     @classmethod
     def from_api(
@@ -361,6 +362,7 @@ class TextAnswer(Finished):
             completed_at=self.created_at and self.created_at + timedelta(seconds=self.seconds or 0.0),
             origin=self.origin,
             raw=self.raw,
+            reused=self.reused,
         )
 
 
@@ -398,6 +400,8 @@ class ChatCompletion(TextAnswer, Drawn):
         The base URL of the API that it came from.
     raw : dict
         The answer, untouched; of a stream, its pieces put together in the same shape.
+    reused : bool
+        Whether it came from the archive, at no cost, in place of a new one.
 
     Examples
     --------

@@ -34,7 +34,7 @@ class Response(TextAnswer, Drawn):
         ``completed``, ``in_progress``, ``failed``, ``cancelled``, ``incomplete``, or one that is newer.
     output : tuple of dict
         Its items as they came: messages, tool calls, whatever else.
-    model, requested_model, usage, filters, cost, created_at, seconds, input, origin, raw
+    model, requested_model, usage, filters, cost, created_at, seconds, input, origin, raw, reused
         As those of a `ChatCompletion`.
 
     Examples
@@ -160,7 +160,7 @@ class Embeddings(TextAnswer):
         When the answer came, aware, in UTC.
     raw : dict
         The answer, but for its ``data``, which are the vectors.
-    model, requested_model, usage, cost, seconds, input, origin
+    model, requested_model, usage, cost, seconds, input, origin, reused
         As those of a `ChatCompletion`.
 
     Examples

@@ -50,6 +50,28 @@ def test_it_is_asked_again_with_changes(client, archive, model):
     assert len(archive) == 2
 
 
+def test_an_equal_question_is_paid_for_once(client, archive, sandbox):
+    made = client.chat.completions.create("gpt-5", "hello", n=2, max_tokens=40)
+    said = client.responses.create("skytells-3", "hello")
+    vectors = {"model": "skytells-embed-3-small", "input": "hello", "dimensions": 4}
+    billed = sandbox.billed_amount
+    with sky.budget(0):
+        messages = [{"role": "user", "content": "hello"}]
+        again = client.chat.completions.create("gpt-5", messages, n=2, max_tokens=40, reuse=True)
+        assert (again.id, again.choices, again.usage) == (made.id, made.choices, made.usage)
+        assert (again.cost, again.reused, made.reused) == (made.cost, True, False)
+        with sky.options(reuse=True):
+            assert client.responses.create("skytells-3", "hello").text == said.text
+            with pytest.raises(sky.BudgetExceeded):
+                client.embeddings.create(**vectors)  # whose vectors are not kept
+    for call in (client.chat.completions.create, client.embeddings.create):
+        streamed = {"stream": True} if call != client.embeddings.create else {}
+        with pytest.raises(sky.InvalidInputError, match="asked anew"):
+            call(vectors["model"], "hello", reuse=True, **streamed)
+    assert sandbox.billed_amount == billed
+    assert not client.chat.completions.create("gpt-5", "hello", max_tokens=40, reuse=True).reused
+
+
 def test_a_stream_a_response_and_vectors_are_kept_too(client, archive):
     with client.chat.completions.create("gpt-5", "hello", stream=True) as stream:
         text = "".join(piece.text for piece in stream)
@@ -100,8 +122,11 @@ def test_frames_and_sums_count_tokens_and_costs(client, archive, sandbox):
     assert float(forecast.amount) == pytest.approx(100 * float(sum(each.cost for each in made)) / 3, rel=0.3)
     again = sky.predictions_frame(frame)
     assert list(again["tokens_out"].dropna()) == list(frame["tokens_out"].dropna())
-    listed = sky.predictions_frame([each.to_prediction() for each in made])
+    listed = sky.predictions_frame([made[0], *(each.to_prediction() for each in made[1:])])
     assert list(listed["tokens_in"]) == [each.usage.input_tokens for each in made]
+    assert sky.total(made[0]) == made[0].cost
+    (one,) = sky.batch("gpt-5", ["hello 0"], client=client, progress=False).to_pandas()["tokens_out"]
+    assert one > 0
 
 
 def test_without_text_calls_a_frame_is_as_it_was(client, archive):

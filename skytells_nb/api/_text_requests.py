@@ -334,7 +334,7 @@ def _part(value: object, where: str, route: TextRoute, origin: str | None) -> di
         else:
             return _made_part(route, "text", value)
     if isinstance(value, Mapping):
-        return _with_picture(value, where, origin)
+        return _with_picture(value, where, route, origin)
     is_file = isinstance(value, bytes | bytearray | memoryview) or callable(getattr(value, "read", None))
     if is_file or isinstance(value, Prediction) or is_picture(value) or hasattr(value, "__fspath__"):
         found = _picture(value, where, origin)
@@ -343,15 +343,18 @@ def _part(value: object, where: str, route: TextRoute, origin: str | None) -> di
     raise expected(where, "a text, a picture (a path, a Pillow image, a prediction), or a dict", value)
 
 
-def _with_picture(value: Mapping[str, Any], where: str, origin: str | None) -> dict[str, Any]:
-    """Return a part as it was written, its picture as an address."""
+def _with_picture(
+    value: Mapping[str, Any], where: str, route: TextRoute, origin: str | None
+) -> dict[str, Any]:
+    """Return a part as it was written, its picture as an address, which the chat route takes in an object."""
     found = dict(value)
     picture = found.get("image_url")
     if isinstance(picture, Mapping):
         if "url" in picture:
             found["image_url"] = {**picture, "url": _address(picture["url"], where, origin)}
     elif picture is not None:
-        found["image_url"] = _address(picture, where, origin)
+        address = _address(picture, where, origin)
+        found["image_url"] = {"url": address} if route == "chat" else address
     return found
 
 

@@ -58,6 +58,8 @@ def test_a_picture_alone_and_one_within_a_part_are_taken(picture):
     assert found["image_url"]["url"].startswith("data:image/png")
     assert found["image_url"]["detail"] == "low"
     assert part["image_url"]["url"] == str(picture)  # what was given is as it was
+    (found,) = parts({"type": "image_url", "image_url": picture})
+    assert found["image_url"]["url"].startswith("data:image/png")
 
 
 def test_a_prediction_is_its_picture_and_one_of_text_its_text(tmp_path):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import cache
 from html import escape
@@ -18,10 +18,10 @@ from uuid import uuid4
 from ..aio import run
 from ..api import AsyncTextStream, TextStream
 from ..formatting import format_cost, format_count, money_unit
-from ..models import ChatCompletion, Response, Usage, is_sandbox_id
+from ..models import ChatCompletion, Choice, Response, Usage, is_sandbox_id
 from ..plaintext import clean, clip, encodable, one_line
 from ._html import ROOT
-from ._text import seconds_text
+from ._text import REUSED, seconds_text
 
 Answer = ChatCompletion | Response
 
@@ -31,6 +31,8 @@ REFRESH: Final = 0.1
 _MUTED: Final = "opacity:0.65;font-size:11px;line-height:1.5;overflow-wrap:break-word"
 _NOTE: Final = "font-size:12px;opacity:0.85;padding-top:2px"
 _CURSOR: Final = '<span style="opacity:0.5">▍</span>'
+_RULE: Final = '<hr style="opacity:0.4">'
+_TEXT_RULE: Final = "\n---\n"
 _STYLES: Final = {
     "p": "margin:0 0 8px",
     "pre": "overflow:auto;padding:6px 10px;border:1px dashed;border-radius:6px;margin:0 0 8px",
@@ -76,17 +78,20 @@ def answer_html(answer: Answer, *, writing: bool = False) -> str:
 
     While it is still ``writing`` nothing is said of its end.
     """
-    body = markdown_html(answer.text) if answer.text else ""
-    calls = "".join(
-        f'<pre style="{_STYLES["pre"]}">{escape(clean(f"{call.name}({call.arguments})"))}</pre>'
-        for call in answer.tool_calls
+    body = _RULE.join(
+        markdown_html(each.text)
+        + "".join(
+            f'<pre style="{_STYLES["pre"]}">{escape(clean(f"{call.name}({call.arguments})"))}</pre>'
+            for call in each.tool_calls
+        )
+        for each in _choices(answer)
     )
     note = "" if writing else answer.note
     noted = f'<div style="{_NOTE}">⚠ {escape(one_line(note))}</div>' if note else ""
     facts = " · ".join(map(escape, answer_facts(answer)))
     cursor = _CURSOR if writing else ""
     return (
-        f'<div {ROOT}><div dir="auto" style="max-width:760px">{body}{calls}{cursor}</div>{noted}'
+        f'<div {ROOT}><div dir="auto" style="max-width:760px">{body}{cursor}</div>{noted}'
         f'<div style="{_MUTED}">{facts}</div></div>'
     )
 
@@ -98,7 +103,8 @@ def answer_facts(answer: Answer) -> list[str]:
     if asked and answered and asked != answered:
         model = f"{asked}, answered by {answered}"
     cost = "" if answer.cost is None else format_cost(answer.cost, money_unit(is_sandbox_id(answer.id)))
-    facts = (model, seconds_text(answer.seconds), _tokens(answer.usage), cost)
+    reused = REUSED if answer.reused else ""
+    facts = (model, seconds_text(answer.seconds), _tokens(answer.usage), cost, reused)
     return [clip(one_line(fact), 120) for fact in facts if fact]
 
 
@@ -119,9 +125,19 @@ def _tokens(usage: Usage | None) -> str:
 
 
 def answer_text(answer: Answer) -> str:
-    calls = [f"{call.name}({call.arguments})" for call in answer.tool_calls]
-    parts = (clean(answer.text), *map(clean, calls), answer.note or "", " · ".join(answer_facts(answer)))
+    written = (_choice_text(each) for each in _choices(answer))
+    parts = (_TEXT_RULE.join(written), answer.note or "", " · ".join(answer_facts(answer)))
     return "\n".join(part for part in parts if part)
+
+
+def _choices(answer: Answer) -> Sequence[Answer | Choice]:
+    """Return the answers in an answer: one, or as many as ``n`` asked for."""
+    return (answer.choices if isinstance(answer, ChatCompletion) else ()) or (answer,)
+
+
+def _choice_text(choice: Answer | Choice) -> str:
+    calls = (f"{call.name}({call.arguments})" for call in choice.tool_calls)
+    return "\n".join(clean(part) for part in (choice.text, *calls) if part)
 
 
 def answer_bundle(answer: Answer, *, writing: bool = False) -> dict[str, str]:
@@ -165,7 +181,8 @@ def show_stream(stream: TextStream[Any] | AsyncTextStream[Any], publisher: Any) 
     """Show a stream until it ends; ``publisher`` is a notebook's, None in a terminal."""
     if publisher is None:
         answer = run(_type_out(stream if isinstance(stream, AsyncTextStream) else stream.as_async()))
-        parts = (answer.note or "", " · ".join(answer_facts(answer)))
+        others = _TEXT_RULE.join(map(_choice_text, _choices(answer)[1:]))
+        parts = (others and f"---\n{others}", answer.note or "", " · ".join(answer_facts(answer)))
         sys.stdout.write(encodable("".join(f"\n{part}" for part in parts if part) + "\n", sys.stdout))
         return
     shown = {"display_id": uuid4().hex}
@@ -180,7 +197,8 @@ def show_stream(stream: TextStream[Any] | AsyncTextStream[Any], publisher: Any) 
 async def _type_out(stream: AsyncTextStream[Any]) -> Answer:
     async with stream:
         async for piece in stream:
-            sys.stdout.write(encodable(clean(piece.text), sys.stdout))
-            sys.stdout.flush()
+            if not piece.choice:  # the others come in between, and are written whole behind it
+                sys.stdout.write(encodable(clean(piece.text), sys.stdout))
+                sys.stdout.flush()
     answer: Answer = stream.completion
     return answer

@@ -92,6 +92,20 @@ def test_a_stream_is_typed_in_a_terminal(capsys: pytest.CaptureFixture[str]):
         assert capsys.readouterr().out == told
 
 
+def test_of_several_answers_each_is_shown_whole(capsys: pytest.CaptureFixture[str]):
+    with sky.Sandbox(transport="inprocess", seconds=0) as sandbox, sandbox.client() as client:
+        stream = client.chat.completions.create("gpt-5", "Why is the sea blue?", stream=True, n=3)
+        show(stream)
+        told = capsys.readouterr().out
+        show(stream.completion)
+    texts = [choice.text for choice in stream.completion.choices]
+    assert len(set(texts)) > 1, "else it is not seen that one of them is missing"
+    assert told.startswith("\n---\n".join(texts))
+    assert capsys.readouterr().out == told
+    html = strictly(answer_html(stream.completion))
+    assert len(html.all("hr")) == 2
+
+
 # A stream that grows in place, in virtual time
 
 

@@ -18,7 +18,8 @@ from typing import Any, Final
 
 import numpy as np
 
-from .._storage import Storage, as_text, open_storage, require_write_once
+from .._storage import Listed, Storage, as_text, open_storage, require_write_once
+from ..checks import check_path
 from ..exceptions import InvalidInputError
 from ..models import is_sandbox_id
 from ._columns import RATED, Chunk, from_index
@@ -27,6 +28,7 @@ from ._datasets import (
     INPUT,
     MARK,
     SANDBOX,
+    UNDATED,
     arrow_schema,
     best_rows,
     is_ended,
@@ -38,13 +40,12 @@ from ._dtypes import mixed
 from ._predictions import impossible
 
 _ABOUT: Final = ".skytells_nb/dataset.json"
-_UNKNOWN: Final = "unknown"  # the month of what has no time
 _ROWS_PER_GROUP: Final = 250_000
 _REPEATED: Final = ["model", "model_type", "status", "cost", "currency", "error", "source", "origin"]
 """What is written as a dictionary. Where values differ, trying it takes half the time and saves nothing."""
 
 _LEARNT: Final = ("cost", "completed_at", "n_outputs")
-_COMPARED: Final = ("origin", "id", "status", *_LEARNT, *RATED)
+_COMPARED: Final = ("origin", "id", "status", "created_at", *_LEARNT, *RATED)
 
 
 def append_dataset(archive: Any, path: Any) -> int:
@@ -61,7 +62,8 @@ def append_table(table: Any, path: Any) -> int:
     """Append the rows of an Arrow table with the columns of a dataset; return how many were new."""
     load_arrow()
     compute = import_module("pyarrow.compute")
-    url = os.path.expanduser(as_text(str(path)))
+    check_path("path", path, what="a folder, or a URL such as s3://bucket/prefix")
+    url = os.path.expanduser(as_text(path))
     store = open_storage(url)
     # Of two keys of one account an archive has a prediction twice.
     best = best_rows(table)
@@ -73,9 +75,11 @@ def append_table(table: Any, path: Any) -> int:
     new = begun = 0
     with typed_errors(url, "written"):
         dataset = _dataset_id(store, "://" in url)
+        undated = list(store.list(UNDATED))
         for month in compute.value_counts(months).to_pylist():
-            name = _UNKNOWN if month["values"] is None else f"{month['values']:%Y-%m}"
-            new += _append_month(store, dataset, f"month={name}", table.slice(begun, month["counts"]))
+            name = UNDATED if month["values"] is None else f"month={month['values']:%Y-%m}"
+            earlier = undated if name != UNDATED else []  # its time may have been unknown
+            new += _append_month(store, dataset, name, table.slice(begun, month["counts"]), earlier)
             begun += month["counts"]
     return new
 
@@ -94,12 +98,12 @@ def _dataset_id(store: Storage, is_bucket: bool) -> str:
             return "None"  # as one without an id: its rows are looked through each time
 
 
-def _append_month(store: Storage, dataset: str, month: str, rows: Any) -> int:
+def _append_month(store: Storage, dataset: str, month: str, rows: Any, earlier: Sequence[Listed]) -> int:
     compute = import_module("pyarrow.compute")
     looked = list[str]()
     there = arrow_schema().empty_table().select(_COMPARED)
     while rows.num_rows:
-        for each in store.list(month):
+        for each in (*earlier, *store.list(month)):
             if each.name.endswith(".parquet") and each.name not in looked:
                 looked.append(each.name)
                 found = _read(store, each.name, _COMPARED, rows)
@@ -172,6 +176,7 @@ def _is_news(rows: Any, old: Any) -> Any:
         )
 
     news = compute.and_not(is_ended(rows), is_ended(old))
+    news = compute.or_(news, compute.and_not(known(rows, "created_at"), known(old, "created_at")))
     for name in _LEARNT:
         news = compute.or_(news, compute.and_(known(rows, name), differ(name)))
     for name in RATED:

@@ -27,7 +27,7 @@ import pandas as pd
 
 from .._storage import as_text
 from ..api import parse_bounds
-from ..checks import require_package
+from ..checks import check_text, require_package
 from ..exceptions import InvalidInputError, SkytellsError
 from ..models import SANDBOX_ID, STATUSES, is_done
 from ..pricing import PLAUSIBLE
@@ -38,6 +38,8 @@ SANDBOX: Final = "sandbox"
 INPUT: Final = "input"
 MARK: Final = "skytells_nb"
 """Where a file says which dataset it was written for, as which file, and whether it has rows written anew."""
+
+UNDATED: Final = "month=unknown"
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _A_QUARTER: Final = timedelta(minutes=15)
@@ -104,6 +106,10 @@ class RowFilter:
     since: datetime | None = None
     until: datetime | None = None
     model: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.model is not None:
+            check_text("model", self.model, what="a model's slug, or None for all of them")
 
 
 def parse_filter(since: Any = None, until: Any = None, model: str | None = None) -> RowFilter:
@@ -173,7 +179,8 @@ def _find(source: Any) -> _Files:
     if wild:
         pattern = "/".join(filter(None, (root.rstrip("/"), address[len(base) :])))
         names = [each for each in names if fnmatch(each, pattern) or fnmatch(each, f"{pattern}/*")]
-    names = sorted(each for each in names if each.endswith(".parquet") and Path(each).name[0] not in "._")
+    names = [each for each in names if each.endswith(".parquet") and Path(each).name[0] not in "._"]
+    names.sort(key=lambda each: (UNDATED not in each, each))  # of rows that know as much the last one counts
     if not names:
         raise InvalidInputError(
             f"There is no dataset at {text}: it has no parquet files. Archive.to_parquet makes one."
@@ -209,6 +216,8 @@ def _counted(fragments: Sequence[Any]) -> Iterator[tuple[Any, Any]]:
     is_one = "" not in files and len(datasets) == 1 and len(files) == len(fragments)
     months = [str(mark["file"]).partition("/")[0] if is_one else "" for mark in marks]
     doubtful = {month for month, mark in zip(months, marks, strict=True) if not is_one or mark.get("changes")}
+    if doubtful:  # whose row was written anew may have had no time at first
+        doubtful.add(UNDATED)
     tables = {
         at: fragment.to_table(schema=arrow_schema(), columns=["origin", "id", "cost", "status"])
         for at, fragment in enumerate(fragments)

@@ -7,6 +7,7 @@ come from: a client's listing, an archive, a frame, a list, or anything that can
 from __future__ import annotations
 
 import gc
+import os
 import warnings
 from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -474,6 +475,11 @@ def open_source(given: object, what: str) -> RowSource:
     if callable(rows):
         name = f"archive {getattr(given, 'path', '')}".strip()
         return RowSource(name, rows(), columns=columns() if callable(columns) else None)
+    if isinstance(given, str | os.PathLike) and not os.path.exists(given):
+        raise InvalidInputError(
+            f"There is nothing at {os.fspath(given)!r}. Check the path: a dataset is a folder, and a file is "
+            "read with read_frame(path)."
+        )
     if isinstance(given, str | bytes) or not isinstance(given, Iterable):
         raise InvalidInputError(
             f"{what} takes a client, an archive, a frame, or a list of what the API returned, not "

@@ -233,8 +233,9 @@ class _Costs:
 
 
 def _costs_of(source: Any, model: str | None, rates: Mapping[str, float] | None) -> _Costs:
+    wanted = RowFilter(model=model)
     if is_dataset(source):
-        return _costs_of_dataset(source, model, rates)
+        return _costs_of_dataset(source, wanted, rates)
     table = as_frame(source)
     if model is not None:
         require_columns(table, ["model"])
@@ -248,8 +249,8 @@ def _costs_of(source: Any, model: str | None, rates: Mapping[str, float] | None)
     return _Costs(len(found.frame), len(paid), total, mean, spread, found.currency, found.notes)
 
 
-def _costs_of_dataset(source: Any, model: str | None, rates: Mapping[str, float] | None) -> _Costs:
-    sums = aggregate(source, [], RowFilter(model=model), spread=True)
+def _costs_of_dataset(source: Any, wanted: RowFilter, rates: Mapping[str, float] | None) -> _Costs:
+    sums = aggregate(source, [], wanted, spread=True)
     sums, currency, _, notes = billable_sums(sums, rates)
     groups = sums[sums["known"] > 0]
     known = int(groups["known"].sum())

@@ -172,7 +172,7 @@ def test_paths_globs_and_urls_are_alike(tmp_path: Path):
     assert len(predictions_frame(plain / "month=2026-01/000001.parquet")) == 2
     plain.rename(place)
     assert len(predictions_frame(place)) == 4
-    with pytest.raises(InvalidInputError, match="predictions_frame takes"):
+    with pytest.raises(InvalidInputError, match="There is nothing at"):
         predictions_frame("")
 
 
@@ -321,6 +321,19 @@ def test_a_row_that_is_known_better_later_replaces_the_older_one(tmp_path: Path,
     assert len(predictions_frame(tmp_path, columns="cost", until="2026-01-31")) == 3
 
 
+def test_a_row_without_a_time_at_first_counts_once(tmp_path: Path, engine: str):
+    undated, dated = [row(1, created_at=None), row(2, created_at=None)], [row(1), row(3)]
+    assert [append(rows, tmp_path) for rows in (undated, dated, undated, dated)] == [2, 1, 0, 0]
+    assert append([row(1, 0.125)], tmp_path) == 0
+    assert len(list(tmp_path.rglob("*.parquet"))) == 4
+    assert str(total(tmp_path)) == "0.165"
+    assert predictions_frame(tmp_path).set_index("id")["created_at"].isna().to_dict() == {
+        "p1": False,
+        "p2": True,
+        "p3": False,
+    }
+
+
 def test_copied_files_and_datasets_put_together_count_each_prediction_once(tmp_path: Path, engine: str):
     one, other = tmp_path / "a", tmp_path / "b"
     append([row(n, hours=n) for n in range(40)], one)
@@ -404,8 +417,11 @@ def test_nothing_there_is_a_typed_error(tmp_path: Path):
         with pytest.raises(InvalidInputError, match=r"Archive\.to_parquet makes one"):
             spend(where)
     for where in (tmp_path / "no", tmp_path / "spend.csv"):
-        with pytest.raises(InvalidInputError, match="predictions_frame takes"):
+        with pytest.raises(InvalidInputError, match="There is nothing at"):
             predictions_frame(where)
+    for ask in (lambda given: predictions_frame([], model=given), lambda given: forecast([], given, 3)):
+        with pytest.raises(InvalidInputError, match="model must be a model's slug"):
+            ask(["lumo", "mera"])
     with pytest.raises(InvalidInputError, match="Did you mean 'cost'"):
         predictions_frame([], columns=["costs"])
     with pytest.raises(InvalidInputError, match="since must be a"):
@@ -413,6 +429,8 @@ def test_nothing_there_is_a_typed_error(tmp_path: Path):
 
 
 def test_a_place_that_cannot_be_written_is_a_typed_error(tmp_path: Path):
+    with pytest.raises(InvalidInputError, match="path must be a folder, or a URL"):
+        append([row(1)], None)
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(SkytellsError, match="cannot be written"):
         append([row(1)], tmp_path / "file")

@@ -10,8 +10,9 @@ a picture with more pixels than ``PIL.Image.MAX_IMAGE_PIXELS`` is refused by its
 from __future__ import annotations
 
 import io
+import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -20,7 +21,17 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Final, TypeAlias
 if TYPE_CHECKING:
     from PIL import Image
 
-__all__ = ["FORMATS", "Picture", "PictureError", "decode", "encode", "flatten", "is_array", "is_picture"]
+__all__ = [
+    "FORMATS",
+    "Picture",
+    "PictureError",
+    "decode",
+    "encode",
+    "flatten",
+    "is_array",
+    "is_picture",
+    "unchanged_file",
+]
 
 Source: TypeAlias = "bytes | Path | BinaryIO | Image.Image | Any"
 
@@ -128,6 +139,25 @@ def encode(source: Source, format: str, *, quality: int = 95, fast: bool = False
             settings |= {"save_all": True, "append_images": frames[1:], "duration": durations}
         frames[0].save(file, format, **settings)
     return file.getvalue()
+
+
+def unchanged_file(picture: Any) -> Path | None:
+    """Return the file that a Pillow picture was opened from, where that is a PNG, JPEG or WebP of it still.
+
+    None for one that lies on its side: a picture is turned before it is sent, a file is not.
+    """
+    name, format = getattr(picture, "filename", None), getattr(picture, "format", None)
+    if not name or format not in ("PNG", "JPEG", "WEBP"):
+        return None
+    with suppress(PictureError, OSError), _typed("Damaged picture", "it cannot be decoded"):
+        path = Path(os.fsdecode(name))
+        picture.load()
+        with path.open("rb") as file:
+            there = _open_file(file)
+            there.load()
+            if there == picture and picture.getexif().get(_ORIENTATION, 1) == 1 and not _is_animated(there):
+                return path
+    return None
 
 
 def is_picture(value: object) -> bool:

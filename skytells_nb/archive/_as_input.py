@@ -19,7 +19,7 @@ from ..exceptions import InvalidInputError, OutputExpiredError
 from ..filetypes import HEAD, file_type, is_path_like, path_of, sniff
 from ..formatting import format_bytes
 from ..models import Prediction, is_gone
-from ..pictures import PictureError, encode, is_array, is_picture
+from ..pictures import PictureError, encode, is_array, is_picture, unchanged_file
 from ..schema import PROMPT_NAMES, Property, as_lists, parse, to_plain
 from ._download import form_of, is_young
 from ._load_save import local_file, position_of
@@ -156,6 +156,10 @@ def _from_prediction(prediction: Prediction, position: int, origin: str | None, 
 
 
 def _from_picture(picture: Any) -> str:
+    """Encode a picture; one that its file still holds is that file, so that both are one input."""
+    own = unchanged_file(picture)
+    if own is not None and own.stat().st_size < LIMIT * 3 // 4 - 99:
+        return _from_path(own)
     try:
         return _data_uri(encode(picture, "PNG"), "this picture")
     except PictureError as error:

@@ -218,6 +218,7 @@ def _picture(data: bytes, name: str) -> Image | bytes:
         with Image.open(io.BytesIO(data)) as picture:
             picture.load()
             ImageOps.exif_transpose(picture, in_place=True)
+            picture.filename = name  # so that it is known again when it is an input
             return picture
     except UnidentifiedImageError:
         return data

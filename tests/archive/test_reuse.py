@@ -6,12 +6,13 @@ import asyncio
 from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
 from PIL import Image
 
 import skytells_nb as sky
-from skytells_nb.archive import Archive
+from skytells_nb.archive import Archive, prepare
 from skytells_nb.exceptions import InvalidInputError
 
 FOX = {"prompt": "a red fox in snow", "seed": 7, "width": 64, "height": 64}
@@ -83,9 +84,34 @@ def test_an_output_is_its_file_by_whatever_it_is_named(client: sky.Client) -> No
     made = client.predictions.create("sandbox-upscaler", {"image": fox})
     assert made.input is not None
     assert made.input["image"] == fox.url
-    for named in (fox, fox.files[0], str(fox.files[0]), fox.files[0].read_bytes(), fox.url):
+    for named in (fox, fox.files[0], str(fox.files[0]), fox.files[0].read_bytes(), fox.url, fox.image):
         again = client.predictions.create("sandbox-upscaler", {"image": named}, reuse=True)
         assert again.id == made.id, named
+
+
+def test_a_picture_is_its_file_until_either_is_changed(tmp_path: Path) -> None:
+    def sent(picture: Image.Image | Path) -> Any:
+        return prepare({"image": picture})["image"]
+
+    noise = Image.effect_noise((48, 40), 50).convert("RGB")
+    for path in (tmp_path / "a.png", tmp_path / "a.jpg", tmp_path / "a.webp"):
+        noise.save(path)
+        with Image.open(path) as loaded:
+            assert sent(Image.open(path)) == sent(path)
+            loaded.load()
+        assert sent(loaded) == sent(path), "loaded, and closed"
+        loaded.putpixel((1, 1), (1, 2, 3))
+        assert sent(loaded) != sent(path)
+        before = Image.open(path)
+        before.load()
+        noise.rotate(180).save(path)
+        assert sent(before) != sent(path), "the file is another now"
+        path.unlink()
+        assert sent(before).startswith("data:image/png")
+    sideways = Image.Exif()
+    sideways[0x0112] = 6
+    noise.save(tmp_path / "a.jpg", exif=sideways)
+    assert sent(Image.open(tmp_path / "a.jpg")).startswith("data:image/png"), "it is sent upright"
 
 
 def test_equal_creates_together_take_different_ones_and_create_the_rest(

@@ -133,7 +133,7 @@ class Chat(Summarized, w.VBox):  # type: ignore[misc]  # ipywidgets has no types
         if own := sorted(_OWN & params.keys()):
             raise InvalidInputError(f"A chat says {own[0]!r} itself: leave it out.")
         self._client = client_of(client)
-        self.model = model if isinstance(model, Model) else run(self._client.models.get(model))
+        self._model = model if isinstance(model, Model) else run(self._client.models.get(model))
         route = self.model.text_route
         if route is None or route == "embeddings":
             maker = "client.embeddings.create" if route else f"sky.PromptForm({self.model.id!r})"
@@ -153,6 +153,11 @@ class Chat(Summarized, w.VBox):  # type: ignore[misc]  # ipywidgets has no types
         self._layouts = Layouts()
         super().__init__(_dom_classes=("sky-form", "sky-chat"))
         self._build()
+
+    @property
+    def model(self) -> Model:
+        """The model that is asked; another one takes another chat."""
+        return self._model
 
     @property
     def _unit(self) -> str:
@@ -214,7 +219,7 @@ class Chat(Summarized, w.VBox):  # type: ignore[misc]  # ipywidgets has no types
         return f"{path}import skytells_nb as sky\n\n{body}"
 
     def ask(
-        self, text: str, pictures: Sequence[Any] = (), *, timeout: float | None = None
+        self, text: str, pictures: Any = (), *, timeout: float | None = None
     ) -> ChatCompletion | Response:
         """Send, and wait for the whole answer.
 
@@ -222,8 +227,8 @@ class Chat(Summarized, w.VBox):  # type: ignore[misc]  # ipywidgets has no types
         ----------
         text : str
             What to ask.
-        pictures : sequence, optional
-            Paths, Pillow images or predictions that go with it.
+        pictures : list or tuple, optional
+            Paths, Pillow images or predictions that go with it; one alone may stand without brackets.
         timeout : float, optional
             Seconds to wait at most; the answer goes on being written after that.
 
@@ -245,7 +250,7 @@ class Chat(Summarized, w.VBox):  # type: ignore[misc]  # ipywidgets has no types
             raise SkytellsError("It was stopped before the first word.", charged=None)
         return turn.answer
 
-    def send(self, text: str, pictures: Sequence[Any] = ()) -> None:
+    def send(self, text: str, pictures: Any = ()) -> None:
         """Send, and return at once; parameters are those of `ask`.
 
         Raises
@@ -253,6 +258,8 @@ class Chat(Summarized, w.VBox):  # type: ignore[misc]  # ipywidgets has no types
         InvalidInputError
             There is nothing to send, or an answer is being written.
         """
+        if not isinstance(pictures, list | tuple):
+            pictures = [pictures]  # one alone
         with self._lock:
             self._check(text, pictures)
             turn = _Turn(text.strip(), tuple(map(self._picture, pictures)))

@@ -131,12 +131,14 @@ def test_the_code_asks_the_same(chat, sandbox):
 
 def test_pictures_go_along(chat, tmp_path: Path):
     Image.new("RGB", (40, 30), "teal").save(tmp_path / "fox.png")
-    answer = chat.ask("What is this?", [tmp_path / "fox.png"])
+    answer = chat.ask("What is this?", str(tmp_path / "fox.png"))
     text, picture = answer.input["messages"][1]["content"]
     assert text == {"type": "text", "text": "What is this?"}
     assert picture["image_url"]["url"].startswith("data:image/png;base64,")
     assert "data:image/" in page(chat), "its thumbnail is shown"
     assert "Path(" in chat.code
+    with pytest.raises(AttributeError, match="model"):
+        chat.model = "gpt-5-nano"  # which broke the next turn
 
 
 def test_an_uploaded_picture_goes_along_and_leaves_the_widgets_state(chat, tmp_path: Path):

@@ -188,9 +188,9 @@ class Embeddings(TextAnswer):
         if usage is not None and usage.output_tokens is None:  # it writes none
             read = usage.total_tokens if usage.input_tokens is None else usage.input_tokens
             usage = replace(usage, input_tokens=read, output_tokens=0, total_tokens=read)
-        texts: Sequence[object] = (
-            [given] if isinstance(given, str) else given if isinstance(given, list) else []
-        )
+        texts: Sequence[object] = given if isinstance(given, list) else [] if given is None else [given]
+        if texts and all(isinstance(each, int) for each in texts):  # the tokens of one text
+            texts = [given]
         places = {index for index, _, _ in numbered if index is not None}
         if len(places) == len(vectors) < len(texts) and places <= set(range(len(texts))):
             by_place = dict(zip(sorted(places), vectors, strict=True))

@@ -142,6 +142,8 @@ def test_vectors_are_put_in_order_of_their_index():
     found = Embeddings.from_api({"data": alone, "usage": {"total_tokens": 3}}, input={"input": ["a", "b"]})
     assert found.vectors == ((), (0.5, -0.25, 0.125))
     assert (found.usage.input_tokens, found.usage.output_tokens) == (3, 0)
+    first = {"data": [{"index": 0, "embedding": [1.0]}]}
+    assert [len(Embeddings.from_api(first, input={"input": n})) for n in ([7, 8], [[7, 8], [9]])] == [1, 2]
 
 
 def test_a_filter_that_struck_once_did_so_for_the_whole_stream():

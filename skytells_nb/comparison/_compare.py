@@ -381,6 +381,8 @@ def _slot(label: str, row: int, column: int, model: Model, input: dict[str, Any]
             f"A comparison does not ask {model.id!r}. Use client.embeddings.create. Nothing was sent."
         )
     asked = input if route is None else api.as_text_input(route, input)
+    if route is not None:
+        api.check_text_input(route, model.id, asked)
     return Slot(label, row, column, model.id, asked, route)
 
 

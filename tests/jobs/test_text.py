@@ -97,6 +97,8 @@ def test_what_cannot_be_asked_is_refused_before_anything_is(sandbox, client):
     for model in ("gpt-5", "gpt-5.3-codex"):
         with pytest.raises(InvalidInputError, match="4 of 5 inputs cannot be used"):
             sky.batch(model, ["a", *wrong], client=client)
+        with pytest.raises(InvalidInputError, match="must be a whole number of 1 or more"):
+            sky.compare(["truefusion", model], "a", inputs=[{}, {"max_tokens": 0}], client=client)
     assert asked(sandbox) == 0
 
 

@@ -22,7 +22,7 @@ import sys
 import threading
 import weakref
 from collections.abc import Callable, Coroutine, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, Final, Generic, Protocol, TypeAlias, TypeVar
 
@@ -69,6 +69,7 @@ class _ToolkitLoop:
         self.latest_end = 0.0
         self.closables: weakref.WeakSet[Closable] = weakref.WeakSet()
         self._leaving = False
+        self._over = threading.Event()
         self.thread = threading.Thread(target=self._main, name=THREAD_NAME, daemon=True)
         self.thread.start()
 
@@ -89,6 +90,7 @@ class _ToolkitLoop:
                 self.loop.run_until_complete(asyncio.wait(left, timeout=GRACE))
             self.loop.run_until_complete(self.loop.shutdown_asyncgens())
             self.loop.close()
+            self._over.set()
 
     def leave(self) -> None:
         """Cancel what runs, wait for what that leaves behind, and end the loop and its thread."""
@@ -97,8 +99,12 @@ class _ToolkitLoop:
             self._last = self.loop.create_task(self._farewell())
 
         self.loop.call_soon_threadsafe(begin)
-        # Bounded: a script has to end even where a server does not answer.
-        self.thread.join(GRACE + _FAREWELL * _LONGEST + 1.0)
+        for _ in range(3):  # Ctrl-C is often pressed twice; who insists on it goes
+            with suppress(KeyboardInterrupt):
+                # Bounded: a script has to end even where a server does not answer. Not `join`, which takes
+                # a thread for ended once it was interrupted (Python 3.11).
+                self._over.wait(GRACE + _FAREWELL * _LONGEST + 1.0)
+                break
 
     async def _farewell(self) -> None:
         for task in self.submitted:
@@ -144,6 +150,9 @@ def _toolkit_loop() -> _ToolkitLoop:
             if not _registered:
                 # Once for the process and its forks: a child inherits both registrations.
                 _registered = True
+                # The first finalizer registers what runs all of them at exit, and closes indexes and ledgers:
+                # before ours, so as to run after it, since what is still under way needs them.
+                weakref.finalize(_toolkit_loop, int)
                 atexit.register(_leave_at_exit)
                 if hasattr(os, "register_at_fork"):
                     os.register_at_fork(after_in_child=_forget_after_fork)
@@ -217,9 +226,12 @@ class _LoopCall(Generic[T]):
         context.run(_caller.set, self._caller)
         try:
             self._loop.call_soon_threadsafe(self._begin, context=context)
-        except RuntimeError:  # closed: the interpreter is on its way out
+        except RuntimeError:
             self._coro.close()
-            raise
+            raise SkytellsError(
+                "Python is about to exit, and nothing more is sent. Call it before the script's end.",
+                charged=False,
+            ) from None
 
     def _begin(self) -> None:
         # Interrupted before the loop came to it: nothing may run, or a create is sent that nobody waits for.

@@ -17,6 +17,8 @@ from typing import Any
 
 import pytest
 
+import skytells_nb as sky
+
 from .conftest import Served
 
 PROMPTLY = 2.0
@@ -332,3 +334,28 @@ threading.Thread(target=work).start()
     with script(served(seconds=0), code) as running:
         running.says("1 kept")
         assert running.ends() == []
+
+
+def test_an_output_on_its_way_when_a_script_ends_is_kept_also_by_who_presses_twice(
+    served: Callable[..., Served], tmp_path: Path
+) -> None:
+    """The index stays open for it, and the second Ctrl-C, at exit, does not end the waiting."""
+    code = f"""
+import os, signal
+
+again = threading.Timer(0.2, os.kill, (os.getpid(), signal.SIGINT))
+again.daemon = True
+try:
+    client = sky.Client(archive={str(tmp_path)!r})
+    client.predictions.create("truefusion-edge", {{"prompt": "x", "width": 64}})
+except KeyboardInterrupt:
+    again.start()
+"""
+    sandbox = served(seconds=0)
+    sandbox.fault("slow", on="asset", seconds=0.8)
+    with script(sandbox, code) as running:
+        wait_until(lambda: "asset" in sandbox.routes)
+        running.interrupt()
+        running.ends()
+    (made,) = sky.Archive(tmp_path).predictions()
+    assert made.files

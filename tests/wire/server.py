@@ -339,12 +339,13 @@ class RawApi:
             }
             return http(200, json.dumps([model] if route == "models" else model).encode())
         if route == "list":
+            asked = dict(pair.split("=") for pair in path.partition("?")[2].split("&"))
+            number, size = int(asked["page"]), int(asked["per_page"])
             with self._lock:
-                listed = sorted(self.jobs.values(), key=lambda job: -job["made"])
-            page = [self._view(job) for job in listed] if "page=1&" in path else []
-            return http(
-                200, json.dumps({"data": page, "pagination": {"current_page": 1, "last_page": 1}}).encode()
-            )
+                newest = list(reversed(self.jobs.values()))
+            data = [self._view(job) for job in newest[(number - 1) * size : number * size]]
+            pages = {"current_page": number, "last_page": max(1, -(-len(newest) // size))}
+            return http(200, json.dumps({"data": data, "pagination": pages}).encode())
         if route == "cancel":
             identifier = path.split("/")[-2]
         job = self.jobs.get(identifier)

@@ -2,7 +2,7 @@
 
 To add a column, add it to `COLUMNS` and to the functions ``from_…``; an archive's rows bring theirs by name.
 
-Rows are read a thousand at a time into a `Chunk`: one list or array per column, without a `Prediction` for
+Rows are read some thousand at a time into a `Chunk`: one list or array per column, without a `Prediction` for
 each row. That is why a listing of 100,000 becomes a frame in under a second. What is documented takes a short
 way through a column; whatever else comes takes the rule of `skytells_nb.models.reading`, value by value, so
 both ways always agree (a property test holds them together).
@@ -201,13 +201,12 @@ def _bills(
             alone = type(outer) is not dict or ("billing" not in outer and "credits_used" not in outer)
             bill = inner.get("billing") if alone else None
         bills.append(bill if type(bill) is dict else parse_billing(raw))
-    costs = [_cost(bill.get("credits_used")) for bill in bills]
+    amounts = [bill.get("credits_used") for bill in bills]
+    costs = [each if type(each) is float and 1e-9 < each < 1e9 else _cost(each) for each in amounts]
     return costs, _currencies(bills, costs)
 
 
 def _cost(value: object) -> float | None:
-    if type(value) is float and 1e-9 < value < 1e9:
-        return value
     amount = parse_amount(value)
     return None if amount is None else float(amount)
 

@@ -183,7 +183,7 @@ def _value(value: Any) -> Any:
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
 _SHAPE: Final = b"0000-00-00T00:00:00.000000"
-_ZONES: Final = (b"+00:00", b"Z")
+_ZONES: Final = ("+00:00", "Z")
 
 
 def read_times(values: Sequence[Any]) -> Array:
@@ -211,11 +211,11 @@ def _of_one_length(texts: Sequence[Any], length: int) -> Array:
     table = np.frombuffer(joined.encode() if joined.isascii() else b"", dtype=np.uint8).reshape(
         -1, length or 1
     )
-    for zone in _ZONES:
+    for zone in sorted(_ZONES, key=lambda zone: not texts[0].endswith(zone)):
         size = length - len(zone)
         if not len(table) or not left.any() or (size != 19 and not 21 <= size <= 26):
             continue
-        shape = np.frombuffer(_SHAPE[:size] + zone, dtype=np.uint8)
+        shape = np.frombuffer(_SHAPE[:size] + zone.encode(), dtype=np.uint8)
         is_digit = shape == ord("0")
         is_digit[size:] = False
         fits = np.where(is_digit, table - np.uint8(48) <= 9, table == shape).all(axis=1)

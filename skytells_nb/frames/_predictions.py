@@ -435,7 +435,7 @@ def _formula(pricing: Pricing) -> str | None:
 
 
 _LISTS: Final = ("data", "models", "predictions")
-_SIZE: Final = 1_000
+_SIZE: Final = 4_000
 """Rows that are read at a time, so that what an iterator yields can be let go of."""
 
 

@@ -61,6 +61,8 @@ def _converted(value: Any, rule: Property | None, origin: str | None, lasting: b
     value = as_lists(value, rule)
     if is_array(value) and value.ndim == 4 and (wants_list or len(value) == 1):
         value = list(value) if wants_list else value[0]  # pictures as models of one's own give them
+    if hasattr(value, "to_prediction"):  # what a text model answered: its words
+        value = value.to_prediction()
     if isinstance(value, Prediction):
         amount = len(value.output or ()) if wants_list else 1
         of = rule.item if rule is not None and wants_list else rule

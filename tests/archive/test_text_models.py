@@ -84,6 +84,8 @@ def test_a_stream_a_response_and_vectors_are_kept_too(client, archive):
     assert kept[vectors.id].prompt == "a fox\na hen"
     assert not kept[vectors.id].output
     assert "data" not in kept[vectors.id].raw
+    drawn = client.predictions.create("truefusion-edge", {"prompt": made, "width": 64})
+    assert drawn.prompt == made.text, "an answer is a prompt by its words"
 
 
 def test_what_a_broken_stream_wrote_is_kept(client, archive, sandbox):

@@ -170,7 +170,11 @@ def _find(source: Any) -> _Files:
     with typed_errors(text, "read"):
         if "://" in text:
             system, root = fs.FileSystem.from_uri(f"{base}?{query}" if query else base)
-            asked = [root] if root.endswith(".parquet") else fs.FileSelector(root, recursive=True)
+            asked = (
+                [root]
+                if root.endswith(".parquet")
+                else fs.FileSelector(root, recursive=True, allow_not_found=True)
+            )
             found = system.get_file_info(asked)
             names = [each.path for each in found if each.is_file]
         else:

@@ -413,7 +413,7 @@ def test_half_a_file_is_a_typed_error(size: int, tmp_path: Path, engine: str):
 
 
 def test_nothing_there_is_a_typed_error(tmp_path: Path):
-    for where in (tmp_path, f"{tmp_path}/*.parquet"):
+    for where in (tmp_path, f"{tmp_path}/*.parquet", f"file://{tmp_path}/no"):
         with pytest.raises(InvalidInputError, match=r"Archive\.to_parquet makes one"):
             spend(where)
     for where in (tmp_path / "no", tmp_path / "spend.csv"):

@@ -127,7 +127,7 @@ def check_seconds(name: str, value: object, *, zero: bool = False, none: str = "
 def check_texts(name: str, values: object) -> list[str]:
     """Check a text or several that ask for something; each is taken once."""
     found: list[Any] = (
-        [values] if isinstance(values, str) or not isinstance(values, Iterable) else list(values)
+        [values] if isinstance(values, str | Mapping) or not isinstance(values, Iterable) else list(values)
     )
     wrong = [value for value in found if not isinstance(value, str) or not value.strip()]
     if not found or wrong:

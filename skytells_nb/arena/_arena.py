@@ -53,8 +53,9 @@ class Arena(Drawn):
     ----------
     models : list of str
         Two or more slugs; all of them write text, or none does.
-    prompts : str or list of str
-        What each of them is asked.
+    prompts : str, list of str or DataFrame
+        What each of them is asked. A frame, as of ``sky.grid``, has a task in each row: its ``prompt``, and
+        what they are given besides.
     inputs : dict or list of dict, optional
         What they are given besides the prompt: one dict, or several, with each of which each prompt is a
         task of its own, such as ``[{"seed": 1}, {"seed": 2}]``.
@@ -90,7 +91,7 @@ class Arena(Drawn):
     def __init__(
         self,
         models: Iterable[str],
-        prompts: str | Iterable[str],
+        prompts: str | Iterable[str] | DataFrame,
         *,
         inputs: Mapping[str, Any] | Sequence[Mapping[str, Any]] | None = None,
         budget: Decimal | float | str | None = None,

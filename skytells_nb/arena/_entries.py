@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from ..aio import gather, on_loop, run
 from ..api import AsyncClient, as_text_input, ask_for_prediction, find_reusable, is_ready
@@ -22,6 +22,7 @@ from ..formatting import format_cost, format_count
 from ..models import Model, Prediction, slugs_of
 from ..plaintext import encodable
 from ..pricing import together
+from ..schema import is_frame, rows_of
 from ..spending import budget as spending_budget
 from ..spending import estimate
 
@@ -62,12 +63,17 @@ def parse_models(models: object) -> list[str]:
 
 
 def parse_tasks(prompts: object, inputs: object) -> list[Task]:
-    """Check prompts and inputs, and make a task of every combination of them."""
+    """Check prompts and inputs, and make a task of every combination of them; a frame has a task in a row."""
     variations = check_variations(inputs)
+    if is_frame(prompts):
+        rows = [(check_texts("prompts", row.get("prompt"))[0], row) for row in cast("Any", rows_of(prompts))]
+    else:
+        rows = [(prompt, {}) for prompt in check_texts("prompts", prompts)]
     seen: Counter[str] = Counter()
     tasks = []
-    for prompt in check_texts("prompts", prompts):
-        for variation in variations:
+    for prompt, row in rows:
+        own = {name: value for name, value in row.items() if name != "prompt"}
+        for variation in ({**each, **own} for each in variations):
             # By their content: a picture's repr has an address, an output's URL is renewed.
             known = variation if is_ready(variation) else prepare(variation, lasting=True)
             text = json.dumps({**known, "prompt": prompt}, sort_keys=True, default=str)

@@ -65,6 +65,14 @@ def test_a_task_is_known_again_by_the_picture_that_it_begins_with():
     assert keys[0] == keys[1] != keys[2]
 
 
+def test_a_frames_rows_are_tasks_and_not_the_names_of_its_columns():
+    grid = sky.grid(prompt="a {animal}", animal=["fox", "hen"], seed=[1, 2])
+    assert parse_tasks(grid, None) == parse_tasks(["a fox", "a hen"], [{"seed": 1}, {"seed": 2}])
+    for wrong in (grid[["seed"]], {"short": "a fox"}):
+        with pytest.raises(sky.InvalidInputError, match="prompts holds"):
+            parse_tasks(wrong, None)
+
+
 def test_pictures_are_priced_made_once_and_taken_from_the_archive_then(sandbox, client, capsys):
     before = sandbox.billed
     arena = sky.Arena(MODELS, [*PROMPTS, "a swan"], client=client)

@@ -240,6 +240,9 @@ def _is_ours(thing: object) -> bool:
 
 def _names(thing: object, name: str) -> str:
     """Say which name of a thing was meant, or a name of what it holds, or else which there are."""
+    calls = getattr(_module_with("Predictions"), "Predictions", None)
+    if type(thing).__name__ == "Prediction" and hasattr(calls, name):
+        return f"Write client.predictions.{name}(prediction)."
     held = getattr(thing, "__dict__", {}).items() if not isinstance(thing, ModuleType) else ()
     for part, value in held:
         if part[0] != "_" and _is_ours(value) and name in dir(value):

@@ -139,6 +139,7 @@ SLIPS = {
     "sky.show('a.png', width=3)": "It takes x, full.",
     "from skytells_nb import Cleint": "Did you mean 'Client'?",
     "client.models['truefusion']": "It has get, list.",
+    "sky.Prediction.from_api({'id': 'p1'}).wait()": "Write client.predictions.wait(prediction).",
     "for each in client.predictions: pass": "It has cancel, create, delete,",
     "class Mine(sky.Sandbox): pass\nMine().clint": "Did you mean 'client'?",
     "from skytells_nb.forms import PromtForm": "Did you mean 'PromptForm'?",

@@ -355,7 +355,9 @@ def run(coro: Coroutine[Any, Any, T]) -> T:
     toolkit = _toolkit_loop()
     if threading.current_thread() is toolkit.thread:
         coro.close()
-        raise SkytellsError("run() would deadlock here: use `await`.", charged=False)
+        raise SkytellsError(
+            "run() would deadlock here: in what it runs use client.as_async() and `await`.", charged=False
+        )
     caller = _BlockedCaller()
     call = _LoopCall(coro, toolkit, caller)
     call.future.add_done_callback(caller.wake)

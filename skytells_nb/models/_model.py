@@ -215,7 +215,7 @@ class Pricing:
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class Model(Drawn):
+class Model(Finished, Drawn):
     """A model that predictions can be asked of.
 
     Attributes

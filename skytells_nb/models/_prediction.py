@@ -254,7 +254,8 @@ class Prediction(Finished, Drawn):
             found = self.load(index)
             if not isinstance(found, bytes | str):
                 return found
-        raise InvalidInputError(f"Prediction {self.id} has no picture.")
+        still = "" if self.output or self.status == "succeeded" else f": it is {self.status}"
+        raise InvalidInputError(f"Prediction {self.id} has no picture{still}.")
 
     def show(self, *, full: bool = False) -> None:
         """Show it here: drawn in a notebook, as text in a terminal (``sky.show``)."""

@@ -17,7 +17,7 @@ from PIL import Image
 
 from skytells_nb import _lazy
 from skytells_nb.exceptions import InvalidInputError, SkytellsError, SkytellsWarning
-from skytells_nb.models import Metrics, Prediction, PredictionList
+from skytells_nb.models import Metrics, Model, Prediction, PredictionList
 
 LONG = "https://a.example/" + ".ab?" * 50_000 + " x"
 FOX = "https://cdn.example/a.png"
@@ -445,12 +445,13 @@ class TestVerbs:
     def test_one_without_a_picture_says_so(self):
         with pytest.raises(InvalidInputError, match=r"^Prediction p1 has no picture\.$"):
             _ = read(output="data:text/plain;base64,Zm94").image
+        with pytest.raises(InvalidInputError, match=r"has no picture: it is queued\.$"):
+            _ = read(status="queued").image
 
     def test_one_await_too_many_gives_it_back_and_says_so(self):
-        fox = read(status="succeeded")
+        async def too_many(value):
+            return await value
 
-        async def too_many():
-            return await fox
-
-        with pytest.warns(SkytellsWarning, match="need no `await`"):
-            assert asyncio.run(too_many()) is fox
+        for value in (read(status="succeeded"), Model("lumo")):
+            with pytest.warns(SkytellsWarning, match="need no `await`"):
+                assert asyncio.run(too_many(value)) is value

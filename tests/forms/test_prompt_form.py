@@ -239,6 +239,16 @@ class TestFiles:
         assert "image" not in form.value
         assert "7.9 MB; at most 7.8 MB" in form.errors["image"]
 
+    def test_an_upload_of_nothing_or_of_another_kind_is_refused(self, form_of: FormOf, tmp_path: Path):
+        form = form_of(FILES)
+        (tmp_path / "notes.txt").write_text("a fox")
+        for data, said in ((b"", "is empty"), (b"<!doctype html>", "is a web page; this takes a picture")):
+            control(form, "image").upload.value = [self.upload(data)]
+            assert said in form.errors["image"]
+        control(form, "image").box.value = str(tmp_path / "notes.txt")
+        assert "notes.txt is text; this takes a picture" in form.errors["image"]
+        assert "image" not in form.value
+
     def test_the_largest_upload_that_is_promised_can_be_sent(self, client: sky.Client):
         form = PromptForm("truefusion-ultra", client=client)
         form.value["prompt"] = "the same at night"

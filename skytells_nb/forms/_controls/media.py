@@ -13,7 +13,7 @@ from typing import Any, Final
 import ipywidgets as w
 
 from ...archive import LIMIT, decode_data_uri
-from ...filetypes import path_of
+from ...filetypes import HEAD, file_type, path_of
 from ...formatting import format_bytes
 from ...models import Prediction
 from ...pictures import PictureError, decode
@@ -24,6 +24,7 @@ from .plain import Control, UnsupportedValueError
 _IN_COLAB: Final = 1_000_000
 _LARGEST: Final = (LIMIT - 100) // 4 * 3  # what is left of a data URI after its beginning, decoded
 _SIDE: Final = 96
+_TAKES: Final = {"image": "a picture", "audio": "sound", "video": "a clip"}
 _LONGEST_TEXT: Final = 3_000
 _SCHEME: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:")  # of one letter it is a drive: C:\fox.png
 _LIKE_A_PATH: Final = re.compile(r"[/\\~]|\.\w{2,5}$")
@@ -64,8 +65,11 @@ class MediaInput(Control):
         if self._showing:
             return
         value, problem = _read(text.strip())
+        if isinstance(value, Path):
+            with suppress(OSError), value.open("rb") as file:
+                problem = self._misfit(value.name, file.read(HEAD))
         self._preview(value)
-        self.edited(value, problem)
+        self.edited(UNSET if problem else value, problem)
 
     def _uploaded(self, change: Any) -> None:
         if not change["new"]:
@@ -74,6 +78,9 @@ class MediaInput(Control):
         if len(data) > (most := largest_upload()):
             self.edited(self.value, f"{_too_large(name, len(data), most)} Make it smaller, or give a URL.")
             return
+        if problem := self._misfit(name, data[:HEAD]):
+            self.edited(self.value, problem)
+            return
         value = Upload.of(data, mime or "application/octet-stream", name)
         self._showing += 1
         try:
@@ -81,6 +88,14 @@ class MediaInput(Control):
         finally:
             self._showing -= 1
         self.edited(value)
+
+    def _misfit(self, name: str, head: bytes) -> str:
+        """Say of a file that it is empty, a text, or a song for a picture: it would be billed, too."""
+        found, wanted = file_type(head), self.field.accept.removesuffix("/*")
+        is_text = found.kind == "text" or found.media_type.startswith("text/")
+        if head and (wanted not in _TAKES or not (is_text or {found.kind, wanted} == {"image", "audio"})):
+            return ""
+        return f"{name} is {found.name if head else 'empty'}; this takes {_TAKES.get(wanted, 'a file')}."
 
     def display(self, value: Any) -> None:
         text = ""

@@ -490,11 +490,13 @@ class Chat(Summarized, w.VBox):  # type: ignore[misc]  # ipywidgets has no types
         with self._lock:
             pictures = [each for each in files if (sniff(each[0][:HEAD]) or "").startswith("image/")]
             self._attached += [Upload.of(*each) for each in pictures]
-            self._show_attached()
+            odd = ", ".join(each[2] for each in files if each not in pictures)
+            self._show_attached(f"Left out, since it is no picture: {odd}." if odd else "")
 
-    def _show_attached(self) -> None:
+    def _show_attached(self, remark: str = "") -> None:
         names = ", ".join(getattr(each, "name", None) or str(each)[:60] for each in self._attached)
-        self._files.value = f'<span class="sky-muted">{escape(names)}</span>' if names else ""
+        text = " · ".join(part for part in (names, remark) if part)
+        self._files.value = f'<span class="sky-muted">{escape(text)}</span>' if text else ""
 
     def _transcript(self) -> str:
         """Return the conversation as HTML that needs no kernel."""

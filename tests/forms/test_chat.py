@@ -148,6 +148,9 @@ def test_an_uploaded_picture_goes_along_and_leaves_the_widgets_state(chat, tmp_p
         {"name": "fox.png", "content": content, "type": "image/png", "size": 1, "last_modified": NOW},
     )
     assert chat._upload.value == ()
+    notes = {"name": "notes.txt", "content": b"a fox", "type": "", "size": 5, "last_modified": NOW}
+    chat._upload.value = (notes,)
+    assert "fox.png · Left out, since it is no picture: notes.txt." in chat._files.value
     chat._box.value = "What is this?"
     press(chat, "Send")
     chat.wait()

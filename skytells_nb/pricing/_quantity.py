@@ -506,11 +506,14 @@ def _area(width: Decimal, height: Decimal) -> Decimal:
 
 
 def _named(found: InputValue, shape: InputValue | None) -> Interval | None:
-    """Read a size such as ``1920x1080``, ``720p`` or ``4K``.
+    """Read a size such as ``1920x1080``, ``720p`` or ``4K``, or an object of both sides.
 
     Lines and thousands fix no exact number of pixels: vendors differ in what they round, and in
     whether 4K is 3840 × 2160 or 4096 × 4096. So those give bounds.
     """
+    if isinstance(found.value, Mapping) and {"width", "height"} <= found.value.keys():
+        sides = (found.value[side] for side in ("width", "height"))
+        return _measured(*(InputValue(found.name, side, found.given) for side in sides))
     word = str(found.value).strip().lower()
     exact = _PIXELS.fullmatch(word)
     if exact is not None:

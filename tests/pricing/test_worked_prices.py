@@ -107,6 +107,7 @@ WORKED = [
         "0.02",
     ),
     (model(0.004, "Megapixels", inputs=["size"]), {"size": "2000x1000"}, 1, "0.008"),
+    (model(0.004, "Megapixels", inputs=["size"]), {"size": {"width": 2000, "height": 1000}}, 1, "0.008"),
     (model(0.004, "imageMegapixel", inputs=["resolution"]), {"resolution": "1000 × 1000"}, 1, "0.004"),
     (model(0.004, "mp"), {"megapixels": "0.25"}, 1, "0.001"),
     # per token, where both numbers are stated

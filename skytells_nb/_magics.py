@@ -8,8 +8,11 @@
     %%skytells gpt-5 --system "Be brief." -o answer
     Why is the sea blue?
 
-Nothing of IPython is imported here: the shell is handed in when the extension is loaded. Errors are one line,
-since the traceback of a magic helps nobody.
+    %skytells sandbox-upscaler --image fox.png
+
+A model without a prompt has no cell below, which is why ``%skytells`` is a line, too. Nothing of IPython is
+imported here: the shell is handed in when the extension is loaded. Errors are one line, since the traceback
+of a magic helps nobody.
 """
 
 from __future__ import annotations
@@ -73,7 +76,7 @@ class MagicArgs:
 def load_ipython_extension(ipython: Any) -> None:
     """Register the magics with a shell, as ``%load_ext skytells_nb`` does."""
 
-    def skytells(line: str, cell: str) -> object:
+    def skytells(line: str, cell: str = "") -> object:
         """Create a prediction of the model named on the first line, from the prompt below it."""
         return _with_short_errors(lambda: _create(ipython, line, cell))
 
@@ -81,7 +84,7 @@ def load_ipython_extension(ipython: Any) -> None:
         """Sum up what was spent; ``%skytells_spend status D`` by another column, and by day."""
         _with_short_errors(lambda: _spend(line))
 
-    ipython.register_magic_function(skytells, "cell", "skytells")
+    ipython.register_magic_function(skytells, "line_cell", "skytells")
     ipython.register_magic_function(skytells_spend, "line", "skytells_spend")
     register(ipython, _match_line)
     _tracebacks.install()
@@ -288,7 +291,8 @@ def _prompt_name(model: Model, fields: Iterable[Field]) -> str:
     if first is None:
         names = ", ".join(f"--{field.name}" for field in known if field.place != "hidden")
         raise MagicError(
-            f"{model.id} takes no prompt. Nothing was sent. Leave the cell empty, and give {names}."
+            f"{model.id} takes no prompt. Nothing was sent. Write %skytells {model.id} on a line of its own, "
+            f"with {names}."
         )
     return first.name
 
@@ -418,7 +422,7 @@ def complete(line: str) -> list[str]:
 
 
 def _complete_first_line(cell: str) -> tuple[str, list[str]]:
-    found = complete(cell) if re.match(r"%%skytells\s[^\n]*$", cell) else []
+    found = complete(cell) if re.match(r"%%?skytells\s[^\n]*$", cell) else []
     return cell.rpartition(" ")[2], found
 
 

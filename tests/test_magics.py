@@ -184,10 +184,16 @@ def test_files_lists_and_json_are_read(shell: Shell, tmp_path: Path):
         shell.cell("gpt-5 --messages hello", "")
 
 
-def test_it_works_in_a_real_shell(client: sky.Client, ipython: InteractiveShell):
+def test_it_works_in_a_real_shell(
+    client: sky.Client, ipython: InteractiveShell, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.chdir(tmp_path)
     load_ipython_extension(ipython)
     made = ipython.run_cell_magic("skytells", "truefusion-edge -o made", "a fox")
     assert ipython.user_ns["made"] is made
+    made.save("fox.png")
+    larger = ipython.run_line_magic("skytells", "sandbox-upscaler --image fox.png --width 256 --height 256")
+    assert larger.model == "sandbox-upscaler", "which takes no prompt, and a cell without one is refused"
     typed = "%%skytells beatfusion-"
     with provisionalcompleter():
         found = [each.text for each in ipython.Completer.completions(typed, len(typed))]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from typing import Any, cast
 
 from .. import _lazy
@@ -361,7 +362,12 @@ async def get_prediction(connection: Connection, id: str | Prediction) -> Predic
 async def cancel_prediction(connection: Connection, id: str | Prediction) -> Prediction:
     call = _requests.cancel(id)
     identifier = id.id if isinstance(id, Prediction) else id.strip()
-    body = await send_with_retry(connection, call, f"canceling prediction {identifier!r}")
+    try:
+        body = await send_with_retry(connection, call, f"canceling prediction {identifier!r}")
+    except InvalidInputError:  # it had ended, as a rule: paid for, and its output is there for five minutes
+        with suppress(SkytellsError):
+            await get_prediction(connection, identifier)
+        raise
     if not isinstance(body, dict) or str(body.get("id")).casefold() != identifier.casefold():
         return await get_prediction(connection, identifier)
     prediction = _parse(connection, body, identifier)

@@ -22,7 +22,7 @@ from typing import Any, Final, TypeAlias, TypeVar
 from ..api import Account, connections
 from ..exceptions import SkytellsError, warn_user
 from ..filetypes import HEAD, sniff
-from ..models import Prediction
+from ..models import Prediction, lacks_output
 from ..schema import UNSET
 from . import _index as index
 from . import _reindex as reindex
@@ -129,8 +129,13 @@ class ArchiveWriter:
         return replace(prediction, files=files)
 
     async def listed(self, account: Account, predictions: Sequence[Prediction]) -> dict[str, Prediction]:
-        """Fetch those outputs of a listing that are recorded and were never fetched."""
+        """Fetch those outputs of a listing that are recorded and were never fetched, or made by this process.
+
+        Whoever creates without waiting, and lists until all have ended, has them kept, too.
+        """
         owed = {each.id for each in await asyncio.to_thread(self._owed, account)}
+        own = {id for of, id in self.asked.keys() - self._under_way if of == account}
+        owed |= {each.id for each in predictions if each.id in own and not lacks_output(each)}
         wanted = [each for each in predictions if each.done and each.id in owed]
         return {each.id: await self.ended(account, each) for each in wanted}
 

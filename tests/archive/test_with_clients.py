@@ -11,7 +11,7 @@ import pytest
 
 from skytells_nb import Sandbox
 from skytells_nb.archive import Archive, load, save
-from skytells_nb.exceptions import OutputExpiredError, PredictionError
+from skytells_nb.exceptions import InvalidInputError, OutputExpiredError, PredictionError
 from skytells_nb.models import Prediction
 
 
@@ -158,6 +158,22 @@ def test_what_is_owed_is_fetched_by_the_next_listing(sandbox: Sandbox, archive: 
         listed = {each.id: each for each in client.predictions.list()}
         assert listed[made.id].files[0].is_file()
         assert listed[other.id].files == (), "what was deleted by hand is not owed"
+
+
+def test_what_was_not_waited_for_is_kept_by_whoever_lists_or_cancels_it(
+    sandbox: Sandbox, archive: Archive
+) -> None:
+    with sandbox.client() as other, sandbox.client(archive=archive) as client:
+        first, second = (
+            client.predictions.create("sandbox-scribe", {"prompt": "a fox"}, wait=False) for _ in range(2)
+        )
+        other.predictions.wait(first)
+        other.predictions.wait(second)
+        with pytest.raises(InvalidInputError):
+            client.predictions.cancel(second)
+        assert [made.id for made in archive.predictions() if made.files] == [second.id]
+        listed = {made.id: made for made in client.predictions.list()}
+        assert len(listed[first.id].files) == 1
 
 
 def test_what_a_client_with_a_transport_lists_is_fetched_by_that_transport(tmp_path: Path) -> None:

@@ -209,7 +209,7 @@ class _Table:
 def _no_collector() -> Iterator[None]:
     """Pause the cycle collector: thousands of new lists would make it walk every raw object again.
 
-    Only while a chunk is read, which takes milliseconds and makes no cycles.
+    Only while a chunk is read, or an archive's columns are, which makes no cycles.
     """
     was_on = gc.isenabled()
     gc.disable()
@@ -474,7 +474,8 @@ def open_source(given: object, what: str) -> RowSource:
     rows, columns = getattr(given, "rows", None), getattr(given, "columns", None)
     if callable(rows):
         name = f"archive {getattr(given, 'path', '')}".strip()
-        return RowSource(name, rows(), columns=columns() if callable(columns) else None)
+        with _no_collector():
+            return RowSource(name, rows(), columns=columns() if callable(columns) else None)
     if isinstance(given, str | os.PathLike) and not os.path.exists(given):
         raise InvalidInputError(
             f"There is nothing at {os.fspath(given)!r}. Check the path: a dataset is a folder, and a file is "

@@ -67,9 +67,9 @@ class Soak:
     def note(self, name: str, error: Exception) -> None:
         if not isinstance(error, SkytellsError):
             self.wrong.append(f"{name}: {error!r}")
-        if isinstance(error, UncertainCreateError):
+        if name == "create" and isinstance(error, UncertainCreateError):
             self.doubts.append(error)
-        if name == "create" and not isinstance(error, UncertainCreateError):
+        elif name == "create":
             self.ids += set(re.findall(r"raw-\d+", " ".join([str(error), *getattr(error, "__notes__", ())])))
         self.ends[f"{name}: {type(error).__name__}"] += 1
 
@@ -79,6 +79,9 @@ async def work(soak: Soak, client: sky.AsyncClient, dice: random.Random, name: s
     number = 0
     while not until(number):
         number += 1
+        if number % 25 == 0:  # before there are too many newer ones to look through
+            for doubt in [each for each in soak.doubts if f"fox {name}-" in str(each.input)]:
+                await settle(soak, client, doubt)
         try:
             made = await client.predictions.create(
                 MODEL, {"prompt": f"fox {name}-{number}"}, wait=dice.random() < 0.7
@@ -101,6 +104,17 @@ async def work(soak: Soak, client: sky.AsyncClient, dice: random.Random, name: s
             soak.ends[read + ": good"] += 1
         except Exception as error:
             soak.note(read, error)
+
+
+async def settle(soak: Soak, client: sky.AsyncClient, doubt: UncertainCreateError) -> None:
+    """Look for what a create in doubt has made; it stays in doubt while that cannot be told."""
+    try:
+        found = await client.predictions.reconcile(doubt)
+    except Exception as error:
+        soak.note("reconcile", error)
+        return
+    soak.doubts.remove(doubt)
+    soak.ids += [found.id] if found is not None else []
 
 
 def run(seed: int, folder: Path, *, seconds: float = 0.0, creates: int = 0) -> Soak:

@@ -13,6 +13,7 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Callable, Mapping
+from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
@@ -21,7 +22,7 @@ from typing import Any, Final, Literal
 import traitlets
 
 from ..aio import Together, run, submit, together
-from ..api import AsyncClient, create_or_reuse, prepare_input, session_costs
+from ..api import AsyncClient, cancel_remotely, create_or_reuse, prepare_input, session_costs
 from ..exceptions import PredictionError, SkytellsError
 from ..models import Model, Prediction, PredictionList, Status
 from ..pricing import Estimate, estimate
@@ -75,7 +76,7 @@ class _Submission:
     input: dict[str, Any]
     prediction: Prediction | None = None
     began: float = 0.0
-    task: asyncio.Task[dict[str, Any]] | None = None
+    task: Future[dict[str, Any]] | None = None
 
 
 class FormController(traitlets.HasTraits):
@@ -179,7 +180,7 @@ class FormController(traitlets.HasTraits):
         self._current = submission
         self._resting.clear()
         submission.began = loop.time()
-        submission.task = loop.create_task(self._run(submission))
+        submission.task = submit(self._run(submission))  # which is cancelled when Python exits
         # Not a `finally` in `_run`: a task that is cancelled before its
         # first step runs none, and the form would stay at "sending".
         submission.task.add_done_callback(self._ended)
@@ -193,9 +194,10 @@ class FormController(traitlets.HasTraits):
             note="",
         )
 
-    def _ended(self, task: asyncio.Task[dict[str, Any]]) -> None:
+    def _ended(self, task: Future[dict[str, Any]]) -> None:
         """Take what a press came to, and start the next; nothing else ends a press."""
         if task.cancelled():
+            self._queue.clear()
             changes: dict[str, Any] = {"status": "canceled", "error": None}
             changes["note"] = "Canceled before the API responded."
         elif (error := task.exception()) is not None:
@@ -255,7 +257,11 @@ class FormController(traitlets.HasTraits):
             if prediction.reused:
                 return prediction, None
             if not prediction.done:
-                prediction = await self._client.predictions.wait(prediction, on_progress=see)
+                try:
+                    prediction = await self._client.predictions.wait(prediction, on_progress=see)
+                except asyncio.CancelledError:  # a kernel that is restarted: nobody would hear of its end
+                    connection.in_background(cancel_remotely(connection, prediction))
+                    raise
             failure = None
         except PredictionError as error:
             if error.prediction is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import signal
 import threading
 from collections.abc import Callable, Iterator
@@ -9,9 +10,10 @@ from contextlib import suppress
 from typing import Any
 
 import pytest
+from background import settled
 
 import skytells_nb as sky
-from skytells_nb.aio import submit
+from skytells_nb.aio import _loop, submit
 from skytells_nb.exceptions import InvalidInputError
 from skytells_nb.forms import PromptForm
 
@@ -184,3 +186,24 @@ def test_a_cancel_that_the_api_refuses_is_said_and_can_be_tried_again():
         form.cancel()
         form.wait(PATIENCE)
         assert (form.status, rests(form)) == ("canceled", True)
+
+
+@pytest.mark.filterwarnings("ignore:Stopped.. 1 prediction was canceled")
+def test_what_runs_when_python_exits_is_canceled_and_what_waits_is_not_sent():
+    """A kernel that is restarted: the prediction went on, was billed, and nobody ever heard of it."""
+    with sky.Sandbox(seconds=60) as slow, slow.client() as waiting:
+        form = PromptForm("truefusion-edge", client=waiting, on_busy="queue")
+        form.value = {"prompt": "a fox"}
+        form.submit()
+        form.submit()
+        until(lambda: form.status in ("queued", "processing"), "the API has answered")
+
+        async def exit() -> None:  # as `_farewell` begins
+            toolkit = _loop._current
+            for task in set(toolkit.submitted if toolkit else ()) - {asyncio.current_task()}:
+                task.cancel()
+
+        submit(exit()).result(PATIENCE)
+        form.wait(PATIENCE)
+        assert settled()
+        assert [made["status"] for made in slow.predictions] == ["cancelled"]

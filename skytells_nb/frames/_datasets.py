@@ -126,7 +126,7 @@ def is_dataset(source: object) -> bool:
     if not isinstance(text, str) or not text or text.lstrip().startswith(("{", "[{")):  # JSON is no glob
         return False
     text = os.path.expanduser(as_text(text))
-    folder = Path(text).is_dir() and not (Path(text) / "index.sqlite").exists()
+    folder = os.path.isdir(text) and not (Path(text) / "index.sqlite").exists()
     return "://" in text or folder or text.endswith(".parquet") or _WILD.search(text) is not None
 
 

@@ -36,6 +36,7 @@ from ..models import (
     TextAnswer,
     is_done,
 )
+from ..plaintext import clip
 from ..pricing import PLAUSIBLE, list_price
 from . import _dtypes as dtypes
 from ._columns import COLUMNS, COUNTED, RATED, Chunk, InputColumns, from_frame, from_index, read_rows
@@ -476,10 +477,12 @@ def open_source(given: object, what: str) -> RowSource:
         name = f"archive {getattr(given, 'path', '')}".strip()
         with _no_collector():
             return RowSource(name, rows(), columns=columns() if callable(columns) else None)
+    if isinstance(given, str) and given.lstrip().startswith(("{", "[{")):
+        raise InvalidInputError(f"{what} does not read JSON as a text. Pass json.loads(…) of it.")
     if isinstance(given, str | os.PathLike) and not os.path.exists(given):
         raise InvalidInputError(
-            f"There is nothing at {os.fspath(given)!r}. Check the path: a dataset is a folder, and a file is "
-            "read with read_frame(path)."
+            f"There is nothing at {clip(repr(os.fspath(given)), 200)}. Check the path: a dataset is a "
+            "folder, and a file is read with read_frame(path)."
         )
     if isinstance(given, str | bytes) or not isinstance(given, Iterable):
         raise InvalidInputError(

@@ -416,8 +416,8 @@ def test_nothing_there_is_a_typed_error(tmp_path: Path):
     for where in (tmp_path, f"{tmp_path}/*.parquet", f"file://{tmp_path}/no"):
         with pytest.raises(InvalidInputError, match=r"Archive\.to_parquet makes one"):
             spend(where)
-    for where in (tmp_path / "no", tmp_path / "spend.csv"):
-        with pytest.raises(InvalidInputError, match="There is nothing at"):
+    for where in (tmp_path / "no", tmp_path / "spend.csv", "no" * 5_000):
+        with pytest.raises(InvalidInputError, match=r"There is nothing at [^$]{0,320}$"):
             predictions_frame(where)
     for ask in (lambda given: predictions_frame([], model=given), lambda given: forecast([], given, 3)):
         with pytest.raises(InvalidInputError, match="model must be a model's slug"):

@@ -167,7 +167,7 @@ def test_the_local_zone_knows_summer_from_winter(monkeypatch: pytest.MonkeyPatch
     [
         (lambda: spend(SOME, "modle"), "no column 'modle'. Did you mean 'model'"),
         (lambda: spend([{"id": "a", "input": {"seed": 1}}], "seed"), "Did you mean 'input.seed'"),
-        (lambda: predictions_frame(json.dumps([{"id": "a" * 999}])), "read_frame"),
+        (lambda: predictions_frame(json.dumps([{"id": "a" * 999}])), r"Pass json\.loads"),
         (lambda: spend(SOME, freq="fortnight-ish"), "cannot part these predictions"),
         (lambda: spend(pd.DataFrame({"x": [1]})), "no column"),
         (lambda: spend(SOME, freq="0D"), "cannot part these predictions"),

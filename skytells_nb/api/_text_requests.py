@@ -14,7 +14,7 @@ import typing
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from typing import Any, Final, Literal, TypeAlias, Union, get_args, get_origin
+from typing import Any, Final, Literal, TypeAlias, Union, cast, get_args, get_origin
 
 from .. import _lazy
 from .._options import options
@@ -23,7 +23,7 @@ from ..exceptions import InvalidInputError, warn_user
 from ..filetypes import is_path_like, path_of
 from ..models import AnsweringRoute, ChatCompletion, Embeddings, Prediction, Response
 from ..pictures import is_picture
-from ..schema import to_plain
+from ..schema import is_frame, to_plain
 from ._requests import Request, encode
 
 TextRoute: TypeAlias = Literal["chat", "responses", "embeddings"]
@@ -106,11 +106,12 @@ def as_text_input(route: AnsweringRoute, input: Mapping[str, Any]) -> dict[str, 
     check_text_names(params)
     if route == "responses":
         params = {_IN_RESPONSES.get(name, name): value for name, value in params.items()}
-        if "input" in params:
-            params["messages"] = params.pop("input")
+    if "input" in params:
+        params["messages"] = params.pop("input")
     by_role = {"system": params.pop("system", None), "user": params.pop("prompt", None)}
     asked = [{"role": role, "content": words} for role, words in by_role.items() if words is not None]
-    if asked and isinstance(asked[-1]["content"], str) and not asked[-1]["content"].strip():
+    last = asked[-1]["content"] if by_role["user"] is not None else "messages" in params or ""
+    if isinstance(last, str) and not last.strip():
         raise InvalidInputError("The prompt is empty: say what to ask.")
     if route == "responses" and "messages" not in params and [each["role"] for each in asked] == ["user"]:
         return {"input": asked[0]["content"], **params}
@@ -168,9 +169,10 @@ def embeddings(
     **params: Any,
 ) -> TextRequest:
     """Build ``POST /embeddings``; texts, or token ids."""
-    given = to_plain(
-        list(input) if hasattr(input, "__iter__") and not isinstance(input, str | Mapping) else input
-    )
+    # Bytes would be taken for tokens, and a frame for the names of its columns.
+    whole = isinstance(input, str | bytes | bytearray | memoryview | Mapping) or is_frame(input)
+    whole = whole or not hasattr(input, "__iter__")
+    given = to_plain(input if whole else list(cast("Any", input)))
     good = isinstance(given, str) or (
         isinstance(given, list)
         and bool(given)

@@ -121,7 +121,9 @@ def test_texts_and_token_ids_are_embedded(given):
     assert sent(embeddings("e", given))["input"] == given
 
 
-@pytest.mark.parametrize("given", ["", " ", [], [""], [1, "a"], {"a": 1}, [[]], None, 5, [True]], ids=repr)
+@pytest.mark.parametrize(
+    "given", ["", " ", [], [""], [1, "a"], {"a": 1}, [[]], None, 5, [True], b"ab"], ids=repr
+)
 def test_what_is_no_text_is_not_embedded(given):
     with pytest.raises(sky.InvalidInputError) as caught:
         embeddings("e", given)

@@ -93,7 +93,7 @@ def test_a_model_for_embeddings_says_what_to_use(sandbox, client):
 
 
 def test_what_cannot_be_asked_is_refused_before_anything_is(sandbox, client):
-    wrong = [{"prompt": " "}, {"prompt": "a", "max_tokens": 0}, {"prompt": 5}, {"prompt": None}]
+    wrong = [{"prompt": " "}, {"prompt": "a", "max_tokens": 0}, {"prompt": 5}, {"system": "Be brief."}]
     for model in ("gpt-5", "gpt-5.3-codex"):
         with pytest.raises(InvalidInputError, match="4 of 5 inputs cannot be used"):
             sky.batch(model, ["a", *wrong], client=client)

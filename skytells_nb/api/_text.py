@@ -73,7 +73,8 @@ class AsyncCompletions(Resource):
         **params
             Whatever else the route takes: ``max_tokens`` (hidden reasoning counts, too), ``temperature``,
             ``top_p``, ``n``, ``stop``, ``tools`` (Python functions with type hints, or dicts),
-            ``tool_choice``, ``response_format``, …; what this version does not know is sent as it is.
+            ``tool_choice``, ``response_format``, …; what this version does not know is sent as it is. A
+            ``system`` text becomes the first message.
 
         Returns
         -------

@@ -42,7 +42,11 @@ _VALUES: Final[Mapping[TextRoute, type[Value]]] = {
 _AT_LEAST_ONE: Final = (
     *("max_tokens", "max_completion_tokens", "max_output_tokens", "max_tool_calls", "n", "dimensions"),
 )
-_IN_RESPONSES: Final = {"max_tokens": "max_output_tokens", "max_completion_tokens": "max_output_tokens"}
+_OF_ROUTE: Final[Mapping[str, Mapping[str, str]]] = {
+    "chat": {"max_output_tokens": "max_tokens"},
+    "responses": {"max_tokens": "max_output_tokens", "max_completion_tokens": "max_output_tokens"},
+}
+"""What a route calls a parameter that another one calls otherwise: an unknown limit would be none."""
 _OF_TOOLS: Final = ("tools", "tool_choice")
 _PARAMS: Final = (
     *("max_tokens", "max_completion_tokens", "max_output_tokens", "max_tool_calls", "temperature", "top_p"),
@@ -104,8 +108,7 @@ def as_text_input(route: AnsweringRoute, input: Mapping[str, Any]) -> dict[str, 
     """
     params = dict(input)
     check_text_names(params)
-    if route == "responses":
-        params = {_IN_RESPONSES.get(name, name): value for name, value in params.items()}
+    params = {_OF_ROUTE[route].get(name, name): value for name, value in params.items()}
     if "input" in params:
         params["messages"] = params.pop("input")
     by_role = {"system": params.pop("system", None), "user": params.pop("prompt", None)}
@@ -133,8 +136,8 @@ def chat(
     origin: str | None = None,
     **params: Any,
 ) -> TextRequest:
-    """Build ``POST /chat/completions``."""
-    found = _listed(messages, "messages")
+    """Build ``POST /chat/completions``; a ``system`` text becomes the first message, as in a batch."""
+    found = [*_system(params), *_listed(messages, "messages")]
     body = {"messages": [_message(each, f"messages[{n}]", "chat", origin) for n, each in enumerate(found)]}
     return _request("chat", model, body, stream, timeout, params)
 
@@ -148,12 +151,13 @@ def responses(
     origin: str | None = None,
     **params: Any,
 ) -> TextRequest:
-    """Build ``POST /responses``."""
+    """Build ``POST /responses``; see `chat`."""
     given: object = input
-    if not (isinstance(given, str) and given.strip()):
+    system = _system(params)
+    if system or not (isinstance(given, str) and given.strip()):
         given = [
             item
-            for number, each in enumerate(_listed(given, "input"))
+            for number, each in enumerate([*system, *_listed(given, "input")])
             for item in _items(each, f"input[{number}]", origin)
         ]
     return _request("responses", model, {"input": given}, stream, timeout, params)
@@ -204,7 +208,10 @@ def _request(
         raise expected("stream", "True or False", stream)
     model = model.strip()
     seconds = None if timeout is None else check_seconds("timeout", timeout, none="the client's own")
-    params = {name: value if name in _OF_TOOLS else to_plain(value) for name, value in params.items()}
+    params = {
+        _OF_ROUTE.get(route, {}).get(name, name): value if name in _OF_TOOLS else to_plain(value)
+        for name, value in params.items()
+    }
     check_text_names(params, "warn")
     for name in _AT_LEAST_ONE:
         if params.get(name) is not None:
@@ -282,6 +289,12 @@ def _listed(messages: object, name: str) -> Sequence[object]:
     raise expected(name, _MESSAGES, messages)
 
 
+def _system(params: dict[str, Any]) -> list[dict[str, Any]]:
+    """Take the system's words out of the parameters: the API has no such field, and would not heed them."""
+    words = params.pop("system", None)
+    return [{"role": "system", "content": words}] if words else []
+
+
 def _made_part(route: TextRoute, kind: str, value: str) -> dict[str, Any]:
     if kind == "text":
         return {"type": "text" if route == "chat" else "input_text", "text": value}
@@ -319,7 +332,11 @@ def _message(message: object, where: str, route: TextRoute, origin: str | None) 
     if not isinstance(role, str) or not role.strip():
         raise InvalidInputError(f"{where} has no role. Say who speaks: system, user, assistant or tool.")
     content = message.get("content")
-    if content is None and not any(name in message for name in ("tool_calls", "function_call", "refusal")):
+    is_said = any(name in message for name in ("tool_calls", "function_call", "refusal"))
+    is_blank = isinstance(content, str | list) and not (
+        content.strip() if isinstance(content, str) else content
+    )
+    if (content is None and not is_said) or (role == "user" and is_blank):
         raise InvalidInputError(f"{where} has no content. Say what the {role} says.")
     if content is None or isinstance(content, str):
         return {name: to_plain(value) for name, value in message.items()}

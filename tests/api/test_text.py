@@ -301,6 +301,8 @@ def test_errors_say_code_and_param_and_request(client):
         (["hello"], r"messages\[0\]"),
         ([{"content": "x"}], r"messages\[0\] has no role"),
         ([{"role": "user"}], r"messages\[0\] has no content"),
+        ([{"role": "user", "content": " "}], r"messages\[0\] has no content"),
+        ([{"role": "user", "content": []}], r"messages\[0\] has no content"),
         ([{"role": "user", "content": [object()]}], r"messages\[0\]\.content\[0\]"),
     ],
 )

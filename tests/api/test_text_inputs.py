@@ -37,6 +37,18 @@ def test_a_text_is_what_the_user_says():
     assert sent(responses("gpt-5", "hi"))["input"] == "hi"
 
 
+def test_the_systems_words_and_a_limit_are_what_the_route_calls_them():
+    said = [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "hi"}]
+    bodies = (
+        sent(build("m", "hi", system="Be brief.", **{limit: 9}))
+        for build, limit in ((chat, "max_output_tokens"), (responses, "max_tokens"))
+    )
+    assert [*bodies] == [
+        {"model": "m", "messages": said, "max_tokens": 9},
+        {"model": "m", "input": said, "max_output_tokens": 9},
+    ]
+
+
 def test_a_path_a_picture_and_bytes_are_what_the_route_takes(picture):
     image = Image.open(picture)
     for one in (picture, str(picture), image, np.asarray(image), picture.read_bytes()):

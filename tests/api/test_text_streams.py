@@ -238,7 +238,7 @@ def test_a_server_that_echoes_the_key_does_not_get_it_through(client, server):
 
 
 def test_silence_longer_than_the_limit_ends_it_and_keeps_what_came(server):
-    with sky.Client("sk-test-0123456789", base_url=server.url, timeout=0.3) as client:
+    with sky.Client("sk-test-0123456789", base_url=server.url, timeout=1.0) as client:
         stream = opened(client)
         server.send(event("one"))
         with pytest.raises(sky.StreamInterruptedError) as caught:

@@ -179,7 +179,7 @@ def _file_card(item: DisplayItem, frame: Frame, *, slim: bool) -> str:
     if known is None:
         return _message(Message("Not shown"), frame)
     title = known.name[:1].upper() + known.name[1:]
-    if item.kind == "video" and not item.playable:
+    if item.kind in ("video", "audio") and not item.can_play:
         detail = "Browsers do not play this kind of file."
     elif item.kind in ("video", "audio") or known.media_type == "image/svg+xml":
         detail = "Not embedded, to keep the notebook small."

@@ -149,6 +149,11 @@ class DisplayItem:
         return self.type is not None and self.type.media_type in _PLAYED
 
     @property
+    def can_play(self) -> bool:
+        """Whether it plays, or a copy does, which is made of every song that can be read."""
+        return self.playable or (self.kind == "audio" and self.seconds is not None)
+
+    @property
     def kind(self) -> Literal["image", "video", "audio", "file", ""]:
         """What it is drawn as: ``image``, ``video``, ``audio`` or ``file``; empty for texts and messages."""
         if not isinstance(self.content, FileContent) or self.type is None:

@@ -313,7 +313,7 @@ def _fitted(items: Sequence[DisplayItem], side: int, budget: int) -> FittedItems
     squeezed = (cap < most and any(length > cap for length in lengths)) or any(
         at not in embedded
         for at, item in enumerate(items)
-        if _moves(item) and (item.kind != "video" or item.playable)
+        if _moves(item) and (item.kind == "image" or item.can_play)
     )
     return FittedItems(fitted, squeezed)
 

@@ -167,9 +167,11 @@ def is_picture(value: object) -> bool:
 
 def is_array(value: object) -> bool:
     """Check for an array of numbers that can be a picture or several: NumPy's, or what turns into one."""
+    if getattr(value, "ndim", 0) not in (2, 3, 4):  # a Pillow image has an interface that copies its pixels
+        return False
     kind = getattr(getattr(value, "dtype", None), "kind", None)
     known = hasattr(value, "__array_interface__") or (hasattr(value, "__array__") and hasattr(value, "dtype"))
-    return known and kind in (None, *"buif") and getattr(value, "ndim", 0) in (2, 3, 4)
+    return known and kind in (None, *"buif")
 
 
 def flatten(image: Image.Image, ground: str | tuple[int, int, int] = "white") -> Image.Image:

@@ -15,7 +15,7 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from ..api import download_bytes, kind_of_address, literal
-from ..exceptions import InvalidInputError, OutputExpiredError
+from ..exceptions import InvalidInputError, OutputExpiredError, warn_user
 from ..filetypes import HEAD, file_type, is_path_like, path_of, sniff
 from ..formatting import format_bytes
 from ..models import Prediction, is_gone
@@ -163,7 +163,14 @@ def _from_picture(picture: Any) -> str:
     if own is not None and own.stat().st_size < LIMIT * 3 // 4 - 99:
         return _from_path(own)
     try:
-        return _data_uri(encode(picture, "PNG"), "this picture")
+        data, most = encode(picture, "PNG"), LIMIT // 4 * 3 - 99
+        if len(data) > most and getattr(picture, "mode", "") in ("RGB", "CMYK", "YCbCr"):
+            photo = encode(picture, "JPEG")
+            if len(photo) <= most:
+                was = format_bytes(len(data))
+                warn_user(f"This picture is sent as JPEG: without loss it has {was}, which is too large.")
+                data = photo
+        return _data_uri(data, "this picture")
     except PictureError as error:
         raise InvalidInputError(f"This picture cannot be sent: {error}") from error
 

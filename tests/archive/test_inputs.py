@@ -15,7 +15,7 @@ from archive.scenery import Assets, Keep, made, picture
 from PIL import Image
 
 from skytells_nb.archive import LIMIT, decode_data_uri, prepare
-from skytells_nb.exceptions import InvalidInputError, OutputExpiredError
+from skytells_nb.exceptions import InvalidInputError, OutputExpiredError, SkytellsWarning
 from skytells_nb.models import Prediction
 from skytells_nb.schema import check
 
@@ -145,6 +145,21 @@ def test_more_than_the_limit_is_refused_before_anything_is_sent(tmp_path: Path) 
         with pytest.raises(InvalidInputError, match=r"too large.*at most 10.5 MB") as told:
             as_input(value)
         assert told.value.charged is False
+
+
+def test_a_photograph_that_is_too_large_without_loss_is_sent_as_jpeg(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("skytells_nb.archive._as_input.LIMIT", 40_000)
+    photo = Image.effect_noise((120, 120), 60).convert("RGB")
+    photo.putpixel((0, 0), (255, 0, 0))
+    with pytest.warns(SkytellsWarning, match="sent as JPEG: without loss it has"):
+        assert as_input(photo).startswith("data:image/jpeg;base64,")
+    with pytest.raises(InvalidInputError, match="too large"):
+        as_input(photo.resize((400, 400)))
+    photo.close()
+    with pytest.raises(InvalidInputError, match="closed image"):
+        as_input(photo)
 
 
 def test_no_such_file_is_said(tmp_path: Path) -> None:

@@ -392,8 +392,10 @@ def _by_keyword(keyword: str, limit: Any, value: Any) -> str:
         case "type":
             kinds = [limit] if isinstance(limit, str) else [kind for kind in limit if kind != "null"]
             wanted = " or ".join(_TYPE_NAMES.get(kind, str(kind)) for kind in kinds)
-            # The text 512 looks like the number that is asked for, unless it stands in quotes.
-            ambiguous = isinstance(value, str) and value != _LINK and not value.isalpha()
+            # The text 512, or TRUE, looks like the value that is asked for, unless it stands in quotes.
+            words = ("true", "false", "none", "null", "nan")
+            ambiguous = isinstance(value, str) and value != _LINK
+            ambiguous = ambiguous and (not value.isalpha() or value.lower() in words)
             return f"This takes {wanted}, not {_short(repr(value) if ambiguous else value)}."
         case "enum":
             choices = ", ".join(str(choice) for choice in limit if choice is not None)

@@ -94,6 +94,9 @@ def test_conditions_on_the_whole_stand_under_no_field():
 
 def test_what_cannot_be_given_together_and_a_file_are_named_in_words(tmp_path: Path):
     schema = {"properties": {"a": {"type": "object"}, "b": {}}, "not": {"required": ["a", "b"]}}
+    assert check({"t": "TRUE"}, {"properties": {"t": {"type": "boolean"}}}) == {
+        "t": "This takes true or false, not 'TRUE'."
+    }
     assert check({"a": tmp_path, "b": 1}, schema) == {
         "a": "This takes an object, not a file.",
         "": "a and b cannot be given together.",

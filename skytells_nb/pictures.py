@@ -31,6 +31,7 @@ __all__ = [
     "is_array",
     "is_picture",
     "unchanged_file",
+    "upright",
 ]
 
 Source: TypeAlias = "bytes | Path | BinaryIO | Image.Image | Any"
@@ -142,10 +143,7 @@ def encode(source: Source, format: str, *, quality: int = 95, fast: bool = False
 
 
 def unchanged_file(picture: Any) -> Path | None:
-    """Return the file that a Pillow picture was opened from, where that is a PNG, JPEG or WebP of it still.
-
-    None for one that lies on its side: a picture is turned before it is sent, a file is not.
-    """
+    """Return the file that a Pillow picture was opened from, if it is a PNG, JPEG or WebP of it still."""
     name, format = getattr(picture, "filename", None), getattr(picture, "format", None)
     if not name or format not in ("PNG", "JPEG", "WEBP"):
         return None
@@ -155,8 +153,21 @@ def unchanged_file(picture: Any) -> Path | None:
         with path.open("rb") as file:
             there = _open_file(file)
             there.load()
-            if there == picture and picture.getexif().get(_ORIENTATION, 1) == 1 and not _is_animated(there):
+            if there == picture and not _is_animated(there):
                 return path
+    return None
+
+
+def upright(data: bytes) -> bytes | None:
+    """Return the file of a photograph that lies on its side as one that stands; None for any other file.
+
+    Cameras say in EXIF which way is up, and models do not look there.
+    """
+    with suppress(PictureError), _typed("Damaged picture", "it cannot be decoded"), _opened(data) as image:
+        format = "JPEG" if image.format == "MPO" else image.format
+        lies = image.getexif().get(_ORIENTATION) in range(2, 9) and not _is_animated(image)
+        if lies and format in ("JPEG", "PNG", "WEBP", "TIFF"):
+            return encode(data, format)
     return None
 
 

@@ -19,7 +19,7 @@ from ..exceptions import InvalidInputError, OutputExpiredError, warn_user
 from ..filetypes import HEAD, file_type, is_path_like, path_of, sniff
 from ..formatting import format_bytes
 from ..models import Prediction, is_gone
-from ..pictures import PictureError, encode, is_array, is_picture, unchanged_file
+from ..pictures import PictureError, encode, is_array, is_picture, unchanged_file, upright
 from ..schema import PROMPT_NAMES, Property, as_lists, parse, to_plain
 from ._download import form_of, is_young
 from ._load_save import local_file, position_of
@@ -240,6 +240,8 @@ def _data_uri(data: bytes, name: str) -> str:
     if not data:
         raise InvalidInputError(f"{name} is empty, and would be billed as an input all the same.")
     media_type = sniff(data[:HEAD]) or "application/octet-stream"
+    if media_type.startswith("image/"):
+        data = upright(data) or data
     head = f"data:{media_type};base64,"
     length = len(head) + (len(data) + 2) // 3 * 4
     if length > LIMIT:

@@ -19,6 +19,7 @@ from typing import Any, Final, Self
 from ..api import DEFAULT_BASE_URL, Connection
 from ..filetypes import HEAD, sniff
 from ..models import Prediction
+from ..pictures import upright
 
 _WIDTH: Final = 88
 _LONG: Final = 2_000
@@ -74,7 +75,8 @@ class Upload(MaskedStr):
 def take_files(widget: Any) -> list[tuple[bytes, str, str]]:
     """Take content, MIME type and name of what was uploaded out of a widget, whose saved state has it."""
     files, widget.value = widget.value, ()
-    found = [(bytes(file["content"]), file) for file in files]
+    contents = [bytes(file["content"]) for file in files]
+    found = [(upright(data) or data, file) for data, file in zip(contents, files, strict=True)]
     return [
         (data, sniff(data[:HEAD]) or str(file.get("type") or ""), Path(str(file["name"])).name or "upload")
         for data, file in found

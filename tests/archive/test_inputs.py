@@ -262,9 +262,16 @@ def test_a_file_that_is_open_as_text_is_said_to_be(tmp_path: Path) -> None:
             as_input(file)
 
 
-def test_a_photo_from_a_phone_is_sent_upright() -> None:
-    photo = Image.open(io.BytesIO(picture("JPEG", exif=_turned(6))))
-    assert opened(as_input(photo)).size == (48, 64)
+@pytest.mark.parametrize("format", ["JPEG", "WEBP", "PNG", "TIFF"])
+def test_a_photo_from_a_phone_is_sent_upright(tmp_path: Path, format: str) -> None:
+    data = picture(format, exif=_turned(6))
+    (tmp_path / "IMG_1").write_bytes(data)
+    for photo in (Image.open(io.BytesIO(data)), tmp_path / "IMG_1", data, io.BytesIO(data)):
+        sent = opened(as_input(photo))
+        assert (sent.size, sent.getexif().get(0x0112, 1)) == ((48, 64), 1)
+    for orientation in (1, 99):
+        straight = picture(format, exif=_turned(orientation))
+        assert decode_data_uri(as_input(straight)) == straight, "no byte is another"
 
 
 def _turned(orientation: int) -> Image.Exif:

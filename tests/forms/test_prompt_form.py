@@ -232,6 +232,11 @@ class TestFiles:
         assert len(repr(form.value)) < 200
         assert 'alt="Image"' in image.preview.value
         assert form.errors == {}
+        photo, exif = io.BytesIO(), Image.Exif()
+        exif[0x0112] = 6
+        Image.new("RGB", (30, 20)).save(photo, "JPEG", exif=exif)
+        image.upload.value = [self.upload(photo.getvalue())]
+        assert Image.open(io.BytesIO(form.value["image"].data)).size == (20, 30), "as a phone held it"
 
     def test_one_that_is_too_large_is_refused_with_its_size(self, form_of: FormOf):
         form = form_of(FILES)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -14,6 +15,8 @@ from ..models import Model, Prediction
 
 PAGE_SIZE: Final = 50
 """The most predictions that the API lists on one page (section 4.3)."""
+
+_KEY: Final = re.compile(r"sk[-_][\w-]{16,}", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +85,7 @@ def create(
     """
     if not isinstance(model, str) or not model.strip():
         raise _refusal(f"model must be the name of a model, not {model!r}", 'such as "truefusion-pro"')
+    refuse_key(model, "model")
     try:
         encode({"model": model})
     except UnicodeEncodeError:
@@ -169,10 +173,17 @@ def check_identifier(identifier: object, kind: str) -> str:
         identifier = identifier.id
     if not isinstance(identifier, str) or not identifier.strip(" ."):
         raise _refusal(f"a {kind} is named by a string, not {identifier!r}", f"pass the {kind}'s id")
+    refuse_key(identifier, kind)
     try:
         return quote(identifier.strip(), safe="")
     except UnicodeEncodeError:
         raise _refusal(f"{identifier!r} cannot name a {kind}", "it holds characters no URL can") from None
+
+
+def refuse_key(name: str, kind: str) -> None:
+    """Refuse an API key in the place of a name: it would stand in a URL, in an error and in logs."""
+    if _KEY.fullmatch(name.strip()):
+        raise _refusal(f"an API key names no {kind}", "pass it as Client(api_key)")
 
 
 def get(identifier: object) -> Call:

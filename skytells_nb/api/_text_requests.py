@@ -24,7 +24,7 @@ from ..filetypes import is_path_like, path_of
 from ..models import AnsweringRoute, ChatCompletion, Embeddings, Prediction, Response
 from ..pictures import is_picture
 from ..schema import is_frame, to_plain
-from ._requests import Request, encode
+from ._requests import Request, encode, refuse_key
 
 TextRoute: TypeAlias = Literal["chat", "responses", "embeddings"]
 Value: TypeAlias = ChatCompletion | Response | Embeddings
@@ -204,6 +204,7 @@ def _request(
 ) -> TextRequest:
     if not isinstance(model, str) or not model.strip():
         raise expected("model", 'the name of a model, such as "gpt-5"', model)
+    refuse_key(model, "model")
     if not isinstance(stream, bool):
         raise expected("stream", "True or False", stream)
     model = model.strip()

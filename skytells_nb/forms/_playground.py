@@ -14,7 +14,7 @@ import traitlets
 
 from ..aio import run, submit
 from ..api import AsyncClient, Client, client_of
-from ..checks import check_choice
+from ..checks import UnknownNameError, check_choice
 from ..exceptions import InvalidInputError
 from ..models import Model, ModelList, PredictionList
 from ..pricing import list_price
@@ -113,6 +113,11 @@ class Playground(Summarized, w.HBox):  # type: ignore[misc]  # ipywidgets has no
             self._wait_for_picked()
         else:
             self._about.value = self._style + '<div class="sky-muted">This key may use no models.</div>'
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name in ("value", "prompt", "input", "inputs"):
+            raise UnknownNameError(f"A playground has no {name!r}. Set playground.form.value.", charged=False)
+        super().__setattr__(name, value)
 
     def _nearest(self, slug: str) -> str:
         _, near = closest_model(slug, self.models)

@@ -39,6 +39,22 @@ def shown(error: BaseException) -> str:
     return "\n".join(block for block in ours.split('  File "') if not block.startswith(__file__))
 
 
+def test_a_key_in_the_place_of_a_name_is_neither_sent_nor_shown() -> None:
+    with sky.Sandbox(transport="inprocess") as sandbox, sandbox.client(archive=False) as client:
+        for call in (
+            client.predictions.get,
+            client.predictions.wait,
+            client.predictions.delete,
+            client.models.get,
+            lambda key: client.predictions.create(key, INPUT),
+            lambda key: client.chat.completions.create(key, "hello"),
+            lambda key: sky.batch(key, ["a fox"], client=client),
+        ):
+            with pytest.raises(InvalidInputError, match=r"An API key names no (prediction|model)") as caught:
+                call(f" {KEY} ")
+            assert KEY not in str(caught.value)
+
+
 class Ears(http.server.BaseHTTPRequestHandler):
     """Answers what it is told to, and remembers every header it hears."""
 

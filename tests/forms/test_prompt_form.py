@@ -383,6 +383,8 @@ class TestPlayground:
         assert other.value == expected
         playground.model = "truefusion-pro"
         assert playground.wait_for_form() is form
+        with pytest.raises(AttributeError, match=r"playground\.form\.value"):
+            playground.prompt = "a fox"
 
     def test_results_of_all_models_stand_together(self, client: sky.Client):
         playground = Playground(client, model="truefusion-edge")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ._archive import Archive
-from ._as_input import LIMIT, prepare, read_open_file
+from ._as_input import LARGEST, LIMIT, prepare, read_open_file
 from ._database import DamagedIndexError
 from ._download import form_of
 from ._files import INDEX, THUMBNAILS
@@ -15,6 +15,7 @@ from ._votes import Preference, Vote
 
 __all__ = [
     "INDEX",
+    "LARGEST",
     "LIMIT",
     "THUMBNAILS",
     "Archive",

@@ -240,18 +240,16 @@ class Archive(Observer):
         if min_rating is not None:
             min_rating = check_whole("min_rating", min_rating, 0, 5)
         first, last = map(index.to_micros, parse_bounds(since, until))
-        where, values = conditions(
-            {
-                "p.model = ?": model,
-                "p.status = ?": check_status(status),
-                "p.origin = ?": origin,
-                "p.moment >= ?": first,
-                "p.moment <= ?": last,
-                "p.rating >= ?": min_rating,
-                "? IN (SELECT value FROM json_each(p.tags))": tag,
-            }
-        )
-        found = self._reader.predictions(where, values, limit)
+        chosen = {
+            "p.model = ?": model,
+            "p.status = ?": check_status(status),
+            "p.origin = ?": origin,
+            "p.moment >= ?": first,
+            "p.moment <= ?": last,
+            "p.rating >= ?": min_rating,
+            "? IN (SELECT value FROM json_each(p.tags))": tag,
+        }
+        found = self._reader.predictions(*conditions(chosen), limit)
         if found or model is None:
             return found
         kept = [Model.from_api({"namespace": name}) for name in self._reader.models()]
@@ -260,7 +258,7 @@ class Archive(Observer):
             warn_user(f"This archive has nothing of a model {model!r}. Did you mean {near.id!r}?")
         if meant is None or meant.id == model:
             return found
-        return self._reader.predictions(where, [meant.id if v == model else v for v in values], limit)
+        return self._reader.predictions(*conditions(chosen | {"p.model = ?": meant.id}), limit)
 
     def get(self, id: str | Prediction, origin: str | None = None) -> Prediction | None:
         """Return one prediction by its id, the newest where several accounts have it; None if unknown.

@@ -28,6 +28,9 @@ from ._serialize import decode_data_uri
 LIMIT: Final = 10 * 2**20
 """How many characters a data URI may have. A larger file has to be put on the web and named by URL."""
 
+LARGEST: Final = (LIMIT - 100) // 4 * 3
+"""How many bytes a file may have: what is left of a data URI after its beginning, decoded."""
+
 _SENT_BY_NAME: Final = frozenset({"image", "video", "audio", "model"})
 """Kinds of file that a text may name. Others need a Path: a table from elsewhere could name anything."""
 
@@ -160,13 +163,13 @@ def _from_prediction(prediction: Prediction, position: int, origin: str | None, 
 def _from_picture(picture: Any) -> str:
     """Encode a picture; one that its file still holds is that file, so that both are one input."""
     own = unchanged_file(picture)
-    if own is not None and own.stat().st_size < LIMIT * 3 // 4 - 99:
+    if own is not None and own.stat().st_size <= LARGEST:
         return _from_path(own)
     try:
-        data, most = encode(picture, "PNG"), LIMIT // 4 * 3 - 99
-        if len(data) > most and getattr(picture, "mode", "") in ("RGB", "CMYK", "YCbCr"):
+        data = encode(picture, "PNG")
+        if len(data) > LARGEST and getattr(picture, "mode", "") in ("RGB", "CMYK", "YCbCr"):
             photo = encode(picture, "JPEG")
-            if len(photo) <= most:
+            if len(photo) <= LARGEST:
                 was = format_bytes(len(data))
                 warn_user(f"This picture is sent as JPEG: without loss it has {was}, which is too large.")
                 data = photo
@@ -176,8 +179,11 @@ def _from_picture(picture: Any) -> str:
 
 
 def _from_open_file(file: Any) -> str:
-    name = str(getattr(file, "name", "") or f"this {type(file).__name__}")
-    return _data_uri(_not_text(read_open_file(file, LIMIT + 1)), name)
+    return _data_uri(_not_text(read_open_file(file, LIMIT + 1)), _name_of(file))
+
+
+def _name_of(file: Any) -> str:
+    return str(getattr(file, "name", "") or f"this {type(file).__name__}")
 
 
 def read_open_file(file: Any, most: int = -1) -> bytes:
@@ -185,7 +191,7 @@ def read_open_file(file: Any, most: int = -1) -> bytes:
 
     InvalidInputError for one that is closed, or open as text.
     """
-    name = str(getattr(file, "name", "") or f"this {type(file).__name__}")
+    name = _name_of(file)
     try:
         seekable = getattr(file, "seekable", None)
         at = file.tell() if seekable is not None and seekable() else None

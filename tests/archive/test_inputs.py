@@ -151,6 +151,7 @@ def test_a_photograph_that_is_too_large_without_loss_is_sent_as_jpeg(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr("skytells_nb.archive._as_input.LIMIT", 40_000)
+    monkeypatch.setattr("skytells_nb.archive._as_input.LARGEST", 29_900)
     photo = Image.effect_noise((120, 120), 60).convert("RGB")
     photo.putpixel((0, 0), (255, 0, 0))
     with pytest.warns(SkytellsWarning, match="sent as JPEG: without loss it has"):

@@ -61,6 +61,8 @@ def test_status_model_and_origin_narrow_it_down(filled: Archive) -> None:
     with pytest.warns(SkytellsWarning, match="nothing of a model 'scrbe'. Did you mean 'scribe'"):
         assert ids(filled.predictions(model="scrbe")) == []
     assert ids(filled.predictions(origin="https://api.skytells.ai/v1")) == []
+    filled.rate("p1", tags=["Scribe"])
+    assert ids(filled.predictions(model="Scribe", tag="Scribe")) == ["p1"], "a tag stays as it is written"
 
 
 @pytest.mark.parametrize(

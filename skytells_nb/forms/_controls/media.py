@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import ipywidgets as w
 
-from ...archive import LIMIT, decode_data_uri
+from ...archive import LARGEST, decode_data_uri
 from ...filetypes import HEAD, file_type, path_of
 from ...formatting import format_bytes
 from ...models import Prediction
@@ -22,7 +22,6 @@ from .._codegen import Upload, take_files
 from .plain import Control, UnsupportedValueError
 
 _IN_COLAB: Final = 1_000_000
-_LARGEST: Final = (LIMIT - 100) // 4 * 3  # what is left of a data URI after its beginning, decoded
 _SIDE: Final = 96
 _TAKES: Final = {"image": "a picture", "audio": "sound", "video": "a clip"}
 _LONGEST_TEXT: Final = 3_000
@@ -32,7 +31,7 @@ _LIKE_A_PATH: Final = re.compile(r"[/\\~]|\.\w{2,5}$")
 
 def largest_upload() -> int:
     """Return how many bytes an upload may have: what the request bears, or what Colab lets through."""
-    return _IN_COLAB if "google.colab" in sys.modules else _LARGEST
+    return _IN_COLAB if "google.colab" in sys.modules else LARGEST
 
 
 class MediaInput(Control):
@@ -141,8 +140,8 @@ def _read(typed: str) -> tuple[Any, str]:
         if _LIKE_A_PATH.search(typed):
             return UNSET, f"There is no file {typed[:80]!r} here, and it is no URL."
         return typed, ""
-    if size > _LARGEST:
-        return UNSET, _too_large(path.name, size, _LARGEST)
+    if size > LARGEST:
+        return UNSET, _too_large(path.name, size, LARGEST)
     return (Path(typed) if typed == str(path) else path), ""
 
 

@@ -90,7 +90,7 @@ class Core:
             closed=self.has_class or self.options.exposed,
         )
         self.predictions = Predictions(self.state, self.options, self.catalogue, self.media)
-        self.inference = Inference(self.state, self.options, self.catalogue, self.media)
+        self.inference = Inference(self.state, self.options, self.catalogue)
         self.log: deque[Received] = deque(maxlen=LOG_LENGTH)
         self.deliveries: deque[Delivery] = deque(maxlen=LOG_LENGTH)
         #: Called whenever a webhook may have been scheduled.

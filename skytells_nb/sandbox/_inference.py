@@ -33,7 +33,6 @@ from ._models import (
 )
 from ._options import Options
 from ._predictions import parse_body, refuse_beyond_budget
-from ._rendering import Media
 from ._state import State
 
 #: How many tokens a model reads. Ours.
@@ -55,8 +54,8 @@ def _bodies() -> Mapping[str, Any]:
 class Inference:
     """The handlers of the text routes; each raises a refusal or returns a response."""
 
-    def __init__(self, state: State, options: Options, catalogue: Catalogue, media: Media) -> None:
-        self.state, self.options, self.catalogue, self.media = state, options, catalogue, media
+    def __init__(self, state: State, options: Options, catalogue: Catalogue) -> None:
+        self.state, self.options, self.catalogue = state, options, catalogue
         self._stored: dict[str, OrderedDict[str, list[Turn]]] = {}
         self._number = 0
 
@@ -218,7 +217,7 @@ class Inference:
         # Each model has words of its own, or there would be nothing to choose between two of them.
         texts = [slug for slug, each in self.catalogue.items() if each.inference_only]
         variant += texts.index(ask.model.slug)
-        text = language.reply(self.media, ask.turns, schema=ask.schema, as_json=ask.as_json, variant=variant)
+        text = language.reply(ask.turns, schema=ask.schema, as_json=ask.as_json, variant=variant)
         stops = ask.body.get("stop") or []
         for stop in [stops] if isinstance(stops, str) else stops:
             text = text.partition(stop)[0] if stop else text

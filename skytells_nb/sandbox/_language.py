@@ -12,6 +12,7 @@ import base64
 import hashlib
 import json
 import math
+import random
 import re
 import struct
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -19,8 +20,8 @@ from dataclasses import dataclass, field
 from importlib.resources import files
 from typing import Any, Final
 
-from ._models import CatalogueEntry, count_tokens
-from ._rendering import Media
+from ._inputs import dice, key_of, number, prompt_of
+from ._models import CHARACTERS_A_TOKEN, CatalogueEntry, count_tokens
 
 #: What `max_tokens` is when nobody says so (text 2.1).
 USUAL_TOKENS: Final = 8192
@@ -34,6 +35,7 @@ _THINGS: Final = re.compile(
     re.IGNORECASE,
 )
 _LOOKS: Final[list[str]] = _WORDS["looks"]
+SIGNED: Final = "(This is the sandbox's answer, not a model's.)"
 
 
 @dataclass(slots=True)
@@ -93,14 +95,7 @@ def count_prompt(turns: Iterable[Turn], tools: Sequence[Any] = ()) -> int:
     return max(tokens + PICTURE_TOKENS * pictures, 1)
 
 
-def reply(
-    media: Media,
-    turns: Sequence[Turn],
-    *,
-    schema: Mapping[str, Any] | None = None,
-    as_json: bool = False,
-    variant: int = 0,
-) -> str:
+def reply(turns: Sequence[Turn], *, schema: Mapping[str, Any] | None, as_json: bool, variant: int = 0) -> str:
     asked = [turn for turn in turns if turn.role == "user"]
     last = asked[-1].text if asked else ""
     if schema is not None:
@@ -121,9 +116,9 @@ def reply(
         parts.append("Earlier you said: " + "; ".join(f"“{text}”" for text in earlier[-8:]) + ".")
     if things:
         parts.append("\n".join(f"{number}. {text}" for number, text in enumerate(things[0], 1)))
-        parts.append("(This is the sandbox's answer, not a model's.)")
+        parts.append(SIGNED)
     else:
-        parts.append(media.write_text({"prompt": last, "seed": variant}))
+        parts.append(write_text({"prompt": last, "seed": variant}))
     return "\n\n".join(parts) if things else " ".join(parts)
 
 
@@ -188,8 +183,8 @@ def embed(text: str, size: int) -> list[float]:
         features = [(word, weight), *((marked[at : at + 3], weight / 4) for at in range(len(marked) - 2))]
         for feature, value in features:
             digest = hashlib.blake2b(feature.encode("utf-8", "surrogatepass"), digest_size=16).digest()
-            for number in struct.unpack("<4I", digest):
-                vector[(number >> 1) % size] += value if number & 1 else -value
+            for part in struct.unpack("<4I", digest):
+                vector[(part >> 1) % size] += value if part & 1 else -value
     length = math.sqrt(sum(value * value for value in vector)) or 1.0
     return [value / length for value in vector]
 
@@ -228,6 +223,65 @@ def _things(text: str) -> tuple[list[str], str] | None:
 def _short(text: str, most: int) -> str:
     text = " ".join(text.split())
     return text if len(text) <= most else text[: most - 1] + "…"
+
+
+def write_text(input: Mapping[str, Any]) -> str:
+    """Return a short answer to a `prompt`, or to the last message of `messages`; the same for the same input.
+
+    `seed` changes the wording; `max_tokens` shortens the answer, to which the signature is added.
+    """
+    asked = _asked(input)[:4000]
+    chance = dice(key_of({"prompt": asked, "seed": input.get("seed")}, 0, "text"))
+    flat = " ".join(asked.split())
+    said = f"You asked: “{_whole_words(flat, 120)}” " if flat else ""
+    words, closing = _answer_to(flat, chance), chance.choice(_WORDS["closings"])
+    gap = "\n\n" if "\n" in words else " "
+    text = f"{said.rstrip()}{gap}{words}{gap}{closing}".strip()
+    tokens = number(input, "max_tokens")
+    if tokens is not None and len(text) > CHARACTERS_A_TOKEN * max(1.0, tokens):
+        text = _whole_words(text, max(2, int(CHARACTERS_A_TOKEN * tokens)))
+    return f"{text} {SIGNED}"
+
+
+def _asked(input: Mapping[str, Any]) -> str:
+    messages = input.get("messages")
+    for message in reversed(messages) if isinstance(messages, list) else ():
+        if isinstance(message, Mapping) and message.get("role", "user") == "user":
+            content = message.get("content")
+            parts = content if isinstance(content, list) else [{"text": content}]
+            texts = [part.get("text") for part in parts if isinstance(part, Mapping)]
+            return " ".join(text for text in texts if isinstance(text, str))
+    return prompt_of(input)
+
+
+def _answer_to(asked: str, chance: random.Random) -> str:
+    sum_ = re.fullmatch(r"\D*?(-?\d{1,9})\s*([-+*x×])\s*(-?\d{1,9})\s*=?\s*\??", asked)
+    if sum_:
+        left, right = int(sum_[1]), int(sum_[3])
+        result = {"+": left + right, "-": left - right}.get(sum_[2], left * right)
+        return f"{left} {sum_[2]} {right} is {result}."
+    words = re.findall(r"[^\W\d_][\w'’-]*", asked)
+    small = _WORDS["small"].split()
+    topic = " ".join([word for word in words if word.lower() not in small][:3]).lower() or "this"
+    kind = next(
+        kind
+        for kind in _WORDS["kinds"]
+        if not kind["pattern"] or re.search(rf"\b(?:{kind['pattern']})\b", asked.lower())
+    )
+    if "items" in kind:
+        named = [_NUMBERS.get(word.lower(), 0) for word in words]
+        digits = [int(found) for found in re.findall(r"\b\d{1,2}\b", asked)]
+        count = min(len(kind["items"]), next((n for n in (*digits, *named) if n), 3))
+        lines = [f"{n}. {item}" for n, item in enumerate(chance.sample(kind["items"], count), start=1)]
+        return "\n".join([kind["lead"].format(topic=topic, n=count), *lines])
+    body = asked.partition(":")[2].strip() or asked
+    sentence = _whole_words(re.split(r"(?<=[.!?])\s", body)[0], 200)
+    text: str = chance.choice(kind["texts"])
+    return text.format(topic=topic, Topic=topic[:1].upper() + topic[1:], sentence=sentence)
+
+
+def _whole_words(text: str, most: int) -> str:
+    return text if len(text) <= most else text[: most - 1].rsplit(" ", 1)[0] + "…"
 
 
 #: What is the same in every answer: filters that found nothing, and the echoes of a response.
@@ -313,10 +367,10 @@ def chat_events(
             for at in range(0, len(outputs.arguments), 9):
                 part = {"index": 0, "function": {"arguments": outputs.arguments[at : at + 9]}}
                 yield chunk(index, {"tool_calls": [part]})
-    for number in range(max(map(len, cut), default=0)):
+    for at in range(max(map(len, cut), default=0)):
         for index, texts in enumerate(cut):
-            if number < len(texts):
-                text: Any = texts[number]
+            if at < len(texts):
+                text: Any = texts[at]
                 if "content-parts" in ask.quirks:
                     text = [{"text": text}]
                 yield chunk(index, {"content": text}, content_filter_results=_SHAPES["safe"])

@@ -20,6 +20,7 @@ from importlib.resources import files
 from typing import Any, Final
 from urllib.parse import urlsplit
 
+from ._inputs import LENGTHS, number
 from ._options import is_number
 
 #: Where something is in a JSON value.
@@ -108,7 +109,6 @@ def standard_catalogue() -> Catalogue:
 
 
 COUNTS: Final = ("num_outputs", "number_of_images")
-LENGTHS: Final = ("duration_seconds", "seconds", "duration")
 CHARACTERS_A_TOKEN: Final = 4
 SMALLEST_UNIT: Final = Decimal("0.000001")
 #: A picture whose size the input leaves open has 1024 by 1024 pixels.
@@ -124,26 +124,20 @@ def resolve(entry: CatalogueEntry, input: Mapping[str, Any]) -> dict[str, Any]:
 
 def count(entry: CatalogueEntry, input: Mapping[str, Any]) -> int:
     """Return how many files the prediction makes."""
-    return max(1, int(_number(entry, input, *COUNTS) or 1))
+    return max(1, int(number(resolve(entry, input), *COUNTS) or 1))
 
 
 def length(entry: CatalogueEntry, input: Mapping[str, Any]) -> float:
     """Return how many seconds its clip or its sound has."""
-    found = _number(entry, input, *LENGTHS)
-    return float(entry.plays if found is None else found)
+    found = number(resolve(entry, input), *LENGTHS)
+    return entry.plays if found is None else found
 
 
 def megapixels(entry: CatalogueEntry, input: Mapping[str, Any]) -> Decimal:
     """Return how many megapixels (of a million pixels) it makes, all pictures together."""
-    sides = (_number(entry, input, name) for name in ("width", "height"))
+    sides = (number(resolve(entry, input), name) for name in ("width", "height"))
     width, height = (OPEN_SIDE if side is None else side for side in sides)
     return _decimal(width) * _decimal(height) * count(entry, input) / 1_000_000
-
-
-def _number(entry: CatalogueEntry, input: Mapping[str, Any], *names: str) -> float | None:
-    """Return the first number under one of these names, by default where the input says nothing."""
-    resolved = resolve(entry, input)
-    return next((resolved[name] for name in names if is_number(resolved.get(name))), None)
 
 
 def price(

@@ -21,6 +21,7 @@ from . import _webhooks as webhooks
 from ._accounts import OWNER, Call, UserAccount, fingerprint, parse_key, retry_after
 from ._faults import modify_job
 from ._jobs import ENDED, SECOND, Job, format_time, plan_times, prediction_bytes
+from ._language import write_text
 from ._messages import UNKNOWN, Asset, HttpResponse, as_json, dump, find_route
 from ._models import Catalogue, CatalogueEntry, count, price, schema_errors, spell
 from ._options import Options
@@ -367,7 +368,7 @@ class Predictions:
             further = 1 + FURTHER_FILE * (count(entry, input) - 1)
             seconds = entry.seconds * (1 + SPREAD * (2 * chance - 1)) * further / self.options.speed
         starting, processing, end = plan_times(created, seconds)
-        text = self.media.write_text(input) if entry.kind == "text" else None
+        text = write_text(input) if entry.kind == "text" else None
         amount = price(entry, input, computing=(end - processing) / SECOND, text=text)
         return Job(
             id=self.state.new_id(self.options.ids),

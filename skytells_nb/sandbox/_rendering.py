@@ -55,9 +55,6 @@ class Media(Protocol):
     ) -> tuple[bytes, str]:
         """Draw one file as a model does, from an input picture if there is one."""
 
-    def write_text(self, input: Mapping[str, Any]) -> str:
-        """Write what a text model answers."""
-
 
 def standard_media() -> Media:
     from . import media
@@ -219,7 +216,7 @@ class RenderPool:
     """
 
     def __init__(self, media: Media) -> None:
-        self.file_type, self.write_text = media.file_type, media.write_text
+        self.file_type = media.file_type
         self._lock = threading.Lock()
         self._idle: list[subprocess.Popen[bytes]] = []
         self._closed = False

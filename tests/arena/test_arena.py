@@ -311,7 +311,7 @@ def test_a_class_votes_on_its_page_and_the_teachers_ranking_grows(tmp_path):
     def draw(kind, input, **which):
         return media.draw(kind, {**input, "width": 64, "height": 64}, **which)
 
-    painter = SimpleNamespace(draw=draw, file_type=media.file_type, write_text=media.write_text)
+    painter = SimpleNamespace(draw=draw, file_type=media.file_type)
     class_of = {"learners": ["Ada", "Grace"], "seconds": 0, "media": painter}
     with sky.Sandbox(**class_of) as room, room.client(archive=tmp_path) as teacher, httpx.Client() as phone:
         arena = sky.Arena(MODELS[:2], PROMPTS, client=teacher)

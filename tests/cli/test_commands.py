@@ -262,7 +262,7 @@ def kept(monkeypatch):
     def draw(kind, input, **which):
         return media.draw(kind, {**input, "width": 64, "height": 64}, **which)
 
-    painter = SimpleNamespace(draw=draw, file_type=media.file_type, write_text=media.write_text)
+    painter = SimpleNamespace(draw=draw, file_type=media.file_type)
     with sky.Sandbox(seconds=0, media=painter) as sandbox, sandbox.client(archive=False) as client:
         monkeypatch.setenv("SKYTELLS_API_KEY", sandbox.api_key)
         monkeypatch.setenv("SKYTELLS_BASE_URL", sandbox.url)

@@ -44,9 +44,6 @@ class Painter:
         self.drawn.append((kind, dict(input), index))
         return f"{kind} {index} of {input.get('prompt')} seed {input.get('seed')}".encode(), "any/thing"
 
-    def write_text(self, input: dict[str, Any]) -> str:
-        return f"Once upon a time: {input.get('prompt')}"
-
 
 @dataclass
 class Reply:

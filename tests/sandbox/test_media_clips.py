@@ -50,7 +50,7 @@ def test_every_spelling_of_a_clip_s_length_is_read(name):
 
 
 def test_no_clip_is_longer_than_half_a_minute():
-    from skytells_nb.sandbox.media._params import seconds_of
+    from skytells_nb.sandbox._inputs import seconds_of
 
     assert seconds_of({"duration_seconds": 10**9}, default=5, longest=30) == 30
     assert seconds_of({"duration_seconds": -3}, default=5, longest=30) == 0.5

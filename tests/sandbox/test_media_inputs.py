@@ -12,8 +12,8 @@ from PIL import Image
 from skytells_nb.sandbox import Core, HttpRequest, Options
 from skytells_nb.sandbox._rendering import read_data_uri
 from skytells_nb.sandbox.media import draw
-from skytells_nb.sandbox.media._params import load
 from skytells_nb.sandbox.media._picture import frames, open_picture
+from skytells_nb.sandbox.media._scene import load
 
 RED, BLUE = (200, 40, 30), (30, 60, 190)
 

@@ -9,8 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+from skytells_nb.sandbox._inputs import clip_size, picture_size
 from skytells_nb.sandbox.media import draw, file_type
-from skytells_nb.sandbox.media._params import clip_size, load, picture_size, read_scene
+from skytells_nb.sandbox.media._scene import load, read_scene
 
 FOX = "A red fox in snow"
 LIGHTS = ("morning light", "golden hour", "moonlight", "overcast")
@@ -195,7 +196,7 @@ def test_no_input_makes_a_picture_too_large_or_too_small(input):
 
 
 def test_a_kind_nobody_knows_is_refused_in_words_that_help():
-    with pytest.raises(ValueError, match="image, video, music, audio and text"):
+    with pytest.raises(ValueError, match="image, video, music and audio"):
         draw("sculpture", {})
     with pytest.raises(ValueError, match="sculpture"):
         file_type("sculpture")

@@ -34,7 +34,6 @@ def test_they_draw_what_the_painter_draws(easels):
     assert easels.draw("image", SMALL) == media.draw("image", SMALL)
     assert easels.draw("image", SMALL, index=1) != media.draw("image", SMALL)
     assert easels.file_type("image") == ("image/png", "png")
-    assert easels.write_text({"prompt": "a"}) == media.write_text({"prompt": "a"})
 
 
 def test_what_cannot_be_drawn_is_told_and_harms_nobody(easels):

@@ -334,7 +334,7 @@ def test_a_prompt_beyond_the_context_is_refused(ask):
 
 
 def test_a_learners_budget_holds_for_text_too(talk):
-    api = talk(learners=1, budget="0.00002", seconds=0)
+    api = talk(learners=1, budget="0.0001", seconds=0)
     key = {"x_api_key": api.core.state.learners[0].key}
     body = {"model": "gpt-5", "messages": HELLO}
     statuses = [api.ask("POST", "/v1/chat/completions", body, **key).status for _ in range(3)]

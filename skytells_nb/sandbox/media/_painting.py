@@ -19,7 +19,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFilter
 
-from ._params import RGB, Light, Scene, dice, light_for, load, mix, parse_color
+from .._inputs import dice
+from ._scene import RGB, Light, Scene, light_for, load, mix, parse_color
 
 Plane: TypeAlias = NDArray[np.floating[Any]]
 _BAND = 48  # rows that fit into the cache
@@ -51,9 +52,9 @@ class Canvas:
 
     def vertical(self, stops: Sequence[tuple[float, RGB]], top: int = 0, bottom: int | None = None) -> None:
         """Fill the rows from `top` to `bottom` with a gradient; a stop is (0 to 1 of the way, colour)."""
-        low = self.h if bottom is None else min(self.h, bottom)
-        if low > max(0, top):
-            self.fill(ramp(stops, low - max(0, top))[:, None, :], max(0, top))
+        low = self.h if bottom is None else bottom
+        if low > top:
+            self.fill(ramp(stops, low - top)[:, None, :], top)
 
     def below(self, profile: Plane, stops: Sequence[tuple[float, RGB]], depth: float) -> None:
         """Fill everything under a profile (one height per column) with a gradient `depth` rows deep."""
@@ -73,20 +74,16 @@ class Canvas:
         x0, y0, x1, y1 = max(0, x), max(0, y), min(self.w, x + wide), min(self.h, y + tall)
         if x1 <= x0 or y1 <= y0:
             return
-        mask = mask[y0 - y : y1 - y, x0 - x : x1 - x].astype(np.float32, copy=False)
-        paint: Plane = np.asarray(color, np.float32)
-        if paint.ndim == 3:
-            rows = slice(y0 - y, y1 - y) if paint.shape[0] > 1 else slice(None)
-            cols = slice(x0 - x, x1 - x) if paint.shape[1] > 1 else slice(None)
-            paint = paint[rows, cols]
+        seen = slice(y0 - y, y1 - y), slice(x0 - x, x1 - x)
+        mask = mask[seen].astype(np.float32, copy=False)
+        paint = np.broadcast_to(np.asarray(color, np.float32), (tall, wide, 3))[seen]
         if self._cover is not None:
             cover = self._cover[y0:y1, x0:x1]
             cover += (1 - cover) * mask
-        by_row = paint.ndim == 3 and paint.shape[0] > 1
         for top in range(0, y1 - y0, _BAND):
-            part = slice(top, min(y1 - y0, top + _BAND))
-            there = self.px[y0 + part.start : y0 + part.stop, x0:x1]
-            there += ((paint[part] if by_row else paint) - there) * mask[part, :, None]
+            there = self.px[y0 + top : min(y1, y0 + top + _BAND), x0:x1]
+            part = slice(top, top + len(there))
+            there += (paint[part] - there) * mask[part, :, None]
 
     def shine(self, x: float, y: float, radius: float, color: RGB, strength: float) -> None:
         """Lay a round glow that fades to nothing over whatever is there."""

@@ -17,9 +17,10 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageChops, ImageDraw, ImageFilter, ImageFont, ImageOps
 
+from .._inputs import SMALLEST, clip_size, dice, number, picture_size, seconds_of
 from ._painting import Canvas, Painting, Plane, blur, clouds, enlarge, start_painting
-from ._params import RGB, SMALLEST, Scene, clip_size, dice, load, number, picture_size, read_scene, seconds_of
 from ._places import paint_place
+from ._scene import RGB, Scene, load, read_scene
 from ._sky import falling, paint_fog, paint_weather
 from ._subjects import paint_abstract, paint_portrait, paint_subject, paint_table
 

@@ -25,7 +25,7 @@ from ._painting import (
     stamp,
     summits,
 )
-from ._params import RGB, dim, load, mix, parse_color
+from ._scene import RGB, dim, load, mix, parse_color
 
 _NEON: tuple[RGB, ...] = ((255, 70, 140), (60, 220, 240), (255, 170, 60), (160, 100, 255), (110, 240, 150))
 

@@ -9,7 +9,7 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from ._painting import Painting, Placed, blur, clouds, enlarge, outline, stamp
-from ._params import RGB, dim, load, mix, parse_color
+from ._scene import RGB, dim, load, mix, parse_color
 
 _MARIA = ((-0.3, -0.2, 0.26), (0.28, 0.22, 0.2), (0.12, -0.42, 0.13), (-0.24, 0.42, 0.15))
 

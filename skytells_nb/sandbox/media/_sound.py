@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ._params import LENGTHS, dice, key_of, load, number, prompt_of, seconds_of
+from .._inputs import LENGTHS, dice, key_of, number, prompt_of, seconds_of
+from ._scene import load
 
 Sound = NDArray[np.float32]
 _NOTES = {"c": 0, "d": 2, "e": 4, "f": 5, "g": 7, "a": 9, "b": 11}

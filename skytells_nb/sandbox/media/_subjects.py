@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 
 from ._painting import Painting, Placed, Sheet, clouds, drawing, outline, plant, stamp
-from ._params import RGB, dim, load, mix, parse_color
 from ._places import holds
+from ._scene import RGB, dim, load, mix, parse_color
 
 _WALKS = r"walk\w*|run\w*|stalk\w*|hunt\w*|trot\w*|prowl\w*|crossing"
 _PATTERNS = r"geometric|patterns?|bauhaus|tiles?|logo|icon"

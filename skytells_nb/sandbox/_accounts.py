@@ -206,11 +206,10 @@ class Accounts:
         closed: bool,
     ) -> None:
         self.owner = UserAccount(OWNER, rate_limit, token_limit)
-        self.learners = {each.name: each for each in learners}
         self._closed = closed
         self._by_name = {OWNER: self.owner}
         self._by_key = {api_key: self.owner}
-        for each in self.learners.values():
+        for each in learners:
             account = UserAccount(each.name, each.rate_limit, token_limit, each.budget)
             self._by_name[each.name] = self._by_key[each.key] = account
         #: Whose limits are shown to somebody whose key opens nothing.
@@ -319,13 +318,9 @@ def class_instructions(server: Server, keys: str | None = None) -> str:
     learners, urls = server.learners, server.addresses
     first = learners[0]
     facts = [("base URL", urls[0]), *(("or", url) for url in urls[1:]), ("teacher's key", server.api_key)]
-    gallery = server.gallery_url
-    if gallery is not None:
-        facts.append(("gallery", urls[0].removesuffix("/v1") + gallery[gallery.index("/class/") :]))
-    if (votes := server.vote_urls) is not None:
-        root = urls[0].removesuffix("/v1")
-        words = ("vote", "your ranking")
-        facts += [(name, root + url[url.index("/class/") :]) for name, url in zip(words, votes, strict=True)]
+    names, pages = ("gallery", "vote", "your ranking"), (server.gallery_url, *(server.vote_urls or ()))
+    own, root = server.url.removesuffix("/v1"), urls[0].removesuffix("/v1")
+    facts += [(name, url.replace(own, root, 1)) for name, url in zip(names, pages, strict=True) if url]
     facts.append(("each learner", f"{_credits(first)} credits, {first.rate_limit} requests a minute"))
     shown = f"Everybody's key is in {keys}, which only you can read."
     if keys is None:

@@ -140,7 +140,7 @@ class App:
         """Read and answer; None when the body did not come."""
         if not is_own_name(headers.get("host", ""), self._names):
             # DNS rebinding: a page of evil.example whose name was made to mean this machine
-            return self._unread(self._core.refuse(errors.foreign_host()))
+            return self._core.refuse(errors.foreign_host())
         length = headers.get("content-length", "0")
         chunked = "transfer-encoding" in headers
         size = int(length) if length.isascii() and length.isdigit() else 0
@@ -152,13 +152,11 @@ class App:
                 response = self._core.answer(head(body))
             else:
                 async with self._large_body(head(b""), receive, None if chunked else size) as large:
-                    if isinstance(large, HttpResponse):
-                        return self._unread(large)
-                    if large is None:
-                        return None
+                    if large is None or isinstance(large, HttpResponse):
+                        return large
                     response = self._core.answer(head(large))
         except TimeoutError:
-            return self._unread(self._core.refuse(errors.too_slow()))
+            return self._core.refuse(errors.too_slow())
         if response.about is not None and head(b"").method == "POST":
             # Half-way: most of what is canceled has been by then, and is drawn for nobody.
             id, half = response.about, self._core.seconds_left(response.about) / 2
@@ -193,7 +191,9 @@ class App:
         """
         account = self._core.account_of(request)
         if account is None:  # refused whatever it brings
-            yield self._core.answer(request)
+            refused = self._core.answer(request)
+            refused.unread = True
+            yield refused
             return
         most = LARGEST_BODY if account.name == OWNER else LARGEST_OF_A_LEARNER
         if size is not None and size > most:
@@ -222,10 +222,6 @@ class App:
             async with self._held_less:
                 self._held[account] -= size
                 self._held_less.notify_all()
-
-    def _unread(self, response: HttpResponse) -> HttpResponse:
-        response.unread = True
-        return response
 
     async def _unless_stopped(self, work: Coroutine[Any, Any, T]) -> T | None:
         """Wait for something; None when the server stops meanwhile."""

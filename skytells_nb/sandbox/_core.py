@@ -180,15 +180,17 @@ class Core:
                 job.sizes[name] = size
                 job.rendered = None
 
-    def refuse(self, refusal: Refusal) -> HttpResponse:
+    def refuse(self, refusal: Refusal, *, unread: bool = True) -> HttpResponse:
         """Answer a request that was not even read, in the documented envelope."""
         response = self._refuse(refusal)
+        response.unread = unread
         self._finish(response, UNKNOWN, self.accounts.anonymous, self.now)
         return response
 
     def failure(self, error: BaseException) -> HttpResponse:
         """Answer for a mistake of the sandbox's own: 500."""
-        return self.refuse(Refusal(500, "INTERNAL_ERROR", "The sandbox itself has failed", repr(error)))
+        failed = Refusal(500, "INTERNAL_ERROR", "The sandbox itself has failed", repr(error))
+        return self.refuse(failed, unread=False)
 
     def due_webhook(self, origin: str) -> WebhookEvent | None:
         """Return the next webhook that is due, and take it off the schedule; None when none is.

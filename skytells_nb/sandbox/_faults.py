@@ -7,7 +7,6 @@ number at once).
 from __future__ import annotations
 
 import json
-import math
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -18,7 +17,7 @@ from typing import Any, Final, NamedTuple
 from . import _errors as errors
 from ._jobs import SECOND, Job
 from ._messages import API_ROUTES, ROUTES, TEXT_ROUTES, HttpResponse, as_json
-from ._options import QUIRKS
+from ._options import QUIRKS, is_amount
 
 #: Words of ``faults.json`` for several routes.
 _SETS: Final = {"api": API_ROUTES, "all": ROUTES, "text": TEXT_ROUTES}
@@ -139,7 +138,7 @@ class Faults:
             raise ValueError(f"times={times!r}: a fault happens at least once")
         if not isinstance(after, int) or after < 0:
             raise ValueError(f"after={after!r}: a number of requests, zero or more, is needed")
-        if lasting is not None and not (_is_amount(lasting) and lasting):
+        if lasting is not None and not (is_amount(lasting) and lasting):
             raise ValueError(f"lasting={lasting!r}: seconds, more than zero, are needed")
         unknown = sorted(set(details) - set(kind.details))
         if unknown:
@@ -239,21 +238,15 @@ def _routes(name: str, kind: FaultKind, on: str | Iterable[str] | None) -> froze
 def _check(name: str, detail: str, value: Any, default: Any) -> None:
     """Refuse a setting that could not be carried out, where whoever asked for it still sees why."""
     if detail == "retry_after":
-        good = value is None or isinstance(value, str) or _is_amount(value)
+        good = value is None or isinstance(value, str) or is_amount(value)
     elif isinstance(default, bool | str):
         good = isinstance(value, type(default)) and (value in _WORDS.get(detail, (value,)))
     elif detail == "status":
         good = isinstance(value, int) and 200 <= value <= 599
     else:
-        good = _is_amount(value)
+        good = is_amount(value)
     if not good:
         raise ValueError(f"the fault {name!r} cannot have {detail}={value!r}; usually it is {default!r}")
-
-
-def _is_amount(value: Any) -> bool:
-    return (
-        isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value) and value >= 0
-    )
 
 
 GATEWAY_PAGE: Final = b"""<html><head><title>502 Bad Gateway</title></head>

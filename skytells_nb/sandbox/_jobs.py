@@ -87,13 +87,14 @@ class Job:
         whole = max(self.end - self.processing, 1)
         return round(100 * (now - self.processing) / whole, 1)
 
+    def is_kept(self, now: int, retention: float | None) -> bool:
+        """Return whether its retention lasts, which failed and cancelled jobs have too (section 12)."""
+        return retention is None or now < self.ends + int(retention * SECOND)
+
     def has_files(self, now: int, retention: float | None) -> bool:
         """Return whether its files can be fetched: it succeeded, and its retention has not passed."""
-        if self.phase(now) != "succeeded" or self.purged_at_end:
-            return False
-        if self.purged is not None and now >= self.purged:
-            return False
-        return retention is None or now < self.end + int(retention * SECOND)
+        purged = self.purged_at_end or (self.purged is not None and now >= self.purged)
+        return self.phase(now) == "succeeded" and not purged and self.is_kept(now, retention)
 
     @property
     def amount(self) -> Decimal:
@@ -129,7 +130,7 @@ def prediction_bytes(job: Job, now: int, origin: str, options: Options, catalogu
     """Write a prediction as JSON; a finished one is written once and remembered until its files expire."""
     if now < job.ends:
         return dump(prediction_json(job, now, origin, options, catalogue))
-    stage = (job.has_files(now, options.retention), _kept(job, now, options))
+    stage = (job.has_files(now, options.retention), job.is_kept(now, options.retention))
     remembered = job.rendered
     if remembered is not None and remembered[0] == origin and remembered[1] == stage:
         return remembered[2]
@@ -234,7 +235,7 @@ def _add_end(body: dict[str, Any], job: Job, now: int, origin: str, options: Opt
     }
     (metrics if options.billing == "metrics" else metadata)["billing"] = billing
     body["metrics"], body["metadata"] = metrics, metadata
-    kept = _kept(job, now, options)
+    kept = job.is_kept(now, options.retention)
     if not kept or (succeeded and not available and job.files):
         body["data_removed"] = True
     if body["status"] == "failed":  # in `error` and `response`, or a rarer form (contradiction 10)
@@ -246,11 +247,6 @@ def _add_end(body: dict[str, Any], job: Job, now: int, origin: str, options: Opt
         body |= said
         if not kept:
             body["urls"] = {}
-
-
-def _kept(job: Job, now: int, options: Options) -> bool:
-    """Return whether its retention lasts; the clock runs for failed and cancelled jobs too (section 12)."""
-    return options.retention is None or now < job.ends + int(options.retention * SECOND)
 
 
 def _files(job: Job, origin: str) -> list[dict[str, Any]]:

@@ -18,7 +18,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from decimal import Decimal, InvalidOperation
 from importlib.resources import files
-from typing import Any, Final, Literal, get_args, get_origin, get_type_hints
+from typing import Any, Final, Literal, TypeGuard, get_args, get_origin, get_type_hints
 
 #: The most learners of one class.
 LARGEST: Final = 500
@@ -164,7 +164,7 @@ class Options:
                 raise ValueError(f"{name}={value!r}: choose one of {', '.join(map(repr, words))}")
         for name in ("retention", "seconds", "delay"):
             value = getattr(self, name)
-            if value is not None and not (is_number(value) and value >= 0 and math.isfinite(value)):
+            if value is not None and not is_amount(value):
                 raise ValueError(f"{name}={value!r}: seconds, zero or more, are needed")
         if not is_number(self.speed) or not self.speed > 0:
             raise ValueError(f"speed={self.speed!r}: a number above zero is needed")
@@ -211,9 +211,14 @@ def choices() -> dict[str, tuple[str, ...]]:
     return {name: get_args(hint) for name, hint in hints.items() if get_origin(hint) is Literal}
 
 
-def is_number(value: object) -> bool:
+def is_number(value: object) -> TypeGuard[int | float]:
     """Return whether a value is a number, which a boolean is not."""
     return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def is_amount(value: object) -> bool:
+    """Return whether a value is a finite number, zero or more."""
+    return is_number(value) and value >= 0 and math.isfinite(value)
 
 
 def _is_whole(value: object) -> bool:

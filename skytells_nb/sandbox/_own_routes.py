@@ -108,7 +108,7 @@ def _add_fault(core: Core, request: HttpRequest) -> Any:
     rule = parse_body(request.body)
     add = core.faults.always if rule.pop("always", False) else core.faults.next
     name = rule.pop("name", "")
-    learners, learner = core.accounts.learners, rule.get("learner")
+    learners, learner = [each.name for each in core.state.learners], rule.get("learner")
     try:
         if learner is not None and learner not in learners:
             there_are = f"there are {', '.join(learners)}" if learners else "there is no class"
@@ -208,7 +208,7 @@ DISCLAIMER: Final = (
 def _gallery(core: Core, now: int, every: int) -> HttpResponse:
     """Show everybody's latest pictures, in the order of the class; the teacher's come first."""
     made: dict[str, list[Job]] = {}
-    for name in (OWNER, *core.accounts.learners):
+    for name in (OWNER, *(each.name for each in core.state.learners)):
         newest, _ = core.state.newest_first(now, name)
         shown = (job for job in islice(newest, SOUGHT) if is_shown(job, now))
         made[name or "teacher"] = list(islice(shown, SHOWN))
@@ -241,7 +241,8 @@ def _card(core: Core, name: str, jobs: list[Job], now: int, *, eager: bool) -> s
 
     more = "".join(f"<li>{image(each, eager=False)}</li>" for each in earlier)
     strip = f'<ul class="earlier" aria-label="Earlier pictures by {escape(name)}">{more}</ul>' if more else ""
-    prompt, age = str(latest.input.get("prompt", "")), _ago((now - latest.ends) / SECOND)
+    prompt, minutes = str(latest.input.get("prompt", "")), (now - latest.ends) // SECOND // 60
+    age = f"{minutes // 60} h ago" if minutes >= 60 else f"{minutes} min ago" if minutes > 0 else "just now"
     return (
         f'<li class="card"><figure>{image(latest, eager=eager)}'
         f"<figcaption><h2>{escape(name)} <time>{age}</time></h2>"
@@ -258,13 +259,6 @@ def _image(core: Core, job: Job, alt: str, edge: int, more: str = "", below: str
 def _short(text: str, size: int) -> str:
     text = " ".join(text.split())
     return text if len(text) <= size else text[: size - 1].rstrip() + "…"
-
-
-def _ago(seconds: float) -> str:
-    if seconds < 60:
-        return "just now"
-    minutes = int(seconds // 60)
-    return f"{minutes} min ago" if minutes < 60 else f"{minutes // 60} h ago"
 
 
 #: Pixels of a thumbnail's longer side.

@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Iterable
 from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -55,11 +54,6 @@ class Query(NamedTuple):
     since: int | None = None
     until: int | None = None
 
-    @property
-    def filters(self) -> bool:
-        """Whether anything narrows the listing."""
-        return any(each is not None for each in self[2:])
-
 
 def parse_query(text: str, catalogue: Catalogue) -> Query:
     """Parse and check a listing's query string; unknown parameters are let through, as servers do."""
@@ -85,25 +79,6 @@ def parse_query(text: str, catalogue: Catalogue) -> Query:
         since,
         None if until is None else until + 86_400 * SECOND,
     )
-
-
-def select_page(jobs: Iterable[Job], query: Query, now: int, size: int) -> tuple[list[Job], int]:
-    """Return one page of all predictions, given newest first."""
-    start = (query.page - 1) * query.per_page
-    if not query.filters:
-        return list(islice(jobs, start, start + query.per_page)), size
-    matching = [job for job in jobs if _matches(job, query, now)]
-    return matching[start : start + query.per_page], len(matching)
-
-
-def page_json(query: Query, total: int, rendered: Iterable[bytes], form: str) -> bytes:
-    """Write a page of predictions in one of the two documented forms."""
-    items = b"[" + b",".join(rendered) + b"]"
-    if form == "array":
-        return items
-    last = max(1, -(-total // query.per_page))
-    pagination = {"current_page": query.page, "per_page": query.per_page, "total": total, "last_page": last}
-    return b'{"data":' + items + b',"pagination":' + dump(pagination) + b"}"
 
 
 def _matches(job: Job, query: Query, now: int) -> bool:
@@ -229,12 +204,18 @@ class Predictions:
         """Show a page of predictions, newest first (section 4.3)."""
         request, now = call.request, call.now
         query = parse_query(request.query, self.catalogue)
-        if self.options.filters == "ignored":
-            query = Query(query.page, query.per_page)
-        jobs, size = self.state.newest_first(now, call.account.name)
-        page, total = select_page(jobs, query, now, size)
-        rendered = (prediction_bytes(job, now, request.origin, self.options, self.catalogue) for job in page)
-        body = page_json(query, total, rendered, self.options.listing)
+        jobs, total = self.state.newest_first(now, call.account.name)
+        if self.options.filters == "honoured" and any(each is not None for each in query[2:]):
+            matching = [job for job in jobs if _matches(job, query, now)]
+            jobs, total = iter(matching), len(matching)
+        each, start = query.per_page, (query.page - 1) * query.per_page
+        page = islice(jobs, start, start + each)
+        shown = (prediction_bytes(job, now, request.origin, self.options, self.catalogue) for job in page)
+        body = b"[" + b",".join(shown) + b"]"
+        if self.options.listing == "page":
+            last = max(1, -(-total // each))
+            pagination = {"current_page": query.page, "per_page": each, "total": total, "last_page": last}
+            body = b'{"data":' + body + b',"pagination":' + dump(pagination) + b"}"
         return HttpResponse(200, body, {"content-type": "application/json"})
 
     def cancel(self, call: Call) -> HttpResponse:

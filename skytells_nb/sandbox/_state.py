@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import hashlib
-import heapq
 import json
 import os
 import secrets
@@ -172,7 +171,7 @@ class State:
         self.number = 0
         self._last = 0
         self._shelves: dict[str, dict[str, Job]] = defaultdict(dict)
-        self._running: dict[str, list[tuple[int, str]]] = defaultdict(list)
+        self._running: dict[str, dict[str, Job]] = defaultdict(dict)  # by account; some may have ended
         self._hidden: set[str] = set()
         #: Bytes of the inputs that each account keeps here.
         self.stored: dict[str, int] = defaultdict(int)
@@ -272,31 +271,29 @@ class State:
         self.spent[account] += amount
 
     def end_early(self, job: Job) -> None:
-        """Take a job off the bill, and out of those that run."""
+        """Take a job off the bill."""
         self.spent[job.account] -= self.ledger.pop(job.id, Decimal(0))
         self._write(("DELETE FROM ledger WHERE id = ?", (job.id,)))
-        heap = [each for each in self._running[job.account] if each[1] != job.id]
-        heapq.heapify(heap)
-        self._running[job.account] = heap
 
     def remove(self, job: Job) -> None:
         """Forget a prediction; what it cost stays on the bill, and its number is never used again."""
         self._write(("UPDATE predictions SET record = NULL WHERE number = ?", (job.number,)))
         del self.jobs[job.id]
         del self._shelves[job.account][job.id]
+        self._running[job.account].pop(job.id, None)
         self.stored[job.account] -= len(dump(job.input))
         self._hidden.discard(job.id)
 
     def running(self, now: int, account: str = OWNER) -> int:
         """Return how many jobs of an account have not ended."""
-        heap = self._running[account]
-        while heap and ((job := self.jobs.get(heap[0][1])) is None or min(heap[0][0], job.ends) <= now):
-            heapq.heappop(heap)
-        return len(heap)
+        still = {id: job for id, job in self._running[account].items() if job.ends > now}
+        self._running[account] = still
+        return len(still)
 
     def next_end(self, now: int, account: str = OWNER) -> int:
         """Return when the first of an account's running jobs ends."""
-        return self._running[account][0][0] if self.running(now, account) else now
+        self.running(now, account)
+        return min((job.ends for job in self._running[account].values()), default=now)
 
     def newest_first(self, now: int, account: str = OWNER) -> tuple[Iterator[Job], int]:
         """Return the predictions of an account that can be listed, and how many they are."""
@@ -354,7 +351,6 @@ class State:
     def _take_in(self, job: Job) -> None:
         self.jobs[job.id] = self._shelves[job.account][job.id] = job
         self.stored[job.account] += len(dump(job.input))
-        if job.canceled is None:
-            heapq.heappush(self._running[job.account], (job.end, job.id))
+        self._running[job.account][job.id] = job
         if job.hidden_until:
             self._hidden.add(job.id)

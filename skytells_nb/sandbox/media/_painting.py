@@ -58,10 +58,8 @@ class Canvas:
 
     def below(self, profile: Plane, stops: Sequence[tuple[float, RGB]], depth: float) -> None:
         """Fill everything under a profile (one height per column) with a gradient `depth` rows deep."""
-        top = max(0, int(np.floor(profile.min())))
+        top = min(self.h, max(0, int(np.floor(profile.min()))))
         low = min(self.h, max(top, int(np.ceil(profile.max())) + 1))
-        if top >= self.h:
-            return
         colors = ramp(stops, max(2, int(depth)))
         shade = colors[np.minimum(np.arange(self.h - top), len(colors) - 1)][:, None, :]
         rows = np.arange(top, low, dtype=np.float32)[:, None]
@@ -91,9 +89,8 @@ class Canvas:
         x0, x1 = max(0, int(x - reach)), min(self.w, int(x + reach) + 1)
         y0, y1 = max(0, int(y - reach)), min(self.h, int(y + reach) + 1)
         if x1 > x0 and y1 > y0 and radius > 0:
-            xs = np.arange(x0, x1 + step, step, dtype=np.float32) - x
-            ys = np.arange(y0, y1 + step, step, dtype=np.float32) - y
-            far = (xs[None, :] ** 2 + ys[:, None] ** 2) / np.float32(radius * radius)
+            ys, xs = grid(y0, y1 + step, x0, x1 + step, step)
+            far = ((xs - x) ** 2 + (ys - y) ** 2) / np.float32(radius * radius)
             glow = np.exp(-far) * np.clip(1 - far / 6.76, 0, 1) * np.float32(strength)
             self.blend(enlarge(glow, x1 - x0, y1 - y0, step), x0, y0, color)
 
@@ -102,9 +99,8 @@ class Canvas:
     ) -> None:
         """Fill an ellipse about (x, y); its edge is `soft` pixels wide."""
         x0, y0 = int(x - rx - soft) - 1, int(y - ry - soft) - 1
-        xs = (np.arange(x0, x0 + int(2 * (rx + soft)) + 4, dtype=np.float32) - x) / rx
-        ys = (np.arange(y0, y0 + int(2 * (ry + soft)) + 4, dtype=np.float32) - y) / ry
-        far = np.sqrt(xs[None, :] ** 2 + ys[:, None] ** 2)
+        ys, xs = grid(y0, y0 + int(2 * (ry + soft)) + 4, x0, x0 + int(2 * (rx + soft)) + 4)
+        far = np.sqrt(((xs - x) / rx) ** 2 + ((ys - y) / ry) ** 2)
         self.blend(np.clip((1 - far) * min(rx, ry) / soft + 0.5, 0, 1) * np.float32(opacity), x0, y0, color)
 
     def flip(self) -> None:
@@ -112,6 +108,12 @@ class Canvas:
         self.layers = [(px[:, ::-1], cover[:, ::-1]) for px, cover in self.layers]
         if self._cover is not None:
             self._cover = self._cover[:, ::-1]
+
+
+def grid(top: int, low: int, left: int, right: int, step: int = 1) -> tuple[Plane, Plane]:
+    """Return the rows and the columns of an area, every `step` pixels, as a column and a row."""
+    rows, cols = np.arange(top, low, step, dtype=np.float32), np.arange(left, right, step, dtype=np.float32)
+    return rows[:, None], cols[None, :]
 
 
 def ramp(stops: Sequence[tuple[float, RGB]], count: int) -> Plane:

@@ -18,7 +18,7 @@ import numpy as np
 from PIL import Image, ImageChops, ImageDraw, ImageFilter, ImageFont, ImageOps
 
 from .._inputs import SMALLEST, clip_size, dice, number, picture_size, seconds_of
-from ._painting import Canvas, Painting, Plane, blur, clouds, enlarge, start_painting
+from ._painting import Canvas, Painting, Plane, blur, clouds, enlarge, grid, start_painting
 from ._places import paint_place
 from ._scene import RGB, Scene, load, read_scene
 from ._sky import falling, paint_fog, paint_weather
@@ -44,7 +44,7 @@ def _sketch(c: Canvas, rng: np.random.Generator) -> None:
     gray = np.clip(c.px @ _GRAY, 0, 255)
     soft = np.asarray(blur(Image.fromarray(gray.astype(np.uint8)), max(1.2, c.u * 0.0028)), np.float32)
     lines = np.clip((np.abs(soft - gray) - 1.2) / 13, 0, 1)
-    rows, cols = np.arange(c.h, dtype=np.float32)[:, None], np.arange(c.w, dtype=np.float32)[None, :]
+    rows, cols = grid(0, c.h, 0, c.w)
     wobble = clouds(rng, c.w, c.h, 6, octaves=2) * np.float32(c.u * 0.05)
     pitch = np.float32(c.u / 150)
     hatch = np.clip(np.sin((rows + cols + wobble) / pitch * 2) - 0.2, 0, 1)
@@ -61,12 +61,9 @@ def _sketch(c: Canvas, rng: np.random.Generator) -> None:
 
 
 def vignette(c: Canvas, strength: float) -> None:
-    xs = (np.arange(0, c.w + 16, 16, dtype=np.float32) / c.w - 0.5) * 2
-    ys = (np.arange(0, c.h + 16, 16, dtype=np.float32) / c.h - 0.5) * 2
-    far = np.clip((xs[None, :] ** 2 + ys[:, None] ** 2) * 0.5, 0, 1) ** 1.5
-    shade = enlarge(1 - strength * far, c.w, c.h, 16)
-    for channel in range(3):
-        c.px[:, :, channel] *= shade
+    ys, xs = grid(0, c.h + 16, 0, c.w + 16, 16)
+    far = np.clip((((xs / c.w - 0.5) * 2) ** 2 + ((ys / c.h - 0.5) * 2) ** 2) * 0.5, 0, 1) ** 1.5
+    c.px *= enlarge(1 - strength * far, c.w, c.h, 16)[:, :, None]
 
 
 def to_image(px: Plane) -> Image.Image:
@@ -180,11 +177,10 @@ def _encode_png(image: Image.Image) -> bytes:
 
 
 def render(
-    input: Mapping[str, Any], size: tuple[int, int], *, index: int = 0, look: Mapping[str, Any] | None = None,
+    input: Mapping[str, Any], size: tuple[int, int], *, index: int = 0, look: Mapping[str, Any] = {},
     given: Image.Image | None = None,
 ) -> Image.Image:  # fmt: skip
     """Return the scene of an input, or its edit of a `given` picture, at a size and without the mark."""
-    look = look or {}
     canvas = Canvas(*(max(64, round(side * look.get("scale", 1.0))) for side in size))
     p = start_painting(canvas, read_scene(input, index=index, salt=look.get("salt", "")))
     p.detail = look.get("detail", 1.0)

@@ -19,6 +19,7 @@ from ._painting import (
     clouds,
     drawing,
     enlarge,
+    grid,
     outline,
     plant,
     ramp,
@@ -40,8 +41,7 @@ Number = float | np.floating[Any]
 def _grid(p: Painting, top: Number, low: Number) -> tuple[int, Plane, Plane]:
     """Return the first row on the canvas between two, and the rows and columns from there on."""
     first, last = max(0, int(top)), min(p.canvas.h, int(low))
-    rows = np.arange(first, max(first, last), dtype=np.float32)[:, None]
-    return first, rows, np.arange(p.canvas.w, dtype=np.float32)[None, :]
+    return first, *grid(first, max(first, last), 0, p.canvas.w)
 
 
 def paint_ridge(

@@ -8,7 +8,7 @@ import random
 import numpy as np
 from PIL import Image, ImageDraw
 
-from ._painting import Painting, Placed, blur, clouds, enlarge, outline, stamp
+from ._painting import Painting, Placed, blur, clouds, enlarge, grid, outline, stamp
 from ._scene import RGB, dim, load, mix, parse_color
 
 _MARIA = ((-0.3, -0.2, 0.26), (0.28, 0.22, 0.2), (0.12, -0.42, 0.13), (-0.24, 0.42, 0.15))
@@ -99,7 +99,7 @@ def paint_beams(p: Painting, *, strength: float = 0.3) -> None:
     """Send beams of light down from where the sun stands."""
     c, chance = p.canvas, p.chance
     wide, tall = c.w // 8 + 2, c.h // 8 + 2
-    xs, ys = np.arange(wide, dtype=np.float32)[None, :], np.arange(tall, dtype=np.float32)[:, None]
+    ys, xs = grid(0, tall, 0, wide)
     angle = np.arctan2(xs - p.sun_x / 8, ys - (p.sun_y - c.u * 0.4) / 8)
     phase, pace = chance.uniform(0, 6), chance.uniform(26, 34)
     rays = np.clip(np.sin(angle * pace + phase) * 0.6 + np.sin(angle * pace * 2.3 + 1) * 0.4, 0, 1)
@@ -165,8 +165,8 @@ def paint_planet(p: Painting, *, x: float, at: float, size: float, ring: float =
     if ringed:
         stamp(p, hoop, turn=tilt, plain=True)
     x0, y0, span = int(x - size) - 1, int(at - size) - 1, int(2 * size) + 3
-    u = (np.arange(x0, x0 + span, dtype=np.float32)[None, :] - x) / size
-    v = (np.arange(y0, y0 + span, dtype=np.float32)[:, None] - at) / size
+    ys, xs = grid(y0, y0 + span, x0, x0 + span)
+    u, v = (xs - x) / size, (ys - at) / size
     far = np.sqrt(u * u + v * v)
     sun = np.clip(-0.72 * u - 0.45 * v + 0.55 * np.sqrt(np.clip(1 - far * far, 0, 1)) + 0.05, 0, 1)
     texture = clouds(p.rng, span, span, 3, octaves=5, stretch=2.5)

@@ -29,7 +29,9 @@ def play_song(input: Mapping[str, Any], *, index: int = 0) -> bytes:
     chance = dice(key_of(input, index, "song"))
     words = prompt_of(input)[:4000].lower()
     rate, seconds = _rate_of(input), seconds_of(input, default=8.0, longest=60.0)
-    beat = 60 / _tempo(input, words, chance)
+    fitting = [it for it in load("sounds")["moods"]["tempo"] if any(word in words for word in it["words"])]
+    usual, asked = chance.uniform(fitting[-1]["low"], fitting[-1]["high"]), number(input, "bpm", "tempo")
+    beat = 60 / (usual if asked is None else min(240.0, max(40.0, asked)))
     root, mode = _key(input, words, chance)
     scale, chords = load("sounds")["scales"][mode], chance.choice(load("sounds")["chords"][mode])
     rhythm = chance.choice(load("sounds")["rhythms"]["bars"])
@@ -54,7 +56,10 @@ def play_song(input: Mapping[str, Any], *, index: int = 0) -> bytes:
             play("pluck", at + n * beat / 2, root, degree + step, beat, 0.16, 0.55)
         when = at
         for length in rhythm if bar % 4 != 3 else (2, 2):
-            last = _wander(last, degree, chance)
+            # the melody goes on close to its last note, and mostly in the chord
+            near = [n for n in range(-1, 9) if abs(n - last) <= 3]
+            near = [n for n in near if (n - degree) % 7 in (0, 2, 4) or chance.random() < 0.3]
+            last = chance.choice(near or [degree % 7])
             if chance.random() < 0.88:
                 play("bell", when, root + 12, last, beat * length * 1.3, 0.3, -0.25)
             when += length * beat
@@ -73,23 +78,6 @@ def _tone(name: str, pitch: float, seconds: float, rate: int) -> Sound:
             tone += np.float32(strength) * np.sin(np.float32(2 * np.pi * pitch * multiple) * t)
     tone *= np.exp(np.float32(-it["decay"]) * t)
     return _fade(tone, rate, rise=it["rise"], fall=min(it["fall"], seconds / 2))
-
-
-def _wander(last: int, degree: int, chance: random.Random) -> int:
-    """Return the melody's next step: close to the last one, and mostly in the chord."""
-    near = [
-        n
-        for n in range(-1, 9)
-        if abs(n - last) <= 3 and ((n - degree) % 7 in (0, 2, 4) or chance.random() < 0.3)
-    ]
-    return chance.choice(near or [degree % 7])
-
-
-def _tempo(input: Mapping[str, Any], words: str, chance: random.Random) -> float:
-    asked = number(input, "bpm", "tempo")
-    fitting = [it for it in load("sounds")["moods"]["tempo"] if any(word in words for word in it["words"])]
-    usual = chance.uniform(fitting[-1]["low"], fitting[-1]["high"])
-    return usual if asked is None else min(240.0, max(40.0, asked))
 
 
 def _key(input: Mapping[str, Any], words: str, chance: random.Random) -> tuple[int, str]:

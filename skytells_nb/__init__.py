@@ -40,7 +40,6 @@ _HOMES = {
     "_connect": ["Sandbox", "connect"],
     "_options": ["options"],
     "aio": ["enable_course_imports", "enable_nested_asyncio", "gather", "run"],
-    "arena": ["Arena"],
     "archive": ["Archive", "again", "load", "read_provenance", "save"],
     "api": ["AsyncClient", "AsyncTextStream", "Client", "TextStream"],
     "comparison": ["compare"],
@@ -61,7 +60,7 @@ _HOMES = {
     "models": [
         *["ChatCompletion", "Embeddings", "Model", "ModelList", "Prediction", "PredictionList", "Response"],
     ],
-    "rating": ["rate"],
+    "rating": ["Arena", "rate"],
     "spending": ["budget", "estimate"],
 }
 _MODULES = ["exceptions", "webhooks"]

@@ -17,7 +17,6 @@ from .archive import again as again
 from .archive import load as load
 from .archive import read_provenance as read_provenance
 from .archive import save as save
-from .arena import Arena as Arena
 from .comparison import compare as compare
 from .display import gallery as gallery
 from .display import show as show
@@ -62,6 +61,7 @@ from .models import ModelList as ModelList
 from .models import Prediction as Prediction
 from .models import PredictionList as PredictionList
 from .models import Response as Response
+from .rating import Arena as Arena
 from .rating import rate as rate
 from .spending import budget as budget
 from .spending import estimate as estimate

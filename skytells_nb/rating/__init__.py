@@ -1,7 +1,15 @@
-"""``sky.rate``: stars, tags and a note for what was made, one after the other, by keyboard."""
+"""What people think of what was made: stars, tags and a note for each, or which of two is better."""
 
 from __future__ import annotations
 
-from ._rater import Rater, rate
+from typing import TYPE_CHECKING
 
-__all__ = ["Rater", "rate"]
+from .. import _lazy
+
+if TYPE_CHECKING:
+    from ._arena import Arena, Pair
+    from ._rater import Rater, rate
+
+__all__ = ["Arena", "Pair", "Rater", "rate"]
+
+__getattr__ = _lazy.on_demand(__name__, "_rater", "_arena")  # an arena brings pandas, which stars do without

@@ -12,7 +12,7 @@ from ..formatting import format_count
 from ..models import Drawn, Prediction, PredictionList
 
 if TYPE_CHECKING:
-    from ._widget import RaterWidget
+    from ._widgets import RaterWidget
 
 
 def rate(predictions: Prediction | Iterable[Prediction], *, archive: Archive | None = None) -> Rater:
@@ -54,12 +54,34 @@ def rate(predictions: Prediction | Iterable[Prediction], *, archive: Archive | N
     return Rater(predictions, archive=archive)
 
 
-class Rater(Drawn):
+class Watched(Drawn):
+    """What is shown as a widget, which hears of every change, as does whoever else asked to."""
+
+    widget: cached_property[Any]
+
+    def __init__(self) -> None:
+        self._listeners: list[Callable[[], object]] = []
+
+    def observe(self, listener: Callable[[], object]) -> None:
+        """Call a function whenever something was said, or something else is to be looked at."""
+        self._listeners.append(listener)
+
+    def _tell(self) -> None:
+        for listener in self._listeners:
+            listener()
+
+    def _draw(self) -> dict[str, Any]:
+        bundle: dict[str, Any] = self.widget.mimebundle()
+        return bundle
+
+
+class Rater(Watched):
     """Predictions to rate, one after the other; made by ``sky.rate``. All are in ``predictions``."""
 
     def __init__(
         self, predictions: Prediction | Iterable[Prediction], *, archive: Archive | None = None
     ) -> None:
+        super().__init__()
         given: Any = [predictions] if isinstance(predictions, Prediction) else predictions
         found = list(given) if isinstance(given, Iterable) and not isinstance(given, str) else [given]
         if wrong := [each for each in found if not isinstance(each, Prediction)]:
@@ -83,7 +105,6 @@ class Rater(Drawn):
             )
         self.predictions = PredictionList(each for each, _ in self._homes)
         self._done: list[tuple[int, Rating, Rating]] = []
-        self._listeners: list[Callable[[], object]] = []
         self._rated = [self._read(at).stars is not None for at in range(len(self._homes))]
         self._at = self._rated.index(False) if False in self._rated else len(self._homes)
 
@@ -166,13 +187,9 @@ class Rater(Drawn):
     @cached_property
     def widget(self) -> RaterWidget:
         """The widget that a cell shows."""
-        from ._widget import RaterWidget
+        from ._widgets import RaterWidget
 
         return RaterWidget(self)
-
-    def observe(self, listener: Callable[[], object]) -> None:
-        """Call a function whenever something is kept, or another one is current."""
-        self._listeners.append(listener)
 
     def _keep(self, stars: int | None, tags: Iterable[str] | None, note: str | None) -> None:
         if self.current is None:
@@ -196,16 +213,9 @@ class Rater(Drawn):
         self._tell()
         return self.current
 
-    def _tell(self) -> None:
-        for listener in self._listeners:
-            listener()
-
     def __len__(self) -> int:
         return len(self.predictions)
 
     def __repr__(self) -> str:
         done, total = self.progress
         return f"<Rater: {done:,} of {format_count(total, 'prediction')} rated>"
-
-    def _draw(self) -> dict[str, Any]:
-        return self.widget.mimebundle()

@@ -109,7 +109,7 @@ def test_what_was_deleted_meanwhile_is_said_and_the_others_go_on(made: sky.Predi
     archive.remove(made[0])
     with pytest.raises(InvalidInputError, match="is not in the archive"):
         rater.rate(4)
-    rater.widget._rate(4)
+    rater.widget._stars[3].click()
     assert "is not in the archive" in rater.widget._said.value
     rater.next()
     assert rater.rate(4) == made[2]
@@ -133,6 +133,10 @@ def test_the_widget_shows_and_keeps_what_is_clicked_and_typed(made: sky.Predicti
     rater.undo()
     assert archive.rating(made[0]).stars == 4
     bundle = rater._repr_mimebundle_()
+    while rater.current is not None:
+        rater.next()
+    hidden = [each for each in widget.children if each.layout.display == "none"]
+    assert hidden == [widget._words], "and undo can be pressed still"
     assert "1 of 3 predictions rated. Run the cell to go on." in bundle["text/html"]
     assert "application/vnd.jupyter.widget-view+json" in bundle
 

@@ -1,37 +1,72 @@
-"""`Arena`: pairs to choose from, the votes, and the ranking that follows from them."""
+"""`Arena`: which model is worth it, by blind choices between what two of them made.
+
+What takes part is made or taken from the archive first, a task of each model; then come pairs to choose from,
+the votes, and the ranking that follows from them.
+"""
 
 from __future__ import annotations
 
+import asyncio
+import hashlib
+import json
 import random
+import sys
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import nullcontext
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
 from functools import cached_property
 from itertools import combinations
-from typing import TYPE_CHECKING, Any, NamedTuple, get_args
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast, get_args
 
 import numpy as np
 
-from ..aio import run
-from ..api import AsyncClient, Client, ask_sandbox, client_of
-from ..archive import Archive, Preference, Vote
-from ..checks import check_choice, check_text
+from ..aio import gather, on_loop, run
+from ..api import (
+    AsyncClient,
+    Client,
+    as_text_input,
+    ask_for_prediction,
+    ask_sandbox,
+    client_of,
+    find_reusable,
+    is_ready,
+)
+from ..archive import Archive, Preference, Vote, prepare
+from ..checks import check_choice, check_text, check_texts, check_variations
 from ..exceptions import AuthenticationError, InvalidInputError, SkytellsError, warn_user
-from ..formatting import money_unit
+from ..formatting import format_cost, format_count, money_unit
 from ..frames import plot_ranking, ranking_frame, votes_frame
-from ..models import Drawn, Prediction
+from ..models import Model, Prediction, slugs_of
+from ..plaintext import encodable
+from ..pricing import together
+from ..schema import is_frame, rows_of
+from ..spending import budget as spending_budget
+from ..spending import estimate
 from ._bradley_terry import Scores, fit, verdict
-from ._entries import Task, make_entries, parse_models, parse_tasks
+from ._rater import Watched
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from pandas import DataFrame
 
-    from ._widget import ArenaWidget
+    from ._widgets import ArenaWidget
 
-_LONGEST_NAME = 60
+_LONGEST_NAME: Final = 60
+_TEXT_TYPES: Final = ("text", "code", "multimodal")
+_AT_ONCE: Final = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """One prompt, with what else every model is given, and a digest of both to know its votes again by."""
+
+    prompt: str
+    input: dict[str, Any]
+    key: str
 
 
 class Pair(NamedTuple):
@@ -41,7 +76,7 @@ class Pair(NamedTuple):
     right: Prediction
 
 
-class Arena(Drawn):
+class Arena(Watched):
     """Which of several models is worth it: what they make of the same prompts, two at a time, unnamed.
 
     What the archive has is taken from there, and the rest is made, once its price was printed. As a cell's
@@ -97,7 +132,12 @@ class Arena(Drawn):
         budget: Decimal | float | str | None = None,
         client: Client | AsyncClient | None = None,
     ) -> None:
-        names, tasks = parse_models(models), parse_tasks(prompts, inputs)
+        names = check_texts("models", slugs_of(models))
+        if len(names) < 2:
+            raise InvalidInputError(
+                f"An arena compares two models or more, and {names[0]!r} is alone. Nothing was sent."
+            )
+        self._tasks = {task.key: task for task in parse_tasks(prompts, inputs)}
         self._client = client_of(client)
         archive = self._client.connection.archive
         if not isinstance(archive, Archive):
@@ -105,14 +145,17 @@ class Arena(Drawn):
                 "An arena needs an archive, to keep pictures and votes in: use connect(), or "
                 "Client(archive=True). Nothing was sent."
             )
-        self._entries = make_entries(self._client, archive, names, tasks, budget)
+        known = run(gather(*(self._client.models.get(name) for name in names), progress=False))
+        self._models = [model.id for model in known]
+        # What can be looked at, by the task's key and the model.
+        self._made = _make(self._client, archive, known, [*self._tasks.values()], budget)
+        super().__init__()
         self._log = archive.vote_log()
         self._lock = threading.RLock()
         self._random = random.Random()  # noqa: S311 - sides, no secrets
         self._voter = "me"
         self._pair: tuple[Task, Pair] | None = None
         self._gone: set[str] = set()
-        self._listeners: list[Callable[[], object]] = []
         self._votes: dict[tuple[str, str, frozenset[str]], Vote] = {}
         self._read()
         self._choose()
@@ -188,20 +231,18 @@ class Arena(Drawn):
 
     def _choose(self) -> None:
         """Choose the next pair: the models that one more vote tells most about, and a task at random."""
-        gains, models = self.scores.gains, self._entries.models
+        gains, models = self.scores.gains, self._models
         seen = {(task, pair) for who, task, pair in self._votes if who == self._voter}
-        times: dict[frozenset[str], int] = {}
-        for _, _, pair in self._votes:
-            times[pair] = times.get(pair, 0) + 1
+        times = Counter(pair for _, _, pair in self._votes)
         found = []
         for task, left, right in self._pairs():
             names = frozenset((left, right))
             if (task.key, names) not in seen:
                 gain = float(gains[models.index(left), models.index(right)])
-                found.append((-round(gain, 9), times.get(names, 0), self._random.random(), task, left, right))
+                found.append((-round(gain, 9), times[names], self._random.random(), task, left, right))
         self._pair = None
         for *_, task, left, right in sorted(found, key=lambda each: each[:3]):
-            sides = [self._entries.made[task.key, model] for model in (left, right)]
+            sides = [self._made[task.key, model] for model in (left, right)]
             if not any(map(self._is_gone, sides)):
                 self._random.shuffle(sides)
                 self._pair = task, Pair(*sides)
@@ -209,7 +250,7 @@ class Arena(Drawn):
 
     def _is_gone(self, made: Prediction) -> bool:
         """Whether an output was deleted meanwhile, which is told once."""
-        gone = not all(path.is_file() for path in made.files)
+        gone = not _is_there(made)
         if gone and made.id not in self._gone:
             self._gone.add(made.id)
             warn_user(
@@ -219,8 +260,8 @@ class Arena(Drawn):
         return gone
 
     def _pairs(self) -> Iterator[tuple[Task, str, str]]:
-        for task in self._entries.tasks:
-            made = [model for model in self._entries.models if (task.key, model) in self._entries.made]
+        for task in self._tasks.values():
+            made = [model for model in self._models if (task.key, model) in self._made]
             for left, right in combinations(made, 2):
                 yield task, left, right
 
@@ -258,11 +299,11 @@ class Arena(Drawn):
     def standings(self) -> list[dict[str, Any]]:
         """Return the rows of `ranking`, without asking for votes from elsewhere; None is not known."""
         with self._lock:
-            scores, models = self.scores, self._entries.models
+            scores, models = self.scores, self._models
         rows = []
         for at in np.argsort(-scores.values, kind="stable"):
             games, wins = round(scores.votes[at].sum()), float(scores.points[at])
-            made = self._entries.of(models[at])
+            made = [each for (_, model), each in self._made.items() if model == models[at]]
             cost = _mean(each.cost for each in made)
             low, high = map(float, scores.intervals[at])
             rows.append(
@@ -289,12 +330,12 @@ class Arena(Drawn):
     def verdict(self) -> str:
         """Which model leads, and whether that is more than chance."""
         with self._lock:
-            return verdict(self._entries.models, self.scores)
+            return verdict(self._models, self.scores)
 
     @property
     def scores(self) -> Scores:
         """The scores of the models, in the order they were given, with what is known of their error."""
-        models = self._entries.models
+        models = self._models
         points = np.zeros((len(models), len(models)))
         with self._lock:
             for vote in self._votes.values():
@@ -342,15 +383,14 @@ class Arena(Drawn):
 
     def _of_the_class(self) -> Iterator[Vote]:
         """Take in those votes of a class that are about this arena's predictions."""
-        by_id = {made.id: place for place, made in self._entries.made.items()}
-        tasks = {task.key: task for task in self._entries.tasks}
+        by_id = {made.id: place for place, made in self._made.items()}
         for each in _class_votes(self._client):
             left, right = by_id.get(each["left"]), by_id.get(each["right"])
             if left is None or right is None or left[0] != right[0]:
                 continue
-            sides = self._entries.made[left], self._entries.made[right]
+            sides = self._made[left], self._made[right]
             at = datetime.fromtimestamp(each["at"], UTC)
-            yield self._vote(at, each["voter"], each["vote"], tasks[left[0]], *sides)
+            yield self._vote(at, each["voter"], each["vote"], self._tasks[left[0]], *sides)
 
     def _vote(
         self, at: datetime, who: str, choice: Preference, task: Task, left: Prediction, right: Prediction
@@ -363,8 +403,7 @@ class Arena(Drawn):
 
     def _count(self, vote: Vote) -> None:
         """Count a vote that is about this arena's models and tasks; a later one on a pair replaces it."""
-        known = {task.key for task in self._entries.tasks}
-        if vote.task in known and {vote.left, vote.right} <= {*self._entries.models}:
+        if vote.task in self._tasks and {vote.left, vote.right} <= {*self._models}:
             self._votes[self._key(vote)] = vote
 
     # --- showing -----------------------------------------------------------------------------------------
@@ -372,23 +411,12 @@ class Arena(Drawn):
     @cached_property
     def widget(self) -> ArenaWidget:
         """Two outputs to choose from, as a widget."""
-        from ._widget import ArenaWidget
+        from ._widgets import ArenaWidget
 
         return ArenaWidget(self)
 
-    def observe(self, listener: Callable[[], object]) -> None:
-        """Call a function whenever there is a vote or another voter."""
-        self._listeners.append(listener)
-
-    def _tell(self) -> None:
-        for listener in self._listeners:
-            listener()
-
     def __repr__(self) -> str:
-        return f"<Arena of {len(self._entries.models)} models: {self.verdict}>"
-
-    def _draw(self) -> dict[str, Any]:
-        return self.widget.mimebundle()
+        return f"<Arena of {len(self._models)} models: {self.verdict}>"
 
 
 def _class_votes(client: AsyncClient) -> list[dict[str, Any]]:
@@ -411,3 +439,105 @@ def _class_votes(client: AsyncClient) -> list[dict[str, Any]]:
 def _mean(values: Iterable[Decimal | float | None]) -> float | None:
     known = [float(value) for value in values if value is not None]
     return sum(known) / len(known) if known else None
+
+
+# --- what takes part -----------------------------------------------------------------------------------
+
+
+def parse_tasks(prompts: object, inputs: object) -> list[Task]:
+    """Check prompts and inputs, and make a task of every combination of them; a frame has a task in a row."""
+    variations = check_variations(inputs)
+    if is_frame(prompts):
+        rows = [(check_texts("prompts", row.get("prompt"))[0], row) for row in cast("Any", rows_of(prompts))]
+    else:
+        rows = [(prompt, {}) for prompt in check_texts("prompts", prompts)]
+    seen: Counter[str] = Counter()
+    tasks = []
+    for prompt, row in rows:
+        own = {name: value for name, value in row.items() if name != "prompt"}
+        for variation in ({**each, **own} for each in variations):
+            # By their content: a picture's repr has an address, an output's URL is renewed.
+            known = variation if is_ready(variation) else prepare(variation, lasting=True)
+            text = json.dumps({**known, "prompt": prompt}, sort_keys=True, default=str)
+            seen[text] += 1  # an equal task is another: two takes of one prompt
+            digest = hashlib.blake2b(f"{seen[text]} {text}".encode(), digest_size=12).hexdigest()
+            tasks.append(Task(prompt, variation, digest))
+    return tasks
+
+
+def _make(
+    client: AsyncClient,
+    archive: Archive,
+    models: Sequence[Model],
+    tasks: Sequence[Task],
+    budget: Decimal | float | str | None,
+) -> dict[tuple[str, str], Prediction]:
+    """Check and price everything, say so, and let every model do every task that the archive lacks.
+
+    SkytellsError, the first thing that went wrong, where no two models did the same task.
+    """
+    if vectors := next((model for model in models if model.text_route == "embeddings"), None):
+        raise InvalidInputError(f"{vectors.id} makes vectors, which nobody can look at. Nothing was sent.")
+    texts = [model for model in models if model.type in _TEXT_TYPES]
+    others = [model for model in models if model.type not in _TEXT_TYPES]
+    if texts and others:
+        raise InvalidInputError(
+            f"{texts[0].id} writes text and {others[0].id} does not, so they cannot be compared. Nothing was "
+            "sent."
+        )
+    places = [(task, model) for task in tasks for model in models]
+    price = together(estimate(model, _asked(model, task), client=client) for task, model in places)
+    high = "an unknown amount" if price.high is None else format_cost(price.high, price.currency)
+    line = (
+        f"{format_count(len(places), 'prediction')}: {len(models)} models × "
+        f"{format_count(len(tasks), 'task')}, {high} at most; what the archive has is not made again"
+    )
+    print(encodable(line, sys.stdout), flush=True)  # noqa: T201 - the price comes before the work
+    with nullcontext() if budget is None else spending_budget(budget):
+        making = (_entry(client, archive, model, task) for task, model in places)
+        found = run(gather(*making, limit=_AT_ONCE, return_exceptions=True, label="arena"))
+    entries: dict[tuple[str, str], Prediction] = {}
+    failures: list[SkytellsError] = []
+    for (task, model), made in zip(places, found, strict=True):
+        if isinstance(made, SkytellsError):
+            failures.append(made)
+        elif isinstance(made, BaseException):
+            raise made
+        elif _is_there(made):
+            entries[task.key, model.id] = made
+        else:
+            failures.append(SkytellsError(f"The output of {made.id} is not in the archive."))
+    made_by = Counter(task for task, _ in entries)
+    if failures and max(made_by.values(), default=0) < 2:
+        raise failures[0]
+    if failures:
+        warn_user(
+            f"{len(failures)} of {format_count(len(places), 'prediction')} cannot take part: "
+            f"{failures[0].message}"
+        )
+    return entries
+
+
+def _asked(model: Model, task: Task) -> dict[str, Any]:
+    input, route = {**task.input, "prompt": task.prompt}, model.text_route
+    return input if route is None or route == "embeddings" else as_text_input(route, input)
+
+
+def _is_there(prediction: Prediction) -> bool:
+    """Whether all that was made can be looked at, also when the API has deleted it."""
+    made = prediction.files
+    return bool(made) and all(path.is_file() for path in made)
+
+
+async def _entry(client: AsyncClient, archive: Archive, model: Model, task: Task) -> Prediction:
+    asked, route = _asked(model, task), model.text_route
+    if route is None or route == "embeddings":
+        made = await client.predictions.create(model.id, asked, reuse=True)
+        # What a slow host kept from the archive is fetched when its prediction is read again.
+        return made if _is_there(made) else await client.predictions.get(made)
+    kept = await find_reusable(client.connection, model.id, asked, True)
+    if kept is not None:
+        return kept
+    answer = await on_loop(ask_for_prediction(client.connection, route, model.id, asked))
+    found = await asyncio.to_thread(archive.by_ids, [answer.id], client.connection.account)
+    return found.get(answer.id, answer)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from skytells_nb.arena._bradley_terry import PENALTY, Scores, fit, verdict
+from skytells_nb.rating._bradley_terry import PENALTY, Scores, fit, verdict
 
 
 def tournament(rng: np.random.Generator) -> tuple[np.ndarray, list[tuple[int, int]]]:

@@ -13,8 +13,8 @@ from PIL import Image
 
 import skytells_nb as sky
 from skytells_nb import exceptions
-from skytells_nb.arena._entries import parse_tasks
-from skytells_nb.arena._widget import _blind_html
+from skytells_nb.rating._arena import parse_tasks
+from skytells_nb.rating._widgets import _blind_html
 from skytells_nb.sandbox import media
 
 MODELS = ["truefusion", "truefusion-pro", "truefusion-edge"]
@@ -286,9 +286,11 @@ def test_the_widget_shows_the_next_pair_and_the_ranking_on_demand(client):
     widget._voter.value = "Ada"
     assert arena.voter == "Ada"
     widget._voter.value = " "
-    assert "voter must be a name" in widget._note.value
+    assert "voter must be a name" in widget._said.value
     vote_on_everything(arena)
     assert "That was every pair." in widget._head.value
+    hidden = [each for each in widget.children if each.layout.display == "none"]
+    assert hidden == [widget._buttons], "and the ranking can be opened still"
     bundle = arena._repr_mimebundle_()
     assert "application/vnd.jupyter.widget-view+json" in bundle
     assert arena.verdict in bundle["text/html"]

@@ -31,16 +31,16 @@ _GRAY = np.array([0.3, 0.59, 0.11], np.float32)
 
 
 def apply_style(p: Painting) -> None:
-    """Turn the canvas into what the prompt's style words ask for, if they ask for anything."""
+    """Turn the canvas into what the prompt's style words ask for, if they ask for anything.
+
+    A sketch has pencil lines where tones meet, hatching where it is dark, and a thin wash of colour.
+    """
+    c, rng = p.canvas, p.rng
     if p.scene.style == "mono":
-        tone = np.clip((p.canvas.px @ _GRAY / 255 - 0.5) * 1.18 + 0.5, 0, 1)[:, :, None] * 255
-        p.canvas.px[:] = tone * np.array([1.0, 0.985, 0.955], np.float32)
-    elif p.scene.style == "sketch":
-        _sketch(p.canvas, p.rng)
-
-
-def _sketch(c: Canvas, rng: np.random.Generator) -> None:
-    """Leave pencil lines where tones meet, hatching where it is dark, and a thin wash of colour."""
+        tone = np.clip((c.px @ _GRAY / 255 - 0.5) * 1.18 + 0.5, 0, 1)[:, :, None] * 255
+        c.px[:] = tone * np.array([1.0, 0.985, 0.955], np.float32)
+    if p.scene.style != "sketch":
+        return
     gray = np.clip(c.px @ _GRAY, 0, 255)
     soft = np.asarray(blur(Image.fromarray(gray.astype(np.uint8)), max(1.2, c.u * 0.0028)), np.float32)
     lines = np.clip((np.abs(soft - gray) - 1.2) / 13, 0, 1)
@@ -249,8 +249,6 @@ _REACH = 0.14  # how much wider than the frame the scene is painted, and so how 
 _ZOOM = 0.16  # how far a clip moves into the picture it begins with
 
 Size = tuple[int, int]
-# What falls: a mask that repeats at its edges, its colour, and its speed down and across in pixels a second.
-Curtain = tuple[Image.Image, tuple[int, int, int], float, float]
 
 
 def draw_clip(input: Mapping[str, Any], *, mp4: bool, index: int = 0, picture: bytes | None = None) -> bytes:
@@ -300,12 +298,19 @@ def frames(
     """
     scene, given = read_scene(input, index=index), open_picture(picture)
     view = _zoom(given, size) if given else _pan(scene, size, seconds)
-    curtains = _curtains(scene, size)
+    layers = load("weather").get(scene.weather, {}).get("moving", ())
+    if scene.style or scene.place in ("portrait", "still", "abstract", "space"):
+        layers = ()
+    chance, unit = dice(scene.key ^ 0xC11F), min(size)
+    masks = [
+        falling(scene.weather, size, chance, *layer) for *layer, _, _ in layers
+    ]  # they repeat at the edges
+    color = (255, 255, 255) if scene.weather == "snow" else (214, 226, 240)
     for n in range(count):
         part = n / max(1, count - 1)
         frame = view(part)
-        for mask, color, down, across in curtains if part or not given else ():
-            offset = math.floor(across * seconds * part), math.floor(down * seconds * part)
+        for mask, (*_, down, across) in zip(masks, layers, strict=True) if part or not given else ():
+            offset = math.floor(unit * across * seconds * part), math.floor(unit * down * seconds * part)
             frame.paste(color, (0, 0), ImageChops.offset(mask, *offset))
         sign(frame)
         yield frame
@@ -376,14 +381,3 @@ def _ripple(frame: Image.Image, top: float, time: float) -> Image.Image:
     cols = np.clip(np.arange(wide)[None, :] + np.round(sway).astype(int)[:, None], 0, wide - 1)
     data[first:] = data[rows[:, None], cols]
     return Image.fromarray(data)
-
-
-def _curtains(scene: Scene, size: Size) -> list[Curtain]:
-    if scene.style or scene.place in ("portrait", "still", "abstract", "space"):
-        return []
-    chance, unit = dice(scene.key ^ 0xC11F), min(size)
-    color = (255, 255, 255) if scene.weather == "snow" else (214, 226, 240)
-    return [
-        (falling(scene.weather, size, chance, *layer), color, unit * down, unit * across)
-        for *layer, down, across in load("weather").get(scene.weather, {}).get("moving", ())
-    ]

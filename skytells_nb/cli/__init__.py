@@ -36,7 +36,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except SkytellsError as error:
         print(f"{type(error).__name__}: {error}", file=sys.stderr)
         return 1
-    except BrokenPipeError:  # whoever read the lines, such as head, has seen enough
+    except BrokenPipeError:
+        # Whoever read the lines, such as head, has seen enough. Python writes what is left when it ends,
+        # which must not fail again (docs.python.org, library/signal: note on SIGPIPE).
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except KeyboardInterrupt:
@@ -139,6 +141,7 @@ def _parser() -> argparse.ArgumentParser:
     spend.add_argument("--folder", default="skytells_outputs", help="the archive (default: %(default)s)")
     spend.add_argument("--api", action="store_true", help="read the API's own listing instead")
 
+    # Nothing begins an option here, not even --help: all that follows is for the sandbox's own parser.
     commands.add_parser(
         "sandbox", help="serve the sandbox API until interrupted", add_help=False, prefix_chars="\0"
     )

@@ -46,7 +46,7 @@ def demo(prompt: str, *, model: str, size: int, folder: str) -> int:
 
     Returns the exit code: 0, or 1 when not all of them came to be. What did is kept and shown all the same.
     """
-    _require_writable(Path(folder))
+    _require_writable(Path(folder))  # before anything is billed
     with connect(archive=folder) as client:
         model = find_model(client, model).id
         creates = [

@@ -75,7 +75,7 @@ def _find(url: str | None, key: str | None) -> ControlEndpoint:
     """Find the sandbox: as given, else by the environment, else the last one started that still runs."""
     if url is None and key is None:
         url, key = os.environ.get("SKYTELLS_BASE_URL"), os.environ.get("SKYTELLS_API_KEY", "").strip()
-        if not (url and key.startswith(SANDBOX_KEY)):
+        if not (url and key.startswith(SANDBOX_KEY)):  # what is set is for the real API, and not for this
             return _last_started()
     for place in find_running():
         if url is None and place.api_key == key:

@@ -69,7 +69,10 @@ WINDOW: Final = 60
 
 
 class Window:
-    """A rolling minute of requests, or of tokens."""
+    """A rolling minute of requests, or of tokens.
+
+    Tokens are counted when they have been written, so one answer may take a window far beyond its limit.
+    """
 
     def __init__(self, limit: int | None) -> None:
         self.limit = limit

@@ -70,6 +70,7 @@ class BreakableProtocol(H11Protocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn narrows it
         super().connection_made(transport)
+        # a new one, for uvicorn gives all connections the same
         self.app_state = {**self.app_state, "transport": transport}
         if len(self.connections) > CONNECTIONS:
             transport.abort()
@@ -201,6 +202,7 @@ class App:
             return
         size = most if size is None else size
         limit = SILENCE * 2 + size / SLOWEST
+        # It holds for waiting in line, too: who was not read by then is told so (408), and may come again.
         async with asyncio.timeout(limit), self._room_for(account.name, size):
             body = await _read(receive, size, limit)
             yield self._core.refuse(errors.too_large(most)) if body is not None and len(body) > size else body
@@ -266,11 +268,13 @@ class App:
                 if ending == "hang":
                     await self._unless_stopped(_gone(receive))
                 await _flushed(transport)
-        if response.reset:  # a TCP reset instead of an orderly close
+        if response.reset:
+            # Linger for no time: the kernel sends a TCP reset, and throws away what has not been sent.
             connection: socket.socket | None = transport.get_extra_info("socket")
             if connection is not None:
                 connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         transport.abort()
+        # uvicorn answers 500 itself for an application that returns before the connection is known to be lost
         await _gone(receive)
 
     async def _send_pieces(

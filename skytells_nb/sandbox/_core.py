@@ -121,6 +121,7 @@ class Core:
         with self._lock:
             call = Call(request, route, self.now, self.accounts.anonymous)
             try:
+                # In this order, so that no request without a key or beyond the rate uses up a fault.
                 call.account = self._identify(route, request)
                 call.faults = self._check_limits(call)
                 early = faults.early_response(call.faults)
@@ -255,6 +256,7 @@ class Core:
         route, now = call.route.name, call.now
         if route not in ROUTES:
             return ()
+        # Files need no key, so they count for nobody; text models have windows of their own (`Inference`).
         if route in API_ROUTES and route not in TEXT_ROUTES:
             window = call.account.bucket().requests
             if wait := window.wait(now):
@@ -274,6 +276,7 @@ class Core:
                 return self._handlers[call.route.name](self, call)
             raise errors.endpoint_not_found(call.request.method, call.request.target)
         except Refusal as refusal:
+            # a response already here, because a fault may replace that of a refusal, too
             return self._refuse(refusal, call.route)
 
     def _models(self, call: Call) -> HttpResponse:
@@ -301,7 +304,7 @@ class Core:
         headers = response.headers
         headers["x-skytells-sandbox"] = "1"
         headers.setdefault("date", formatdate(now // SECOND, usegmt=True))
-        if not headers["date"]:
+        if not headers["date"]:  # the fault missing_date
             del headers["date"]
         if route.name in API_ROUTES:
             limit = self.options.concurrency

@@ -295,6 +295,7 @@ def modify_job(job: Job, active: Iterable[ActiveFault], now: int) -> None:
 
 def replace_response(active: Sequence[ActiveFault], response: HttpResponse) -> HttpResponse:
     """Replace the response to a request that has been handled by what a fault makes of it."""
+    # A fault cuts or replaces bytes, so they have to be there, although that holds others up.
     if active and response.work is not None:
         response.body, response.work = response.work(), None
     for name, details in active:

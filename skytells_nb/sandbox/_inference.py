@@ -65,6 +65,7 @@ class Inference:
         bucket = call.account.bucket(ask.model.slug)
         for window in bucket:
             if wait := window.wait(now):
+                # two of the documented ids for one status (text 5)
                 said, error_id = ("requests", "RATE_LIMIT_EXCEEDED")
                 if window is not bucket.requests:
                     said, error_id = ("tokens", "INFERENCE_RATE_LIMITED")

@@ -130,6 +130,7 @@ def prediction_bytes(job: Job, now: int, origin: str, options: Options, catalogu
     """Write a prediction as JSON; a finished one is written once and remembered until its files expire."""
     if now < job.ends:
         return dump(prediction_json(job, now, origin, options, catalogue))
+    # all that may still change about it, but for the sizes of its files, which forget the body themselves
     stage = (job.has_files(now, options.retention), job.is_kept(now, options.retention))
     remembered = job.rendered
     if remembered is not None and remembered[0] == origin and remembered[1] == stage:
@@ -169,6 +170,7 @@ def prediction_json(
             "delete": f"{base}/delete",
         },
     }
+    # one that was cancelled while it waited has never started
     if now >= job.starting and job.starting <= job.ends:
         body["started_at"] = format_time(job.starting, late)
     if phase == "processing":

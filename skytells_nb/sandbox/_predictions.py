@@ -77,7 +77,7 @@ def parse_query(text: str, catalogue: Catalogue) -> Query:
         model,
         STATUS_WORDS[status] if status else None,
         since,
-        None if until is None else until + 86_400 * SECOND,
+        None if until is None else until + 86_400 * SECOND,  # the last day is part of it (section 4.3)
     )
 
 
@@ -157,6 +157,7 @@ class Predictions:
             wait = (self.state.next_end(now, account.name) - now) / SECOND
             after = retry_after(wait, self.options.retry_after, now)
             raise errors.rate_limited(f"Too many predictions are running: {limit} at a time", after)
+        # Nothing is kept or billed before the last check: who is refused can simply ask again.
         job = self._plan(entry, input, self.state.moment(now))
         refuse_beyond_budget(account, job.amount, self.state.spent[account.name])
         if (
@@ -177,12 +178,14 @@ class Predictions:
         key = parse_key(request.headers) or ""
         job.key, job.account = fingerprint(key), account.name
         modify_job(job, call.faults, now)
+        # Whether failed jobs cost is in no source (section 8.4). Ours: they do not.
         self.state.add(job, job.amount if job.outcome == "succeeded" else None)
         if wanted:
             self._keys[job.key] = key
             self.schedule.add(job)
         accepted = replace(call, now=max(now, job.created))
         response = self._show(job, accepted, int(self.options.create_status))
+        # Videos are not waited for (section 4.7).
         if body.get("await") is True and job.type != "video" and job.ends > now:
             response.hold = job.id
         return response
@@ -191,7 +194,7 @@ class Predictions:
         """Show one prediction (section 4.2)."""
         job = self.find(call)
         for name, details in call.faults:
-            if name == "failed_as_502":
+            if name == "failed_as_502":  # contradiction 20
                 job.outcome, job.reason, job.failed_as_502 = "failed", details["reason"], True
                 job.end = min(job.end, call.now)
                 self.state.end_early(job)
@@ -279,6 +282,7 @@ class Predictions:
                 place = find_route("GET", urlsplit(link).path)
             except ValueError:
                 place = UNKNOWN
+            # Only of an earlier one: two that were drawn from each other would never be drawn.
             earlier = self.state.jobs.get(place.argument) if place.name == "asset" else None
             if earlier is not None and earlier.account == job.account:
                 for index, (name, mime) in enumerate(earlier.files):
@@ -299,7 +303,8 @@ class Predictions:
             id, event, attempt = taken
             job = self.state.jobs.get(id)
             secret = self.options.webhook_secret or (self._keys.get(job.key) if job is not None else None)
-            # it may have been cancelled or deleted meanwhile
+            # It may have been cancelled or deleted meanwhile. And the state file has fingerprints, no keys of
+            # users: after a restart nothing is sent for those, because nobody could check the signature.
             if job is None or secret is None or all(event != each for _, each in webhooks.due_times(job)):
                 continue
             body = prediction_bytes(job, now, origin or job.origin, self.options, self.catalogue)

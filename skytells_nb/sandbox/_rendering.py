@@ -119,6 +119,7 @@ class RenderCache:
         self._size = 0
         self._ahead: set[asyncio.Future[bytes]] = set()
         self._drawing: dict[tuple[str, str, int], asyncio.Task[bytes]] = {}
+        # Of a class, so many files of each learner at a time, or a batch of one would hold up all others.
         self._turns: defaultdict[str, asyncio.Semaphore] = defaultdict(
             lambda: asyncio.Semaphore(at_once or 10_000)
         )

@@ -99,6 +99,8 @@ class StateFile:
     def _prepare(self) -> None:
         """Lock the file, see whose it is before anything is changed, and make its tables if it is new."""
         db = self._db
+        # Held until the file is closed, so that two sandboxes never serve one state; the operating system
+        # takes the lock from a process that dies.
         db.execute("PRAGMA locking_mode = EXCLUSIVE")
         (owner,) = db.execute("PRAGMA application_id").fetchone()
         (version,) = db.execute("PRAGMA user_version").fetchone()
@@ -112,6 +114,7 @@ class StateFile:
                 f"{self.path} was written by a newer sandbox (version {version}, this one reads {VERSION}); "
                 "nothing was changed. Update skytells-nb, or choose another path."
             )
+        # Each change outlives the process; only a power cut may take the last ones (sqlite.org/wal.html).
         db.execute("PRAGMA journal_mode = WAL")
         db.execute("PRAGMA synchronous = NORMAL")
         db.execute("BEGIN IMMEDIATE")
@@ -346,7 +349,7 @@ class State:
                 job = Job.from_record(json.loads(record))
                 self._take_in(job)
                 self._last = job.created
-        self.remember("seed", self.seed)
+        self.remember("seed", self.seed)  # key and ids follow from it, and are to be the same next time
 
     def _take_in(self, job: Job) -> None:
         self.jobs[job.id] = self._shelves[job.account][job.id] = job

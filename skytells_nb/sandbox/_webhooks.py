@@ -37,7 +37,7 @@ RETRIES: Final = (0.5, 2.0)
 #: What each spelling of an event stands for. In the filter form ``completed`` means every end.
 EVENTS: Final[dict[str, tuple[str, ...]]] = {
     **{
-        f"{prefix}{event}": (event.replace("ll", "l"),)
+        f"{prefix}{event}": (event.replace("ll", "l"),)  # both spellings of an end (contradiction 6)
         for prefix in ("prediction.", "")
         for event in ("started", "succeeded", "failed", "cancelled", "canceled")
     },

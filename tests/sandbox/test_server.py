@@ -216,7 +216,7 @@ def test_a_slow_answer_comes_late_but_was_accepted_at_once(serve, client_of):
     server.faults.next("slow", seconds=30)
     with pytest.raises(httpx.ReadTimeout):
         client_of(server, timeout=0.2).post("/predictions", json=FOX)
-    assert server.billed == 1
+    assert len(wait_for(lambda: server.core.billed, 1)) == 1
 
 
 def test_a_file_can_be_cut_short(serve, client_of):

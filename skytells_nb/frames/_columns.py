@@ -11,7 +11,8 @@ both ways always agree (a property test holds them together).
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from operator import itemgetter
+from itertools import chain, repeat
+from operator import contains, itemgetter
 from typing import Any, Final
 
 import numpy as np
@@ -77,6 +78,9 @@ _FIELDS: Final = (
     "metrics", "metadata",
 )  # fmt: skip
 _PICK: Final = itemgetter(*_FIELDS)
+_CACHED: Final = 500
+"""Raw objects that are read at a time, as many as a processor's own cache holds: by the four thousand they
+take half as long again, since each look into an object waits for the memory."""
 _TIMES: Final = ("created_at", "started_at", "completed_at")
 _UNCHANGED: Final = (
     "id", "model", "model_type", "status", "output", "error", "prompt", "origin", "input"
@@ -92,13 +96,14 @@ def read_rows(rows: Sequence[Any], before: int) -> Iterable[Chunk]:
 
     ``before`` is how many were read earlier, for the error over a row that is no prediction.
     """
-    # The API's objects, as a listing's are, are looked at together, not one by one.
-    if (
-        set(map(type, rows)) == {dict}
-        and _OF_FRAME.isdisjoint(set().union(*rows))
-        and all(type(row.get("id")) is str and row["id"] for row in rows)
-    ):
-        yield _completed(from_raws(rows))
+    parts = []
+    for at in range(0, len(rows), _CACHED):
+        part = _read_listed(rows[at : at + _CACHED])
+        if part is None:
+            break
+        parts.append(part)
+    else:
+        yield _completed(_joined(parts))
         return
     readers = [_reader(row, before + at) for at, row in enumerate(rows)]
     begin = 0
@@ -148,60 +153,100 @@ def _seconds_between(begin: Array, end: Array) -> Array:
     return seconds
 
 
-# From the API's own objects.
+# From the API's own objects. Nearly all of a listing's have one shape, so a column is first asked as a whole,
+# by `map`, whether its values are as documented: that takes a tenth of the time of asking each in a loop.
+
+
+def _each(rows: Sequence[Mapping[str, Any]], name: str) -> list[Any]:
+    try:
+        return list(map(itemgetter(name), rows))
+    except KeyError:
+        return [row.get(name) for row in rows]
+
+
+def _have(rows: Sequence[Mapping[str, Any]], name: str) -> bool:
+    return any(map(contains, rows, repeat(name)))
+
+
+def _all_are(kind: type, values: Iterable[object]) -> bool:
+    return set(map(type, values)) == {kind}
+
+
+def _read_listed(rows: Sequence[Any]) -> Chunk | None:
+    """Read raw objects together, as those of a listing are; None where one of them is something else."""
+    if not _all_are(dict, rows):
+        return None
+    try:
+        fields: dict[str, Any] = dict(zip(_FIELDS, zip(*map(_PICK, rows), strict=True), strict=True))
+    except KeyError:
+        if any(_have(rows, name) for name in _OF_FRAME):
+            return None
+        fields = {name: _each(rows, name) for name in _FIELDS}
+    ids = fields["id"]
+    return _read_fields(rows, fields) if _all_are(str, ids) and all(ids) else None
+
+
+def _joined(parts: Sequence[Chunk]) -> Chunk:
+    columns = {name: [part[name] for part in parts] for name in parts[0]}
+    return {
+        name: np.concatenate(each) if isinstance(each[0], np.ndarray) else list(chain.from_iterable(each))
+        for name, each in columns.items()
+    }
 
 
 def from_raws(raws: Sequence[Mapping[str, Any]]) -> Chunk:
-    try:  # one look into each object, where all have every documented field
-        fields: dict[str, Any] = dict(zip(_FIELDS, zip(*map(_PICK, raws), strict=True), strict=True))
-    except KeyError:
-        fields = {name: [raw.get(name) for raw in raws] for name in _FIELDS}
-    field = fields.__getitem__
+    return _read_fields(raws, {name: [raw.get(name) for raw in raws] for name in _FIELDS})
 
+
+def _read_fields(raws: Sequence[Mapping[str, Any]], fields: Mapping[str, Sequence[Any]]) -> Chunk:
+    field = fields.__getitem__
     metrics = [found if type(found) is dict else {} for found in field("metrics")]
     inputs = [found if type(found) is dict else None for found in field("input")]
+    prompts = [None if each is None else each.get("prompt") for each in inputs]
     cost, currency = _bills(raws, metrics, field("metadata"))
     model, model_type = _models(raws, field("model"))
-    # Each spelling is translated once.
-    words = {each: status_from_wire(each) for each in {each for each in field("status") if type(each) is str}}
-    status = [words[each] if type(each) is str else status_from_wire(each) for each in field("status")]
+    status = _statuses(field("status"))
     return {
         "id": list(field("id")),
         "model": model,
         "model_type": model_type,
         "status": status,
         **{name: read_times(field(name)) for name in _TIMES},
-        "predict_s": _numbers([each.get("predict_time") for each in metrics]),
-        "total_s": _numbers([each.get("total_time") for each in metrics]),
+        "predict_s": _numbers(_each(metrics, "predict_time")),
+        "total_s": _numbers(_each(metrics, "total_time")),
         "cost": cost,
         "currency": currency,
-        "output": [
-            _outputs(raw, value, word) for raw, value, word in zip(raws, field("output"), status, strict=True)
-        ],
-        "error": [
-            None if word == "succeeded" and not raw.get("error") else parse_error(raw)
-            for raw, word in zip(raws, status, strict=True)
-        ],
-        "prompt": _texts([None if each is None else each.get("prompt") for each in inputs]),
+        "output": _outputs(raws, field("output"), status),
+        "error": _errors(raws, status),
+        "prompt": _texts(prompts),
         "source": _texts(field("source")),
         "origin": [None] * len(raws),
         "input": inputs,
     }
 
 
+def _statuses(values: Sequence[Any]) -> list[Status]:
+    if not _all_are(str, values):
+        return [status_from_wire(each) for each in values]
+    words = {each: status_from_wire(each) for each in set(values)}
+    return [words[each] for each in values]
+
+
 def _bills(
     raws: Sequence[Mapping[str, Any]], metrics: Sequence[dict[str, Any]], metadata: Sequence[Any]
 ) -> tuple[list[float | None], list[str | None]]:
     """Read costs and currencies, whether the bill is under ``metadata`` or ``metrics`` (section 6)."""
-    bills = []
-    for raw, inner, outer in zip(raws, metrics, metadata, strict=True):
-        if "billing" not in inner and "credits_used" not in inner:
-            bill = outer.get("billing") if type(outer) is dict else None
-        else:
-            alone = type(outer) is not dict or ("billing" not in outer and "credits_used" not in outer)
-            bill = inner.get("billing") if alone else None
-        bills.append(bill if type(bill) is dict else parse_billing(raw))
-    amounts = [bill.get("credits_used") for bill in bills]
+    outer = [found if type(found) is dict else {} for found in metadata]
+    for place, other in ((outer, metrics), (metrics, outer)):
+        if not (_have(other, "billing") or _have(other, "credits_used")):
+            bills = _each(place, "billing")
+            break
+    else:
+        bills = [None] * len(raws)
+    if not _all_are(dict, bills):
+        pairs = zip(bills, raws, strict=True)
+        bills = [bill if type(bill) is dict else parse_billing(raw) for bill, raw in pairs]
+    amounts = _each(bills, "credits_used")
     costs = [each if type(each) is float and 1e-9 < each < 1e9 else _cost(each) for each in amounts]
     return costs, _currencies(bills, costs)
 
@@ -213,7 +258,9 @@ def _cost(value: object) -> float | None:
 
 def _currencies(bills: Sequence[Mapping[str, Any]], costs: Sequence[float | None]) -> list[str | None]:
     """Return the currencies as billed, else US dollars, as one credit is taken (section 8.4)."""
-    named = [bill.get("currency") for bill in bills]
+    if not _have(bills, "currency"):
+        return [None if cost is None else "USD" for cost in costs]
+    named = _each(bills, "currency")
     codes = {each: each.strip().upper() for each in {each for each in named if type(each) is str}}
     codes |= {each: "USD" for each, code in codes.items() if code in ("", "CREDIT", "CREDITS")}
     return [
@@ -225,9 +272,9 @@ def _currencies(bills: Sequence[Mapping[str, Any]], costs: Sequence[float | None
 def _models(
     raws: Sequence[Mapping[str, Any]], given: Sequence[Any]
 ) -> tuple[list[str | None], list[str | None]]:
-    if set(map(type, given)) == {dict} and set(map(len, given)) == {2}:  # as documented: looked at together
-        named, typed = ([model.get(name) for model in given] for name in ("name", "type"))
-        if {*map(type, named), *map(type, typed)} == {str} and all(typed):
+    if _all_are(dict, given) and set(map(len, given)) == {2}:  # as documented: a name and a type
+        named, typed = _each(given, "name"), _each(given, "type")
+        if _all_are(str, named) and _all_are(str, typed) and all(typed):
             return named, typed
     names: list[str | None] = []
     kinds: list[str | None] = []
@@ -242,25 +289,44 @@ def _models(
     return names, kinds
 
 
-def _texts(values: Sequence[object]) -> list[str | None]:
+def _texts(values: Sequence[object]) -> list[Any]:
     return [each if isinstance(each, str) else None for each in values]
 
 
 def _numbers(values: Sequence[object]) -> Array:
-    if set(map(type, values)) != {float}:
+    if not _all_are(float, values):
         values = [each if type(each) is float else parse_number(each) for each in values]
     found = np.array(values, dtype="float64")
     found[~np.isfinite(found)] = np.nan
     return found
 
 
-def _outputs(raw: Mapping[str, Any], value: Any, status: Status) -> list[str] | None:
-    if value is None:
-        return find_outputs(raw) if status == "succeeded" else None
-    only = value[0] if type(value) is list and len(value) == 1 else None
-    if type(only) is str and only.startswith("http") and " " not in only and only.strip() == only:
-        return [only]
-    return parse_outputs(value)
+def _outputs(
+    raws: Sequence[Mapping[str, Any]], values: Sequence[Any], statuses: Sequence[Status]
+) -> list[list[str] | None]:
+    given = [value for value in values if value is not None]
+    read: Iterable[list[str] | None] = map(parse_outputs, given)
+    if _all_are(list, given) and set(map(len, given)) == {1}:  # one address each, as most models give
+        addresses = [value[0] for value in given]
+        if _all_are(str, addresses):
+            joined = "".join(f"\0{address}" for address in addresses)
+            count = joined.count("\0")
+            if count == len(given) == joined.count("\0http") and joined.split() == [joined]:
+                read = ([address] for address in addresses)
+    found = iter(read)
+    return [
+        next(found) if value is not None else find_outputs(raw) if status == "succeeded" else None
+        for raw, value, status in zip(raws, values, statuses, strict=True)
+    ]
+
+
+def _errors(raws: Sequence[Mapping[str, Any]], statuses: Sequence[Status]) -> list[str | None]:
+    if set(statuses) == {"succeeded"} and not _have(raws, "error"):
+        return [None] * len(raws)
+    return [
+        None if word == "succeeded" and not raw.get("error") else parse_error(raw)
+        for raw, word in zip(raws, statuses, strict=True)
+    ]
 
 
 # From predictions, and from an archive.

@@ -112,7 +112,7 @@ class Categories:
                     known[shown] = len(self._words)
                     self._words.append(shown)
                 known[word] = known[shown]
-        return np.array([known[word] for word in words], dtype="int32")
+        return np.fromiter(map(known.__getitem__, words), dtype="int32", count=len(words))
 
     def column(self, codes: Array) -> pd.Categorical:
         """Return the column of all the numbers so far."""

@@ -185,6 +185,32 @@ def test_a_column_of_times_reads_as_each_of_them_does(stamp: str, others: list[A
     pd.testing.assert_series_equal(predictions_frame(raws)["created_at"], through["created_at"])
 
 
+@pytest.mark.parametrize(
+    "odd",
+    [
+        FAILED,
+        {"id": "only"},
+        {**FINISHED, "metrics": {"billing": {"credits_used": 0.5, "currency": "EUR"}}},
+        {**FINISHED, "output": ["https://h/a.png\0http://h/b.png"]},
+        {**FINISHED, "output": ["data:image/png;base64,AA=="]},
+        {**FINISHED, "output": [" https://h/a.png"]},
+        {**FINISHED, "error": "half of it failed"},
+        {**FINISHED, "status": 7, "model": "truefusion"},
+    ],
+    ids=["failed", "bare", "bill elsewhere", "two in one", "data", "spaces", "error", "wrong kinds"],
+)
+def test_one_odd_row_among_hundreds_reads_as_it_does_alone(odd: dict[str, Any]):
+    rows = [{**FINISHED, "id": str(at)} for at in range(1_001)]
+    rows[700] = {**odd, "id": "odd"}
+    frame, alone = predictions_frame(rows), predictions_frame([rows[700]])
+    usual = predictions_frame([rows[0]])
+    for name in COLUMNS[1:]:
+        together = frame[name].astype(object)
+        for at, expected in ((700, alone), (0, usual), (1_000, usual)):
+            value, known = together[at], expected[name].astype(object)[0]
+            assert (value == known) is True or (pd.isna(value) and pd.isna(known)), (name, at, value, known)
+
+
 def test_half_a_surrogate_pair_does_no_harm():
     raw = {"id": "a", "input": {"prompt": "\ud83d"}, "model": "\udc00", "output": ["\udfff"]}
     frame = predictions_frame([raw])

@@ -30,8 +30,17 @@ from ..formatting import format_cost, format_count, money_unit
 from ..models import AnsweringRoute, ChatCompletion, Model, Response
 from ..spending import Budget, as_observers, own_budget
 from ._codegen import Upload, connect_line, in_a_file, literal, take_files
-from ._results import StaticOutput, Summarized, describe
-from ._views import Layouts, click_hint, code_html, heading_html, ipykernel_version, style_sheet
+from ._views import (
+    Layouts,
+    StaticOutput,
+    Summarized,
+    click_hint,
+    code_html,
+    describe,
+    heading_html,
+    ipykernel_version,
+    style_sheet,
+)
 
 _PICTURE: Final = 96
 _PICTURE_BYTES: Final = 12_000

@@ -11,7 +11,6 @@ import json
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from mimetypes import guess_extension
 from pathlib import Path
 from typing import Any, Final, Self
@@ -101,13 +100,6 @@ def to_python(model: str, input: Mapping[str, Any], *, connect: str = "sky.conne
     return f"{system}{paths}import skytells_nb as sky\n\n{code}"
 
 
-@dataclass(frozen=True, slots=True)
-class _Unsaved:
-    """A file that is yet to be written, by its name."""
-
-    name: str
-
-
 def in_a_file(value: Any, name: str, named: list[str]) -> Any:
     """Replace pictures and bytes, which no code can spell, by files of a name that tells what they are.
 
@@ -123,11 +115,11 @@ def in_a_file(value: Any, name: str, named: list[str]) -> Any:
     if isinstance(value, Upload):
         named.append(value.name)
     elif isinstance(value, bytes):
-        value = _Unsaved(name + (guess_extension(sniff(value[:4096]) or "") or ".bin"))
-        named.append(value.name)
+        value = Path(name + (guess_extension(sniff(value[:4096]) or "") or ".bin"))
+        named.append(str(value))
     elif hasattr(value, "shape") or (hasattr(value, "mode") and hasattr(value, "save")):
-        value = _Unsaved(f"{name}.png")
-        named.append(value.name)
+        value = Path(f"{name}.png")
+        named.append(str(value))
     return value
 
 
@@ -147,8 +139,6 @@ def literal(value: Any, indent: int = 0) -> str:
         return written if written.isprintable() else repr(value)
     if isinstance(value, Prediction):
         return f"client.predictions.get({literal(value.id)})"
-    if isinstance(value, _Unsaved):
-        return f"Path({literal(value.name)})"
     if isinstance(value, Path):
         return f"Path({literal(os.fspath(value))})"
     if inspect.isroutine(value):

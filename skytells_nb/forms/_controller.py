@@ -28,7 +28,7 @@ from ..models import Model, Prediction, PredictionList, Status
 from ..pricing import Estimate, estimate
 from ..schema import NEEDED
 from ..spending import Budget, as_observers
-from ._results import NOT_SENT, Drawings, ErrorMessage, describe, draw
+from ._views import NOT_SENT, Drawings, ErrorMessage, describe, draw
 
 _DEBOUNCE: Final = 0.06
 _log: Final = logging.getLogger(__name__)

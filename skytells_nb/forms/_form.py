@@ -27,7 +27,7 @@ from ._codegen import connect_line, to_json, to_python
 from ._controller import FormController, FormState, unavailable
 from ._fields import Field, Rule, fields_from_schema, select_fields
 from ._fieldset import Fieldset
-from ._results import NOT_SENT, Results, Summarized
+from ._views import NOT_SENT, Results, Summarized
 
 if TYPE_CHECKING:
     from ._skin import FormSkin

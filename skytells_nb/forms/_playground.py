@@ -23,8 +23,7 @@ from ..spending import Budget, own_budget
 from ._chat import Chat
 from ._controller import unavailable
 from ._form import PromptForm
-from ._results import Results, Summarized, describe
-from ._views import Layouts, style_sheet
+from ._views import Layouts, Results, Summarized, describe, style_sheet
 
 _ROWS: Final = 14
 

@@ -18,7 +18,7 @@ import traitlets
 
 from ..exceptions import SkytellsError
 from ..schema import UNSET, is_same, to_plain
-from ._controls.plain import lines_of, text_of_lines
+from ._controls import lines_of, text_of_lines
 from ._fields import Field
 
 if TYPE_CHECKING:

@@ -137,7 +137,7 @@ class TestGenerating:
         def broken(_: sky.Prediction) -> Any:
             raise OSError("disk full")
 
-        monkeypatch.setattr("skytells_nb.forms._results.to_html", broken)
+        monkeypatch.setattr("skytells_nb.forms._views.to_html", broken)
         form = PromptForm("truefusion-edge", client=client)
         form.value = {"prompt": "a fox"}
         form.submit()

@@ -18,8 +18,7 @@ import skytells_nb as sky
 from skytells_nb.exceptions import InvalidInputError
 from skytells_nb.forms import Playground, PromptForm
 from skytells_nb.forms._playground import find_models
-from skytells_nb.forms._results import Results, draw
-from skytells_nb.forms._views import Layouts
+from skytells_nb.forms._views import Layouts, Results, draw
 
 from .conftest import control, note, until
 

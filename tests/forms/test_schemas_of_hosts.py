@@ -12,7 +12,7 @@ import pytest
 import skytells_nb as sky
 from skytells_nb.forms import Field, PromptForm, fields_from_schema
 from skytells_nb.forms._controls import Control
-from skytells_nb.forms._controls.nested import Group, Places, RowList, Variants
+from skytells_nb.forms._fieldset import Group, Places, RowList, Variants
 from skytells_nb.schema import check
 
 from .schemas import EXAMPLES, URL, Example

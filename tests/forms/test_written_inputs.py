@@ -14,8 +14,7 @@ from PIL import Image
 
 from skytells_nb import exceptions
 from skytells_nb.forms._codegen import Secret, Upload, literal, to_json, to_python
-from skytells_nb.forms._results import describe
-from skytells_nb.forms._views import click_hint
+from skytells_nb.forms._views import click_hint, describe
 
 INPUTS: list[Any] = [
     {},

@@ -12,14 +12,14 @@ from typing import Any, Final
 
 import ipywidgets as w
 
-from ...archive import LARGEST, decode_data_uri
-from ...filetypes import HEAD, file_type, path_of
-from ...formatting import format_bytes
-from ...models import Prediction
-from ...pictures import PictureError, decode
-from ...schema import UNSET
-from .._codegen import Upload, take_files
-from .plain import Control, UnsupportedValueError
+from ..archive import LARGEST, decode_data_uri
+from ..filetypes import HEAD, file_type, path_of
+from ..formatting import format_bytes
+from ..models import Prediction
+from ..pictures import PictureError, decode
+from ..schema import UNSET
+from ._codegen import Upload, take_files
+from ._controls import Control, UnsupportedValueError
 
 _IN_COLAB: Final = 1_000_000
 _SIDE: Final = 96
@@ -40,12 +40,12 @@ class MediaInput(Control):
     def build(self) -> None:
         kind = self.field.accept.removesuffix("/*") or "file"
         self.hint = f"A URL, a path, or an upload of up to {_megabytes(largest_upload())} MB."
-        self.box = w.Text(
-            **self.accessible_traits(
-                placeholder=self.field.placeholder or f"https://… or path/to/{kind}",
-                continuous_update=False,
-                layout=self.layouts.growing,
-            )
+        self.box = self.make(
+            w.Text,
+            self._typed,
+            placeholder=self.field.placeholder or f"https://… or path/to/{kind}",
+            continuous_update=False,
+            layout=self.layouts.growing,
         )
         self.upload = w.FileUpload(
             accept=self.field.accept,
@@ -55,7 +55,6 @@ class MediaInput(Control):
             _dom_classes=("sky-upload",),
         )
         self.preview = self.layouts.html()
-        self.box.observe(lambda change: self._typed(change["new"]), "value")
         self.upload.observe(self._uploaded, "value")
         row = w.HBox([self.box, self.upload], layout=self.layouts.wide, _dom_classes=("sky-row",))
         self.widget = w.VBox([row, self.preview], layout=self.layouts.wide)
@@ -110,7 +109,7 @@ class MediaInput(Control):
         self._preview(value)
 
     def _preview(self, value: Any) -> None:
-        from ...display import data_uri, make_thumbnail
+        from ..display import data_uri, make_thumbnail
 
         name, data = ("", b"") if value is UNSET else _described(value)
         picture = ""
@@ -122,9 +121,7 @@ class MediaInput(Control):
             picture = value
         image = f'<img src="{escape(picture)}" alt="{escape(self.field.label)}">' if picture else ""
         caption = f'<span class="sky-muted">{escape(name)}</span>' if name else ""
-        html = f'<div class="sky-file">{image}{caption}</div>' if image or caption else ""
-        if self.preview.value != html:
-            self.preview.value = html
+        self.preview.value = f'<div class="sky-file">{image}{caption}</div>' if image or caption else ""
 
 
 def _read(typed: str) -> tuple[Any, str]:

@@ -19,10 +19,10 @@ from typing import Any, Final
 
 import ipywidgets as w
 
-from ...schema import UNSET, is_same
-from .._codegen import Secret, literal
-from .._fields import Field, range_text
-from .._views import Layouts, set_classes
+from ..schema import UNSET, is_same
+from ._codegen import Secret, literal
+from ._fields import Field, range_text
+from ._views import Layouts, set_classes
 
 _BREAKS = frozenset("\r\n\v\f\x1c\x1d\x1e\x85\u2028\u2029")
 
@@ -87,14 +87,23 @@ class Control(ABC):
             self.value, self.problem, self.remark = value, problem, ""
             self._changed()
 
-    def accessible_traits(self, **more: Any) -> dict[str, Any]:
-        """Return the traits by which assistive technology knows the name of a control."""
-        return {
-            "description": self.field.label,
-            "style": self.layouts.text_style,
-            "_dom_classes": ("sky-labelled", *more.pop("classes", ())),
-            **more,
-        }
+    def edited_list(self, items: Any, problem: str = "") -> None:
+        """Take a list or a dict: an empty one is sent where its key is needed, or has another default."""
+        kept = items or self.field.required or self.field.default is not UNSET
+        self.edited(items if kept else UNSET, problem)
+
+    def make(
+        self, kind: Any, changed: Callable[[Any], object], classes: tuple[str, ...] = (), **traits: Any
+    ) -> Any:
+        """Make a widget that tells its new value; assistive technology knows it by the field's label."""
+        widget = kind(
+            description=self.field.label,
+            style=self.layouts.text_style,
+            _dom_classes=("sky-labelled", *classes),
+            **{"layout": self.layouts.wide, **traits},
+        )
+        widget.observe(lambda change: changed(change["new"]), "value")
+        return widget
 
 
 class TextLine(Control):
@@ -108,14 +117,9 @@ class TextLine(Control):
         self.widget = w.VBox([self.make_box(1)], layout=self.layouts.wide)
 
     def make_box(self, rows: int) -> Any:
-        traits = self.accessible_traits(
-            placeholder=self.field.placeholder,
-            layout=self.layouts.wide,
-            continuous_update=True,
-            classes=("sky-prompt",) if self.field.place == "prompt" else (),
-        )
-        self.box = w.Text(**traits) if rows == 1 else w.Textarea(**traits, rows=rows)
-        self.box.observe(lambda change: self._typed(change["new"]), "value")
+        kind, traits = (w.Text, {}) if rows == 1 else (w.Textarea, {"rows": rows})
+        classes = ("sky-prompt",) if self.field.place == "prompt" else ()
+        self.box = self.make(kind, self._typed, classes, placeholder=self.field.placeholder, **traits)
         return self.box
 
     def _typed(self, text: str) -> None:
@@ -141,14 +145,13 @@ class Suggestions(Control):
     """A text with suggestions."""
 
     def build(self) -> None:
-        self.widget = w.Combobox(
+        self.widget = self.make(
+            w.Combobox,
+            lambda text: self.edited(text or UNSET),
+            placeholder=self.field.placeholder,
             options=[label for label, _ in self.field.choices],
             ensure_option=False,
-            **self.accessible_traits(
-                placeholder=self.field.placeholder, layout=self.layouts.wide, continuous_update=True
-            ),
         )
-        self.widget.observe(lambda change: self.edited(change["new"] or UNSET), "value")
 
     def display(self, value: Any) -> None:
         if value is not UNSET and (not isinstance(value, str) or _BREAKS & set(value)):
@@ -160,16 +163,9 @@ class Lines(Control):
     """A list of texts, one a line; as a JSON list where one of them has line breaks or edge spaces."""
 
     def build(self) -> None:
-        self.widget = w.Textarea(
-            **self.accessible_traits(
-                placeholder="one a line", layout=self.layouts.wide, rows=3, continuous_update=True
-            )
+        self.widget = self.make(
+            w.Textarea, lambda text: self.edited_list(lines_of(text)), placeholder="one a line", rows=3
         )
-        self.widget.observe(lambda change: self._typed(change["new"]), "value")
-
-    def _typed(self, text: str) -> None:
-        none = [] if self.field.required or self.field.default is not UNSET else UNSET
-        self.edited(lines_of(text) or none)
 
     def display(self, value: Any) -> None:
         items = [] if value is UNSET else value
@@ -206,16 +202,13 @@ class Password(Control):
     """A secret: taken out of the box as soon as it is typed, so that no saved widget state has it."""
 
     def build(self) -> None:
-        self.widget = w.Password(**self.accessible_traits(layout=self.layouts.wide, continuous_update=False))
-        self.widget.observe(self._take, "value")
+        self.widget = self.make(w.Password, self._take, continuous_update=False)
 
-    def _take(self, change: Any) -> None:
-        if not change["new"]:
-            return
-        secret = Secret.of(change["new"], self.field.name)
-        self.widget.value = ""
-        self._explain(True)
-        self.edited(secret)
+    def _take(self, typed: str) -> None:
+        if typed:
+            self.widget.value = ""
+            self._explain(True)
+            self.edited(Secret.of(typed, self.field.name))
 
     def _explain(self, is_set: bool) -> None:
         text = "set, and not shown; type to replace it" if is_set else self.field.placeholder or "not set"
@@ -234,8 +227,7 @@ class Colour(Control):
     """A colour; the black that it begins with is not sent."""
 
     def build(self) -> None:
-        self.widget = w.ColorPicker(value="#000000", **self.accessible_traits(layout=self.layouts.natural))
-        self.widget.observe(lambda change: self.edited(change["new"]), "value")
+        self.widget = self.make(w.ColorPicker, self.edited, value="#000000", layout=self.layouts.natural)
 
     def display(self, value: Any) -> None:
         try:
@@ -250,16 +242,7 @@ class Json(Control):
     def build(self) -> None:
         kind = self.field.source.kind if self.field.source is not None else "object"
         hint = self.field.placeholder or {"array": "[ … ]", "object": "{ … }"}.get(kind, "JSON")
-        self.widget = w.Textarea(
-            **self.accessible_traits(
-                placeholder=hint,
-                layout=self.layouts.wide,
-                rows=3,
-                continuous_update=True,
-                classes=("sky-json",),
-            )
-        )
-        self.widget.observe(lambda change: self._typed(change["new"]), "value")
+        self.widget = self.make(w.Textarea, self._typed, ("sky-json",), placeholder=hint, rows=3)
 
     def _typed(self, text: str) -> None:
         if not text.strip():
@@ -325,14 +308,8 @@ class Number(Control):
         field, bounded = self.field, self.field.kind == "slider"
         self._following = False
         self._stop: float | None = None
-        self.box = w.Text(
-            **self.accessible_traits(
-                placeholder=field.placeholder,
-                continuous_update=True,
-                layout=self.layouts.beside_slider if bounded else self.layouts.narrow,
-            )
-        )
-        self.box.observe(lambda change: self._typed(change["new"]), "value")
+        layout = self.layouts.beside_slider if bounded else self.layouts.narrow
+        self.box = self.make(w.Text, self._typed, placeholder=field.placeholder, layout=layout)
         self.slider: Any = None
         self.widget = self.box
         if bounded:
@@ -343,7 +320,6 @@ class Number(Control):
                 max=field.high,
                 step=field.step,
                 readout=False,
-                continuous_update=True,
                 layout=self.layouts.growing,
                 style=self.layouts.slider_style,
                 tooltip=field.label,
@@ -434,7 +410,7 @@ def _number(typed: str) -> int | float | None:
     return int(exact) if exact == exact.to_integral_value() and "." not in text else float(exact)
 
 
-def chooser(control: Control, labels: Sequence[str], *, free: bool) -> Any:
+def chooser(control: Control, labels: Sequence[str], changed: Callable[[Any], object], *, free: bool) -> Any:
     """Make a widget to choose one of several by position, -1 for none: a few buttons, or a drop-down.
 
     Widgets are given positions, since values may be of any type and equal across types (1 and True).
@@ -444,14 +420,16 @@ def chooser(control: Control, labels: Sequence[str], *, free: bool) -> Any:
     first = -1 if free else None
     layouts = control.layouts
     if len(labels) <= 4 and sum(len(label) + 3 for label in labels) <= 44:
-        return w.ToggleButtons(
+        buttons = w.ToggleButtons(
             options=options,
             value=first,
             layout=layouts.wide,
             style=layouts.buttons_style,
             tooltip=control.field.label,
         )
-    return w.Dropdown(options=options, value=first, **control.accessible_traits(layout=layouts.natural))
+        buttons.observe(lambda change: changed(change["new"]), "value")
+        return buttons
+    return control.make(w.Dropdown, changed, options=options, value=first, layout=layouts.natural)
 
 
 def _position(values: Sequence[Any], value: Any) -> int:
@@ -467,9 +445,8 @@ class Select(Control):
     def build(self) -> None:
         field = self.field
         free = field.default is UNSET and not field.required
-        self.widget = chooser(self, [label for label, _ in field.choices], free=free)
+        self.widget = chooser(self, [label for label, _ in field.choices], self._chosen, free=free)
         self._nothing = self.widget.value
-        self.widget.observe(lambda change: self._chosen(change["new"]), "value")
 
     def _chosen(self, at: int | None) -> None:
         self.edited(UNSET if at is None or at < 0 else self.field.choices[at][1])
@@ -509,10 +486,9 @@ class MultiSelect(Control):
         self._boxes: list[Any] = []
         if len(choices) > 6:
             options = [(label, at) for at, (label, _) in enumerate(choices)]
-            self.widget = w.SelectMultiple(
-                options=options, rows=min(8, len(options)), **self.accessible_traits(layout=self.layouts.wide)
+            self.widget = self.make(
+                w.SelectMultiple, lambda _: self._chosen(), options=options, rows=min(8, len(options))
             )
-            self.widget.observe(lambda _: self._chosen(), "value")
             return
         for label, _ in choices:
             box = w.Checkbox(description=label, indent=False, layout=self.layouts.button)
@@ -527,11 +503,8 @@ class MultiSelect(Control):
         before = self._positions(self.field.default if self.value is UNSET else self.value)
         kept = [at for at in before if at in marked]
         chosen = [*kept, *(at for at in marked if at not in kept)]
-        if not chosen and not self.field.required and self.field.default is UNSET:
-            self.edited(UNSET)
-        else:
-            self.edited([self.field.choices[at][1] for at in chosen])
-            self._explain()
+        self.edited_list([self.field.choices[at][1] for at in chosen])
+        self._explain()
 
     def _positions(self, value: Any) -> list[int]:
         try:

@@ -73,14 +73,10 @@ class StateFile:
 
     def write(self, *changes: tuple[str, Sequence[Any]]) -> None:
         """Make changes, all of them or none."""
-        self._db.execute("BEGIN")
-        try:
+        with self._db:  # commits, or takes all of them back, also where the commit itself fails
+            self._db.execute("BEGIN")
             for statement, values in changes:
                 self._db.execute(statement, values)
-        except BaseException:
-            self._db.execute("ROLLBACK")
-            raise
-        self._db.execute("COMMIT")
 
     def close(self) -> None:
         """Close the file; its write-ahead log is folded in."""

@@ -26,7 +26,7 @@ def decoded(content):
         )
 
 
-def test_a_clip_is_an_mp4_that_browsers_play():
+def test_a_clip_is_an_mp4_that_browsers_play_and_moves():
     content, mime = draw("video", SEA)
     assert (mime, "mp4") == file_type("video") == ("video/mp4", "mp4")
     assert content[4:8] == b"ftyp"
@@ -35,18 +35,13 @@ def test_a_clip_is_an_mp4_that_browsers_play():
     assert seconds == pytest.approx(2, abs=0.1)
     assert {picture.shape for picture in pictures} == {(360, 640, 3)}
     assert len(pictures) == count == 48
-
-
-def test_a_clip_moves():
-    _, pictures, _ = decoded(draw("video", SEA)[0])
-    first, last = pictures[0].astype(float), pictures[-1].astype(float)
-    assert np.abs(first - last).mean() > 3
+    assert np.abs(pictures[0].astype(float) - pictures[-1].astype(float)).mean() > 3
 
 
 @pytest.mark.parametrize("name", ["duration_seconds", "seconds", "duration"])
 def test_every_spelling_of_a_clip_s_length_is_read(name):
-    _, _, seconds = decoded(draw("video", {"prompt": "a lake", name: 1, "aspect_ratio": "1:1"})[0])
-    assert seconds == pytest.approx(1, abs=0.1)
+    _, _, seconds = decoded(draw("video", {"prompt": "a lake", name: 0.5, "aspect_ratio": "4:1"})[0])
+    assert seconds == pytest.approx(0.5, abs=0.1)
 
 
 def test_no_clip_is_longer_than_half_a_minute():

@@ -139,6 +139,21 @@ def test_a_file_in_use_is_refused(tmp_path):
     journal.close()
 
 
+def test_a_change_whose_commit_fails_is_taken_back_and_the_next_one_is_made(tmp_path):
+    journal = StateFile(tmp_path / "sandbox.db")
+    for statement in (
+        "PRAGMA foreign_keys = ON",
+        "CREATE TABLE one (id INTEGER PRIMARY KEY)",
+        "CREATE TABLE two (id INTEGER REFERENCES one DEFERRABLE INITIALLY DEFERRED)",
+    ):
+        journal._db.execute(statement)
+    with pytest.raises(sqlite3.IntegrityError):
+        journal.write(("INSERT INTO two VALUES (?)", (7,)))  # refused at the commit alone
+    journal.write(("INSERT INTO one VALUES (?)", (7,)))
+    assert (journal.read("SELECT * FROM one"), journal.read("SELECT * FROM two")) == ([(7,)], [])
+    journal.close()
+
+
 def test_a_folder_that_is_not_there_is_refused(tmp_path):
     with pytest.raises(StateError, match="cannot be used"):
         Server(state=tmp_path / "nowhere" / "sandbox.db").start()

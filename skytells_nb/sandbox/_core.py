@@ -308,7 +308,7 @@ class Core:
             del headers["date"]
         if route.name in API_ROUTES:
             limit = self.options.concurrency
-            running = 0 if limit is None else self.state.running(now, account.name)
+            running = 0 if limit is None else len(self.state.running(now, account.name))
             bucket = response.bucket or account.bucket()
             headers |= rate_headers(self.options.rate_headers, bucket, limit, running, now)
 

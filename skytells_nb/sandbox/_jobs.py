@@ -82,11 +82,6 @@ class Job:
         """The moment of its end, cancelled or not."""
         return self.end if self.canceled is None else self.canceled
 
-    def progress(self, now: int) -> float:
-        """Per cent of the work done, one decimal, while it is processing."""
-        whole = max(self.end - self.processing, 1)
-        return round(100 * (now - self.processing) / whole, 1)
-
     def is_kept(self, now: int, retention: float | None) -> bool:
         """Return whether its retention lasts, which failed and cancelled jobs have too (section 12)."""
         return retention is None or now < self.ends + int(retention * SECOND)
@@ -146,10 +141,13 @@ def prediction_json(
     """Return the prediction object as it is at a moment."""
     phase, base = job.phase(now), f"{origin}/v1/predictions/{quote(job.id, safe='')}"
     early, late = ("zulu", "offset") if options.timestamps == "mixed" else (options.timestamps,) * 2
+    first = options.first_status
+    words = {"pending": first, "starting": "queued" if first == "queued" else "starting"}
+    words["canceled"] = options.canceled
     begun = {"starting": job.starting, "processing": job.processing}.get(phase, job.created)
     body: dict[str, Any] = {
         "id": job.id,
-        "status": status_name(phase, options),
+        "status": words.get(phase, phase),
         "type": "inference",
         "stream": job.stream,
         "input": job.input if options.inputs == "echoed" else {},
@@ -174,20 +172,12 @@ def prediction_json(
     if now >= job.starting and job.starting <= job.ends:
         body["started_at"] = format_time(job.starting, late)
     if phase == "processing":
-        body["metrics"] = {"progress": job.progress(now)}
+        whole = max(job.end - job.processing, 1)
+        body["metrics"] = {"progress": round(100 * (now - job.processing) / whole, 1)}
     if phase in ENDED:
         body["completed_at"] = format_time(job.ends, late)
         _add_end(body, job, now, origin, options)
     return body
-
-
-def status_name(phase: str, options: Options) -> str:
-    """Return the dialect's word for a phase."""
-    if phase == "canceled":
-        return options.canceled
-    if options.first_status == "queued" and phase in ("pending", "starting"):
-        return "queued"
-    return "starting" if options.first_status == "starting" and phase == "pending" else phase
 
 
 def format_time(moment: int, style: str = "zulu") -> str:

@@ -24,7 +24,7 @@ from ._language import write_text
 from ._messages import UNKNOWN, Asset, HttpResponse, as_json, dump, find_route
 from ._models import Catalogue, CatalogueEntry, count, price, schema_errors, spell
 from ._options import Options
-from ._rendering import Media, drawn_from, file_names, picture_links
+from ._rendering import Media, drawn_from, picture_links
 from ._state import State
 
 LARGEST_PAGE: Final = 50
@@ -153,8 +153,8 @@ class Predictions:
         entry, input = self._asked(body)
         webhook, wanted = webhooks.parse_webhook(body, request.asker if self.options.exposed else None)
         limit = self.options.concurrency
-        if limit is not None and self.state.running(now, account.name) >= limit:
-            wait = (self.state.next_end(now, account.name) - now) / SECOND
+        if limit is not None and len(running := self.state.running(now, account.name)) >= limit:
+            wait = (min(job.ends for job in running) - now) / SECOND
             after = retry_after(wait, self.options.retry_after, now)
             raise errors.rate_limited(f"Too many predictions are running: {limit} at a time", after)
         # Nothing is kept or billed before the last check: who is refused can simply ask again.
@@ -354,7 +354,12 @@ class Predictions:
             further = 1 + FURTHER_FILE * (count(entry, input) - 1)
             seconds = entry.seconds * (1 + SPREAD * (2 * chance - 1)) * further / self.options.speed
         starting, processing, end = plan_times(created, seconds)
-        text = write_text(input) if entry.kind == "text" else None
+        text, files = None, []
+        if entry.kind == "text":
+            text = write_text(input)
+        else:
+            mime, extension = self.media.file_type(entry.kind)
+            files = [(f"output_{index}.{extension}", mime) for index in range(count(entry, input))]
         amount = price(entry, input, computing=(end - processing) / SECOND, text=text)
         return Job(
             id=self.state.new_id(self.options.ids),
@@ -367,7 +372,7 @@ class Predictions:
             starting=starting,
             processing=processing,
             end=end,
-            files=file_names(self.media, entry, input) if text is None else [],
+            files=files,
             text=text,
             listed=entry.listed,
             credits=str(amount),

@@ -24,7 +24,7 @@ from typing import Any, Final, Protocol
 from urllib.parse import unquote, unquote_to_bytes
 
 from ._messages import Asset, HttpResponse
-from ._models import CatalogueEntry, count, length, resolve
+from ._models import CatalogueEntry, length, resolve
 
 #: Bytes of drawn files that are kept, for one user and for a class; what was dropped is drawn again.
 KEPT: Final = 64 * 1024 * 1024
@@ -95,12 +95,6 @@ def read_data_uri(text: str) -> bytes | None:
         return base64.b64decode(unquote(data)) if head.endswith(";base64") else unquote_to_bytes(data)
     except ValueError:
         return None
-
-
-def file_names(media: Media, entry: CatalogueEntry, input: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """Name a prediction's files, each with its MIME type."""
-    mime, extension = media.file_type(entry.kind)
-    return [(f"output_{index}.{extension}", mime) for index in range(count(entry, input))]
 
 
 class RenderCache:

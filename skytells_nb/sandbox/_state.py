@@ -283,16 +283,11 @@ class State:
         self.stored[job.account] -= len(dump(job.input))
         self._hidden.discard(job.id)
 
-    def running(self, now: int, account: str = OWNER) -> int:
-        """Return how many jobs of an account have not ended."""
+    def running(self, now: int, account: str = OWNER) -> list[Job]:
+        """Return the jobs of an account that have not ended."""
         still = {id: job for id, job in self._running[account].items() if job.ends > now}
         self._running[account] = still
-        return len(still)
-
-    def next_end(self, now: int, account: str = OWNER) -> int:
-        """Return when the first of an account's running jobs ends."""
-        self.running(now, account)
-        return min((job.ends for job in self._running[account].values()), default=now)
+        return list(still.values())
 
     def newest_first(self, now: int, account: str = OWNER) -> tuple[Iterator[Job], int]:
         """Return the predictions of an account that can be listed, and how many they are."""

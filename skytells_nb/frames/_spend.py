@@ -20,7 +20,7 @@ from ._columns import COLUMNS, RATED
 from ._datasets import RowFilter, aggregate, is_dataset
 from ._dtypes import Categories, column_of, utc, utc_times
 from ._predictions import predictions_frame
-from ._totals import as_frame, billable, billable_sums, require_columns
+from ._totals import as_frame, billable, require_columns, row_sums
 
 FIGURES: Final = ("count", "cost", "mean", "share", "failed_cost", "cost_per_second", "unknown")
 _MOST_PERIODS: Final = 1_000_000
@@ -76,84 +76,59 @@ def spend(
     >>> sky.spend(frame)[["model", "count", "cost", "share"]].values.tolist()
     [['lumo', 2, 1.0, 1.0]]
     """
-    names = checked_names(by, freq)
-    if is_dataset(frame):
-        sums = _of_dataset(frame, names, freq, rates, zone_of(tz))
-        if sums is not None:
-            return sums
-        columns = ["id", "cost", "status", "currency", "origin", "created_at", "predict_s", *names]
-        frame = predictions_frame(frame, columns=list(dict.fromkeys(columns)))
-    table = as_frame(frame)
-    require_columns(table, names)
-    found = billable(table, rates, by_currency="currency" in names)
-    zone = zone_of(tz)
-    keys = {name: _groupable(found.frame[name]) for name in dict.fromkeys(names)}
-    if freq is not None:
-        require_columns(found.frame, ["created_at"])
-        times = utc_times(found.frame["created_at"], "created_at", found.notes).dt.tz_convert(zone)
-        _note_missing(int(times.isna().sum()), found.notes)
-        keys = {"period": period_starts(times, freq), **keys}
-    sums = _sums(found.frame, keys)
+    names, zone = checked_names(by, freq), zone_of(tz)
+    keys, parts = list(dict.fromkeys(names)), dict[str, Any]()
+    kinds = {**COLUMNS, **RATED}
+    if is_dataset(frame) and _adds_up(map(kinds.get, keys), freq):
+
+        def periods(quarters: Any) -> Any:
+            times: Any = pd.Series(utc(quarters.view("datetime64[us]")))
+            return period_starts(times.dt.tz_convert(zone), str(freq)).astype("int64").to_numpy()
+
+        sums = aggregate(frame, keys, RowFilter(), periods=None if freq is None else periods)
+        found = billable(sums, rates, by_currency="currency" in names)
+        sums, notes = found.sums, found.notes
+        if freq is not None:
+            micros = [None if pd.isna(each) else int(each) for each in sums["period"]]
+            starts: Any = pd.Series(column_of("time", micros), index=sums.index)
+            parts["period"] = starts.dt.tz_convert(zone)
+        for name in keys:
+            values = [None if pd.isna(each) else each for each in sums[name]]
+            parts[name] = pd.Series(column_of(kinds[name], values), index=sums.index)
+    else:
+        if is_dataset(frame):
+            columns = ["id", "cost", "status", "currency", "origin", "created_at", "predict_s", *keys]
+            frame = predictions_frame(frame, columns=list(dict.fromkeys(columns)))
+        rows = as_frame(frame)
+        require_columns(rows, [*keys, *(["created_at"] if freq is not None else [])])
+        rows, sums, notes = row_sums(rows)
+        found = billable(sums, rates, notes, by_currency="currency" in names)
+        sums, notes = found.sums, found.notes
+        rows = rows.loc[sums.index].assign(currency=sums["currency"])
+        if freq is not None:
+            times = utc_times(rows["created_at"], "created_at", notes).dt.tz_convert(zone)
+            parts["period"] = period_starts(times, freq)
+        parts |= {name: _groupable(rows[name]) for name in keys}
+    if freq is not None and (undated := int(sums.loc[parts["period"].isna(), "rows"].sum())):
+        notes.append(f"{undated} rows without a time: in no period")
+    money = sums[["cost", "failed", "timed_cost"]].astype("float64").mul(sums["factor"], axis=0)
+    table = _added(parts, money.join(sums[["rows", "known", "seconds"]].astype("float64")))
     attrs = {
         "currency": found.currency,
         "sandbox": found.sandbox,
         "timezone": str(zone),
-        "notes": found.notes,
+        "notes": notes,
+        "by": names,
+        "freq": freq,
     }
-    return figures(sums, keys, {**attrs, "by": names, "freq": freq})
+    return _figures(table, parts, attrs)
 
 
-def _of_dataset(
-    source: Any, names: list[str], freq: str | None, rates: Mapping[str, float] | None, zone: tzinfo
-) -> pd.DataFrame | None:
-    """Add up a dataset without loading it; None where its rows are needed: by inputs, or by minutes."""
-    kinds = {**COLUMNS, **RATED}
-    if any(kinds.get(name) not in ("text", "category", "status", "integer") for name in names):
-        return None
+def _adds_up(kinds: Iterable[str | None], freq: str | None) -> bool:
+    """Whether a dataset can be added up without loading it: not by inputs, nor by minutes."""
     length = None if freq is None else _length(to_offset(freq))
-    if length is not None and length < _QUARTER:
-        return None
-    keys = list(dict.fromkeys(names))
-
-    def periods(quarters: Any) -> Any:
-        times: Any = pd.Series(utc(quarters.view("datetime64[us]")))
-        return period_starts(times.dt.tz_convert(zone), str(freq)).astype("int64").to_numpy()
-
-    sums = aggregate(source, keys, RowFilter(), periods=None if freq is None else periods)
-    sums, currency, sandbox, notes = billable_sums(sums, rates, by_currency="currency" in names)
-    parts: dict[str, Any] = {}
-    if freq is not None:
-        micros = [None if pd.isna(each) else int(each) for each in sums["period"]]
-        starts: Any = pd.Series(column_of("time", micros), index=sums.index)
-        parts["period"] = starts.dt.tz_convert(zone)
-        _note_missing(int(sums.loc[starts.isna(), "rows"].sum()), notes)
-    for name in keys:
-        values = [None if pd.isna(each) else each for each in sums[name]]
-        parts[name] = pd.Series(column_of(kinds[name], values), index=sums.index)
-    money = sums[["cost", "failed", "timed_cost"]].astype("float64").mul(sums["factor"], axis=0)
-    table = _added(parts, money.join(sums[["rows", "known", "seconds"]].astype("float64")))
-    attrs = {"currency": currency, "sandbox": sandbox, "timezone": str(zone), "notes": notes}
-    return figures(table, parts, {**attrs, "by": names, "freq": freq})
-
-
-def _sums(rows: pd.DataFrame, keys: Mapping[str, pd.Series]) -> pd.DataFrame:
-    failed = pd.Series(False, index=rows.index)
-    if "status" in rows.columns:
-        failed = rows["status"].astype(object).eq("failed")
-    seconds = (
-        rows["predict_s"].astype("float64") if "predict_s" in rows.columns else rows["cost"] * float("nan")
-    )
-    timed = rows["cost"].notna() & seconds.notna()
-    cost = rows["cost"].astype("float64")
-    parts = {
-        "rows": 1,
-        "cost": cost,
-        "failed": cost.where(failed),
-        "known": cost.notna().astype("int64"),
-        "timed_cost": cost.where(timed),
-        "seconds": seconds.where(timed),
-    }
-    return _added(keys, pd.DataFrame(parts, index=rows.index))
+    is_long = length is None or length >= _QUARTER
+    return is_long and all(kind in ("text", "category", "status", "integer") for kind in kinds)
 
 
 def _added(keys: Mapping[str, pd.Series], parts: pd.DataFrame) -> pd.DataFrame:
@@ -166,7 +141,7 @@ def _added(keys: Mapping[str, pd.Series], parts: pd.DataFrame) -> pd.DataFrame:
     return groups[list(parts.columns)].sum(min_count=1).reset_index()
 
 
-def figures(sums: pd.DataFrame, keys: Iterable[str], attrs: dict[str, Any]) -> pd.DataFrame:
+def _figures(sums: pd.DataFrame, keys: Iterable[str], attrs: dict[str, Any]) -> pd.DataFrame:
     """Return the table of `spend` from the sums of each group, in its order and with these attrs."""
     keys = list(keys)
     currency = sums["currency"].astype(object) if "currency" in keys else pd.Series(0, index=sums.index)
@@ -214,11 +189,6 @@ def _groupable(values: pd.Series) -> pd.Series:
     if len({type(value) for value in keyed if value is not None}) > 1:
         keyed = [None if value is None else str(value) for value in keyed]
     return pd.Series(keyed, index=values.index, dtype=object)
-
-
-def _note_missing(rows: int, notes: list[str]) -> None:
-    if rows:
-        notes.append(f"{rows} rows without a time: in no period")
 
 
 def period_starts(times: pd.Series, freq: str) -> pd.Series:

@@ -24,9 +24,9 @@ from ._predictions import impossible, pandas_frame, predictions_frame, sandbox_r
 
 @dataclass(slots=True)
 class Billable:
-    """The rows that may be added, what their costs are in, and what was left out."""
+    """Sums that may be added, in one currency, and what was left out of them."""
 
-    frame: pd.DataFrame
+    sums: pd.DataFrame
     currency: str
     sandbox: bool
     notes: list[str]
@@ -54,66 +54,64 @@ def require_columns(frame: pd.DataFrame, names: Iterable[str]) -> None:
             )
 
 
-def billable(
-    frame: pd.DataFrame, rates: Mapping[str, float] | None = None, *, by_currency: bool = False
-) -> Billable:
-    """Pick the rows whose costs may be added: each prediction once, never money and credits together.
+def row_sums(frame: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame, list[str]]:
+    """Return a frame's rows, each prediction once, what `aggregate` would say of each, and notes.
 
-    The frame may be filtered, or put together of several. ``rates`` says how many US dollars one unit of
-    another currency is worth; with ``by_currency`` currencies become groups of their own, so several are no
-    matter.
+    The frame may be filtered, or put together of several.
     """
     require_columns(frame, ["id", "cost"])
     notes: list[str] = []
-    keys = [name for name in ("origin", "id") if name in frame.columns]
-    repeated = frame.duplicated(keys)
+    repeated = frame.duplicated([name for name in ("origin", "id") if name in frame.columns])
     if repeated.any():
-        frame = frame[~repeated]
         notes.append(f"{format_count(int(repeated.sum()), 'repeated row')} left out")
+    if frame.attrs.get("truncated"):
+        notes.append("the frame lacks rows that its source has")
+    rows = frame[~repeated].reset_index(drop=True)
+    rows.attrs.update(frame.attrs)
     # From a file or a notebook, perhaps: what can be no cost is unknown.
-    costs = as_numbers(frame["cost"], "cost")
+    costs = as_numbers(rows["cost"], "cost").astype("float64")
     wrong = impossible(costs)
-    frame = frame.assign(cost=costs.mask(wrong))
-    known, attrs = frame["cost"].notna(), frame.attrs
-    missing = pd.Series(None, index=frame.index, dtype=object)
-    going = [each for each in STATUSES if not is_done(each)]
-    sums = pd.DataFrame(
-        {
-            "sandbox": sandbox_rows(frame),
-            "currency": frame.get("currency", missing).astype(object),
-            "rows": 1,
-            "known": known.astype(int),
-            "impossible": wrong.astype(int),
-            "running": (frame.get("status", missing).isin(going) & ~known).astype(int),
-        }
-    ).reset_index(drop=True)
-    sums, currency, sandbox, more = billable_sums(sums, rates, by_currency=by_currency)
-    frame = frame.iloc[sums.index]
-    frame.attrs.update(attrs)
-    factor = sums["factor"].to_numpy()
-    frame = frame.assign(cost=frame["cost"] * factor)
-    if "currency" in frame.columns and sandbox:
-        frame = frame.assign(currency=frame["currency"].astype(object).where(frame["cost"].isna(), CREDITS))
-    elif "currency" in frame.columns and sums["currency"].eq("USD").all():  # by their rates, perhaps
-        frame = frame.assign(currency="USD")
-    if attrs.get("truncated"):
-        more.append("the frame lacks rows that its source has")
-    return Billable(frame, currency, sandbox, [*notes, *more])
+    cost = costs.mask(wrong)
+    missing = pd.Series(None, index=rows.index, dtype=object)
+    status = rows.get("status", missing).astype(object)
+    seconds = rows.get("predict_s", missing).astype("float64")
+    timed = cost.notna() & seconds.notna()
+    sums = {
+        "sandbox": sandbox_rows(rows),
+        "currency": rows.get("currency", missing).astype(object),
+        "rows": 1,
+        "cost": cost,
+        "failed": cost.where(status.eq("failed")),
+        "known": cost.notna().astype(int),
+        "timed_cost": cost.where(timed),
+        "seconds": seconds.where(timed),
+        "impossible": wrong.astype(int),
+        "running": (status.isin([each for each in STATUSES if not is_done(each)]) & cost.isna()).astype(int),
+        "mean": cost,
+        "variance": 0.0,
+    }
+    return rows, pd.DataFrame(sums), notes
 
 
-def billable_sums(
-    sums: pd.DataFrame, rates: Mapping[str, float] | None = None, *, by_currency: bool = False
-) -> tuple[pd.DataFrame, str, bool, list[str]]:
+def billable(
+    sums: pd.DataFrame,
+    rates: Mapping[str, float] | None = None,
+    notes: Iterable[str] = (),
+    *,
+    by_currency: bool = False,
+) -> Billable:
     """Pick what may be added of sums, a dataset's or of a frame's rows: never money and credits together.
 
-    Returns the sums, each with its ``factor``, their currency, whether they are a sandbox's, and notes.
+    ``rates`` says how many US dollars one unit of another currency is worth: each of the sums has its
+    ``factor``. With ``by_currency`` currencies become groups of their own, so several are no matter.
     """
     worth = checked_rates(rates)
-    notes: list[str] = []
+    notes = [*notes]
     on_sandbox = sums["sandbox"].astype(bool)
     sandbox = bool(len(sums)) and bool(on_sandbox.all())
     if sandbox:
         notes.append("sandbox rows: their costs are credits, not money")
+        sums = sums.assign(currency=sums["currency"].astype(object).mask(sums["known"] > 0, CREDITS))
     elif played := int(sums.loc[on_sandbox, "rows"].sum()):
         notes.append(f"{format_count(played, 'sandbox row')} left out: they cost no money")
         sums = sums[~on_sandbox]
@@ -131,7 +129,7 @@ def billable_sums(
         still = f", {running:,} of them not ended yet" if running else ""
         lacking = f"{rows - known:,} of {format_count(rows, 'row')}"
         notes.append(f"{lacking} without a known cost{still}: not in the sums")
-    return sums.assign(factor=factor), currency, sandbox, notes
+    return Billable(sums.assign(factor=factor), currency, sandbox, notes)
 
 
 def checked_rates(rates: Mapping[str, float] | None) -> dict[str, float]:
@@ -233,45 +231,40 @@ class _Costs:
 
 
 def _costs_of(source: Any, model: str | None, rates: Mapping[str, float] | None) -> _Costs:
-    wanted = RowFilter(model=model)
+    notes, wanted = list[str](), RowFilter(model=model)
     if is_dataset(source):
-        return _costs_of_dataset(source, wanted, rates)
-    table = as_frame(source)
-    if model is not None:
-        require_columns(table, ["model"])
-        attrs = table.attrs
-        table = table[table["model"].astype(object) == model]
-        table.attrs.update(attrs)
-    found = billable(table, rates)
-    paid = [float(cost) for cost in found.frame["cost"].dropna()]
-    mean, spread = statistics.fmean(paid) if paid else 0.0, statistics.stdev(paid) if len(paid) > 1 else 0.0
-    total = added(Decimal(repr(cost)) for cost in paid)
-    return _Costs(len(found.frame), len(paid), total, mean, spread, found.currency, found.notes)
-
-
-def _costs_of_dataset(source: Any, wanted: RowFilter, rates: Mapping[str, float] | None) -> _Costs:
-    sums = aggregate(source, [], wanted, spread=True)
-    sums, currency, _, notes = billable_sums(sums, rates)
-    groups = sums[sums["known"] > 0]
-    known = int(groups["known"].sum())
+        sums = aggregate(source, [], wanted, spread=True)
+    else:
+        table = as_frame(source)
+        if model is not None:
+            require_columns(table, ["model"])
+            attrs = table.attrs
+            table = table[table["model"].astype(object) == model]
+            table.attrs.update(attrs)
+        _, sums, notes = row_sums(table)
+    found = billable(sums, rates, notes)
+    groups = found.sums[found.sums["known"] > 0]
+    factors, counts = groups["factor"].tolist(), groups["known"].astype(int).tolist()
+    known = sum(counts)
     whole = added(
-        cost * Decimal(repr(float(factor)))
-        for cost, factor in zip(groups["cost"], groups["factor"], strict=True)
+        EXACT.multiply(Decimal(str(cost)), Decimal(repr(factor)))
+        for cost, factor in zip(groups["cost"], factors, strict=True)
     )
     mean = float(whole) / known if known else 0.0
     # The variance of groups put together: that within each, and that between their means.
+    figures = zip(
+        factors,
+        counts,
+        groups["mean"].astype(float),
+        groups["variance"].astype(float).fillna(0.0),
+        strict=True,
+    )
     squares = math.fsum(
-        factor**2 * (n - 1) * (0.0 if math.isnan(variance) else variance) + n * (factor * own - mean) ** 2
-        for factor, n, own, variance in zip(
-            groups["factor"],
-            groups["known"].astype(int),
-            groups["mean"].astype(float),
-            groups["variance"].astype(float),
-            strict=True,
-        )
+        factor**2 * (n - 1) * variance + n * (factor * own - mean) ** 2
+        for factor, n, own, variance in figures
     )
     spread = math.sqrt(squares / (known - 1)) if known > 1 else 0.0
-    return _Costs(int(sums["rows"].sum()), known, whole, mean, spread, currency, notes)
+    return _Costs(int(found.sums["rows"].sum()), known, whole, mean, spread, found.currency, found.notes)
 
 
 def forecast(

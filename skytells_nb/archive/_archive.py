@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import csv
+import glob
 import json
 import os
-from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+import shutil
+import sqlite3
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from datetime import date, datetime
 from functools import partial
 from pathlib import Path
@@ -15,34 +20,35 @@ from weakref import WeakValueDictionary
 from .. import _lazy
 from .._options import options
 from .._storage import as_text, is_url, open_storage
-from ..api import Account, Observer, check_status, parse_bounds
-from ..checks import check_whole, expected
-from ..exceptions import InvalidInputError, SkytellsError, warn_user
-from ..models import Model, Prediction, PredictionList, slugs_of
-from ..schema import closest_model
+from ..aio import gather, run
+from ..api import Account, Observer
+from ..checks import check_path, check_whole, expected
+from ..exceptions import InvalidInputError, SkytellsError
+from ..models import Prediction, PredictionList
+from ..plaintext import FORMULA
 from . import _index as index
 from . import _reindex as reindex
-from ._files import FileStore
-from ._index import Stored
-from ._reader import ArchiveReader, adopt, conditions, export, rate, remove
+from ._database import archive_error
+from ._files import SIDECAR, THUMBNAILS, FileStore, is_name
+from ._reader import ArchiveReader, check_string
 from ._serialize import Rating
 from ._shared import SharedFiles, folder_for
 from ._votes import VoteLog
-from ._writer import ArchiveWriter
+from ._writer import ArchiveWriter, read_record
 
 if TYPE_CHECKING:
-    from pandas import DataFrame
-
     from ..api import AsyncClient, Client
 
 _DEFAULT: Final = "skytells_outputs"
 _OFF: Final = frozenset({"0", "false", "off", "no", "none"})
 _ON: Final = frozenset({"1", "true", "on", "yes"})
+_AT_ONCE: Final = 4
+_EXPORTED: Final = ("file", "prompt", "model", "rating", "tags", "note", "cost", "created_at", "id")
 
 _open: Final[WeakValueDictionary[int, Archive]] = WeakValueDictionary()
 
 
-class Archive(Observer):
+class Archive(ArchiveReader, Observer):
     """Keeps predictions and their outputs in a folder: readable file names, JSON beside each, an index.
 
     Hand it to a client and every prediction that is seen to end comes back with ``files``, fetched in
@@ -103,7 +109,7 @@ class Archive(Observer):
     ) -> None:
         if not isinstance(path, str | os.PathLike) or not os.fspath(path):
             raise expected("path", "the path of a folder, or the URL of a bucket", path)
-        _check_text("endpoint", endpoint, optional=True)
+        check_string("endpoint", endpoint, optional=True)
         check_whole("cache_size", cache_size, 0)
         self.url = as_text(path) if is_url(as_text(path)) else None
         if self.url is None and (endpoint is not None or cache is not None):
@@ -123,8 +129,7 @@ class Archive(Observer):
         self._files = shared or FileStore(folder)
         self.path = self._files.root
         self.database = reindex.database(self._files, None if shared is None else shared.create)
-        self._writer = ArchiveWriter(self._files, self.database, shared)
-        self._reader = ArchiveReader(self._writer)
+        super().__init__(ArchiveWriter(self._files, self.database, shared))
         _open[id(self)] = self
 
     @classmethod
@@ -192,7 +197,7 @@ class Archive(Observer):
         if self._writer.shared is not None:
             await asyncio.to_thread(self._writer.shared.check)
         try:
-            return model, await asyncio.to_thread(self._reader.canonical, account, input)
+            return model, await asyncio.to_thread(self._canonical, account, input)
         except (ValueError, RecursionError):
             return None
 
@@ -200,155 +205,6 @@ class Archive(Observer):
         """Note what was asked, since the API may show it with its defaults, or not at all."""
         if isinstance(ticket, tuple):
             self._writer.asked[account, prediction.id] = ticket
-
-    def predictions(
-        self,
-        limit: int | None = 100,
-        *,
-        model: str | None = None,
-        since: date | datetime | str | None = None,
-        until: date | datetime | str | None = None,
-        status: str | None = None,
-        origin: str | None = None,
-        min_rating: int | None = None,
-        tag: str | None = None,
-    ) -> PredictionList:
-        """List what is kept, newest first, of all accounts and origins unless ``origin`` is given.
-
-        Parameters
-        ----------
-        limit : int or None
-            How many at most; None is all.
-        model, status, origin : str, optional
-            Only these. A model's name may be written otherwise; one that is misspelt is warned of.
-        since, until : date, datetime or str, optional
-            Bounds of the time of creation, both inclusive. A day alone means the whole of it, in UTC.
-        min_rating : int, optional
-            Only those rated with at least so many stars; see `rate`.
-        tag : str, optional
-            Only those rated with this tag.
-
-        Examples
-        --------
-        >>> from skytells_nb.archive import Archive
-        >>> Archive("no-such-folder").predictions(status="succeeded", since="2026-11-01")
-        PredictionList of 0
-        """
-        model = slugs_of(model)
-        for name, value in (("model", model), ("origin", origin), ("tag", tag)):
-            _check_text(name, value, optional=True)
-        if min_rating is not None:
-            min_rating = check_whole("min_rating", min_rating, 0, 5)
-        first, last = map(index.to_micros, parse_bounds(since, until))
-        chosen = {
-            "p.model = ?": model,
-            "p.status = ?": check_status(status),
-            "p.origin = ?": origin,
-            "p.moment >= ?": first,
-            "p.moment <= ?": last,
-            "p.rating >= ?": min_rating,
-            "? IN (SELECT value FROM json_each(p.tags))": tag,
-        }
-        found = self._reader.predictions(*conditions(chosen), limit)
-        if found or model is None:
-            return found
-        kept = [Model.from_api({"namespace": name}) for name in self._reader.models()]
-        meant, near = closest_model(model, kept)
-        if meant is None and near is not None:
-            warn_user(f"This archive has nothing of a model {model!r}. Did you mean {near.id!r}?")
-        if meant is None or meant.id == model:
-            return found
-        return self._reader.predictions(*conditions(chosen | {"p.model = ?": meant.id}), limit)
-
-    def get(self, id: str | Prediction, origin: str | None = None) -> Prediction | None:
-        """Return one prediction by its id, the newest where several accounts have it; None if unknown.
-
-        Parameters
-        ----------
-        id : str or Prediction
-            The prediction's id, or itself as it was seen earlier.
-        origin : str, optional
-            The base URL of the API it came from, where several have such an id.
-
-        Examples
-        --------
-        >>> from skytells_nb.archive import Archive
-        >>> Archive("no-such-folder").get("p1") is None
-        True
-        """
-        id = id.id if isinstance(id, Prediction) else id
-        _check_text("id", id)
-        found = self._reader.predictions(
-            "p.id = ? AND (? IS NULL OR p.origin = ?)", (index.replace_surrogates(id), origin, origin), 1
-        )
-        return found[0] if found else None
-
-    def find(self, text: str, limit: int | None = 100) -> PredictionList:
-        """Find predictions whose prompt holds all these words, or words that begin so; newest first.
-
-        Capitals and accents make no difference. Signs that are no words, such as an emoji, must be there
-        too. Where no word matches, prompts that hold the text anywhere are found. Lyrics and captions are
-        searched like prompts.
-
-        Parameters
-        ----------
-        text : str
-            Words of a prompt, in any order. There are no operators: whatever is typed is looked for.
-        limit : int, optional
-            How many at most; None for all.
-
-        Examples
-        --------
-        >>> from skytells_nb.archive import Archive
-        >>> Archive("no-such-folder").find('fox "in snow')
-        PredictionList of 0
-        """
-        _check_text("text", text)
-        return self._reader.find(text, limit)
-
-    def rows(self, origin: str | None = None) -> Iterator[dict[str, Any]]:
-        """Return everything as plain rows, newest first: the fast way into a frame.
-
-        Each has the columns of a predictions frame, ``input`` as a dict, and also ``account`` (the
-        key's fingerprint) and ``sandbox``, so that rehearsals are never added to money.
-
-        Examples
-        --------
-        >>> from skytells_nb.archive import Archive
-        >>> sum(row["cost"] or 0 for row in Archive("no-such-folder").rows() if not row["sandbox"])
-        0
-        """
-        for chunk in self.columns(origin):
-            yield from index.plain_rows(chunk)
-
-    def columns(self, origin: str | None = None) -> list[dict[str, Sequence[Any]]]:
-        """Return everything as plain columns, newest first, some thousand rows at a time.
-
-        The names are the index's: times are microseconds since 1970 ("created", "started",
-        "completed"), ``cost`` is a text, exact; ``input``, ``output`` and ``tags`` are decoded. A frame is
-        made of this, since a dict for each of 100,000 rows takes longer than all the rest.
-        """
-        where, values = conditions({"p.origin = ?": origin})
-        return self._reader.read_mended(
-            lambda db, damaged: index.columns(db, where, values, damaged), list[dict[str, Sequence[Any]]]()
-        )
-
-    def outputs(self, id: str, origin: str | None = None) -> list[Stored]:
-        """List what is kept of each output of a prediction, and why one is missing; see `get`.
-
-        Examples
-        --------
-        >>> from skytells_nb.archive import Archive
-        >>> Archive("no-such-folder").outputs("p1")
-        []
-        """
-        _check_text("id", id)
-        return self._reader.outputs(id, origin)
-
-    def to_pandas(self) -> DataFrame:
-        """Tabulate everything: a DataFrame with one row per prediction."""
-        frame: DataFrame = _lazy.predictions_frame(self)
-        return frame
 
     def to_parquet(self, path: str | os.PathLike[str]) -> int:
         """Append what is new to a dataset of parquet files, parted by month; return how many rows were new.
@@ -416,8 +272,8 @@ class Archive(Observer):
             stars = check_whole("stars", stars, 0, 5, none="taking it back")
         words = (tags,) if isinstance(tags, str) else tuple(() if tags is None else tags)
         for word in words:
-            _check_text("a tag", word)
-        _check_text("note", note)
+            check_string("a tag", word)
+        check_string("note", note)
         rating = Rating(stars, tuple(dict.fromkeys(word.strip() for word in words if word.strip())), note)
         rowids = self._rows_of(prediction)
         if not rowids:
@@ -426,59 +282,34 @@ class Archive(Observer):
                 f"Prediction {id!r:.80} is not in the archive in {place}, so it cannot be rated. "
                 "archive.adopt(client) takes over what the API still lists."
             )
-        rate(self._writer, rowids, rating)
-        return rating
+        store = self._files
+        rated = {"rating": rating.stars, "tags": list(rating.tags), "note": rating.note}
+        temporary: list[Path] = []
 
-    def rating(self, prediction: Prediction | str) -> Rating:
-        """Return what you think of a prediction: its ``stars``, ``tags`` and ``note``, empty if unrated."""
-        rowids = self._rows_of(prediction)
-        if not rowids:
-            return Rating()
-        return self._reader.read(lambda db: index.rating_of(db, rowids[0]), Rating())
+        def write(db: sqlite3.Connection) -> None:
+            for rowid in rowids:
+                index.put_rating(db, rowid, rating)
+                for name in _names(db, rowid):
+                    path = store.path(name)
+                    if path is not None and name.endswith(SIDECAR) and (record := read_record(path)):
+                        text = json.dumps({**record, **rated}, indent=1)
+                        temporary.append(store.write_temporary(text.encode()))
+                        self._writer.place_record(db, rowid, temporary[-1], name)
+
+        try:
+            self.database.writing(write)
+        except OSError as error:
+            raise archive_error(error, store.root) from error
+        finally:
+            for path in temporary:
+                path.unlink(missing_ok=True)
+        self._writer.send()
+        return rating
 
     def vote_log(self) -> VoteLog:
         """Return the votes that an arena keeps here, to read them and to add to them."""
         files = self._files
         return VoteLog(files.remote if isinstance(files, SharedFiles) else files)
-
-    def equal_inputs(
-        self,
-        account: Account,
-        model: str,
-        input: Mapping[str, Any],
-        *,
-        without: Container[str] = (),
-        oldest_first: bool = False,
-    ) -> Iterator[Prediction]:
-        """Find what this account has made of an equal input and whose files are there, newest first.
-
-        Parameters
-        ----------
-        account : Account
-            Whose they are.
-        model, input : str, mapping
-            Plain JSON, with files as data URIs, which are compared by their content. Where a client of this
-            account has read the model's schema, what is left out counts as its default.
-        without : container of str
-            Ids that are passed over.
-        oldest_first : bool
-            Whether they come the other way round.
-        """
-        return self._reader.equal_inputs(account, model, input, without, oldest_first)
-
-    def by_ids(self, ids: Sequence[str], account: Account) -> dict[str, Prediction]:
-        """Return those of an account's predictions that are here, by their id.
-
-        Parameters
-        ----------
-        ids : sequence of str
-            Their ids; one that is not here is no error.
-        account : Account
-            Whose they are.
-        """
-        where = "p.origin = ? AND p.account = ? AND p.id IN (SELECT value FROM json_each(?))"
-        values = (account.origin, account.fingerprint, json.dumps([*map(index.replace_surrogates, ids)]))
-        return {prediction.id: prediction for prediction in self._reader.predictions(where, values, None)}
 
     def export(
         self,
@@ -501,7 +332,30 @@ class Archive(Observer):
             The folder cannot be written, or what is asked for makes no sense.
         """
         chosen = self.predictions(None, min_rating=min_rating, tag=tag, model=model, since=since, until=until)
-        return export(folder, [(prediction, self.rating(prediction)) for prediction in chosen])
+        rated = [(prediction, self.rating(prediction)) for prediction in chosen]
+        target = check_path("folder", folder)
+        copies: list[Path] = []
+        try:
+            target.mkdir(parents=True, exist_ok=True)
+            with open(target / "outputs.csv", "w", encoding="utf-8-sig", newline="") as file:
+                table = csv.writer(file)
+                table.writerow(_EXPORTED)
+                for prediction, rating in rated:
+                    facts = (
+                        *(prediction.prompt, prediction.model, rating.stars, ", ".join(rating.tags)),
+                        *(rating.note, prediction.cost, prediction.created_at, prediction.id),
+                    )
+                    for path in filter(Path.is_file, prediction.files):
+                        copies.append(Path(shutil.copyfile(path, target / path.name)))
+                        texts = ("" if each is None else each for each in facts)
+                        cells = [t.isoformat() if isinstance(t, datetime) else str(t) for t in texts]
+                        # No spreadsheet is to take one for a formula.
+                        table.writerow([path.name, *(f"'{t}" if FORMULA.search(t) else t for t in cells)])
+        except OSError as error:
+            raise InvalidInputError(
+                f"{target} could not be written: {error.strerror or error}. Choose another folder."
+            ) from error
+        return copies
 
     def remove(self, prediction: Prediction | str) -> bool:
         """Delete a prediction's files, the JSON beside them, and its row; False where there was none.
@@ -519,23 +373,47 @@ class Archive(Observer):
         >>> Archive("no-such-folder").remove("p1")
         False
         """
-        rowids = self._rows_of(prediction)
-        return bool(rowids) and remove(self._writer, rowids)
+        rowids, store = self._rows_of(prediction), self._files
+        if not rowids:
+            return False
+        if isinstance(store, SharedFiles):
+            store.remove(self.database.reading(lambda db: [n for r in rowids for n in _names(db, r)], []))
+        # Files are moved aside first, which can be undone, and deleted once the rows are gone.
+        aside: list[tuple[Path, Path]] = []
 
-    def file(self, stored: Stored) -> Path | None:
-        """Return where the file of one of `outputs` is; None where it has none."""
-        return self._files.path(stored.path)
+        def take_out(db: sqlite3.Connection) -> bool:
+            known = "SELECT 1 FROM predictions WHERE rowid = ?"
+            there = [rowid for rowid in rowids if db.execute(known, (rowid,)).fetchone()]
+            for rowid in there:
+                for name in _names(db, rowid):
+                    source, target = store.root / name, store.temporary()
+                    if os.path.lexists(source):
+                        os.replace(source, target)
+                        aside.append((source, target))
+                index.delete(db, rowid)
+            return bool(there)
 
-    def size(self) -> int:
-        """Count the bytes of all outputs that are kept; ``len(archive)`` counts the predictions.
-
-        Examples
-        --------
-        >>> from skytells_nb.archive import Archive
-        >>> Archive("no-such-folder").size()
-        0
-        """
-        return self._reader.count("SELECT coalesce(sum(size), 0) FROM outputs WHERE path NOT NULL")
+        try:
+            removed = self.database.writing(take_out)
+        except (SkytellsError, OSError) as error:
+            for source, target in reversed(aside):
+                with suppress(OSError):
+                    os.replace(target, source)
+            raise SkytellsError(
+                f"The prediction could not be removed, and nothing of it was deleted: {error}. Close the "
+                "program that has one of its files open, and try again."
+            ) from error
+        for source, target in aside:
+            with suppress(OSError):
+                target.unlink()
+            folder = store.root / THUMBNAILS / source.parent.name  # <name>.<digest>: what the display keeps
+            for thumbnail in folder.glob(glob.escape(source.name) + ".*"):
+                with suppress(OSError):
+                    thumbnail.unlink()
+            for emptied in (source.parent, folder):
+                with suppress(OSError):
+                    emptied.rmdir()
+        return removed
 
     def adopt(self, client: Client | AsyncClient) -> PredictionList:
         """Record all that has ended and the API still lists, and fetch every output that is still to be had.
@@ -554,9 +432,15 @@ class Archive(Observer):
         (1, 0)
         """
         account = client.connection.account
-        kept_here = self.predictions(None, origin=account.origin)
-        listed = client.as_sync().predictions.list(limit=None)
-        return PredictionList(adopt(self._writer, account, kept_here, listed))
+        known = {each.id: each.files for each in self.predictions(None, origin=account.origin)}
+
+        async def take(prediction: Prediction) -> Prediction | None:
+            taken = await self._writer.ended(account, prediction)
+            is_news = prediction.id not in known or set(taken.files) - set(known[prediction.id])
+            return taken if is_news else None
+
+        ended = (take(each) for each in client.as_sync().predictions.list(limit=None) if each.done)
+        return PredictionList(filter(None, run(gather(ended, limit=_AT_ONCE, progress=False))))
 
     def close(self) -> None:
         """Close the index; the next use opens it again."""
@@ -569,20 +453,6 @@ class Archive(Observer):
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def __len__(self) -> int:
-        return self._reader.count("SELECT count(*) FROM predictions")
-
-    def __bool__(self) -> bool:
-        return True
-
-    def __iter__(self) -> Iterator[Prediction]:
-        return iter(self.predictions(limit=None))
-
-    def __contains__(self, prediction: object) -> bool:
-        if isinstance(prediction, Prediction):
-            return self.get(prediction.id, prediction.origin) is not None
-        return isinstance(prediction, str) and self.get(prediction) is not None
-
     def __repr__(self) -> str:
         try:
             return f"Archive({self.url or str(self.path)!r}, {len(self):,} predictions)"
@@ -592,13 +462,12 @@ class Archive(Observer):
     def __reduce__(self) -> tuple[Any, ...]:
         return partial(Archive, self.url or self.path, **self._options), ()
 
-    def _rows_of(self, prediction: Prediction | str) -> list[int]:
-        if isinstance(prediction, Prediction):
-            return self._reader.rows(prediction.id, prediction.origin)
-        _check_text("prediction", prediction)
-        return self._reader.rows(prediction)
 
-
-def _check_text(name: str, value: object, *, optional: bool = False) -> None:
-    if not isinstance(value, str) and not (optional and value is None):
-        raise expected(name, "a string", value)
+def _names(db: sqlite3.Connection, rowid: int) -> list[str]:
+    """List the names that a prediction's files may have: outputs, and the JSON beside them."""
+    row = db.execute("SELECT stem FROM predictions WHERE rowid = ?", (rowid,)).fetchone()
+    paths = [stored.path for stored in index.outputs_of(db, rowid).values() if stored.path]
+    names = [*paths, *(path + SIDECAR for path in paths)]
+    if row and row[0]:
+        names.append(row[0] + SIDECAR)
+    return [name for name in names if is_name(name)]

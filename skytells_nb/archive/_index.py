@@ -228,6 +228,12 @@ def look_up(
     return row[0], found[0] if found else None, outputs_of(db, row[0])
 
 
+def rows_of(db: sqlite3.Connection, id: str, origin: str | None) -> list[int]:
+    """Return the rows of a prediction, the newest first; of any origin where none is named."""
+    query = "SELECT rowid FROM predictions WHERE id = ? AND (? IS NULL OR origin = ?) ORDER BY moment DESC"
+    return [row[0] for row in db.execute(query, (replace_surrogates(id), origin, origin))]
+
+
 def outputs_of(db: sqlite3.Connection, rowid: int) -> dict[int, Stored]:
     """Read what is stored of one prediction's outputs, by their position."""
     found = db.execute(

@@ -193,7 +193,7 @@ class BatchRunner:
                 self._update_bar()
                 try:
                     if self.stopped_by is not None and item.id is None:
-                        self._skip(item)
+                        self._settle(item.position, self._not_sent(item))
                         again = False
                     else:
                         again = await self._try(item)
@@ -352,8 +352,7 @@ class BatchRunner:
                 item.doubt = None
                 self._ready.append(item)
             elif item.doubt is not None:
-                self._journal.settled(item.key, "uncertain", item.doubt.message)
-                self._record_failure(item, item.doubt, kind="uncertain")
+                self._record_failure(item, item.doubt)
 
     async def _look_for_unwritten(self, items: list[Item]) -> None:
         """Look for items that ran when the journal was lost, perhaps; what is not listed is created."""
@@ -373,8 +372,7 @@ class BatchRunner:
             ) from error
         for item, outcome in zip(items, found, strict=True):
             if isinstance(outcome, UncertainCreateError):
-                journal.settled(item.key, "uncertain", outcome.message)
-                self._record_failure(item, outcome, kind="uncertain")
+                self._record_failure(item, outcome)
                 continue
             if outcome is not None:
                 await asyncio.to_thread(journal.sent, item.key, since)
@@ -487,8 +485,7 @@ class BatchRunner:
         elif isinstance(error, UncertainCreateError):
             # Of a text model's call no observer was told that it is one: left as sent, it kept a shared batch
             # waiting for itself.
-            self._journal.settled(item.key, "uncertain", error.message)
-            self._record_failure(item, error, kind="uncertain")
+            self._record_failure(item, error)
         elif isinstance(error, RateLimitError):
             self._limiter.limited(error.retry_after)
             if error.retry_after >= _WORTH_SAYING and not self._explained_wait:
@@ -505,8 +502,7 @@ class BatchRunner:
             self._stop(item, error)
         else:
             self._limiter.went_well()
-            self._journal.settled(item.key, "failed", error.message)
-            self._record_failure(item, error, kind="not-created")
+            self._record_failure(item, error)
         return False
 
     def _note_answer(self) -> None:
@@ -568,17 +564,17 @@ class BatchRunner:
             slim(replace(known, error=error.message, status="failed" if gone else known.status)),
         )
 
-    def _record_failure(self, item: Item, error: SkytellsError, *, kind: str) -> None:
-        made = self._placeholder(item, f"{kind}-{item.position}", "failed", error.message)
-        self._settle(item.position, made)
+    def _record_failure(self, item: Item, error: SkytellsError) -> None:
+        """Settle what has no prediction: it was refused, or nobody knows whether it was accepted."""
+        in_doubt = isinstance(error, UncertainCreateError)
+        self._journal.settled(item.key, "uncertain" if in_doubt else "failed", error.message)
+        name = f"{'uncertain' if in_doubt else 'not-created'}-{item.position}"
+        self._settle(item.position, self._placeholder(item, name, "failed", error.message))
 
     def _stop(self, item: Item, why: SkytellsError) -> None:
         """Create nothing more: every further one would fare alike."""
         self.stopped_by = self.stopped_by or why
         self._answered.set()
-        self._skip(item)
-
-    def _skip(self, item: Item) -> None:
         self._settle(item.position, self._not_sent(item))
 
     def _not_sent(self, item: Item) -> Prediction:

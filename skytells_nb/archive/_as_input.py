@@ -95,7 +95,8 @@ def _converted(value: Any, rule: Property | None, origin: str | None, lasting: b
     elif is_picture(value):
         uri = _from_picture(value)
     else:
-        uri = _from_open_file(value) if callable(getattr(value, "read", None)) else None
+        is_file = callable(getattr(value, "read", None))
+        uri = _data_uri(_not_text(read_open_file(value, LIMIT + 1)), _name_of(value)) if is_file else None
     if uri is None:
         return value
     return [uri] if wants_list else uri
@@ -176,10 +177,6 @@ def _from_picture(picture: Any) -> str:
         return _data_uri(data, "this picture")
     except PictureError as error:
         raise InvalidInputError(f"This picture cannot be sent: {error}") from error
-
-
-def _from_open_file(file: Any) -> str:
-    return _data_uri(_not_text(read_open_file(file, LIMIT + 1)), _name_of(file))
 
 
 def _name_of(file: Any) -> str:

@@ -28,7 +28,7 @@ from ..api import (
 )
 from ..checks import check_path, check_whole
 from ..exceptions import InvalidInputError, NetworkError, OutputExpiredError, SkytellsError
-from ..filetypes import FILE_TYPES, extension, file_type, sniff
+from ..filetypes import FILE_TYPES, HEAD, extension, file_type, sniff
 from ..models import Prediction, is_gone
 from ..pictures import FORMATS, PictureError, encode
 from ._archive import Archive
@@ -197,7 +197,7 @@ def load(prediction: Prediction, index: int = 0, *, archive: ArchiveLike = None)
     position = position_of(prediction, index)
     path = local_file(prediction, position, archive)
     data = _fetch(prediction, position) if path is None else _read(path)
-    media_type = sniff(data[:4096])
+    media_type = sniff(data[:HEAD])
     if (
         media_type is None
         and position < len(prediction.output or ())
@@ -329,7 +329,7 @@ def _fetch(prediction: Prediction, position: int) -> bytes:
         data = download_bytes(output, prediction.origin)
     except OutputExpiredError as error:
         raise _expired(prediction) from error
-    if sniff(data[:4096]) == "text/html":
+    if sniff(data[:HEAD]) == "text/html":
         raise NetworkError(
             f"The server of prediction {prediction.id} sent a web page instead of the output. Try again "
             "within 5 minutes of its end."
@@ -391,7 +391,7 @@ def save(
         position = position_of(prediction, wanted)
         found = local_file(prediction, position, archive)
         data = _fetch(prediction, position) if found is None else _read(found)
-        ending = extension(sniff(data[:4096]))
+        ending = extension(sniff(data[:HEAD]))
         more = f"-{number + 1}" if number else ""
         if into_folder:
             stem = day_and_stem(prediction, datetime.now().astimezone())[1]

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from ..exceptions import InvalidInputError
-from ..filetypes import sniff
+from ..filetypes import HEAD, sniff
 from ._files import SIDECAR
 from ._serialize import SIDECAR_ONLY
 
@@ -65,8 +65,8 @@ class _Format:
                 body = data[at + len(self.before) : end]
                 if kind == b"iTXt":
                     return body.decode("utf-8", "replace")
-                if (found := _xmp_extract(body)) is not None:
-                    return found
+                if (found := _XMP_RECORD.search(body)) is not None:
+                    return html.unescape(found[1].decode("utf-8", "replace"))
         return None
 
     def has_credentials(self, data: bytes) -> bool:
@@ -79,7 +79,7 @@ class _Format:
 
 def embed(data: bytes, record: dict[str, Any]) -> bytes:
     """Splice a record into an image; data of other kinds, or with content credentials, stays as it is."""
-    kind = _FORMATS.get(sniff(data[:4096]) or "")
+    kind = _FORMATS.get(sniff(data[:HEAD]) or "")
     if kind is None:
         return data
     with _readable():
@@ -92,7 +92,7 @@ def embed(data: bytes, record: dict[str, Any]) -> bytes:
 
 def measure(data: bytes) -> tuple[int, int] | None:
     """Read an image's width and height from its header alone; None where they are not known."""
-    kind = _FORMATS.get(sniff(data[:4096]) or "")
+    kind = _FORMATS.get(sniff(data[:HEAD]) or "")
     if kind is None:
         return None
     with _readable():
@@ -131,7 +131,7 @@ def read_provenance(path: str | Path) -> dict[str, Any] | None:
         raise InvalidInputError(
             f"{place} cannot be read: {error.strerror or error}. Pass the path of a file."
         ) from error
-    kind = _FORMATS.get(sniff(data[:4096]) or "")
+    kind = _FORMATS.get(sniff(data[:HEAD]) or "")
     text = None
     if kind is not None:
         with suppress(BrokenImageError), _readable():
@@ -371,11 +371,6 @@ def _xmp_extended(packet: bytes, text: str) -> bytes | None:
     bare = _XMP_OURS.sub(b"", packet)
     before, close, after = bare.rpartition(b"</rdf:RDF>")
     return before + _xmp_record(text).encode() + close + after if close else None
-
-
-def _xmp_extract(packet: bytes) -> str | None:
-    match = _XMP_RECORD.search(packet)
-    return None if match is None else html.unescape(match[1].decode("utf-8", "replace"))
 
 
 _FORMATS: Final = {

@@ -167,13 +167,6 @@ def single_currency(
     return "USD"
 
 
-def warn_of(notes: list[str]) -> None:
-    """Warn of what a bare number cannot say."""
-    short = [note for note in notes if "without a known cost" in note or "lacks rows" in note]
-    if short:
-        warnings.warn("; ".join(short), SkytellsWarning, stacklevel=3)
-
-
 _FEWEST: Final = 3
 _CONFIDENCE: Final = 0.95
 
@@ -215,7 +208,9 @@ def total(frame: Any, *, rates: Mapping[str, float] | None = None, places: int =
     found = _costs_of(frame, None, rates)
     if not found.known and found.rows:
         return None
-    warn_of(found.notes)
+    short = [note for note in found.notes if "without a known cost" in note or "lacks rows" in note]
+    if short:  # which a bare number cannot say
+        warnings.warn("; ".join(short), SkytellsWarning, stacklevel=2)
     return _tidy(found.total.quantize(Decimal(1).scaleb(-places), "ROUND_HALF_UP", EXACT))
 
 

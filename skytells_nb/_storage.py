@@ -236,6 +236,8 @@ class Bucket:
     def put(self, name: str, data: bytes | Path, *, replace: bool = False) -> str | None:
         mode = "overwrite" if replace else "create"
         try:
+            # In one piece: the parts of an upload that was killed are seen by nobody, and
+            # paid for (obstore's documentation of `put`).
             with self._errors("written"):
                 return str(
                     self._obstore.put(self._store, name, data, mode=mode, use_multipart=False)["e_tag"]

@@ -143,7 +143,7 @@ _BRANDS: Final = {
     b"F4A ": "audio/mp4",
     b"qt  ": "video/quicktime",
 }
-_BMP_HEADERS: Final = frozenset({12, 40, 52, 56, 64, 108, 124})
+_BMP_HEADERS: Final = frozenset({12, 40, 52, 56, 64, 108, 124})  # their sizes: many a text begins with BM
 _ENDINGS: Final = {
     *(row.extension.rpartition(".")[2] for row in _TABLE),
     *("jpeg", "jpe", "jfif", "tif", "heif", "svg", "m4v", "mpeg", "oga", "opus", "aif", "midi"),
@@ -226,6 +226,7 @@ def sniff(data: bytes) -> str | None:
         return "audio/mp4" if tracks == {b"soun"} else media_type
     if data.startswith(b"\x1aE\xdf\xa3"):
         return "video/x-matroska" if b"matroska" in data[:64] else "video/webm"
+    # Packets of 188 bytes, each of which begins with a G.
     if data[:1] == b"G" and data[188:189] == data[376:377] == data[564:565] == b"G":
         return "video/mp2t"
     if data.startswith(b"OggS"):

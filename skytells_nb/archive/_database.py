@@ -126,6 +126,8 @@ class Database:
     def _held(self, patience: float = -1) -> Iterator[None]:
         if self._pid != os.getpid():  # a fork: its parent's lock and connection are not ours to touch
             self._lock, self._pid = threading.RLock(), os.getpid()
+            # Nor may a child close what its parent opened, not even by forgetting it
+            # (https://www.sqlite.org/howtocorrupt.html, section 2.6).
             if self._connection is not None:
                 _inherited.append(self._connection)
             if self._finalizer is not None:
@@ -236,6 +238,7 @@ class Database:
 
     def _connect(self, mode: str) -> sqlite3.Connection:
         uri = f"{self.path.absolute().as_uri()}?{mode}" + (f"&vfs={self.vfs}" if self.vfs else "")
+        # Any thread may use it, one at a time: whoever holds the lock.
         return sqlite3.connect(
             uri, uri=True, timeout=_PATIENCE, isolation_level=None, check_same_thread=False
         )

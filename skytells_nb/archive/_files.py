@@ -152,20 +152,14 @@ class FileStore(Folder):
         except OSError:
             return {}
 
-    def clear_leftovers(self) -> int:
-        """Remove temporary files over an hour old, whose writers are gone, and return how many."""
+    def clear_leftovers(self) -> None:
+        """Remove temporary files over an hour old, whose writers are gone."""
         limit = time.time() - _LEFTOVER_AGE
-        removed = 0
-        try:
-            found = list(os.scandir(self.root / _PARTIAL))
-        except OSError:
-            return 0
-        for entry in found:
-            with contextlib.suppress(OSError):
-                if entry.is_file(follow_symlinks=False) and entry.stat().st_mtime < limit:
-                    os.unlink(entry.path)
-                    removed += 1
-        return removed
+        with contextlib.suppress(OSError):  # as where there is no such folder
+            for entry in list(os.scandir(self.root / _PARTIAL)):
+                with contextlib.suppress(OSError):
+                    if entry.is_file(follow_symlinks=False) and entry.stat().st_mtime < limit:
+                        os.unlink(entry.path)
 
 
 def is_name(name: str) -> bool:

@@ -237,7 +237,7 @@ def local_file(prediction: Prediction, position: int, archive: ArchiveLike = Non
     if not amount or len(prediction.files) == amount:
         if position < len(prediction.files) and prediction.files[position].is_file():
             return prediction.files[position]
-    else:
+    else:  # some are missing, so a file's place among the others says nothing; the JSON beside it does
         for path in prediction.files:
             record = read_record(path.with_name(path.name + SIDECAR))
             if record.get("output_index") == position and path.is_file():

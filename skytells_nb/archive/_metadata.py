@@ -23,6 +23,7 @@ from ..filetypes import HEAD, sniff
 from ._files import SIDECAR
 from ._serialize import SIDECAR_ONLY
 
+# Of the 64 kB that a segment of a JPEG holds: escaped quotes and a caption take the rest.
 _ROOM: Final = 48_000
 _READ_AT_MOST: Final = 64 * 2**20
 
@@ -30,8 +31,8 @@ _PNG_SIGNATURE: Final = b"\x89PNG\r\n\x1a\n"
 _PNG_KEYWORD: Final = b"skytells_nb"
 
 _JPEG_XMP: Final = b"http://ns.adobe.com/xap/1.0/\x00"
-_JPEG_LARGEST: Final = 65_533
-_JPEG_FRAMES: Final = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
+_JPEG_LARGEST: Final = 65_533  # bytes: a segment's length is two of them, and counts itself
+_JPEG_FRAMES: Final = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}  # which begin no frame
 
 _WEBP_HAS_XMP: Final = 0x04
 _WEBP_HAS_ALPHA: Final = 0x10

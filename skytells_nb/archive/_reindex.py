@@ -35,18 +35,16 @@ def database(files: FileStore, fill: Callable[[sqlite3.Connection], object] | No
     )
 
 
-def create(files: FileStore, db: sqlite3.Connection) -> int:
-    """Make the tables, fill them with what the JSON files say, and return how many files said something."""
+def create(files: FileStore, db: sqlite3.Connection) -> None:
+    """Make the tables, and fill them with what the JSON files say."""
     for statement in index.SCHEMA:
         db.execute(statement)
-    found = sum(take_in_file(db, files, name) is not None for name in files.names(SIDECAR))
-    if found:
+    if sum(take_in_file(db, files, name) is not None for name in files.names(SIDECAR)):
         kept = db.execute("SELECT count(*) FROM predictions").fetchone()[0]
         warn_user(
             f"The archive in {files.root} had no usable index. One was made from the JSON files beside the "
             f"outputs: {kept:,} predictions, nothing downloaded again."
         )
-    return found
 
 
 def newer(db: sqlite3.Connection, files: FileStore) -> list[str]:

@@ -160,6 +160,7 @@ class SharedFiles(FileStore):
             amount = sum(size for _, size, _ in here)
             there: dict[str, set[str]] = {}
             for used, size, name in sorted(here):
+                # A tenth more than is needed, so that not every file that comes has the folder walked again.
                 if amount <= self._most * 0.9 or used > time.time_ns() - _IN_USE:
                     break
                 day = name.partition("/")[0]

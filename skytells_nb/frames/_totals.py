@@ -329,7 +329,10 @@ def _tidy(amount: Decimal) -> Decimal:
 
 
 def _student_t(degrees: int) -> float:
-    """Return Student's two-sided 95 % quantile, by Hill's expansion; exact below three degrees."""
+    """Return Student's two-sided 95 % quantile; exact below three degrees.
+
+    Above, by the expansion of Abramowitz and Stegun, Handbook of Mathematical Functions, 26.7.5.
+    """
     level = (1 + _CONFIDENCE) / 2
     if degrees == 1:
         return math.tan(math.pi * (level - 0.5))

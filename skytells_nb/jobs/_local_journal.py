@@ -43,11 +43,10 @@ SCHEMA: Final = (
         PRIMARY KEY (origin, account, name)) WITHOUT ROWID""",
 )
 
-CHUNK: Final = 250
-HEAVY: Final = 16_000_000
+_CHUNK: Final = 250  # items at a time: older SQLites take 999 values in a statement, and an item is two
+_HEAVY: Final = 16_000_000
 """Characters of inputs, such as pictures, that are held at a time."""
 
-_AT_ONCE: Final = 300
 _STATES: Final = ("sent", "running", "succeeded", "failed", "canceled", "uncertain")
 
 _LONGEST: Final = timedelta(minutes=10)
@@ -154,16 +153,23 @@ class LocalJournal(Journal):
             items.append(Item(self._position, key, input))
             self._position += 1
             size += sum(len(value) for value in input.values() if isinstance(value, str))
-            if len(items) == CHUNK or size > HEAVY:
+            if len(items) == _CHUNK or size > _HEAVY:
                 break
-        read = partial(self._read, [item.key for item in items])
-        rows = self._database.reading(read, dict[ItemKey, Row]())
+        if not items:
+            return None
+        query = (
+            "SELECT digest, number, state, id, since, cost, error FROM jobs_items "
+            f"WHERE batch = ? AND (digest, number) IN (VALUES {', '.join(['(?, ?)'] * len(items))})"
+        )
+        values = [self._n, *(part for item in items for part in item.key)]
+        found = self._database.reading(lambda db: db.execute(query, values).fetchall(), list[Any]())
+        rows = {(bytes(digest), number): _row(*rest) for digest, number, *rest in found}
         for item in items:
             row = rows.get(item.key)
             is_new = row is None or row.state == "canceled" or (row.state == "failed" and self._retry_failed)
             item.row = None if is_new else row
             item.resend = self._retry_uncertain
-        return items or None
+        return items
 
     def ids(self, since: int, *, own: bool = False) -> frozenset[str]:  # noqa: ARG002 - they are few enough
         query = (
@@ -257,20 +263,6 @@ class LocalJournal(Journal):
             (*self._batch, self._n or None),
         )
         return made.rowcount > 0
-
-    def _read(self, keys: list[ItemKey], db: sqlite3.Connection) -> dict[ItemKey, Row]:
-        found: dict[ItemKey, Row] = {}
-        for start in range(0, len(keys), _AT_ONCE):
-            some = keys[start : start + _AT_ONCE]
-            marks = ", ".join(["(?, ?)"] * len(some))
-            query = (
-                "SELECT digest, number, state, id, since, cost, error FROM jobs_items "
-                f"WHERE batch = ? AND (digest, number) IN (VALUES {marks})"
-            )
-            values = [part for key in some for part in key]
-            for digest, number, *rest in db.execute(query, (self._n, *values)):
-                found[bytes(digest), number] = _row(*rest)
-        return found
 
 
 def _row(state: Any, identifier: Any, since: Any, cost: Any, error: Any) -> Row:

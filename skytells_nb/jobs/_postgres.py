@@ -114,6 +114,7 @@ class Postgres:
                         number = None
                         with db.transaction():
                             result = function(db)
+                            # None of one that has written nothing, and may well be done again.
                             number = _value(db, "SELECT txid_current_if_assigned()")
                     return result
                 except psycopg.Error as error:

@@ -32,7 +32,7 @@ from ._postgres import STATEMENTS, Address, Database, Postgres, require_tables
 MARGIN: Final = 30.0
 """Seconds that a lease is longer than one exchange with the API may take."""
 
-_HOUR: Final = 3_600_000_000
+_HOUR: Final = 3_600_000_000  # microseconds; no create takes so long that it could still be looked for
 _RARELY: Final = 20.0  # counting a large batch takes a while: at most a twentieth of the time
 _CHUNK: Final = 250
 _TAKEN_OVER: Final = 100

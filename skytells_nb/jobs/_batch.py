@@ -360,11 +360,7 @@ async def run_batch(
         raise journal.busy("it was stopped just now, and winds up")
     try:
         with _budget(budget):
-            # Who runs it, in words for those who want it, too.
-            holder = (
-                f"process {os.getpid()} on {socket.gethostname()}, since {time.strftime('%Y-%m-%d %H:%M:%S')}"
-            )
-            await asyncio.to_thread(journal.open, inputs, holder)
+            await asyncio.to_thread(journal.open, inputs, _holder())
             if inputs is None:  # which also tells the API's time, and whether it is a sandbox
                 await client.models.get(journal.model)
             is_lost = journal.lost_since is not None
@@ -410,6 +406,11 @@ def _stop(journal: Journal) -> None:
         journal.stop()
     finally:
         _let_go(journal)
+
+
+def _holder() -> str:
+    """Return who runs it, in words for those who want it, too."""
+    return f"process {os.getpid()} on {socket.gethostname()}, since {time.strftime('%Y-%m-%d %H:%M:%S')}"
 
 
 def _budget(amount: object) -> AbstractContextManager[object]:

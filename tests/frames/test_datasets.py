@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
+from decimal import localcontext
 from pathlib import Path
 from typing import Any
 
@@ -316,7 +317,8 @@ def test_a_row_that_is_known_better_later_replaces_the_older_one(tmp_path: Path,
     assert (frame["status"] == "succeeded").all()
     assert frame["n_outputs"].tolist() == [1] * 4
     same(lambda source: spend(source, "model", "MS", tz="UTC"), tmp_path, predictions_frame(tmp_path))
-    assert str(total(tmp_path)) == "1.875"
+    with localcontext(prec=2):  # what a notebook set for itself
+        assert str(total(tmp_path)) == "1.875"
     assert spend(tmp_path, "status")["count"].tolist() == [4]
     assert len(predictions_frame(tmp_path, columns="cost", until="2026-01-31")) == 3
 

@@ -24,7 +24,7 @@ from ._accounts import OWNER
 from ._core import Core
 from ._messages import HttpRequest, HttpResponse
 from ._options import WILDCARDS
-from ._rendering import RenderCache, serve_file
+from ._rendering import RenderCache
 
 #: The largest body of a request; of a learner's, in a class.
 LARGEST_BODY: Final = 64 * 1024 * 1024
@@ -163,24 +163,12 @@ class App:
             id, half = response.about, self._core.seconds_left(response.about) / 2
             ahead = self._files.draw_ahead
             asyncio.get_running_loop().call_later(half, lambda: ahead(self._core.files_ahead(id)))
-        if response.ending in ("drop", "hang"):
+        if response.ending in ("drop", "hang") or not (response.hold or response.work or response.asset):
             return response
-        if response.hold is not None:
-            late = response.after
-            while left := self._core.seconds_left(response.hold):
-                if not await self._pause(min(left, LOOK_AGAIN)):
-                    return HttpResponse(ending="drop")
-            response = self._core.answer_held(response.hold, head(b""))
-            response.after += late
-        if response.work is not None:
-            response.body = await asyncio.to_thread(response.work)
-        if response.asset is not None:
-            wanted = response.asset.range
-            content = await self._unless_stopped(self._files.find(response.asset))
-            if content is None:
-                return HttpResponse(ending="drop")
-            response = serve_file(response, content, wanted)
-        return response
+        whole = self._core.complete(
+            head(b""), response, self._files, pause=_look_again, work=asyncio.to_thread
+        )
+        return await self._unless_stopped(whole) or HttpResponse(ending="drop")
 
     @contextlib.asynccontextmanager
     async def _large_body(
@@ -344,6 +332,11 @@ async def _read(receive: Receive, most: int, seconds: float) -> bytes | None:
             limit.reschedule(min(end, now() + SILENCE))
             message = await receive()
     return None
+
+
+async def _look_again(_: str, left: float) -> bool:
+    await asyncio.sleep(min(left, LOOK_AGAIN))
+    return True
 
 
 async def _gone(receive: Receive) -> None:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from decimal import Decimal
 from email.utils import formatdate
 from typing import Final, NamedTuple
@@ -40,7 +40,7 @@ from ._messages import (
 from ._models import standard_catalogue
 from ._options import Options
 from ._predictions import Predictions
-from ._rendering import Media, standard_media
+from ._rendering import Media, RenderCache, serve_file, standard_media
 from ._state import State
 from ._webhooks import RETRIES, Delivery, WebhookEvent
 
@@ -163,7 +163,26 @@ class Core:
             long_enough = job.ends - self.now > AHEAD_FROM * SECOND
             return [self.predictions.file(job, n) for n in range(len(job.files))] if long_enough else []
 
-    def answer_held(self, id: str, request: HttpRequest) -> HttpResponse:
+    async def complete(
+        self, request: HttpRequest, response: HttpResponse, drawn: RenderCache, *,
+        pause: Callable[[str, float], Awaitable[bool]], work: Callable[..., Awaitable[bytes]],
+    ) -> HttpResponse:  # fmt: skip
+        """Wait, calculate and draw until a response can be sent.
+
+        `pause` waits for some of the seconds until a prediction ends, and is False when more of that would
+        change nothing; `work` calls what takes too long for an event loop.
+        """
+        if (id := response.hold) is not None:
+            while (left := self.seconds_left(id)) and await pause(id, left):
+                pass
+            response = self._answer_held(id, request, response)
+        if response.work is not None:
+            response.body = await work(response.work)
+        if response.asset is not None:
+            response = serve_file(response, await drawn.find(response.asset), response.asset.range)
+        return response
+
+    def _answer_held(self, id: str, request: HttpRequest, early: HttpResponse) -> HttpResponse:
         """Answer an awaited create, now that its prediction has ended (section 4.7)."""
         with self._lock:
             call = Call(request, Route("create", id), self.now, self._owner_of(id))
@@ -171,6 +190,10 @@ class Core:
                 response = self.predictions.show(call)
             except Refusal as refusal:
                 response = self._refuse(refusal)
+            # What faults did to the answer that was held back, they do to this one.
+            response.after, response.ending = early.after, early.ending
+            if "date" not in early.headers:
+                response.headers["date"] = ""
             self._finish(response, call.route, call.account, call.now)
             return response
 

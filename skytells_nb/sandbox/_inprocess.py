@@ -18,7 +18,7 @@ from ._faults import Faults
 from ._messages import HttpRequest, HttpResponse
 from ._options import Options
 from ._own_routes import OWN_ROUTES, teachers_word
-from ._rendering import Media, RenderCache, serve_file
+from ._rendering import Media, RenderCache
 from ._state import State, StateFile
 from ._webhooks import Delivery
 
@@ -199,19 +199,15 @@ class InProcess(Sandbox):
         lower = {name.lower(): value for name, value in (headers or {}).items()}
         request = HttpRequest(method.upper(), target, query, lower, body, ORIGIN, "127.0.0.1")
         core = self.core
+
+        async def pause(id: str, left: float) -> bool:
+            await self._sleep(left)
+            return core.seconds_left(id) < left  # or else the clock stands still
+
         try:
-            response = core.answer(request)
+            early = core.answer(request)
+            response = await core.complete(request, early, self._files, pause=pause, work=_at_once)
             late = response.after + self.options.delay
-            if response.hold is not None:
-                while left := core.seconds_left(response.hold):
-                    await self._sleep(left)
-                    if core.seconds_left(response.hold) >= left:
-                        break  # the clock stands still: waiting longer changes nothing
-                response = core.answer_held(response.hold, request)
-            if response.work is not None:
-                response.body = response.work()
-            if response.asset is not None:
-                response = serve_file(response, await self._files.find(response.asset), response.asset.range)
         except Exception as error:  # noqa: BLE001 - answered as on the wire: 500 in the documented envelope
             response, late = core.failure(error), 0.0
         if late:

@@ -120,6 +120,23 @@ def test_an_awaited_create_ends_with_its_job(sandbox, clock):
     assert sum(clock.slept) == pytest.approx(2, abs=0.001)
 
 
+def test_an_awaited_answer_is_cut_late_or_undated_as_a_fault_says(sandbox, clock):
+    body = json.dumps({**json.loads(FOX), "await": True}).encode()
+    sandbox.faults.next("slow", seconds=3)
+    sandbox.faults.next("missing_date", on="create")
+    _, told, content = ask(sandbox, "POST", "/v1/predictions", body)
+    assert ("date" in told, json.loads(content)["status"]) == (False, "succeeded")
+    assert sum(clock.slept) == pytest.approx(5, abs=0.001)
+
+    async def read():
+        _, _, pieces = await sandbox.handle("POST", "/v1/predictions", {"x-api-key": sandbox.api_key}, body)
+        return [piece async for piece in pieces]
+
+    sandbox.faults.next("cut_short", on="create")
+    with pytest.raises(ConnectionDroppedError):
+        asyncio.run(read())
+
+
 def test_webhooks_are_handed_over_when_they_are_due(sandbox, clock):
     body = json.dumps({**json.loads(FOX), "webhook": "http://hook.test/"}).encode()
     id = json.loads(ask(sandbox, "POST", "/v1/predictions", body)[2])["id"]

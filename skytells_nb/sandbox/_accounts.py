@@ -18,7 +18,7 @@ import os
 import re
 import secrets
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from email.utils import formatdate
@@ -195,42 +195,32 @@ class Call:
 class Accounts:
     """The accounts there are, and the keys that open them.
 
-    `rate_limit` is the owner's, and `token_limit` everybody's. Where they are `closed` no other key opens
-    anything; otherwise every ``sk-…`` key opens the owner's account.
+    Where they are `closed` no other key opens anything; otherwise every ``sk-…`` key opens the owner's.
     """
 
-    def __init__(
-        self,
-        api_key: str,
-        rate_limit: int | None,
-        learners: Iterable[Learner] = (),
-        *,
-        token_limit: int | None,
-        closed: bool,
-    ) -> None:
-        self.owner = UserAccount(OWNER, rate_limit, token_limit)
-        self._closed = closed
-        self._by_name = {OWNER: self.owner}
-        self._by_key = {api_key: self.owner}
-        for each in learners:
-            account = UserAccount(each.name, each.rate_limit, token_limit, each.budget)
+    def __init__(self, state: State, options: Options) -> None:
+        self.closed = options.exposed or bool(state.learners)
+        # A limit that is given is each learner's; their teacher has none.
+        owner = UserAccount(OWNER, None if state.learners else options.rate_limit, options.token_limit)
+        self._by_name, self._by_key = {OWNER: owner}, {state.api_key: owner}
+        for each in state.learners:
+            account = UserAccount(each.name, each.rate_limit, options.token_limit, each.budget)
             self._by_name[each.name] = self._by_key[each.key] = account
         #: Whose limits are shown to somebody whose key opens nothing.
-        self.anonymous = UserAccount(OWNER) if closed else self.owner
+        self.anonymous = UserAccount(OWNER) if self.closed else owner
 
     def admit(self, key: str | None, route: str) -> UserAccount:
         """Return the account that a key opens, or raise the error that it stands for (`ERROR_KEYS`).
 
         401 for none.
         """
-        if self._closed:
-            account = self._by_key.get(key or "")
-        else:
+        account = self._by_key.get(key or "")
+        if not self.closed:
             fits = key and re.fullmatch(r"sk(-|_live_|_test_|_proj_).+", key, re.DOTALL)
-            account = self.owner if fits else None
+            account = self._by_name[OWNER] if fits else None
         if key is None or account is None:
             raise errors.unauthorized()
-        for prefix, where, refusal in () if self._closed else ERROR_KEYS:
+        for prefix, where, refusal in () if self.closed else ERROR_KEYS:
             if key.startswith(prefix) and where in ("any", route):
                 raise refusal()
         return account

@@ -14,6 +14,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from decimal import Decimal
 from email.utils import formatdate
+from functools import partial
 from typing import Final, NamedTuple
 from urllib.parse import parse_qs
 
@@ -82,20 +83,13 @@ class Core:
         enrol(self.state, self.options)
         #: Whether there is a class: learners with accounts of their own.
         self.has_class = bool(self.state.learners)
-        self.accounts = Accounts(
-            self.state.api_key,
-            None if self.has_class else self.options.rate_limit,
-            self.state.learners,
-            token_limit=self.options.token_limit,
-            closed=self.has_class or self.options.exposed,
-        )
+        self.accounts = Accounts(self.state, self.options)
         self.predictions = Predictions(self.state, self.options, self.catalogue, self.media)
         self.inference = Inference(self.state, self.options, self.catalogue)
         self.log: deque[Received] = deque(maxlen=LOG_LENGTH)
         self.deliveries: deque[Delivery] = deque(maxlen=LOG_LENGTH)
         #: Called whenever a webhook may have been scheduled.
         self.on_webhook: Callable[[], None] = lambda: None
-        self._handlers = handlers or {}
         self._routes: dict[str, Callable[[Call], HttpResponse]] = {
             "create": self.predictions.create,
             "read": self.predictions.read,
@@ -107,6 +101,7 @@ class Core:
             "models": self._models,
             "model": self._models,
             **dict.fromkeys(TEXT_ROUTES, self.inference.answer),
+            **{name: partial(handler, self) for name, handler in (handlers or {}).items()},
         }
         self._lock = threading.RLock()
 
@@ -293,11 +288,9 @@ class Core:
 
     def _handle(self, call: Call) -> HttpResponse:
         try:
-            if call.route.name in self._routes:
-                return self._routes[call.route.name](call)
-            if call.route.name in self._handlers:
-                return self._handlers[call.route.name](self, call)
-            raise errors.endpoint_not_found(call.request.method, call.request.target)
+            if call.route.name not in self._routes:
+                raise errors.endpoint_not_found(call.request.method, call.request.target)
+            return self._routes[call.route.name](call)
         except Refusal as refusal:
             # a response already here, because a fault may replace that of a refusal, too
             return self._refuse(refusal, call.route)

@@ -156,11 +156,10 @@ def home(core: Core, call: Call) -> HttpResponse:
     if "text/html" not in request.headers.get("accept", ""):
         counts = {"models": len(core.catalogue), "predictions": len(core.state.jobs)}
         return as_json({"sandbox": True, "about": ABOUT, "base_url": f"{request.origin}/v1", **counts})
-    closed = core.accounts.anonymous is not core.accounts.owner
     page = page_file("home.html").format(
         about=ABOUT,
         origin=escape(request.origin),
-        keys="It accepts the keys that it has generated." if closed else _ANY_KEY,
+        keys="It accepts the keys that it has generated." if core.accounts.closed else _ANY_KEY,
         models=len(core.catalogue),
         predictions=len(core.state.jobs),
         billed=len(core.state.ledger),

@@ -231,7 +231,9 @@ class Core:
             id, name, attempt, url = event[:4]
             self.deliveries.append(Delivery(self.options.clock(), id, name, url, attempt, status, error))
             if status is not None and 200 <= status < 300:
-                self.predictions.notified(id, name)
+                if (job := self.state.jobs.get(id)) is not None:
+                    job.notified.append(name)
+                    self.state.save(job)
             elif attempt <= len(RETRIES):
                 due = self.now + int(RETRIES[attempt - 1] * SECOND)
                 self.predictions.schedule.again(due, id, name, attempt + 1)
@@ -252,12 +254,6 @@ class Core:
     def billed(self) -> dict[str, Decimal]:
         with self._lock:
             return dict(self.state.ledger)
-
-    @property
-    def received(self) -> list[Received]:
-        """The log of requests, oldest first."""
-        with self._lock:
-            return list(self.log)
 
     def _identify(self, route: Route, request: HttpRequest) -> UserAccount:
         """Check path and key, in this order; a file belongs to whoever made it, and needs no key."""

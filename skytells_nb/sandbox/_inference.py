@@ -190,7 +190,7 @@ class Inference:
             raise errors.Refusal(400, "context_length_exceeded", said, details)
         if "filtered-451" in quirks:
             raise errors.content_policy()
-        tool = language.choose_tool(ask.turns, ask.tools, ask.choice)
+        tool = language.choose_tool(ask)
         outputs, finish = zip(*(self._one(ask, tool, variant) for variant in range(count)), strict=True)
         written = sum(max(count_tokens(one.text + one.tool + one.arguments), 1) for one in outputs)
         reasoning = ask.most if "length-empty" in quirks else 0
@@ -218,7 +218,7 @@ class Inference:
         # Each model has words of its own, or there would be nothing to choose between two of them.
         texts = [slug for slug, each in self.catalogue.items() if each.inference_only]
         variant += texts.index(ask.model.slug)
-        text = language.reply(ask.turns, schema=ask.schema, as_json=ask.as_json, variant=variant)
+        text = language.reply(ask, variant)
         stops = ask.body.get("stop") or []
         for stop in [stops] if isinstance(stops, str) else stops:
             text = text.partition(stop)[0] if stop else text

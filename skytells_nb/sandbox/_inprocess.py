@@ -97,7 +97,7 @@ class Sandbox:
     @property
     def log(self) -> list[Received]:
         """Every request received, oldest first; keys are shown as fingerprints."""
-        return self.core.received
+        return list(self.core.log)
 
     @property
     def billed(self) -> int:

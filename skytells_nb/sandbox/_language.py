@@ -95,17 +95,17 @@ def count_prompt(turns: Iterable[Turn], tools: Sequence[Any] = ()) -> int:
     return max(tokens + PICTURE_TOKENS * pictures, 1)
 
 
-def reply(turns: Sequence[Turn], *, schema: Mapping[str, Any] | None, as_json: bool, variant: int = 0) -> str:
-    asked = [turn for turn in turns if turn.role == "user"]
+def reply(ask: TextRequest, variant: int) -> str:
+    asked = [turn for turn in ask.turns if turn.role == "user"]
     last = asked[-1].text if asked else ""
-    if schema is not None:
-        return json.dumps(example_of(schema, topic_of(last)), ensure_ascii=False)
+    if ask.schema is not None:
+        return json.dumps(example_of(ask.schema, topic_of(last)), ensure_ascii=False)
     things = _things(last)
-    if as_json or (things and "json" in last.lower()):
+    if ask.as_json or (things and "json" in last.lower()):
         found = {things[1]: list(things[0])} if things else {"about": topic_of(last)}
         return json.dumps({**found, "note": "written by the sandbox, not by a model"}, ensure_ascii=False)
     parts = []
-    results = [turn.text for turn in turns if turn.role in ("tool", "function")]
+    results = [turn.text for turn in ask.turns if turn.role in ("tool", "function")]
     if results:
         parts.append(f"The tool said: {_short(results[-1], 400)}")
     pictures = sum(turn.pictures for turn in asked)
@@ -122,18 +122,13 @@ def reply(turns: Sequence[Turn], *, schema: Mapping[str, Any] | None, as_json: b
     return "\n\n".join(parts) if things else " ".join(parts)
 
 
-def choose_tool(
-    turns: Sequence[Turn], tools: Sequence[Mapping[str, Any]], choice: Any
-) -> Mapping[str, Any] | None:
+def choose_tool(ask: TextRequest) -> Mapping[str, Any] | None:
     """Return the tool that is called: the first, until its result is there; None for none."""
-    if not tools or choice == "none":
+    if not ask.tools or ask.choice == "none":
         return None
-    named = next((tool for tool in tools if tool["name"] == choice), None)
-    if named is not None:
-        return named
-    after = [turn.role for turn in turns]
-    answered = "tool" in after or "function" in after
-    return None if answered and choice != "required" else tools[0]
+    answered = any(turn.role in ("tool", "function") for turn in ask.turns)
+    usual = None if answered and ask.choice != "required" else ask.tools[0]
+    return next((tool for tool in ask.tools if tool["name"] == ask.choice), usual)
 
 
 def example_of(schema: Mapping[str, Any], topic: str, depth: int = 0) -> Any:

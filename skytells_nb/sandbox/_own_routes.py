@@ -125,7 +125,7 @@ def _clear(core: Core, request: HttpRequest) -> Any:
 
 
 _ROUTES: Final[dict[tuple[str, str], Callable[[Core, HttpRequest], Any]]] = {
-    ("GET", "log"): lambda core, _: {"requests": [each._asdict() for each in core.received]},
+    ("GET", "log"): lambda core, _: {"requests": [each._asdict() for each in core.log]},
     ("GET", "billing"): _billing,
     ("GET", "predictions"): _predictions,
     ("GET", "deliveries"): lambda core, _: {"deliveries": [each._asdict() for each in core.deliveries]},

@@ -318,12 +318,6 @@ class Predictions:
             return webhooks.WebhookEvent(id, event, attempt, url, body, signature, asker)
         return None
 
-    def notified(self, id: str, event: str) -> None:
-        job = self.state.jobs.get(id)
-        if job is not None:
-            job.notified.append(event)
-            self.state.save(job)
-
     def _asked(self, body: dict[str, Any]) -> tuple[CatalogueEntry, dict[str, Any]]:
         model: Any = body.get("model")
         input: Any = body.get("input")

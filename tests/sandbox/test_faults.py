@@ -149,7 +149,7 @@ def test_a_struck_create_is_billed_exactly_when_it_was_accepted(talk, name, told
     reply = api.create()
     assert (reply.status if reply.answer.ending == "send" else reply.answer.ending) == outcome
     assert len(api.core.billed) == billed
-    assert api.core.received[-1].faults == (name,)
+    assert api.core.log[-1].faults == (name,)
 
 
 def test_every_fault_there_is_has_been_struck():

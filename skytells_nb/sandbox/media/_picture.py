@@ -107,7 +107,7 @@ def grade(
         mixed = (1 - color) * _GRAY + color * np.eye(3)[channel]
         rows += [*(contrast * tone * mixed).tolist(), 128 * (1 - contrast)]
     image = image.convert("RGB", tuple(rows))
-    for kind in {"grain", "paper"} & look.keys():
+    for kind in sorted({"grain", "paper"} & look.keys()):
         noise = 128 + rng.normal(0, look[kind], (256, 256))
         tile = Image.fromarray(np.clip(noise, 0, 255).astype(np.uint8))
         if kind == "paper":

@@ -101,11 +101,9 @@ def speak(input: Mapping[str, Any], *, index: int = 0) -> bytes:
     if re.search(rf"\b(?:{load('sounds')['noises']['words']})", words):
         seconds = seconds_of(input, default=6.0, longest=60.0)
         return _to_wav(_fade(_surf(words, seconds, rate, key), rate, rise=0.4, fall=0.8), rate, peak=0.6)
-    vowels = re.findall(r"[aeiouy]+|[.,;!?]", words)
-    if not any(mark[0] in "aeiouy" for mark in vowels):
-        vowels = list("aeoua")  # a text without Latin vowels is hummed
-    while vowels[0] in ".,;!?":  # a pause before the first sound would be silence
-        vowels = vowels[1:]
+    # A pause before the first vowel would be silence; a text without Latin vowels is hummed.
+    voiced = re.sub("^[^aeiouy]+", "", words)
+    vowels = re.findall("[aeiouy]+|[.,;!?]", voiced) or list("aeoua")
     seconds = seconds_of(input, default=min(12.0, 0.6 + 0.22 * len(vowels)), longest=60.0)
     hum = _hum(vowels, seconds, rate, key, fill=number(input, *LENGTHS) is not None)
     return _to_wav(_fade(_echo(hum, rate, seconds=0.09, strength=0.22), rate, fall=0.25), rate, peak=0.7)

@@ -62,6 +62,7 @@ def matcher(name: str, kind: str, find: Callable[[str], tuple[str, list[str]]]) 
             "ordered": True,
         }
 
+    # What IPython's own decorator sets (`context_matcher`, IPython 8.6), which need not be imported so.
     for trait, setting in (("api_version", 2), ("identifier", name), ("priority", 100)):
         setattr(match, f"matcher_{trait}", setting)
     return match

@@ -47,6 +47,7 @@ _USAGE: Final = (
     "below."
 )
 
+# What `connect()` said while Tab was pressed, when a front end shows nothing; said by the next cell.
 _pending_output: list[str] = []
 
 

@@ -142,6 +142,7 @@ def _chain(error: BaseException, shell: Any) -> list[str]:
     if _is_short(error):
         return short_traceback(error, shell)
     before = _cause(error)
+    # IPython formats what an error came of as well, at full length.
     kept = error.__cause__, error.__context__, error.__suppress_context__
     error.__cause__ = error.__context__ = None
     try:

@@ -94,7 +94,7 @@ def compare(
     if count > MOST:
         raise _too_many(known, prompts, count, used)
     planned = plan_frame(known, prompts, inputs) if is_frame(prompts) else plan(known, texts, variations)
-    with one_call():
+    with one_call():  # cells of equal inputs take different predictions from the archive
         kept = run(on_loop(_look_up(used.connection, planned, reuse)))
         said = planned.text(kept)
         print(encodable(said, sys.stdout), flush=True)  # noqa: T201 - the price before the work is promised

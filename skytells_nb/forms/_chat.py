@@ -251,7 +251,7 @@ class Chat(Summarized, w.VBox):  # type: ignore[misc]  # ipywidgets has no types
         try:
             self.wait(timeout)
         except BaseException:
-            self.stop()
+            self.stop()  # it would be written, and billed, to its end
             raise
         if turn.error is not None:
             raise turn.error
@@ -322,7 +322,7 @@ class Chat(Summarized, w.VBox):  # type: ignore[misc]  # ipywidgets has no types
                 return
             turn = self._turns[-1]
             turn.stopped = True
-            if turn.task is not None:
+            if turn.task is not None:  # of the loop's thread, and this is a click's
                 turn.task.get_loop().call_soon_threadsafe(turn.task.cancel)
 
     def wait(self, timeout: float | None = None) -> None:

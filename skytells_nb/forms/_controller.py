@@ -30,7 +30,7 @@ from ..schema import NEEDED
 from ..spending import Budget, as_observers
 from ._views import NOT_SENT, Drawings, ErrorMessage, describe, draw
 
-_DEBOUNCE: Final = 0.06
+_DEBOUNCE: Final = 0.06  # seconds: every key in a box is a change, and a large schema is long to check
 _log: Final = logging.getLogger(__name__)
 
 FormStatus = Literal["idle", "sending"] | Status
@@ -114,7 +114,7 @@ class FormController(traitlets.HasTraits):
         self._current: _Submission | None = None
         self._resting = asyncio.Event()
         self._resting.set()
-        self._settling: asyncio.Task[None] | None = None
+        self._settling: asyncio.Task[Any] | None = None
         self._counting: asyncio.Task[None] | None = None
 
     # Which thread a click arrives in depends on ipykernel and the front end: the
@@ -132,7 +132,7 @@ class FormController(traitlets.HasTraits):
 
     def inputs_changed(self, input: Mapping[str, Any]) -> None:
         """Show what follows from the inputs, a moment after the last change: price and problems."""
-        submit(self._settle_soon(dict(input)))
+        submit(self._settle(dict(input)))
 
     def refuse(self, problems: Mapping[str, str]) -> None:
         """Show problems that keep an input from being sent."""
@@ -311,12 +311,10 @@ class FormController(traitlets.HasTraits):
     async def _refuse(self, problems: Mapping[str, str]) -> None:
         self._update(problems=problems, reveal=True)
 
-    async def _settle_soon(self, input: dict[str, Any]) -> None:
+    async def _settle(self, input: dict[str, Any]) -> None:
         if self._settling is not None:
             self._settling.cancel()
-        self._settling = asyncio.get_running_loop().create_task(self._settle(input))
-
-    async def _settle(self, input: dict[str, Any]) -> None:
+        self._settling = asyncio.current_task()
         await asyncio.sleep(_DEBOUNCE)
         try:
             priced = await asyncio.to_thread(self.price, input)

@@ -136,7 +136,7 @@ class PromptForm(Summarized, w.VBox):  # type: ignore[misc]  # ipywidgets has no
         schema = fields_from_schema(self.model.input_schema, rules=rules, important=priced_by)
         layouts = views.Layouts()
         self._checker = Checker(self.model.input_schema)
-        self.fieldset = Fieldset(select_fields(schema.fields, fields), layouts, self._typed, self._applies)
+        self.fieldset = Fieldset(select_fields(schema.fields, fields), layouts, self._typed, self.applies)
         self._results = Results(layouts) if results is None else results
         self._static = self._results.static
         super().__init__(_dom_classes=("sky-form",), predictions=PredictionList())
@@ -156,7 +156,10 @@ class PromptForm(Summarized, w.VBox):  # type: ignore[misc]  # ipywidgets has no
             layouts,
             self._generate,
             self.cancel,
-            self._render_panels,
+            {
+                "Code": lambda: views.code_html(self.code, "python"),
+                "Request": lambda: views.code_html(to_json(self.model.id, self.value), "json"),
+            },
             queue=on_busy == "queue",
             unavailable=self._unavailable,
         )
@@ -180,6 +183,7 @@ class PromptForm(Summarized, w.VBox):  # type: ignore[misc]  # ipywidgets has no
     def __setattr__(self, name: str, value: Any) -> None:
         if name != "value" and name[0] != "_" and (name in ("input", "inputs") or closest(name, ["value"])):
             raise UnknownNameError(f"A form has no {name!r}. Did you mean 'value'?", charged=False)
+        # Widgets set attributes of their own before there is a fieldset to look into.
         fields = self.fieldset.fields if self.__dict__.get("_ready") else ()
         if any(field.name == name for field in fields) and not hasattr(self, name):
             said = f"A form has no {name!r}. Write form.value[{name!r}] = …, which is shown and sent."
@@ -261,12 +265,11 @@ class PromptForm(Summarized, w.VBox):  # type: ignore[misc]  # ipywidgets has no
         refused = self._checker.problems(shared)
         return {name: value for name, value in shared.items() if name not in refused}
 
-    def applies(self, field: Field) -> bool:
-        """Whether its value asks for a field, which some are only under a condition."""
-        return self._applies(field, self.value)
-
-    def _applies(self, field: Field, value: Mapping[str, Any]) -> bool:
-        return field.source is None or self._checker.applies(field.source, value)
+    def applies(self, field: Field, value: Mapping[str, Any] | None = None) -> bool:
+        """Whether a value, or else the form's own, asks for a field; some are only under a condition."""
+        return field.source is None or self._checker.applies(
+            field.source, self.value if value is None else value
+        )
 
     def _check(self, value: Mapping[str, Any]) -> dict[str, str]:
         """Return what is wrong with an input, by the name of the field."""
@@ -360,7 +363,7 @@ class PromptForm(Summarized, w.VBox):  # type: ignore[misc]  # ipywidgets has no
             self.fieldset.unplaced(new.problems), self.fieldset.unknown
         )
         if new.estimate is not old.estimate:
-            self._render_panels()
+            self._actions.render_panels()
         if new.newest is not None and new.newest is not old.newest:
             prediction, drawings, input = new.newest
             self._results.add(prediction, drawings, lambda: self._set("value", input))
@@ -375,13 +378,6 @@ class PromptForm(Summarized, w.VBox):  # type: ignore[misc]  # ipywidgets has no
     def _budget_left(self) -> str:
         budget = self.controller.budget
         return "" if budget is None else format_cost(budget.remaining, money_unit(self.is_sandbox))
-
-    def _render_panels(self) -> None:
-        html: dict[str, Callable[[], str]] = {
-            "Code": lambda: views.code_html(self.code, "python"),
-            "Request": lambda: views.code_html(to_json(self.model.id, self.value), "json"),
-        }
-        self._actions.show_panels({name: html[name]() for name in self._actions.open})
 
     def __repr__(self) -> str:
         made = f", {self.predictions!r}" if self.predictions else ""
@@ -433,4 +429,4 @@ class FormValue(dict[str, Any]):
         return self
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return dict, (dict(self),)
+        return dict, (dict(self),)  # without the form, whose widgets and client cannot be pickled

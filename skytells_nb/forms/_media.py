@@ -21,10 +21,10 @@ from ..schema import UNSET
 from ._codegen import Upload, take_files
 from ._controls import Control, UnsupportedValueError
 
-_IN_COLAB: Final = 1_000_000
+_IN_COLAB: Final = 1_000_000  # above, an upload fails there without a word (ipywidgets issue 3452)
 _SIDE: Final = 96
 _TAKES: Final = {"image": "a picture", "audio": "sound", "video": "a clip"}
-_LONGEST_TEXT: Final = 3_000
+_LONGEST_TEXT: Final = 3_000  # what stands in a box is saved with the notebook, a data URI's megabytes too
 _SCHEME: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:")  # of one letter it is a drive: C:\fox.png
 _LIKE_A_PATH: Final = re.compile(r"[/\\~]|\.\w{2,5}$")
 

@@ -96,19 +96,16 @@ class Layouts:
 class ActionBar:
     """The row under the fields: *Generate*, *Cancel*, the price; and the code and the request on demand.
 
-    ``toggled`` is called when one of these two is opened or closed. ``queue`` says that *Generate* can be
-    pressed while something runs, ``unavailable`` why the model cannot be run, where it cannot: it stands in
-    their place.
+    ``panels`` write these two as HTML, by their names. ``queue`` says that *Generate* can be pressed while
+    something runs, ``unavailable`` why the model cannot be run, where it cannot: it stands in their place.
     """
-
-    PANELS: Final = ("Code", "Request")
 
     def __init__(
         self,
         layouts: Layouts,
         generate: Callable[[], object],
         cancel: Callable[[], object],
-        toggled: Callable[[], object],
+        panels: Mapping[str, Callable[[], str]],
         *,
         queue: bool = False,
         unavailable: str = "",
@@ -128,9 +125,9 @@ class ActionBar:
         self.price = layouts.html(classes=("sky-price",))
         self._toggles = {
             name: w.ToggleButton(description=name, layout=layouts.button, _dom_classes=("sky-quiet",))
-            for name in self.PANELS
+            for name in panels
         }
-        self._panels = {name: layouts.html(layout=layouts.wide) for name in self.PANELS}
+        self._panels = {name: (layouts.html(layout=layouts.wide), write) for name, write in panels.items()}
         toggles = w.HBox([*self._toggles.values()], layout=layouts.natural, _dom_classes=("sky-panels",))
         buttons = [] if unavailable else [self.generate, self.cancel]
         self.row = w.HBox(
@@ -141,18 +138,14 @@ class ActionBar:
         self.panels = w.VBox(layout=layouts.wide)
         self.cancel.on_click(lambda _: cancel())
         for toggle in self._toggles.values():
-            toggle.observe(lambda _: toggled(), "value")
+            toggle.observe(lambda _: self.render_panels(), "value")
 
-    @property
-    def open(self) -> list[str]:
-        """Which panels are open."""
-        return [name for name, toggle in self._toggles.items() if toggle.value]
-
-    def show_panels(self, panels: Mapping[str, str]) -> None:
-        """Show panels, as HTML by their names, and close the others."""
-        for name, html in panels.items():
-            self._panels[name].value = html
-        self.panels.children = tuple(self._panels[name] for name in panels)
+    def render_panels(self) -> None:
+        """Write the panels that are open anew, and close the others."""
+        open = [self._panels[name] for name, toggle in self._toggles.items() if toggle.value]
+        for pane, write in open:
+            pane.value = write()
+        self.panels.children = tuple(pane for pane, _ in open)
 
     def render(self, state: FormState, left: str = "") -> None:
         """Show what can be pressed, and what it costs; ``left`` is what is left of a budget."""
@@ -301,7 +294,7 @@ def _refused_field(text: str, names: Iterable[str]) -> str | None:
 
 CARD_SIDE: Final = 256
 CARD_BYTES: Final = 40_000
-MOST_CARDS: Final = 50
+MOST_CARDS: Final = 50  # 2 MB in all of a notebook that is saved with its widgets
 
 _BUDGET: Final = re.compile(r", to keep this cell under [^<]*")
 """How `show` explains what it leaves out; a card has other reasons, and another way out."""
@@ -483,7 +476,7 @@ def code_html(code: str, language: str) -> str:
     """Format code with a button that copies it, coloured where that takes no time."""
     shown = code if len(code) <= _LONGEST_CODE else code[:_LONGEST_CODE] + "\n…"
     body = escape(shown)
-    if len(shown) < 20_000:
+    if len(shown) < 20_000:  # 0.03 s at each change of an input; ten times as much takes 0.3 s
         from pygments import highlight
         from pygments.formatters import HtmlFormatter
         from pygments.lexers import get_lexer_by_name

@@ -313,10 +313,11 @@ def _outputs(
             count = joined.count("\0")
             if count == len(given) == joined.count("\0http") and joined.split() == [joined]:
                 read = ([address] for address in addresses)
-    found = iter(read)
+    made = iter(read)
+    outputs = [None if value is None else next(made) for value in values]
     return [
-        next(found) if value is not None else find_outputs(raw) if status == "succeeded" else None
-        for raw, value, status in zip(raws, values, statuses, strict=True)
+        find_outputs(raw) if output is None and status == "succeeded" else output
+        for raw, output, status in zip(raws, outputs, statuses, strict=True)
     ]
 
 

@@ -194,16 +194,27 @@ def test_a_column_of_times_reads_as_each_of_them_does(stamp: str, others: list[A
         {**FINISHED, "output": ["https://h/a.png\0http://h/b.png"]},
         {**FINISHED, "output": ["data:image/png;base64,AA=="]},
         {**FINISHED, "output": [" https://h/a.png"]},
+        {**FINISHED, "output": {}, "images": ["https://h/a.png"]},
         {**FINISHED, "error": "half of it failed"},
         {**FINISHED, "status": 7, "model": "truefusion"},
     ],
-    ids=["failed", "bare", "bill elsewhere", "two in one", "data", "spaces", "error", "wrong kinds"],
+    ids=[
+        "failed",
+        "bare",
+        "bill elsewhere",
+        "two in one",
+        "data",
+        "spaces",
+        "elsewhere",
+        "error",
+        "wrong kinds",
+    ],
 )
-def test_one_odd_row_among_hundreds_reads_as_it_does_alone(odd: dict[str, Any]):
+def test_one_odd_row_among_hundreds_reads_as_from_api_reads_it(odd: dict[str, Any]):
     rows = [{**FINISHED, "id": str(at)} for at in range(1_001)]
     rows[700] = {**odd, "id": "odd"}
-    frame, alone = predictions_frame(rows), predictions_frame([rows[700]])
-    usual = predictions_frame([rows[0]])
+    frame = predictions_frame(rows)
+    usual, alone = (predictions_frame([Prediction.from_api(rows[at])]) for at in (0, 700))
     for name in COLUMNS[1:]:
         together = frame[name].astype(object)
         for at, expected in ((700, alone), (0, usual), (1_000, usual)):

@@ -163,7 +163,7 @@ def png_within(items: Sequence[DisplayItem], limit: int) -> str | None:
 
     def make() -> Thumbnail | None:
         across = math.ceil(math.sqrt(len(items)))
-        side = max(_LEAST_SIDE, min(256, 1_024 // across))
+        side = max(_LEAST_SIDE, min(256, 560 // across))  # so few bytes are some 300 pixels wide
         image = _opened(pictured[0]) if len(items) == 1 else _sheet(items, across, side)
         made = _png(image, limit // 4 * 3)
         return None if made is None else Thumbnail(made, "image/png", *image.size)
@@ -174,7 +174,7 @@ def png_within(items: Sequence[DisplayItem], limit: int) -> str | None:
 
 def _png(image: Image.Image, limit: int) -> bytes | None:
     """Encode a picture in a palette, as large as it may be in so many bytes; a small one tells how large."""
-    from PIL.Image import Dither
+    from PIL.Image import Dither, Quantize
 
     side, largest = 192, min(max(image.size), _LARGEST_PNG)
     best: bytes | None = None
@@ -184,7 +184,11 @@ def _png(image: Image.Image, limit: int) -> bytes | None:
         smaller.thumbnail((side, side))
         file = io.BytesIO()
         # The colours of the small one serve the larger, too: to choose them anew takes seven times as long.
-        drawn = smaller.quantize(palette=colors, dither=Dither.NONE) if colors else smaller.quantize(128)
+        drawn = (
+            smaller.quantize(palette=colors, dither=Dither.NONE)
+            if colors
+            else smaller.quantize(128, Quantize.FASTOCTREE)
+        )
         drawn.save(file, "PNG")
         colors = colors or drawn
         data = file.getvalue()
@@ -232,7 +236,7 @@ def _picture(item: DisplayItem, side: int) -> Image.Image | None:
     if item.thumbnail is None:
         return None
     image = _opened(item)
-    image.thumbnail((side, side))
+    image.thumbnail((side, side), reducing_gap=1.0)  # whole pixels first, which takes a third of the time
     return image
 
 

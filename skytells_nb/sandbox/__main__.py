@@ -107,6 +107,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             if not with_parent:
                 stack.enter_context(runfile.registered(server.url, server.api_key))
             _announce(server, keys)
+            # A process whose parent has ended has another one, which no signal tells.
             while not stopped.wait(None if parent is None else 1.0) and os.getppid() == parent:
                 pass
     except (OSError, StateError, ValueError) as error:

@@ -432,7 +432,7 @@ def _ranking(core: Core, now: int) -> tuple[str, str, str]:
     pairs = {pair.key: pair for pair in pairs_of(core, now)}
     votes = [(pairs.get(_pair_of(name)), vote) for name, vote in core.state.votes.items()]
     for pair, vote in votes:
-        if pair is not None:
+        if pair is not None:  # one of the two may have been deleted since, and with it whose it was
             left, right = pair if pair.left.id == vote["left"] else pair[::-1]
             share = {"left": 1.0, "right": 0.0}.get(str(vote["vote"]), 0.5)
             points[left.model, right.model] += share

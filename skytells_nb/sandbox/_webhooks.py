@@ -321,6 +321,7 @@ def connect_target(host: str, port: int, asker: str, timeout: float) -> socket.s
     """Connect to a host, at such of its addresses as a webhook may go to."""
     failure: OSError | None = None
     refused = ""
+    # To the address that was checked, not to the name: its server may say another one next time.
     for _, _, _, _, place in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM):
         address = str(place[0])
         if not is_allowed(address, asker):

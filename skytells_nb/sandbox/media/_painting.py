@@ -143,6 +143,7 @@ def outline(
     rng: np.random.Generator, count: int, waves: float, *, octaves: int = 4, rough: float = 0.5
 ) -> Plane:
     """Return a rolling outline: `count` heights about between -1 and 1, with `waves` hills across."""
+    # Value noise: each octave is finer and weaker than the one before.
     heights, strength, total = np.zeros(count), 1.0, 0.0
     for _ in range(octaves):
         knots = max(2, round(waves)) + 3
@@ -305,6 +306,7 @@ def _shapes(kind: str, color: str, text: str, middle: float) -> list[Shape]:
 
 def _smooth(at: Plane, corner: Any, steps: int = 9) -> Plane:
     """Return a closed curve through the points, straight into those that are corners."""
+    # A Catmull-Rom spline, written as cubic Béziers: a sixth of the way between its neighbours is the handle.
     after, before, sharp = np.roll(at, -1, axis=0), np.roll(at, 1, axis=0), corner[:, None]
     out = np.where(sharp, (after - at) / 3, (after - before) / 6)
     into = np.where(sharp, (at - before) / 3, (after - before) / 6)
@@ -388,6 +390,7 @@ class Sheet:
             return
         x0, y0 = seen[0] // s, seen[1] // s
         seen = (x0 * s, y0 * s, -(-seen[2] // s) * s, -(-seen[3] // s) * s)
+        # colours times their alpha, or the black of transparent pixels would darken every edge
         image = (self._image if self._ground else self._image.convert("RGBa")).reduce(s, box=seen)
         # channel by channel, as the canvas stores them: several times as fast as pixel by pixel
         bands = (blur(image, soft) if soft else image).split()

@@ -176,7 +176,7 @@ def embed(text: str, size: int) -> list[float]:
         weight = 0.15 if word in _COMMON else 1.0
         marked = f"<{word}>"
         features = [(word, weight), *((marked[at : at + 3], weight / 4) for at in range(len(marked) - 2))]
-        # Feature hashing: a word and its parts of three letters each add to four places that their hash names.
+        # Feature hashing: a word, and each of its parts of three letters, adds to four places its hash names.
         for feature, value in features:
             digest = hashlib.blake2b(feature.encode("utf-8", "surrogatepass"), digest_size=16).digest()
             for part in struct.unpack("<4I", digest):

@@ -38,7 +38,7 @@ from ._messages import (
     as_json,
     find_route,
 )
-from ._models import standard_catalogue
+from ._models import find_model, standard_catalogue
 from ._options import Options
 from ._predictions import Predictions
 from ._rendering import Media, RenderCache, serve_file, standard_media
@@ -78,14 +78,13 @@ class Core:
         self.options = options or Options()
         self.state = state or State(seed=self.options.seed)
         self.faults = faults or Faults(self.options.clock)
-        self.catalogue = standard_catalogue()
         self.media = media or standard_media()
         enrol(self.state, self.options)
         #: Whether there is a class: learners with accounts of their own.
         self.has_class = bool(self.state.learners)
         self.accounts = Accounts(self.state, self.options)
-        self.predictions = Predictions(self.state, self.options, self.catalogue, self.media)
-        self.inference = Inference(self.state, self.options, self.catalogue)
+        self.predictions = Predictions(self.state, self.options, self.media)
+        self.inference = Inference(self.state, self.options)
         self.log: deque[Received] = deque(maxlen=LOG_LENGTH)
         self.deliveries: deque[Delivery] = deque(maxlen=LOG_LENGTH)
         #: Called whenever a webhook may have been scheduled.
@@ -248,7 +247,7 @@ class Core:
         with self._lock:
             now, base = self.now, "http://sandbox"
             every = reversed(self.state.jobs.values())
-            return [jobs.prediction_json(job, now, base, self.options, self.catalogue) for job in every]
+            return [jobs.prediction_json(job, now, base, self.options) for job in every]
 
     @property
     def billed(self) -> dict[str, Decimal]:
@@ -296,11 +295,8 @@ class Core:
         asked = parse_qs(call.request.query).get("fields", [])
         wanted = {name.strip() for each in asked for name in each.split(",")}
         if call.route.name == "models":
-            return as_json([entry.body(wanted) for entry in self.catalogue.values()])
-        entry = self.catalogue.get(call.id)
-        if entry is None:
-            raise errors.model_not_found(call.id)
-        return as_json(entry.body(wanted))
+            return as_json([entry.body(wanted) for entry in standard_catalogue().values()])
+        return as_json(find_model(call.id).body(wanted))
 
     def _refuse(self, refusal: Refusal, route: Route = UNKNOWN) -> HttpResponse:
         request_id = f"req_sandbox_{len(self.log)}"

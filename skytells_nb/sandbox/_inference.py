@@ -24,11 +24,12 @@ from ._language import Completion, Output, TextRequest, Turn
 from ._messages import Ending, HttpResponse, as_json, dump
 from ._models import (
     CHARACTERS_A_TOKEN,
-    Catalogue,
     CatalogueEntry,
     count_tokens,
+    find_model,
     schema_errors,
     spell,
+    standard_catalogue,
     token_price,
 )
 from ._options import Options
@@ -54,8 +55,8 @@ def _bodies() -> Mapping[str, Any]:
 class Inference:
     """The handlers of the text routes; each raises a refusal or returns a response."""
 
-    def __init__(self, state: State, options: Options, catalogue: Catalogue) -> None:
-        self.state, self.options, self.catalogue = state, options, catalogue
+    def __init__(self, state: State, options: Options) -> None:
+        self.state, self.options = state, options
         self._stored: dict[str, OrderedDict[str, list[Turn]]] = {}
         self._number = 0
 
@@ -158,9 +159,7 @@ class Inference:
         name = body.get("model")
         if not isinstance(name, str) or not name:
             raise errors.invalid_parameter("The model field is required.", param="model")
-        model = self.catalogue.get(name)
-        if model is None:
-            raise errors.model_not_found(name)
+        model = find_model(name)
         if not model.inference_only or ("embed" in model.slug) is not (route == "embeddings"):
             said = f"The model '{name}' cannot be used on this route."
             raise errors.invalid_parameter(said, param="model")
@@ -216,7 +215,7 @@ class Inference:
             arguments = json.dumps(value, ensure_ascii=False)
             return Output(tool=str(tool["name"]), arguments=arguments), "tool_calls"
         # Each model has words of its own, or there would be nothing to choose between two of them.
-        texts = [slug for slug, each in self.catalogue.items() if each.inference_only]
+        texts = [slug for slug, each in standard_catalogue().items() if each.inference_only]
         variant += texts.index(ask.model.slug)
         text = language.reply(ask, variant)
         stops = ask.body.get("stop") or []

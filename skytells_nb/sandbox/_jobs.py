@@ -16,7 +16,7 @@ from typing import Any, Final, Literal
 from urllib.parse import quote
 
 from ._messages import dump
-from ._models import Catalogue
+from ._models import standard_catalogue
 from ._options import Options
 
 SECOND: Final = 1_000_000
@@ -121,23 +121,21 @@ def plan_times(created: int, seconds: float) -> tuple[int, int, int]:
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-def prediction_bytes(job: Job, now: int, origin: str, options: Options, catalogue: Catalogue) -> bytes:
+def prediction_bytes(job: Job, now: int, origin: str, options: Options) -> bytes:
     """Write a prediction as JSON; a finished one is written once and remembered until its files expire."""
     if now < job.ends:
-        return dump(prediction_json(job, now, origin, options, catalogue))
+        return dump(prediction_json(job, now, origin, options))
     # all that may still change about it, but for the sizes of its files, which forget the body themselves
     stage = (job.has_files(now, options.retention), job.is_kept(now, options.retention))
     remembered = job.rendered
     if remembered is not None and remembered[0] == origin and remembered[1] == stage:
         return remembered[2]
-    body = dump(prediction_json(job, now, origin, options, catalogue))
+    body = dump(prediction_json(job, now, origin, options))
     job.rendered = (origin, stage, body)
     return body
 
 
-def prediction_json(
-    job: Job, now: int, origin: str, options: Options, catalogue: Catalogue
-) -> dict[str, Any]:
+def prediction_json(job: Job, now: int, origin: str, options: Options) -> dict[str, Any]:
     """Return the prediction object as it is at a moment."""
     phase, base = job.phase(now), f"{origin}/v1/predictions/{quote(job.id, safe='')}"
     early, late = ("zulu", "offset") if options.timestamps == "mixed" else (options.timestamps,) * 2
@@ -158,7 +156,7 @@ def prediction_json(
         "completed_at": None,
         "privacy": "private",
         "source": "api",
-        "model": _model(job, options, catalogue),
+        "model": _model(job, options),
         "webhook": job.webhook,
         "metrics": {},
         "urls": {
@@ -193,12 +191,12 @@ def file_url(job: Job, name: str, origin: str) -> str:
     return f"{origin}/assets/{quote(job.id, safe='')}/{quote(name, safe='')}"
 
 
-def _model(job: Job, options: Options, catalogue: Catalogue) -> Any:
+def _model(job: Job, options: Options) -> Any:
     if options.model == "string":
         return job.model
-    name = job.model
-    if options.model == "display" and job.model in catalogue:
-        name = str(catalogue[job.model].public["name"])
+    name, entry = job.model, standard_catalogue().get(job.model)
+    if options.model == "display" and entry is not None:
+        name = str(entry.public["name"])
     return {"name": name, "type": job.type}
 
 

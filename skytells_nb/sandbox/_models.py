@@ -20,6 +20,7 @@ from importlib.resources import files
 from typing import Any, Final
 from urllib.parse import urlsplit
 
+from . import _errors as errors
 from ._inputs import LENGTHS, number
 from ._options import is_number
 
@@ -106,6 +107,14 @@ def standard_catalogue() -> Catalogue:
             for each in json.loads(text)["models"]
         ]
     )
+
+
+def find_model(slug: str) -> CatalogueEntry:
+    """Return a model of the catalogue, or refuse as the API does."""
+    entry = standard_catalogue().get(slug)
+    if entry is None:
+        raise errors.model_not_found(slug)
+    return entry
 
 
 COUNTS: Final = ("num_outputs", "number_of_images")

@@ -30,6 +30,7 @@ from ._accounts import OWNER, Call, parse_key
 from ._core import Core
 from ._jobs import SECOND, Job
 from ._messages import HttpRequest, HttpResponse, as_json, dump
+from ._models import standard_catalogue
 from ._predictions import parse_body
 from ._state import State
 
@@ -154,13 +155,13 @@ def home(core: Core, call: Call) -> HttpResponse:
     """Answer ``GET /``, to a browser as a page and to a program as JSON."""
     request = call.request
     if "text/html" not in request.headers.get("accept", ""):
-        counts = {"models": len(core.catalogue), "predictions": len(core.state.jobs)}
+        counts = {"models": len(standard_catalogue()), "predictions": len(core.state.jobs)}
         return as_json({"sandbox": True, "about": ABOUT, "base_url": f"{request.origin}/v1", **counts})
     page = page_file("home.html").format(
         about=ABOUT,
         origin=escape(request.origin),
         keys="It accepts the keys that it has generated." if core.accounts.closed else _ANY_KEY,
-        models=len(core.catalogue),
+        models=len(standard_catalogue()),
         predictions=len(core.state.jobs),
         billed=len(core.state.ledger),
     )

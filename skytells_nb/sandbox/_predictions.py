@@ -22,7 +22,7 @@ from ._faults import modify_job
 from ._jobs import ENDED, SECOND, Job, format_time, plan_times, prediction_bytes
 from ._language import write_text
 from ._messages import UNKNOWN, Asset, HttpResponse, as_json, dump, find_route
-from ._models import Catalogue, CatalogueEntry, count, price, schema_errors, spell
+from ._models import CatalogueEntry, count, find_model, price, schema_errors, spell, standard_catalogue
 from ._options import Options
 from ._rendering import Media, drawn_from, picture_links
 from ._state import State
@@ -55,7 +55,7 @@ class Query(NamedTuple):
     until: int | None = None
 
 
-def parse_query(text: str, catalogue: Catalogue) -> Query:
+def parse_query(text: str) -> Query:
     """Parse and check a listing's query string; unknown parameters are let through, as servers do."""
     given = dict(parse_qsl(text, keep_blank_values=True))
     page = _whole(given, "page", 1, None)
@@ -65,9 +65,7 @@ def parse_query(text: str, catalogue: Catalogue) -> Query:
         raise errors.Refusal(400, "INVALID_DATE_RANGE", "Invalid date range", "'from' is after 'to'.")
     model = given.get("model") or None
     if model is not None:
-        if model not in catalogue:
-            raise errors.model_not_found(model)
-        model = catalogue[model].slug
+        model = find_model(model).slug
     status = given.get("status") or None
     if status is not None and status not in STATUS_WORDS:
         raise errors.invalid_parameter(f"'status' must be one of {', '.join(STATUS_WORDS)}.")
@@ -130,10 +128,9 @@ class Predictions:
     A prediction of another account does not exist for who asks.
     """
 
-    def __init__(self, state: State, options: Options, catalogue: Catalogue, media: Media) -> None:
+    def __init__(self, state: State, options: Options, media: Media) -> None:
         self.state = state
         self.options = options
-        self.catalogue = catalogue
         self.media = media
         self.schedule = webhooks.Schedule()
         self._keys = {
@@ -206,14 +203,14 @@ class Predictions:
     def list(self, call: Call) -> HttpResponse:
         """Show a page of predictions, newest first (section 4.3)."""
         request, now = call.request, call.now
-        query = parse_query(request.query, self.catalogue)
+        query = parse_query(request.query)
         jobs, total = self.state.newest_first(now, call.account.name)
         if self.options.filters == "honoured" and any(each is not None for each in query[2:]):
             matching = [job for job in jobs if _matches(job, query, now)]
             jobs, total = iter(matching), len(matching)
         each, start = query.per_page, (query.page - 1) * query.per_page
         page = islice(jobs, start, start + each)
-        shown = (prediction_bytes(job, now, request.origin, self.options, self.catalogue) for job in page)
+        shown = (prediction_bytes(job, now, request.origin, self.options) for job in page)
         body = b"[" + b",".join(shown) + b"]"
         if self.options.listing == "page":
             last = max(1, -(-total // each))
@@ -267,7 +264,7 @@ class Predictions:
     def file(self, job: Job, index: int, wanted: str = "", *, edge: int = 0, depth: int = 0) -> Asset:
         """Return what one of a prediction's files is drawn from; `depth` counts edits of edits."""
         chance = int.from_bytes(self.state.digest("picture", job.number)[:4], "big")
-        entry = self.catalogue.get(job.model)
+        entry = standard_catalogue().get(job.model)
         input = drawn_from(entry, job.input, chance) if entry is not None else job.input
         name, mime = job.files[index]
         source = self._source(job, depth + 1) if depth < DEEPEST_EDIT else ""
@@ -307,7 +304,7 @@ class Predictions:
             # users: after a restart nothing is sent for those, because nobody could check the signature.
             if job is None or secret is None or all(event != each for _, each in webhooks.due_times(job)):
                 continue
-            body = prediction_bytes(job, now, origin or job.origin, self.options, self.catalogue)
+            body = prediction_bytes(job, now, origin or job.origin, self.options)
             if self.options.webhook_payload == "envelope":
                 moment = format_time(now)
                 word = "cancelled" if event == "canceled" else event  # that of output is ours
@@ -329,9 +326,7 @@ class Predictions:
                 raise errors.invalid_field(f"The {name} field is required.")
             if not isinstance(value, kind):
                 raise errors.invalid_field(f"The {name} field must be {words}.")
-        entry = self.catalogue.get(model)
-        if entry is None:
-            raise errors.model_not_found(model)
+        entry = find_model(model)
         if entry.inference_only:
             said = "Use POST /v1/chat/completions, /v1/responses or /v1/embeddings."
             name = f"The model '{entry.slug}' cannot be used on this route"
@@ -377,7 +372,7 @@ class Predictions:
         self.state.end_early(job)
 
     def _show(self, job: Job, call: Call, status: int = 200) -> HttpResponse:
-        body = prediction_bytes(job, call.now, call.request.origin, self.options, self.catalogue)
+        body = prediction_bytes(job, call.now, call.request.origin, self.options)
         return HttpResponse(status, body, {"content-type": "application/json"}, about=job.id)
 
     def _confirm(self, job: Job, call: Call) -> HttpResponse:

@@ -28,7 +28,7 @@ class SandboxApi:
         return len(self.core.state.jobs)
 
     def creates(self) -> int:
-        return sum(entry.route == "create" for entry in self.core.received)
+        return sum(entry.route == "create" for entry in self.core.log)
 
     def handle(self, request: Request, now: float) -> tuple[Reply, float]:
         self.now = now

@@ -258,9 +258,9 @@ def test_the_log_has_every_request_and_no_key(talk):
     api = talk()
     api.create()
     api.get("/v1/predictions?page=1", x_api_key="nonsense-secret")
-    first, second = api.core.received
+    first, second = api.core.log
     assert (first.method, first.path, first.status, first.route) == ("POST", "/v1/predictions", 200, "create")
     assert (second.path, second.status) == ("/v1/predictions?page=1", 401)
     assert first.key != second.key
-    assert "secret" not in repr(api.core.received)
-    assert "sk-" not in repr(api.core.received)
+    assert "secret" not in repr(api.core.log)
+    assert "sk-" not in repr(api.core.log)

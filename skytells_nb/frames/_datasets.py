@@ -314,7 +314,7 @@ def _chunk(table: Any) -> Chunk:
 
 _SUMS: Final = ("rows", "cost", "failed", "known", "timed_cost", "seconds", "impossible", "running")
 _GOING: Final = [each for each in STATUSES if not is_done(each)]
-_IMPOSSIBLE, _KNOWN, _TIMED = 1, 2, 3
+IMPOSSIBLE, KNOWN, TIMED = 1, 2, 3
 """What a cost is, in the groups that are added up; 0 is unknown, and what is timed is known, too."""
 
 
@@ -354,7 +354,7 @@ def aggregate(
             found = [_by_duckdb(whole, groups, wanted, periods, spread)]
             parts = [part for part in parts if part.counted is not None]
         found += [_sums_of_file(part, groups, wanted, periods, spread) for part in parts]
-    sums = [_told_apart(each) for each in found if len(each)]
+    sums = [told_apart(each) for each in found if len(each)]
     none = {name: pd.Series(dtype=object) for name in (*groups, *_SUMS, "mean", "variance")}
     return pd.concat(sums, ignore_index=True) if sums else pd.DataFrame(none)
 
@@ -365,17 +365,17 @@ def _is_ours(part: Any, groups: Sequence[str]) -> bool:
     return all(own.field(name).type == ours.field(name).type for name in names)
 
 
-def _told_apart(sums: pd.DataFrame) -> pd.DataFrame:
+def told_apart(sums: pd.DataFrame) -> pd.DataFrame:
     """Say of each group, by its status and by what its costs are, what adds up to what."""
     kind, rows, cost = sums.pop("kind").astype(int), sums["rows"], sums["cost"]
-    known = kind >= _KNOWN
+    known = kind >= KNOWN
     return sums.assign(
         cost=cost.where(known, None),
         failed=cost.where(known & sums["status"].eq("failed"), None),
         known=rows.where(known, 0),
-        timed_cost=cost.where(kind == _TIMED, None),
-        seconds=sums["seconds"].where(kind == _TIMED, None),
-        impossible=rows.where(kind == _IMPOSSIBLE, 0),
+        timed_cost=cost.where(kind == TIMED, None),
+        seconds=sums["seconds"].where(kind == TIMED, None),
+        impossible=rows.where(kind == IMPOSSIBLE, 0),
         running=rows.where(~known & sums["status"].isin(_GOING), 0),
     )
 
@@ -421,8 +421,8 @@ def _by_duckdb(
         keys += [f"{when} AS period"] if periods is not None else []
         query = f"""
             SELECT {", ".join(keys)},
-                CASE WHEN cost IS NULL THEN 0 WHEN NOT {known} THEN {_IMPOSSIBLE}
-                    WHEN predict_s IS NULL THEN {_KNOWN} ELSE {_TIMED} END AS kind,
+                CASE WHEN cost IS NULL THEN 0 WHEN NOT {known} THEN {IMPOSSIBLE}
+                    WHEN predict_s IS NULL THEN {KNOWN} ELSE {TIMED} END AS kind,
                 count(*) AS rows, sum(TRY_CAST(cost AS DECIMAL(18, {_PLACES}))) AS cost,
                 sum(predict_s) AS seconds {figures if spread else ""}
             FROM {rows} {chosen} GROUP BY ALL"""  # noqa: S608 - names are those of COLUMNS
@@ -477,7 +477,7 @@ def _sums_of_file(
     cost = table["cost"]
     known = compute.and_(compute.greater_equal(cost, 0.0), compute.less_equal(cost, float(PLAUSIBLE)))
     known = compute.fill_null(known, False)
-    timed = compute.if_else(compute.is_valid(table["predict_s"]), _TIMED, _KNOWN)
+    timed = compute.if_else(compute.is_valid(table["predict_s"]), TIMED, KNOWN)
     columns = {name: table[name] for name in groups if name != "period"}
     columns[SANDBOX] = compute.fill_null(table[SANDBOX], False)
     if not part.has_own_mark:

@@ -15,10 +15,10 @@ import pandas as pd
 from ..checks import closest
 from ..exceptions import InvalidInputError, SkytellsWarning
 from ..formatting import CREDITS, format_cost, format_count, format_number
-from ..models import STATUSES, is_done, parse_amount
+from ..models import parse_amount
 from ..pricing import EXACT, Estimate, added, checked_count
 from ._columns import as_numbers, require_distinct
-from ._datasets import RowFilter, aggregate, is_dataset
+from ._datasets import IMPOSSIBLE, KNOWN, TIMED, RowFilter, aggregate, is_dataset, told_apart
 from ._predictions import impossible, pandas_frame, predictions_frame, sandbox_rows
 
 
@@ -71,26 +71,21 @@ def row_sums(frame: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame, list[str]
     # From a file or a notebook, perhaps: what can be no cost is unknown.
     costs = as_numbers(rows["cost"], "cost").astype("float64")
     wrong = impossible(costs)
-    cost = costs.mask(wrong)
     missing = pd.Series(None, index=rows.index, dtype=object)
-    status = rows.get("status", missing).astype(object)
     seconds = rows.get("predict_s", missing).astype("float64")
-    timed = cost.notna() & seconds.notna()
+    kind = pd.Series(TIMED, index=rows.index).mask(seconds.isna(), KNOWN).mask(wrong, IMPOSSIBLE)
     sums = {
         "sandbox": sandbox_rows(rows),
         "currency": rows.get("currency", missing).astype(object),
+        "status": rows.get("status", missing).astype(object),
+        "kind": kind.mask(costs.isna(), 0),
         "rows": 1,
-        "cost": cost,
-        "failed": cost.where(status.eq("failed")),
-        "known": cost.notna().astype(int),
-        "timed_cost": cost.where(timed),
-        "seconds": seconds.where(timed),
-        "impossible": wrong.astype(int),
-        "running": (status.isin([each for each in STATUSES if not is_done(each)]) & cost.isna()).astype(int),
-        "mean": cost,
+        "cost": costs,
+        "seconds": seconds,
+        "mean": costs,
         "variance": 0.0,
     }
-    return rows, pd.DataFrame(sums), notes
+    return rows, told_apart(pd.DataFrame(sums)), notes
 
 
 def billable(

@@ -34,6 +34,7 @@ class ArchiveReader:
 
     def __init__(self, writer: ArchiveWriter) -> None:
         self._writer = writer
+        self._reading = writer.database.reading
         self._beyond_mending: set[int] = set()
 
     def predictions(
@@ -84,11 +85,12 @@ class ArchiveReader:
             "p.rating >= ?": min_rating,
             "? IN (SELECT value FROM json_each(p.tags))": tag,
         }
+        self._writer.catch_up()
         found = self._select(*_conditions(chosen), limit)
         if found or model is None:
             return found
         query = "SELECT DISTINCT model FROM predictions WHERE model IS NOT NULL"
-        names = self._read(lambda db: db.execute(query).fetchall(), list[tuple[str]]())
+        names = self._reading(lambda db: db.execute(query).fetchall(), list[tuple[str]]())
         meant, near = closest_model(model, [Model.from_api({"namespace": name}) for (name,) in names])
         if meant is None and near is not None:
             warn_user(f"This archive has nothing of a model {model!r}. Did you mean {near.id!r}?")
@@ -114,6 +116,7 @@ class ArchiveReader:
         """
         id = id.id if isinstance(id, Prediction) else id
         check_string("id", id)
+        self._writer.catch_up()
         where = "p.id = ? AND (? IS NULL OR p.origin = ?)"
         found = self._select(where, (index.replace_surrogates(id), origin, origin), 1)
         return found[0] if found else None
@@ -148,7 +151,7 @@ class ArchiveReader:
             found = self._select(where, (index.replace_surrogates(words), *signs), limit)
             if found:
                 return found
-        return self._of_rows(self._read(lambda db: index.containing(db, text), list[int]()), limit)
+        return self._of_rows(self._reading(lambda db: index.containing(db, text), list[int]()), limit)
 
     def rows(self, origin: str | None = None) -> Iterator[dict[str, Any]]:
         """Return everything as plain rows, newest first: the fast way into a frame.
@@ -172,6 +175,7 @@ class ArchiveReader:
         "completed"), ``cost`` is a text, exact; ``input``, ``output`` and ``tags`` are decoded. A frame is
         made of this, since a dict for each of 100,000 rows takes longer than all the rest.
         """
+        self._writer.catch_up()
         where, values = _conditions({"p.origin = ?": origin})
         return self._read_mended(
             lambda db, damaged: index.columns(db, where, values, damaged), list[dict[str, Sequence[Any]]]()
@@ -205,7 +209,7 @@ class ArchiveReader:
         rowids = self._rows_of(prediction)
         if not rowids:
             return Rating()
-        return self._read(lambda db: index.rating_of(db, rowids[0]), Rating())
+        return self._reading(lambda db: index.rating_of(db, rowids[0]), Rating())
 
     def equal_inputs(
         self,
@@ -263,6 +267,7 @@ class ArchiveReader:
         account : Account
             Whose they are.
         """
+        self._writer.catch_up()
         where = "p.origin = ? AND p.account = ? AND p.id IN (SELECT value FROM json_each(?))"
         values = (account.origin, account.fingerprint, json.dumps([*map(index.replace_surrogates, ids)]))
         return {prediction.id: prediction for prediction in self._select(where, values, None)}
@@ -336,9 +341,12 @@ class ArchiveReader:
         )
 
     def _read(self, query: Callable[[sqlite3.Connection], T], missing: T) -> T:
-        """Call a function with one view of the index, as it is now; ``missing`` where there is none."""
+        """Call a function with one view of the index, as it is now; ``missing`` where there is none.
+
+        Of a bucket, what is new is listed first. What is read just after that needs no other listing.
+        """
         self._writer.catch_up()
-        return self._writer.database.reading(query, missing)
+        return self._reading(query, missing)
 
     def _read_mended(self, query: Callable[[sqlite3.Connection, list[int]], T], missing: T) -> T:
         """Read, and once more where damaged rows could be written anew; those that cannot be are left out.
@@ -346,7 +354,7 @@ class ArchiveReader:
         The query adds the numbers of damaged rows to the list that it is given.
         """
         damaged: list[int] = []
-        found = self._read(lambda db: query(db, damaged), missing)
+        found = self._reading(lambda db: query(db, damaged), missing)
         new = [rowid for rowid in damaged if rowid not in self._beyond_mending]
         if not new:
             return found
@@ -355,7 +363,7 @@ class ArchiveReader:
         with suppress(SkytellsError):  # a read-only archive stays as it is
             if self._writer.database.writing(lambda db: reindex.mend(db, store, new)):
                 damaged.clear()
-                found = self._read(lambda db: query(db, damaged), missing)
+                found = self._reading(lambda db: query(db, damaged), missing)
         self._beyond_mending.difference_update(set(new) - set(damaged))
         if lost := len(self._beyond_mending.intersection(damaged)):
             warn_user(

@@ -397,3 +397,19 @@ def test_its_folder_is_the_buckets_wherever_it_is_opened(
         sky.Archive("folder", endpoint="http://127.0.0.1:9")
     for each in (archive, copy):
         each.close()
+
+
+def test_what_is_read_in_one_go_lists_the_bucket_once(
+    tmp_path: Path, sandbox: sky.Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    listed: list[str] = []
+    place = _shared.SharedFiles
+    with sky.Archive(f"file://{tmp_path}/place", cache=tmp_path / "here") as archive:
+        made = [make(sandbox, archive, prompt) for prompt in ("a red fox", "an owl")]
+        assert len(archive) == 2
+        monkeypatch.setattr(place, "pull", lambda files, _database: listed.append(files.remote.place))
+        assert archive.find("fox") == archive.find("red f") == made[:1]
+        assert archive.find("no such words") == []
+        archive.export(tmp_path / "copies")
+        archive.rating(made[0])
+    assert len(listed) == 5, "one of each: a bucket is asked over the network"

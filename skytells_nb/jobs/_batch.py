@@ -16,7 +16,7 @@ import os
 import socket
 import time
 from collections.abc import Awaitable, Callable, Iterable, Sized
-from contextlib import AbstractContextManager, nullcontext, suppress
+from contextlib import AbstractContextManager, closing, nullcontext, suppress
 from datetime import UTC, datetime
 from decimal import Decimal
 from functools import partial
@@ -30,7 +30,7 @@ from ..archive import Archive
 from ..checks import check_amount, check_choice, check_flag, check_text, check_whole, expected, meant_as
 from ..exceptions import AuthenticationError, InvalidInputError, SkytellsError, warn_user
 from ..formatting import format_cost, money_unit
-from ..models import AnsweringRoute, Model, Prediction, slugs_of
+from ..models import Model, Prediction, slugs_of
 from ._inputs import Inputs
 from ._journal import Journal
 from ._local_journal import LocalJournal
@@ -143,14 +143,11 @@ def batch(
     del journal  # else a traceback could show its password
     if inputs is None:
         return run(job.run(None))
-    schema = job.take(job.client.as_sync().models.get(job.model)) if _is_many(inputs) else None
-    given = Inputs(job.model, inputs, schema, job.client.base_url, route=job.route, kept=bool(job.address))
-    try:
+    found = job.client.as_sync().models.get(job.model) if _is_many(inputs) else None
+    with closing(job.take(inputs, found)) as given:
         while given.read(_AT_ONCE):
             continue
         return run(job.run(given))
-    finally:
-        given.close()
 
 
 def _documented_as(twin: Callable[..., object]) -> Callable[[_F], _F]:
@@ -200,16 +197,11 @@ async def abatch(
     del journal
     if inputs is None:
         return await on_loop(job.run(None))
-    schema = job.take(await job.client.models.get(job.model)) if _is_many(inputs) else None
-    given = Inputs(job.model, inputs, schema, job.client.base_url, route=job.route, kept=bool(job.address))
-    try:
-        more = True
-        while more:
-            more = given.read(_AT_ONCE)
+    found = await job.client.models.get(job.model) if _is_many(inputs) else None
+    with closing(job.take(inputs, found)) as given:
+        while given.read(_AT_ONCE):  # noqa: ASYNC110 - it waits for nothing, but lets others have their turn
             await asyncio.sleep(0)
         return await on_loop(job.run(given))
-    finally:
-        given.close()
 
 
 class _Batch:
@@ -247,7 +239,6 @@ class _Batch:
             )
         model = slugs_of(model)
         goes_on = model is None and inputs is None
-        self.route: AnsweringRoute | None = None
         self.model = "" if goes_on else check_text("model", model, what="a model's name")
         self.limit = check_whole("limit", limit, 1)
         self.budget = budget
@@ -261,16 +252,20 @@ class _Batch:
         own = connection.archive if isinstance(connection.archive, Archive) else None
         self.archive = own or cast("Archive", Archive.resolve(True))
 
-    def take(self, model: Model) -> dict[str, Any] | None:
-        """Take the model that was meant, and return its schema; its name may be what people call it."""
-        self.model = model.id
-        route = model.text_route
-        if route == "embeddings":
-            raise InvalidInputError(
-                f"A batch does not ask {model.id!r}. client.embeddings.create takes a whole list of texts."
-            )
-        self.route = route
-        return model.input_schema if route is None else None
+    def take(self, inputs: Iterable[Any], model: Model | None) -> Inputs:
+        """Take the model that was meant, whose name may be what people call it, and the inputs for it."""
+        route, schema = None, None
+        if model is not None:
+            self.model, known = model.id, model.text_route
+            if known == "embeddings":
+                raise InvalidInputError(
+                    f"A batch does not ask {self.model!r}. client.embeddings.create takes a whole list of "
+                    "texts."
+                )
+            route, schema = known, model.input_schema if known is None else None
+        return Inputs(
+            self.model, inputs, schema, self.client.base_url, route=route, kept=self.address is not None
+        )
 
     async def run(self, inputs: Inputs | None) -> BatchResult:
         """Hold the batch, open its journal, run; and leave everything written, whatever happens."""

@@ -138,18 +138,21 @@ def prediction_bytes(job: Job, now: int, origin: str, options: Options) -> bytes
 def prediction_json(job: Job, now: int, origin: str, options: Options) -> dict[str, Any]:
     """Return the prediction object as it is at a moment."""
     phase, base = job.phase(now), f"{origin}/v1/predictions/{quote(job.id, safe='')}"
+    # times, the first status and the word for cancelled: contradictions 35, 7 and 6
     early, late = ("zulu", "offset") if options.timestamps == "mixed" else (options.timestamps,) * 2
     first = options.first_status
     words = {"pending": first, "starting": "queued" if first == "queued" else "starting"}
     words["canceled"] = options.canceled
     begun = {"starting": job.starting, "processing": job.processing}.get(phase, job.created)
+    links = [job.text] if job.text is not None else [file_url(job, name, origin) for name, _ in job.files]
+    listed = options.output == "array" or (options.output == "model" and job.listed) or len(links) > 1
     body: dict[str, Any] = {
         "id": job.id,
         "status": words.get(phase, phase),
         "type": "inference",
         "stream": job.stream,
         "input": job.input if options.inputs == "echoed" else {},
-        "output": _output(job, origin, options) if phase == "succeeded" else None,
+        "output": (links if listed else links[0]) if phase == "succeeded" else None,
         "created_at": format_time(job.created, early),
         "updated_at": format_time(job.ends if phase in ENDED else begun, early),
         "started_at": None,
@@ -200,12 +203,6 @@ def _model(job: Job, options: Options) -> Any:
     return {"name": name, "type": job.type}
 
 
-def _output(job: Job, origin: str, options: Options) -> Any:
-    links = [job.text] if job.text is not None else [file_url(job, name, origin) for name, _ in job.files]
-    listed = options.output == "array" or (options.output == "model" and job.listed) or len(links) > 1
-    return links if listed else links[0]
-
-
 def _add_end(body: dict[str, Any], job: Job, now: int, origin: str, options: Options) -> None:
     """Add what only a finished prediction has: measures, bill, files, and why it failed where it did."""
     succeeded = body["output"] is not None
@@ -219,15 +216,20 @@ def _add_end(body: dict[str, Any], job: Job, now: int, origin: str, options: Opt
             metrics["image_count"] = len(job.files)
         metrics["asset_count"] = len(job.files)
     billing = {"credits_used": float(job.amount) if succeeded else 0.0}
+    # the size is known once a file has been drawn, and null before
+    stored = [
+        {"name": name, "type": mime, "size": job.sizes.get(name), "url": file_url(job, name, origin)}
+        for name, mime in job.files
+    ]
     metadata: dict[str, Any] = {
-        "storage": {"files": _files(job, origin) if succeeded else []},
+        "storage": {"files": stored if succeeded else []},
         "data_available": available,
     }
     (metrics if options.billing == "metrics" else metadata)["billing"] = billing
     body["metrics"], body["metadata"] = metrics, metadata
     kept = job.is_kept(now, options.retention)
     if not kept or (succeeded and not available and job.files):
-        body["data_removed"] = True
+        body["data_removed"] = True  # beside `data_available`, which other clients look at (contradiction 37)
     if body["status"] == "failed":  # in `error` and `response`, or a rarer form (contradiction 10)
         said: dict[str, Any] = {"error": job.reason, "response": job.reason}
         if job.failure_shape == "response":
@@ -237,11 +239,3 @@ def _add_end(body: dict[str, Any], job: Job, now: int, origin: str, options: Opt
         body |= said
         if not kept:
             body["urls"] = {}
-
-
-def _files(job: Job, origin: str) -> list[dict[str, Any]]:
-    """List the stored files; the size is known once the file has been drawn, and null before."""
-    return [
-        {"name": name, "type": mime, "size": job.sizes.get(name), "url": file_url(job, name, origin)}
-        for name, mime in job.files
-    ]

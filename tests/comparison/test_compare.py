@@ -15,7 +15,7 @@ MODELS = ["truefusion", "truefusion-edge"]
 
 @pytest.fixture
 def sandbox():
-    with sky.Sandbox(seconds=0.05, seed=3) as running:
+    with sky.Sandbox(transport="inprocess", seconds=0.05, seed=3) as running:
         yield running
 
 

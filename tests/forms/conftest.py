@@ -17,7 +17,7 @@ PATIENCE = 20.0
 
 @pytest.fixture
 def sandbox() -> Iterator[sky.Sandbox]:
-    with sky.Sandbox(seconds=0.05, seed=1) as running:
+    with sky.Sandbox(transport="inprocess", seconds=0.05, seed=1) as running:
         yield running
 
 

@@ -19,7 +19,7 @@ NOW = datetime(2026, 11, 26, tzinfo=UTC)
 
 @pytest.fixture(scope="module")
 def sandbox() -> Iterator[sky.Sandbox]:
-    with sky.Sandbox(seconds=0) as sandbox:
+    with sky.Sandbox(transport="inprocess", seconds=0) as sandbox:
         yield sandbox
 
 

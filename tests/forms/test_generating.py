@@ -181,17 +181,18 @@ class TestModelsThatCannotBeRun:
         assert playground.chat is not None
 
 
-def test_what_the_session_has_cost_stands_under_every_form(sandbox: sky.Sandbox, client: sky.Client):
-    form = PromptForm("truefusion-edge", client=client)
-    form.value = {"prompt": "a fox"}
-    form.submit()
-    form.wait(20)
-    assert "This session so far: 0.01 credits" in form._status.spent.value
-    client.predictions.create("truefusion-pro", {"prompt": "a hen"})
-    sandbox.faults.next("failed", on="create")
-    form.submit()
-    form.wait(20)
-    assert "This session so far: 0.06 credits" in form._status.spent.value
+def test_what_the_session_has_cost_stands_under_every_form():
+    with sky.Sandbox(seconds=0) as own, own.client() as client:  # at an origin where nothing was spent yet
+        form = PromptForm("truefusion-edge", client=client)
+        form.value = {"prompt": "a fox"}
+        form.submit()
+        form.wait(20)
+        assert "This session so far: 0.01 credits" in form._status.spent.value
+        client.predictions.create("truefusion-pro", {"prompt": "a hen"})
+        own.faults.next("failed", on="create")
+        form.submit()
+        form.wait(20)
+        assert "This session so far: 0.06 credits" in form._status.spent.value
 
 
 class TestCanceling:

@@ -26,7 +26,7 @@ COLUMNS = ["model", "score", "low", "high", "wins", "games", "mean_s", "cost_eac
 
 @pytest.fixture(scope="module")
 def sandbox():
-    with sky.Sandbox(seconds=0, seed=3) as running:
+    with sky.Sandbox(transport="inprocess", seconds=0, seed=3) as running:
         yield running
 
 

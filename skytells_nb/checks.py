@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any, Final, ParamSpec, TypeVar, cast
 
 from .exceptions import InvalidInputError, SkytellsError
-from .plaintext import clip
+from .plaintext import clip, hide_keys
 
 C = TypeVar("C", bound=Callable[..., Any])
 P = ParamSpec("P")
@@ -51,8 +51,7 @@ def expected(
     name: str, wanted: str, value: object, *, error: type[InvalidInputError] = InvalidInputError
 ) -> InvalidInputError:
     """Return the error for an argument that is not what was wanted."""
-    shown = re.sub(r"sk[-_][\w-]{12,}", "sk-…", repr(value))  # a key in the wrong place
-    return error(f"{name} must be {wanted}, not {clip(shown, 80)}.")
+    return error(f"{name} must be {wanted}, not {clip(hide_keys(repr(value)), 80)}.")
 
 
 def closest(word: str, choices: Iterable[str], *, cutoff: float = 0.6) -> str | None:

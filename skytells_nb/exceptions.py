@@ -28,7 +28,7 @@ from __future__ import annotations
 import os
 import re
 
-from .plaintext import clean
+from .plaintext import clean, hide_keys
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -91,7 +91,7 @@ def warn_user(text: str) -> None:
     from functools import partial
     from logging import getLogger
 
-    text = clean(text)
+    text = hide_keys(clean(text))
     global _formats_warnings
     if not _formats_warnings:
         _formats_warnings = True
@@ -158,10 +158,10 @@ class SkytellsError(Exception):
         param: str | None = None,
         effect: str = "",
     ) -> None:
-        message = clean(message)  # it may quote a server, and is printed in terminals
+        message = hide_keys(clean(message))  # it may quote a server or an argument, and is shown to others
         super().__init__(message)
         self.message = message
-        self.detail = message if detail is None else clean(detail)
+        self.detail = message if detail is None else hide_keys(clean(detail))
         self.error_id = error_id
         self.status_code = status_code
         self.request_id = request_id

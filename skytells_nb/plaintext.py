@@ -24,6 +24,10 @@ _HOSTILE: Final = re.compile(
 _HOSTILE_ASCII: Final = bytes(code for code in range(128) if _HOSTILE.match(chr(code)))
 _CONTROLS: Final = re.compile("[\x00-\x08\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff]")
 
+# Greedy, so that a text of 48 kB of "sk-sk-…" is gone through once.
+_LIKE_A_KEY: Final = re.compile(r"(?<![A-Za-z0-9])sk[-_][\w-]*", re.IGNORECASE)
+_RANDOM: Final = re.compile(r"(?=[A-Za-z]*\d)[A-Za-z0-9]{12}|[A-Za-z0-9]{20}")
+
 # What a spreadsheet takes for a formula: at the start of a cell, and after what it may take for its end. A
 # csv with commas is opened with semicolons where those are the custom (owasp.org, "CSV Injection").
 # What nobody sees before it, and what a reader may drop, is passed over.
@@ -39,6 +43,11 @@ def clean(text: str) -> str:
     if text.isascii() and text.isprintable():
         return text
     return _CONTROLS.sub("\N{REPLACEMENT CHARACTER}", _BREAKS.sub("\n", _UNSEEN.sub("", text)))
+
+
+def hide_keys(text: str) -> str:
+    """Blank whatever looks like an API key: people paste it where something else belongs."""
+    return _LIKE_A_KEY.sub(lambda word: "sk-…" if _RANDOM.search(word[0]) else word[0], text)
 
 
 def printable(texts: Sequence[str | None]) -> Sequence[str | None]:

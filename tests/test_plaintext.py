@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from skytells_nb.models import Prediction
-from skytells_nb.plaintext import clean, clip, encodable, one_line
+from skytells_nb.plaintext import clean, clip, encodable, hide_keys, one_line
 
 
 @pytest.mark.parametrize("text", ["\x1b]0;title\x07\x1b[2J\x1b[31mred", "\u202eexe.txt", "\ud800", "\x9b31m"])
@@ -48,3 +48,18 @@ def test_a_prediction_can_be_printed_there(monkeypatch):
     monkeypatch.setattr("sys.stdout", stream)
     print(Prediction(id="p1", status="succeeded", output=["h\xe9llo 🦊"]), flush=True)
     assert b"llo" in stream.buffer.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("key=sk-b2f1c0ffee5eedbea7deadbeef, say", "key=sk-…, say"),
+        ("SK-550e8400-e29b-41d4-a716-446655440000", "sk-…"),
+        ("'sk_live_abcdefghijklmnopqrst'", "'sk-…'"),
+        ("a desk-lamp-2f1c0ffee5eedbea7 in a room", "a desk-lamp-2f1c0ffee5eedbea7 in a room"),
+        ("sk-any and sk-skateboarding", "sk-any and sk-skateboarding"),
+        ("sk-" * 16_000, "sk-" * 16_000),
+    ],
+)
+def test_what_looks_like_a_key_is_blanked_and_words_are_not(text: str, shown: str):
+    assert hide_keys(text) == shown

@@ -26,6 +26,7 @@ from urllib.request import getproxies, proxy_bypass
 import httpx
 
 from ..exceptions import AuthenticationError, InvalidInputError, NetworkError
+from ..plaintext import hide_keys
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -166,9 +167,6 @@ def _colab_secret() -> str | None:
     return None
 
 
-_KEY_IN_URL: Final = re.compile(r"[/.]sk-[\w-]{16,}", re.IGNORECASE)
-
-
 def resolve_base_url(given: str | None) -> str:
     """Find the base URL: as given, else ``SKYTELLS_BASE_URL``, else the real API's; refuse what is none."""
     value = given if given is not None else os.environ.get("SKYTELLS_BASE_URL") or DEFAULT_BASE_URL
@@ -185,7 +183,7 @@ def resolve_base_url(given: str | None) -> str:
         raise _bad_url("…" if secret else value, "it must start with https:// and name a host")
     if parts.username is not None or parts.query or parts.fragment or any(c.isspace() for c in value):
         raise _bad_url("…", "it must be a plain URL, without user, query, fragment or white space")
-    if _KEY_IN_URL.search(value):
+    if hide_keys(value) != value:
         raise _bad_url("…", "it holds a key, which is passed as api_key=")
     if not value.isascii() or not value.isprintable():
         raise _bad_url("…", "it holds a character that no URL has")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -12,11 +11,10 @@ from urllib.parse import quote, urlencode
 
 from ..exceptions import InvalidInputError
 from ..models import Model, Prediction
+from ..plaintext import hide_keys
 
 PAGE_SIZE: Final = 50
 """The most predictions that the API lists on one page (section 4.3)."""
-
-_KEY: Final = re.compile(r"sk[-_][\w-]{16,}", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,7 +180,7 @@ def check_identifier(identifier: object, kind: str) -> str:
 
 def refuse_key(name: str, kind: str) -> None:
     """Refuse an API key in the place of a name: it would stand in a URL, in an error and in logs."""
-    if _KEY.fullmatch(name.strip()):
+    if hide_keys(name) != name:
         raise _refusal(f"an API key names no {kind}", "pass it as Client(api_key)")
 
 

@@ -107,7 +107,7 @@ class Archive(ArchiveReader, Observer):
         cache: str | os.PathLike[str] | None = None,
         cache_size: int = 2 * 2**30,
     ) -> None:
-        if not isinstance(path, str | os.PathLike) or not os.fspath(path):
+        if not isinstance(path, str | os.PathLike) or as_text(path) == "" or "\0" in as_text(path):
             raise expected("path", "the path of a folder, or the URL of a bucket", path)
         check_string("endpoint", endpoint, optional=True)
         check_whole("cache_size", cache_size, 0)

@@ -55,6 +55,27 @@ def test_a_key_in_the_place_of_a_name_is_neither_sent_nor_shown() -> None:
             assert KEY not in str(caught.value)
 
 
+def test_no_refusal_shows_a_key_that_was_given_in_the_wrong_place() -> None:
+    with sky.Sandbox(transport="inprocess") as sandbox, sandbox.client(archive=False) as client:
+        for call in (
+            lambda: client.predictions.list(status=KEY),
+            lambda: client.predictions.list(since=KEY),
+            lambda: client.predictions.create(
+                "truefusion-edge", INPUT, webhook="https://h.example/", webhook_events_filter=[KEY]
+            ),
+            lambda: sky.Client("sk-" + "b" * 20, verify=KEY).models.list(),
+            lambda: sky.Client("sk-" + "b" * 20, base_url=f"https://{KEY}.example/v1"),
+            lambda: sky.predictions_frame([{"id": "p1"}], columns=[KEY]),
+            lambda: sky.predictions_frame(KEY),
+            lambda: sky.read_frame(f"{KEY}.csv"),
+            lambda: sky.Archive(f"{KEY}\0"),
+            lambda: sky.budget(KEY),
+        ):
+            with pytest.raises(SkytellsError) as caught:
+                call()
+            assert KEY[3:] not in f"{caught.value} {caught.value.detail}"
+
+
 class Ears(http.server.BaseHTTPRequestHandler):
     """Answers what it is told to, and remembers every header it hears."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 from concurrent.futures import Future
 from dataclasses import replace
@@ -179,17 +180,19 @@ class Playground(Summarized, w.HBox):  # type: ignore[misc]  # ipywidgets has no
         if slug in self._forms:
             self._show(self._forms[slug])
         else:
+            # A press in code meanwhile must not make, and be billed for, what the last form would.
+            self.form = self.chat = None
             self._coming = submit(self._fetch(slug))
 
     async def _fetch(self, slug: str) -> None:
         try:
             model = await self._client.models.get(slug)
+            # In a thread: a form of a model without a schema asks for it once more, and waits.
+            await asyncio.to_thread(self._arrived, slug, model)
         except Exception as error:  # noqa: BLE001 - shown where the form would stand
             if slug == self.model:
                 self.form = self.chat = None
                 self._holder.children = [self._layouts.html(describe(error).html, layout=self._layouts.wide)]
-            return
-        self._arrived(slug, model)
 
     def _arrived(self, slug: str, model: Model) -> None:
         with self._lock:

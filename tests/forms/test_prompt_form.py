@@ -15,6 +15,7 @@ import pytest
 from PIL import Image
 
 import skytells_nb as sky
+from skytells_nb.api import HandlerTransport
 from skytells_nb.exceptions import InvalidInputError
 from skytells_nb.forms import Playground, PromptForm
 from skytells_nb.forms._playground import find_models
@@ -420,11 +421,24 @@ class TestPlayground:
         playground.form.value["prompt"] = "a fox"
         sandbox.faults.next("server_error", on="model", status=500)
         playground.model = "mera"
-        until(lambda: playground.form is None, "the form is gone")
+        assert playground.form is None, "whose press would make, and bill, what was picked before"
+        until(lambda: "API error" in str(playground._holder.children[0].value), "the error is shown")
         playground.model = "truefusion-edge"
         assert playground.wait_for_form().value["prompt"] == "a fox"
         with pytest.raises(InvalidInputError, match="no model 'luno'"):
             Playground(client, model="luno")
+
+    def test_a_model_that_does_not_describe_its_inputs_has_a_form_as_well(self):
+        bare = [{"namespace": name, "type": "image", "input_schema": None} for name in ("first", "second")]
+
+        async def handle(_: str, target: str, *__: object) -> tuple[int, dict[str, str], bytes]:
+            found = bare["second" in target] if "/models/" in target else bare
+            return 200, {"content-type": "application/json"}, json.dumps(found).encode()
+
+        with sky.Client("sk-test-0123456789", transport=HandlerTransport(handle)) as client:
+            playground = Playground(client, model="first")
+            playground.model = "second"
+            assert playground.wait_for_form().model.id == "second"
 
 
 def test_a_clip_can_be_played_while_it_is_the_newest_and_says_afterwards_how(client: sky.Client):

@@ -394,7 +394,7 @@ class ArchiveWriter:
             self.store.place_file(beside[None], stem + SIDECAR)
             records.append(stem + SIDECAR)
         self.store.mark_unindexed(records)
-        if todo.results:
+        if todo.results:  # the first of the two writes has none yet, and would say so twice
             warn_user(
                 f"Another program keeps the index of the archive in {self.store.root} locked. Prediction "
                 f"{todo.prediction.id} is kept all the same, and is listed once the lock is gone."

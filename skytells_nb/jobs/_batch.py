@@ -382,6 +382,7 @@ async def run_batch(
     except BaseException:
         journal.wind_up()
         journal.hurry()
+        # Whoever interrupted it has the prompt back at once; a script's end waits so long for this.
         detach(asyncio.to_thread(_stop, journal), 2.0)
         raise
     await asyncio.to_thread(journal.leave)

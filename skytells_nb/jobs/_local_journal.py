@@ -102,6 +102,7 @@ class LocalJournal(Journal):
         mark = sha256("\n".join((account.origin, account.fingerprint, self.name)).encode("utf-8", "replace"))
         self._place_of_lock = archive.path / ".batches" / f"{mark.hexdigest()[:20]}.lock"
         # Across processes, too: the operating system holds it, and lets go when a process is killed.
+        # Whichever thread ends the batch releases it, not the one that took it.
         self._lock_file = filelock.FileLock(self._place_of_lock, timeout=0, thread_local=False)
         # A file that says outside the index that something of the batch was sent, and when at last; with
         # the index lost it is renamed, until all is written anew.

@@ -233,6 +233,8 @@ def _psycopg() -> Any:
 
 VERSION: Final = 1
 
+# An item is written anew some four times (claimed, sent, running, ended): there is
+# room for it on its page, and what it was before is cleared away early.
 _TABLES: Final = """
     CREATE TABLE jobs_batches (
         n BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY, origin TEXT NOT NULL, account TEXT NOT NULL,

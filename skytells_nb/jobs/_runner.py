@@ -144,7 +144,7 @@ class BatchRunner:
         self.stopped_by = SkytellsError(reason)
 
     async def _run_workers(self) -> None:
-        for _ in range(2):
+        for _ in range(2):  # where another run is stopped, the second time only reports what is left
             workers = (self._work() for _ in range(self._workers))
             self._team = asyncio.ensure_future(gather(workers, progress=False, cancel_on_error=True))
             try:

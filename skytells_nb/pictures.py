@@ -21,19 +21,6 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Final, TypeAlias
 if TYPE_CHECKING:
     from PIL import Image
 
-__all__ = [
-    "FORMATS",
-    "Picture",
-    "PictureError",
-    "decode",
-    "encode",
-    "flatten",
-    "is_array",
-    "is_picture",
-    "unchanged_file",
-    "upright",
-]
-
 Source: TypeAlias = "bytes | Path | BinaryIO | Image.Image | Any"
 
 FORMATS: Final = {

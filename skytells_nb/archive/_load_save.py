@@ -8,11 +8,11 @@ from __future__ import annotations
 import io
 import logging
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 from .._storage import replacing, write_to
 from ..aio import run
@@ -85,11 +85,8 @@ def again(
     """
     made = source if isinstance(source, Prediction) else _described(source)
     if not made.input or _lost(made.input):  # what lies beside the outputs may be whole
-        for archive in archives_of(made, None):
-            kept = archive.get(made.id, made.origin)
-            if kept is not None and kept.input:
-                made = kept
-                break
+        found = _ask_archives(None, lambda archive: archive.get(made.id, made.origin))
+        made = next((kept for _, kept in found if kept is not None and kept.input), made)
     if not made.model or not made.input:
         raise InvalidInputError(
             f"Nothing says what {_name(source)} was made with. Use client.predictions.create."
@@ -159,6 +156,7 @@ def _name(source: object) -> str:
 
 _log = logging.getLogger("skytells_nb")
 
+T = TypeVar("T")
 Place: TypeAlias = "str | os.PathLike[str]"
 ArchiveLike: TypeAlias = "Archive | str | os.PathLike[str] | bool | None"
 
@@ -242,8 +240,8 @@ def local_file(prediction: Prediction, position: int, archive: ArchiveLike = Non
             record = read_record(path.with_name(path.name + SIDECAR))
             if record.get("output_index") == position and path.is_file():
                 return path
-    for keeper in archives_of(prediction, archive):
-        for stored in keeper.outputs(prediction.id, prediction.origin):
+    for keeper, outputs in _ask_archives(archive, lambda it: it.outputs(prediction.id, prediction.origin)):
+        for stored in outputs:
             kept = keeper.file(stored) if stored.position == position else None
             if kept is not None and kept.is_file():
                 return kept
@@ -271,25 +269,24 @@ def rating_of(prediction: Prediction) -> Rating:
 
 def archive_of(prediction: Prediction, archive: ArchiveLike = None) -> Archive | None:
     """Find the archive that has a prediction; None where none has it."""
-    return next((each for each in archives_of(prediction, archive) if prediction in each), None)
+    return next((it for it, has in _ask_archives(archive, lambda each: prediction in each) if has), None)
 
 
-def archives_of(prediction: Prediction, archive: ArchiveLike) -> Iterator[Archive]:
-    """Yield the archives that may have it: the one that is named, else the default and those in use here.
+def _ask_archives(archive: ArchiveLike, question: Callable[[Archive], T]) -> Iterator[tuple[Archive, T]]:
+    """Ask each archive that may have a prediction: that which is named, else the default and those in use.
 
     A listing says nothing of files. The client that it came from may keep them where it was told to. One that
     cannot be read, and that nobody named, is passed over: the output may still be had elsewhere.
     """
     chosen = Archive.resolve(archive)
     if chosen is not None:
-        yield chosen
-    if archive is None:
-        for own in Archive.in_use():
-            try:
-                if prediction in own:
-                    yield own
-            except SkytellsError as error:
-                _log.debug("%s was not asked for prediction %s: %s", own, prediction.id, error)
+        yield chosen, question(chosen)
+    for own in Archive.in_use() if archive is None else ():
+        try:
+            if own is not chosen:
+                yield own, question(own)
+        except SkytellsError as error:
+            _log.debug("%s was not asked for a prediction: %s", own, error)
 
 
 def position_of(prediction: Prediction, index: int) -> int:

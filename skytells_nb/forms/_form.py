@@ -266,7 +266,15 @@ class PromptForm(Summarized, w.VBox):  # type: ignore[misc]  # ipywidgets has no
         return {name: value for name, value in shared.items() if name not in refused}
 
     def applies(self, field: Field, value: Mapping[str, Any] | None = None) -> bool:
-        """Whether a value, or else the form's own, asks for a field; some are only under a condition."""
+        """Whether a field is asked for: some are only under a condition.
+
+        Parameters
+        ----------
+        field : Field
+            One of the form's own.
+        value : dict, optional
+            The input that decides; what stands in the form when None.
+        """
         return field.source is None or self._checker.applies(
             field.source, self.value if value is None else value
         )

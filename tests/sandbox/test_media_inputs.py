@@ -213,16 +213,3 @@ def test_a_voice_beside_a_face_is_no_input_picture():
 def test_a_link_that_leads_nowhere_is_no_input_picture(client):
     input = {"image": "http://192.0.2.1/assets/x/y.png", "width": 256, "height": 256}
     assert kept(client.predictions.create("sandbox-upscaler", input)).size == (256, 256)
-
-
-def test_a_class_s_drawing_process_uses_the_input_picture():
-    from contextlib import closing
-
-    from skytells_nb.sandbox import media
-    from skytells_nb.sandbox._rendering import RenderPool
-
-    input = {"prompt": "softer", "width": 96, "height": 96}
-    given = encoded(halves())
-    with closing(RenderPool(media)) as pool:
-        drawn = pool.draw("image", input, model="gpt-image-1", picture=given)
-    assert drawn == draw("image", input, model="gpt-image-1", picture=given)

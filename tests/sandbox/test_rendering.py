@@ -18,22 +18,33 @@ from skytells_nb.sandbox._rendering import RenderError, RenderPool, pool_size
 SMALL = {"prompt": "a fox \ud800", "seed": 3, "width": 64, "height": 64}
 
 
-@pytest.fixture
+def children():
+    """Which processes this one has started and not yet seen end."""
+    return {each.pid for each in psutil.Process().children()}
+
+
+@pytest.fixture(scope="module")
 def easels():
     made = RenderPool(media)
     yield made
     made.close()
 
 
-def children():
-    """Which processes this one has started and not yet seen end."""
-    return {each.pid for each in psutil.Process().children()}
-
-
 def test_they_draw_what_the_painter_draws(easels):
     assert easels.draw("image", SMALL) == media.draw("image", SMALL)
     assert easels.draw("image", SMALL, index=1) != media.draw("image", SMALL)
     assert easels.file_type("image") == ("image/png", "png")
+
+
+def test_they_use_the_input_picture(easels):
+    given = media.draw("image", {**SMALL, "prompt": "a red balloon"})[0]
+    softer = {
+        "kind": "image",
+        "input": {**SMALL, "prompt": "softer"},
+        "model": "gpt-image-1",
+        "picture": given,
+    }
+    assert easels.draw(**softer) == media.draw(**softer) != media.draw(**{**softer, "picture": None})
 
 
 def test_what_cannot_be_drawn_is_told_and_harms_nobody(easels):
@@ -43,28 +54,30 @@ def test_what_cannot_be_drawn_is_told_and_harms_nobody(easels):
 
 
 def test_there_are_only_as_many_as_draw_at_a_time(easels):
-    before = children()
+    others = children() - {each.pid for each in easels._idle}
     for _ in range(3):
         easels.draw("image", SMALL)
-    assert len(children() - before) == 1
+    assert len(children() - others) == 1
     with ThreadPoolExecutor(2) as pool:
         drawn = list(pool.map(lambda seed: easels.draw("image", {**SMALL, "seed": seed}), range(8)))
     assert len(set(drawn)) == 8
-    assert len(children() - before) <= 2
+    assert len(children() - others) <= 2
 
 
 def test_one_that_is_killed_is_replaced(easels):
-    before = children()
     easels.draw("image", SMALL)
-    (easel,) = children() - before
+    easel = easels._idle[-1].pid  # the next to draw
     os.kill(easel, signal.SIGKILL)
     assert easels.draw("image", SMALL) == media.draw("image", SMALL)
     assert easel not in children()
 
 
-def test_closing_ends_them(easels):
-    before = children()
-    easels.draw("image", SMALL)
+def test_closing_ends_them_and_a_module_in_the_folder_one_stands_in_is_not_pythons(tmp_path, monkeypatch):
+    (tmp_path / "random.py").write_text("raise SystemExit('not this one')")
+    monkeypatch.chdir(tmp_path)
+    before, easels = children(), RenderPool(media)
+    assert easels.draw("image", SMALL)[1] == "image/png"
+    assert len(children() - before) == 1
     easels.close()
     assert children() <= before
 
@@ -104,14 +117,6 @@ def test_they_end_with_a_server_that_is_killed(tmp_path):
         server.kill()
         assert select.select([easel], [], [], 20)[0]
         os.close(easel)
-
-
-def test_a_module_in_the_folder_one_stands_in_is_not_pythons(tmp_path, monkeypatch):
-    (tmp_path / "random.py").write_text("raise SystemExit('not this one')")
-    monkeypatch.chdir(tmp_path)
-    easels = RenderPool(media)
-    assert easels.draw("image", SMALL)[1] == "image/png"
-    easels.close()
 
 
 def test_what_nobody_has_begun_to_draw_is_not_drawn_when_the_server_stops(painter):

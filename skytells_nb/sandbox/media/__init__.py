@@ -50,6 +50,7 @@ def draw(
     edit it by the prompt's words, and a clip begins with it; bytes that are no picture count as none.
     """
     mime, _ = file_type(kind)
+    # Pillow and numpy take some tenths of a second to import, which only who draws has to wait for.
     if kind == "image":
         from ._picture import draw_picture
 

@@ -193,7 +193,8 @@ class Painting:
     `horizon` is the row where sky meets ground, `sun_x` and `sun_y` where sun or moon stands, all in pixels;
     `water` is the row below which water lies, if any does; `ground` is the outline painted last, a row for
     every column. `x`, `foot` and `tall` are where a subject may stand, and how tall a fox would be there.
-    `detail` multiplies how much grows and shines. `chance` picks single numbers and `rng` fills arrays.
+    `detail` multiplies how much grows and shines. `chance` picks single numbers and `rng` fills arrays, both
+    in a fixed order: a number asked for more or less changes all that is painted after it, in every picture.
     """
 
     canvas: Canvas

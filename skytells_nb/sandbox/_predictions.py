@@ -8,11 +8,12 @@ from __future__ import annotations
 import json
 import math
 import re
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from itertools import islice
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 from urllib.parse import parse_qsl, urlsplit
 
 from . import _errors as errors
@@ -44,48 +45,30 @@ STATUS_WORDS: Final[dict[str, tuple[str, ...]]] = {
 }
 
 
-class Query(NamedTuple):
-    """A listing that was asked for; moments are microseconds, `until` is the first that is too late."""
+def parse_query(text: str, now: int) -> tuple[int, int, list[Callable[[Job], bool]]]:
+    """Parse and check a listing's query: which page, how long a page is, and what its predictions have to be.
 
-    page: int = 1
-    per_page: int = USUAL_PAGE
-    model: str | None = None
-    phases: tuple[str, ...] | None = None
-    since: int | None = None
-    until: int | None = None
-
-
-def parse_query(text: str) -> Query:
-    """Parse and check a listing's query string; unknown parameters are let through, as servers do."""
+    Unknown parameters are let through, as servers do.
+    """
     given = dict(parse_qsl(text, keep_blank_values=True))
     page = _whole(given, "page", 1, None)
     per_page = _whole(given, "per_page", USUAL_PAGE, LARGEST_PAGE)
     since, until = _day(given, "from"), _day(given, "to")
+    filters: list[Callable[[Job], bool]] = []
     if since is not None and until is not None and since > until:
         raise errors.Refusal(400, "INVALID_DATE_RANGE", "Invalid date range", "'from' is after 'to'.")
-    model = given.get("model") or None
-    if model is not None:
-        model = find_model(model).slug
-    status = given.get("status") or None
-    if status is not None and status not in STATUS_WORDS:
-        raise errors.invalid_parameter(f"'status' must be one of {', '.join(STATUS_WORDS)}.")
-    return Query(
-        page,
-        per_page,
-        model,
-        STATUS_WORDS[status] if status else None,
-        since,
-        None if until is None else until + 86_400 * SECOND,  # the last day is part of it (section 4.3)
-    )
-
-
-def _matches(job: Job, query: Query, now: int) -> bool:
-    return (
-        (query.model is None or job.model == query.model)
-        and (query.since is None or job.created >= query.since)
-        and (query.until is None or job.created < query.until)
-        and (query.phases is None or job.phase(now) in query.phases)
-    )
+    if since is not None:
+        filters.append(lambda job: job.created >= since)
+    if until is not None:  # the last day is part of it (section 4.3)
+        filters.append(lambda job: job.created < until + 86_400 * SECOND)
+    if given.get("model"):
+        slug = find_model(given["model"]).slug
+        filters.append(lambda job: job.model == slug)
+    if status := given.get("status"):
+        if status not in STATUS_WORDS:
+            raise errors.invalid_parameter(f"'status' must be one of {', '.join(STATUS_WORDS)}.")
+        filters.append(lambda job: job.phase(now) in STATUS_WORDS[status])
+    return page, per_page, filters
 
 
 def _whole(given: dict[str, str], name: str, usual: int, largest: int | None) -> int:
@@ -203,18 +186,17 @@ class Predictions:
     def list(self, call: Call) -> HttpResponse:
         """Show a page of predictions, newest first (section 4.3)."""
         request, now = call.request, call.now
-        query = parse_query(request.query)
+        number, each, filters = parse_query(request.query, now)
         jobs, total = self.state.newest_first(now, call.account.name)
-        if self.options.filters == "honoured" and any(each is not None for each in query[2:]):
-            matching = [job for job in jobs if _matches(job, query, now)]
+        if filters and self.options.filters == "honoured":
+            matching = [job for job in jobs if all(fits(job) for fits in filters)]
             jobs, total = iter(matching), len(matching)
-        each, start = query.per_page, (query.page - 1) * query.per_page
-        page = islice(jobs, start, start + each)
+        page = islice(jobs, (number - 1) * each, number * each)
         shown = (prediction_bytes(job, now, request.origin, self.options) for job in page)
         body = b"[" + b",".join(shown) + b"]"
         if self.options.listing == "page":
             last = max(1, -(-total // each))
-            pagination = {"current_page": query.page, "per_page": each, "total": total, "last_page": last}
+            pagination = {"current_page": number, "per_page": each, "total": total, "last_page": last}
             body = b'{"data":' + body + b',"pagination":' + dump(pagination) + b"}"
         return HttpResponse(200, body, {"content-type": "application/json"})
 

@@ -375,7 +375,7 @@ def _color(p: Painting, raw: str) -> RGB:
 
 
 def holds(p: Painting, text: str) -> bool:
-    """Return whether all conditions of a step's `if` hold; after one that fails none is looked at, or diced."""
+    """Return whether all conditions of a step's `if` hold; no dice are thrown after one that fails."""
     return all(
         p.scene.says(term[5:]) if term.startswith("says=") else any(_is(p, fact) for fact in term.split("|"))
         for term in text.split()

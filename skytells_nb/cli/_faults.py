@@ -8,24 +8,17 @@ import os
 from collections.abc import Sequence
 from contextlib import closing
 from http.client import HTTPConnection, HTTPException, HTTPSConnection
-from typing import Any, NamedTuple
+from typing import Any
 from urllib.parse import quote, urlsplit
 
 from ..exceptions import SkytellsError
 from ..plaintext import align
-from ..sandbox import API_ROUTES, FAULT_KINDS, find_running
+from ..sandbox import API_ROUTES, FAULT_KINDS, RunningSandbox, find_running
 
 #: Seconds a sandbox may take to answer; one on this machine takes milliseconds.
 PATIENCE = 10.0
 #: Every key of a sandbox begins so; no other key is ever sent.
 SANDBOX_KEY = "sk-sandbox-"
-
-
-class ControlEndpoint(NamedTuple):
-    """A sandbox's own routes: where they are, and the key they want."""
-
-    url: str
-    api_key: str
 
 
 def faults(parsed: argparse.Namespace) -> int:
@@ -71,7 +64,7 @@ def _detail(text: str) -> tuple[str, Any]:
         return name, value
 
 
-def _find(url: str | None, key: str | None) -> ControlEndpoint:
+def _find(url: str | None, key: str | None) -> RunningSandbox:
     """Find the sandbox: as given, else by the environment, else the last one started that still runs."""
     if url is None and key is None:
         url, key = os.environ.get("SKYTELLS_BASE_URL"), os.environ.get("SKYTELLS_API_KEY", "").strip()
@@ -87,24 +80,20 @@ def _find(url: str | None, key: str | None) -> ControlEndpoint:
         raise SkytellsError(f"{missing} is needed too: no such sandbox was started here.")
     if not key.startswith(SANDBOX_KEY):
         raise SkytellsError(f"This is no sandbox's key, which begins with {SANDBOX_KEY}. It was not sent.")
-    return ControlEndpoint(url, key)
+    return RunningSandbox(url, key)
 
 
-def _last_started() -> ControlEndpoint:
+def _last_started() -> RunningSandbox:
     for place in find_running():
-        endpoint = ControlEndpoint(place.url, place.api_key)
-        try:
-            _ask(endpoint, "GET", "faults")
-        except SkytellsError:
-            continue
-        return endpoint
+        if place.answers():
+            return place
     raise SkytellsError(
         "No running sandbox was found. Start one with: skytells-nb sandbox --class 30, or name one with "
         "--url and --key."
     )
 
 
-def _ask(endpoint: ControlEndpoint, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
+def _ask(endpoint: RunningSandbox, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
     """Ask one of the sandbox's own routes, and nobody else: http.client knows neither proxy nor redirect."""
     parts = urlsplit(endpoint.url)
     if parts.scheme not in ("http", "https"):
@@ -125,7 +114,7 @@ def _ask(endpoint: ControlEndpoint, method: str, path: str, body: dict[str, Any]
     raise SkytellsError(_refused(endpoint, status, content), status_code=status)
 
 
-def _refused(endpoint: ControlEndpoint, status: int, content: bytes) -> str:
+def _refused(endpoint: RunningSandbox, status: int, content: bytes) -> str:
     if 300 <= status < 400:
         return f"{endpoint.url} points elsewhere, and the key was not sent there. Name the sandbox itself."
     if status == 401:

@@ -29,11 +29,11 @@ PATIENCE: Final = 3.0
 
 
 class RunningSandbox(NamedTuple):
-    """A sandbox of some process: base URL, key, when it started (seconds since the epoch), and process."""
+    """A sandbox of some process: base URL, key, when it started (Unix time, 0 for unknown), and process."""
 
     url: str
     api_key: str
-    started: float
+    started: float = 0
     pid: int = 0
 
     def answers(self) -> bool:

@@ -22,7 +22,7 @@ from functools import cache
 from html import escape
 from importlib.resources import files
 from itertools import combinations, islice
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 from urllib.parse import parse_qsl, quote
 
 from . import _errors as errors
@@ -307,18 +307,6 @@ VOTE_EDGE: Final = 768
 _ROUNDS: Final = 200
 
 
-class Matchup(NamedTuple):
-    """Two predictions of one input."""
-
-    left: Job
-    right: Job
-
-    @property
-    def key(self) -> str:
-        """What tells it from other pairs, whichever side is which."""
-        return " ".join(sorted((self.left.id, self.right.id)))
-
-
 def teachers_word(state: State) -> str:
     """Return the word in the path of the teacher's page, which only the teacher's key leads to."""
     return hmac.new(state.api_key.encode(), b"ranking", "sha256").hexdigest()[:32]
@@ -346,8 +334,11 @@ def answer_vote(core: Core, call: Call) -> HttpResponse:
     return _vote_page(*_next(core, voter, sent["key"].strip(), pairs))
 
 
-def pairs_of(core: Core, now: int) -> list[Matchup]:
-    """List every two of the teacher's predictions that different models have made of one input."""
+Pairs = dict[str, tuple[Job, Job]]
+
+
+def pairs_of(core: Core, now: int) -> Pairs:
+    """Return every two of the teacher's predictions that different models made of one input, by `_key`."""
     seen: Counter[bytes] = Counter()
     made: dict[bytes, list[Job]] = {}
     for job in (*core.state.jobs.values(), *core.state.answers.values()):
@@ -356,19 +347,24 @@ def pairs_of(core: Core, now: int) -> list[Matchup]:
             asked = dump(sorted(job.input.items()))
             seen[job.model.encode() + asked] += 1  # a second take of an input is another task
             made.setdefault(asked + b"%d" % seen[job.model.encode() + asked], []).append(job)
-    return [
-        Matchup(one, other)
+    return {
+        _key(one.id, other.id): (one, other)
         for jobs in made.values()
         for one, other in combinations(jobs, 2)
         if (one.text is None) is (other.text is None)
-    ]
+    }
 
 
-def _count(core: Core, voter: str, sent: dict[str, str], pairs: list[Matchup], now: int) -> None:
+def _key(*ids: str) -> str:
+    """Return what tells a pair from others, whichever side is which."""
+    return " ".join(sorted(ids))
+
+
+def _count(core: Core, voter: str, sent: dict[str, str], pairs: Pairs, now: int) -> None:
     """Keep a vote on a pair that there is; a second one takes the place of the first."""
     left, right, choice = sent.get("left", ""), sent.get("right", ""), sent.get("vote", "")
-    key = " ".join(sorted((left, right)))
-    if choice in CHOICES and any(pair.key == key for pair in pairs):
+    key = _key(left, right)
+    if choice in CHOICES and key in pairs:
         vote: dict[str, str | float] = {"voter": voter, "vote": choice, "left": left, "right": right}
         core.state.vote(f"{key} {voter}", {**vote, "at": now / SECOND})
 
@@ -378,19 +374,19 @@ def _pair_of(name: str) -> str:
     return " ".join(name.split(" ", 2)[:2])
 
 
-def _next(core: Core, voter: str, key: str, pairs: list[Matchup]) -> tuple[str, str, str]:
+def _next(core: Core, voter: str, key: str, pairs: Pairs) -> tuple[str, str, str]:
     """Show the learner a pair they have not seen, of those that fewest have voted on; sides by chance."""
     voted = core.state.votes
-    left = [pair for pair in pairs if f"{pair.key} {voter}" not in voted]
+    left = [each for each in pairs if f"{each} {voter}" not in voted]
     note = f"{len(pairs) - len(left)} of {len(pairs)} pairs voted on by {escape(voter)}"
     if not pairs:
         return "Class vote", escape(voter), _wait(key, "Nothing to vote on yet.")
     if not left:
         return "That was every pair", note, _wait(key, "Thank you.")
     times = Counter(map(_pair_of, voted))
-    dice = {pair.key: core.state.digest("vote", voter, pair.key) for pair in left}
-    pair = min(left, key=lambda each: (times[each.key], dice[each.key]))
-    one, other = pair if dice[pair.key][0] & 1 else pair[::-1]
+    dice = {each: core.state.digest("vote", voter, each) for each in left}
+    chosen = min(left, key=lambda each: (times[each], dice[each]))
+    one, other = pairs[chosen] if dice[chosen][0] & 1 else pairs[chosen][::-1]
     asked = escape(str(one.input.get("prompt", "")))
     hidden = "".join(
         f'<input type="hidden" name="{name}" value="{escape(value)}">'
@@ -430,11 +426,11 @@ def _wait(key: str, words: str) -> str:
 
 def _ranking(core: Core, now: int) -> tuple[str, str, str]:
     points: defaultdict[tuple[str, str], float] = defaultdict(float)
-    pairs = {pair.key: pair for pair in pairs_of(core, now)}
+    pairs = pairs_of(core, now)
     votes = [(pairs.get(_pair_of(name)), vote) for name, vote in core.state.votes.items()]
     for pair, vote in votes:
         if pair is not None:  # one of the two may have been deleted since, and with it whose it was
-            left, right = pair if pair.left.id == vote["left"] else pair[::-1]
+            left, right = pair if pair[0].id == vote["left"] else pair[::-1]
             share = {"left": 1.0, "right": 0.0}.get(str(vote["vote"]), 0.5)
             points[left.model, right.model] += share
             points[right.model, left.model] += 1 - share

@@ -328,6 +328,7 @@ def _replaced(name: str, details: Any, response: HttpResponse) -> HttpResponse:
             return as_json({"id": response.about, "status": False, "error": {"message": "still queued"}})
         case "broken_json":
             response.body, response.hold = response.body[: max(len(response.body) // 2, 1)], None
+            response.pieces = response.pieces and response.pieces[: len(response.pieces) // 2]
         case "empty_body":
             return as_json({}, details["status"])
     return response

@@ -65,6 +65,7 @@ def test_faults_that_bend_come_on_top_of_one_that_replaces(talk):
     ("name", "told", "says"),
     [
         ("nonsense", {}, "there is no fault 'nonsense'; there are broken_json"),
+        ("broken_json", {"on": "asset"}, "cannot happen on asset"),
         ("rate_limit", {"seconds": 1}, "has no setting seconds; it has retry_after"),
         ("hang_after", {"seconds": 1}, "it has nothing"),
         ("queued_false", {"on": "list"}, "cannot happen on list; it can on create, read"),
@@ -185,6 +186,15 @@ def test_broken_json_is_broken(talk):
     api.faults.next("broken_json")
     with pytest.raises(json.JSONDecodeError):
         _ = api.create().json
+
+
+def test_half_of_a_stream_is_sent_as_if_it_were_all(talk):
+    api = talk(seconds=0)
+    body = {"model": "gpt-5", "messages": [{"role": "user", "content": "hello"}], "stream": True}
+    whole = api.ask("POST", "/v1/chat/completions", body).answer.pieces
+    api.faults.next("broken_json", on="chat")
+    half = api.ask("POST", "/v1/chat/completions", body).answer
+    assert (half.ending, len(half.pieces)) == ("send", len(whole) // 2)
 
 
 @pytest.mark.parametrize(

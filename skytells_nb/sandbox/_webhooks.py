@@ -84,21 +84,19 @@ def parse_webhook(body: dict[str, Any], asker: str | None = None) -> tuple[dict[
 
     `asker` is the address that it came from, where others can reach the sandbox; else any URL may be named.
     """
-    hook = body.get("webhook")
+    hook = {} if body.get("webhook") is None else body["webhook"]
+    known, usual = {**FILTER, **EVENTS}, tuple(EVENTS)
     if isinstance(hook, str):
-        names = body.get("webhook_events_filter")
-        wanted = _events(names, {**EVENTS, **FILTER}, ("completed",))
-        url: Any = hook
-    elif isinstance(hook, dict):
-        names = hook.get("events")
-        wanted = _events(names, {**FILTER, **EVENTS}, tuple(EVENTS))
-        url = hook.get("url")
-        if url is None and not names:
-            return {"url": None, "events": []}, []
-    elif hook is None:
-        return {"url": None, "events": []}, []
-    else:
+        # the other form, in which `completed` is every end (contradictions 11 and 12)
+        hook = {"url": hook, "events": body.get("webhook_events_filter")}
+        known, usual = {**EVENTS, **FILTER}, ("completed",)
+    if not isinstance(hook, dict):
         raise errors.invalid_field("The webhook must be a URL, or an object with url and events.")
+    url: Any = hook.get("url")
+    names = hook.get("events")
+    wanted = _events(names, known, usual)
+    if url is None and not names:
+        return {"url": None, "events": []}, []
     if not _is_url(url):
         raise errors.invalid_field("The webhook url must be an absolute http or https URL.")
     if asker is not None:
@@ -150,8 +148,7 @@ class Schedule:
     def take(self, now: int) -> tuple[str, str, int] | None:
         """Return the id, event and attempt of one that is due; None when none is."""
         if self._heap and self._heap[0][0] <= now:
-            _, _, id, event, attempt = heapq.heappop(self._heap)
-            return id, event, attempt
+            return heapq.heappop(self._heap)[2:]
         return None
 
     @property
@@ -162,7 +159,7 @@ class Schedule:
 def _events(names: Any, known: dict[str, tuple[str, ...]], usual: tuple[str, ...]) -> list[str]:
     if names is None:
         names = usual
-    if isinstance(names, str) or not isinstance(names, list | tuple):
+    if not isinstance(names, list | tuple):
         raise errors.invalid_field("The webhook events must be a list of names.")
     wrong = [name for name in names if not isinstance(name, str) or name not in known]
     if wrong:

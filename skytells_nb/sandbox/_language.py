@@ -20,6 +20,7 @@ from dataclasses import dataclass, field
 from importlib.resources import files
 from typing import Any, Final
 
+from . import _errors as errors
 from ._inputs import dice, key_of, number, prompt_of
 from ._models import CHARACTERS_A_TOKEN, CatalogueEntry, count_tokens
 
@@ -131,15 +132,22 @@ def choose_tool(ask: TextRequest) -> Mapping[str, Any] | None:
     return next((tool for tool in ask.tools if tool["name"] == ask.choice), usual)
 
 
-def example_of(schema: Mapping[str, Any], topic: str, depth: int = 0) -> Any:
+def example_of(schema: Mapping[str, Any], topic: str) -> Any:
     """Return a value that fits a JSON schema, with words of the topic where texts are wanted."""
+    try:
+        return _example(schema, topic, 0)
+    except (AttributeError, TypeError, ValueError) as error:  # ours: no source says what is answered
+        raise errors.invalid_parameter(f"A JSON schema in the request is none: {error}.") from None
+
+
+def _example(schema: Mapping[str, Any], topic: str, depth: int) -> Any:
     if "const" in schema:
         return schema["const"]
     if schema.get("enum"):
         return schema["enum"][0]
     for variants in ("anyOf", "oneOf", "allOf"):
         if schema.get(variants):
-            return example_of(schema[variants][0], topic, depth + 1)
+            return _example(schema[variants][0], topic, depth + 1)
     kind = schema.get("type")
     kind = kind[0] if isinstance(kind, list) and kind else kind
     if kind is None:
@@ -149,14 +157,14 @@ def example_of(schema: Mapping[str, Any], topic: str, depth: int = 0) -> Any:
     match kind:
         case "object":
             each = schema.get("properties", {})
-            return {name: example_of(value, topic, depth + 1) for name, value in each.items()}
+            return {name: _example(value, topic, depth + 1) for name, value in each.items()}
         case "array":
             number = max(int(schema.get("minItems", 3)), 1)
             item = schema.get("items", {})
             texts = item.get("type", "string") == "string" and not item.get("enum")
             if texts:
                 return [f"{topic} {_LOOKS[index % len(_LOOKS)]}" for index in range(number)]
-            return [example_of(item, topic, depth + 1) for _ in range(number)]
+            return [_example(item, topic, depth + 1) for _ in range(number)]
         case "integer":
             return math.ceil(schema.get("minimum", 1))
         case "number":

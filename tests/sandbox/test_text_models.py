@@ -328,6 +328,19 @@ def test_vectors_come_as_numbers_or_as_base64_and_from_token_ids(ask):
         assert values == pytest.approx(one["embedding"])
 
 
+def test_what_is_no_schema_no_tool_and_no_id_is_refused(ask):
+    wrong = {"type": "json_schema", "json_schema": {"schema": {"type": "integer", "minimum": "a"}}}
+    for route, given, param in (
+        ("chat/completions", {"messages": HELLO, "response_format": wrong}, None),
+        ("chat/completions", {"messages": HELLO, "tools": [1]}, "tools[0]"),
+        ("responses", {"input": "hi", "previous_response_id": []}, "previous_response_id"),
+    ):
+        reply = ask(route, {"model": "gpt-5", **given})
+        assert (reply.status, reply.json["error"]["error_id"], reply.json["error"]["param"]) == (
+            400, "INVALID_PARAMETER", param,
+        )  # fmt: skip
+
+
 def test_a_prompt_beyond_the_context_is_refused(ask):
     reply = chat(ask, [{"role": "user", "content": "x" * 600_000}])
     assert (reply.status, reply.error_id) == (400, "context_length_exceeded")

@@ -153,7 +153,7 @@ class LocalJournal(Journal):
         for key, input in self._unread:
             items.append(Item(self._position, key, input))
             self._position += 1
-            size += sum(len(value) for value in input.values() if isinstance(value, str))
+            size += len(repr(input))  # pictures may lie deep in it, as in the messages of a chat
             if len(items) == _CHUNK or size > _HEAVY:
                 break
         if not items:

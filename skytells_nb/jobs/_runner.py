@@ -229,7 +229,7 @@ class BatchRunner:
                     bare = [each for each in chunk.finished.values() if not each.files]
                     owed = await self._archive.listed(self._connection.account, bare) if bare else {}
                     for position, made in chunk.finished.items():
-                        self._settle(position, slim(owed[made.id]) if made.id in owed else made)
+                        self._settle(position, owed.get(made.id, made))
                     self._update_bar()
                     self._ready.extend(chunk.ready)
                     await self._look_for([item for item in chunk.lost if item.row is not None])
@@ -278,13 +278,13 @@ class BatchRunner:
         self._taken.add(kept.id)
         if self._journal.reused(item.key, kept.id).refused:
             return None
-        return replace(slim(kept), reused=True)
+        return replace(kept, reused=True)
 
     def _resume(self, chunk: _Chunk, item: Item, identifier: str, kept: Prediction | None) -> None:
         """Follow what an earlier run created: it may have ended, and been archived, before that run did."""
         if kept is not None and kept.done and kept.status != "canceled":
             self._journal.ended(item.key, kept)
-            chunk.finished[item.position] = slim(kept)
+            chunk.finished[item.position] = kept
             return
         if kept is None or kept.status != "canceled":
             item.id = identifier
@@ -294,7 +294,7 @@ class BatchRunner:
 
     def _finished_earlier(self, item: Item, row: Row, kept: dict[str, Prediction]) -> Prediction:
         if row.id in kept:
-            return slim(kept[row.id])
+            return kept[row.id]
         made = self._placeholder(
             item, row.id or f"not-created-{item.position}", parse_status(row.state) or "failed", row.error
         )
@@ -306,7 +306,7 @@ class BatchRunner:
     def _left_to_others(self, item: Item, row: Row, kept: dict[str, Prediction]) -> Prediction:
         """Return what is known of an item that is not this run's to bring to its end."""
         if row.id in kept:
-            return slim(kept[row.id])
+            return kept[row.id]
         if row.state == "waiting":
             return self._not_sent(item)
         if row.state == "uncertain":
@@ -424,7 +424,7 @@ class BatchRunner:
             self._journal.ended(item.key, ended)
         else:
             self._gave_up = True
-        self._settle(item.position, slim(ended), paid_now=True)
+        self._settle(item.position, ended, paid_now=True)
         return False
 
     async def _is_kept(self, item: Item, ended: Prediction) -> bool:
@@ -530,6 +530,9 @@ class BatchRunner:
     # what becomes of it
 
     def _settle(self, position: int, made: Prediction, *, paid_now: bool = False) -> None:
+        made = slim(
+            made
+        )  # also what was not sent: a thousand pictures that nobody kept would fill the memory
         before = self.results.get(position)
         if before is not None:  # reported once more, after another worker had it
             self._count(before, -1)
@@ -559,10 +562,8 @@ class BatchRunner:
         if gone:
             self._journal.settled(item.key, "failed", error.message)
         self._gave_up = self._gave_up or not gone
-        self._settle(
-            item.position,
-            slim(replace(known, error=error.message, status="failed" if gone else known.status)),
-        )
+        status: Status = "failed" if gone else known.status
+        self._settle(item.position, replace(known, error=error.message, status=status))
 
     def _record_failure(self, item: Item, error: SkytellsError) -> None:
         """Settle what has no prediction: it was refused, or nobody knows whether it was accepted."""

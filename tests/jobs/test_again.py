@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -11,7 +12,8 @@ import pytest
 import skytells_nb as sky
 from skytells_nb.archive import Archive
 from skytells_nb.exceptions import InvalidInputError, SkytellsError
-from skytells_nb.jobs import _runner, batch, batches
+from skytells_nb.jobs import _local_journal, _runner, batch, batches
+from skytells_nb.jobs._inputs import Inputs
 from skytells_nb.jobs._local_journal import LocalJournal
 
 from .conftest import TEXTER, of_another_process
@@ -19,16 +21,16 @@ from .conftest import TEXTER, of_another_process
 INPUTS = ["a fox", "an owl", "a fox", "a bear"]
 
 
-def journal_of(client: sky.Client, archive: Archive, *, name: str, total: int) -> LocalJournal:
+def journal_of(
+    client: sky.Client, archive: Archive, *, name: str, total: int, given: Inputs | None = None
+) -> LocalJournal:
     account = client.connection.account
     journal = LocalJournal(archive, account, name=name, model=TEXTER, total=total, now=datetime.now(UTC))
-    journal.open()
+    journal.open(given)
     return journal
 
 
 def keys_of(inputs: list[Any]) -> list[Any]:
-    from skytells_nb.jobs._inputs import Inputs
-
     read = Inputs(TEXTER, inputs, None, "")
     while read.read(100):
         continue
@@ -37,6 +39,18 @@ def keys_of(inputs: list[Any]) -> list[Any]:
 
 def ids(made: sky.PredictionList) -> list[str]:
     return [prediction.id for prediction in made]
+
+
+@pytest.mark.parametrize("where", ["plain", "in a list", "in a message"])
+def test_pictures_are_held_some_megabytes_at_a_time_wherever_they_lie(client, archive, monkeypatch, where):
+    monkeypatch.setattr(_local_journal, "_HEAVY", 2_000)
+    url = "data:," + "A" * 1_500
+    nested = {"plain": url, "in a list": [url], "in a message": [{"content": [{"image_url": {"url": url}}]}]}
+    with closing(Inputs(TEXTER, [{"image": nested[where], "seed": n} for n in range(5)], None, "")) as given:
+        while given.read(10):
+            continue
+        journal = journal_of(client, archive, name="heavy", total=5, given=given)
+        assert [len(journal.take(more=True) or ()) for _ in range(4)] == [2, 2, 1, 0]
 
 
 def test_without_a_name_it_is_known_by_its_model_and_inputs(run, creates):

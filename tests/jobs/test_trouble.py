@@ -176,7 +176,8 @@ class TestBudgets:
 
     def test_what_would_cross_it_is_not_sent(self, run, creates, spending):
         with pytest.warns(SkytellsWarning, match=r"not sent.*cross the budget"):
-            made = run(INPUTS, budget="1", limit=1)
+            made = run([*INPUTS[:-1], "data:image/png;base64," + "A" * 3_000], budget="1", limit=1)
+        assert "not kept here" in made[-1].input["prompt"], "a thousand pictures would fill the memory"
         done = statuses(made).count("succeeded")
         assert 0 < done < 12
         assert creates() == done

@@ -29,6 +29,10 @@ from ..models import Prediction
 from ..pricing import Estimate
 from ._inputs import Inputs, ItemKey
 
+CHUNK: Final = 250  # items at a time: older SQLites take 999 values in a statement, and an item is two
+HEAVY: Final = 16_000_000
+"""Characters of inputs, such as pictures, that are held at a time."""
+
 
 class Row(NamedTuple):
     """What is written of one item.

@@ -23,7 +23,7 @@ from ..api import Account
 from ..archive import Archive, DamagedIndexError, replace_surrogates, to_micros
 from ..exceptions import SkytellsError
 from ._inputs import Inputs, ItemKey
-from ._journal import Item, Journal, Operation, Row, Write
+from ._journal import CHUNK, HEAVY, Item, Journal, Operation, Row, Write
 
 _winding_up: Final[set[Path]] = set()
 """Locks of this process whose batch was stopped, and which are released in a moment."""
@@ -42,10 +42,6 @@ SCHEMA: Final = (
         origin TEXT NOT NULL, account TEXT NOT NULL, name TEXT NOT NULL, holder TEXT NOT NULL,
         PRIMARY KEY (origin, account, name)) WITHOUT ROWID""",
 )
-
-_CHUNK: Final = 250  # items at a time: older SQLites take 999 values in a statement, and an item is two
-_HEAVY: Final = 16_000_000
-"""Characters of inputs, such as pictures, that are held at a time."""
 
 _STATES: Final = ("sent", "running", "succeeded", "failed", "canceled", "uncertain")
 
@@ -154,7 +150,7 @@ class LocalJournal(Journal):
             items.append(Item(self._position, key, input))
             self._position += 1
             size += len(repr(input))  # pictures may lie deep in it, as in the messages of a chat
-            if len(items) == _CHUNK or size > _HEAVY:
+            if len(items) == CHUNK or size > HEAVY:
                 break
         if not items:
             return None

@@ -328,8 +328,11 @@ STATEMENTS: Final[dict[str, str]] = {
         OR EXISTS (SELECT FROM jobs_items
             WHERE batch = %(batch)s AND state IN ('claimed', 'sent', 'running'))
         FROM jobs_batches WHERE n = %(batch)s""",
-    "report": """SELECT position, digest, number, input, state, id, since, cost, error FROM jobs_items
-        WHERE batch = %(batch)s AND position > %(after)s ORDER BY position LIMIT %(most)s""",
+    "report": """SELECT position, digest, number, input, state, id, since, cost, error FROM (
+            SELECT *, sum(octet_length(input)) OVER (ORDER BY position) - octet_length(input) AS before
+            FROM jobs_items WHERE batch = %(batch)s AND position > %(after)s
+            ORDER BY position LIMIT %(most)s) i
+        WHERE before <= %(heavy)s ORDER BY position""",
     "ids": """SELECT i.id FROM jobs_items i JOIN jobs_batches b ON b.n = i.batch
         WHERE b.origin = %(origin)s AND b.account = %(account)s AND i.id IS NOT NULL
         AND (i.since >= %(since)s OR i.since IS NULL) AND (NOT %(own)s OR b.n = %(batch)s)""",

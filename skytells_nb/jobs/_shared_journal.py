@@ -26,7 +26,7 @@ from ..api import Account
 from ..checks import did_you_mean
 from ..exceptions import AuthenticationError, InvalidInputError, SkytellsError
 from ._inputs import Inputs, ItemKey
-from ._journal import Counts, Item, Journal, Row, Write
+from ._journal import CHUNK, HEAVY, Counts, Item, Journal, Row, Write
 from ._postgres import STATEMENTS, Address, Database, Postgres, require_tables
 
 MARGIN: Final = 30.0
@@ -34,7 +34,6 @@ MARGIN: Final = 30.0
 
 _HOUR: Final = 3_600_000_000  # microseconds; no create takes so long that it could still be looked for
 _RARELY: Final = 20.0  # counting a large batch takes a while: at most a twentieth of the time
-_CHUNK: Final = 250
 _TAKEN_OVER: Final = 100
 _TURN: Final = 0.5
 _MOMENT: Final = 1.5
@@ -135,7 +134,7 @@ class SharedJournal(Journal):
         return items
 
     def _report(self, db: Database) -> list[Item]:
-        page = {**self._values, "after": self._reported, "most": _CHUNK}
+        page = {**self._values, "after": self._reported, "most": CHUNK, "heavy": HEAVY}
         items = [_item(row) for row in db.execute(STATEMENTS["report"], page)]
         for item in items:
             item.is_held = False

@@ -43,7 +43,7 @@ def ids(made: sky.PredictionList) -> list[str]:
 
 @pytest.mark.parametrize("where", ["plain", "in a list", "in a message"])
 def test_pictures_are_held_some_megabytes_at_a_time_wherever_they_lie(client, archive, monkeypatch, where):
-    monkeypatch.setattr(_local_journal, "_HEAVY", 2_000)
+    monkeypatch.setattr(_local_journal, "HEAVY", 2_000)
     url = "data:," + "A" * 1_500
     nested = {"plain": url, "in a list": [url], "in a message": [{"content": [{"image_url": {"url": url}}]}]}
     with closing(Inputs(TEXTER, [{"image": nested[where], "seed": n} for n in range(5)], None, "")) as given:

@@ -29,7 +29,7 @@ from skytells_nb.exceptions import (
     SkytellsError,
     SkytellsWarning,
 )
-from skytells_nb.jobs import BatchResult, _runner, abatch, batch, batches
+from skytells_nb.jobs import BatchResult, _runner, _shared_journal, abatch, batch, batches
 from skytells_nb.jobs._postgres import Address, Postgres
 from skytells_nb.jobs._shared_journal import SharedJournal
 
@@ -81,7 +81,9 @@ def leave(journal: str, client: sky.Client, inputs: list[str], state: str, *plac
 
 
 class TestGoingOn:
-    def test_any_machine_goes_on_with_it_by_its_name(self, night, sandbox, tmp_path, creates):
+    def test_any_machine_goes_on_with_it_by_its_name(
+        self, night, journal, sandbox, client, tmp_path, creates, monkeypatch
+    ):
         made = night(INPUTS)
         assert statuses(made) == ["succeeded"] * 4
         assert [prediction.prompt for prediction in made] == INPUTS
@@ -91,6 +93,13 @@ class TestGoingOn:
         assert [p.cost for p in told] == [p.cost for p in made]
         assert told[0].error == "It was made by another worker, in whose archive its files are."
         assert creates() == 4
+        monkeypatch.setattr(_shared_journal, "HEAVY", 0)  # pictures are reported some megabytes at a time
+        account = client.connection.account
+        shared = SharedJournal(Address(journal), account, timeout=1.0, claims=1, name="night", model=TEXTER)
+        shared.open()
+        pages = [shared.take(more=False) or [] for _ in range(5)]
+        shared.release()
+        assert [[item.row.id for item in page] for page in pages] == [*([each] for each in ids(made)), []]
 
     def test_inputs_can_be_added_and_results_come_in_the_order_of_those_given(self, night, creates):
         first = night(INPUTS)

@@ -15,8 +15,7 @@ from ._faults import FAULT_KINDS, Faults
 from ._inprocess import ConnectionDroppedError, InProcess, NeverAnsweredError
 from ._messages import API_ROUTES, HttpRequest
 from ._options import Options
-from ._runfile import RunningSandbox, find_running, start_or_join
-from ._server import Server
+from ._server import RunningSandbox, Server, find_running, start_or_join
 
 __all__ = [
     "API_ROUTES",

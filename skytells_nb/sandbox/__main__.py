@@ -18,10 +18,9 @@ from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from . import _accounts as accounts
-from . import _runfile as runfile
 from ._errors import StateError
 from ._options import QUIRKS, choices, learner_names, parse_budget
-from ._server import Server
+from ._server import Server, registered
 
 
 def _listed(text: str) -> list[str]:
@@ -105,7 +104,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 stack.callback(signal.signal, number, signal.signal(number, lambda *_: stopped.set()))
             server = stack.enter_context(Server(**options))
             if not with_parent:
-                stack.enter_context(runfile.registered(server.url, server.api_key))
+                stack.enter_context(registered(server.url, server.api_key))
             _announce(server, keys)
             # A process whose parent has ended has another one, which no signal tells.
             while not stopped.wait(None if parent is None else 1.0) and os.getppid() == parent:

@@ -10,6 +10,7 @@ Source: skytells-api.md, sections 2, 11 and 14 (2); skytells-api-text.md, sectio
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import hashlib
 import io
@@ -17,6 +18,7 @@ import math
 import os
 import re
 import secrets
+import tempfile
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -30,7 +32,6 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from . import _errors as errors
 from ._jobs import SECOND
 from ._options import learner_names, parse_budget
-from ._runfile import write_private
 
 if TYPE_CHECKING:
     from ._faults import ActiveFault
@@ -276,6 +277,19 @@ PLAIN: Final = (
     "network you trust, and no real key with it."
 )
 LOOPBACK: Final = "Only this computer can reach it. --host 0.0.0.0 opens it to the network."
+
+
+def write_private(path: Path, text: str) -> None:
+    """Write a file whole, so that at no moment anybody but the user can read it."""
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")  # for its owner alone: 0600
+    try:
+        with open(handle, "w", encoding="utf-8", newline="") as file:
+            file.write(text)
+        os.replace(name, path)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            os.unlink(name)
+        raise
 
 
 def write_keys(path: str | os.PathLike[str], learners: Sequence[Learner], url: str) -> None:

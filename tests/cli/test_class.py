@@ -19,10 +19,10 @@ import pytest
 
 import skytells_nb as sky
 from skytells_nb.cli import main
-from skytells_nb.sandbox import Server
-from skytells_nb.sandbox import _runfile as runfile
+from skytells_nb.sandbox import Server, _server
 from skytells_nb.sandbox.__main__ import main as serve
 from skytells_nb.sandbox.__main__ import parser
+from skytells_nb.sandbox._accounts import write_private
 from skytells_nb.sandbox._options import choices
 
 FOX = {"model": "truefusion", "input": {"prompt": "a fox"}}
@@ -84,7 +84,7 @@ def running():
 
         def start(**options):
             server = stack.enter_context(Server(seconds=0, **options))
-            stack.enter_context(runfile.registered(server.url, server.api_key))
+            stack.enter_context(_server.registered(server.url, server.api_key))
             return server
 
         yield start
@@ -206,10 +206,10 @@ def test_without_an_end_a_fault_stays_until_it_is_cleared(running, capsys):
 
 def test_the_last_sandbox_that_still_runs_is_found(running, capsys, tmp_path):
     first, last = running(), running()
-    assert [place.url for place in runfile.find_running()] == [last.url, first.url]
-    dead = runfile.RunningSandbox("http://127.0.0.1:1/v1", "sk-sandbox-dead", 9e9)
-    folder = runfile.folder()
-    runfile.write_private(folder / "sandbox-1.json", json.dumps(dead._asdict()))
+    assert [place.url for place in _server.find_running()] == [last.url, first.url]
+    dead = _server.RunningSandbox("http://127.0.0.1:1/v1", "sk-sandbox-dead", 9e9)
+    folder = _server.folder()
+    write_private(folder / "sandbox-1.json", json.dumps(dead._asdict()))
     (folder / "sandbox-2.json").write_text("{ damaged")
     assert main(["faults"]) == 0
     assert last.url in capsys.readouterr().out
@@ -240,25 +240,25 @@ def test_a_real_key_in_the_environment_is_never_sent(running, monkeypatch, capsy
 
 def test_where_sandboxes_run_is_known_to_their_user_alone_and_forgotten_when_they_stop(running):
     with ExitStack() as stack:
-        stack.enter_context(runfile.registered("http://127.0.0.1:1/v1", "sk-sandbox-a"))
-        (file,) = runfile.folder().iterdir()
+        stack.enter_context(_server.registered("http://127.0.0.1:1/v1", "sk-sandbox-a"))
+        (file,) = _server.folder().iterdir()
         assert os.name == "nt" or stat.S_IMODE(file.stat().st_mode) == 0o600
         assert os.name == "nt" or stat.S_IMODE(file.parent.stat().st_mode) == 0o700
-    assert list(runfile.folder().iterdir()) == []
+    assert list(_server.folder().iterdir()) == []
 
 
 def test_without_a_runtime_folder_it_is_the_state_folder(monkeypatch, tmp_path):
     monkeypatch.setenv("XDG_RUNTIME_DIR", "")
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
     monkeypatch.setattr(sys, "platform", "linux")
-    assert runfile.folder() == tmp_path / "state" / "skytells-nb"
+    assert _server.folder() == tmp_path / "state" / "skytells-nb"
 
 
 def test_a_place_that_cannot_be_noted_keeps_no_sandbox_from_running(monkeypatch, tmp_path):
     (tmp_path / "runtime" / "skytells-nb").write_text("in the way")
-    with runfile.registered("http://127.0.0.1:1/v1", "sk-sandbox-a") as noted:
+    with _server.registered("http://127.0.0.1:1/v1", "sk-sandbox-a") as noted:
         assert not noted
-    assert runfile.find_running() == []
+    assert _server.find_running() == []
 
 
 @pytest.mark.parametrize(
@@ -341,7 +341,7 @@ def test_a_sandbox_that_serves_another_program_is_not_the_last_one_started(capfd
     command = [sys.executable, "-m", "skytells_nb", "sandbox", "--with-parent"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         process.stdout.readline()
-        assert runfile.find_running() == []
+        assert _server.find_running() == []
         process.terminate()
 
 

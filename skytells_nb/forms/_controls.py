@@ -337,7 +337,7 @@ class Number(Control):
             self.box.value = str(value) if isinstance(value, int) else f"{value:.10g}"
 
     def _typed(self, text: str) -> None:
-        value, problem = self._read(text.strip())
+        value, problem = read_number(self.field, text.strip())
         self._follow(value)
         self.edited(value, problem)
 
@@ -355,18 +355,6 @@ class Number(Control):
             set_classes(self.slider, ("sky-slider", "sky-unset") if value is UNSET else ("sky-slider",))
         finally:
             self._following = False
-
-    def _read(self, typed: str) -> tuple[Any, str]:
-        """Read what was typed: a number, or what is wrong with it."""
-        if not typed:
-            return UNSET, ""
-        number = _number(typed)
-        if number is None:
-            example = range_text(self.field.low, self.field.high) or ("42" if self.field.integer else "0.5")
-            return UNSET, f"{typed[:40]!r} is no number. Write one as {example}."
-        if isinstance(number, float) and self.field.integer:
-            return UNSET, f"A whole number is needed, not {typed[:40]}."
-        return number, ""
 
     def display(self, value: Any) -> None:
         if value is UNSET:
@@ -392,6 +380,19 @@ class Seed(Number):
         low = 0 if self.field.low is None else int(self.field.low)
         high = low + _LARGEST_SEED if self.field.high is None else int(self.field.high)
         self.box.value = str(random.randint(low, max(low, high)))  # noqa: S311 - no secret
+
+
+def read_number(field: Field, typed: str) -> tuple[Any, str]:
+    """Read what was typed for a field: a number, `UNSET` for nothing, or what is wrong with it."""
+    if not typed:
+        return UNSET, ""
+    number = _number(typed)
+    if number is None:
+        example = range_text(field.low, field.high) or ("42" if field.integer else "0.5")
+        return UNSET, f"{typed[:40]!r} is no number. Write one as {example}."
+    if isinstance(number, float) and field.integer:
+        return UNSET, f"A whole number is needed, not {typed[:40]}."
+    return number, ""
 
 
 def _number(typed: str) -> int | float | None:

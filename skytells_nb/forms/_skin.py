@@ -18,7 +18,7 @@ import traitlets
 
 from ..exceptions import SkytellsError
 from ..schema import UNSET, is_same, to_plain
-from ._controls import lines_of, text_of_lines
+from ._controls import lines_of, read_number, text_of_lines
 from ._fields import Field
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ class FormSkin(anywidget.AnyWidget):
         self._misread.pop(name, None)
         try:
             value = _read(field, typed, _value_at(self._form.value, path))
-        except (ValueError, TypeError, IndexError) as error:
+        except (ValueError, TypeError, IndexError, RecursionError) as error:
             self._misread[name] = f"This cannot be read: {error}."
             return
         top, *inner = path
@@ -212,5 +212,8 @@ def _read(field: Field, typed: Any, held: Any) -> Any:
     if field.kind == "lines":
         return lines_of(typed) or UNSET
     if field.kind in _NUMBERS:
-        return int(typed) if field.integer else float(typed)
+        value, problem = read_number(field, str(typed).strip())
+        if problem:
+            raise ValueError(problem.removesuffix("."))
+        return value
     return typed if field.kind in _PLAIN else json.loads(typed)

@@ -41,7 +41,7 @@ from .pricing import estimate
 from .schema import UNSET, as_text, check, closest_input
 
 _FILL: Final = re.compile(r"\{\{|\}\}|\{([A-Za-z_]\w*)\}|\{([A-Za-z_]\w*)[.\[(!:][^{}]*\}")
-_NUMBER: Final = re.compile(r"-\d")
+_NUMBER: Final = re.compile(r"-\d")  # a value, as in ``--seed -5``, and no option
 _USAGE: Final = (
     "Write %%skytells MODEL [--input VALUE …] [-o NAME] [--form] [--estimate] [--reuse], and the prompt "
     "below."

@@ -55,7 +55,7 @@ class _Option(Generic[T]):
 
     def __set__(self, instance: Options, value: T) -> None:
         self.check(f"options.{self.name}", value)
-        if self.name in _block.get():
+        if self.name in _block.get():  # what a block has named is its own until it ends
             _block.set({**_block.get(), self.name: value})
         else:
             vars(instance)[self.name] = value

@@ -135,6 +135,7 @@ def literal(value: Any, indent: int = 0) -> str:
     if isinstance(value, MaskedStr):
         return value.code
     if isinstance(value, str):
+        # JSON leaves overrides of direction, under which code reads as other code (CVE-2021-42574).
         written = json.dumps(value, ensure_ascii=False)
         return written if written.isprintable() else repr(value)
     if isinstance(value, Prediction):

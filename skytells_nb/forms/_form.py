@@ -207,6 +207,7 @@ class PromptForm(Summarized, w.VBox):  # type: ignore[misc]  # ipywidgets has no
     @traitlets.validate("value")
     def _show_value(self, proposal: Any) -> FormValue:
         with self._lock:
+            # What is being typed stands where it is typed, and would be written anew there: 1_000 as 1000.
             if self._ready and not self._typing:
                 self.fieldset.show(proposal["value"])
             return FormValue(self.fieldset.value, lambda value: setattr(self, "value", value))

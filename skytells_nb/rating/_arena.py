@@ -239,6 +239,7 @@ class Arena(Watched):
             names = frozenset((left, right))
             if (task.key, names) not in seen:
                 gain = float(gains[models.index(left), models.index(right)])
+                # Equal gains differ in their last digits; of those the pair that was shown least is next.
                 found.append((-round(gain, 9), times[names], self._random.random(), task, left, right))
         self._pair = None
         for *_, task, left, right in sorted(found, key=lambda each: each[:3]):
@@ -539,5 +540,6 @@ async def _entry(client: AsyncClient, archive: Archive, model: Model, task: Task
     if kept is not None:
         return kept
     answer = await on_loop(ask_for_prediction(client.connection, route, model.id, asked))
+    # As the archive kept it: with the file that is looked at.
     found = await asyncio.to_thread(archive.by_ids, [answer.id], client.connection.account)
     return found.get(answer.id, answer)

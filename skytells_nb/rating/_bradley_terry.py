@@ -88,7 +88,7 @@ def fit(points: Any, penalty: float = PENALTY) -> Scores:
         gradient = (won - votes * _chances(lead)).sum(axis=1) - 2 * penalty * scores
         step = np.linalg.solve(precision, gradient)
         while (after := _loss(won, scores + step, penalty)) > loss and np.abs(step).max() > 1e-9:
-            step /= 2
+            step /= 2  # far from the likeliest, a whole step lands on the other side of it
         scores, loss = scores + step, after
         if np.abs(step).max() <= 1e-5:  # the next one would be of 1e-10
             break

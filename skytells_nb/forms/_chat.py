@@ -327,7 +327,8 @@ class Chat(Summarized, w.VBox):  # type: ignore[misc]  # ipywidgets has no types
 
     def wait(self, timeout: float | None = None) -> None:
         """Wait until nothing is being written, or so many seconds."""
-        future = self._future
+        with self._lock:  # a press is under way on a subshell's thread, perhaps
+            future = self._future
         if future is not None:
             concurrent.futures.wait((future,), timeout)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -169,6 +170,23 @@ def test_one_that_is_stopped_keeps_what_came_and_can_go_on(sandbox):
         assert chat.status == "idle"
         chat.stop()  # twice does no harm
     assert len(chat.messages) <= 2
+
+
+def test_who_waits_while_another_thread_presses_waits_for_that_press(chat):
+    begun, seen = threading.Event(), []
+
+    def wait() -> None:
+        begun.set()
+        chat.wait()
+        seen.append(len(chat.answers))
+
+    waiting = threading.Thread(target=wait)
+    with chat._lock:  # as a press holds it on a subshell's thread
+        waiting.start()
+        begun.wait()
+        chat.send("Why is the sea blue?")
+    waiting.join()
+    assert seen == [1]
 
 
 def test_what_goes_wrong_stands_in_the_chat(chat, sandbox):

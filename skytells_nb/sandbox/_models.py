@@ -76,43 +76,22 @@ class CatalogueEntry:
         return {name: value for name, value in self.public.items() if name not in SCHEMAS or name in wanted}
 
 
-class Catalogue(Mapping[str, CatalogueEntry]):
-    """Models by slug, in the order of the data file; a vendor in front of the slug is understood."""
-
-    def __init__(self, entries: list[CatalogueEntry]) -> None:
-        self._entries = {entry.slug: entry for entry in entries}
-
-    def __getitem__(self, slug: str) -> CatalogueEntry:
-        vendor, slash, rest = slug.partition("/")
-        if not slash:
-            return self._entries[slug]
-        entry = self._entries[rest]
-        if entry.public["vendor"]["slug"] != vendor:
-            raise KeyError(slug)
-        return entry
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._entries)
-
-    def __len__(self) -> int:
-        return len(self._entries)
-
-
 @lru_cache(maxsize=1)
-def standard_catalogue() -> Catalogue:
-    text = files(__package__).joinpath("catalogue.json").read_text("utf-8")
-    return Catalogue(
-        [
-            CatalogueEntry(each["model"]["namespace"], each["model"], each["source"], **each["sandbox"])
-            for each in json.loads(text)["models"]
-        ]
+def standard_catalogue() -> dict[str, CatalogueEntry]:
+    """Return the models by slug, in the order of the data file."""
+    listed = json.loads(files(__package__).joinpath("catalogue.json").read_text("utf-8"))["models"]
+    entries = (
+        CatalogueEntry(each["model"]["namespace"], each["model"], each["source"], **each["sandbox"])
+        for each in listed
     )
+    return {entry.slug: entry for entry in entries}
 
 
 def find_model(slug: str) -> CatalogueEntry:
-    """Return a model of the catalogue, or refuse as the API does."""
-    entry = standard_catalogue().get(slug)
-    if entry is None:
+    """Return a model of the catalogue, or refuse as the API does; a vendor may stand before the slug."""
+    vendor, slash, rest = slug.partition("/")
+    entry = standard_catalogue().get(rest if slash else slug)
+    if entry is None or (slash and entry.public["vendor"]["slug"] != vendor):
         raise errors.model_not_found(slug)
     return entry
 

@@ -20,29 +20,24 @@ from ._messages import API_ROUTES, ROUTES, TEXT_ROUTES, HttpResponse, as_json
 from ._options import QUIRKS, is_amount
 
 #: Words of ``faults.json`` for several routes.
-_SETS: Final = {"api": API_ROUTES, "all": ROUTES, "text": TEXT_ROUTES}
+_SETS: Final[dict[str, Sequence[str]]] = {"api": API_ROUTES, "all": ROUTES, "text": TEXT_ROUTES}
 
 
 class FaultKind(NamedTuple):
-    """One kind of fault: what it does, its default routes, its settings, the routes it may have."""
+    """One kind of fault: what it does, its usual routes, its settings, whether it only modifies, its routes.
+
+    Routes are named, or a word for several of them is (`_SETS`).
+    """
 
     says: str
-    on: tuple[str, ...]
+    on: str
     details: Mapping[str, Any]
-    modifies: bool
-    allowed: tuple[str, ...]
-
-    @classmethod
-    def read(
-        cls, says: str, on: str, details: Mapping[str, Any], modifies: bool = False, allowed: str = "all"
-    ) -> FaultKind:
-        """Parse an entry of ``faults.json``, which names routes, or a word for several of them."""
-        first, last = (_SETS.get(each, tuple(each.split())) for each in (on, allowed))
-        return cls(says, first, details, modifies, last)
+    modifies: bool = False
+    allowed: str = "all"
 
 
 FAULT_KINDS: Final = {
-    name: FaultKind.read(**kind)
+    name: FaultKind(**kind)
     for name, kind in json.loads(files(__package__).joinpath("faults.json").read_text("utf-8")).items()
 }
 #: Where the reason of a failed job is written (contradiction 10); ``error`` writes ``response`` too.
@@ -221,16 +216,17 @@ class Faults:
 
 
 def _routes(name: str, kind: FaultKind, on: str | Iterable[str] | None) -> frozenset[str]:
+    usual, allowed = (_SETS.get(each, each.split()) for each in (kind.on, kind.allowed))
     if on is None:
-        return frozenset(kind.on)
+        return frozenset(usual)
     if on == "any":
-        return frozenset(API_ROUTES) & frozenset(kind.allowed)
+        return frozenset(API_ROUTES).intersection(allowed)
     wanted = frozenset([on] if isinstance(on, str) else on)
-    wrong = sorted(wanted - frozenset(kind.allowed))
+    wrong = sorted(wanted.difference(allowed))
     if wrong or not wanted:
         raise ValueError(
             f"the fault {name!r} cannot happen on {', '.join(wrong) or 'nothing'}; "
-            f"it can on {', '.join(kind.allowed)}"
+            f"it can on {', '.join(allowed)}"
         )
     return wanted
 

@@ -27,6 +27,10 @@ from ._views import Layouts, set_classes
 _BREAKS = frozenset("\r\n\v\f\x1c\x1d\x1e\x85\u2028\u2029")
 
 
+Applies = Callable[[Field, Mapping[str, Any]], bool]
+"""Decides whether a value asks for a field; some are asked for only under a condition."""
+
+
 class UnsupportedValueError(ValueError):
     """A control cannot show this value as it is; the form keeps it all the same."""
 
@@ -46,7 +50,7 @@ class Control(ABC):
         field: Field,
         layouts: Layouts,
         changed: Callable[[], None],
-        applies: Callable[[Field, Mapping[str, Any]], bool] | None = None,
+        applies: Applies,
     ) -> None:
         self.field = field
         self.layouts = layouts

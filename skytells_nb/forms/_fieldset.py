@@ -20,15 +20,12 @@ from ..pictures import PictureError, encode, is_array, is_picture
 from ..schema import UNSET, as_lists, is_same, to_plain
 from . import _controls as plain
 from ._codegen import Upload
-from ._controls import Control, UnsupportedValueError, chooser
+from ._controls import Applies, Control, UnsupportedValueError, chooser
 from ._fields import Field, FieldKind
 from ._media import MediaInput
 from ._views import Layouts, label_html, note_html
 
 _ALL_AT_ONCE: Final = 40  # 150 fields take 0.22 s to make, and three widgets each that the page is sent
-
-Applies = Callable[[Field, Mapping[str, Any]], bool]
-"""Decides whether a value asks for a field; some are asked for only under a condition."""
 
 
 class Fieldset:
@@ -42,7 +39,7 @@ class Fieldset:
         fields: Sequence[Field],
         layouts: Layouts,
         changed: Callable[[], None],
-        applies: Applies | None = None,
+        applies: Applies,
     ) -> None:
         self.fields = tuple(fields)
         self.widgets: list[Any] = []
@@ -139,7 +136,7 @@ class Fieldset:
 
     def _applies_now(self, field: Field) -> bool:
         """Decide by what is set, and by the defaults of the rest, whether a field is asked for."""
-        if self._applies is None or field.source is None or not field.source.conditions:
+        if field.source is None or not field.source.conditions:
             return True
         plain = [each for each in self.fields if each.source is None or not each.source.conditions]
         defaults = {each.name: each.default for each in plain if each.default is not UNSET}
@@ -154,12 +151,11 @@ class Fieldset:
             self._value.pop(name, None)
         else:
             self._value[name] = value
-        if self._applies is not None:
-            for other, control in self._controls.items():
-                if other in self._value and other != name and not self._applies_now(control.field):
-                    del self._value[other]
-                    control.show(UNSET)
-            self._arrange()
+        for other, control in self._controls.items():
+            if other in self._value and other != name and not self._applies_now(control.field):
+                del self._value[other]
+                control.show(UNSET)
+        self._arrange()
         self._changed()
 
     @property
@@ -570,7 +566,7 @@ def control_for(
     field: Field,
     layouts: Layouts,
     changed: Callable[[], None],
-    applies: Callable[[Field, Mapping[str, Any]], bool] | None = None,
+    applies: Applies,
 ) -> Control:
     """Make the control of a field; what has no other gets a JSON text area."""
     kind: FieldKind = "custom" if field.widget is not None else field.kind

@@ -57,7 +57,8 @@ def style_sheet() -> str:
     """Return the style sheet of every form, and the script, as HTML.
 
     A text area of ipywidgets has no key that submits, and stops keys on their way up; so the script catches
-    Ctrl+Enter on the way down. Nor can it be told which way its text runs; the browser finds out.
+    Ctrl+Enter on the way down. A box that tells what was typed only when it is left, such as that of a file,
+    is made to tell it before. Nor can one be told which way its text runs; the browser finds out.
     """
     style, script = (
         files(__package__).joinpath(f"_form.{kind}").read_text("utf-8") for kind in ("css", "js")

@@ -284,16 +284,11 @@ def _drawn(child: subprocess.Popen[bytes], task: bytes) -> tuple[dict[str, Any],
 
 
 def _end(child: subprocess.Popen[bytes]) -> None:
-    with contextlib.suppress(OSError):
-        if child.stdin is not None:
-            child.stdin.close()
     try:
-        child.wait(PATIENCE)
+        child.communicate(timeout=PATIENCE)  # closes its input, which ends it
     except subprocess.TimeoutExpired:
         child.kill()
-        child.wait()
-    if child.stdout is not None:
-        child.stdout.close()
+        child.communicate()
 
 
 def main() -> None:

@@ -437,11 +437,18 @@ class Archive(ArchiveReader, Observer):
         (1, 0)
         """
         account = client.connection.account
-        known = {each.id: each.files for each in self.predictions(None, origin=account.origin)}
+        # Not whole predictions: the pictures that they were given would fill the memory.
+        kept = (
+            "SELECT p.id, o.path FROM predictions p LEFT JOIN outputs o ON o.prediction = p.rowid "
+            "WHERE p.origin = ?"
+        )
+        known: dict[str, set[Path | None]] = {}
+        for id, name in self._read(lambda db: db.execute(kept, (account.origin,)).fetchall(), list[Any]()):
+            known.setdefault(id, set()).add(self._files.path(name))
 
         async def take(prediction: Prediction) -> Prediction | None:
             taken = await self._writer.ended(account, prediction)
-            is_news = prediction.id not in known or set(taken.files) - set(known[prediction.id])
+            is_news = prediction.id not in known or set(taken.files) - known[prediction.id]
             return taken if is_news else None
 
         ended = (take(each) for each in client.as_sync().predictions.list(limit=None) if each.done)

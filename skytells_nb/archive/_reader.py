@@ -297,9 +297,7 @@ class ArchiveReader:
         return iter(self.predictions(limit=None))
 
     def __contains__(self, prediction: object) -> bool:
-        if isinstance(prediction, Prediction):
-            return self.get(prediction.id, prediction.origin) is not None
-        return isinstance(prediction, str) and self.get(prediction) is not None
+        return isinstance(prediction, Prediction | str) and bool(self._rows_of(prediction))
 
     def _rows_of(self, prediction: Prediction | str) -> list[int]:
         origin = prediction.origin if isinstance(prediction, Prediction) else None

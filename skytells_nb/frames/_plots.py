@@ -90,7 +90,7 @@ def plot_spend(
     ('Spend by model: $0.50', 'cost (USD)')
     >>> import matplotlib.pyplot; matplotlib.pyplot.close(axes.figure)
     """
-    plt = pyplot()
+    plt = require_package("matplotlib.pyplot", "Drawing")
     table = spend(frame, by, freq, rates=rates, tz=tz)
     currency = table.attrs["currency"]
     if currency == "mixed":
@@ -122,11 +122,6 @@ def plot_spend(
     if own:
         blend_in(ax)
     return show_alone(ax)
-
-
-def pyplot() -> Any:
-    """Return matplotlib's pyplot, which takes half a second to load."""
-    return require_package("matplotlib.pyplot", "Drawing")
 
 
 def show_alone(ax: Axes) -> Axes:
@@ -338,7 +333,7 @@ def plot_ranking(ranking: pd.DataFrame, ax: Axes | None = None) -> Axes:
 
     ``ranking`` is what ``Arena.ranking`` returns; a new figure, unless ``ax`` is given, is transparent.
     """
-    plt = pyplot()
+    plt = require_package("matplotlib.pyplot", "Drawing")
     own = ax is None
     if ax is None:
         _, ax = plt.subplots(figsize=(6.4, 1.4 + 0.5 * len(ranking)), layout="constrained")

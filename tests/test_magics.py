@@ -17,7 +17,7 @@ from skytells_nb._magics import MagicError, complete, fill_in, load_ipython_exte
 
 @pytest.fixture
 def sandbox() -> Iterator[sky.Sandbox]:
-    with sky.Sandbox(seconds=0.05, seed=1) as running, running.client():
+    with sky.Sandbox(transport="inprocess", seconds=0.05, seed=1) as running, running.client():
         yield running
 
 
@@ -137,23 +137,21 @@ def test_model_names_and_their_inputs_are_completed(shell: Shell, sandbox: sky.S
 
 
 def test_what_was_spent_is_summed_up(
-    shell: Shell,
-    sandbox: sky.Sandbox,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
+    shell: Shell, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ):
-    shell.cell("truefusion-edge")
-    shell.magics["skytells_spend"]("")
-    shell.magics["skytells_spend"]("status D")
-    told = capsys.readouterr().out
-    assert "truefusion-edge" in told
-    assert "succeeded" in told
-    assert told.count("This session so far: 0.01 credits") == 2
-    monkeypatch.setenv("SKYTELLS_BASE_URL", sandbox.url)
-    monkeypatch.setenv("SKYTELLS_API_KEY", sandbox.api_key)
-    assert sky.connect(archive=False).connection.account.sandbox, "before the first answer says so, too"
-    with pytest.raises(MagicError, match="colour"):
-        shell.magics["skytells_spend"]("colour")
+    with sky.Sandbox(seconds=0) as own, own.client():  # at an origin where nothing was spent yet
+        shell.cell("truefusion-edge")
+        shell.magics["skytells_spend"]("")
+        shell.magics["skytells_spend"]("status D")
+        told = capsys.readouterr().out
+        assert "truefusion-edge" in told
+        assert "succeeded" in told
+        assert told.count("This session so far: 0.01 credits") == 2
+        monkeypatch.setenv("SKYTELLS_BASE_URL", own.url)
+        monkeypatch.setenv("SKYTELLS_API_KEY", own.api_key)
+        assert sky.connect(archive=False).connection.account.sandbox, "before the first answer says so, too"
+        with pytest.raises(MagicError, match="colour"):
+            shell.magics["skytells_spend"]("colour")
 
 
 def test_repeated_options_are_lists_and_numbers_may_be_negative():

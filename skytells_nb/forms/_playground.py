@@ -156,9 +156,9 @@ class Playground(Summarized, w.HBox):  # type: ignore[misc]  # ipywidgets has no
 
     def _filter(self, words: str) -> None:
         options = self._options(words)
-        known = [slug for _, slug in options]
+        self._list.value = None  # else ipywidgets picks the first that is found, which nobody has picked
         self._list.options = options
-        self._list.value = self.model if self.model in known else None
+        self._list.value = self.model if self.model in [slug for _, slug in options] else None
 
     def _picked(self, slug: str | None) -> None:
         if slug:

@@ -399,6 +399,10 @@ class TestPlayground:
         playground = Playground(client)
         playground._search.value = "beatfusion"
         assert {slug for _, slug in playground._list.options} == {"beatfusion-1.0", "beatfusion-2.0"}
+        assert (playground.model, playground._list.value) == (models[0].id, None), "which is picked still"
+        playground._search.value = ""
+        assert (playground.model, playground._list.value) == (models[0].id,) * 2
+        playground._search.value = "beatfusion"
         playground._list.value = "beatfusion-2.0"
         assert playground.wait_for_form().model.id == "beatfusion-2.0"
 

@@ -380,7 +380,10 @@ class Pairs(RowList):
         problem = next((control.problem for control in self.controls if control.problem), "")
         if any(not name and value is not UNSET for name, value in values):
             problem = problem or "Each value needs a name."
-        found = {name: value for name, value in values if name and value is not UNSET}
+        named = [(name, value) for name, value in values if name and value is not UNSET]
+        found = dict(named)
+        if len(found) < len(named):  # what is shown and not sent
+            problem = problem or "A name stands here twice."
         self.edited_list(found, problem)
 
     def display(self, value: Any) -> None:

@@ -166,6 +166,12 @@ def test_pairs_are_named_and_filled_in(form_of: FormOf):
     assert form.errors["metadata"] == "Each value needs a name."
     pairs._names[0].value = "by"
     assert form.value["metadata"] == {"by": "me"}
+    pairs.more.click()
+    pairs._names[1].value, pairs.controls[1].box.value = "by", "you"
+    assert form.errors["metadata"] == "A name stands here twice."
+    pairs._names[1].value = "for"
+    assert (form.errors.get("metadata"), form.value["metadata"]) == (None, {"by": "me", "for": "you"})
+    pairs.remove(1)
     pairs.remove(0)
     assert "metadata" not in form.value
 

@@ -79,8 +79,8 @@ _FIELDS: Final = (
 )  # fmt: skip
 _PICK: Final = itemgetter(*_FIELDS)
 _CACHED: Final = 500
-"""Raw objects that are read at a time, as many as a processor's own cache holds: by the four thousand they
-take half as long again, since each look into an object waits for the memory."""
+"""Raw objects that are read at a time, as many as a processor's own cache holds: each look into one waits for
+the memory. By the 4,000 a frame takes a tenth longer, by the 125 a sixth."""
 _TIMES: Final = ("created_at", "started_at", "completed_at")
 _UNCHANGED: Final = (
     "id", "model", "model_type", "status", "output", "error", "prompt", "origin", "input"

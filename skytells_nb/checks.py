@@ -51,7 +51,7 @@ def expected(
     name: str, wanted: str, value: object, *, error: type[InvalidInputError] = InvalidInputError
 ) -> InvalidInputError:
     """Return the error for an argument that is not what was wanted."""
-    return error(f"{name} must be {wanted}, not {clip(hide_keys(repr(value)), 80)}.")
+    return error(f"{name} must be {wanted}, not {clip(hide_keys(repr(value), least=12), 80)}.")
 
 
 def closest(word: str, choices: Iterable[str], *, cutoff: float = 0.6) -> str | None:

@@ -45,9 +45,17 @@ def clean(text: str) -> str:
     return _CONTROLS.sub("\N{REPLACEMENT CHARACTER}", _BREAKS.sub("\n", _UNSEEN.sub("", text)))
 
 
-def hide_keys(text: str) -> str:
-    """Blank whatever looks like an API key: people paste it where something else belongs."""
-    return _LIKE_A_KEY.sub(lambda word: "sk-…" if _RANDOM.search(word[0]) else word[0], text)
+def hide_keys(text: str, *, least: int | None = None) -> str:
+    """Blank whatever looks like an API key: people paste it where something else belongs.
+
+    Words after ``sk-``, as in a file's name, are left; with `least`, so many letters of any kind are a key.
+    """
+
+    def blank(word: re.Match[str]) -> str:
+        is_long = least is not None and len(word[0]) >= len("sk-") + least
+        return "sk-…" if is_long or _RANDOM.search(word[0]) else word[0]
+
+    return _LIKE_A_KEY.sub(blank, text)
 
 
 def printable(texts: Sequence[str | None]) -> Sequence[str | None]:

@@ -63,3 +63,9 @@ def test_a_prediction_can_be_printed_there(monkeypatch):
 )
 def test_what_looks_like_a_key_is_blanked_and_words_are_not(text: str, shown: str):
     assert hide_keys(text) == shown
+
+
+def test_where_no_words_belong_so_many_letters_are_a_key():
+    assert hide_keys("'sk-test-abc1-def2-ghi3'", least=16) == "'sk-…'"
+    assert hide_keys("sk-abcdefghijkl", least=12) == "sk-…"
+    assert hide_keys("sk-any", least=12) == "sk-any"

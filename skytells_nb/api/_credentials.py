@@ -183,7 +183,7 @@ def resolve_base_url(given: str | None) -> str:
         raise _bad_url("…" if secret else value, "it must start with https:// and name a host")
     if parts.username is not None or parts.query or parts.fragment or any(c.isspace() for c in value):
         raise _bad_url("…", "it must be a plain URL, without user, query, fragment or white space")
-    if hide_keys(value) != value:
+    if hide_keys(value, least=16) != value:
         raise _bad_url("…", "it holds a key, which is passed as api_key=")
     if not value.isascii() or not value.isprintable():
         raise _bad_url("…", "it holds a character that no URL has")

@@ -180,7 +180,7 @@ def check_identifier(identifier: object, kind: str) -> str:
 
 def refuse_key(name: str, kind: str) -> None:
     """Refuse an API key in the place of a name: it would stand in a URL, in an error and in logs."""
-    if hide_keys(name) != name:
+    if hide_keys(name, least=16) != name:
         raise _refusal(f"an API key names no {kind}", "pass it as Client(api_key)")
 
 

@@ -107,11 +107,11 @@ class Archive(ArchiveReader, Observer):
         cache: str | os.PathLike[str] | None = None,
         cache_size: int = 2 * 2**30,
     ) -> None:
-        if not isinstance(path, str | os.PathLike) or as_text(path) == "" or "\0" in as_text(path):
+        if not isinstance(path, str | os.PathLike) or not (text := as_text(path)) or "\0" in text:
             raise expected("path", "the path of a folder, or the URL of a bucket", path)
         check_string("endpoint", endpoint, optional=True)
         check_whole("cache_size", cache_size, 0)
-        self.url = as_text(path) if is_url(as_text(path)) else None
+        self.url = text if is_url(text) else None
         if self.url is None and (endpoint is not None or cache is not None):
             raise expected("path", "the URL of a bucket where endpoint or cache is given", path)
         self._options: dict[str, Any] = {"endpoint": endpoint, "cache": cache, "cache_size": cache_size}

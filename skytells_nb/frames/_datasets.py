@@ -354,7 +354,7 @@ def aggregate(
             found = [_by_duckdb(whole, groups, wanted, periods, spread)]
             parts = [part for part in parts if part.counted is not None]
         found += [_sums_of_file(part, groups, wanted, periods, spread) for part in parts]
-    sums = [told_apart(each) for each in found if len(each)]
+    sums = [split_costs(each) for each in found if len(each)]
     none = {name: pd.Series(dtype=object) for name in (*groups, *_SUMS, "mean", "variance")}
     return pd.concat(sums, ignore_index=True) if sums else pd.DataFrame(none)
 
@@ -365,7 +365,7 @@ def _is_ours(part: Any, groups: Sequence[str]) -> bool:
     return all(own.field(name).type == ours.field(name).type for name in names)
 
 
-def told_apart(sums: pd.DataFrame) -> pd.DataFrame:
+def split_costs(sums: pd.DataFrame) -> pd.DataFrame:
     """Say of each group, by its status and by what its costs are, what adds up to what."""
     kind, rows, cost = sums.pop("kind").astype(int), sums["rows"], sums["cost"]
     known = kind >= KNOWN

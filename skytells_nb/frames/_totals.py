@@ -18,7 +18,7 @@ from ..formatting import CREDITS, format_cost, format_count, format_number
 from ..models import parse_amount
 from ..pricing import EXACT, Estimate, added, checked_count
 from ._columns import as_numbers, require_distinct
-from ._datasets import IMPOSSIBLE, KNOWN, TIMED, RowFilter, aggregate, is_dataset, told_apart
+from ._datasets import IMPOSSIBLE, KNOWN, TIMED, RowFilter, aggregate, is_dataset, split_costs
 from ._predictions import impossible, pandas_frame, predictions_frame, sandbox_rows
 
 
@@ -85,7 +85,7 @@ def row_sums(frame: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame, list[str]
         "mean": costs,
         "variance": 0.0,
     }
-    return rows, told_apart(pd.DataFrame(sums)), notes
+    return rows, split_costs(pd.DataFrame(sums)), notes
 
 
 def billable(

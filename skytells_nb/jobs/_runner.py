@@ -530,9 +530,8 @@ class BatchRunner:
     # what becomes of it
 
     def _settle(self, position: int, made: Prediction, *, paid_now: bool = False) -> None:
-        made = slim(
-            made
-        )  # also what was not sent: a thousand pictures that nobody kept would fill the memory
+        # Also what was not sent: a thousand pictures that nobody kept would fill the memory.
+        made = slim(made)
         before = self.results.get(position)
         if before is not None:  # reported once more, after another worker had it
             self._count(before, -1)
